@@ -1,0 +1,309 @@
+//! Validated messages: what [`SignedMessage`](crate::SignedMessage) carries after decoding.
+//!
+//! A value of these types cannot lack a part that the protocol needs: a missing sub-message, an
+//! unknown enumeration value or an oversized field is a [`DecodeError`](crate::DecodeError) at the
+//! boundary and never reaches a state machine. Byte fields are slices of the received frame.
+
+use bytes::Bytes;
+
+use crate::RawEnvelope;
+
+/// A decoded `gossip.GossipMessage`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GossipMessage {
+    /// Correlates a response with its request; 0 where nothing is correlated.
+    pub nonce: u64,
+    /// The channel's name, empty for messages that concern no channel or prove it by MAC.
+    pub channel: Bytes,
+    /// The audience that the sender declares; one legal value per kind of content.
+    pub tag: Tag,
+    /// What the message says.
+    pub content: Content,
+}
+
+/// The audience of a message (`gossip.GossipMessage.Tag`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tag {
+    /// Not set. Legal for acknowledgements only.
+    Undefined,
+    /// No restriction.
+    Empty,
+    /// The sender's organisation.
+    OrgOnly,
+    /// Members of the channel.
+    ChanOnly,
+    /// Members of the channel within the organisation.
+    ChanAndOrg,
+    /// Members of the channel, or of the organisation.
+    ChanOrOrg,
+}
+
+/// The kinds of content, each with its validated body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A heartbeat.
+    Alive(Alive),
+    /// A request for the receiver's view of the membership.
+    MembershipRequest(MembershipRequest),
+    /// A view of the membership.
+    MembershipResponse(MembershipResponse),
+    /// A block.
+    Data(Payload),
+    /// The first step of a pull.
+    Hello(Hello),
+    /// The second step of a pull: the ids that the responder holds.
+    Digest(PullIds),
+    /// The third step of a pull: the ids that the initiator wants.
+    DataRequest(PullIds),
+    /// The last step of a pull: the items.
+    DataUpdate(DataUpdate),
+    /// No content, used as a keep-alive.
+    Empty,
+    /// The authentication of a connection.
+    Conn(ConnEstablish),
+    /// What a peer publishes of itself in a channel.
+    StateInfo(StateInfo),
+    /// The state infos that a peer holds for a channel.
+    StateSnapshot(Vec<RawEnvelope>),
+    /// A request for a snapshot, proving knowledge of the channel by MAC.
+    StateInfoPull(Bytes),
+    /// A request for consecutive blocks.
+    StateRequest(StateRequest),
+    /// The blocks asked for.
+    StateResponse(Vec<Payload>),
+    /// A proposal or declaration of leadership.
+    Leadership(Leadership),
+    /// A certificate.
+    PeerIdentity(PeerIdentity),
+    /// The receipt of a message; the text is empty for success.
+    Ack(String),
+    /// A request for private data.
+    PrivateRequest(Vec<PrivateDigest>),
+    /// Private data asked for.
+    PrivateResponse(Vec<PrivateElement>),
+    /// Private data pushed at endorsement time.
+    PrivateData(PrivateData),
+}
+
+/// A peer's logical clock: lexicographic, incarnation first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerTime {
+    /// Grows each time the peer starts.
+    pub incarnation: u64,
+    /// Grows with each message of that incarnation.
+    pub sequence: u64,
+}
+
+/// A heartbeat (`gossip.AliveMessage`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alive {
+    /// The PKI-ID of the peer that is alive. Not empty.
+    pub pki_id: Bytes,
+    /// The external endpoint, empty for a peer that stays invisible outside its organisation.
+    pub endpoint: String,
+    /// Opaque to gossip.
+    pub metadata: Bytes,
+    /// Orders the heartbeats of one peer.
+    pub time: PeerTime,
+    /// The peer's identity, present while the peer is young.
+    pub identity: Option<Bytes>,
+}
+
+/// A request for a view of the membership (`gossip.MembershipRequest`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MembershipRequest {
+    /// The requester's own heartbeat.
+    pub self_information: RawEnvelope,
+    /// Extension (field 1000): the response should carry the identities of the members it lists.
+    pub want_identities: bool,
+}
+
+/// A view of the membership (`gossip.MembershipResponse`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MembershipResponse {
+    /// Latest heartbeats of the members held alive.
+    pub alive: Vec<RawEnvelope>,
+    /// Latest heartbeats of the members held dead.
+    pub dead: Vec<RawEnvelope>,
+    /// Extension (field 1000): identities of the members listed.
+    pub identities: Vec<Bytes>,
+}
+
+/// A block and its number (`gossip.Payload`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// The block's number.
+    pub seq_num: u64,
+    /// The serialized `common.Block`.
+    pub data: Bytes,
+    /// Serialized `gossip.PvtDataPayload`s, in solicited responses only.
+    pub private_data: Vec<Bytes>,
+}
+
+/// What a pull is about (`gossip.PullMsgType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PullKind {
+    /// Blocks of a channel.
+    Block,
+    /// Identities of peers.
+    Identity,
+}
+
+/// The first step of a pull (`gossip.GossipHello`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The initiator's nonce for this responder and round.
+    pub nonce: u64,
+    /// Opaque.
+    pub metadata: Bytes,
+    /// What is pulled.
+    pub kind: PullKind,
+}
+
+/// Item ids in a pull (`gossip.DataDigest` and `gossip.DataRequest`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullIds {
+    /// The hello's nonce.
+    pub nonce: u64,
+    /// The ids, in the order sent.
+    pub ids: Vec<Bytes>,
+    /// What is pulled.
+    pub kind: PullKind,
+}
+
+/// Items in a pull (`gossip.DataUpdate`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataUpdate {
+    /// The hello's nonce.
+    pub nonce: u64,
+    /// The items, not yet decoded.
+    pub data: Vec<RawEnvelope>,
+    /// What is pulled.
+    pub kind: PullKind,
+}
+
+/// The authentication of a connection (`gossip.ConnEstablish`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnEstablish {
+    /// The sender's PKI-ID. Not empty.
+    pub pki_id: Bytes,
+    /// The sender's identity. Not empty.
+    pub identity: Bytes,
+    /// Binds the message to the connection it is sent on (`tls_cert_hash`).
+    pub binding: Bytes,
+    /// The sender only wants to learn who answers.
+    pub probe: bool,
+    /// Extension (field 1000): a bit set of what the sender understands.
+    pub capabilities: u64,
+    /// Extension (field 1001): the network that the sender belongs to.
+    pub network_id: Bytes,
+    /// Extension (field 1002): the incarnation of the sender's process, 0 if not told.
+    pub incarnation: u64,
+}
+
+/// What a peer publishes of itself in a channel (`gossip.StateInfo`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateInfo {
+    /// The publisher. Not empty.
+    pub pki_id: Bytes,
+    /// Orders the state infos of one peer in one channel.
+    pub time: PeerTime,
+    /// Proves knowledge of the channel's name: see [`channel_mac`](crate::channel_mac).
+    pub channel_mac: Bytes,
+    /// Absent where the publisher tells nothing.
+    pub properties: Option<Properties>,
+}
+
+/// The content of a state info (`gossip.Properties`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties {
+    /// The number of blocks in the publisher's ledger.
+    pub ledger_height: u64,
+    /// The publisher has left the channel.
+    pub left_channel: bool,
+    /// What the publisher can execute.
+    pub chaincodes: Vec<Chaincode>,
+}
+
+/// An installed chaincode (`gossip.Chaincode`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chaincode {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Opaque to gossip.
+    pub metadata: Bytes,
+}
+
+/// A request for consecutive blocks, both bounds included (`gossip.RemoteStateRequest`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateRequest {
+    /// The first number wanted.
+    pub start: u64,
+    /// The last number wanted.
+    pub end: u64,
+}
+
+/// A proposal or declaration of leadership (`gossip.LeadershipMessage`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leadership {
+    /// The candidate. Not empty.
+    pub pki_id: Bytes,
+    /// Orders the messages of one candidate.
+    pub time: PeerTime,
+    /// A declaration, as opposed to a proposal.
+    pub is_declaration: bool,
+}
+
+/// A certificate in a pull (`gossip.PeerIdentity`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerIdentity {
+    /// The peer that it identifies. Not empty.
+    pub pki_id: Bytes,
+    /// The identity. Not empty.
+    pub cert: Bytes,
+    /// Opaque.
+    pub metadata: Bytes,
+}
+
+/// Which private data (`gossip.PvtDataDigest`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PrivateDigest {
+    /// The transaction.
+    pub tx_id: String,
+    /// The chaincode's namespace.
+    pub namespace: String,
+    /// The collection.
+    pub collection: String,
+    /// The block's number.
+    pub block_seq: u64,
+    /// The transaction's place in the block.
+    pub seq_in_block: u64,
+}
+
+/// Private data in a response (`gossip.PvtDataElement`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateElement {
+    /// Which.
+    pub digest: PrivateDigest,
+    /// The read-write sets.
+    pub payload: Vec<Bytes>,
+}
+
+/// Private data pushed at endorsement time (`gossip.PrivatePayload`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateData {
+    /// The collection.
+    pub collection: String,
+    /// The chaincode's namespace.
+    pub namespace: String,
+    /// The transaction.
+    pub tx_id: String,
+    /// The read-write set. Not empty.
+    pub rwset: Bytes,
+    /// The height at which the transaction was simulated.
+    pub sim_height: u64,
+    /// The serialized `protos.CollectionConfigPackage`, empty if absent.
+    pub collection_configs: Bytes,
+}
