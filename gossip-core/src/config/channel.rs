@@ -1,0 +1,111 @@
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::{ConfigError, non_zero, positive};
+
+/// Spreading by push.
+#[derive(Clone, Debug)]
+pub struct PushConfig {
+    /// Peers that each message is pushed to. Default 3 (`propagatePeerNum`); 0 turns push off.
+    pub fanout: usize,
+    /// Messages collected before they are pushed. Default 10 (`maxPropagationBurstSize`).
+    pub burst_size: NonZeroUsize,
+    /// How long a message may wait for others. Default 10 ms (`maxPropagationBurstLatency`).
+    pub burst_latency: Duration,
+}
+
+impl Default for PushConfig {
+    fn default() -> Self {
+        Self {
+            fanout: 3,
+            burst_size: non_zero(10),
+            burst_latency: Duration::from_millis(10),
+        }
+    }
+}
+
+/// Channels.
+#[derive(Clone, Debug)]
+pub struct ChannelConfig {
+    /// Between a change of our state and its publication, so that several changes share one.
+    /// Default 4 s (`publishStateInfoInterval`) in Fabric; ours publishes a first change at once
+    /// and later ones no more often than this. Default 500 ms.
+    pub publish_interval: Duration,
+    /// Between two requests for the state infos of others. Default 4 s
+    /// (`requestStateInfoInterval`).
+    pub request_interval: Duration,
+    /// Members asked each time. Default 3 (`pullPeerNum`).
+    pub request_peers: usize,
+    /// Channels that can be joined. Default 64.
+    pub max_channels: NonZeroUsize,
+    /// State infos parked until the identity of their publisher is known. Default 1,024.
+    pub max_parked: NonZeroUsize,
+}
+
+impl Default for ChannelConfig {
+    fn default() -> Self {
+        Self {
+            publish_interval: Duration::from_millis(500),
+            request_interval: Duration::from_secs(4),
+            request_peers: 3,
+            max_channels: non_zero(64),
+            max_parked: non_zero(1024),
+        }
+    }
+}
+
+/// Ordered commit and the repair of gaps.
+#[derive(Clone, Debug)]
+pub struct StateTransferConfig {
+    /// How far beyond the next number a block may be to be kept. Default 40. The next number itself
+    /// always has a place.
+    pub window: NonZeroUsize,
+    /// Bytes of blocks kept beyond the next number; the farthest is evicted. Default 256 MiB.
+    pub window_bytes: u64,
+    /// Publications that wait for a place in the window. Default 64.
+    pub max_publications: NonZeroUsize,
+    /// How long a number may be missing while later ones are known before it is asked for: pushes
+    /// overtake each other by a few milliseconds all the time. Default 20 ms.
+    pub gap_patience: Duration,
+    /// Blocks per request. Default 10 (`batchSize`); a Fabric peer answers no more.
+    pub batch: NonZeroUsize,
+    /// How long an answer is awaited before another peer is asked. Default 3 s
+    /// (`responseTimeout`).
+    pub response_timeout: Duration,
+    /// A peer that did not answer, or answered wrongly, is not asked again for this long; doubles
+    /// each time up to 60 s. Default 2 s.
+    pub peer_penalty: Duration,
+    /// Bytes of blocks in one answer; at least one block is always sent. Default 16 MiB.
+    pub max_response_bytes: u64,
+    /// Requests answered at the same time, per channel; one per peer. Default 8.
+    pub max_serving: NonZeroUsize,
+}
+
+impl Default for StateTransferConfig {
+    fn default() -> Self {
+        Self {
+            window: non_zero(40),
+            window_bytes: 256 << 20,
+            max_publications: non_zero(64),
+            gap_patience: Duration::from_millis(20),
+            batch: non_zero(10),
+            response_timeout: Duration::from_secs(3),
+            peer_penalty: Duration::from_secs(2),
+            max_response_bytes: 16 << 20,
+            max_serving: non_zero(8),
+        }
+    }
+}
+
+impl StateTransferConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        positive("state_transfer.response_timeout", self.response_timeout)?;
+        if self.window < self.batch {
+            return Err(ConfigError::NotGreater {
+                field: "state_transfer.window",
+                other: "state_transfer.batch",
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::{ConfigError, non_zero, positive};
+
+/// Connections and their authentication.
+#[derive(Clone, Debug)]
+pub struct LinkConfig {
+    /// How long a dial may take before it counts as failed. Default 3 s (`dialTimeout`).
+    pub dial_timeout: Duration,
+    /// How long a connection may take to authenticate. Default 2 s (`connTimeout`); raise it on
+    /// machines so busy that signatures queue.
+    pub handshake_timeout: Duration,
+    /// How long the remote may take to close its half of a link that we finished. Default 5 s.
+    pub linger: Duration,
+    /// The first pause after a failed dial; doubles with each failure, with jitter. Default 200 ms.
+    pub backoff_min: Duration,
+    /// The longest pause between dials. Default 30 s.
+    pub backoff_max: Duration,
+    /// Links kept at most, authenticated or not. Beyond it the link idle the longest is closed.
+    /// Default 256.
+    pub max_links: NonZeroUsize,
+    /// Links that may authenticate at the same time; more are refused. Default 64.
+    pub max_handshakes: NonZeroUsize,
+    /// Peers for which a dial may be pending or backing off. Default 1,024.
+    pub max_dials: NonZeroUsize,
+    /// Messages that wait for a dial, per peer. The oldest is dropped. Default 64.
+    pub max_waiting: NonZeroUsize,
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            dial_timeout: Duration::from_secs(3),
+            handshake_timeout: Duration::from_secs(2),
+            linger: Duration::from_secs(5),
+            backoff_min: Duration::from_millis(200),
+            backoff_max: Duration::from_secs(30),
+            max_links: non_zero(256),
+            max_handshakes: non_zero(64),
+            max_dials: non_zero(1024),
+            max_waiting: non_zero(64),
+        }
+    }
+}
+
+impl LinkConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        positive("link.dial_timeout", self.dial_timeout)?;
+        positive("link.handshake_timeout", self.handshake_timeout)?;
+        positive("link.backoff_min", self.backoff_min)?;
+        if self.backoff_max < self.backoff_min {
+            return Err(ConfigError::NotGreater {
+                field: "link.backoff_max",
+                other: "link.backoff_min",
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What may be queued towards one link, by class, and how much the transport may hold.
+#[derive(Clone, Debug)]
+pub struct OutboxConfig {
+    /// Frames handed to the transport and not yet flushed. Default 32.
+    pub window_frames: NonZeroUsize,
+    /// Bytes handed to the transport and not yet flushed; one frame is always allowed, whatever its
+    /// size. Default 1 MiB.
+    pub window_bytes: u64,
+    /// Control frames waiting for the window. The oldest is dropped. Default 256.
+    pub max_control: NonZeroUsize,
+    /// Pushed frames waiting for the window; the newest is refused. Default 64.
+    pub max_push: NonZeroUsize,
+    /// Bytes of pushed frames waiting; one frame is always allowed. Default 16 MiB.
+    pub max_push_bytes: u64,
+    /// Bulk frames waiting for the window; the newest is refused. Default 16.
+    pub max_bulk: NonZeroUsize,
+    /// Bytes of bulk frames waiting; one frame is always allowed. Default 64 MiB.
+    pub max_bulk_bytes: u64,
+}
+
+impl Default for OutboxConfig {
+    fn default() -> Self {
+        Self {
+            window_frames: non_zero(32),
+            window_bytes: 1 << 20,
+            max_control: non_zero(256),
+            max_push: non_zero(64),
+            max_push_bytes: 16 << 20,
+            max_bulk: non_zero(16),
+            max_bulk_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Checks of what arrives.
+#[derive(Clone, Debug)]
+pub struct GateConfig {
+    /// Messages whose check is outstanding, in all. When full, links are read no further.
+    /// Default 1,024.
+    pub max_pending: NonZeroUsize,
+    /// The same for one link. Default 64.
+    pub max_pending_per_link: NonZeroUsize,
+    /// How long a check may take before it counts as lost. Default 30 s.
+    pub check_timeout: Duration,
+    /// Authentications remembered so that a replayed one is recognised. Default 4,096.
+    pub max_remembered_handshakes: NonZeroUsize,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        Self {
+            max_pending: non_zero(1024),
+            max_pending_per_link: non_zero(64),
+            check_timeout: Duration::from_secs(30),
+            max_remembered_handshakes: non_zero(4096),
+        }
+    }
+}
+
+/// Known identities.
+#[derive(Clone, Debug)]
+pub struct IdentityConfig {
+    /// Identities kept. Beyond it those of peers that are no members go first, then the ones used
+    /// longest ago; our own stays. Default 16,384.
+    pub max_identities: NonZeroUsize,
+}
+
+impl Default for IdentityConfig {
+    fn default() -> Self {
+        Self { max_identities: non_zero(16_384) }
+    }
+}

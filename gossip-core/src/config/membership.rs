@@ -1,0 +1,67 @@
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::{ConfigError, non_zero, positive};
+
+/// Who is alive.
+#[derive(Clone, Debug)]
+pub struct MembershipConfig {
+    /// Between two heartbeats. Default 5 s (`aliveTimeInterval`). A third of the jitter-free value
+    /// is never exceeded as jitter.
+    pub alive_interval: Duration,
+    /// Without news for this long a member is dead. Default 25 s (`aliveExpirationTimeout`), five
+    /// heartbeats.
+    pub alive_expiration: Duration,
+    /// A dead member's record is kept for this long after its death. Default 475 s, so that with
+    /// the expiration a silent member is forgotten after 500 s (`msgExpirationFactor` 20).
+    pub forget_after: Duration,
+    /// Between two attempts to reach a dead member. Default 25 s (`reconnectInterval`).
+    pub reconnect_interval: Duration,
+    /// Between two exchanges of views with random members. Default 4 s (`pullInterval`).
+    pub sync_interval: Duration,
+    /// Members asked at each exchange. Default 3 (`pullPeerNum`).
+    pub sync_peers: usize,
+    /// How long a membership response is awaited. Default 5 s.
+    pub response_timeout: Duration,
+    /// Our heartbeats carry our identity for this long after the start. Default 10 s
+    /// (`publishCertPeriod`).
+    pub publish_identity_for: Duration,
+    /// Members kept, alive or dead; beyond it a newcomer is refused, dead ones making room first.
+    /// Default 16,384.
+    pub max_members: NonZeroUsize,
+    /// Peers answered per second on one link; more requests are dropped. Default 4.
+    pub max_requests_per_second: u32,
+}
+
+impl Default for MembershipConfig {
+    fn default() -> Self {
+        Self {
+            alive_interval: Duration::from_secs(5),
+            alive_expiration: Duration::from_secs(25),
+            forget_after: Duration::from_secs(475),
+            reconnect_interval: Duration::from_secs(25),
+            sync_interval: Duration::from_secs(4),
+            sync_peers: 3,
+            response_timeout: Duration::from_secs(5),
+            publish_identity_for: Duration::from_secs(10),
+            max_members: non_zero(16_384),
+            max_requests_per_second: 4,
+        }
+    }
+}
+
+impl MembershipConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        positive("membership.alive_interval", self.alive_interval)?;
+        positive("membership.sync_interval", self.sync_interval)?;
+        positive("membership.reconnect_interval", self.reconnect_interval)?;
+        positive("membership.response_timeout", self.response_timeout)?;
+        if self.alive_expiration <= self.alive_interval {
+            return Err(ConfigError::NotGreater {
+                field: "membership.alive_expiration",
+                other: "membership.alive_interval",
+            });
+        }
+        Ok(())
+    }
+}

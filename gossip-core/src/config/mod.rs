@@ -1,0 +1,172 @@
+//! Configuration: one struct per module, each field with its unit, default and how to choose it.
+
+mod link;
+mod membership;
+mod channel;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::Limits;
+use thiserror::Error;
+
+pub use self::channel::{ChannelConfig, PushConfig, StateTransferConfig};
+pub use self::link::{GateConfig, IdentityConfig, LinkConfig, OutboxConfig};
+pub use self::membership::MembershipConfig;
+use crate::{Endpoint, OrgId, PeerId};
+
+/// Everything a node must know before it starts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Who we are.
+    pub identity: SelfIdentity,
+    /// Names the network; peers of another network are refused. At most 64 bytes.
+    pub network_id: Bytes,
+    /// The endpoint told to peers of our own organisation.
+    pub endpoint: Endpoint,
+    /// The endpoint told to everybody; absent keeps us invisible outside our organisation.
+    pub external_endpoint: Option<Endpoint>,
+    /// Opaque bytes that travel with our heartbeats.
+    pub metadata: Bytes,
+    /// Peers of our own organisation to contact first. They are tried for ever.
+    pub bootstrap: Vec<Endpoint>,
+    /// Bounds of what is decoded.
+    pub limits: Limits,
+    /// Connections and authentication.
+    pub link: LinkConfig,
+    /// Queues towards one link.
+    pub outbox: OutboxConfig,
+    /// Checks of what arrives.
+    pub gate: GateConfig,
+    /// Known identities.
+    pub identities: IdentityConfig,
+    /// Who is alive.
+    pub membership: MembershipConfig,
+    /// Spreading by push.
+    pub push: PushConfig,
+    /// Channels.
+    pub channel: ChannelConfig,
+    /// Ordered commit and the repair of gaps.
+    pub state_transfer: StateTransferConfig,
+}
+
+/// Our own identity.
+#[derive(Clone, Debug)]
+pub struct SelfIdentity {
+    /// The PKI-ID derived from `bytes`.
+    pub peer: PeerId,
+    /// Our organisation.
+    pub org: OrgId,
+    /// The serialized identity, as sent to others.
+    pub bytes: Bytes,
+}
+
+impl Config {
+    /// A configuration with the defaults of the field, for `identity` reachable at `endpoint`.
+    #[must_use]
+    pub fn new(identity: SelfIdentity, endpoint: Endpoint) -> Self {
+        Self {
+            identity,
+            network_id: Bytes::new(),
+            endpoint,
+            external_endpoint: None,
+            metadata: Bytes::new(),
+            bootstrap: Vec::new(),
+            limits: Limits::default(),
+            link: LinkConfig::default(),
+            outbox: OutboxConfig::default(),
+            gate: GateConfig::default(),
+            identities: IdentityConfig::default(),
+            membership: MembershipConfig::default(),
+            push: PushConfig::default(),
+            channel: ChannelConfig::default(),
+            state_transfer: StateTransferConfig::default(),
+        }
+    }
+
+    /// Checks the relations between fields.
+    ///
+    /// # Errors
+    /// The first one that does not hold.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let limits = &self.limits;
+        longer("identity.peer", self.identity.peer.as_bytes().len(), limits.max_pki_id)?;
+        longer("identity.bytes", self.identity.bytes.len(), limits.max_identity)?;
+        longer("endpoint", self.endpoint.as_str().len(), limits.max_endpoint)?;
+        if let Some(external) = &self.external_endpoint {
+            longer("external_endpoint", external.as_str().len(), limits.max_endpoint)?;
+        }
+        longer("metadata", self.metadata.len(), limits.max_metadata)?;
+        longer("network_id", self.network_id.len(), MAX_NETWORK_ID)?;
+        if self.identity.peer.as_bytes().is_empty() || self.identity.bytes.is_empty() {
+            return Err(ConfigError::Empty { field: "identity" });
+        }
+        if self.endpoint.as_str().is_empty() {
+            return Err(ConfigError::Empty { field: "endpoint" });
+        }
+        self.membership.validate()?;
+        self.link.validate()?;
+        self.state_transfer.validate()
+    }
+}
+
+const MAX_NETWORK_ID: usize = 64;
+
+fn longer(field: &'static str, actual: usize, limit: usize) -> Result<(), ConfigError> {
+    if actual > limit {
+        return Err(ConfigError::TooLong { field, actual, limit });
+    }
+    Ok(())
+}
+
+fn positive(field: &'static str, value: Duration) -> Result<(), ConfigError> {
+    if value.is_zero() {
+        return Err(ConfigError::Zero { field });
+    }
+    Ok(())
+}
+
+const fn non_zero(value: usize) -> NonZeroUsize {
+    match NonZeroUsize::new(value) {
+        Some(value) => value,
+        None => NonZeroUsize::MIN,
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A field is longer than the wire allows.
+    #[error("{field} is {actual} bytes long, at most {limit} are allowed")]
+    TooLong {
+        /// The field.
+        field: &'static str,
+        /// Its length.
+        actual: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A field must be set.
+    #[error("{field} is empty: set it")]
+    Empty {
+        /// The field.
+        field: &'static str,
+    },
+    /// A duration must be positive.
+    #[error("{field} is zero: give it a positive duration")]
+    Zero {
+        /// The field.
+        field: &'static str,
+    },
+    /// Two fields contradict each other.
+    #[error("{field} must be greater than {other}")]
+    NotGreater {
+        /// The field that is too small.
+        field: &'static str,
+        /// What it must exceed.
+        other: &'static str,
+    },
+}

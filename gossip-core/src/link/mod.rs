@@ -1,0 +1,2 @@
+mod refusal;
+pub use self::refusal::Refusal;

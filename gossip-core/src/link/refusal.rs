@@ -1,0 +1,53 @@
+use thiserror::Error;
+
+/// Why an authentication was refused. Each reason has its own counter in
+/// [`Metrics::refused`](crate::Metrics).
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The first message was no `ConnEstablish`.
+    #[error("the first message was no authentication")]
+    NotConn,
+    /// The frame could not be decoded.
+    #[error("the first frame could not be decoded")]
+    Malformed,
+    /// The remote belongs to another network.
+    #[error("the remote belongs to another network")]
+    WrongNetwork,
+    /// The very bytes were used on another connection before.
+    #[error("the authentication was recorded on another connection")]
+    Replayed,
+    /// The message is bound to another connection.
+    #[error("the authentication is bound to another connection")]
+    WrongBinding,
+    /// The PKI-ID is not the one that the identity yields.
+    #[error("the pki-id does not belong to the identity presented")]
+    StolenIdentity,
+    /// The identity cannot be read.
+    #[error("the identity cannot be read")]
+    MalformedIdentity,
+    /// The identity's issuer is not trusted.
+    #[error("the identity was not issued by a trusted authority")]
+    Untrusted,
+    /// The identity has expired.
+    #[error("the identity has expired")]
+    Expired,
+    /// The identity has been revoked.
+    #[error("the identity has been revoked")]
+    Revoked,
+    /// The signature does not verify under the identity.
+    #[error("the signature does not verify under the identity presented")]
+    BadSignature,
+    /// No authentication in time.
+    #[error("no authentication in time")]
+    TimedOut,
+    /// The dial expected a peer of another organisation.
+    #[error("the peer reached is not the one dialled, nor of its organisation")]
+    Unexpected,
+    /// A bootstrap peer must be of our own organisation.
+    #[error("the bootstrap peer is not of our organisation")]
+    ForeignBootstrap,
+    /// Too many connections were authenticating.
+    #[error("too many connections are authenticating")]
+    Overloaded,
+}

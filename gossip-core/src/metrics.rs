@@ -1,0 +1,114 @@
+//! Counters. Plain numbers: the driver exports them.
+
+use std::collections::BTreeMap;
+
+use crate::Refusal;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// What a node has counted since its start.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Metrics {
+            $($(#[$doc])* pub $name: u64,)*
+            /// Authentications refused, by reason.
+            pub refused: BTreeMap<Refusal, u64>,
+        }
+
+        impl Metrics {
+            /// Each plain counter with its name, in the order of declaration.
+            #[must_use]
+            pub fn counters(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name)),*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Events handled.
+    events,
+    /// Messages received on authenticated links.
+    messages_received,
+    /// Bytes of messages received.
+    bytes_received,
+    /// Messages handed to the transport.
+    messages_sent,
+    /// Bytes of messages handed to the transport.
+    bytes_sent,
+    /// Frames that could not be decoded; their links were closed.
+    malformed_frames,
+    /// Messages that decode but are not legal, dropped.
+    illegal_messages,
+    /// Messages out of contract: unsolicited, spoofed, for an unknown channel.
+    violations,
+    /// Messages dropped because they were known already.
+    duplicates,
+    /// Signature checks asked for.
+    verifications,
+    /// Signature checks that failed.
+    verifications_failed,
+    /// Checks that were never answered in time.
+    verifications_lost,
+    /// Dials begun.
+    dials,
+    /// Dials that failed.
+    dials_failed,
+    /// Links authenticated.
+    links_established,
+    /// Links closed in favour of another link to the same peer.
+    links_superseded,
+    /// Links closed because the cap was reached.
+    links_evicted,
+    /// Links refused because too many were authenticating.
+    handshakes_shed,
+    /// Control frames dropped from a full queue.
+    control_shed,
+    /// Pushed frames dropped from a full queue.
+    push_shed,
+    /// Bulk frames dropped from a full queue.
+    bulk_shed,
+    /// Messages dropped while waiting for a dial.
+    waiting_shed,
+    /// Identities dropped because the cap was reached.
+    identities_shed,
+    /// Members refused because the cap was reached.
+    members_shed,
+    /// Membership requests dropped because the peer asked too often.
+    requests_limited,
+    /// State infos dropped while waiting for an identity.
+    state_infos_shed,
+    /// Blocks received by push that were new.
+    blocks_pushed,
+    /// Blocks received by push that were known already.
+    blocks_duplicate,
+    /// Blocks received by state transfer that were new.
+    blocks_transferred,
+    /// Blocks published by the application.
+    blocks_published,
+    /// Blocks refused because they do not verify.
+    blocks_bad,
+    /// Blocks too far ahead to keep.
+    blocks_beyond_window,
+    /// Blocks committed.
+    blocks_committed,
+    /// State requests sent.
+    state_requests_sent,
+    /// State requests answered.
+    state_requests_served,
+    /// State requests refused: bounds, rate or access.
+    state_requests_refused,
+    /// State responses that were unsolicited or out of bounds.
+    state_responses_refused,
+    /// State requests that nobody answered in time.
+    state_requests_timed_out,
+    /// Signatures that our own key failed to make.
+    signing_failures,
+}
+
+impl Metrics {
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        let count = self.refused.entry(refusal).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+}

@@ -1,0 +1,61 @@
+//! Read-only views for the application.
+
+use bytes::Bytes;
+
+use crate::{ChannelId, Endpoint, OrgId, PeerId};
+
+/// A member of the network as this node sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Member {
+    /// Who.
+    pub peer: PeerId,
+    /// Its organisation, if known.
+    pub org: Option<OrgId>,
+    /// The endpoint it tells everybody.
+    pub endpoint: Option<Endpoint>,
+    /// The endpoint it tells its own organisation, if that is ours.
+    pub internal_endpoint: Option<Endpoint>,
+    /// Opaque to gossip.
+    pub metadata: Bytes,
+    /// Heard of within the expiration time, as opposed to dead.
+    pub alive: bool,
+    /// An authenticated link is up.
+    pub connected: bool,
+}
+
+impl Member {
+    /// Where to reach it: the internal endpoint if known, else the external one.
+    #[must_use]
+    pub fn preferred_endpoint(&self) -> Option<&Endpoint> {
+        self.internal_endpoint.as_ref().or(self.endpoint.as_ref())
+    }
+}
+
+/// A peer's part in a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelPeer {
+    /// Who.
+    pub peer: PeerId,
+    /// Its organisation.
+    pub org: OrgId,
+    /// The height it published last; a claim, nothing more.
+    pub height: u64,
+}
+
+/// A channel as this node sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelInfo {
+    /// Which.
+    pub channel: ChannelId,
+    /// Blocks in our ledger.
+    pub height: u64,
+    /// Blocks held beyond it.
+    pub buffered: usize,
+    /// Alive peers that take part, without ourselves.
+    pub peers: Vec<ChannelPeer>,
+    /// What the ledger said when it failed, if it did.
+    pub halted: Option<String>,
+}

@@ -1,0 +1,66 @@
+//! What the driver needs of an identity service.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_core::{ChannelId, CryptoError, OrgId, PeerId};
+
+/// Verifies and makes signatures (Fabric's `MessageCryptoService`).
+///
+/// Called from the driver's pool of plain threads: it may take its time, and must be safe to call
+/// from several at once. An implementation caches what it parses.
+pub trait MessageCryptoService: Send + Sync + 'static {
+    /// The PKI-ID that `identity` yields, without validating it.
+    ///
+    /// # Errors
+    /// [`CryptoError::MalformedIdentity`].
+    fn pki_id(&self, identity: &[u8]) -> Result<PeerId, CryptoError>;
+
+    /// Checks that `identity` was issued by a trusted authority, has not expired and is not revoked.
+    ///
+    /// # Errors
+    /// Says which does not hold.
+    fn validate_identity(&self, identity: &[u8]) -> Result<(), CryptoError>;
+
+    /// How long `identity` is still valid; `None` if it does not expire.
+    ///
+    /// # Errors
+    /// [`CryptoError::MalformedIdentity`], [`CryptoError::Expired`].
+    fn expires_in(&self, identity: &[u8]) -> Result<Option<Duration>, CryptoError>;
+
+    /// Signs `message` with our own key.
+    ///
+    /// # Errors
+    /// [`CryptoError::SigningFailed`].
+    fn sign(&self, message: &[u8]) -> Result<Bytes, CryptoError>;
+
+    /// Checks that `signature` is `identity`'s over `message`. The identity was validated before.
+    ///
+    /// # Errors
+    /// [`CryptoError::BadSignature`] and those of reading the identity.
+    fn verify(&self, identity: &[u8], signature: &[u8], message: &[u8]) -> Result<(), CryptoError>;
+
+    /// The same, and that the policy of `channel` admits the signer as a reader.
+    ///
+    /// # Errors
+    /// Also [`CryptoError::NotAdmitted`].
+    fn verify_by_channel(
+        &self,
+        channel: &ChannelId,
+        identity: &[u8],
+        signature: &[u8],
+        message: &[u8],
+    ) -> Result<(), CryptoError>;
+
+    /// Checks that `block` is number `seq` of `channel`, well-formed and signed by its orderers.
+    ///
+    /// # Errors
+    /// [`CryptoError::BadBlock`].
+    fn verify_block(&self, channel: &ChannelId, seq: u64, block: &[u8]) -> Result<(), CryptoError>;
+}
+
+/// Tells organisations apart (Fabric's `SecurityAdvisor`).
+pub trait SecurityAdvisor: Send + Sync + 'static {
+    /// The organisation of `identity`, without validating it; `None` if it is not a known one.
+    fn org_of(&self, identity: &[u8]) -> Option<OrgId>;
+}

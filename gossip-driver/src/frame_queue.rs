@@ -1,0 +1,164 @@
+//! The queue between the driver and the writer of one link.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use gossip_core::Class;
+
+/// Makes the two ends of a queue. `on_flushed` runs each time credit becomes available after there
+/// was none: it wakes whoever calls [`FrameSender::take_flushed`].
+pub fn frame_queue(on_flushed: impl Fn() + Send + Sync + 'static) -> (FrameSender, FrameQueue) {
+    let shared = Arc::new(Shared {
+        state: Mutex::default(),
+        waker: AtomicWaker::new(),
+        on_flushed: Box::new(on_flushed),
+    });
+    (FrameSender { shared: Arc::clone(&shared) }, FrameQueue { shared })
+}
+
+/// The driver's end. Dropping it ends the queue, as [`FrameSender::finish`] does.
+///
+/// The queue has no bound of its own: the core sends no more than the link's window.
+#[derive(Debug)]
+pub struct FrameSender {
+    shared: Arc<Shared>,
+}
+
+impl FrameSender {
+    /// Queues a frame.
+    pub fn push(&self, class: Class, frame: Bytes) {
+        self.shared.lock().frames[class.index()].push_back(frame);
+        self.shared.waker.wake();
+    }
+
+    /// Ends the queue: the writer sends what is queued, then closes its half.
+    pub fn finish(&self) {
+        self.shared.lock().finished = true;
+        self.shared.waker.wake();
+    }
+
+    /// Frames and bytes flushed since the last call.
+    #[must_use]
+    pub fn take_flushed(&self) -> (u32, u64) {
+        let mut state = self.shared.lock();
+        std::mem::take(&mut state.flushed)
+    }
+}
+
+impl Drop for FrameSender {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// The writer's end.
+#[derive(Debug)]
+pub struct FrameQueue {
+    shared: Arc<Shared>,
+}
+
+impl FrameQueue {
+    /// The next frame, the most urgent class first; `None` once the queue has ended and is empty.
+    pub async fn next(&mut self) -> Option<Outgoing> {
+        poll_fn(|cx| {
+            self.shared.waker.register(cx.waker());
+            let mut state = self.shared.lock();
+            match state.pop(Class::ALL.len()) {
+                Some((class, frame)) => Poll::Ready(Some(self.outgoing(class, frame))),
+                None if state.finished => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// The next frame if one is queued.
+    pub fn try_next(&mut self) -> Option<Outgoing> {
+        let popped = self.shared.lock().pop(Class::ALL.len());
+        popped.map(|(class, frame)| self.outgoing(class, frame))
+    }
+
+    /// The next frame of a class more urgent than `class`, if one is queued.
+    pub fn try_next_above(&mut self, class: Class) -> Option<Outgoing> {
+        let popped = self.shared.lock().pop(class.index());
+        popped.map(|(class, frame)| self.outgoing(class, frame))
+    }
+
+    fn outgoing(&self, class: Class, frame: Bytes) -> Outgoing {
+        Outgoing { class, frame, shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// A frame being sent. Dropping it returns its credit.
+#[derive(Debug)]
+pub struct Outgoing {
+    class: Class,
+    frame: Bytes,
+    shared: Arc<Shared>,
+}
+
+impl Outgoing {
+    /// How urgent it is.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        let first = {
+            let mut state = self.shared.lock();
+            let first = state.flushed.0 == 0;
+            state.flushed.0 = state.flushed.0.saturating_add(1);
+            state.flushed.1 = state.flushed.1.saturating_add(self.frame.len() as u64);
+            first
+        };
+        if first {
+            (self.shared.on_flushed)();
+        }
+    }
+}
+
+struct Shared {
+    state: Mutex<State>,
+    waker: AtomicWaker,
+    on_flushed: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrameQueue").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct State {
+    frames: [VecDeque<Bytes>; Class::ALL.len()],
+    finished: bool,
+    flushed: (u32, u64),
+}
+
+impl State {
+    fn pop(&mut self, classes: usize) -> Option<(Class, Bytes)> {
+        Class::ALL.into_iter().take(classes).find_map(|class| {
+            self.frames[class.index()].pop_front().map(|frame| (class, frame))
+        })
+    }
+}

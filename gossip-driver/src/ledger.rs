@@ -1,0 +1,46 @@
+//! What the driver needs of a ledger.
+
+use std::future::Future;
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+use gossip_core::{ChannelId, LedgerError};
+
+/// Stores blocks.
+///
+/// The driver calls `commit` strictly in order and one at a time per channel, from a task of its
+/// own; other methods may run meanwhile. Methods must not block the executor.
+pub trait Ledger: Send + Sync + 'static {
+    /// How many blocks of `channel` are stored, which is the next number to commit; 0 for a channel
+    /// that has none yet.
+    ///
+    /// # Errors
+    /// The storage failed.
+    fn height(
+        &self,
+        channel: &ChannelId,
+    ) -> impl Future<Output = Result<u64, LedgerError>> + Send;
+
+    /// Stores `block` as number `seq`. Durable once it returns `Ok`.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotNext`] if it does not follow the last block; nothing is stored.
+    fn commit(
+        &self,
+        channel: &ChannelId,
+        seq: u64,
+        block: Bytes,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Consecutive blocks from the start of `range`: as many as exist and fit in `max_bytes`, at
+    /// least one if it exists.
+    ///
+    /// # Errors
+    /// The storage failed.
+    fn read(
+        &self,
+        channel: &ChannelId,
+        range: RangeInclusive<u64>,
+        max_bytes: u64,
+    ) -> impl Future<Output = Result<Vec<Bytes>, LedgerError>> + Send;
+}

@@ -1,0 +1,54 @@
+//! What the driver needs of an async runtime.
+
+use std::future::Future;
+use std::io;
+use std::time::Instant;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use gossip_core::Endpoint;
+
+/// An async runtime: a clock, a timer and a way to start tasks.
+///
+/// Implement it to run gossip on an executor of your own, and check the implementation with
+/// `testing::runtime` (feature `testing`).
+pub trait Runtime: Clone + Send + Sync + 'static {
+    /// Completes at its deadline.
+    type Sleep: Future<Output = ()> + Send;
+
+    /// The present. Override it together with `sleep_until` on a runtime whose time can be paused.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// A future that completes at `deadline`, at once if that has passed.
+    fn sleep_until(&self, deadline: Instant) -> Self::Sleep;
+
+    /// Runs `task` to its end, independently of the caller. Must not block.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+}
+
+/// A runtime that has TCP.
+pub trait TcpRuntime: Runtime {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+    /// A listening socket.
+    type Listener: Send + Sync + 'static;
+
+    /// Connects to `host:port`, without Nagle's algorithm.
+    fn connect(&self, to: &Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Listens on `host:port`; port 0 picks a free one.
+    fn bind(&self, on: &Endpoint) -> impl Future<Output = io::Result<Self::Listener>> + Send;
+
+    /// The address that a listener is bound to.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn local_endpoint(&self, listener: &Self::Listener) -> io::Result<Endpoint>;
+
+    /// The next connection, without Nagle's algorithm, and the remote's address.
+    fn accept(
+        &self,
+        listener: &Self::Listener,
+    ) -> impl Future<Output = io::Result<(Self::Stream, Endpoint)>> + Send;
+}

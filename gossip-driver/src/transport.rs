@@ -1,0 +1,114 @@
+//! What the driver needs of a transport.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use gossip_core::{Binding, Endpoint};
+use thiserror::Error;
+
+use crate::FrameQueue;
+
+/// Carries frames between nodes: reliable, ordered within a class, confidential and bound to a
+/// channel. Who the remote is, is the core's business.
+///
+/// No method needs to be safe against cancellation: each future is awaited to its end in a task of
+/// its own, unless the link or the driver is dropped as a whole. Check an implementation with
+/// `testing::transport` (feature `testing`).
+pub trait Transport: Send + Sync + 'static {
+    /// A connection.
+    type Link: Link;
+
+    /// The next incoming connection, its transport handshake done. Failures of single handshakes
+    /// are the transport's to log and count, not to return.
+    ///
+    /// # Errors
+    /// [`TransportError::Closed`] if no connection can come any more; the driver then stops asking.
+    fn accept(&self) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
+
+    /// Connects to `to` and does the transport's handshake.
+    ///
+    /// # Errors
+    /// Says which step failed.
+    fn dial(&self, to: &Endpoint) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
+}
+
+/// A connection whose transport handshake is done.
+pub trait Link: Send + 'static {
+    /// Its incoming half.
+    type Reader: FrameReader;
+    /// Its outgoing half.
+    type Writer: FrameWriter;
+
+    /// The remote's transport address, for traces.
+    fn remote(&self) -> Endpoint;
+
+    /// Ties the node's authentication to this connection.
+    fn binding(&self) -> Binding;
+
+    /// Separates the halves.
+    fn split(self) -> (Self::Reader, Self::Writer);
+}
+
+/// The incoming half of a link.
+pub trait FrameReader: Send + 'static {
+    /// The next whole frame; `None` after the remote has closed its half in order.
+    ///
+    /// Memory is taken as bytes arrive, never by a length that the remote announces.
+    ///
+    /// # Errors
+    /// [`TransportError::FrameTooLong`] if a frame exceeds `limit` bytes; the link is then useless.
+    fn read(
+        &mut self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Option<Bytes>, TransportError>> + Send;
+}
+
+/// The outgoing half of a link.
+pub trait FrameWriter: Send + 'static {
+    /// Sends what `queue` yields, the most urgent class first, until the queue ends; then flushes
+    /// and closes its half, so that the remote reads everything and then the end.
+    ///
+    /// A frame counts as flushed when its [`Outgoing`](crate::Outgoing) is dropped. A writer that
+    /// cuts frames into chunks asks [`FrameQueue::try_next_above`] between chunks, so that a large
+    /// frame delays an urgent one by at most one chunk.
+    ///
+    /// # Errors
+    /// The connection broke.
+    fn run(self, queue: FrameQueue) -> impl Future<Output = Result<(), TransportError>> + Send;
+}
+
+/// Why a transport failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The address has no meaning to this transport.
+    #[error("cannot read the address {0}: expected host:port")]
+    BadAddress(Endpoint),
+    /// Nobody answers.
+    #[error("nobody answers at {0}")]
+    Unreachable(Endpoint),
+    /// The handshake or the link took too long.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The remote belongs to another network.
+    #[error("the remote belongs to another network: check the network id on both sides")]
+    WrongNetwork,
+    /// The handshake failed.
+    #[error("the transport's handshake failed: {0}")]
+    Handshake(String),
+    /// A frame is longer than allowed.
+    #[error("a frame is longer than the {limit} bytes allowed")]
+    FrameTooLong {
+        /// The limit.
+        limit: usize,
+    },
+    /// The remote broke the framing.
+    #[error("the remote broke the framing: {0}")]
+    Framing(&'static str),
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Io(#[from] std::io::Error),
+    /// The transport or link is closed.
+    #[error("the transport is closed")]
+    Closed,
+}
