@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::SignedMessage;
 
-use crate::{
-    ChannelId, Endpoint, LinkId, Notification, RequestError, RequestId, Response, Ticket,
-};
+use crate::{ChannelId, Endpoint, LinkId, Notification, RequestError, RequestId, Response, Ticket};
 
 /// An output of [`Node::poll_command`](crate::Node::poll_command), to be carried out in order.
 ///

@@ -102,7 +102,10 @@ impl Binding {
     /// The binding of a connection on which both sides compute the same value.
     #[must_use]
     pub fn symmetric(value: Bytes) -> Self {
-        Self { ours: value.clone(), theirs: value }
+        Self {
+            ours: value.clone(),
+            theirs: value,
+        }
     }
 }
 

@@ -2,13 +2,16 @@
 
 mod command;
 mod config;
+mod cx;
 mod event;
 mod id;
 mod link;
 mod metrics;
 mod node;
 mod request;
+mod rng;
 mod time;
+mod timer;
 mod view;
 
 pub use gossip_proto as proto;
@@ -26,8 +29,6 @@ pub use self::id::{ChannelId, Endpoint, LinkId, OrgId, PeerId, RequestId, Ticket
 pub use self::link::Refusal;
 pub use self::metrics::Metrics;
 pub use self::node::{Node, Start};
-pub use self::request::{
-    BlockOrigin, JoinChannel, Notification, Request, RequestError, Response,
-};
+pub use self::request::{BlockOrigin, JoinChannel, Notification, Request, RequestError, Response};
 pub use self::time::Instant;
 pub use self::view::{ChannelInfo, ChannelPeer, Member};

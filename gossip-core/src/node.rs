@@ -33,7 +33,10 @@ impl Node {
     pub fn new(config: Arc<Config>, start: Start) -> Result<Self, ConfigError> {
         config.validate()?;
         let _ = start;
-        Ok(Self { out: VecDeque::new(), metrics: Metrics::default() })
+        Ok(Self {
+            out: VecDeque::new(),
+            metrics: Metrics::default(),
+        })
     }
 
     /// Takes one input. Never fails and never panics; `now` is clamped to be monotone.

@@ -128,6 +128,8 @@ pub struct IdentityConfig {
 
 impl Default for IdentityConfig {
     fn default() -> Self {
-        Self { max_identities: non_zero(16_384) }
+        Self {
+            max_identities: non_zero(16_384),
+        }
     }
 }

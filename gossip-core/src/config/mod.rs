@@ -1,8 +1,8 @@
 //! Configuration: one struct per module, each field with its unit, default and how to choose it.
 
+mod channel;
 mod link;
 mod membership;
-mod channel;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -92,11 +92,27 @@ impl Config {
     /// The first one that does not hold.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let limits = &self.limits;
-        longer("identity.peer", self.identity.peer.as_bytes().len(), limits.max_pki_id)?;
-        longer("identity.bytes", self.identity.bytes.len(), limits.max_identity)?;
-        longer("endpoint", self.endpoint.as_str().len(), limits.max_endpoint)?;
+        longer(
+            "identity.peer",
+            self.identity.peer.as_bytes().len(),
+            limits.max_pki_id,
+        )?;
+        longer(
+            "identity.bytes",
+            self.identity.bytes.len(),
+            limits.max_identity,
+        )?;
+        longer(
+            "endpoint",
+            self.endpoint.as_str().len(),
+            limits.max_endpoint,
+        )?;
         if let Some(external) = &self.external_endpoint {
-            longer("external_endpoint", external.as_str().len(), limits.max_endpoint)?;
+            longer(
+                "external_endpoint",
+                external.as_str().len(),
+                limits.max_endpoint,
+            )?;
         }
         longer("metadata", self.metadata.len(), limits.max_metadata)?;
         longer("network_id", self.network_id.len(), MAX_NETWORK_ID)?;
@@ -116,7 +132,11 @@ const MAX_NETWORK_ID: usize = 64;
 
 fn longer(field: &'static str, actual: usize, limit: usize) -> Result<(), ConfigError> {
     if actual > limit {
-        return Err(ConfigError::TooLong { field, actual, limit });
+        return Err(ConfigError::TooLong {
+            field,
+            actual,
+            limit,
+        });
     }
     Ok(())
 }

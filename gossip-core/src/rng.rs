@@ -1,0 +1,89 @@
+//! Seeded randomness, forked per module so that a new draw in one leaves the others unchanged.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+/// A module's source of randomness.
+#[derive(Clone, Debug)]
+pub(crate) struct ModuleRng(ChaCha8Rng);
+
+impl ModuleRng {
+    /// The source of the module called `label`, for a node seeded with `seed`.
+    pub(crate) fn fork(seed: &[u8; 32], label: &str) -> Self {
+        let mut hasher = blake3::Hasher::new_keyed(seed);
+        hasher.update(label.as_bytes());
+        Self(ChaCha8Rng::from_seed(*hasher.finalize().as_bytes()))
+    }
+
+    /// A random number, for example a nonce.
+    pub(crate) fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A random index below `len`, which must not be 0 (then 0).
+    pub(crate) fn below(&mut self, len: usize) -> usize {
+        if len <= 1 {
+            return 0;
+        }
+        // Multiply-shift: the bias is below len / 2^64, and no loop depends on the draw.
+        let wide = u128::from(self.next_u64()) * len as u128;
+        (wide >> 64) as usize
+    }
+
+    /// Between three quarters and five quarters of `period`, so that peers do not act in step.
+    pub(crate) fn jitter(&mut self, period: Duration) -> Duration {
+        let nanos = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
+        let spread = nanos / 2;
+        let offset = self.below(usize::try_from(spread).unwrap_or(usize::MAX)) as u64;
+        Duration::from_nanos((nanos - nanos / 4).saturating_add(offset))
+    }
+
+    /// Moves `count` elements drawn uniformly to the front of `pool` and cuts it there.
+    pub(crate) fn choose<T>(&mut self, pool: &mut Vec<T>, count: usize) {
+        let count = count.min(pool.len());
+        for index in 0..count {
+            let other = index + self.below(pool.len() - index);
+            pool.swap(index, other);
+        }
+        pool.truncate(count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forks_differ_by_label_and_repeat_by_seed() {
+        let mut a = ModuleRng::fork(&[7; 32], "a");
+        let mut b = ModuleRng::fork(&[7; 32], "b");
+        let mut again = ModuleRng::fork(&[7; 32], "a");
+        let first = a.next_u64();
+        assert_ne!(first, b.next_u64());
+        assert_eq!(first, again.next_u64());
+    }
+
+    #[test]
+    fn a_choice_is_a_subset_without_repetition() {
+        let mut rng = ModuleRng::fork(&[1; 32], "x");
+        let mut pool: Vec<u32> = (0..10).collect();
+        rng.choose(&mut pool, 4);
+        pool.sort_unstable();
+        pool.dedup();
+        assert_eq!(pool.len(), 4);
+        rng.choose(&mut pool, 40);
+        assert_eq!(pool.len(), 4);
+    }
+
+    #[test]
+    fn jitter_stays_within_a_quarter() {
+        let mut rng = ModuleRng::fork(&[1; 32], "x");
+        for _ in 0..1000 {
+            let drawn = rng.jitter(Duration::from_millis(100));
+            assert!((Duration::from_millis(75)..=Duration::from_millis(125)).contains(&drawn));
+        }
+        assert_eq!(rng.jitter(Duration::ZERO), Duration::ZERO);
+    }
+}
