@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::RawEnvelope;
 
 /// A decoded `gossip.GossipMessage`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct GossipMessage {
     /// Correlates a response with its request; 0 where nothing is correlated.
     pub nonce: u64,
@@ -39,7 +39,7 @@ pub enum Tag {
 }
 
 /// The kinds of content, each with its validated body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Content {
     /// A heartbeat.
     Alive(Alive),
@@ -95,7 +95,7 @@ pub struct PeerTime {
 }
 
 /// A heartbeat (`gossip.AliveMessage`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Alive {
     /// The PKI-ID of the peer that is alive. Not empty.
     pub pki_id: Bytes,
@@ -110,7 +110,7 @@ pub struct Alive {
 }
 
 /// A request for a view of the membership (`gossip.MembershipRequest`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MembershipRequest {
     /// The requester's own heartbeat.
     pub self_information: RawEnvelope,
@@ -119,7 +119,7 @@ pub struct MembershipRequest {
 }
 
 /// A view of the membership (`gossip.MembershipResponse`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct MembershipResponse {
     /// Latest heartbeats of the members held alive.
     pub alive: Vec<RawEnvelope>,
@@ -130,7 +130,7 @@ pub struct MembershipResponse {
 }
 
 /// A block and its number (`gossip.Payload`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Payload {
     /// The block's number.
     pub seq_num: u64,
@@ -150,7 +150,7 @@ pub enum PullKind {
 }
 
 /// The first step of a pull (`gossip.GossipHello`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Hello {
     /// The initiator's nonce for this responder and round.
     pub nonce: u64,
@@ -161,7 +161,7 @@ pub struct Hello {
 }
 
 /// Item ids in a pull (`gossip.DataDigest` and `gossip.DataRequest`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PullIds {
     /// The hello's nonce.
     pub nonce: u64,
@@ -172,7 +172,7 @@ pub struct PullIds {
 }
 
 /// Items in a pull (`gossip.DataUpdate`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DataUpdate {
     /// The hello's nonce.
     pub nonce: u64,
@@ -183,7 +183,7 @@ pub struct DataUpdate {
 }
 
 /// The authentication of a connection (`gossip.ConnEstablish`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnEstablish {
     /// The sender's PKI-ID. Not empty.
     pub pki_id: Bytes,
@@ -202,7 +202,7 @@ pub struct ConnEstablish {
 }
 
 /// What a peer publishes of itself in a channel (`gossip.StateInfo`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StateInfo {
     /// The publisher. Not empty.
     pub pki_id: Bytes,
@@ -246,7 +246,7 @@ pub struct StateRequest {
 }
 
 /// A proposal or declaration of leadership (`gossip.LeadershipMessage`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Leadership {
     /// The candidate. Not empty.
     pub pki_id: Bytes,
@@ -257,7 +257,7 @@ pub struct Leadership {
 }
 
 /// A certificate in a pull (`gossip.PeerIdentity`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PeerIdentity {
     /// The peer that it identifies. Not empty.
     pub pki_id: Bytes,
@@ -283,7 +283,7 @@ pub struct PrivateDigest {
 }
 
 /// Private data in a response (`gossip.PvtDataElement`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PrivateElement {
     /// Which.
     pub digest: PrivateDigest,
@@ -292,7 +292,7 @@ pub struct PrivateElement {
 }
 
 /// Private data pushed at endorsement time (`gossip.PrivatePayload`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PrivateData {
     /// The collection.
     pub collection: String,

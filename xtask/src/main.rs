@@ -1,1 +1,59 @@
-fn main() {}
+//! Developer commands. `cargo run -p xtask -- help` lists them.
+
+mod codegen;
+mod dependency_rule;
+mod file_sizes;
+mod msrv;
+mod schema;
+mod workspace;
+
+use std::{path::Path, process::ExitCode};
+
+const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
+  codegen           regenerate gossip-proto/src/generated from gossip-proto/proto
+  codegen --check   fail if the generated code that is checked in differs
+  dependency-rule   fail if a crate depends on one that the design does not allow
+  file-sizes        fail if a source file is too long
+  msrv              fail if a dependency needs a newer compiler than the workspace states";
+
+/// What is wrong, one line each; empty if nothing is.
+type Violations = Vec<String>;
+
+/// Why a command could not do its work.
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let Some(root) = Path::new(env!("CARGO_MANIFEST_DIR")).parent() else {
+        return fail("xtask: its folder has no parent: run it from the workspace");
+    };
+    let outcome = match args.as_slice() {
+        ["codegen"] => codegen::write(root),
+        ["codegen", "--check"] => codegen::check(root),
+        ["dependency-rule"] => workspace::load(root).map(|found| dependency_rule::check(&found)),
+        ["file-sizes"] => file_sizes::check(root),
+        ["msrv"] => workspace::load(root).map(|found| msrv::check(&found)),
+        ["help" | "--help" | "-h"] => {
+            say(USAGE);
+            return ExitCode::SUCCESS;
+        }
+        _ => return fail(USAGE),
+    };
+    match outcome {
+        Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,
+        Ok(violations) => fail(&violations.join("\n")),
+        Err(error) => fail(&format!("xtask: {error}")),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the command line's answer")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[allow(clippy::print_stderr, reason = "the command line's complaint")]
+fn fail(text: &str) -> ExitCode {
+    eprintln!("{text}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,4 @@
+//! Between validated messages and the schema's.
+
+mod from_wire;
+mod to_wire;

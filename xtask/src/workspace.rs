@@ -1,0 +1,90 @@
+//! What `cargo metadata` tells about the workspace.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+
+use crate::Failure;
+
+/// The workspace's crates and everything they depend on.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    /// The crates of the workspace.
+    pub(crate) members: Vec<Member>,
+    /// Every package of the dependency graph, members included.
+    pub(crate) packages: Vec<Package>,
+}
+
+/// A crate of the workspace.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) rust_version: Option<String>,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// An arrow from a member.
+#[derive(Debug)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// Used by the crate's tests and examples only.
+    pub(crate) dev: bool,
+}
+
+/// A package of the dependency graph.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) rust_version: Option<String>,
+}
+
+/// Asks cargo.
+pub(crate) fn load(root: &Path) -> Result<Workspace, Failure> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(root)
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    parse(&serde_json::from_slice(&output.stdout)?)
+}
+
+fn parse(metadata: &Value) -> Result<Workspace, Failure> {
+    let members = metadata["workspace_members"]
+        .as_array()
+        .ok_or("no workspace members")?;
+    let packages = metadata["packages"].as_array().ok_or("no packages")?;
+    let mut workspace = Workspace::default();
+    for package in packages {
+        let name = text(&package["name"]);
+        let rust_version = package["rust_version"].as_str().map(str::to_owned);
+        if members.contains(&package["id"]) {
+            let dependencies = package["dependencies"].as_array().into_iter().flatten();
+            workspace.members.push(Member {
+                name: name.clone(),
+                rust_version: rust_version.clone(),
+                dependencies: dependencies.map(dependency).collect(),
+            });
+        }
+        let version = text(&package["version"]);
+        workspace.packages.push(Package {
+            name,
+            version,
+            rust_version,
+        });
+    }
+    Ok(workspace)
+}
+
+fn dependency(value: &Value) -> Dependency {
+    Dependency {
+        name: text(&value["name"]),
+        dev: value["kind"] == "dev",
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
