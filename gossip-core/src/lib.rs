@@ -10,6 +10,7 @@ mod metrics;
 mod node;
 mod request;
 mod rng;
+mod state_transfer;
 mod time;
 mod timer;
 mod view;

@@ -1,0 +1,434 @@
+//! Repair of gaps: asks the peers that may have it for what is missing.
+
+use std::collections::BTreeMap;
+
+use gossip_proto::{Payload, StateRequest};
+
+use super::Effect;
+use super::claims::{Claim, Claims};
+use super::payload_buffer::{PayloadBuffer, Want};
+use super::penalties::Penalties;
+use crate::cx::Cx;
+use crate::rng::ModuleRng;
+use crate::timer::TimerKey;
+use crate::{ChannelId, Instant, Notification, PeerId};
+
+/// Requests under way, each to another peer.
+const MAX_PARALLEL: usize = 4;
+
+/// Requests that were given up but whose late answers are still of use; the oldest is forgotten.
+const MAX_LATE: usize = 8;
+
+/// Which numbers are missing, who is being asked for them, and whom not to ask.
+///
+/// A number is missing if it is the first one not held and a later one is held, or a peer claims
+/// to have it. Missing for `gap_patience`, it is *overdue*, with everything up to the greatest
+/// number known then: these are asked for, in ranges of `batch`, as far as the window and the room
+/// for bytes reach. A false claim therefore costs one request to the peer that made it, and then
+/// one per penalty of that peer: claims of a peer under penalty count for nothing.
+#[derive(Debug)]
+pub(super) struct Requester {
+    rng: ModuleRng,
+    claims: Claims,
+    penalties: Penalties,
+    /// At most `MAX_PARALLEL` that are awaited and `MAX_LATE` that are late.
+    asked: Vec<Asked>,
+    /// Blocks received on request whose check is under way. Within the window.
+    checking: BTreeMap<u64, Checking>,
+    /// The number that is missing, and since when.
+    missing: Option<(u64, Instant)>,
+    /// Numbers below are asked for without patience.
+    overdue_to: u64,
+    /// The last gap that the application was told of.
+    notified: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    peer: PeerId,
+    nonce: u64,
+    start: u64,
+    end: u64,
+    deadline: Instant,
+    late: bool,
+}
+
+#[derive(Debug)]
+struct Checking {
+    peer: PeerId,
+    bytes: u64,
+    /// When the check counts as lost.
+    deadline: Instant,
+}
+
+impl Requester {
+    pub(super) fn new(rng: ModuleRng) -> Self {
+        Self {
+            rng,
+            claims: Claims::default(),
+            penalties: Penalties::default(),
+            asked: Vec::new(),
+            checking: BTreeMap::new(),
+            missing: None,
+            overdue_to: 0,
+            notified: None,
+        }
+    }
+
+    pub(super) fn on_claim(&mut self, cx: &mut Cx<'_>, peer: &PeerId, claim: Claim) {
+        let max = cx.config.membership.max_members.get();
+        if !self.claims.set(peer, claim, max) {
+            cx.metrics().members_shed += 1;
+        }
+    }
+
+    pub(super) fn on_connected(&mut self, peer: &PeerId) {
+        self.claims.set_connected(peer, true);
+    }
+
+    /// The last link to the peer is gone, and with it what it was asked for.
+    pub(super) fn on_disconnected(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        self.claims.set_connected(peer, false);
+        self.forget_requests_to(cx, peer);
+    }
+
+    pub(super) fn on_peer_gone(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        self.claims.remove(peer);
+        self.forget_requests_to(cx, peer);
+    }
+
+    /// A block passed its check; if it was sent on request, its sender gains.
+    pub(super) fn on_checked(&mut self, cx: &mut Cx<'_>, seq: u64) {
+        if let Some(checking) = self.checking.remove(&seq) {
+            let base = cx.config.state_transfer.peer_penalty;
+            self.penalties.reward(&checking.peer, cx.now, base);
+        }
+    }
+
+    /// A block that the peer sent on request does not verify.
+    pub(super) fn on_bad_block(&mut self, cx: &mut Cx<'_>, peer: &PeerId, seq: u64) {
+        if self
+            .checking
+            .get(&seq)
+            .is_some_and(|checking| checking.peer == *peer)
+        {
+            self.checking.remove(&seq);
+            self.punish(cx, peer);
+        }
+    }
+
+    /// Takes an answer. One that nobody asked for changes nothing, the timers least of all.
+    ///
+    /// Returns whether the peer had less than it was asked for, so that the rest is asked elsewhere.
+    pub(super) fn on_response(
+        &mut self,
+        cx: &mut Cx<'_>,
+        buffer: &PayloadBuffer,
+        (peer, nonce): (&PeerId, u64),
+        payloads: Vec<Payload>,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let found = self
+            .asked
+            .iter()
+            .position(|asked| asked.nonce == nonce && asked.peer == *peer);
+        let Some(index) = found else {
+            cx.metrics().state_responses_refused += 1;
+            return false;
+        };
+        let asked = self.asked.remove(index);
+        if !asked.covers(&payloads) {
+            cx.metrics().state_responses_refused += 1;
+            cx.metrics().violations += 1;
+            self.punish(cx, peer);
+            return true;
+        }
+        let begins = payloads.first().map(|payload| payload.seq_num) == Some(asked.start);
+        if !begins && !asked.late && buffer.want(asked.start) == Want::Yes {
+            // It lacks what it claims to have.
+            self.punish(cx, peer);
+        }
+        let complete = payloads.last().map(|payload| payload.seq_num) == Some(asked.end);
+        let deadline = cx.now + cx.config.state_transfer.response_timeout;
+        for Payload {
+            seq_num: seq, data, ..
+        } in payloads
+        {
+            if buffer.want(seq) != Want::Yes || self.checking.contains_key(&seq) {
+                continue;
+            }
+            let checking = Checking {
+                peer: peer.clone(),
+                bytes: data.len() as u64,
+                deadline,
+            };
+            self.checking.insert(seq, checking);
+            effects.push(Effect::Verify {
+                peer: peer.clone(),
+                seq,
+                data,
+            });
+        }
+        !complete
+    }
+
+    /// Gives up what is overdue, and declares overdue what has been missing for long enough.
+    pub(super) fn on_timer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: &ChannelId,
+        buffer: &PayloadBuffer,
+    ) {
+        let now = cx.now;
+        let mut silent = Vec::new();
+        for asked in &mut self.asked {
+            if !asked.late && asked.deadline <= now {
+                asked.late = true;
+                silent.push(asked.peer.clone());
+            }
+        }
+        for peer in silent {
+            cx.metrics().state_requests_timed_out += 1;
+            self.punish(cx, &peer);
+        }
+        self.checking.retain(|_, checking| checking.deadline > now);
+        self.observe(now, buffer);
+        let patience = cx.config.state_transfer.gap_patience;
+        if let Some((number, since)) = self.missing
+            && since + patience <= now
+        {
+            self.missing = None;
+            self.overdue_to = self.known_end(now, buffer);
+            if self.notified != Some(number) {
+                self.notified = Some(number);
+                tracing::debug!(%channel, next = number, known = self.overdue_to, "gap");
+                cx.notify(Notification::GapDetected {
+                    channel: channel.clone(),
+                    next: number,
+                });
+            }
+        }
+    }
+
+    /// Asks for all that is overdue and may be asked for, and sets the timer for what comes next.
+    /// `avoid` is asked only if nobody else is left.
+    pub(super) fn pump(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: &ChannelId,
+        buffer: &PayloadBuffer,
+        avoid: Option<&PeerId>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.tidy(buffer);
+        self.observe(cx.now, buffer);
+        while self.ask(cx, buffer, avoid, effects) {}
+        match self.next_deadline(cx, buffer) {
+            Some(at) => cx
+                .timers()
+                .set(TimerKey::StateTransfer(channel.clone()), at),
+            None => cx
+                .timers()
+                .cancel(&TimerKey::StateTransfer(channel.clone())),
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn stop(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
+        self.claims.clear();
+        self.asked.clear();
+        self.checking.clear();
+        cx.timers()
+            .cancel(&TimerKey::StateTransfer(channel.clone()));
+    }
+
+    fn tidy(&mut self, buffer: &PayloadBuffer) {
+        let next = buffer.next();
+        while let Some(first) = self.checking.first_entry() {
+            if *first.key() >= next {
+                break;
+            }
+            first.remove();
+        }
+        self.asked.retain(|asked| !asked.late || asked.end >= next);
+        let late = self.asked.iter().filter(|asked| asked.late).count();
+        for _ in MAX_LATE..late {
+            if let Some(oldest) = self.asked.iter().position(|asked| asked.late) {
+                self.asked.remove(oldest);
+            }
+        }
+    }
+
+    /// Notes whether a number is missing that is not overdue yet.
+    fn observe(&mut self, now: Instant, buffer: &PayloadBuffer) {
+        let number = buffer.frontier();
+        let known = self.known_end(now, buffer);
+        self.overdue_to = self.overdue_to.min(known);
+        if known <= number || number < self.overdue_to {
+            self.missing = None;
+        } else if self.missing.is_none_or(|(before, _)| before != number) {
+            self.missing = Some((number, now));
+        }
+    }
+
+    /// One more than the greatest number that is held or may be had.
+    fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
+        let claimed = self
+            .claims
+            .highest(|peer| !self.penalties.holds(peer, now))
+            .unwrap_or(0);
+        claimed.max(buffer.end())
+    }
+
+    /// Sends one more request if something is left to ask for, and someone to ask.
+    fn ask(
+        &mut self,
+        cx: &mut Cx<'_>,
+        buffer: &PayloadBuffer,
+        avoid: Option<&PeerId>,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let config = &cx.config.state_transfer;
+        let awaited = self.asked.iter().filter(|asked| !asked.late).count();
+        let limit = buffer.limit().min(self.overdue_to);
+        let Some(start) = (buffer.frontier()..limit).find(|seq| !self.expected(*seq, buffer))
+        else {
+            return false;
+        };
+        let roomy = self.room(buffer, awaited, config.max_response_bytes);
+        if awaited >= MAX_PARALLEL || !roomy && start != buffer.next() {
+            return false;
+        }
+        // Without room only the next number is sure of a place.
+        let batch = if roomy { config.batch.get() as u64 } else { 1 };
+        let end = (start..limit.min(start.saturating_add(batch)))
+            .take_while(|seq| !self.expected(*seq, buffer))
+            .last()
+            .unwrap_or(start);
+        let Some((peer, height)) = self.choose(cx.now, start, end, avoid) else {
+            return false;
+        };
+        let end = end.min(height.saturating_sub(1)).max(start);
+        let nonce = self.rng.next_u64();
+        self.asked.push(Asked {
+            peer: peer.clone(),
+            nonce,
+            start,
+            end,
+            deadline: cx.now + config.response_timeout,
+            late: false,
+        });
+        cx.metrics().state_requests_sent += 1;
+        effects.push(Effect::SendRequest {
+            peer,
+            nonce,
+            request: StateRequest { start, end },
+        });
+        true
+    }
+
+    /// Held, awaited or being checked.
+    fn expected(&self, seq: u64, buffer: &PayloadBuffer) -> bool {
+        buffer.holds(seq)
+            || self.checking.contains_key(&seq)
+            || self
+                .asked
+                .iter()
+                .any(|asked| !asked.late && (asked.start..=asked.end).contains(&seq))
+    }
+
+    /// Whether one more answer of full size would fit beside all that is expected.
+    fn room(&self, buffer: &PayloadBuffer, awaited: usize, answer: u64) -> bool {
+        let checking: u64 = self.checking.values().map(|checking| checking.bytes).sum();
+        let answers = (awaited as u64).saturating_add(1).saturating_mul(answer);
+        buffer
+            .bytes()
+            .saturating_add(checking)
+            .saturating_add(answers)
+            <= buffer.max_bytes()
+    }
+
+    /// A random peer among the best that may have block `start`: not `avoid`, connected, with all
+    /// of the range.
+    fn choose(
+        &mut self,
+        now: Instant,
+        start: u64,
+        end: u64,
+        avoid: Option<&PeerId>,
+    ) -> Option<(PeerId, u64)> {
+        let mut best = (false, false, false);
+        let mut pool = Vec::new();
+        for (peer, claim) in self.claims.having(start) {
+            let busy = self
+                .asked
+                .iter()
+                .any(|asked| !asked.late && asked.peer == *peer);
+            if busy || self.penalties.holds(peer, now) {
+                continue;
+            }
+            let rank = (avoid != Some(peer), claim.connected, claim.height > end);
+            if rank > best {
+                best = rank;
+                pool.clear();
+            }
+            if rank == best {
+                pool.push((peer, claim.height));
+            }
+        }
+        let index = self.rng.below(pool.len());
+        pool.get(index)
+            .map(|(peer, height)| ((*peer).clone(), *height))
+    }
+
+    fn next_deadline(&self, cx: &Cx<'_>, buffer: &PayloadBuffer) -> Option<Instant> {
+        let frontier = buffer.frontier();
+        let answer = self
+            .asked
+            .iter()
+            .filter(|asked| !asked.late)
+            .map(|asked| asked.deadline)
+            .min();
+        let check = self
+            .checking
+            .values()
+            .map(|checking| checking.deadline)
+            .min();
+        let patience = cx.config.state_transfer.gap_patience;
+        let overdue = self.missing.map(|(_, since)| since + patience);
+        let pardon = self.penalties.next_end(cx.now, |peer| {
+            self.claims
+                .height(peer)
+                .is_some_and(|height| height > frontier)
+        });
+        [answer, check, overdue, pardon].into_iter().flatten().min()
+    }
+
+    fn forget_requests_to(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let awaited = self
+            .asked
+            .iter()
+            .any(|asked| !asked.late && asked.peer == *peer);
+        self.asked.retain(|asked| asked.peer != *peer);
+        if awaited {
+            self.punish(cx, peer);
+        }
+    }
+
+    fn punish(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let base = cx.config.state_transfer.peer_penalty;
+        self.penalties.punish(peer, cx.now, base, &mut self.rng);
+    }
+}
+
+impl Asked {
+    /// Whether an answer is within contract: numbers of the range only, strictly increasing. Less
+    /// than was asked for is fine.
+    fn covers(&self, payloads: &[Payload]) -> bool {
+        let range = self.start..=self.end;
+        payloads
+            .iter()
+            .all(|payload| range.contains(&payload.seq_num))
+            && payloads.is_sorted_by(|a, b| a.seq_num < b.seq_num)
+    }
+}

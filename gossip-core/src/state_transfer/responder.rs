@@ -1,0 +1,122 @@
+//! Blocks for peers that ask.
+
+use std::collections::BTreeMap;
+
+use gossip_proto::{Payload, StateRequest};
+
+use super::Effect;
+use crate::cx::Cx;
+use crate::{ChannelId, Command, LedgerOp, LedgerOutcome, LinkId, PeerId, Ticket};
+
+/// The reads under way for others: one per peer, `max_serving` in all.
+///
+/// Every request is answered, one that is refused by an empty list, so that nobody waits for a
+/// timeout to try elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Responder {
+    serving: BTreeMap<Ticket, Serving>,
+}
+
+#[derive(Debug)]
+struct Serving {
+    peer: PeerId,
+    /// Where to answer; absent once that link is gone. The read still counts until it is done.
+    link: Option<LinkId>,
+    nonce: u64,
+    start: u64,
+    count: u64,
+}
+
+impl Responder {
+    pub(super) fn owns(&self, ticket: Ticket) -> bool {
+        self.serving.contains_key(&ticket)
+    }
+
+    /// Starts a read for `peer`, or refuses with the effect returned. `height` blocks are stored.
+    pub(super) fn on_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: &ChannelId,
+        height: u64,
+        (peer, link, nonce): (&PeerId, LinkId, u64),
+        request: StateRequest,
+    ) -> Option<Effect> {
+        let config = &cx.config.state_transfer;
+        let StateRequest { start, end } = request;
+        let busy = self.serving.len() >= config.max_serving.get()
+            || self.serving.values().any(|serving| serving.peer == *peer);
+        if start > end || start >= height || busy {
+            cx.metrics().state_requests_refused += 1;
+            return Some(Effect::Respond {
+                link,
+                nonce,
+                payloads: Vec::new(),
+            });
+        }
+        // Fabric takes its batch size for the distance between two inclusive bounds.
+        let batch = u64::try_from(config.batch.get()).unwrap_or(u64::MAX);
+        let end = end.min(start.saturating_add(batch)).min(height - 1);
+        let max_bytes = config.max_response_bytes;
+        let ticket = cx.ticket();
+        cx.emit(Command::Ledger {
+            ticket,
+            op: LedgerOp::Read {
+                channel: channel.clone(),
+                start,
+                end,
+                max_bytes,
+            },
+        });
+        let serving = Serving {
+            peer: peer.clone(),
+            link: Some(link),
+            nonce,
+            start,
+            count: end - start + 1,
+        };
+        self.serving.insert(ticket, serving);
+        None
+    }
+
+    pub(super) fn on_link_gone(&mut self, link: LinkId) {
+        for serving in self.serving.values_mut() {
+            if serving.link == Some(link) {
+                serving.link = None;
+            }
+        }
+    }
+
+    pub(super) fn on_done(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ticket: Ticket,
+        outcome: LedgerOutcome,
+    ) -> Option<Effect> {
+        let serving = self.serving.remove(&ticket)?;
+        let link = serving.link?;
+        let blocks = match outcome {
+            LedgerOutcome::Blocks(Ok(blocks)) => blocks,
+            LedgerOutcome::Blocks(Err(_))
+            | LedgerOutcome::Height(_)
+            | LedgerOutcome::Committed(_) => Vec::new(),
+        };
+        let payloads: Vec<Payload> = (0..serving.count)
+            .zip(blocks)
+            .map(|(offset, data)| Payload {
+                seq_num: serving.start + offset,
+                data,
+                private_data: Vec::new(),
+            })
+            .collect();
+        if payloads.is_empty() {
+            cx.metrics().state_requests_refused += 1;
+        } else {
+            cx.metrics().state_requests_served += 1;
+        }
+        Some(Effect::Respond {
+            link,
+            nonce: serving.nonce,
+            payloads,
+        })
+    }
+}
