@@ -1,5 +1,6 @@
 //! What the driver needs of an identity service.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,4 +64,46 @@ pub trait MessageCryptoService: Send + Sync + 'static {
 pub trait SecurityAdvisor: Send + Sync + 'static {
     /// The organisation of `identity`, without validating it; `None` if it is not a known one.
     fn org_of(&self, identity: &[u8]) -> Option<OrgId>;
+}
+
+impl<C: MessageCryptoService + ?Sized> MessageCryptoService for Arc<C> {
+    fn pki_id(&self, identity: &[u8]) -> Result<PeerId, CryptoError> {
+        (**self).pki_id(identity)
+    }
+
+    fn validate_identity(&self, identity: &[u8]) -> Result<(), CryptoError> {
+        (**self).validate_identity(identity)
+    }
+
+    fn expires_in(&self, identity: &[u8]) -> Result<Option<Duration>, CryptoError> {
+        (**self).expires_in(identity)
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Bytes, CryptoError> {
+        (**self).sign(message)
+    }
+
+    fn verify(&self, identity: &[u8], signature: &[u8], message: &[u8]) -> Result<(), CryptoError> {
+        (**self).verify(identity, signature, message)
+    }
+
+    fn verify_by_channel(
+        &self,
+        channel: &ChannelId,
+        identity: &[u8],
+        signature: &[u8],
+        message: &[u8],
+    ) -> Result<(), CryptoError> {
+        (**self).verify_by_channel(channel, identity, signature, message)
+    }
+
+    fn verify_block(&self, channel: &ChannelId, seq: u64, block: &[u8]) -> Result<(), CryptoError> {
+        (**self).verify_block(channel, seq, block)
+    }
+}
+
+impl<A: SecurityAdvisor + ?Sized> SecurityAdvisor for Arc<A> {
+    fn org_of(&self, identity: &[u8]) -> Option<OrgId> {
+        (**self).org_of(identity)
+    }
 }

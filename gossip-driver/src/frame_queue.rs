@@ -17,7 +17,12 @@ pub fn frame_queue(on_flushed: impl Fn() + Send + Sync + 'static) -> (FrameSende
         waker: AtomicWaker::new(),
         on_flushed: Box::new(on_flushed),
     });
-    (FrameSender { shared: Arc::clone(&shared) }, FrameQueue { shared })
+    (
+        FrameSender {
+            shared: Arc::clone(&shared),
+        },
+        FrameQueue { shared },
+    )
 }
 
 /// The driver's end. Dropping it ends the queue, as [`FrameSender::finish`] does.
@@ -89,7 +94,11 @@ impl FrameQueue {
     }
 
     fn outgoing(&self, class: Class, frame: Bytes) -> Outgoing {
-        Outgoing { class, frame, shared: Arc::clone(&self.shared) }
+        Outgoing {
+            class,
+            frame,
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 
@@ -158,7 +167,9 @@ struct State {
 impl State {
     fn pop(&mut self, classes: usize) -> Option<(Class, Bytes)> {
         Class::ALL.into_iter().take(classes).find_map(|class| {
-            self.frames[class.index()].pop_front().map(|frame| (class, frame))
+            self.frames[class.index()]
+                .pop_front()
+                .map(|frame| (class, frame))
         })
     }
 }

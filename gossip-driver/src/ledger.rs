@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use gossip_core::{ChannelId, LedgerError};
@@ -16,10 +17,7 @@ pub trait Ledger: Send + Sync + 'static {
     ///
     /// # Errors
     /// The storage failed.
-    fn height(
-        &self,
-        channel: &ChannelId,
-    ) -> impl Future<Output = Result<u64, LedgerError>> + Send;
+    fn height(&self, channel: &ChannelId) -> impl Future<Output = Result<u64, LedgerError>> + Send;
 
     /// Stores `block` as number `seq`. Durable once it returns `Ok`.
     ///
@@ -43,4 +41,28 @@ pub trait Ledger: Send + Sync + 'static {
         range: RangeInclusive<u64>,
         max_bytes: u64,
     ) -> impl Future<Output = Result<Vec<Bytes>, LedgerError>> + Send;
+}
+
+impl<L: Ledger> Ledger for Arc<L> {
+    fn height(&self, channel: &ChannelId) -> impl Future<Output = Result<u64, LedgerError>> + Send {
+        (**self).height(channel)
+    }
+
+    fn commit(
+        &self,
+        channel: &ChannelId,
+        seq: u64,
+        block: Bytes,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send {
+        (**self).commit(channel, seq, block)
+    }
+
+    fn read(
+        &self,
+        channel: &ChannelId,
+        range: RangeInclusive<u64>,
+        max_bytes: u64,
+    ) -> impl Future<Output = Result<Vec<Bytes>, LedgerError>> + Send {
+        (**self).read(channel, range, max_bytes)
+    }
 }

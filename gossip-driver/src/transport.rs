@@ -1,6 +1,7 @@
 //! What the driver needs of a transport.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use gossip_core::{Binding, Endpoint};
@@ -29,7 +30,25 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     /// Says which step failed.
-    fn dial(&self, to: &Endpoint) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
+    fn dial(
+        &self,
+        to: &Endpoint,
+    ) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
+}
+
+impl<T: Transport> Transport for Arc<T> {
+    type Link = T::Link;
+
+    fn accept(&self) -> impl Future<Output = Result<Self::Link, TransportError>> + Send {
+        (**self).accept()
+    }
+
+    fn dial(
+        &self,
+        to: &Endpoint,
+    ) -> impl Future<Output = Result<Self::Link, TransportError>> + Send {
+        (**self).dial(to)
+    }
 }
 
 /// A connection whose transport handshake is done.

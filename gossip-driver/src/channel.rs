@@ -1,0 +1,202 @@
+//! The application's handle of a channel.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_channel::Receiver;
+use async_lock::Semaphore;
+use bytes::Bytes;
+use futures_util::Stream as _;
+use futures_util::future::{Either, select};
+use gossip_core::proto::Chaincode;
+use gossip_core::{ChannelId, ChannelInfo, ChannelPeer, Request, RequestError};
+
+use crate::Gossip;
+use crate::handle::{answer, fresh};
+use crate::mailbox::Answer;
+
+/// A handle of a channel that was joined, made by [`Gossip::join_channel`].
+///
+/// Dropping it does not leave the channel: [`Channel::leave`] does. It keeps the node running as
+/// [`Gossip`] does.
+#[derive(Clone)]
+pub struct Channel {
+    gossip: Gossip,
+    id: ChannelId,
+    room: Arc<Semaphore>,
+}
+
+impl Channel {
+    pub(crate) fn new(gossip: Gossip, id: ChannelId, room: Arc<Semaphore>) -> Self {
+        Self { gossip, id, room }
+    }
+
+    /// The channel's name.
+    #[must_use]
+    pub fn id(&self) -> &ChannelId {
+        &self.id
+    }
+
+    /// Hands over a block: it is verified, committed in order and pushed to others. Waits until it
+    /// has a place in the payload buffer, so a publisher that waits each time never overruns the
+    /// ledger. `false` if the block was known already.
+    ///
+    /// Numbers may come in any order. A caller who stops waiting does not take the block back.
+    ///
+    /// # Errors
+    /// Those of [`Request::Publish`] except [`RequestError::Busy`]: this method waits instead.
+    pub async fn publish(&self, seq: u64, block: impl Into<Bytes>) -> Result<bool, RequestError> {
+        let shared = &self.gossip.shared;
+        let permit = {
+            let room = pin!(self.room.acquire_arc());
+            let stopping = pin!(shared.stopping());
+            match select(room, stopping).await {
+                Either::Left((permit, _)) => permit,
+                Either::Right(_) => return Err(RequestError::Stopped),
+            }
+        };
+        let answered = shared
+            .submit(self.publication(seq, block.into()), Some(permit))
+            .await?;
+        fresh(answer(&answered).await)
+    }
+
+    /// Hands over a block as [`Channel::publish`] does, if there is room for it now. The answer may
+    /// be awaited or dropped.
+    ///
+    /// # Errors
+    /// [`RequestError::Busy`] if too many publications or requests wait already, or
+    /// [`RequestError::Stopped`]; the block is not taken then.
+    pub fn try_publish(
+        &self,
+        seq: u64,
+        block: impl Into<Bytes>,
+    ) -> Result<Publication, RequestError> {
+        let shared = &self.gossip.shared;
+        if self.gossip.is_stopped() {
+            return Err(RequestError::Stopped);
+        }
+        let permit = self.room.try_acquire_arc().ok_or_else(|| shared.refuse())?;
+        let answered = shared.try_submit(self.publication(seq, block.into()), permit)?;
+        Ok(Publication(Box::pin(answered)))
+    }
+
+    /// Leaves the channel: the others are told, and nothing more is received or committed. Other
+    /// handles of the channel get [`RequestError::UnknownChannel`] from then on.
+    ///
+    /// # Errors
+    /// [`RequestError::UnknownChannel`] if it was left already.
+    pub async fn leave(self) -> Result<(), RequestError> {
+        let request = Request::LeaveChannel {
+            channel: self.id.clone(),
+        };
+        self.gossip.shared.ask(request).await.map(drop)
+    }
+
+    /// Replaces the list of chaincodes that we publish in this channel.
+    ///
+    /// # Errors
+    /// [`RequestError::UnknownChannel`], [`RequestError::TooLong`]; nothing is changed.
+    pub async fn update_chaincodes(&self, chaincodes: Vec<Chaincode>) -> Result<(), RequestError> {
+        let request = Request::UpdateChaincodes {
+            channel: self.id.clone(),
+            chaincodes,
+        };
+        self.gossip.shared.ask(request).await.map(drop)
+    }
+
+    /// What is known of the channel, as last published; `None` once it has been left.
+    #[must_use]
+    pub fn info(&self) -> Option<Arc<ChannelInfo>> {
+        self.gossip.channel_info(&self.id)
+    }
+
+    /// How many blocks our ledger has, as last published; 0 once the channel has been left.
+    #[must_use]
+    pub fn height(&self) -> u64 {
+        self.info().map_or(0, |info| info.height)
+    }
+
+    /// Alive peers that take part, without ourselves, as last published.
+    #[must_use]
+    pub fn peers(&self) -> Vec<ChannelPeer> {
+        self.info().map_or_else(Vec::new, |info| info.peers.clone())
+    }
+
+    /// Waits until our ledger has at least `height` blocks, and returns how many it has then.
+    ///
+    /// # Errors
+    /// [`RequestError::Halted`] if the channel stopped before, [`RequestError::UnknownChannel`] if
+    /// it was left, [`RequestError::Stopped`].
+    pub async fn wait_height(&self, height: u64) -> Result<u64, RequestError> {
+        self.wait(|info| {
+            if info.height >= height {
+                return Some(Ok(info.height));
+            }
+            let reason = info.halted.clone()?;
+            Some(Err(RequestError::Halted {
+                channel: self.id.clone(),
+                reason,
+            }))
+        })
+        .await
+    }
+
+    /// Waits until at least `count` other peers take part.
+    ///
+    /// # Errors
+    /// [`RequestError::UnknownChannel`] if the channel was left, [`RequestError::Stopped`].
+    pub async fn wait_peers(&self, count: usize) -> Result<Vec<ChannelPeer>, RequestError> {
+        self.wait(|info| (info.peers.len() >= count).then(|| Ok(info.peers.clone())))
+            .await
+    }
+
+    async fn wait<T>(
+        &self,
+        mut check: impl FnMut(&ChannelInfo) -> Option<Result<T, RequestError>>,
+    ) -> Result<T, RequestError> {
+        let views = &self.gossip.shared.views;
+        views
+            .wait(|| {
+                let Some(info) = self.info() else {
+                    return Some(Err(RequestError::UnknownChannel(self.id.clone())));
+                };
+                check(&info).or_else(|| views.is_stopping().then_some(Err(RequestError::Stopped)))
+            })
+            .await
+    }
+
+    fn publication(&self, seq: u64, block: Bytes) -> Request {
+        Request::Publish {
+            channel: self.id.clone(),
+            seq,
+            block,
+        }
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A block handed over by [`Channel::try_publish`]: completes as [`Channel::publish`] does.
+#[derive(Debug)]
+#[must_use = "await it to learn whether the block was accepted, or drop it explicitly"]
+pub struct Publication(Pin<Box<Receiver<Answer>>>);
+
+impl Future for Publication {
+    type Output = Result<bool, RequestError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0
+            .as_mut()
+            .poll_next(cx)
+            .map(|answer| fresh(answer.unwrap_or(Err(RequestError::Stopped))))
+    }
+}

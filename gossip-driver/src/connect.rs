@@ -1,0 +1,111 @@
+//! The tasks that make connections: one that accepts, and one for each dial.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_channel::Sender;
+use futures_util::future::{Either, select};
+use futures_util::task::AtomicWaker;
+use gossip_core::{Binding, DialError, Endpoint};
+use tracing::{debug, info, warn};
+
+use crate::counters::Counters;
+use crate::tasks::{deadline, shielded};
+use crate::{Link, Runtime, Transport, TransportError};
+
+/// A connection as the driver takes it in.
+pub(crate) struct Opened<K: Link> {
+    pub(crate) remote: Endpoint,
+    pub(crate) binding: Binding,
+    pub(crate) reader: K::Reader,
+    pub(crate) writer: K::Writer,
+}
+
+impl<K: Link> Opened<K> {
+    fn new(link: K) -> Self {
+        let (remote, binding) = (link.remote(), link.binding());
+        let (reader, writer) = link.split();
+        Self {
+            remote,
+            binding,
+            reader,
+            writer,
+        }
+    }
+}
+
+/// Accepts until the transport is closed. While the driver has not taken what was accepted, it
+/// accepts no more.
+pub(crate) async fn accept<R: Runtime, T: Transport>(
+    runtime: R,
+    transport: Arc<T>,
+    accepted: Sender<Opened<T::Link>>,
+    driver: Arc<AtomicWaker>,
+    counters: Arc<Counters>,
+) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match shielded(async { transport.accept().await.map(Opened::new) }).await {
+            Some(Ok(opened)) => {
+                pause = FIRST_PAUSE;
+                counters.links_accepted.add();
+                if accepted.send(opened).await.is_err() {
+                    return;
+                }
+                driver.wake();
+                continue;
+            }
+            Some(Err(TransportError::Closed)) => {
+                info!("the transport accepts no more connections");
+                return;
+            }
+            Some(Err(error)) => warn!(%error, "accepting a connection failed; trying again"),
+            None => counters.transport_panics.add(),
+        }
+        counters.accepts_failed.add();
+        runtime.sleep_until(deadline(&runtime, pause)).await;
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Dials for at most `timeout`.
+pub(crate) async fn dial<R: Runtime, T: Transport>(
+    runtime: R,
+    transport: Arc<T>,
+    to: Endpoint,
+    timeout: Duration,
+    counters: Arc<Counters>,
+) -> Result<Opened<T::Link>, DialError> {
+    let late = pin!(runtime.sleep_until(deadline(&runtime, timeout)));
+    let dialling = pin!(shielded(async {
+        transport.dial(&to).await.map(Opened::new)
+    }));
+    let error = match select(dialling, late).await {
+        Either::Left((Some(Ok(opened)), _)) => {
+            counters.links_dialled.add();
+            return Ok(opened);
+        }
+        Either::Left((Some(Err(error)), _)) => error,
+        Either::Left((None, _)) => {
+            counters.transport_panics.add();
+            return Err(DialError::Handshake);
+        }
+        Either::Right(_) => TransportError::TimedOut,
+    };
+    debug!(%to, %error, "a dial failed");
+    Err(match error {
+        TransportError::BadAddress(_) => DialError::BadAddress,
+        TransportError::TimedOut => DialError::TimedOut,
+        TransportError::WrongNetwork => DialError::WrongNetwork,
+        TransportError::Handshake(_)
+        | TransportError::Framing(_)
+        | TransportError::FrameTooLong { .. } => DialError::Handshake,
+        TransportError::Unreachable(_) | TransportError::Io(_) | TransportError::Closed => {
+            DialError::Unreachable
+        }
+    })
+}

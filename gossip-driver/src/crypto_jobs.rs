@@ -1,0 +1,104 @@
+//! How a [`CryptoJob`] becomes calls of the crypto service.
+
+use bytes::Bytes;
+use gossip_core::{
+    ChannelId, CryptoError, CryptoJob, CryptoOutcome, Signatures, Signed, ValidIdentity,
+};
+
+use crate::{MessageCryptoService, SecurityAdvisor};
+
+/// Does a job.
+///
+/// An identity is read first, then validated (issuer, expiry, revocation), and only then is a
+/// signature checked under it: the first check that fails names the error. The organisation is
+/// looked up last, for identities that passed.
+pub(crate) fn perform<C>(service: &C, job: CryptoJob) -> CryptoOutcome
+where
+    C: MessageCryptoService + SecurityAdvisor,
+{
+    match job {
+        CryptoJob::Authenticate { identity, signed } => {
+            CryptoOutcome::Authenticated(valid(service, &identity).and_then(|valid| {
+                verify(service, None, &identity, &signed)?;
+                Ok(valid)
+            }))
+        }
+        CryptoJob::ValidateIdentity { identity } => {
+            CryptoOutcome::Validated(valid(service, &identity))
+        }
+        CryptoJob::Verify {
+            identity,
+            signed,
+            channel,
+        } => CryptoOutcome::Verified(verify(service, channel.as_ref(), &identity, &signed)),
+        CryptoJob::VerifyBlock {
+            channel,
+            seq,
+            block,
+        } => CryptoOutcome::Verified(service.verify_block(&channel, seq, &block)),
+        CryptoJob::Sign { payload, secret } => {
+            CryptoOutcome::Signed(sign(service, &payload, secret.as_ref()))
+        }
+    }
+}
+
+/// How a job fails if it cannot be done at all: with `reason`, or as a failed check.
+pub(crate) fn refuse(job: &CryptoJob, reason: Option<CryptoError>) -> CryptoOutcome {
+    let or = |default| reason.unwrap_or(default);
+    match job {
+        CryptoJob::Authenticate { .. } => {
+            CryptoOutcome::Authenticated(Err(or(CryptoError::MalformedIdentity)))
+        }
+        CryptoJob::ValidateIdentity { .. } => {
+            CryptoOutcome::Validated(Err(or(CryptoError::MalformedIdentity)))
+        }
+        CryptoJob::Verify { .. } => CryptoOutcome::Verified(Err(or(CryptoError::BadSignature))),
+        CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Err(or(CryptoError::BadBlock))),
+        CryptoJob::Sign { .. } => CryptoOutcome::Signed(Err(or(CryptoError::SigningFailed))),
+    }
+}
+
+fn valid<C>(service: &C, identity: &[u8]) -> Result<ValidIdentity, CryptoError>
+where
+    C: MessageCryptoService + SecurityAdvisor,
+{
+    let peer = service.pki_id(identity)?;
+    service.validate_identity(identity)?;
+    let expires_in = service.expires_in(identity)?;
+    Ok(ValidIdentity {
+        peer,
+        org: service.org_of(identity),
+        expires_in,
+    })
+}
+
+fn verify(
+    service: &impl MessageCryptoService,
+    channel: Option<&ChannelId>,
+    identity: &[u8],
+    signed: &Signed,
+) -> Result<(), CryptoError> {
+    let Signed {
+        payload,
+        signature,
+        secret,
+    } = signed;
+    match channel {
+        Some(channel) => service.verify_by_channel(channel, identity, signature, payload)?,
+        None => service.verify(identity, signature, payload)?,
+    }
+    match secret {
+        Some((payload, signature)) => service.verify(identity, signature, payload),
+        None => Ok(()),
+    }
+}
+
+fn sign(
+    service: &impl MessageCryptoService,
+    payload: &[u8],
+    secret: Option<&Bytes>,
+) -> Result<Signatures, CryptoError> {
+    let payload = service.sign(payload)?;
+    let secret = secret.map(|secret| service.sign(secret)).transpose()?;
+    Ok(Signatures { payload, secret })
+}

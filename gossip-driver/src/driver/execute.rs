@@ -1,0 +1,94 @@
+use std::sync::Arc;
+
+use gossip_core::{Command, Endpoint, Event, LedgerOp, LinkDownReason, RequestId, Ticket};
+use tracing::{debug, trace};
+
+use super::{Completion, Driver, Stop, link_down};
+use crate::connect::dial;
+use crate::ledger_ops::perform;
+use crate::mailbox::Answer;
+use crate::{Ledger, Runtime, Transport};
+
+impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
+    /// Carries out a command without waiting for anything.
+    pub(super) fn execute(&mut self, command: Command) {
+        match command {
+            Command::Dial { ticket, endpoint } => self.dial(ticket, endpoint),
+            Command::Send {
+                link,
+                class,
+                message,
+            } => {
+                trace!(%link, ?class, bytes = message.encoded().len(), "send");
+                self.links.send(link, class, message.encoded().clone());
+            }
+            Command::FinishLink { link } => {
+                debug!(%link, "finish link");
+                self.links.finish(link);
+            }
+            Command::CloseLink { link, reason } => {
+                if self.links.close(link) {
+                    debug!(%link, ?reason, "close link");
+                    self.state
+                        .done
+                        .push(link_down(link, LinkDownReason::Closed));
+                }
+            }
+            Command::Crypto { ticket, job } => {
+                if let Some(outcome) = self.pool.submit(ticket, job) {
+                    self.state.done.push(Event::CryptoDone { ticket, outcome });
+                }
+            }
+            Command::Ledger { ticket, op } => self.use_ledger(ticket, op),
+            Command::Reply { id, result } => self.reply(id, result),
+            Command::Notify(notification) => {
+                debug!(?notification, "news");
+                self.state.told.push(notification);
+            }
+        }
+    }
+
+    fn dial(&self, ticket: Ticket, endpoint: Endpoint) {
+        debug!(%ticket, %endpoint, "dial");
+        let dialling = dial(
+            self.tasks.runtime().clone(),
+            Arc::clone(&self.transport),
+            endpoint,
+            self.dial_timeout,
+            Arc::clone(&self.counters),
+        );
+        let (completed, wake) = (self.completed.clone(), Arc::clone(&self.wake));
+        self.tasks.spawn_until_stop(async move {
+            let completion = match dialling.await {
+                Ok(opened) => Completion::Dialled { ticket, opened },
+                Err(error) => Completion::Event(Event::DialFailed { ticket, error }),
+            };
+            if completed.send(completion).await.is_ok() {
+                wake.wake();
+            }
+        });
+    }
+
+    /// The core has one commit outstanding per channel and bounds what it reads.
+    fn use_ledger(&self, ticket: Ticket, op: LedgerOp) {
+        let (ledger, counters) = (Arc::clone(&self.ledger), Arc::clone(&self.counters));
+        let (completed, wake) = (self.completed.clone(), Arc::clone(&self.wake));
+        self.tasks.spawn(async move {
+            let outcome = perform(&*ledger, op, &counters).await;
+            let event = Event::LedgerDone { ticket, outcome };
+            if completed.send(Completion::Event(event)).await.is_ok() {
+                wake.wake();
+            }
+        });
+    }
+
+    fn reply(&mut self, id: RequestId, result: Answer) {
+        if matches!(self.state.stop, Stop::Asked { id: stop, .. } if stop == id) {
+            self.state.stop = Stop::Done;
+            return;
+        }
+        if let Some(reply) = self.state.unanswered.remove(&id) {
+            self.state.answers.push((reply, result));
+        }
+    }
+}

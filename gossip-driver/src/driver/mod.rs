@@ -1,0 +1,351 @@
+//! The loop: one task that takes what others have queued for it and never waits for any of them.
+//!
+//! Each turn takes completions first (they free what is in flight), then new connections and send
+//! credit, a few requests, a batch of messages, the links in turn, and last a due tick; so a busy
+//! node hears the heartbeats it already holds before it suspects anybody. Commands are carried out
+//! after each event, by `try_send` and `spawn` only. After a bounded turn it yields to the executor.
+
+mod execute;
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use futures_util::task::AtomicWaker;
+use gossip_core::{
+    Event, Instant, LinkDownReason, LinkId, Node, Notification, Request, RequestId, Ticket,
+};
+use tracing::{debug, info, warn};
+
+use crate::clock::{Clock, Timer};
+use crate::connect::Opened;
+use crate::counters::Counters;
+use crate::intake::Arrival;
+use crate::links::Links;
+use crate::mailbox::{Answer, Mailbox, Reply};
+use crate::pool::Pool;
+use crate::tasks::Tasks;
+use crate::views::Publisher;
+use crate::{Ledger, Link, Runtime, Transport};
+
+/// Work of one turn, by kind. Large enough to make a wake-up worth it, small enough that a turn
+/// takes well under a millisecond.
+const COMPLETIONS: usize = 256;
+const CONNECTIONS: usize = 16;
+const CREDITS: usize = 256;
+const REQUESTS: usize = 16;
+const ARRIVALS: usize = 64;
+
+/// Something that was begun is done.
+pub(crate) enum Completion<K: Link> {
+    /// The core wants to hear of it.
+    Event(Event),
+    /// A dial succeeded.
+    Dialled { ticket: Ticket, opened: Opened<K> },
+}
+
+/// Everything the loop needs. Fields are dropped in order: the publisher last, since it tells
+/// that all is over.
+pub(crate) struct Driver<R: Runtime, T: Transport, L> {
+    pub(crate) node: Node,
+    pub(crate) clock: Clock<R>,
+    pub(crate) timer: Timer<R>,
+    pub(crate) wake: Arc<AtomicWaker>,
+    pub(crate) transport: Arc<T>,
+    pub(crate) ledger: Arc<L>,
+    pub(crate) pool: Pool,
+    pub(crate) links: Links,
+    pub(crate) completions: Receiver<Completion<T::Link>>,
+    /// Cloned into each task that completes something.
+    pub(crate) completed: Sender<Completion<T::Link>>,
+    pub(crate) accepted: Receiver<Opened<T::Link>>,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) news: async_broadcast::Sender<Notification>,
+    pub(crate) dial_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) max_unanswered: usize,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) state: State,
+    pub(crate) tasks: Tasks<R>,
+    pub(crate) publisher: Publisher,
+}
+
+/// What the loop remembers from one event to the next.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Completions that were known at once: the next turn begins with them.
+    done: Vec<Event>,
+    /// Requests taken and not yet answered.
+    unanswered: BTreeMap<RequestId, Reply>,
+    next_request: u64,
+    /// Answers and news of this turn: told once the snapshots show them.
+    answers: Vec<(Reply, Answer)>,
+    told: Vec<Notification>,
+    stop: Stop,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stop {
+    #[default]
+    Running,
+    /// The core has been told; it answers under this id, or is cut short at the deadline.
+    Asked {
+        id: RequestId,
+        deadline: Instant,
+    },
+    Done,
+}
+
+impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
+    /// Runs until the node is stopped, and then ends everything that it has started.
+    pub(crate) async fn run(mut self) {
+        info!("gossip started");
+        self.turn();
+        while self.state.stop != Stop::Done {
+            if self.has_work() {
+                yield_now().await;
+            } else {
+                self.wait().await;
+            }
+            self.turn();
+        }
+        self.finish().await;
+    }
+
+    /// Waits until there is something to do.
+    async fn wait(&mut self) {
+        let deadline = match self.state.stop {
+            Stop::Asked { deadline, .. } => Some(
+                self.node
+                    .poll_timeout()
+                    .map_or(deadline, |at| at.min(deadline)),
+            ),
+            Stop::Running | Stop::Done => self.node.poll_timeout(),
+        };
+        self.timer.arm(&self.clock, deadline);
+        poll_fn(|cx| {
+            self.wake.register(cx.waker());
+            if self.has_work() {
+                Poll::Ready(())
+            } else {
+                self.timer.poll(cx)
+            }
+        })
+        .await;
+    }
+
+    fn has_work(&self) -> bool {
+        !self.state.done.is_empty()
+            || !self.completions.is_empty()
+            || !self.accepted.is_empty()
+            || self.links.is_ready()
+            || self.takes_requests() && !self.mailbox.is_empty()
+            || self.state.stop == Stop::Running && self.publisher.is_stop_asked()
+    }
+
+    fn takes_requests(&self) -> bool {
+        self.state.stop == Stop::Running && self.state.unanswered.len() < self.max_unanswered
+    }
+
+    /// A bounded amount of work. Whatever is left makes the next turn come at once.
+    fn turn(&mut self) {
+        self.stop_if_due();
+        self.take_completions();
+        self.take_connections();
+        self.take_credits();
+        self.take_requests();
+        self.take_arrivals();
+        self.tick_if_due();
+        let Self { links, node, .. } = self;
+        links.reconsider(|link| node.admits(link));
+        self.tell();
+    }
+
+    fn stop_if_due(&mut self) {
+        match self.state.stop {
+            Stop::Running if self.publisher.is_stop_asked() => {
+                info!("gossip stops");
+                let id = self.request_id();
+                let deadline = self.clock.now() + self.shutdown_timeout;
+                self.state.stop = Stop::Asked { id, deadline };
+                self.handle(Event::Request {
+                    id,
+                    request: Request::Stop,
+                });
+            }
+            Stop::Asked { deadline, .. } if deadline <= self.clock.now() => {
+                warn!("the node took too long to stop in order");
+                self.state.stop = Stop::Done;
+            }
+            Stop::Running | Stop::Asked { .. } | Stop::Done => {}
+        }
+    }
+
+    fn take_completions(&mut self) {
+        for event in std::mem::take(&mut self.state.done) {
+            self.handle(event);
+        }
+        for _ in 0..COMPLETIONS {
+            match self.completions.try_recv() {
+                Ok(Completion::Event(event)) => self.handle(event),
+                Ok(Completion::Dialled { ticket, opened }) => self.attach(opened, Some(ticket)),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn take_connections(&mut self) {
+        for _ in 0..CONNECTIONS {
+            let Ok(opened) = self.accepted.try_recv() else {
+                break;
+            };
+            self.attach(opened, None);
+        }
+    }
+
+    fn take_credits(&mut self) {
+        for _ in 0..CREDITS {
+            let Some((link, frames, bytes)) = self.links.next_flushed() else {
+                break;
+            };
+            self.handle(Event::Flushed {
+                link,
+                frames,
+                bytes,
+            });
+        }
+    }
+
+    fn take_requests(&mut self) {
+        for _ in 0..REQUESTS {
+            if !self.takes_requests() {
+                break;
+            }
+            let Some(submission) = self.mailbox.take() else {
+                break;
+            };
+            let id = self.request_id();
+            self.state.unanswered.insert(id, submission.reply);
+            self.handle(Event::Request {
+                id,
+                request: submission.request,
+            });
+        }
+    }
+
+    fn take_arrivals(&mut self) {
+        for _ in 0..ARRIVALS {
+            let Self { links, node, .. } = self;
+            let Some((link, arrival)) = links.next_arrival(|link| node.admits(link)) else {
+                break;
+            };
+            self.handle(match arrival {
+                Arrival::Message(message) => Event::Received { link, message },
+                Arrival::Malformed(error) => Event::Malformed { link, error },
+                Arrival::Down(reason) => link_down(link, reason),
+            });
+            let admitted = self.node.admits(link);
+            self.links.settle(link, admitted);
+        }
+    }
+
+    fn tick_if_due(&mut self) {
+        let now = self.clock.now();
+        if self
+            .node
+            .poll_timeout()
+            .is_some_and(|deadline| deadline <= now)
+        {
+            self.handle(Event::Tick);
+        }
+    }
+
+    fn attach(&mut self, opened: Opened<T::Link>, dial: Option<Ticket>) {
+        let Opened {
+            remote,
+            binding,
+            reader,
+            writer,
+        } = opened;
+        let link = self.links.attach(reader, writer, &self.tasks);
+        debug!(%link, %remote, dialled = dial.is_some(), "link up");
+        self.handle(Event::LinkUp {
+            link,
+            dial,
+            remote,
+            binding,
+        });
+    }
+
+    /// Feeds the core and carries out what it wants done.
+    fn handle(&mut self, event: Event) {
+        self.node.handle(self.clock.now(), event);
+        while let Some(command) = self.node.poll_command() {
+            self.execute(command);
+        }
+    }
+
+    fn request_id(&mut self) -> RequestId {
+        let id = RequestId(self.state.next_request);
+        self.state.next_request = self.state.next_request.wrapping_add(1);
+        id
+    }
+
+    /// Shows the turn's results, then tells those who wait for them.
+    fn tell(&mut self) {
+        self.publisher.publish(&self.node);
+        for notification in self.state.told.drain(..) {
+            if let Ok(Some(_)) = self.news.try_broadcast(notification) {
+                self.counters.notifications_overwritten.add();
+            }
+        }
+        for (reply, answer) in self.state.answers.drain(..) {
+            reply.send(answer);
+        }
+    }
+
+    /// The core has stopped: links flush, tasks and threads end, callers hear that it is over.
+    async fn finish(self) {
+        let Self {
+            mut links,
+            pool,
+            mailbox,
+            state,
+            completions,
+            accepted,
+            tasks,
+            publisher,
+            news,
+            shutdown_timeout,
+            ..
+        } = self;
+        drop((mailbox, state, completions, accepted, pool));
+        links.finish_all();
+        if !tasks.join(shutdown_timeout).await {
+            warn!("some tasks did not end in time and were dropped");
+        }
+        info!("gossip stopped");
+        drop((news, publisher));
+    }
+}
+
+fn link_down(link: LinkId, reason: LinkDownReason) -> Event {
+    debug!(%link, ?reason, "link down");
+    Event::LinkDown { link, reason }
+}
+
+/// Lets other tasks of the executor run.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

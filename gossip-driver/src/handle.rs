@@ -1,0 +1,290 @@
+//! The application's handle of a node.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_broadcast::InactiveReceiver;
+use async_channel::{Receiver, Sender};
+use async_lock::{Semaphore, SemaphoreGuardArc};
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use futures_util::task::AtomicWaker;
+use gossip_core::{
+    ChannelId, ChannelInfo, JoinChannel, Member, Notification, Request, RequestError, Response,
+};
+
+use crate::counters::{Counters, NodeMetrics};
+use crate::mailbox::{Answer, Submission, refusal};
+use crate::views::Views;
+use crate::{Channel, Notifications};
+
+/// A handle of a running node, made by [`spawn`](crate::spawn).
+///
+/// Clones are handles of the same node. All methods work from any thread and under any executor.
+/// The node stops when [`Gossip::shutdown`] is called, or when the last handle, of this type or a
+/// [`Channel`], is dropped. From then on each method that asks the node for something returns
+/// [`RequestError::Stopped`] at once, and those that are waiting do so too; the snapshots keep
+/// what they showed last.
+#[derive(Clone, Debug)]
+pub struct Gossip {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Gossip {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Joins a channel, or applies a newer configuration to one that is joined. Completes once the
+    /// ledger's height is known.
+    ///
+    /// # Errors
+    /// Those of [`Request::JoinChannel`]; the channel is then as it was.
+    pub async fn join_channel(
+        &self,
+        channel: impl Into<ChannelId>,
+        config: JoinChannel,
+    ) -> Result<Channel, RequestError> {
+        let channel = channel.into();
+        self.shared
+            .ask(Request::JoinChannel {
+                channel: channel.clone(),
+                config,
+            })
+            .await?;
+        Ok(self.channel_handle(channel))
+    }
+
+    /// A handle of a channel that is joined; `None` for any other.
+    #[must_use]
+    pub fn channel(&self, channel: &ChannelId) -> Option<Channel> {
+        let joined = self.shared.views.channels().contains_key(channel);
+        joined.then(|| self.channel_handle(channel.clone()))
+    }
+
+    /// The channels that are joined, as last published.
+    #[must_use]
+    pub fn channels(&self) -> Arc<BTreeMap<ChannelId, Arc<ChannelInfo>>> {
+        self.shared.views.channels()
+    }
+
+    /// What is known of a channel; `None` if it is not joined.
+    #[must_use]
+    pub fn channel_info(&self, channel: &ChannelId) -> Option<Arc<ChannelInfo>> {
+        self.shared.views.channels().get(channel).cloned()
+    }
+
+    /// All known members, alive and dead, without ourselves, as last published.
+    #[must_use]
+    pub fn members(&self) -> Arc<[Member]> {
+        self.shared.views.members()
+    }
+
+    /// Waits until at least `count` other members are alive, and returns all that are known then.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    pub async fn wait_members(&self, count: usize) -> Result<Arc<[Member]>, RequestError> {
+        let views = &self.shared.views;
+        views
+            .wait(|| {
+                let members = views.members();
+                if members.iter().filter(|member| member.alive).count() >= count {
+                    return Some(Ok(members));
+                }
+                views.is_stopping().then_some(Err(RequestError::Stopped))
+            })
+            .await
+    }
+
+    /// Replaces the metadata that our heartbeats carry.
+    ///
+    /// # Errors
+    /// [`RequestError::TooLong`]; nothing is changed.
+    pub async fn update_metadata(&self, metadata: impl Into<Bytes>) -> Result<(), RequestError> {
+        self.shared
+            .ask(Request::UpdateMetadata {
+                metadata: metadata.into(),
+            })
+            .await
+            .map(drop)
+    }
+
+    /// What happens from now on.
+    #[must_use]
+    pub fn notifications(&self) -> Notifications {
+        Notifications(self.shared.news.activate_cloned())
+    }
+
+    /// What has been counted, as last published.
+    #[must_use]
+    pub fn metrics(&self) -> NodeMetrics {
+        NodeMetrics {
+            core: self.shared.views.metrics(),
+            driver: self.shared.counters.snapshot(),
+        }
+    }
+
+    /// Has the node stopped, or been told to?
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.shared.views.is_stopping()
+    }
+
+    /// Stops the node: links are flushed and closed, tasks and threads end. Completes when that is
+    /// done, after twice [`DriverConfig::shutdown_timeout`](crate::DriverConfig) at the latest. Any
+    /// number of callers may wait.
+    pub async fn shutdown(&self) {
+        let shared = &self.shared;
+        shared.stop();
+        shared
+            .views
+            .wait(|| shared.views.is_stopped().then_some(()))
+            .await;
+    }
+
+    fn channel_handle(&self, channel: ChannelId) -> Channel {
+        let room = self.shared.room(&channel);
+        Channel::new(self.clone(), channel, room)
+    }
+}
+
+/// What all handles of a node share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    requests: Sender<Submission>,
+    driver: Arc<AtomicWaker>,
+    pub(crate) views: Arc<Views>,
+    news: InactiveReceiver<Notification>,
+    counters: Arc<Counters>,
+    /// Publications that may be unanswered, by channel: as many as the core lets wait.
+    rooms: Mutex<BTreeMap<ChannelId, Arc<Semaphore>>>,
+    publications: NonZeroUsize,
+    max_rooms: NonZeroUsize,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        requests: Sender<Submission>,
+        driver: Arc<AtomicWaker>,
+        views: Arc<Views>,
+        news: InactiveReceiver<Notification>,
+        counters: Arc<Counters>,
+        publications: NonZeroUsize,
+        max_rooms: NonZeroUsize,
+    ) -> Self {
+        let rooms = Mutex::default();
+        Self {
+            requests,
+            driver,
+            views,
+            news,
+            counters,
+            rooms,
+            publications,
+            max_rooms,
+        }
+    }
+
+    /// Asks the node, waiting for room in the mailbox and for the answer.
+    pub(crate) async fn ask(&self, request: Request) -> Answer {
+        let answered = self.submit(request, None).await?;
+        answer(&answered).await
+    }
+
+    /// Puts a request into the mailbox, waiting for room.
+    pub(crate) async fn submit(
+        &self,
+        request: Request,
+        permit: Option<SemaphoreGuardArc>,
+    ) -> Result<Receiver<Answer>, RequestError> {
+        if self.views.is_stopping() {
+            return Err(RequestError::Stopped);
+        }
+        let (submission, answered) = Submission::new(request, permit);
+        let sent = {
+            let sending = pin!(self.requests.send(submission));
+            let stopping = pin!(self.stopping());
+            matches!(select(sending, stopping).await, Either::Left((Ok(()), _)))
+        };
+        if !sent {
+            return Err(RequestError::Stopped);
+        }
+        self.driver.wake();
+        Ok(answered)
+    }
+
+    /// Puts a request into the mailbox if there is room.
+    pub(crate) fn try_submit(
+        &self,
+        request: Request,
+        permit: SemaphoreGuardArc,
+    ) -> Result<Receiver<Answer>, RequestError> {
+        if self.views.is_stopping() {
+            return Err(RequestError::Stopped);
+        }
+        let (submission, answered) = Submission::new(request, Some(permit));
+        if let Err(error) = self.requests.try_send(submission) {
+            self.counters.requests_refused.add();
+            return Err(refusal(&error));
+        }
+        self.driver.wake();
+        Ok(answered)
+    }
+
+    /// Completes when the node stops.
+    pub(crate) async fn stopping(&self) {
+        self.views
+            .wait(|| self.views.is_stopping().then_some(()))
+            .await;
+    }
+
+    /// Counts a publication that found no room.
+    pub(crate) fn refuse(&self) -> RequestError {
+        self.counters.requests_refused.add();
+        RequestError::Busy
+    }
+
+    fn stop(&self) {
+        self.views.ask_to_stop();
+        self.driver.wake();
+    }
+
+    /// The room for publications of a channel, the same for all its handles.
+    fn room(&self, channel: &ChannelId) -> Arc<Semaphore> {
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(room) = rooms.get(channel) {
+            return Arc::clone(room);
+        }
+        if rooms.len() >= self.max_rooms.get() {
+            rooms.retain(|_, room| Arc::strong_count(room) > 1);
+        }
+        let room = Arc::new(Semaphore::new(self.publications.get()));
+        rooms.insert(channel.clone(), Arc::clone(&room));
+        room
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.requests.close();
+        self.stop();
+    }
+}
+
+/// Waits for an answer; a driver that goes away answers by dropping its end.
+pub(crate) async fn answer(answered: &Receiver<Answer>) -> Answer {
+    answered.recv().await.unwrap_or(Err(RequestError::Stopped))
+}
+
+/// The answer to a publication: was the block new?
+pub(crate) fn fresh(answer: Answer) -> Result<bool, RequestError> {
+    match answer? {
+        Response::Published { fresh } => Ok(fresh),
+        Response::Done | Response::Joined { .. } => Ok(false),
+    }
+}

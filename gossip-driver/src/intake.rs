@@ -1,0 +1,170 @@
+//! What a link has received and the driver has not yet taken.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use futures_util::task::AtomicWaker;
+use gossip_core::proto::{DecodeError, SignedMessage};
+use gossip_core::{LinkDownReason, LinkId};
+
+/// What arrives on a link; `Down` is the last.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    Message(SignedMessage),
+    Malformed(DecodeError),
+    Down(LinkDownReason),
+}
+
+/// How much one link may have waiting: the reader stops reading beyond it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The queue of one link, filled by its reader task and emptied by the driver.
+///
+/// It starts closed: after its first message the reader waits until the driver opens it, which
+/// happens when the core admits more. So a link that has not authenticated has at most one message
+/// in this process.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    link: LinkId,
+    window: Window,
+    state: Mutex<State>,
+    reader: AtomicWaker,
+    ready: Arc<ReadyLinks>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<(Arrival, usize)>,
+    bytes: usize,
+    open: bool,
+    scheduled: bool,
+}
+
+impl Intake {
+    pub(crate) fn new(link: LinkId, window: Window, ready: Arc<ReadyLinks>) -> Self {
+        let state = Mutex::default();
+        Self {
+            link,
+            window,
+            state,
+            reader: AtomicWaker::new(),
+            ready,
+        }
+    }
+
+    /// Adds what a frame of `bytes` bytes was. The reader waits for [`Intake::room`] first.
+    pub(crate) fn push(&self, arrival: Arrival, bytes: usize) {
+        let schedule = {
+            let mut state = self.lock();
+            state.queue.push_back((arrival, bytes));
+            state.bytes = state.bytes.saturating_add(bytes);
+            !std::mem::replace(&mut state.scheduled, true)
+        };
+        if schedule {
+            self.ready.push(self.link);
+        }
+    }
+
+    /// Waits until the queue is open and has room for one more frame.
+    pub(crate) async fn room(&self) {
+        poll_fn(|cx| {
+            self.reader.register(cx.waker());
+            let state = self.lock();
+            let room = state.queue.is_empty()
+                || state.queue.len() < self.window.messages && state.bytes < self.window.bytes;
+            if state.open && room {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Takes the next arrival if it may be taken: the end of a link always may, the rest if the
+    /// core admits it.
+    pub(crate) fn take(&self, admitted: impl FnOnce() -> bool) -> Taken {
+        let mut state = self.lock();
+        match state.queue.front() {
+            None => {
+                state.scheduled = false;
+                return Taken::Nothing;
+            }
+            Some((Arrival::Down(_), _)) => {}
+            Some((Arrival::Message(_) | Arrival::Malformed(_), _)) => {
+                if !admitted() {
+                    return Taken::Refused;
+                }
+            }
+        }
+        let Some((arrival, bytes)) = state.queue.pop_front() else {
+            return Taken::Nothing;
+        };
+        state.bytes = state.bytes.saturating_sub(bytes);
+        drop(state);
+        self.reader.wake();
+        Taken::Arrival(arrival)
+    }
+
+    /// Lets the reader go on: the core admits more from this link.
+    pub(crate) fn open(&self) {
+        let opened = !std::mem::replace(&mut self.lock().open, true);
+        if opened {
+            self.reader.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The outcome of [`Intake::take`].
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Arrival(Arrival),
+    /// Something waits, but the core admits nothing from this link now.
+    Refused,
+    /// The queue is empty; the next push schedules the link again.
+    Nothing,
+}
+
+/// Links that have something for the driver, in the order in which they got it. Each link is in it
+/// at most once, so that links are served in turn and the list is bounded by their number.
+#[derive(Debug)]
+pub(crate) struct ReadyLinks {
+    links: Mutex<VecDeque<LinkId>>,
+    driver: Arc<AtomicWaker>,
+}
+
+impl ReadyLinks {
+    pub(crate) fn new(driver: Arc<AtomicWaker>) -> Self {
+        Self {
+            links: Mutex::default(),
+            driver,
+        }
+    }
+
+    pub(crate) fn push(&self, link: LinkId) {
+        self.lock().push_back(link);
+        self.driver.wake();
+    }
+
+    pub(crate) fn pop(&self) -> Option<LinkId> {
+        self.lock().pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<LinkId>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,48 @@
+//! How a [`LedgerOp`] becomes a call of the ledger.
+
+use gossip_core::{LedgerError, LedgerOp, LedgerOutcome};
+use tracing::warn;
+
+use crate::Ledger;
+use crate::counters::Counters;
+use crate::tasks::shielded;
+
+/// Does an operation. A ledger that panics has failed: what it stored is unknown.
+pub(crate) async fn perform(
+    ledger: &impl Ledger,
+    op: LedgerOp,
+    counters: &Counters,
+) -> LedgerOutcome {
+    match op {
+        LedgerOp::Height { channel } => LedgerOutcome::Height(
+            shielded(ledger.height(&channel))
+                .await
+                .unwrap_or_else(|| panicked(counters)),
+        ),
+        LedgerOp::Commit {
+            channel,
+            seq,
+            block,
+        } => LedgerOutcome::Committed(
+            shielded(ledger.commit(&channel, seq, block))
+                .await
+                .unwrap_or_else(|| panicked(counters)),
+        ),
+        LedgerOp::Read {
+            channel,
+            start,
+            end,
+            max_bytes,
+        } => LedgerOutcome::Blocks(
+            shielded(ledger.read(&channel, start..=end, max_bytes))
+                .await
+                .unwrap_or_else(|| panicked(counters)),
+        ),
+    }
+}
+
+fn panicked<T>(counters: &Counters) -> Result<T, LedgerError> {
+    counters.ledger_panics.add();
+    warn!("the ledger panicked; the operation counts as failed");
+    Err(LedgerError::Storage("the ledger panicked".into()))
+}

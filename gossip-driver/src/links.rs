@@ -1,0 +1,350 @@
+//! The links of a node: a reader task, a writer task and a queue in each direction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use bytes::Bytes;
+use futures_util::future::{AbortHandle, Abortable, Either, select};
+use futures_util::task::AtomicWaker;
+use gossip_core::proto::{DecodeError, Limits, SignedMessage};
+use gossip_core::{Class, LinkDownReason, LinkId};
+use tracing::{debug, trace};
+
+use crate::counters::Counters;
+use crate::frame_queue::{FrameSender, frame_queue};
+use crate::intake::{Arrival, Intake, ReadyLinks, Taken, Window};
+use crate::tasks::{Tasks, deadline, shielded};
+use crate::{FrameQueue, FrameReader, FrameWriter, Runtime, TransportError};
+
+/// What all links have in common.
+#[derive(Debug)]
+pub(crate) struct LinkSettings {
+    pub(crate) limits: Limits,
+    /// The longest frame read before the core has admitted the link.
+    pub(crate) first_frame: usize,
+    pub(crate) window: Window,
+    /// How long a half may outlive the other.
+    pub(crate) linger: Duration,
+}
+
+/// All links, and which of them have something for the driver.
+pub(crate) struct Links {
+    table: BTreeMap<LinkId, Entry>,
+    next: u64,
+    arrived: Arc<ReadyLinks>,
+    flushed: Arc<ReadyLinks>,
+    /// Links that the core would not admit when it was asked last.
+    refused: BTreeSet<LinkId>,
+    settings: Arc<LinkSettings>,
+    counters: Arc<Counters>,
+}
+
+struct Entry {
+    sender: FrameSender,
+    intake: Arc<Intake>,
+    reader: AbortHandle,
+    writer: AbortHandle,
+    /// Closed with the entry: the writer then has the linger time to flush.
+    _closing: Sender<()>,
+}
+
+impl Links {
+    pub(crate) fn new(
+        settings: LinkSettings,
+        driver: &Arc<AtomicWaker>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            table: BTreeMap::new(),
+            next: 0,
+            arrived: Arc::new(ReadyLinks::new(Arc::clone(driver))),
+            flushed: Arc::new(ReadyLinks::new(Arc::clone(driver))),
+            refused: BTreeSet::new(),
+            settings: Arc::new(settings),
+            counters,
+        }
+    }
+
+    /// Has any link something for the driver?
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.arrived.is_empty() || !self.flushed.is_empty()
+    }
+
+    /// Takes a connection in: starts its tasks.
+    pub(crate) fn attach<R: Runtime>(
+        &mut self,
+        reader: impl FrameReader,
+        writer: impl FrameWriter,
+        tasks: &Tasks<R>,
+    ) -> LinkId {
+        let id = LinkId(self.next);
+        self.next = self.next.wrapping_add(1);
+        let (sender, queue) = frame_queue({
+            let flushed = Arc::clone(&self.flushed);
+            move || flushed.push(id)
+        });
+        let intake = Arc::new(Intake::new(
+            id,
+            self.settings.window,
+            Arc::clone(&self.arrived),
+        ));
+        let (closing, closed) = async_channel::bounded(1);
+        let (broken, writer_broke) = async_channel::bounded(1);
+        let writer = self.start_writer(tasks, writer, queue, closed, broken);
+        let reader = self.start_reader(tasks, reader, Arc::clone(&intake), writer_broke);
+        self.table.insert(
+            id,
+            Entry {
+                sender,
+                intake,
+                reader,
+                writer,
+                _closing: closing,
+            },
+        );
+        id
+    }
+
+    pub(crate) fn send(&self, link: LinkId, class: Class, frame: Bytes) {
+        if let Some(entry) = self.table.get(&link) {
+            entry.sender.push(class, frame);
+        }
+    }
+
+    pub(crate) fn finish(&self, link: LinkId) {
+        if let Some(entry) = self.table.get(&link) {
+            entry.sender.finish();
+        }
+    }
+
+    /// Drops both halves at once; `false` if the link is gone already.
+    pub(crate) fn close(&mut self, link: LinkId) -> bool {
+        let Some(entry) = self.remove(link) else {
+            return false;
+        };
+        entry.writer.abort();
+        true
+    }
+
+    /// Stops reading everywhere; the writers flush within the linger time.
+    pub(crate) fn finish_all(&mut self) {
+        while let Some((link, _)) = self.table.first_key_value() {
+            let link = *link;
+            self.remove(link);
+        }
+    }
+
+    /// The next arrival, the links in turn. `admits` is asked before a message is taken.
+    pub(crate) fn next_arrival(
+        &mut self,
+        admits: impl Fn(LinkId) -> bool,
+    ) -> Option<(LinkId, Arrival)> {
+        loop {
+            let link = self.arrived.pop()?;
+            let Some(entry) = self.table.get(&link) else {
+                continue;
+            };
+            match entry.intake.take(|| admits(link)) {
+                Taken::Nothing => {}
+                Taken::Refused => {
+                    self.refused.insert(link);
+                }
+                Taken::Arrival(arrival) => {
+                    if let Arrival::Down(reason) = &arrival {
+                        self.ended(link, *reason);
+                    }
+                    return Some((link, arrival));
+                }
+            }
+        }
+    }
+
+    /// To be called once the core has handled an arrival of `link`: the link takes its next turn,
+    /// or waits until the core admits it.
+    pub(crate) fn settle(&mut self, link: LinkId, admitted: bool) {
+        let Some(entry) = self.table.get(&link) else {
+            return;
+        };
+        if admitted {
+            entry.intake.open();
+            self.arrived.push(link);
+        } else {
+            self.refused.insert(link);
+        }
+    }
+
+    /// Asks again for the links that were refused. To be called when the core has made progress.
+    pub(crate) fn reconsider(&mut self, admits: impl Fn(LinkId) -> bool) {
+        let Self {
+            refused,
+            table,
+            arrived,
+            ..
+        } = self;
+        refused.retain(|link| {
+            let Some(entry) = table.get(link) else {
+                return false;
+            };
+            if !admits(*link) {
+                return true;
+            }
+            entry.intake.open();
+            arrived.push(*link);
+            false
+        });
+    }
+
+    /// The next link that has flushed something: how many frames, and their bytes.
+    pub(crate) fn next_flushed(&self) -> Option<(LinkId, u32, u64)> {
+        loop {
+            let link = self.flushed.pop()?;
+            let Some(entry) = self.table.get(&link) else {
+                continue;
+            };
+            let (frames, bytes) = entry.sender.take_flushed();
+            if frames > 0 {
+                return Some((link, frames, bytes));
+            }
+        }
+    }
+
+    fn ended(&mut self, link: LinkId, reason: LinkDownReason) {
+        let Some(entry) = self.remove(link) else {
+            return;
+        };
+        if reason == LinkDownReason::Broken {
+            entry.writer.abort();
+        }
+    }
+
+    fn remove(&mut self, link: LinkId) -> Option<Entry> {
+        let entry = self.table.remove(&link)?;
+        self.refused.remove(&link);
+        entry.reader.abort();
+        Some(entry)
+    }
+
+    fn start_reader<R: Runtime>(
+        &self,
+        tasks: &Tasks<R>,
+        reader: impl FrameReader,
+        intake: Arc<Intake>,
+        writer_broke: Receiver<()>,
+    ) -> AbortHandle {
+        let (abort, registration) = AbortHandle::new_pair();
+        let settings = Arc::clone(&self.settings);
+        let counters = Arc::clone(&self.counters);
+        let runtime = tasks.runtime().clone();
+        let task = async move {
+            let reading = shielded(read(reader, &intake, &settings, &counters));
+            let broken = writer_trouble(&runtime, writer_broke, settings.linger);
+            let reason = match select(pin!(reading), pin!(broken)).await {
+                Either::Left((Some(reason), _)) => reason,
+                Either::Left((None, _)) => {
+                    counters.transport_panics.add();
+                    LinkDownReason::Broken
+                }
+                Either::Right(((), _)) => LinkDownReason::Broken,
+            };
+            intake.push(Arrival::Down(reason), 0);
+        };
+        tasks.spawn_until_stop(async move {
+            let _ = Abortable::new(task, registration).await;
+        });
+        abort
+    }
+
+    fn start_writer<R: Runtime>(
+        &self,
+        tasks: &Tasks<R>,
+        writer: impl FrameWriter,
+        queue: FrameQueue,
+        closed: Receiver<()>,
+        broken: Sender<()>,
+    ) -> AbortHandle {
+        let (abort, registration) = AbortHandle::new_pair();
+        let linger = self.settings.linger;
+        let counters = Arc::clone(&self.counters);
+        let runtime = tasks.runtime().clone();
+        let task = async move {
+            let writing = pin!(shielded(writer.run(queue)));
+            let result = match select(writing, pin!(closed.recv())).await {
+                Either::Left((result, _)) => result,
+                Either::Right((_, writing)) => {
+                    let late = pin!(runtime.sleep_until(deadline(&runtime, linger)));
+                    match select(writing, late).await {
+                        Either::Left((result, _)) => result,
+                        Either::Right(_) => Some(Err(TransportError::TimedOut)),
+                    }
+                }
+            };
+            match result {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    debug!(%error, "writing to a link failed");
+                    let _ = broken.try_send(());
+                }
+                None => {
+                    counters.transport_panics.add();
+                    let _ = broken.try_send(());
+                }
+            }
+        };
+        tasks.spawn(async move {
+            let _ = Abortable::new(task, registration).await;
+        });
+        abort
+    }
+}
+
+/// Reads until the remote has closed its half or the connection breaks. After the first frame, and
+/// whenever its queue is full, it reads nothing, so that the transport holds the remote back.
+async fn read(
+    mut reader: impl FrameReader,
+    intake: &Intake,
+    settings: &LinkSettings,
+    counters: &Counters,
+) -> LinkDownReason {
+    let mut limit = settings.first_frame;
+    loop {
+        let frame = match reader.read(limit).await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return LinkDownReason::Finished,
+            Err(error) => {
+                if matches!(error, TransportError::FrameTooLong { .. }) {
+                    counters.frames_too_long.add();
+                    intake.push(Arrival::Malformed(TOO_LONG), 0);
+                }
+                debug!(%error, "reading from a link failed");
+                return LinkDownReason::Broken;
+            }
+        };
+        let bytes = frame.len();
+        trace!(bytes, "frame received");
+        let arrival = match SignedMessage::decode(frame, &settings.limits) {
+            Ok(message) => Arrival::Message(message),
+            Err(error) => Arrival::Malformed(error),
+        };
+        intake.push(arrival, bytes);
+        intake.room().await;
+        limit = settings.limits.max_envelope;
+    }
+}
+
+const TOO_LONG: DecodeError = DecodeError::Malformed {
+    message: "Envelope",
+    reason: "the frame is longer than this link may send",
+};
+
+/// Completes some time after the writer has failed: what the remote had sent before is still read.
+/// A writer that ends in order is no trouble.
+async fn writer_trouble(runtime: &impl Runtime, broke: Receiver<()>, linger: Duration) {
+    match broke.recv().await {
+        Ok(()) => runtime.sleep_until(deadline(runtime, linger)).await,
+        Err(_) => pending().await,
+    }
+}

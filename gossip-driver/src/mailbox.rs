@@ -1,0 +1,84 @@
+//! What handles ask of the driver.
+
+use async_channel::{Receiver, Sender, TrySendError};
+use async_lock::SemaphoreGuardArc;
+use gossip_core::{Request, RequestError, Response};
+
+/// The answer to a request.
+pub(crate) type Answer = Result<Response, RequestError>;
+
+/// A request and where its answer goes.
+///
+/// Dropping it unanswered tells the caller that the node has stopped.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) request: Request,
+    pub(crate) reply: Reply,
+}
+
+/// Where an answer goes, and the room that its request takes until then.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    answer: Sender<Answer>,
+    /// Given back with the answer, even if the caller has gone away meanwhile.
+    _permit: Option<SemaphoreGuardArc>,
+}
+
+impl Reply {
+    pub(crate) fn send(self, answer: Answer) {
+        let _ = self.answer.try_send(answer);
+    }
+}
+
+impl Submission {
+    pub(crate) fn new(
+        request: Request,
+        permit: Option<SemaphoreGuardArc>,
+    ) -> (Self, Receiver<Answer>) {
+        let (answer, answered) = async_channel::bounded(1);
+        (
+            Self {
+                request,
+                reply: Reply {
+                    answer,
+                    _permit: permit,
+                },
+            },
+            answered,
+        )
+    }
+}
+
+/// The driver's end of the mailbox. Dropping it answers all that wait.
+#[derive(Debug)]
+pub(crate) struct Mailbox(Receiver<Submission>);
+
+impl Mailbox {
+    pub(crate) fn new(capacity: usize) -> (Sender<Submission>, Self) {
+        let (sender, receiver) = async_channel::bounded(capacity);
+        (sender, Self(receiver))
+    }
+
+    pub(crate) fn take(&self) -> Option<Submission> {
+        self.0.try_recv().ok()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.0.close();
+        while self.0.try_recv().is_ok() {}
+    }
+}
+
+/// Why a submission did not get into the mailbox.
+pub(crate) fn refusal(error: &TrySendError<Submission>) -> RequestError {
+    match error {
+        TrySendError::Full(_) => RequestError::Busy,
+        TrySendError::Closed(_) => RequestError::Stopped,
+    }
+}

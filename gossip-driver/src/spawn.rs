@@ -1,0 +1,224 @@
+//! Starting a node.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::task::AtomicWaker;
+use gossip_core::{Config, ConfigError, Event, Node, Start};
+use thiserror::Error;
+use tracing::{Span, info_span};
+
+use crate::clock::{Clock, Timer};
+use crate::connect::accept;
+use crate::counters::Counters;
+use crate::driver::{Completion, Driver, State};
+use crate::handle::Shared;
+use crate::intake::Window;
+use crate::links::{LinkSettings, Links};
+use crate::mailbox::Mailbox;
+use crate::pool::{Pool, PoolSettings};
+use crate::tasks::Tasks;
+use crate::views::{Publisher, Views};
+use crate::{
+    DriverConfig, Gossip, Ledger, MessageCryptoService, Runtime, SecurityAdvisor, Transport,
+};
+
+/// Why a node could not be started. Nothing runs then.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The configuration contradicts itself.
+    #[error("the configuration cannot be used: {0}")]
+    Config(#[from] ConfigError),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes ({0}): set `DriverConfig::seed`")]
+    Entropy(String),
+    /// The system's clock cannot yield an incarnation.
+    #[error("the system's clock is before 1970: set it, or `DriverConfig::incarnation`")]
+    Clock,
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Starts a node on `runtime` and returns its handle.
+///
+/// `transport`, `crypto` and `ledger` may be given as `Arc`s where the application keeps using
+/// them.
+///
+/// # Errors
+/// See [`SpawnError`].
+pub fn spawn<R, T, C, L>(
+    runtime: R,
+    config: Config,
+    settings: DriverConfig,
+    transport: T,
+    crypto: C,
+    ledger: L,
+) -> Result<Gossip, SpawnError>
+where
+    R: Runtime,
+    T: Transport,
+    C: MessageCryptoService + SecurityAdvisor,
+    L: Ledger,
+{
+    let config = Arc::new(config);
+    let span = info_span!("gossip", peer = %config.identity.peer);
+    let clock = Clock::new(runtime.clone());
+    let node = Node::new(Arc::clone(&config), start(&settings, &clock)?)?;
+
+    let wake = Arc::new(AtomicWaker::new());
+    let counters = Arc::new(Counters::default());
+    let tasks = Tasks::new(runtime.clone(), span.clone());
+    let (completed, completions) = async_channel::bounded(COMPLETIONS);
+    let (accepted_in, accepted) = async_channel::bounded(ACCEPTED);
+    let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
+    let (mut news, news_receiver) = async_broadcast::broadcast(settings.notifications.get());
+    news.set_overflow(true);
+    let pool = pool(
+        &config,
+        &settings,
+        &counters,
+        &tasks,
+        &span,
+        &Arc::new(crypto),
+        {
+            let (completed, wake) = (completed.clone(), Arc::clone(&wake));
+            move |event| {
+                if completed.send_blocking(Completion::Event(event)).is_ok() {
+                    wake.wake();
+                }
+            }
+        },
+    )?;
+    let links = Links::new(
+        link_settings(&config, &settings),
+        &wake,
+        Arc::clone(&counters),
+    );
+    let views = Arc::new(Views::new());
+    let publisher = Publisher::new(Arc::clone(&views), &node);
+    let transport = Arc::new(transport);
+    tasks.spawn_until_stop(accept(
+        runtime.clone(),
+        Arc::clone(&transport),
+        accepted_in,
+        Arc::clone(&wake),
+        Arc::clone(&counters),
+    ));
+    let gossip = Gossip::new(Shared::new(
+        requests,
+        Arc::clone(&wake),
+        views,
+        news_receiver.deactivate(),
+        Arc::clone(&counters),
+        config.state_transfer.max_publications,
+        config.channel.max_channels,
+    ));
+    let driver = Driver {
+        node,
+        clock,
+        timer: Timer::new(),
+        wake,
+        transport,
+        ledger: Arc::new(ledger),
+        pool,
+        links,
+        completions,
+        completed,
+        accepted,
+        mailbox,
+        news,
+        dial_timeout: config.link.dial_timeout,
+        shutdown_timeout: settings.shutdown_timeout,
+        max_unanswered: settings.max_unanswered.get(),
+        counters,
+        state: State::default(),
+        tasks,
+        publisher,
+    };
+    runtime.spawn(tracing::Instrument::instrument(driver.run(), span));
+    Ok(gossip)
+}
+
+/// Completions that wait for the loop. Those who complete wait for room, the loop never waits for
+/// them, so any number is safe.
+const COMPLETIONS: usize = 1024;
+/// Connections accepted that wait for the loop.
+const ACCEPTED: usize = 16;
+/// What the first frame of a link may hold besides the identity.
+const HANDSHAKE_SLACK: usize = 64 << 10;
+/// Signatures that may be wanted while the queue is full of checks.
+const SIGNATURES: usize = 256;
+
+fn start<R: Runtime>(settings: &DriverConfig, clock: &Clock<R>) -> Result<Start, SpawnError> {
+    let seed = match settings.seed {
+        Some(seed) => seed,
+        None => {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).map_err(|error| SpawnError::Entropy(error.to_string()))?;
+            seed
+        }
+    };
+    let incarnation = match settings.incarnation {
+        Some(incarnation) => incarnation,
+        None => {
+            let since: Duration = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_err(|_| SpawnError::Clock)?;
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        }
+    };
+    Ok(Start {
+        now: clock.now(),
+        seed,
+        incarnation,
+    })
+}
+
+fn link_settings(config: &Config, settings: &DriverConfig) -> LinkSettings {
+    let limits = config.limits.clone();
+    LinkSettings {
+        first_frame: limits
+            .max_envelope
+            .min(limits.max_identity + HANDSHAKE_SLACK),
+        limits,
+        window: Window {
+            messages: settings.link_messages.get(),
+            bytes: settings.link_bytes.get(),
+        },
+        linger: config.link.linger,
+    }
+}
+
+fn pool<R, C>(
+    config: &Config,
+    settings: &DriverConfig,
+    counters: &Arc<Counters>,
+    tasks: &Tasks<R>,
+    span: &Span,
+    crypto: &Arc<C>,
+    report: impl Fn(Event) + Clone + Send + 'static,
+) -> io::Result<Pool>
+where
+    R: Runtime,
+    C: MessageCryptoService + SecurityAdvisor,
+{
+    let threads = settings
+        .crypto_threads
+        .or_else(|| available_parallelism().ok());
+    let settings = PoolSettings {
+        threads: threads.unwrap_or(NonZeroUsize::MIN),
+        // Every check and handshake that the core allows to be outstanding has a place.
+        queue: config.gate.max_pending.get() + config.link.max_handshakes.get() + SIGNATURES,
+        counters: Arc::clone(counters),
+        span: span.clone(),
+        alive: tasks.alive(),
+    };
+    Pool::start(settings, crypto, move |ticket, outcome| {
+        report(Event::CryptoDone { ticket, outcome });
+    })
+}
