@@ -31,8 +31,16 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 pub trait TcpRuntime: Runtime {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+    /// The incoming half of a connection.
+    type ReadHalf: AsyncRead + Send + Unpin + 'static;
+    /// The outgoing half of a connection; closing it tells the remote that nothing more comes.
+    type WriteHalf: AsyncWrite + Send + Unpin + 'static;
     /// A listening socket.
     type Listener: Send + Sync + 'static;
+
+    /// Separates the halves, so that two tasks can use them at the same time without a lock. The
+    /// connection closes when both are dropped.
+    fn split(stream: Self::Stream) -> (Self::ReadHalf, Self::WriteHalf);
 
     /// Connects to `host:port`, without Nagle's algorithm.
     fn connect(&self, to: &Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + Send;
