@@ -102,9 +102,13 @@ pub(crate) async fn dial<R: Runtime, T: Transport>(
         TransportError::TimedOut => DialError::TimedOut,
         TransportError::WrongNetwork => DialError::WrongNetwork,
         TransportError::Handshake(_)
+        | TransportError::Refused(_)
         | TransportError::Framing(_)
         | TransportError::FrameTooLong { .. } => DialError::Handshake,
-        TransportError::Unreachable(_) | TransportError::Io(_) | TransportError::Closed => {
+        TransportError::Unreachable(_)
+        | TransportError::Bind { .. }
+        | TransportError::Io(_)
+        | TransportError::Closed => {
             DialError::Unreachable
         }
     })

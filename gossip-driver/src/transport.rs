@@ -103,6 +103,14 @@ pub enum TransportError {
     /// The address has no meaning to this transport.
     #[error("cannot read the address {0}: expected host:port")]
     BadAddress(Endpoint),
+    /// The transport cannot listen.
+    #[error("cannot listen on {endpoint}: {reason}")]
+    Bind {
+        /// Where it was to listen.
+        endpoint: Endpoint,
+        /// What the operating system says.
+        reason: std::io::Error,
+    },
     /// Nobody answers.
     #[error("nobody answers at {0}")]
     Unreachable(Endpoint),
@@ -112,6 +120,9 @@ pub enum TransportError {
     /// The remote belongs to another network.
     #[error("the remote belongs to another network: check the network id on both sides")]
     WrongNetwork,
+    /// The remote declined the connection for the reason given.
+    #[error("the remote refuses the connection: {0}")]
+    Refused(String),
     /// The handshake failed.
     #[error("the transport's handshake failed: {0}")]
     Handshake(String),

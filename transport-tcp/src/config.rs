@@ -1,0 +1,54 @@
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_driver::core::Endpoint;
+
+use crate::Cipher;
+
+/// How a [`TcpTransport`](crate::TcpTransport) listens, dials and guards its links.
+#[derive(Clone, Debug)]
+pub struct TcpConfig {
+    /// Where to listen, as `host:port`; port 0 picks a free one.
+    pub listen: Endpoint,
+    /// Names the network. Both sides must give the same bytes: it is bound into each handshake, and
+    /// a connection from or to another network is refused by name.
+    pub network_id: Bytes,
+    /// The cipher asked for when dialling. Default `None`: AES-256-GCM where this processor has AES
+    /// instructions, else ChaCha20-Poly1305.
+    pub dial_cipher: Option<Cipher>,
+    /// The only cipher accepted from diallers. Default `None`: any, since each dialler knows its
+    /// own processor.
+    pub accept_only: Option<Cipher>,
+    /// How long an incoming connection may take for the handshake. Default 3 s.
+    pub handshake_timeout: Duration,
+    /// How long a dial may take, the handshake included. Default 3 s.
+    pub dial_timeout: Duration,
+    /// How long a link may stay without a single byte from the remote before it counts as broken.
+    /// After a third of it without anything to send, a keep-alive of 18 bytes goes out. Default 60 s.
+    pub idle_timeout: Duration,
+    /// Incoming connections that may be in their handshake, or done and not yet accepted; more are
+    /// closed at once and counted as shed. Default 64.
+    pub max_handshakes: NonZeroUsize,
+}
+
+impl TcpConfig {
+    /// The defaults, for a listener on `listen` in the network `network_id`.
+    #[must_use]
+    pub fn new(listen: Endpoint, network_id: impl Into<Bytes>) -> Self {
+        const HANDSHAKES: NonZeroUsize = match NonZeroUsize::new(64) {
+            Some(value) => value,
+            None => NonZeroUsize::MIN,
+        };
+        Self {
+            listen,
+            network_id: network_id.into(),
+            dial_cipher: None,
+            accept_only: None,
+            handshake_timeout: Duration::from_secs(3),
+            dial_timeout: Duration::from_secs(3),
+            idle_timeout: Duration::from_secs(60),
+            max_handshakes: HANDSHAKES,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+use std::ops::Range;
+
+use bytes::Bytes;
+use gossip_driver::TransportError;
+
+use crate::cipher::{CipherState, TAG_LEN};
+use crate::records::{Assembler, Item};
+
+/// A read buffer's size when little arrives, and when much does.
+const MIN_BUFFER: usize = 4 << 10;
+const MAX_BUFFER: usize = 256 << 10;
+/// After this many reads in a row that use less than an eighth of it, the buffer is halved.
+const SMALL_READS: u32 = 16;
+
+/// A step of [`Decoder::next`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A whole frame.
+    Frame(Bytes),
+    /// Nothing whole is buffered: fill [`Decoder::space`] and call [`Decoder::received`].
+    NeedMore,
+    /// The remote has ended the stream, and that is authentic.
+    End,
+}
+
+/// The incoming half of a link without its socket: bytes in, frames out.
+///
+/// Messages are opened where they were read. The buffer grows while reads fill it and shrinks
+/// again, so an idle link costs a few kilobytes and a busy one few system calls.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    cipher: CipherState,
+    assembler: Assembler,
+    buffer: Vec<u8>,
+    /// What of the buffer is received and not yet opened.
+    sealed: Range<usize>,
+    /// What of the buffer is opened and not yet taken apart; lies before `sealed`.
+    plain: Range<usize>,
+    small_reads: u32,
+    failed: bool,
+}
+
+impl Decoder {
+    pub(crate) fn new(cipher: CipherState) -> Self {
+        Self {
+            cipher,
+            assembler: Assembler::default(),
+            buffer: Vec::new(),
+            sealed: 0..0,
+            plain: 0..0,
+            small_reads: 0,
+            failed: false,
+        }
+    }
+
+    /// The next frame of at most `limit` bytes. After an error there is no other answer.
+    pub(crate) fn next(&mut self, limit: usize) -> Result<Step, TransportError> {
+        if self.failed {
+            return Err(TransportError::Closed);
+        }
+        let step = self.advance(limit);
+        self.failed = step.is_err();
+        step
+    }
+
+    /// Where to put received bytes; never empty after [`Step::NeedMore`].
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        if self.sealed.is_empty() {
+            self.sealed = 0..0;
+            self.adapt();
+        }
+        let wanted = self.wanted();
+        if self.buffer.len() - self.sealed.end < wanted {
+            self.buffer.copy_within(self.sealed.clone(), 0);
+            self.sealed = 0..self.sealed.len();
+        }
+        let least = (self.sealed.end + wanted).max(MIN_BUFFER);
+        if self.buffer.len() < least {
+            self.buffer.resize(least, 0);
+        }
+        self.buffer.get_mut(self.sealed.end..).unwrap_or_default()
+    }
+
+    /// `count` bytes were put into [`space`](Self::space).
+    pub(crate) fn received(&mut self, count: usize) {
+        self.sealed.end = (self.sealed.end + count).min(self.buffer.len());
+        if self.sealed.end == self.buffer.len() {
+            self.small_reads = 0;
+            if self.buffer.len() < MAX_BUFFER {
+                self.buffer
+                    .resize((self.buffer.len() * 4).min(MAX_BUFFER), 0);
+            }
+        } else if count < self.buffer.len() / 8 {
+            self.small_reads += 1;
+        } else {
+            self.small_reads = 0;
+        }
+    }
+
+    fn advance(&mut self, limit: usize) -> Result<Step, TransportError> {
+        loop {
+            let mut plain = self.buffer.get(self.plain.clone()).unwrap_or_default();
+            let item = self.assembler.next(&mut plain, limit)?;
+            self.plain.start = self.plain.end - plain.len();
+            match item {
+                Some(Item::Frame(frame)) => return Ok(Step::Frame(frame)),
+                Some(Item::End) => return Ok(Step::End),
+                None if self.assembler.has_ended() => return Ok(Step::End),
+                None if !self.open()? => return Ok(Step::NeedMore),
+                None => {}
+            }
+        }
+    }
+
+    /// Opens the next message, if it is there in whole.
+    fn open(&mut self) -> Result<bool, TransportError> {
+        let received = self.buffer.get_mut(self.sealed.clone()).unwrap_or_default();
+        let Some((length, rest)) = received.split_first_chunk_mut() else {
+            return Ok(false);
+        };
+        let length = usize::from(u16::from_be_bytes(*length));
+        if length < TAG_LEN {
+            return Err(TransportError::Framing(
+                "a message is too short to be sealed",
+            ));
+        }
+        let Some(message) = rest.get_mut(..length) else {
+            return Ok(false);
+        };
+        let opened = self.cipher.open(message);
+        let plain = opened.map_err(|_| {
+            TransportError::Framing("a message was altered, repeated or left out on its way")
+        })?;
+        let start = self.sealed.start + 2;
+        self.plain = start..start + plain;
+        self.sealed.start = start + length;
+        Ok(true)
+    }
+
+    /// Bytes that are missing of the message at the front, at least one.
+    fn wanted(&self) -> usize {
+        let received = self.buffer.get(self.sealed.clone()).unwrap_or_default();
+        let whole = received
+            .first_chunk()
+            .map_or(2, |length| 2 + usize::from(u16::from_be_bytes(*length)));
+        whole.saturating_sub(received.len()).max(1)
+    }
+
+    fn adapt(&mut self) {
+        if self.small_reads >= SMALL_READS && self.buffer.len() > MIN_BUFFER {
+            let half = (self.buffer.len() / 2).max(MIN_BUFFER);
+            self.buffer.truncate(half);
+            self.buffer.shrink_to_fit();
+            self.small_reads = 0;
+        }
+    }
+}

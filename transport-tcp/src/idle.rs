@@ -1,0 +1,42 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use gossip_driver::Runtime;
+
+/// A period of silence. Its timer is set only when somebody waits, and again only when it fires.
+pub(crate) struct Idle<R: Runtime> {
+    timeout: Duration,
+    since: Instant,
+    timer: Option<Pin<Box<R::Sleep>>>,
+}
+
+impl<R: Runtime> Idle<R> {
+    pub(crate) fn new(timeout: Duration, now: Instant) -> Self {
+        Self {
+            timeout,
+            since: now,
+            timer: None,
+        }
+    }
+
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.since = now;
+    }
+
+    pub(crate) fn poll_elapsed(&mut self, runtime: &R, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let deadline = self.since + self.timeout;
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(runtime.sleep_until(deadline)));
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.timer = None;
+            if runtime.now() >= deadline {
+                return Poll::Ready(());
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gossip_driver::core::{Binding, Endpoint};
+use gossip_driver::{Link, TcpRuntime};
+
+use crate::decoder::Decoder;
+use crate::encoder::Encoder;
+use crate::fate::Fate;
+use crate::handshake::Session;
+use crate::idle::Idle;
+use crate::transport::Shared;
+use crate::{TcpReader, TcpWriter};
+
+/// An encrypted connection.
+pub struct TcpLink<R: TcpRuntime> {
+    remote: Endpoint,
+    binding: Bytes,
+    reader: TcpReader<R>,
+    writer: TcpWriter<R>,
+}
+
+impl<R: TcpRuntime> TcpLink<R> {
+    pub(crate) fn new(
+        shared: &Shared<R>,
+        remote: Endpoint,
+        stream: R::Stream,
+        session: Session,
+    ) -> Self {
+        let (incoming, outgoing) = R::split(stream);
+        let fate = Arc::new(Fate::default());
+        let timeout = shared.config.idle_timeout;
+        let now = shared.runtime.now();
+        let reader = TcpReader {
+            runtime: shared.runtime.clone(),
+            stream: incoming,
+            decoder: Decoder::new(session.opening),
+            fate: Arc::clone(&fate),
+            counters: Arc::clone(&shared.counters),
+            idle: Idle::new(timeout, now),
+            ended: false,
+        };
+        let writer = TcpWriter {
+            runtime: shared.runtime.clone(),
+            stream: outgoing,
+            encoder: Encoder::new(session.sealing),
+            fate,
+            keep_alive: Idle::new(timeout / 3, now),
+            ended: false,
+        };
+        Self {
+            remote,
+            binding: session.binding,
+            reader,
+            writer,
+        }
+    }
+}
+
+impl<R: TcpRuntime> Link for TcpLink<R> {
+    type Reader = TcpReader<R>;
+    type Writer = TcpWriter<R>;
+
+    fn remote(&self) -> Endpoint {
+        self.remote.clone()
+    }
+
+    fn binding(&self) -> Binding {
+        Binding::symmetric(self.binding.clone())
+    }
+
+    fn split(self) -> (TcpReader<R>, TcpWriter<R>) {
+        (self.reader, self.writer)
+    }
+}
+
+impl<R: TcpRuntime> std::fmt::Debug for TcpLink<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TcpLink")
+            .field("remote", &self.remote)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,97 @@
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::io::AsyncRead as _;
+use gossip_driver::{FrameReader, TcpRuntime, TransportError};
+
+use crate::decoder::{Decoder, Step};
+use crate::fate::{Fate, Half};
+use crate::idle::Idle;
+use crate::stats::Counters;
+
+/// The incoming half of a [`TcpLink`](crate::TcpLink).
+///
+/// Dropping it before the remote's end breaks the link.
+pub struct TcpReader<R: TcpRuntime> {
+    pub(crate) runtime: R,
+    pub(crate) stream: R::ReadHalf,
+    pub(crate) decoder: Decoder,
+    pub(crate) fate: Arc<Fate>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) idle: Idle<R>,
+    pub(crate) ended: bool,
+}
+
+impl<R: TcpRuntime> FrameReader for TcpReader<R> {
+    async fn read(&mut self, limit: usize) -> Result<Option<Bytes>, TransportError> {
+        let result = self.frame(limit).await;
+        match &result {
+            Ok(Some(_)) => {}
+            Ok(None) => self.ended = true,
+            Err(_) => self.fate.seal(),
+        }
+        result
+    }
+}
+
+impl<R: TcpRuntime> TcpReader<R> {
+    async fn frame(&mut self, limit: usize) -> Result<Option<Bytes>, TransportError> {
+        let mut waited = false;
+        loop {
+            match self.decoder.next(limit)? {
+                Step::Frame(frame) => return Ok(Some(frame)),
+                Step::End => return Ok(None),
+                Step::NeedMore => {}
+            }
+            if !waited {
+                // Time during which nobody asked for bytes is not the remote's silence.
+                self.idle.restart(self.runtime.now());
+                waited = true;
+            }
+            let count = poll_fn(|cx| self.poll_receive(cx)).await?;
+            if count == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the stream was cut before the remote ended it",
+                )
+                .into());
+            }
+            self.idle.restart(self.runtime.now());
+            self.decoder.received(count);
+        }
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, TransportError>> {
+        if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, self.decoder.space()) {
+            return Poll::Ready(read.map_err(TransportError::from));
+        }
+        if self.fate.poll_broken(Half::Reader, cx).is_ready() {
+            return Poll::Ready(Err(TransportError::Closed));
+        }
+        if self.idle.poll_elapsed(&self.runtime, cx).is_ready() {
+            self.counters.idle.add();
+            return Poll::Ready(Err(TransportError::TimedOut));
+        }
+        Poll::Pending
+    }
+}
+
+impl<R: TcpRuntime> Drop for TcpReader<R> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.fate.seal();
+        }
+    }
+}
+
+impl<R: TcpRuntime> std::fmt::Debug for TcpReader<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TcpReader")
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

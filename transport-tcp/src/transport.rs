@@ -1,0 +1,169 @@
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use gossip_driver::core::Endpoint;
+use gossip_driver::{TcpRuntime, Transport, TransportError};
+use tracing::debug;
+
+use crate::deadline::within;
+use crate::handshake::{Identity, initiate};
+use crate::listener::Listener;
+use crate::stats::Counters;
+use crate::{Cipher, TcpConfig, TcpLink, TcpStats};
+
+/// Noise-encrypted links over TCP.
+///
+/// Cloning it is a counter. It listens until [`close`](Self::close) is called or the last clone
+/// is dropped; links live on.
+pub struct TcpTransport<R: TcpRuntime> {
+    shared: Arc<Shared<R>>,
+    local: Endpoint,
+    incoming: Receiver<TcpLink<R>>,
+    /// Closing it ends the listener's task.
+    stop: Sender<()>,
+    /// Closed by the listener's task when it has let go of the port.
+    stopped: Receiver<()>,
+}
+
+/// What the listener, its handshakes and the dials share.
+pub(crate) struct Shared<R: TcpRuntime> {
+    pub(crate) runtime: R,
+    pub(crate) config: TcpConfig,
+    pub(crate) identity: Identity,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl<R: TcpRuntime> TcpTransport<R> {
+    /// Listens on `config.listen` and starts to take connections.
+    ///
+    /// # Errors
+    /// [`TransportError::Bind`] names the address that cannot be listened on, and why.
+    pub async fn bind(runtime: R, config: TcpConfig) -> Result<Self, TransportError> {
+        let identity = Identity::new(config.network_id.clone())?;
+        let refused = |reason| TransportError::Bind {
+            endpoint: config.listen.clone(),
+            reason,
+        };
+        let listener = runtime.bind(&config.listen).await.map_err(refused)?;
+        let local = runtime.local_endpoint(&listener).map_err(refused)?;
+
+        let (ready, incoming) = async_channel::bounded(1);
+        let (stop, stopping) = async_channel::bounded(1);
+        let (running, stopped) = async_channel::bounded(1);
+        let counters = Arc::default();
+        let shared = Arc::new(Shared {
+            runtime: runtime.clone(),
+            config,
+            identity,
+            counters,
+        });
+        let task = Listener::new(Arc::clone(&shared), listener, ready);
+        runtime.spawn(async move {
+            task.run(stopping).await;
+            drop(running);
+        });
+        Ok(Self {
+            shared,
+            local,
+            incoming,
+            stop,
+            stopped,
+        })
+    }
+
+    /// The address it listens on, with the port that the system picked.
+    #[must_use]
+    pub const fn local_endpoint(&self) -> &Endpoint {
+        &self.local
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn stats(&self) -> TcpStats {
+        self.shared.counters.snapshot()
+    }
+
+    /// Stops listening: [`accept`](Transport::accept) and [`dial`](Transport::dial) answer
+    /// [`TransportError::Closed`]. When it returns, the port is free. Links live on.
+    pub async fn close(&self) {
+        self.stop.close();
+        self.incoming.close();
+        while self.incoming.try_recv().is_ok() {}
+        let _ = self.stopped.recv().await;
+    }
+
+    async fn connect(&self, to: &Endpoint) -> Result<TcpLink<R>, TransportError> {
+        let mut stream = self.shared.runtime.connect(to).await.map_err(|error| {
+            debug!(%to, %error, "cannot connect");
+            TransportError::Unreachable(to.clone())
+        })?;
+        let cipher = self
+            .shared
+            .config
+            .dial_cipher
+            .unwrap_or_else(Cipher::by_hardware);
+        let session = initiate(&mut stream, &self.shared.identity, cipher).await?;
+        Ok(TcpLink::new(&self.shared, to.clone(), stream, session))
+    }
+}
+
+impl<R: TcpRuntime> Transport for TcpTransport<R> {
+    type Link = TcpLink<R>;
+
+    async fn accept(&self) -> Result<TcpLink<R>, TransportError> {
+        self.incoming
+            .recv()
+            .await
+            .map_err(|_| TransportError::Closed)
+    }
+
+    async fn dial(&self, to: &Endpoint) -> Result<TcpLink<R>, TransportError> {
+        if self.stop.is_closed() {
+            return Err(TransportError::Closed);
+        }
+        let port = to
+            .as_str()
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse::<u16>().ok());
+        if port.is_none() {
+            return Err(TransportError::BadAddress(to.clone()));
+        }
+        let Shared {
+            runtime,
+            config,
+            counters,
+            ..
+        } = &*self.shared;
+        let connected = within(runtime, config.dial_timeout, self.connect(to)).await;
+        let result = connected.unwrap_or(Err(TransportError::TimedOut));
+        match &result {
+            Ok(_) => counters.dialled.add(),
+            Err(TransportError::WrongNetwork) => counters.wrong_network.add(),
+            Err(TransportError::Refused(_)) => counters.refused.add(),
+            Err(TransportError::TimedOut) => counters.timed_out.add(),
+            Err(TransportError::Unreachable(_)) => {}
+            Err(_) => counters.failed.add(),
+        }
+        result
+    }
+}
+
+impl<R: TcpRuntime> Clone for TcpTransport<R> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            local: self.local.clone(),
+            incoming: self.incoming.clone(),
+            stop: self.stop.clone(),
+            stopped: self.stopped.clone(),
+        }
+    }
+}
+
+impl<R: TcpRuntime> std::fmt::Debug for TcpTransport<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TcpTransport")
+            .field("local", &self.local)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::Future as _;
+use futures_util::io::{AsyncWrite as _, AsyncWriteExt as _};
+use gossip_driver::{FrameQueue, FrameWriter, Outgoing, TcpRuntime, TransportError};
+
+use crate::encoder::Encoder;
+use crate::fate::{Fate, Half};
+use crate::idle::Idle;
+
+/// A write buffer larger than this is given back when there is nothing to send.
+const KEEP_BUFFER: usize = 4 << 10;
+
+/// The outgoing half of a [`TcpLink`](crate::TcpLink).
+///
+/// Dropping it, or its future, before the queue has ended breaks the link.
+pub struct TcpWriter<R: TcpRuntime> {
+    pub(crate) runtime: R,
+    pub(crate) stream: R::WriteHalf,
+    pub(crate) encoder: Encoder,
+    pub(crate) fate: Arc<Fate>,
+    pub(crate) keep_alive: Idle<R>,
+    pub(crate) ended: bool,
+}
+
+/// What ended a pause.
+enum Pause {
+    Frame(Outgoing),
+    KeepAlive,
+    End,
+}
+
+impl<R: TcpRuntime> FrameWriter for TcpWriter<R> {
+    async fn run(mut self, mut queue: FrameQueue) -> Result<(), TransportError> {
+        let mut buffer = Vec::new();
+        loop {
+            self.encoder.fill(&mut queue, &mut buffer)?;
+            if buffer.is_empty() {
+                self.stream.flush().await?;
+                buffer.shrink_to(KEEP_BUFFER);
+                match self.pause(&mut queue).await? {
+                    Pause::Frame(outgoing) => self.encoder.begin(outgoing)?,
+                    Pause::KeepAlive => self.encoder.keep_alive(&mut buffer)?,
+                    Pause::End => break,
+                }
+            } else {
+                self.write(&mut buffer).await?;
+            }
+        }
+        self.encoder.end(&mut buffer)?;
+        self.write(&mut buffer).await?;
+        self.stream.flush().await?;
+        self.stream.close().await?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+impl<R: TcpRuntime> TcpWriter<R> {
+    async fn pause(&mut self, queue: &mut FrameQueue) -> Result<Pause, TransportError> {
+        let mut next = pin!(queue.next());
+        poll_fn(|cx| {
+            if let Poll::Ready(next) = next.as_mut().poll(cx) {
+                return Poll::Ready(Ok(next.map_or(Pause::End, Pause::Frame)));
+            }
+            if self.fate.poll_broken(Half::Writer, cx).is_ready() {
+                return Poll::Ready(Err(TransportError::Closed));
+            }
+            self.keep_alive
+                .poll_elapsed(&self.runtime, cx)
+                .map(|()| Ok(Pause::KeepAlive))
+        })
+        .await
+    }
+
+    async fn write(&mut self, buffer: &mut Vec<u8>) -> Result<(), TransportError> {
+        let mut rest = buffer.as_slice();
+        while !rest.is_empty() {
+            let count = poll_fn(|cx| self.poll_write(cx, rest)).await?;
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        self.keep_alive.restart(self.runtime.now());
+        self.encoder.written();
+        buffer.clear();
+        Ok(())
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, TransportError>> {
+        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+            Poll::Ready(Ok(0)) => {
+                Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()))
+            }
+            Poll::Ready(written) => Poll::Ready(written.map_err(TransportError::from)),
+            Poll::Pending if self.fate.poll_broken(Half::Writer, cx).is_ready() => {
+                Poll::Ready(Err(TransportError::Closed))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<R: TcpRuntime> Drop for TcpWriter<R> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.fate.seal();
+        }
+    }
+}
+
+impl<R: TcpRuntime> std::fmt::Debug for TcpWriter<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TcpWriter")
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
