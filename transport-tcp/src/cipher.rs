@@ -128,7 +128,8 @@ impl CipherState {
     fn rekey(&mut self) -> Result<(), Unspecified> {
         let mut key = [0; 32];
         let nonce = self.cipher.nonce(u64::MAX);
-        self.key
+        let _tag = self
+            .key
             .seal_in_place_separate_tag(nonce, Aad::empty(), &mut key)?;
         self.key = self.cipher.key(&key)?;
         Ok(())

@@ -17,6 +17,7 @@ use futures_util::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt a
 use gossip_driver::TransportError;
 use ring::digest::{Context, SHA256};
 use snow::{Builder, HandshakeState};
+use thiserror::Error;
 
 use crate::Cipher;
 use crate::cipher::CipherState;
@@ -86,24 +87,23 @@ pub(crate) struct Session {
 }
 
 /// Why an incoming handshake ended; a dialler learns of it as [`TransportError`].
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(crate) enum Refusal {
+    #[error("the dialler belongs to another network")]
     WrongNetwork,
+    #[error("the dialler asks for a cipher that is not accepted")]
     Cipher,
+    #[error("the dialler speaks another version")]
     Version,
+    #[error("the dialler does not speak this protocol")]
     Malformed,
-    Failed(TransportError),
+    #[error(transparent)]
+    Failed(#[from] TransportError),
 }
 
 impl From<std::io::Error> for Refusal {
     fn from(error: std::io::Error) -> Self {
         Self::Failed(error.into())
-    }
-}
-
-impl From<TransportError> for Refusal {
-    fn from(error: TransportError) -> Self {
-        Self::Failed(error)
     }
 }
 

@@ -99,7 +99,7 @@ async fn greet<R: TcpRuntime>(
             return Some(TcpLink::new(shared, remote, stream, session));
         }
         Some(Err(refusal)) => {
-            debug!(%remote, ?refusal, "handshake refused");
+            debug!(%remote, %refusal, "handshake refused");
             match refusal {
                 Refusal::WrongNetwork => counters.wrong_network.add(),
                 Refusal::Cipher | Refusal::Version => counters.refused.add(),
