@@ -28,7 +28,8 @@ pub enum Command {
         message: SignedMessage,
     },
     /// Send what was handed over, then close our half. Reading goes on until the remote has
-    /// closed its own, which `LinkDown` tells.
+    /// closed its own, which `LinkDown` tells. In turn, when the remote closes its half first, what
+    /// was handed over until `LinkDown` is handled is still sent: it goes on reading.
     FinishLink {
         /// The link.
         link: LinkId,
@@ -108,6 +109,10 @@ pub enum CloseReason {
     Evicted,
     /// The remote did not close its half in time.
     LingerExpired,
+    /// Our own key could not sign our authentication.
+    SigningFailed,
+    /// The dial that it answers had been given up.
+    DialAbandoned,
     /// The node stops.
     Stopping,
 }

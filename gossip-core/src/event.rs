@@ -113,7 +113,8 @@ impl Binding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LinkDownReason {
-    /// The remote closed it in order, after its last frame.
+    /// The remote closed its half in order, after its last frame, and reads on: what was handed to
+    /// the link before is still delivered.
     Finished,
     /// The connection broke.
     Broken,

@@ -8,6 +8,7 @@ mod id;
 mod link;
 mod metrics;
 mod node;
+mod outbox;
 mod request;
 mod rng;
 mod state_transfer;

@@ -17,15 +17,19 @@ pub struct LinkConfig {
     pub backoff_min: Duration,
     /// The longest pause between dials. Default 30 s.
     pub backoff_max: Duration,
-    /// Links kept at most, authenticated or not. Beyond it the link idle the longest is closed.
-    /// Default 256.
+    /// Authenticated links kept at most. Beyond it the link idle the longest is finished; if none
+    /// is idle the newcomer is refused. Default 256.
     pub max_links: NonZeroUsize,
-    /// Links that may authenticate at the same time; more are refused. Default 64.
+    /// Accepted links that may authenticate at the same time; more are refused. Default 64.
     pub max_handshakes: NonZeroUsize,
-    /// Peers for which a dial may be pending or backing off. Default 1,024.
+    /// Dials that may be pending, and peers for which one may be pending or backing off. Default
+    /// 1,024.
     pub max_dials: NonZeroUsize,
     /// Messages that wait for a dial, per peer. The oldest is dropped. Default 64.
     pub max_waiting: NonZeroUsize,
+    /// Bytes of messages that wait for a dial, per peer; one message is always allowed. Default
+    /// 16 MiB.
+    pub max_waiting_bytes: u64,
 }
 
 impl Default for LinkConfig {
@@ -40,6 +44,7 @@ impl Default for LinkConfig {
             max_handshakes: non_zero(64),
             max_dials: non_zero(1024),
             max_waiting: non_zero(64),
+            max_waiting_bytes: 16 << 20,
         }
     }
 }
@@ -62,13 +67,16 @@ impl LinkConfig {
 /// What may be queued towards one link, by class, and how much the transport may hold.
 #[derive(Clone, Debug)]
 pub struct OutboxConfig {
-    /// Frames handed to the transport and not yet flushed. Default 32.
+    /// Frames of one class handed to the transport and not yet flushed. Default 32.
     pub window_frames: NonZeroUsize,
-    /// Bytes handed to the transport and not yet flushed; one frame is always allowed, whatever its
-    /// size. Default 1 MiB.
+    /// Bytes of one class handed to the transport and not yet flushed; one frame is always allowed,
+    /// whatever its size. Per class, so that a frame of 100 MB in the transport's hands does not
+    /// keep a heartbeat back. Default 1 MiB.
     pub window_bytes: u64,
     /// Control frames waiting for the window. The oldest is dropped. Default 256.
     pub max_control: NonZeroUsize,
+    /// Bytes of control frames waiting; one frame is always allowed. Default 16 MiB.
+    pub max_control_bytes: u64,
     /// Pushed frames waiting for the window; the newest is refused. Default 64.
     pub max_push: NonZeroUsize,
     /// Bytes of pushed frames waiting; one frame is always allowed. Default 16 MiB.
@@ -85,6 +93,7 @@ impl Default for OutboxConfig {
             window_frames: non_zero(32),
             window_bytes: 1 << 20,
             max_control: non_zero(256),
+            max_control_bytes: 16 << 20,
             max_push: non_zero(64),
             max_push_bytes: 16 << 20,
             max_bulk: non_zero(16),

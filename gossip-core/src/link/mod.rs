@@ -1,2 +1,47 @@
+//! Links to other peers: dialling, mutual authentication, duplicates, and what is sent on them.
+//!
+//! Answers to Fabric's `comm/comm_impl.go` and `comm/conn.go`.
+//!
+//! A connection authenticates by one signed message each way, bound to the transport, and is then a
+//! link of the peer proven. A peer has one *primary* link, on which everything is sent to it; what
+//! other links of it still carry is received as its own.
+//!
+//! # Deviations
+//! - **Duplicates.** Two links between the same pair end as one without a message lost. Both sides
+//!   prefer the link that the peer with the smaller PKI-ID dialled, and of two that the same side
+//!   dialled the newest; but only the side that *dialled* the loser finishes it, once the winner is
+//!   up there. The other side merely stops sending on it and waits for that. So no side can give up
+//!   a link that the other one relies on, whatever the order of events. If the loser is not
+//!   finished for a while, its dialler does not hold the winner, and the roles are exchanged.
+//!   Fabric closes at both ends and may end with no link.
+//! - **A peer that announces nothing** behaves like Fabric, which prefers what it accepted: then the
+//!   link that we dialled wins.
+//! - **Restarts.** A link authenticated by an older incarnation of a peer is closed as soon as a
+//!   newer one authenticates: no timeout passes.
+//! - **A lost link or a failed dial is no death.** What was queued waits for the next link; dials to
+//!   one peer are paced by a back-off, and all messages that wait for a failed dial are dropped
+//!   together.
+//! - **Everything is capped**: links, authentications, dials, waiting messages.
+
+mod connection;
+mod dialler;
+mod duplicates;
+mod effect;
+mod handshake;
+mod links;
 mod refusal;
+mod seen;
+mod waiting;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::effect::{DialFailure, EstablishedLink, LinkEffect, SendTo, Sent};
+pub(crate) use self::links::Links;
 pub use self::refusal::Refusal;
+
+/// Resolves duplicate links by the smaller dialler, half-closing the loser.
+const TIE_BREAK: u64 = 1;
+
+/// What we understand beyond the original protocol, as announced in each authentication.
+pub(crate) const CAPABILITIES: u64 = TIE_BREAK;

@@ -1,5 +1,7 @@
 use thiserror::Error;
 
+use crate::CryptoError;
+
 /// Why an authentication was refused. Each reason has its own counter in
 /// [`Metrics::refused`](crate::Metrics).
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +49,23 @@ pub enum Refusal {
     /// A bootstrap peer must be of our own organisation.
     #[error("the bootstrap peer is not of our organisation")]
     ForeignBootstrap,
-    /// Too many connections were authenticating.
-    #[error("too many connections are authenticating")]
+    /// The remote presents our own identity on a connection whose other end is not ours.
+    #[error("the remote presents our own identity: another node runs with it, or reflects it")]
+    OwnIdentity,
+    /// Too many connections were authenticating, or no link could be given up for this one.
+    #[error("too many connections")]
     Overloaded,
+}
+
+impl From<CryptoError> for Refusal {
+    fn from(error: CryptoError) -> Self {
+        match error {
+            CryptoError::MalformedIdentity => Self::MalformedIdentity,
+            CryptoError::Expired => Self::Expired,
+            CryptoError::Revoked => Self::Revoked,
+            CryptoError::Untrusted | CryptoError::NotAdmitted => Self::Untrusted,
+            CryptoError::BadSignature | CryptoError::BadBlock => Self::BadSignature,
+            CryptoError::SigningFailed | CryptoError::Overloaded => Self::Overloaded,
+        }
+    }
 }

@@ -1,0 +1,435 @@
+//! Dials: what is in flight, who waits for them, and how they are paced.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::connection::{DialTarget, Expected};
+use super::waiting::Waiting;
+use super::{DialFailure, LinkEffect, Links, SendTo, Sent};
+use crate::cx::Cx;
+use crate::outbox::Queued;
+use crate::timer::TimerKey;
+use crate::{Command, DialError, Endpoint, PeerId, Ticket};
+
+#[derive(Debug, Default)]
+pub(super) struct Dialler {
+    /// Dials not yet answered. At most `max_dials`, with the dialled links that authenticate.
+    dials: BTreeMap<Ticket, DialTarget>,
+    /// Peers that we want a link to, or failed to reach lately. At most `max_dials`.
+    pursuits: BTreeMap<PeerId, Pursuit>,
+}
+
+/// The attempts to get a link to one peer.
+#[derive(Debug, Default)]
+struct Pursuit {
+    waiting: Waiting,
+    to: SendTo,
+    /// A dial, or the authentication of what it reached, is in flight.
+    attempt: bool,
+    /// Attempts that failed since the peer was last heard.
+    failures: u32,
+    pace: Pace,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pace {
+    /// Dial when there is something to send.
+    #[default]
+    Ready,
+    /// Do not dial until the timer fires.
+    BackingOff,
+    /// Dial when there is something to send; the failures are forgotten when the timer fires.
+    Remembering,
+}
+
+impl Pursuit {
+    fn is_idle(&self) -> bool {
+        !self.attempt && self.waiting.is_empty() && self.pace != Pace::BackingOff
+    }
+}
+
+/// How a link to a peer was lost, as far as the next dial is concerned.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Loss {
+    /// Where to dial.
+    pub(super) to: SendTo,
+    /// We dialled the link, and it ended before anything was heard on it.
+    pub(super) early: bool,
+    /// The remote finished it in order.
+    pub(super) finished: bool,
+    /// The remote resolves duplicates as we do.
+    pub(super) breaks_ties: bool,
+}
+
+impl Links {
+    /// Connects to `endpoint`, whoever answers there: leads to an `Established` effect with this
+    /// endpoint, or `DialFailed`. A dial to it that is in flight serves.
+    ///
+    /// `false`, and nothing happens, if too many dials are in flight.
+    pub(crate) fn dial(&mut self, cx: &mut Cx<'_>, endpoint: &Endpoint) -> bool {
+        if self.stopped {
+            return false;
+        }
+        let authenticating = self
+            .connections
+            .values_mut()
+            .filter(|connection| connection.handshake().is_some())
+            .filter_map(|connection| connection.dialled.as_mut());
+        let in_flight = self.dialler.dials.values_mut().chain(authenticating);
+        let mut same = in_flight.filter(|target| target.endpoint == *endpoint);
+        if let Some(target) = same.next() {
+            target.seed = true;
+            return true;
+        }
+        let target = DialTarget {
+            endpoint: endpoint.clone(),
+            expected: None,
+            seed: true,
+        };
+        self.start_dial(cx, target)
+    }
+
+    /// The transport could not connect.
+    pub(crate) fn on_dial_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ticket: Ticket,
+        error: DialError,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        if let Some(target) = self.answer_dial(cx, ticket) {
+            self.dial_failed(cx, target, DialFailure::Transport(error), fx);
+        }
+    }
+
+    /// The transport has not answered in time.
+    pub(crate) fn on_timer_dial(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ticket: Ticket,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        self.on_dial_failed(cx, ticket, DialError::TimedOut, fx);
+    }
+
+    /// A peer may be dialled again, or its failures be forgotten.
+    pub(crate) fn on_timer_redial(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        if pursuit.pace == Pace::BackingOff && pursuit.waiting.is_empty() && pursuit.failures > 0 {
+            self.remember_failures(cx, peer);
+            return;
+        }
+        pursuit.pace = Pace::Ready;
+        if pursuit.waiting.is_empty() {
+            pursuit.failures = 0;
+        }
+        self.pursue(cx, peer);
+        self.settle(cx, peer);
+    }
+
+    /// Keeps a message until there is a link to `peer`, and sees to it that there will be one.
+    pub(super) fn wait_for_link(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        to: &SendTo,
+        frame: Queued,
+    ) -> Sent {
+        let claimed = self.is_claimed(peer);
+        let Some(pursuit) = self.pursuit(cx, peer) else {
+            cx.metrics().waiting_shed += 1;
+            return Sent::Dropped;
+        };
+        if to.endpoint.is_some() {
+            pursuit.to = to.clone();
+        }
+        let hopeless = pursuit.to.endpoint.is_none() && !pursuit.attempt && !claimed;
+        let shed = if hopeless {
+            1
+        } else {
+            pursuit.waiting.push(&cx.config.link, frame)
+        };
+        cx.metrics().waiting_shed += shed;
+        if hopeless {
+            self.settle(cx, peer);
+            return Sent::Dropped;
+        }
+        self.pursue(cx, peer);
+        Sent::Dialling
+    }
+
+    /// Dials `peer` if messages wait for it and nothing else may bring a link.
+    pub(super) fn pursue(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        if self.routes.contains_key(peer) || self.is_claimed(peer) {
+            return;
+        }
+        let full = self.dials_in_flight() >= cx.config.link.max_dials.get();
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        if pursuit.attempt || pursuit.waiting.is_empty() || pursuit.pace == Pace::BackingOff {
+            return;
+        }
+        let Some(endpoint) = pursuit.to.endpoint.clone() else {
+            cx.metrics().waiting_shed += pursuit.waiting.take().len() as u64;
+            self.settle(cx, peer);
+            return;
+        };
+        if full {
+            self.back_off(cx, peer);
+            return;
+        }
+        pursuit.attempt = true;
+        pursuit.pace = Pace::Ready;
+        let expected = Expected {
+            peer: peer.clone(),
+            org: pursuit.to.expected_org.clone(),
+        };
+        cx.timers().cancel(&TimerKey::Redial(peer.clone()));
+        let target = DialTarget {
+            endpoint,
+            expected: Some(expected),
+            seed: false,
+        };
+        self.start_dial(cx, target);
+    }
+
+    /// Takes a dial off the books, if it is on them.
+    pub(super) fn answer_dial(&mut self, cx: &mut Cx<'_>, ticket: Ticket) -> Option<DialTarget> {
+        cx.timers().cancel(&TimerKey::Dial(ticket));
+        self.dialler.dials.remove(&ticket)
+    }
+
+    /// A dial, or the authentication of what it reached, came to nothing.
+    pub(super) fn dial_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        target: DialTarget,
+        failure: DialFailure,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        cx.metrics().dials_failed += 1;
+        let DialTarget {
+            endpoint,
+            expected,
+            seed,
+        } = target;
+        if seed {
+            fx.push(LinkEffect::DialFailed {
+                endpoint: endpoint.clone(),
+                failure,
+            });
+        }
+        if let Some(expected) = expected {
+            self.attempt_failed(cx, &expected.peer, endpoint, fx);
+        }
+    }
+
+    /// A dial reached `peer`: whoever waits for it is handed back.
+    pub(super) fn dial_succeeded(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> Vec<Queued> {
+        if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
+            pursuit.attempt = false;
+        }
+        self.take_waiting(cx, peer)
+    }
+
+    /// Takes the messages that wait for `peer`.
+    pub(super) fn take_waiting(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> Vec<Queued> {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return Vec::new();
+        };
+        let waiting = pursuit.waiting.take();
+        self.settle(cx, peer);
+        waiting
+    }
+
+    /// `peer` was heard: earlier failures count no more.
+    pub(super) fn forget_failures(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        pursuit.failures = 0;
+        pursuit.pace = Pace::Ready;
+        cx.timers().cancel(&TimerKey::Redial(peer.clone()));
+        self.pursue(cx, peer);
+        self.settle(cx, peer);
+    }
+
+    /// Whether a message to the peer would go out now or after one dial, as opposed to waiting for a
+    /// pause between dials to end.
+    pub(crate) fn is_reachable_now(&self, peer: &PeerId) -> bool {
+        let pursuit = self.dialler.pursuits.get(peer);
+        self.is_connected(peer) || pursuit.is_none_or(|pursuit| pursuit.pace != Pace::BackingOff)
+    }
+
+    /// Drops all interest in `peer`; returns the number of messages dropped.
+    pub(super) fn abandon(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> usize {
+        let of_peer = |target: &DialTarget| {
+            !target.seed
+                && target
+                    .expected
+                    .as_ref()
+                    .is_some_and(|expected| expected.peer == *peer)
+        };
+        self.dialler.dials.retain(|ticket, target| {
+            let keep = !of_peer(target);
+            if !keep {
+                cx.timers().cancel(&TimerKey::Dial(*ticket));
+            }
+            keep
+        });
+        cx.timers().cancel(&TimerKey::Redial(peer.clone()));
+        let pursuit = self.dialler.pursuits.remove(peer);
+        pursuit.map_or(0, |pursuit| pursuit.waiting.len())
+    }
+
+    /// The last link to `peer` is gone: what was queued on it waits for the next.
+    pub(super) fn lost_last_link(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        queue: Vec<Queued>,
+        loss: Loss,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        if queue.is_empty() && !loss.early {
+            if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
+                pursuit.failures = 0;
+                self.settle(cx, peer);
+            }
+            return;
+        }
+        let dropped = queue.len() as u64;
+        let Some(pursuit) = self.pursuit(cx, peer) else {
+            cx.metrics().waiting_shed += dropped;
+            return;
+        };
+        pursuit.waiting.adopt(queue);
+        if loss.to.endpoint.is_some() {
+            pursuit.to = loss.to;
+        }
+        if !loss.early {
+            pursuit.failures = 0;
+            // Whoever resolves duplicates finishes a link because it holds another: we are about to
+            // find out which. Only if nothing comes of it is there a reason to dial.
+            if loss.finished && loss.breaks_ties {
+                self.back_off(cx, peer);
+            }
+            self.pursue(cx, peer);
+        } else if pursuit.failures == 0 {
+            pursuit.failures = 1;
+            if loss.breaks_ties {
+                self.back_off(cx, peer);
+            } else {
+                // Fabric closes our new link while it cleans up our old one, once.
+                self.remember_failures(cx, peer);
+            }
+            self.pursue(cx, peer);
+        } else if let Some(endpoint) = pursuit.to.endpoint.clone() {
+            self.attempt_failed(cx, peer, endpoint, fx);
+        }
+        self.settle(cx, peer);
+    }
+
+    /// Stops everything.
+    pub(super) fn stop_dialling(&mut self) {
+        self.dialler = Dialler::default();
+    }
+
+    fn start_dial(&mut self, cx: &mut Cx<'_>, target: DialTarget) -> bool {
+        if self.dials_in_flight() >= cx.config.link.max_dials.get() {
+            return false;
+        }
+        let ticket = cx.ticket();
+        let endpoint = target.endpoint.clone();
+        self.dialler.dials.insert(ticket, target);
+        let deadline = cx.now + cx.config.link.dial_timeout;
+        cx.timers().set(TimerKey::Dial(ticket), deadline);
+        cx.metrics().dials += 1;
+        cx.emit(Command::Dial { ticket, endpoint });
+        true
+    }
+
+    fn dials_in_flight(&self) -> usize {
+        let authenticating = self
+            .connections
+            .values()
+            .filter(|connection| connection.is_outgoing() && connection.handshake().is_some());
+        self.dialler.dials.len() + authenticating.count()
+    }
+
+    fn attempt_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        endpoint: Endpoint,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let alternative = self.routes.contains_key(peer) || self.is_claimed(peer);
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        pursuit.attempt = false;
+        pursuit.failures = pursuit.failures.saturating_add(1);
+        let dropped = if alternative {
+            Vec::new()
+        } else {
+            pursuit.waiting.take()
+        };
+        cx.metrics().waiting_shed += dropped.len() as u64;
+        self.back_off(cx, peer);
+        if !alternative {
+            fx.push(LinkEffect::Unreachable {
+                peer: peer.clone(),
+                endpoint,
+            });
+        }
+    }
+
+    /// Forbids dials to `peer` for a while that grows with its failures.
+    fn back_off(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        let config = &cx.config.link;
+        let doublings = pursuit.failures.saturating_sub(1).min(31);
+        let pause = config.backoff_min.saturating_mul(1 << doublings);
+        let pause = self.rng.jitter(pause.min(config.backoff_max));
+        pursuit.pace = Pace::BackingOff;
+        let until = cx.now + Duration::min(pause, config.backoff_max);
+        cx.timers().set(TimerKey::Redial(peer.clone()), until);
+    }
+
+    /// Allows dials to `peer`, but counts failures on from where they were for a while.
+    fn remember_failures(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
+            pursuit.pace = Pace::Remembering;
+            let until = cx.now + cx.config.link.backoff_max;
+            cx.timers().set(TimerKey::Redial(peer.clone()), until);
+        }
+    }
+
+    /// The pursuit of `peer`, begun if there was none; `None` if there are too many.
+    fn pursuit(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> Option<&mut Pursuit> {
+        let pursuits = &mut self.dialler.pursuits;
+        if !pursuits.contains_key(peer) && pursuits.len() >= cx.config.link.max_dials.get() {
+            let idle = pursuits.iter().find(|(_, pursuit)| pursuit.is_idle());
+            let idle = idle.map(|(peer, _)| peer.clone())?;
+            cx.timers().cancel(&TimerKey::Redial(idle.clone()));
+            pursuits.remove(&idle);
+        }
+        Some(pursuits.entry(peer.clone()).or_default())
+    }
+
+    /// Forgets the pursuit of `peer` if there is nothing left to remember.
+    fn settle(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let pursuits = &mut self.dialler.pursuits;
+        let over = |pursuit: &Pursuit| pursuit.is_idle() && pursuit.failures == 0;
+        if pursuits.get(peer).is_some_and(over) {
+            pursuits.remove(peer);
+            cx.timers().cancel(&TimerKey::Redial(peer.clone()));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What links want of the other modules.
+
+use bytes::Bytes;
+use gossip_proto::{SignedMessage, UnsignedMessage};
+use thiserror::Error;
+
+use super::Refusal;
+use crate::{DialError, Endpoint, LinkId, OrgId, PeerId, ValidIdentity};
+
+/// An effect on a sibling module, to be carried out in order.
+#[derive(Debug)]
+pub(crate) enum LinkEffect {
+    /// Sign our authentication of a link; answered by `on_conn_signed` or `on_sign_failed`.
+    Sign {
+        link: LinkId,
+        message: UnsignedMessage,
+    },
+    /// Validate the identity in a remote's authentication and verify its signature; answered by
+    /// `on_authenticated`.
+    Authenticate {
+        link: LinkId,
+        message: SignedMessage,
+    },
+    /// A link is authenticated, in both directions as far as we can know.
+    Established(Box<EstablishedLink>),
+    /// A dial reached another peer of the organisation expected: `expected` is no more.
+    IdentitySwitch { expected: PeerId, actual: PeerId },
+    /// What we dialled is ourselves.
+    SelfDial { endpoint: Endpoint },
+    /// A dial to a peer failed; all that waited for it is dropped. No verdict on its life.
+    Unreachable { peer: PeerId, endpoint: Endpoint },
+    /// A dial asked for by `dial` failed.
+    DialFailed {
+        endpoint: Endpoint,
+        failure: DialFailure,
+    },
+    /// A peer's last link is gone, or about to be.
+    Disconnected { peer: PeerId },
+}
+
+/// A link that has just been authenticated.
+#[derive(Debug)]
+pub(crate) struct EstablishedLink {
+    pub(crate) link: LinkId,
+    /// Who, of which organisation, and for how long the identity is valid.
+    pub(crate) identity: ValidIdentity,
+    /// The identity's bytes.
+    pub(crate) identity_bytes: Bytes,
+    /// The remote's signed authentication, for access checks.
+    pub(crate) conn: SignedMessage,
+    /// What we dialled; absent if the remote did.
+    pub(crate) endpoint: Option<Endpoint>,
+    /// No other link to this incarnation of the peer was up.
+    pub(crate) first: bool,
+    /// What the remote understands beyond the original protocol.
+    pub(crate) capabilities: u64,
+}
+
+/// Why a dial led to no link.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(crate) enum DialFailure {
+    /// The transport could not connect.
+    #[error("{0}")]
+    Transport(DialError),
+    /// We refused the remote.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The connection ended while it was being authenticated.
+    #[error("the connection ended while it was being authenticated")]
+    Ended,
+}
+
+/// Where a peer is believed to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SendTo {
+    /// Its address; absent where none is known, then only a link that is up can carry a message.
+    pub(crate) endpoint: Option<Endpoint>,
+    /// Its organisation, if known: another peer of it may answer at the address.
+    pub(crate) expected_org: Option<OrgId>,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Queued on a link that is up.
+    Queued,
+    /// Waits for a link.
+    Dialling,
+    /// Dropped, and counted.
+    Dropped,
+}

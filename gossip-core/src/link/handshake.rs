@@ -1,0 +1,347 @@
+//! Mutual authentication of a connection, the same on both sides.
+
+use gossip_proto::{ConnEstablish, Content, GossipMessage, SignedMessage, Tag, UnsignedMessage};
+
+use super::connection::{Connection, Handshake, Phase, Theirs};
+use super::{CAPABILITIES, DialFailure, LinkEffect, Links, Refusal};
+use crate::cx::Cx;
+use crate::timer::TimerKey;
+use crate::{
+    Class, CloseReason, Command, CryptoError, Endpoint, LinkId, Notification, OrgId, PeerId,
+    ValidIdentity,
+};
+
+/// What is wrong with a remote's first message.
+enum Fault {
+    Refused(Refusal),
+    /// The remote is ourselves; this is the other end.
+    SelfDial(LinkId),
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Links {
+    /// Our authentication of `link` is signed: it goes out before anything else.
+    pub(crate) fn on_conn_signed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        message: SignedMessage,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let Some(connection) = self.connections.get_mut(&link) else {
+            return;
+        };
+        let Some(handshake) = connection.handshake_mut() else {
+            return;
+        };
+        if !handshake.conn_sent {
+            handshake.conn_sent = true;
+            connection
+                .outbox
+                .send_now(cx, link, Class::Control, message);
+        }
+        self.conclude(cx, link, fx);
+    }
+
+    /// Our own key could not sign: the connection is of no use.
+    pub(crate) fn on_sign_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        self.close_link(cx, link, CloseReason::SigningFailed, fx);
+    }
+
+    /// Takes the first message of a connection that authenticates.
+    pub(crate) fn on_first_message(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        message: &SignedMessage,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let Some(connection) = self.connections.get(&link) else {
+            return;
+        };
+        let Some(handshake) = connection.handshake() else {
+            return;
+        };
+        if !matches!(handshake.theirs, Theirs::Awaited) {
+            cx.metrics().violations += 1;
+            self.close_link(cx, link, CloseReason::Violation, fx);
+            return;
+        }
+        match self.examine(cx, link, connection, message) {
+            Ok(()) => {
+                let handshake = self
+                    .connections
+                    .get_mut(&link)
+                    .and_then(Connection::handshake_mut);
+                if let Some(handshake) = handshake {
+                    handshake.theirs = Theirs::Checking(message.clone());
+                    fx.push(LinkEffect::Authenticate {
+                        link,
+                        message: message.clone(),
+                    });
+                }
+            }
+            Err(Fault::Refused(refusal)) => self.refuse(cx, link, refusal, fx),
+            Err(Fault::SelfDial(other)) => self.end_self_dial(cx, link, other, fx),
+        }
+    }
+
+    /// The remote's identity and signature are checked.
+    pub(crate) fn on_authenticated(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        result: Result<ValidIdentity, CryptoError>,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let handshake = self
+            .connections
+            .get_mut(&link)
+            .and_then(Connection::handshake_mut);
+        let Some(handshake) = handshake else {
+            return;
+        };
+        let Theirs::Checking(message) = &handshake.theirs else {
+            return;
+        };
+        let genuine = match result {
+            Ok(identity) if handshake.claimed() == Some(identity.peer.as_bytes()) => Ok(identity),
+            Ok(_) => Err(Refusal::StolenIdentity),
+            Err(error) => Err(error.into()),
+        };
+        match genuine {
+            Ok(identity) => {
+                handshake.theirs = Theirs::Valid(message.clone(), identity);
+                self.conclude(cx, link, fx);
+            }
+            Err(refusal) => self.refuse(cx, link, refusal, fx),
+        }
+    }
+
+    /// No authentication in time.
+    pub(crate) fn on_timer_handshake(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let connection = self.connections.get(&link);
+        if connection.is_some_and(|connection| connection.handshake().is_some()) {
+            self.refuse(cx, link, Refusal::TimedOut, fx);
+        }
+    }
+
+    /// A frame that cannot be decoded makes the link useless: it is closed, in whatever state.
+    pub(crate) fn on_malformed(&mut self, cx: &mut Cx<'_>, link: LinkId, fx: &mut Vec<LinkEffect>) {
+        let Some(connection) = self.connections.get(&link) else {
+            return;
+        };
+        cx.metrics().malformed_frames += 1;
+        if connection.handshake().is_some() {
+            self.refuse(cx, link, Refusal::Malformed, fx);
+        } else {
+            self.close_link(cx, link, CloseReason::Violation, fx);
+        }
+    }
+
+    /// Closes a link because of who the remote is or fails to be, in whatever state.
+    pub(crate) fn refuse(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        refusal: Refusal,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let Some(connection) = self.connections.remove(&link) else {
+            return;
+        };
+        turn_away(cx, link, connection.remote.clone(), refusal);
+        self.removed(cx, link, connection, DialFailure::Refused(refusal), fx);
+    }
+
+    /// Asks for the signature under our own authentication.
+    pub(super) fn sign_conn(
+        &self,
+        cx: &Cx<'_>,
+        link: LinkId,
+        connection: &Connection,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let conn = ConnEstablish {
+            pki_id: bytes::Bytes::copy_from_slice(cx.config.identity.peer.as_bytes()),
+            identity: cx.config.identity.bytes.clone(),
+            binding: connection.binding.ours.clone(),
+            probe: false,
+            capabilities: CAPABILITIES,
+            network_id: cx.config.network_id.clone(),
+            incarnation: self.incarnation,
+        };
+        let message = GossipMessage {
+            nonce: 0,
+            channel: bytes::Bytes::new(),
+            tag: Tag::Empty,
+            content: Content::Conn(conn),
+        };
+        let message = UnsignedMessage::new(message, None);
+        fx.push(LinkEffect::Sign { link, message });
+    }
+
+    /// What can be checked without cryptography.
+    fn examine(
+        &self,
+        cx: &Cx<'_>,
+        link: LinkId,
+        connection: &Connection,
+        message: &SignedMessage,
+    ) -> Result<(), Fault> {
+        let Content::Conn(conn) = message.content() else {
+            return Err(Refusal::NotConn.into());
+        };
+        // Fabric tells no network id.
+        if !conn.network_id.is_empty() && conn.network_id != cx.config.network_id {
+            return Err(Refusal::WrongNetwork.into());
+        }
+        let binding = &connection.binding;
+        if conn.pki_id == cx.config.identity.peer.as_bytes() {
+            // Only if both ends are ours is the remote ourselves: anybody can reflect what we sent.
+            let other = self.connections.iter().find(|(id, other)| {
+                **id != link
+                    && other.is_outgoing() != connection.is_outgoing()
+                    && other.binding.ours == binding.theirs
+                    && other.binding.theirs == binding.ours
+            });
+            return Err(match other {
+                Some((other, _)) if conn.binding == binding.theirs => Fault::SelfDial(*other),
+                _ => Refusal::OwnIdentity.into(),
+            });
+        }
+        // A message bound to this very connection is no replay, even if its bytes are the same as
+        // before: over TLS the binding is the certificate's, and signatures may be deterministic.
+        let bound = !binding.theirs.is_empty() && conn.binding == binding.theirs;
+        if !bound && self.seen.contains(&message.digest()) {
+            return Err(Refusal::Replayed.into());
+        }
+        if conn.binding != binding.theirs {
+            return Err(Refusal::WrongBinding.into());
+        }
+        Ok(())
+    }
+
+    /// Both ends of a connection are ours: closes them.
+    fn end_self_dial(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        other: LinkId,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        for end in [link, other] {
+            let Some(connection) = self.connections.remove(&end) else {
+                continue;
+            };
+            cx.emit(Command::CloseLink {
+                link: end,
+                reason: CloseReason::SelfDial,
+            });
+            if let Some(target) = &connection.dialled {
+                fx.push(LinkEffect::SelfDial {
+                    endpoint: target.endpoint.clone(),
+                });
+            }
+            self.removed(cx, end, connection, DialFailure::Ended, fx);
+        }
+    }
+
+    /// Goes on once our authentication is sent and theirs is valid.
+    fn conclude(&mut self, cx: &mut Cx<'_>, link: LinkId, fx: &mut Vec<LinkEffect>) {
+        let Some(connection) = self.connections.get_mut(&link) else {
+            return;
+        };
+        let Some(Handshake {
+            conn_sent: true,
+            theirs: Theirs::Valid(message, identity),
+        }) = connection.handshake()
+        else {
+            return;
+        };
+        let (message, identity) = (message.clone(), identity.clone());
+        let Content::Conn(conn) = message.content() else {
+            return;
+        };
+        let max_seen = cx.config.gate.max_remembered_handshakes.get();
+        if self.seen.contains(&message.digest()) && connection.binding.theirs.is_empty() {
+            self.refuse(cx, link, Refusal::Replayed, fx);
+            return;
+        }
+        self.seen.remember(message.digest(), max_seen);
+        if conn.probe {
+            self.end_probe(cx, link, fx);
+            return;
+        }
+        if !is_acceptable(connection, &identity) {
+            self.refuse(cx, link, Refusal::Unexpected, fx);
+            return;
+        }
+        self.establish(cx, link, &message, identity, fx);
+    }
+
+    /// A remote that only wanted to know who we are has been told.
+    fn end_probe(&mut self, cx: &mut Cx<'_>, link: LinkId, fx: &mut Vec<LinkEffect>) {
+        cx.timers().cancel(&TimerKey::Handshake(link));
+        let Some(connection) = self.connections.get_mut(&link) else {
+            return;
+        };
+        let dialled = connection.dialled.take();
+        let claimed = connection
+            .handshake()
+            .and_then(Handshake::claimed)
+            .map(PeerId::new);
+        self.finish(cx, link);
+        if let Some(target) = dialled {
+            self.dial_failed(cx, target, DialFailure::Ended, fx);
+        } else if let Some(peer) = claimed {
+            self.pursue(cx, &peer);
+        }
+    }
+}
+
+/// Counts, tells and closes a connection that is not, or no longer, in the table.
+pub(super) fn turn_away(cx: &mut Cx<'_>, link: LinkId, remote: Endpoint, refusal: Refusal) {
+    cx.metrics().refuse(refusal);
+    cx.notify(Notification::Refused { remote, refusal });
+    cx.emit(Command::CloseLink {
+        link,
+        reason: CloseReason::Refused(refusal),
+    });
+}
+
+/// Whoever was dialled, or another peer of its organisation.
+fn is_acceptable(connection: &Connection, identity: &ValidIdentity) -> bool {
+    let expected = connection
+        .dialled
+        .as_ref()
+        .and_then(|target| target.expected.as_ref());
+    expected.is_none_or(|expected| {
+        let org: Option<&OrgId> = expected.org.as_ref();
+        expected.peer == identity.peer || (org.is_some() && org == identity.org.as_ref())
+    })
+}
+
+impl Phase {
+    pub(super) const fn new() -> Self {
+        Self::Handshaking(Handshake {
+            conn_sent: false,
+            theirs: Theirs::Awaited,
+        })
+    }
+}

@@ -1,0 +1,390 @@
+//! All connections of a node.
+
+use std::collections::BTreeMap;
+
+use gossip_proto::SignedMessage;
+
+use super::connection::{Connection, Handshake, Phase, Session};
+use super::dialler::{Dialler, Loss};
+use super::duplicates::Route;
+use super::handshake::turn_away;
+use super::seen::SeenHandshakes;
+use super::{DialFailure, LinkEffect, Refusal, SendTo, Sent};
+use crate::cx::Cx;
+use crate::outbox::{Outbox, Queued, Supersede};
+use crate::rng::ModuleRng;
+use crate::timer::TimerKey;
+use crate::{
+    Binding, Class, CloseReason, Command, Config, Endpoint, LinkDownReason, LinkId, PeerId, Ticket,
+};
+
+/// Owns every connection: authenticates them, resolves duplicates, dials, and queues what is sent.
+#[derive(Debug)]
+pub(crate) struct Links {
+    pub(super) rng: ModuleRng,
+    pub(super) incarnation: u64,
+    /// Authenticated ones: at most `max_links`, and as many again that are being finished.
+    /// Authenticating ones: at most `max_handshakes` accepted and `max_dials` dialled.
+    pub(super) connections: BTreeMap<LinkId, Connection>,
+    /// Peers with a link that is up.
+    pub(super) routes: BTreeMap<PeerId, Route>,
+    pub(super) dialler: Dialler,
+    pub(super) seen: SeenHandshakes,
+    pub(super) stopped: bool,
+}
+
+impl Links {
+    /// No connection yet. `incarnation` is told to every remote.
+    pub(crate) fn new(rng: ModuleRng, incarnation: u64) -> Self {
+        Self {
+            rng,
+            incarnation,
+            connections: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            dialler: Dialler::default(),
+            seen: SeenHandshakes::default(),
+            stopped: false,
+        }
+    }
+
+    /// A connection is up: authenticates it.
+    pub(crate) fn on_link_up(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        dial: Option<Ticket>,
+        remote: Endpoint,
+        binding: Binding,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        if self.stopped {
+            cx.emit(Command::CloseLink {
+                link,
+                reason: CloseReason::Stopping,
+            });
+            return;
+        }
+        if self.connections.contains_key(&link) {
+            return;
+        }
+        let dialled = dial.and_then(|ticket| self.answer_dial(cx, ticket));
+        if dial.is_some() && dialled.is_none() {
+            cx.emit(Command::CloseLink {
+                link,
+                reason: CloseReason::DialAbandoned,
+            });
+            return;
+        }
+        if dialled.is_none() && self.accepting() >= cx.config.link.max_handshakes.get() {
+            cx.metrics().handshakes_shed += 1;
+            turn_away(cx, link, remote, Refusal::Overloaded);
+            return;
+        }
+        let deadline = cx.now + cx.config.link.handshake_timeout;
+        cx.timers().set(TimerKey::Handshake(link), deadline);
+        let connection = Connection {
+            remote,
+            binding,
+            dialled,
+            outbox: Outbox::default(),
+            phase: Phase::new(),
+        };
+        self.sign_conn(cx, link, &connection, fx);
+        self.connections.insert(link, connection);
+    }
+
+    /// A connection has ended.
+    pub(crate) fn on_link_down(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        reason: LinkDownReason,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let Some(mut connection) = self.connections.remove(&link) else {
+            return;
+        };
+        let Phase::Up(session) = &connection.phase else {
+            self.removed(cx, link, connection, DialFailure::Ended, fx);
+            return;
+        };
+        let age = cx.now.since(session.since);
+        let young = session.heard.is_none() && age < cx.config.link.handshake_timeout;
+        let loss = Loss {
+            to: SendTo {
+                endpoint: connection
+                    .dialled
+                    .as_ref()
+                    .map(|target| target.endpoint.clone()),
+                expected_org: session.org.clone(),
+            },
+            early: connection.is_outgoing() && young,
+            finished: reason == LinkDownReason::Finished,
+            breaks_ties: session.breaks_ties(),
+        };
+        cx.timers().cancel(&TimerKey::Linger(link));
+        self.leave(cx, link, &mut connection, Some(loss), fx);
+    }
+
+    /// The transport is done with frames of a link: more may follow.
+    pub(crate) fn on_flushed(&mut self, cx: &mut Cx<'_>, link: LinkId, frames: u32, bytes: u64) {
+        if let Some(connection) = self.connections.get_mut(&link) {
+            connection.outbox.flushed(frames, bytes);
+            self.pump(cx, link);
+        }
+    }
+
+    /// A link has lingered long enough: finished by us, or not finished by the remote.
+    pub(crate) fn on_timer_linger(&mut self, cx: &mut Cx<'_>, link: LinkId) {
+        let Some(connection) = self.connections.get(&link) else {
+            return;
+        };
+        if connection.is_finishing() {
+            self.connections.remove(&link);
+            cx.emit(Command::CloseLink {
+                link,
+                reason: CloseReason::LingerExpired,
+            });
+        } else {
+            self.resolve_standby(cx, link);
+        }
+    }
+
+    /// Sends a message to a peer: on its link if there is one, else the message waits for one, and
+    /// `to` is dialled unless a dial or an authentication is under way already.
+    pub(crate) fn send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        to: &SendTo,
+        class: Class,
+        key: Option<Supersede>,
+        message: SignedMessage,
+    ) -> Sent {
+        if self.stopped || *peer == cx.config.identity.peer {
+            return Sent::Dropped;
+        }
+        if let Some(route) = self.routes.get_mut(peer) {
+            if to.endpoint.is_some() {
+                route.endpoint.clone_from(&to.endpoint);
+            }
+            let primary = route.primary;
+            return self.queue(cx, primary, class, key, message);
+        }
+        self.wait_for_link(
+            cx,
+            peer,
+            to,
+            Queued {
+                class,
+                key,
+                message,
+            },
+        )
+    }
+
+    /// Answers on the link that a message came on, or on its peer's preferred link if that one is
+    /// not sent on any more. Never dials.
+    pub(crate) fn send_on(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        class: Class,
+        key: Option<Supersede>,
+        message: SignedMessage,
+    ) -> Sent {
+        let route = self.peer_of(link).and_then(|peer| self.routes.get(peer));
+        let Some(primary) = route.map(|route| route.primary) else {
+            return Sent::Dropped;
+        };
+        self.queue(cx, primary, class, key, message)
+    }
+
+    /// A message has arrived on an authenticated link.
+    pub(crate) fn touch(&mut self, cx: &mut Cx<'_>, link: LinkId) {
+        let session = self
+            .connections
+            .get_mut(&link)
+            .and_then(Connection::session_mut);
+        let Some(session) = session else {
+            return;
+        };
+        session.active = cx.now;
+        if session.heard.replace(cx.now).is_none() {
+            let peer = session.peer.clone();
+            self.forget_failures(cx, &peer);
+        }
+    }
+
+    /// Closes a link at once, in whatever state; what is queued on it is dropped unless the peer
+    /// has another.
+    pub(crate) fn close_link(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        reason: CloseReason,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        if let Some(connection) = self.connections.remove(&link) {
+            cx.emit(Command::CloseLink { link, reason });
+            self.removed(cx, link, connection, DialFailure::Ended, fx);
+        }
+    }
+
+    /// Closes all links to a peer at once and drops what waits for it.
+    pub(crate) fn close_peer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        reason: CloseReason,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let of_peer = self.connections.iter().filter(|(_, connection)| {
+            connection
+                .session()
+                .is_some_and(|session| session.peer == *peer)
+        });
+        let links: Vec<LinkId> = of_peer.map(|(link, _)| *link).collect();
+        for link in links {
+            self.close_link(cx, link, reason, fx);
+        }
+        let dropped = self.abandon(cx, peer);
+        cx.metrics().waiting_shed += dropped as u64;
+    }
+
+    /// Finishes all links, closes those that authenticate, and takes no more.
+    pub(crate) fn stop(&mut self, cx: &mut Cx<'_>) {
+        self.stopped = true;
+        for (link, connection) in std::mem::take(&mut self.connections) {
+            match connection.phase {
+                Phase::Up(_) => cx.emit(Command::FinishLink { link }),
+                Phase::Handshaking(_) => {
+                    cx.emit(Command::CloseLink {
+                        link,
+                        reason: CloseReason::Stopping,
+                    });
+                }
+                Phase::Finishing(_) => {}
+            }
+        }
+        self.routes.clear();
+        self.stop_dialling();
+    }
+
+    /// May this link feed one more message? While it authenticates, exactly one.
+    pub(crate) fn admits(&self, link: LinkId) -> bool {
+        let connection = self.connections.get(&link);
+        connection.is_some_and(|connection| {
+            let handshake = connection.handshake();
+            handshake.is_none_or(Handshake::awaits)
+        })
+    }
+
+    /// Whether what arrives on this link is still its authentication.
+    pub(crate) fn is_handshaking(&self, link: LinkId) -> bool {
+        self.connections
+            .get(&link)
+            .is_some_and(|connection| connection.handshake().is_some())
+    }
+
+    /// The peer that a link has proven to be, also while the link is being finished.
+    pub(crate) fn peer_of(&self, link: LinkId) -> Option<&PeerId> {
+        self.session(link).map(|session| &session.peer)
+    }
+
+    /// The signed authentication of a link's remote.
+    pub(crate) fn conn_of(&self, link: LinkId) -> Option<&SignedMessage> {
+        self.session(link).map(|session| &session.conn)
+    }
+
+    /// The link on which everything is sent to a peer.
+    pub(crate) fn link_of(&self, peer: &PeerId) -> Option<LinkId> {
+        self.routes.get(peer).map(|route| route.primary)
+    }
+
+    /// Whether a link to the peer is up.
+    pub(crate) fn is_connected(&self, peer: &PeerId) -> bool {
+        self.routes.contains_key(peer)
+    }
+
+    /// What a connected peer understands beyond the original protocol; 0 if it is not connected.
+    pub(crate) fn capabilities(&self, peer: &PeerId) -> u64 {
+        let session = self.link_of(peer).and_then(|link| self.session(link));
+        session.map_or(0, |session| session.capabilities)
+    }
+
+    /// Whether one more peer can be connected without finishing another one's link.
+    pub(crate) fn room_for_more(&self, config: &Config) -> bool {
+        self.routes.len() < config.link.max_links.get()
+    }
+
+    /// Whether a bulk response to a link's peer would find room.
+    pub(crate) fn has_bulk_room(&self, config: &Config, link: LinkId) -> bool {
+        let primary = self.peer_of(link).and_then(|peer| self.link_of(peer));
+        let connection = primary.and_then(|primary| self.connections.get(&primary));
+        connection.is_some_and(|connection| connection.outbox.has_bulk_room(&config.outbox))
+    }
+
+    /// Queues messages on a peer's primary link, without dropping any.
+    pub(super) fn adopt(&mut self, cx: &mut Cx<'_>, peer: &PeerId, frames: Vec<Queued>) {
+        let Some(primary) = self.link_of(peer) else {
+            return;
+        };
+        if let Some(connection) = self.connections.get_mut(&primary) {
+            connection.outbox.adopt(frames);
+            self.pump(cx, primary);
+        }
+    }
+
+    /// Hands to the transport what a link's windows allow.
+    pub(super) fn pump(&mut self, cx: &mut Cx<'_>, link: LinkId) {
+        let Some(connection) = self.connections.get_mut(&link) else {
+            return;
+        };
+        if let Phase::Up(session) = &mut connection.phase
+            && connection.outbox.pump(cx, link)
+        {
+            session.active = cx.now;
+        }
+    }
+
+    /// Whether an accepted connection that claims to be `peer` is being checked.
+    pub(super) fn is_claimed(&self, peer: &PeerId) -> bool {
+        self.connections.values().any(|connection| {
+            let claimed = connection
+                .handshake()
+                .and_then(|handshake| handshake.claimed());
+            !connection.is_outgoing() && claimed == Some(peer.as_bytes())
+        })
+    }
+
+    fn queue(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        class: Class,
+        key: Option<Supersede>,
+        message: SignedMessage,
+    ) -> Sent {
+        let Some(connection) = self.connections.get_mut(&link) else {
+            return Sent::Dropped;
+        };
+        if !connection.outbox.push(cx, class, key, message) {
+            return Sent::Dropped;
+        }
+        self.pump(cx, link);
+        Sent::Queued
+    }
+
+    fn accepting(&self) -> usize {
+        let handshaking = self
+            .connections
+            .values()
+            .filter(|link| link.handshake().is_some());
+        handshaking.filter(|link| !link.is_outgoing()).count()
+    }
+
+    fn session(&self, link: LinkId) -> Option<&Session> {
+        self.connections.get(&link).and_then(Connection::session)
+    }
+}

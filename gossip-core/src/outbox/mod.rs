@@ -1,0 +1,154 @@
+//! What waits to be sent on one link: three classes, bounded, within the credit of the transport.
+//!
+//! Answers to the send buffer of Fabric's `comm/conn.go`.
+//!
+//! # Deviations
+//! - Fabric's queue counts messages only and drops whatever comes when it is full. Here each class
+//!   is bounded by frames and bytes, and what is dropped depends on the class: of control frames
+//!   the superseded one or else the oldest, of the others the newest.
+//! - A frame is handed to the transport only within the window of its class, so that a large frame
+//!   of one class never holds back the credit of a more urgent one.
+
+mod queue;
+mod supersede;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::queue::Queued;
+pub(crate) use self::supersede::Supersede;
+
+use gossip_proto::SignedMessage;
+
+use self::queue::Queue;
+use self::window::Window;
+use crate::cx::Cx;
+use crate::{Class, Command, LinkId, OutboxConfig};
+
+/// The frames that wait for one link, and the credit that the link's transport has left.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queues: [Queue; 3],
+    window: Window,
+}
+
+impl Outbox {
+    /// Queues a frame; `false` if it was refused because its class is full.
+    ///
+    /// A control frame is never refused: it replaces the queued one of the same key in its place,
+    /// or else pushes out the oldest ones. What is dropped is counted.
+    pub(crate) fn push(
+        &mut self,
+        cx: &mut Cx<'_>,
+        class: Class,
+        key: Option<Supersede>,
+        message: SignedMessage,
+    ) -> bool {
+        let (max_frames, max_bytes) = limits(&cx.config.outbox, class);
+        let queue = &mut self.queues[class.index()];
+        let frame = Queued {
+            class,
+            key,
+            message,
+        };
+        if class == Class::Control {
+            let Some(frame) = queue.supersede(frame) else {
+                return true;
+            };
+            while !queue.has_room(frame.len(), max_frames, max_bytes) {
+                queue.pop();
+                cx.metrics().control_shed += 1;
+            }
+            queue.append(frame);
+            return true;
+        }
+        if queue.has_room(frame.len(), max_frames, max_bytes) {
+            queue.append(frame);
+            return true;
+        }
+        match class {
+            Class::Bulk => cx.metrics().bulk_shed += 1,
+            Class::Push | Class::Control => cx.metrics().push_shed += 1,
+        }
+        false
+    }
+
+    /// Takes over what waited elsewhere, in front of nothing: behind what is queued here already.
+    /// Nothing is dropped, so that a link can be given up without losing a message.
+    pub(crate) fn adopt(&mut self, frames: Vec<Queued>) {
+        for frame in frames {
+            let queue = &mut self.queues[frame.class.index()];
+            if let Some(frame) = queue.supersede(frame) {
+                queue.append(frame);
+            }
+        }
+    }
+
+    /// Takes everything that was not handed to the transport, each class in its order.
+    pub(crate) fn drain(&mut self) -> Vec<Queued> {
+        self.queues.iter_mut().flat_map(Queue::take).collect()
+    }
+
+    /// Hands frames to the transport, the most urgent class first, as far as the windows allow.
+    /// Returns whether there were any.
+    pub(crate) fn pump(&mut self, cx: &mut Cx<'_>, link: LinkId) -> bool {
+        let mut any = false;
+        for class in Class::ALL {
+            while let Some(len) = self.queues[class.index()].next_len() {
+                if !self.window.admits(&cx.config.outbox, class, len) {
+                    break;
+                }
+                let Some(frame) = self.queues[class.index()].pop() else {
+                    break;
+                };
+                self.send_now(cx, link, class, frame.message);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Hands one frame to the transport whatever the window says: the link's first.
+    pub(crate) fn send_now(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        class: Class,
+        message: SignedMessage,
+    ) {
+        let bytes = message.encoded().len() as u64;
+        self.window.take(class, bytes);
+        cx.metrics().messages_sent += 1;
+        cx.metrics().bytes_sent += bytes;
+        cx.emit(Command::Send {
+            link,
+            class,
+            message,
+        });
+    }
+
+    /// The transport is done with frames handed to it.
+    pub(crate) fn flushed(&mut self, frames: u32, bytes: u64) {
+        self.window.give_back(frames, bytes);
+    }
+
+    /// Nothing is queued, and the transport holds nothing.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queues.iter().all(Queue::is_empty) && self.window.is_empty()
+    }
+
+    /// A bulk response produced now would find room.
+    pub(crate) fn has_bulk_room(&self, config: &OutboxConfig) -> bool {
+        let (max_frames, max_bytes) = limits(config, Class::Bulk);
+        self.queues[Class::Bulk.index()].has_room(1, max_frames, max_bytes)
+    }
+}
+
+fn limits(config: &OutboxConfig, class: Class) -> (usize, u64) {
+    match class {
+        Class::Control => (config.max_control.get(), config.max_control_bytes),
+        Class::Push => (config.max_push.get(), config.max_push_bytes),
+        Class::Bulk => (config.max_bulk.get(), config.max_bulk_bytes),
+    }
+}

@@ -1,0 +1,83 @@
+//! The frames of one class.
+
+use std::collections::VecDeque;
+
+use gossip_proto::SignedMessage;
+
+use super::Supersede;
+use crate::Class;
+
+/// A frame that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Queued {
+    pub(crate) class: Class,
+    pub(crate) key: Option<Supersede>,
+    pub(crate) message: SignedMessage,
+}
+
+impl Queued {
+    /// Its length on the wire, in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.message.encoded().len() as u64
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    frames: VecDeque<Queued>,
+    bytes: u64,
+}
+
+impl Queue {
+    /// Replaces the frame of the same key where it stands, or hands the frame back.
+    pub(crate) fn supersede(&mut self, frame: Queued) -> Option<Queued> {
+        let key = frame.key.as_ref();
+        if key.is_none() {
+            return Some(frame);
+        }
+        let Some(older) = self
+            .frames
+            .iter_mut()
+            .find(|older| older.key.as_ref() == key)
+        else {
+            return Some(frame);
+        };
+        self.bytes = self.bytes - older.len() + frame.len();
+        *older = frame;
+        None
+    }
+
+    /// One frame always fits.
+    pub(crate) fn has_room(&self, len: u64, max_frames: usize, max_bytes: u64) -> bool {
+        self.frames.is_empty()
+            || (self.frames.len() < max_frames && self.bytes.saturating_add(len) <= max_bytes)
+    }
+
+    pub(crate) fn append(&mut self, frame: Queued) {
+        self.bytes += frame.len();
+        self.frames.push_back(frame);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Queued> {
+        let frame = self.frames.pop_front()?;
+        self.bytes -= frame.len();
+        Some(frame)
+    }
+
+    pub(crate) fn next_len(&self) -> Option<u64> {
+        self.frames.front().map(Queued::len)
+    }
+
+    pub(crate) fn take(&mut self) -> VecDeque<Queued> {
+        self.bytes = 0;
+        std::mem::take(&mut self.frames)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+}
