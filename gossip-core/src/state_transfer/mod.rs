@@ -25,6 +25,7 @@
 //!   also as much as the peers would keep.
 
 mod claims;
+mod effect;
 mod payload_buffer;
 mod penalties;
 mod pipeline;
@@ -36,6 +37,7 @@ use bytes::Bytes;
 use gossip_proto::{Payload, StateRequest};
 
 use self::claims::Claim;
+pub(crate) use self::effect::Effect;
 pub(crate) use self::payload_buffer::Want;
 use self::payload_buffer::{Block, Insert, PayloadBuffer};
 use self::pipeline::{Pipeline, Step};
@@ -45,64 +47,9 @@ use self::responder::Responder;
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
 use crate::{
-    BlockOrigin, ChannelId, Command, LedgerError, LedgerOutcome, LinkId, Notification, PeerId,
-    RequestError, RequestId, Response, Ticket,
+    BlockOrigin, ChannelId, Command, LedgerOutcome, LinkId, Notification, PeerId, RequestError,
+    RequestId, Response, Ticket,
 };
-
-/// What others must do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// The ledger's height is known: the channel is joined.
-    Ready {
-        /// Blocks stored.
-        height: u64,
-    },
-    /// The ledger's height cannot be had: the channel is not joined. Drop the [`StateTransfer`]
-    /// with [`StateTransfer::stop`].
-    Failed {
-        /// What the ledger said.
-        error: LedgerError,
-    },
-    /// The ledger's height has changed. Nearly always by one, upwards.
-    HeightChanged(u64),
-    /// A block has got its place: pass it on.
-    Accepted {
-        /// Its number.
-        seq: u64,
-        /// The serialized block.
-        data: Bytes,
-        /// How it reached us.
-        origin: BlockOrigin,
-    },
-    /// A block was sent on request: verify it, then call [`StateTransfer::admit`] with origin
-    /// `StateTransfer`, or [`StateTransfer::on_bad_block`].
-    Verify {
-        /// Who sent it.
-        peer: PeerId,
-        /// Its number.
-        seq: u64,
-        /// The serialized block.
-        data: Bytes,
-    },
-    /// Ask a peer for blocks.
-    SendRequest {
-        /// Whom.
-        peer: PeerId,
-        /// The message's nonce.
-        nonce: u64,
-        /// Which.
-        request: StateRequest,
-    },
-    /// Answer a peer's request.
-    Respond {
-        /// Where the request came from.
-        link: LinkId,
-        /// Its nonce.
-        nonce: u64,
-        /// The blocks; none if refused.
-        payloads: Vec<Payload>,
-    },
-}
 
 /// One channel's blocks on their way to and from the ledger.
 #[derive(Debug)]
@@ -472,3 +419,6 @@ impl StateTransfer {
             .pump(cx, &self.channel, &self.buffer, avoid, effects);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,7 +122,7 @@ impl PayloadBuffer {
             Want::Beyond => return Insert::Beyond,
             Want::Yes => {}
         }
-        let size = size_of(&block);
+        let size = length(&block);
         let Some(victims) = self.victims(seq, size) else {
             return Insert::Beyond;
         };
@@ -188,7 +188,7 @@ impl PayloadBuffer {
             }
             if block.origin != BlockOrigin::Local {
                 victims.push(*held);
-                excess = excess.saturating_sub(size_of(block));
+                excess = excess.saturating_sub(length(block));
             }
         }
         (excess == 0 || seq == self.next).then_some(victims)
@@ -196,7 +196,7 @@ impl PayloadBuffer {
 
     fn remove(&mut self, seq: u64) {
         if let Some(block) = self.blocks.remove(&seq) {
-            self.bytes = self.bytes.saturating_sub(size_of(&block));
+            self.bytes = self.bytes.saturating_sub(length(&block));
             self.frontier = self.frontier.min(seq);
         }
     }
@@ -206,7 +206,7 @@ impl PayloadBuffer {
         self.blocks.retain(|seq, block| {
             let keep = !outside(*seq);
             if keep {
-                bytes += size_of(block);
+                bytes += length(block);
             }
             keep
         });
@@ -214,6 +214,6 @@ impl PayloadBuffer {
     }
 }
 
-fn size_of(block: &Block) -> u64 {
+fn length(block: &Block) -> u64 {
     block.data.len() as u64
 }
