@@ -1,0 +1,11 @@
+//! `common.Block`: read in place, verified, made.
+
+mod content;
+mod orderer;
+mod transaction;
+mod verify;
+mod view;
+
+pub use self::content::BlockContent;
+pub use self::orderer::{CutBlock, MAX_BLOCK_BYTES, Orderer};
+pub(crate) use self::verify::{OrdererCheck, verify};

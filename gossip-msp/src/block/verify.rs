@@ -1,0 +1,141 @@
+//! Whether a block is what it says and its orderers vouch for it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use gossip_driver::core::ChannelId;
+use ring::digest::{Context, SHA256};
+
+use super::view::{self, BlockView, HeaderView};
+use crate::wire::{Field, Fields, NotProtobuf, Value, last_bytes};
+use crate::{BlockError, ChannelPolicy, Identity};
+
+/// The metadata entry that holds the orderers' signatures.
+const SIGNATURES: usize = 0;
+/// Signatures that are looked at: more than any ordering service has members.
+const MAX_SIGNATURES: usize = 128;
+/// Longest signed value in the metadata.
+const MAX_VALUE_BYTES: usize = 1024 * 1024;
+/// `ChannelHeader.type` of a configuration transaction.
+const CONFIG: u64 = 1;
+
+/// Tells orderers from others.
+pub(crate) trait OrdererCheck {
+    /// The identity `creator` if it is an orderer by `policy`.
+    fn orderer(&self, policy: &ChannelPolicy, creator: &[u8]) -> Option<Arc<Identity>>;
+}
+
+/// Cheap checks come first and the signatures before the hash of the data, so that who has no
+/// orderer's key cannot make us hash megabytes with a block of his own.
+pub(crate) fn verify(
+    channel: &ChannelId,
+    seq: u64,
+    block: &[u8],
+    policy: &ChannelPolicy,
+    orderers: &impl OrdererCheck,
+) -> Result<(), BlockError> {
+    let block = BlockView::read(block)?;
+    let found = block.header.number;
+    if found != seq {
+        return Err(BlockError::WrongNumber {
+            expected: seq,
+            found,
+        });
+    }
+    let config = check_first_transaction(&block, channel)?;
+    let signatures = block
+        .metadata()
+        .nth(SIGNATURES)
+        .ok_or(BlockError::NoMetadata)??;
+    check_signatures(&block.header, signatures, policy, orderers)?;
+    check_data(&block, config)
+}
+
+/// Returns whether the first transaction is a configuration.
+fn check_first_transaction(block: &BlockView<'_>, channel: &ChannelId) -> Result<bool, BlockError> {
+    let first = block.transactions().next().ok_or(BlockError::Empty)??;
+    let header =
+        view::channel_header(first).map_err(|NotProtobuf| BlockError::IllFormedTransaction(0))?;
+    let read = || {
+        let mut kind = 0;
+        for field in Fields::new(header) {
+            if let Field {
+                number: 1,
+                value: Value::Varint(value),
+                ..
+            } = field?
+            {
+                kind = value;
+            }
+        }
+        Ok::<_, NotProtobuf>((kind, last_bytes(header, 4)?))
+    };
+    let (kind, id) = read().map_err(|NotProtobuf| BlockError::IllFormedTransaction(0))?;
+    if id == channel.as_str().as_bytes() {
+        Ok(kind == CONFIG)
+    } else {
+        Err(BlockError::WrongChannel(channel.as_str().into()))
+    }
+}
+
+/// A configuration block holds one transaction, whose boundaries are not in doubt.
+fn check_data(block: &BlockView<'_>, config: bool) -> Result<(), BlockError> {
+    let single_config = config && block.transactions().nth(1).is_none();
+    let mut hash = Context::new(&SHA256);
+    for (index, transaction) in block.transactions().enumerate() {
+        let transaction = transaction?;
+        if !single_config && !view::is_well_formed(transaction) {
+            return Err(BlockError::IllFormedTransaction(index));
+        }
+        hash.update(transaction);
+    }
+    if hash.finish().as_ref() == block.header.data_hash {
+        Ok(())
+    } else {
+        Err(BlockError::WrongDataHash)
+    }
+}
+
+fn check_signatures(
+    header: &HeaderView<'_>,
+    metadata: &[u8],
+    policy: &ChannelPolicy,
+    orderers: &impl OrdererCheck,
+) -> Result<(), BlockError> {
+    let required = policy.required_signatures();
+    let undecodable = |NotProtobuf| BlockError::Undecodable("its signatures");
+    let value = last_bytes(metadata, 1).map_err(undecodable)?;
+    if value.len() > MAX_VALUE_BYTES {
+        return Err(BlockError::Undecodable(
+            "its signed metadata is longer than 1 MiB",
+        ));
+    }
+    let der = header.der();
+    let mut tried = BTreeSet::new();
+    let mut found = 0;
+    let entries = Fields::new(metadata)
+        .filter(|field| field.as_ref().map_or(true, |field| field.number == 2));
+    for entry in entries.take(MAX_SIGNATURES) {
+        let entry = entry
+            .map_err(undecodable)?
+            .bytes()
+            .ok_or(NotProtobuf)
+            .map_err(undecodable)?;
+        let signature_header = last_bytes(entry, 1).map_err(undecodable)?;
+        let signature = last_bytes(entry, 2).map_err(undecodable)?;
+        let creator = last_bytes(signature_header, 1).map_err(undecodable)?;
+        let Some(signer) = orderers.orderer(policy, creator) else {
+            continue;
+        };
+        // Per key: neither a repeated signature nor a renewed certificate is a second orderer.
+        if !tried.insert(signer.key().clone()) {
+            continue;
+        }
+        let signed = [value, signature_header, &der].concat();
+        found += usize::from(signer.key().verifies(&signed, signature));
+        if found >= required {
+            return Ok(());
+        }
+    }
+    Err(BlockError::TooFewSignatures { required, found })
+}

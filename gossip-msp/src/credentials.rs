@@ -1,0 +1,134 @@
+//! A certificate with its private key, as text and in files.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::{ConfigError, Organisation, SigningIdentity, files};
+
+/// A member's certificate and private key, in PEM.
+///
+/// On disk they have the layout of a Fabric MSP directory: `signcerts/cert.pem` and
+/// `keystore/key.pem`; [`Organisation::load`] reads the rest of it.
+#[derive(Clone)]
+pub struct Credentials {
+    msp_id: String,
+    certificate: String,
+    key: String,
+    serial: Vec<u8>,
+}
+
+const CERTIFICATES: &str = "signcerts";
+const KEYS: &str = "keystore";
+const ROOTS: &str = "cacerts";
+const INTERMEDIATES: &str = "intermediatecerts";
+const REVOCATION_LISTS: &str = "crls";
+
+impl Credentials {
+    /// Takes a certificate and its private key (PKCS#8, not encrypted), both in PEM.
+    ///
+    /// # Errors
+    /// Either cannot be read, or they do not belong together.
+    pub fn from_pem(msp_id: &str, certificate: &str, key: &str) -> Result<Self, ConfigError> {
+        let signing = SigningIdentity::from_pem(msp_id, certificate, key)?;
+        Ok(Self {
+            msp_id: msp_id.into(),
+            certificate: certificate.into(),
+            key: key.into(),
+            serial: signing.identity().serial().to_vec(),
+        })
+    }
+
+    /// The MSP-ID.
+    #[must_use]
+    pub fn msp_id(&self) -> &str {
+        &self.msp_id
+    }
+
+    /// The certificate in PEM.
+    #[must_use]
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// The private key in PEM: a secret.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The identity that signs with them.
+    ///
+    /// # Errors
+    /// None is known: they were read before.
+    pub fn signing_identity(&self) -> Result<SigningIdentity, ConfigError> {
+        SigningIdentity::from_pem(&self.msp_id, &self.certificate, &self.key)
+    }
+
+    /// Writes them into the MSP directory `directory`, which is created if need be. The key is
+    /// readable by the owner only.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn save(&self, directory: &Path) -> Result<(), ConfigError> {
+        files::write(
+            &directory.join(CERTIFICATES).join("cert.pem"),
+            &self.certificate,
+        )?;
+        files::write_secret(&directory.join(KEYS).join("key.pem"), &self.key)
+    }
+
+    /// Reads the one certificate and the one key in the MSP directory `directory`.
+    ///
+    /// # Errors
+    /// A file cannot be read, there are none or several, or they do not belong together.
+    pub fn load(msp_id: &str, directory: &Path) -> Result<Self, ConfigError> {
+        let certificate = files::read_only_one(&directory.join(CERTIFICATES))?;
+        let key = files::read_only_one(&directory.join(KEYS))?;
+        Self::from_pem(msp_id, &certificate, &key)
+    }
+
+    pub(crate) fn serial(&self) -> &[u8] {
+        &self.serial
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("msp_id", &self.msp_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Organisation {
+    /// Reads an organisation from an MSP directory: `cacerts`, and if they exist `intermediatecerts`
+    /// and `crls`.
+    ///
+    /// # Errors
+    /// A file cannot be read or used.
+    pub fn load(msp_id: &str, directory: &Path) -> Result<Self, ConfigError> {
+        Self::new(msp_id, &files::read_all(&directory.join(ROOTS))?)?
+            .with_intermediates(&files::read_all_if_any(&directory.join(INTERMEDIATES))?)?
+            .with_revocation_lists(&files::read_all_if_any(&directory.join(REVOCATION_LISTS))?)
+    }
+
+    /// Writes the root and intermediate certificates into the MSP directory `directory`, which is
+    /// created if need be.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn save(&self, directory: &Path) -> Result<(), ConfigError> {
+        files::write(
+            &directory.join(ROOTS).join("ca.pem"),
+            &self.root_certificates(),
+        )?;
+        let intermediates = self.intermediate_certificates();
+        if intermediates.is_empty() {
+            return Ok(());
+        }
+        files::write(
+            &directory.join(INTERMEDIATES).join("ca.pem"),
+            &intermediates,
+        )
+    }
+}

@@ -1,0 +1,184 @@
+//! What can be wrong with identities and blocks, in more detail than the core asks for.
+
+use gossip_driver::core::CryptoError;
+use thiserror::Error;
+
+/// Why an identity or a signature under it was refused.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The bytes are no `SerializedIdentity` around one canonical PEM certificate.
+    #[error("the identity cannot be read: {0}")]
+    Malformed(&'static str),
+    /// The identity names an organisation that is not configured.
+    #[error("organisation {0:?} is not configured")]
+    UnknownOrganisation(String),
+    /// No chain of authorities of the organisation leads to the certificate.
+    #[error("the certificate does not chain to an authority of {organisation:?}: {reason}")]
+    Untrusted {
+        /// The MSP-ID that the identity names.
+        organisation: String,
+        /// What failed.
+        reason: String,
+    },
+    /// The certificate, or one of its issuers, has expired.
+    #[error("the certificate or one of its issuers has expired: renew it")]
+    Expired,
+    /// The certificate is valid only in the future.
+    #[error("the certificate is not valid yet: check the clock")]
+    NotYetValid,
+    /// The certificate, or one of its issuers, is on its authority's revocation list.
+    #[error("the certificate or one of its issuers has been revoked")]
+    Revoked,
+    /// The signature is not the identity's over the message, or an ECDSA signature is not canonical
+    /// DER with a low S.
+    #[error("the signature does not verify under the identity")]
+    BadSignature,
+    /// The identity's organisation does not read the channel.
+    #[error("organisation {0:?} is no member of the channel")]
+    NotAdmitted(String),
+    /// The channel has no configuration.
+    #[error("channel {0:?} is not configured: call set_channel first")]
+    UnknownChannel(String),
+}
+
+impl From<IdentityError> for CryptoError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Malformed(_) => Self::MalformedIdentity,
+            IdentityError::UnknownOrganisation(_) | IdentityError::Untrusted { .. } => {
+                Self::Untrusted
+            }
+            IdentityError::Expired | IdentityError::NotYetValid => Self::Expired,
+            IdentityError::Revoked => Self::Revoked,
+            IdentityError::BadSignature => Self::BadSignature,
+            IdentityError::NotAdmitted(_) | IdentityError::UnknownChannel(_) => Self::NotAdmitted,
+        }
+    }
+}
+
+/// Why a block was refused.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// The bytes are no canonically encoded `common.Block`.
+    #[error("not a canonically encoded block: {0}")]
+    Undecodable(&'static str),
+    /// The header is missing.
+    #[error("the block has no header")]
+    NoHeader,
+    /// The header has another number than the message around the block.
+    #[error("the block's number is {found}, not {expected}")]
+    WrongNumber {
+        /// The number asked for.
+        expected: u64,
+        /// The number in the header.
+        found: u64,
+    },
+    /// The block has no transactions.
+    #[error("the block has no transactions")]
+    Empty,
+    /// The first transaction belongs to another channel.
+    #[error("the block's first transaction is not of channel {0:?}")]
+    WrongChannel(String),
+    /// The block has no metadata.
+    #[error("the block has no metadata")]
+    NoMetadata,
+    /// A transaction is no envelope, or not encoded in the one way that fixes its boundaries.
+    #[error("transaction {0} of the block is not a well-formed envelope")]
+    IllFormedTransaction(usize),
+    /// The transactions are not those that the header vouches for.
+    #[error("the block's transactions do not have the hash in its header")]
+    WrongDataHash,
+    /// Fewer different orderers than required signed the header.
+    #[error("{found} of {required} required orderer signatures verify")]
+    TooFewSignatures {
+        /// How many the channel requires.
+        required: usize,
+        /// How many different orderers' signatures verified.
+        found: usize,
+    },
+    /// The channel has no configuration.
+    #[error("channel {0:?} is not configured: call set_channel first")]
+    UnknownChannel(String),
+}
+
+impl From<BlockError> for CryptoError {
+    fn from(_: BlockError) -> Self {
+        Self::BadBlock
+    }
+}
+
+/// Why certificates, keys, revocation lists or a channel's policy cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A certificate cannot be read.
+    #[error("cannot read a certificate: {0}")]
+    Certificate(String),
+    /// A certificate given as an authority is none.
+    #[error("{0} is not a certificate authority's certificate")]
+    NotAnAuthority(String),
+    /// An organisation has no root authority.
+    #[error("organisation {0:?} has no root certificate")]
+    NoRoot(String),
+    /// Two organisations have the same MSP-ID.
+    #[error("organisation {0:?} is configured twice")]
+    DuplicateOrganisation(String),
+    /// The MSP-ID is empty or longer than 249 bytes.
+    #[error("an MSP-ID has between 1 and 249 bytes")]
+    BadMspId,
+    /// The organisation is not configured.
+    #[error("organisation {0:?} is not configured")]
+    UnknownOrganisation(String),
+    /// A private key cannot be read.
+    #[error("cannot read the private key (PKCS#8, ECDSA P-256 or Ed25519): {0}")]
+    Key(String),
+    /// The private key is not the one that the certificate certifies.
+    #[error("the private key does not belong to the certificate")]
+    KeyMismatch,
+    /// A revocation list cannot be read, or none of the organisation's authorities signed it.
+    #[error("cannot use a revocation list: {0}")]
+    RevocationList(String),
+    /// The own identity does not validate against the configured organisations.
+    #[error("the own identity is not valid: {0}")]
+    OwnIdentity(#[source] IdentityError),
+    /// The policy names no orderer, or requires no signature.
+    #[error("channel {0:?} needs at least one orderer and one required signature")]
+    NoOrderers(String),
+    /// More channels than [`MAX_CHANNELS`](crate::MAX_CHANNELS).
+    #[error("no more than {max} channels can be configured", max = crate::MAX_CHANNELS)]
+    TooManyChannels,
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// What happened.
+        source: std::io::Error,
+    },
+}
+
+/// Why something could not be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MakeError {
+    /// The signing key failed.
+    #[error("the signing key cannot be used")]
+    Signing,
+    /// A key or certificate could not be generated.
+    #[error("cannot make the certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// What was made cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A block needs at least one transaction.
+    #[error("a block needs at least one transaction")]
+    EmptyBlock,
+    /// The block would be larger than a message may be.
+    #[error("the block would have {size} bytes, more than {max}", max = crate::MAX_BLOCK_BYTES)]
+    BlockTooLarge {
+        /// Its size in bytes.
+        size: usize,
+    },
+}

@@ -1,0 +1,96 @@
+//! Who reads a channel and who signs its blocks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use gossip_driver::core::PeerId;
+
+use crate::{Identity, IdentityError};
+
+/// A channel's configuration, as far as signatures are concerned.
+///
+/// ```
+/// use gossip_msp::ChannelPolicy;
+///
+/// let policy = ChannelPolicy::new(["Org1MSP", "Org2MSP"])
+///     .with_orderer_organisation("OrdererMSP")
+///     .with_required_signatures(2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ChannelPolicy {
+    readers: BTreeSet<String>,
+    orderer_organisations: BTreeSet<String>,
+    orderer_certificates: BTreeMap<PeerId, Bytes>,
+    required_signatures: usize,
+}
+
+impl ChannelPolicy {
+    /// A policy that admits the members of these organisations as readers. It has no orderer yet,
+    /// and requires one signature on each block.
+    #[must_use]
+    pub fn new<O: Into<String>>(readers: impl IntoIterator<Item = O>) -> Self {
+        Self {
+            readers: readers.into_iter().map(Into::into).collect(),
+            orderer_organisations: BTreeSet::new(),
+            orderer_certificates: BTreeMap::new(),
+            required_signatures: 1,
+        }
+    }
+
+    /// Accepts any valid member of this organisation as an orderer.
+    ///
+    /// Name an organisation of orderers, not one of peers: each of its members can make blocks.
+    #[must_use]
+    pub fn with_orderer_organisation(mut self, msp_id: impl Into<String>) -> Self {
+        self.orderer_organisations.insert(msp_id.into());
+        self
+    }
+
+    /// Accepts exactly this identity as an orderer, whatever its chain, validity and revocation say.
+    ///
+    /// # Errors
+    /// [`IdentityError::Malformed`].
+    pub fn with_orderer_certificate(mut self, identity: Bytes) -> Result<Self, IdentityError> {
+        let peer_id = Identity::read(&identity)?.peer_id().clone();
+        self.orderer_certificates.insert(peer_id, identity);
+        Ok(self)
+    }
+
+    /// How many different orderers must have signed a block; at least 1.
+    #[must_use]
+    pub const fn with_required_signatures(mut self, required: usize) -> Self {
+        self.required_signatures = required;
+        self
+    }
+
+    pub(crate) fn admits(&self, msp_id: &str) -> bool {
+        self.readers.contains(msp_id)
+    }
+
+    pub(crate) fn has_orderer_organisation(&self, msp_id: &str) -> bool {
+        self.orderer_organisations.contains(msp_id)
+    }
+
+    pub(crate) fn has_orderer_certificate(&self, peer_id: &PeerId, identity: &[u8]) -> bool {
+        self.orderer_certificates
+            .get(peer_id)
+            .is_some_and(|pinned| **pinned == *identity)
+    }
+
+    pub(crate) const fn required_signatures(&self) -> usize {
+        self.required_signatures
+    }
+
+    /// Every organisation that the policy names.
+    pub(crate) fn organisations(&self) -> impl Iterator<Item = &str> {
+        self.readers
+            .union(&self.orderer_organisations)
+            .map(String::as_str)
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        let orderers =
+            !self.orderer_organisations.is_empty() || !self.orderer_certificates.is_empty();
+        orderers && self.required_signatures > 0
+    }
+}

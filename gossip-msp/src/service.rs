@@ -1,0 +1,476 @@
+//! The identity service.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use gossip_driver::core::{ChannelId, CryptoError, OrgId, PeerId};
+use gossip_driver::{MessageCryptoService, SecurityAdvisor};
+use ring::digest::{SHA256, digest};
+use tracing::debug;
+
+use crate::block::{self, OrdererCheck};
+use crate::clock::{self, Clock, SystemClock};
+use crate::lru::Lru;
+use crate::organisation::Window;
+use crate::{
+    BlockError, ChannelPolicy, ConfigError, Identity, IdentityError, Organisation, SigningIdentity,
+    identity,
+};
+
+/// How many identities are kept parsed, and as many validated ones, unless
+/// [`X509Service::with_cache_capacity`] says otherwise: room for a few thousand peers in a few MiB.
+pub const DEFAULT_CACHE_CAPACITY: usize = 4096;
+
+/// How many channels can be configured.
+pub const MAX_CHANNELS: usize = 4096;
+
+/// Verifies identities, messages and blocks, and signs for one member.
+///
+/// Safe to use from several threads; configuration may change while others verify.
+///
+/// An identity's chain is checked once and remembered, until it expires, a revocation list is
+/// installed or room is needed. A remembered check costs a hash of the identity (about 1 µs), a
+/// signature about 60 µs (P-256) or 40 µs (Ed25519).
+#[derive(Debug)]
+pub struct X509Service {
+    own: SigningIdentity,
+    clock: Arc<dyn Clock>,
+    trust: RwLock<Arc<Trust>>,
+    caches: Mutex<Caches>,
+}
+
+/// What is configured: replaced as a whole, so that a check sees one state of it.
+#[derive(Clone, Debug)]
+struct Trust {
+    /// Grows whenever an earlier validation may no longer hold.
+    generation: u64,
+    organisations: BTreeMap<String, Arc<Organisation>>,
+    channels: BTreeMap<ChannelId, Arc<ChannelPolicy>>,
+}
+
+#[derive(Debug)]
+struct Caches {
+    /// Apart from `valid`, so that identities that anyone can make up do not push out valid ones.
+    parsed: Lru<Digest, Arc<Identity>>,
+    valid: Lru<(Digest, Purpose), Valid>,
+}
+
+type Digest = [u8; 32];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Purpose {
+    /// Valid now.
+    Member,
+    /// Valid now or when its certificate was issued: blocks outlive the certificates that signed them.
+    BlockSigner,
+}
+
+#[derive(Clone, Debug)]
+struct Valid {
+    identity: Arc<Identity>,
+    generation: u64,
+    window: Window,
+}
+
+/// How full the caches are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Identities kept parsed.
+    pub parsed: usize,
+    /// Validations kept.
+    pub validated: usize,
+    /// Entries shed for lack of room since the start.
+    pub evicted: u64,
+}
+
+impl X509Service {
+    /// A service that signs as `own` and trusts these organisations, with the system's clock.
+    ///
+    /// # Errors
+    /// Two organisations share an MSP-ID, or `own` is not valid under them.
+    pub fn new(
+        own: SigningIdentity,
+        organisations: impl IntoIterator<Item = Organisation>,
+    ) -> Result<Self, ConfigError> {
+        Self::with_clock(own, organisations, SystemClock)
+    }
+
+    /// The same with another clock.
+    ///
+    /// # Errors
+    /// As of [`new`](Self::new).
+    pub fn with_clock(
+        own: SigningIdentity,
+        organisations: impl IntoIterator<Item = Organisation>,
+        clock: impl Clock,
+    ) -> Result<Self, ConfigError> {
+        let mut known = BTreeMap::new();
+        for organisation in organisations {
+            let name = organisation.msp_id().to_owned();
+            if known.insert(name.clone(), Arc::new(organisation)).is_some() {
+                return Err(ConfigError::DuplicateOrganisation(name));
+            }
+        }
+        let trust = Trust {
+            generation: 0,
+            organisations: known,
+            channels: BTreeMap::new(),
+        };
+        let service = Self {
+            own,
+            clock: Arc::new(clock),
+            trust: RwLock::new(Arc::new(trust)),
+            caches: Mutex::new(Caches::new(DEFAULT_CACHE_CAPACITY)),
+        };
+        service
+            .validate(service.own.bytes())
+            .map_err(ConfigError::OwnIdentity)?;
+        Ok(service)
+    }
+
+    /// Changes how many identities are remembered; at least 1.
+    #[must_use]
+    pub fn with_cache_capacity(mut self, identities: usize) -> Self {
+        self.caches = Mutex::new(Caches::new(identities));
+        self
+    }
+
+    /// The identity that signs.
+    #[must_use]
+    pub const fn own(&self) -> &SigningIdentity {
+        &self.own
+    }
+
+    /// Configures a channel, or replaces its configuration.
+    ///
+    /// # Errors
+    /// The policy has no orderer or requires no signature, names an organisation that is not
+    /// configured, or there are [`MAX_CHANNELS`] already. Nothing changes then.
+    pub fn set_channel(
+        &self,
+        channel: ChannelId,
+        policy: ChannelPolicy,
+    ) -> Result<(), ConfigError> {
+        if !policy.is_complete() {
+            return Err(ConfigError::NoOrderers(channel.as_str().into()));
+        }
+        self.change(|trust| {
+            if let Some(unknown) = policy
+                .organisations()
+                .find(|&name| !trust.organisations.contains_key(name))
+            {
+                return Err(ConfigError::UnknownOrganisation(unknown.into()));
+            }
+            if trust.channels.len() >= MAX_CHANNELS && !trust.channels.contains_key(&channel) {
+                return Err(ConfigError::TooManyChannels);
+            }
+            trust.channels.insert(channel, Arc::new(policy));
+            Ok(())
+        })
+    }
+
+    /// Forgets a channel: nobody reads it and none of its blocks verifies any more.
+    pub fn remove_channel(&self, channel: &ChannelId) {
+        let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut current).channels.remove(channel);
+    }
+
+    /// Adds an organisation, or replaces one of the same MSP-ID.
+    pub fn set_organisation(&self, organisation: Organisation) {
+        let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
+        let trust = Arc::make_mut(&mut current);
+        trust
+            .organisations
+            .insert(organisation.msp_id().to_owned(), Arc::new(organisation));
+        trust.generation += 1;
+    }
+
+    /// Replaces an organisation's revocation lists by those in the PEM text `lists`. Takes effect
+    /// at once, also for identities that were valid before.
+    ///
+    /// # Errors
+    /// The organisation is not configured, or as of
+    /// [`Organisation::with_revocation_lists`]. Nothing changes then.
+    pub fn set_revocation_lists(&self, msp_id: &str, lists: &str) -> Result<(), ConfigError> {
+        self.change(|trust| {
+            let organisation = trust
+                .organisations
+                .get_mut(msp_id)
+                .ok_or_else(|| ConfigError::UnknownOrganisation(msp_id.into()))?;
+            let updated = Organisation::clone(organisation).with_revocation_lists(lists)?;
+            *organisation = Arc::new(updated);
+            trust.generation += 1;
+            Ok(())
+        })
+    }
+
+    /// Checks an identity and returns it parsed.
+    ///
+    /// # Errors
+    /// Says what does not hold.
+    pub fn validate(&self, identity: &[u8]) -> Result<Arc<Identity>, IdentityError> {
+        self.check(identity, Purpose::Member)
+            .map(|valid| valid.identity)
+    }
+
+    /// Checks that `block` is number `seq` of `channel`, well-formed and signed by its orderers.
+    ///
+    /// Reads the bytes once to hash them and copies nothing: a block of 100 MiB costs its SHA-256
+    /// (about 60 ms where the processor has SHA instructions), and each signature about 0.1 ms.
+    ///
+    /// # Errors
+    /// Says what does not hold.
+    pub fn check_block(
+        &self,
+        channel: &ChannelId,
+        seq: u64,
+        block: &[u8],
+    ) -> Result<(), BlockError> {
+        let trust = self.trust();
+        let policy = trust
+            .channels
+            .get(channel)
+            .ok_or_else(|| BlockError::UnknownChannel(channel.as_str().into()))?;
+        block::verify(channel, seq, block, policy, self)
+    }
+
+    /// How full the caches are.
+    #[must_use]
+    pub fn cache_stats(&self) -> CacheStats {
+        let caches = self.caches();
+        CacheStats {
+            parsed: caches.parsed.len(),
+            validated: caches.valid.len(),
+            evicted: caches.parsed.evicted() + caches.valid.evicted(),
+        }
+    }
+
+    fn check(&self, bytes: &[u8], purpose: Purpose) -> Result<Valid, IdentityError> {
+        let now = clock::seconds(self.clock.now());
+        let trust = self.trust();
+        let key = digest_of(bytes);
+        let known = self.caches().valid.get(&(key, purpose));
+        if let Some(valid) = known
+            && valid.generation == trust.generation
+            && valid.window.contains(now)
+        {
+            return Ok(valid);
+        }
+        let identity = self.parse(key, bytes)?;
+        let organisation = trust
+            .organisations
+            .get(identity.msp_id())
+            .ok_or_else(|| IdentityError::UnknownOrganisation(identity.msp_id().into()))?;
+        let window = match purpose {
+            Purpose::Member => member_window(organisation, &identity, now)?,
+            Purpose::BlockSigner => check_block_signer(organisation, &identity, now)?,
+        };
+        let valid = Valid {
+            identity,
+            generation: trust.generation,
+            window,
+        };
+        self.caches().valid.insert((key, purpose), valid.clone());
+        Ok(valid)
+    }
+
+    fn parse(&self, key: Digest, bytes: &[u8]) -> Result<Arc<Identity>, IdentityError> {
+        if let Some(identity) = self.caches().parsed.get(&key) {
+            return Ok(identity);
+        }
+        let identity = Arc::new(Identity::read(bytes)?);
+        self.caches().parsed.insert(key, Arc::clone(&identity));
+        Ok(identity)
+    }
+
+    fn check_signature(
+        &self,
+        identity: &[u8],
+        signature: &[u8],
+        message: &[u8],
+    ) -> Result<Arc<Identity>, IdentityError> {
+        let identity = self.validate(identity)?;
+        if identity.key().verifies(message, signature) {
+            Ok(identity)
+        } else {
+            Err(IdentityError::BadSignature)
+        }
+    }
+
+    fn change(
+        &self,
+        apply: impl FnOnce(&mut Trust) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
+        apply(Arc::make_mut(&mut current))
+    }
+
+    fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.trust.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn caches(&self) -> MutexGuard<'_, Caches> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MessageCryptoService for X509Service {
+    fn pki_id(&self, identity: &[u8]) -> Result<PeerId, CryptoError> {
+        let (msp_id, text) = identity::split(identity)?;
+        Ok(identity::peer_id(msp_id, text))
+    }
+
+    fn validate_identity(&self, identity: &[u8]) -> Result<(), CryptoError> {
+        self.validate(identity).map(drop).map_err(refused)
+    }
+
+    fn expires_in(&self, identity: &[u8]) -> Result<Option<Duration>, CryptoError> {
+        let until = match self.check(identity, Purpose::Member) {
+            Ok(valid) => valid.window.until,
+            Err(error @ (IdentityError::Malformed(_) | IdentityError::Expired)) => {
+                return Err(error.into());
+            }
+            Err(_) => self.parse(digest_of(identity), identity)?.not_after(),
+        };
+        if identity::never_expires(until) {
+            return Ok(None);
+        }
+        let until = SystemTime::UNIX_EPOCH
+            + Duration::from_secs(u64::try_from(until).unwrap_or(0).saturating_add(1));
+        match until.duration_since(self.clock.now()) {
+            Ok(left) if !left.is_zero() => Ok(Some(left)),
+            Ok(_) | Err(_) => Err(CryptoError::Expired),
+        }
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Bytes, CryptoError> {
+        self.own
+            .sign(message)
+            .map(Bytes::from)
+            .map_err(|_| CryptoError::SigningFailed)
+    }
+
+    fn verify(&self, identity: &[u8], signature: &[u8], message: &[u8]) -> Result<(), CryptoError> {
+        self.check_signature(identity, signature, message)
+            .map(drop)
+            .map_err(refused)
+    }
+
+    fn verify_by_channel(
+        &self,
+        channel: &ChannelId,
+        identity: &[u8],
+        signature: &[u8],
+        message: &[u8],
+    ) -> Result<(), CryptoError> {
+        let trust = self.trust();
+        let admitted = trust
+            .channels
+            .get(channel)
+            .ok_or_else(|| IdentityError::UnknownChannel(channel.as_str().into()))
+            .and_then(|policy| {
+                // Before the signature: it costs nothing, and nobody outside gets one checked.
+                let (msp_id, _) = identity::split(identity)?;
+                let refused = || IdentityError::NotAdmitted(msp_id.into());
+                policy.admits(msp_id).then_some(()).ok_or_else(refused)
+            });
+        admitted.map_err(refused)?;
+        self.verify(identity, signature, message)
+    }
+
+    fn verify_block(&self, channel: &ChannelId, seq: u64, block: &[u8]) -> Result<(), CryptoError> {
+        self.check_block(channel, seq, block).map_err(|error| {
+            debug!(channel = channel.as_str(), seq, %error, "block refused");
+            error.into()
+        })
+    }
+}
+
+impl SecurityAdvisor for X509Service {
+    fn org_of(&self, identity: &[u8]) -> Option<OrgId> {
+        let (msp_id, _) = identity::split(identity).ok()?;
+        self.trust()
+            .organisations
+            .contains_key(msp_id)
+            .then(|| OrgId::new(msp_id.as_bytes()))
+    }
+}
+
+impl OrdererCheck for X509Service {
+    fn orderer(&self, policy: &ChannelPolicy, creator: &[u8]) -> Option<Arc<Identity>> {
+        let (msp_id, text) = identity::split(creator).ok()?;
+        if policy.has_orderer_certificate(&identity::peer_id(msp_id, text), creator) {
+            return self.parse(digest_of(creator), creator).ok();
+        }
+        if !policy.has_orderer_organisation(msp_id) {
+            return None;
+        }
+        self.check(creator, Purpose::BlockSigner)
+            .ok()
+            .map(|valid| valid.identity)
+    }
+}
+
+impl Caches {
+    fn new(capacity: usize) -> Self {
+        Self {
+            parsed: Lru::new(capacity),
+            valid: Lru::new(capacity),
+        }
+    }
+}
+
+/// The chain is checked at a time at which the certificate itself is valid, so that one that nobody
+/// trusts is not called expired.
+fn member_window(
+    organisation: &Organisation,
+    identity: &Identity,
+    now: i64,
+) -> Result<Window, IdentityError> {
+    let own = Window {
+        from: identity.not_before(),
+        until: identity.not_after(),
+    };
+    let untimely = if now < own.from {
+        Some(IdentityError::NotYetValid)
+    } else {
+        (now > own.until).then_some(IdentityError::Expired)
+    };
+    let chain = organisation.check_chain(identity, now.min(own.until).max(own.from));
+    match (chain, untimely) {
+        (Ok(chain), None) => Ok(chain.and(own)),
+        (Ok(_) | Err(IdentityError::Expired | IdentityError::NotYetValid), Some(error)) => {
+            Err(error)
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// A block is as old as it is: its signer's chain must hold now, or have held when it was issued.
+fn check_block_signer(
+    organisation: &Organisation,
+    identity: &Identity,
+    now: i64,
+) -> Result<Window, IdentityError> {
+    match member_window(organisation, identity, now) {
+        Err(IdentityError::Expired) => organisation.check_chain(identity, identity.not_before())?,
+        other => other?,
+    };
+    Ok(Window {
+        from: identity.not_before(),
+        until: i64::MAX,
+    })
+}
+
+fn refused(error: IdentityError) -> CryptoError {
+    debug!(%error, "identity or signature refused");
+    error.into()
+}
+
+fn digest_of(bytes: &[u8]) -> Digest {
+    let mut out = Digest::default();
+    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    out
+}

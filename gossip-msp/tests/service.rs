@@ -1,0 +1,531 @@
+//! Identities, signatures and blocks through the public service, with real certificates.
+
+mod common;
+
+use std::time::{Duration, SystemTime};
+
+use common::{DAY, Network, Organisations, hour_ago};
+use gossip_driver::core::{ChannelId, CryptoError};
+use gossip_driver::{MessageCryptoService, SecurityAdvisor};
+use gossip_msp::{
+    CertificateAuthority, ChannelPolicy, ConfigError, Credentials, IdentityError, KeyKind,
+    ManualClock, Organisation, Validity, X509Service,
+};
+
+#[test]
+fn members_of_both_key_kinds_are_valid_and_their_signatures_verify() {
+    let network = Network::new();
+    for kind in [KeyKind::EcdsaP256, KeyKind::Ed25519] {
+        let member = network.org1.issue("peer", kind, Validity::days(1)).unwrap();
+        let service = network.service_of(&member);
+        let identity = service.own().bytes().clone();
+        let signature = service.sign(b"message").unwrap();
+        assert_eq!(network.service.validate_identity(&identity), Ok(()));
+        assert_eq!(
+            network.service.verify(&identity, &signature, b"message"),
+            Ok(())
+        );
+        assert_eq!(
+            network.service.verify(&identity, &signature, b"massage"),
+            Err(CryptoError::BadSignature)
+        );
+        for flipped in 0..signature.len() {
+            let mut altered = signature.to_vec();
+            altered[flipped] ^= 1;
+            assert_eq!(
+                network.service.verify(&identity, &altered, b"message"),
+                Err(CryptoError::BadSignature)
+            );
+        }
+        assert_eq!(
+            network.service.verify(&identity, b"", b"message"),
+            Err(CryptoError::BadSignature)
+        );
+    }
+}
+
+#[test]
+fn a_stolen_identity_does_not_verify() {
+    let network = Network::new();
+    let victim = network.member("victim");
+    let thief = network.service_of(&network.member("thief"));
+    let signature = thief.sign(b"I am the victim").unwrap();
+    let identity = victim.signing_identity().unwrap().bytes().clone();
+    assert_eq!(
+        network
+            .service
+            .verify(&identity, &signature, b"I am the victim"),
+        Err(CryptoError::BadSignature)
+    );
+}
+
+#[test]
+fn garbage_is_a_malformed_identity() {
+    let network = Network::new();
+    let good = network
+        .member("peer")
+        .signing_identity()
+        .unwrap()
+        .bytes()
+        .clone();
+    let mut bent = good.to_vec();
+    bent[200] ^= 1;
+    for bad in [
+        &b""[..],
+        b"garbage",
+        &good[..good.len() - 1],
+        &good[1..],
+        &bent[..],
+    ] {
+        let refused = network.service.validate_identity(bad);
+        assert!(
+            matches!(
+                refused,
+                Err(CryptoError::MalformedIdentity | CryptoError::Untrusted)
+            ),
+            "{refused:?}"
+        );
+    }
+    let malformed = Err(CryptoError::MalformedIdentity);
+    assert_eq!(network.service.validate_identity(b"garbage"), malformed);
+    assert_eq!(network.service.verify(b"garbage", b"", b""), malformed);
+    assert_eq!(
+        network.service.pki_id(b"garbage"),
+        Err(CryptoError::MalformedIdentity)
+    );
+    assert_eq!(
+        network.service.expires_in(b"garbage"),
+        Err(CryptoError::MalformedIdentity)
+    );
+    assert_eq!(network.service.org_of(b"garbage"), None);
+}
+
+#[test]
+fn a_foreign_authority_is_not_trusted() {
+    let network = Network::new();
+    let stranger = CertificateAuthority::new("StrangerMSP", Validity::days(10)).unwrap();
+    let credentials = stranger
+        .issue("peer", KeyKind::EcdsaP256, Validity::days(1))
+        .unwrap();
+    let identity = credentials.signing_identity().unwrap().bytes().clone();
+    assert_eq!(
+        network.service.validate_identity(&identity),
+        Err(CryptoError::Untrusted)
+    );
+    assert_eq!(network.service.org_of(&identity), None);
+    assert!(matches!(
+        network.service.validate(&identity),
+        Err(IdentityError::UnknownOrganisation(name)) if name == "StrangerMSP"
+    ));
+}
+
+#[test]
+fn an_authority_forged_under_the_same_name_is_not_trusted() {
+    let network = Network::new();
+    let forged = CertificateAuthority::new("Org1MSP", Validity::days(10)).unwrap();
+    let credentials = forged
+        .issue("peer", KeyKind::EcdsaP256, Validity::days(1))
+        .unwrap();
+    let identity = credentials.signing_identity().unwrap().bytes().clone();
+    assert_eq!(
+        network.service.validate_identity(&identity),
+        Err(CryptoError::Untrusted)
+    );
+    assert_eq!(
+        network.service.org_of(&identity).unwrap().as_bytes(),
+        b"Org1MSP"
+    );
+}
+
+#[test]
+fn a_member_cannot_pass_for_one_of_another_organisation() {
+    let network = Network::new();
+    let own = network.member("peer");
+    let posing = Credentials::from_pem("Org2MSP", own.certificate(), own.key()).unwrap();
+    let identity = posing.signing_identity().unwrap().bytes().clone();
+    assert_eq!(
+        network.service.validate_identity(&identity),
+        Err(CryptoError::Untrusted)
+    );
+}
+
+#[test]
+fn the_authority_itself_is_no_member() {
+    let network = Network::new();
+    let directory = tempfile::tempdir().unwrap();
+    network.org1.save(directory.path()).unwrap();
+    let key = std::fs::read_to_string(directory.path().join("ca-key.pem")).unwrap();
+    let posing = Credentials::from_pem("Org1MSP", network.org1.certificate(), &key).unwrap();
+    let identity = posing.signing_identity().unwrap().bytes().clone();
+    assert_eq!(
+        network.service.validate_identity(&identity),
+        Err(CryptoError::Untrusted)
+    );
+}
+
+#[test]
+fn validity_ends_and_begins_by_the_clock() {
+    let now = SystemTime::now();
+    let clock = ManualClock::new(now);
+    let network = Network::with_clock(clock.clone());
+    let validity = Validity {
+        not_before: now - DAY,
+        not_after: now + DAY,
+    };
+    let member = network
+        .org1
+        .issue("peer", KeyKind::EcdsaP256, validity)
+        .unwrap();
+    let identity = member.signing_identity().unwrap().bytes().clone();
+    let service = &network.service;
+    assert_eq!(service.validate_identity(&identity), Ok(()));
+    let left = service.expires_in(&identity).unwrap().unwrap();
+    assert!(left > DAY - Duration::from_secs(2) && left < DAY + Duration::from_secs(2));
+
+    clock.set(now + DAY + Duration::from_secs(2));
+    assert_eq!(
+        service.validate_identity(&identity),
+        Err(CryptoError::Expired)
+    );
+    assert_eq!(service.expires_in(&identity), Err(CryptoError::Expired));
+    assert_eq!(
+        service.verify(&identity, b"", b""),
+        Err(CryptoError::Expired)
+    );
+
+    clock.set(now - DAY - Duration::from_secs(2));
+    assert_eq!(
+        service.validate(&identity).unwrap_err(),
+        IdentityError::NotYetValid
+    );
+    assert_eq!(
+        service.validate_identity(&identity),
+        Err(CryptoError::Expired)
+    );
+    clock.set(now);
+    assert_eq!(service.validate_identity(&identity), Ok(()));
+}
+
+#[test]
+fn a_certificate_that_had_expired_before_is_refused() {
+    let network = Network::new();
+    let past = Validity {
+        not_before: hour_ago() - DAY,
+        not_after: hour_ago(),
+    };
+    let expired = network.org1.issue("peer", KeyKind::Ed25519, past).unwrap();
+    let identity = expired.signing_identity().unwrap().bytes().clone();
+    assert_eq!(
+        network.service.validate_identity(&identity),
+        Err(CryptoError::Expired)
+    );
+    let error = X509Service::new(expired.signing_identity().unwrap(), network.organisations());
+    assert!(matches!(
+        error,
+        Err(ConfigError::OwnIdentity(IdentityError::Expired))
+    ));
+}
+
+#[test]
+fn an_expired_certificate_of_an_untrusted_authority_is_untrusted() {
+    let network = Network::new();
+    let forged = CertificateAuthority::new("Org1MSP", Validity::days(10)).unwrap();
+    let past = Validity {
+        not_before: hour_ago() - DAY,
+        not_after: hour_ago(),
+    };
+    let expired = forged.issue("peer", KeyKind::Ed25519, past).unwrap();
+    let identity = expired.signing_identity().unwrap().bytes().clone();
+    assert_eq!(
+        network.service.validate_identity(&identity),
+        Err(CryptoError::Untrusted)
+    );
+}
+
+#[test]
+fn a_revocation_list_takes_effect_on_identities_already_known() {
+    let network = Network::new();
+    let (good, bad) = (network.member("good"), network.member("bad"));
+    let bad_service = network.service_of(&bad);
+    let identity = bad_service.own().bytes().clone();
+    let signature = bad_service.sign(b"message").unwrap();
+    let service = &network.service;
+    assert_eq!(service.verify(&identity, &signature, b"message"), Ok(()));
+
+    let list = network.org1.revocation_list([&bad]).unwrap();
+    service.set_revocation_lists("Org1MSP", &list).unwrap();
+    assert_eq!(
+        service.validate_identity(&identity),
+        Err(CryptoError::Revoked)
+    );
+    assert_eq!(
+        service.verify(&identity, &signature, b"message"),
+        Err(CryptoError::Revoked)
+    );
+    let good = good.signing_identity().unwrap().bytes().clone();
+    assert_eq!(service.validate_identity(&good), Ok(()));
+
+    service.set_revocation_lists("Org1MSP", "").unwrap();
+    assert_eq!(service.validate_identity(&identity), Ok(()));
+}
+
+#[test]
+fn a_revocation_list_of_somebody_else_is_refused_and_changes_nothing() {
+    let network = Network::new();
+    let bad = network.member("bad");
+    let identity = bad.signing_identity().unwrap().bytes().clone();
+    let service = &network.service;
+    let list = network.org1.revocation_list([&bad]).unwrap();
+    service.set_revocation_lists("Org1MSP", &list).unwrap();
+    let forged = CertificateAuthority::new("Org1MSP", Validity::days(10)).unwrap();
+    for list in [
+        forged.revocation_list([]).unwrap(),
+        network.org2.revocation_list([]).unwrap(),
+        "nonsense".to_owned(),
+    ] {
+        let refused = service.set_revocation_lists("Org1MSP", &list);
+        assert!(
+            matches!(refused, Err(ConfigError::RevocationList(_))),
+            "{refused:?}"
+        );
+    }
+    assert!(matches!(
+        service.set_revocation_lists("NoMSP", ""),
+        Err(ConfigError::UnknownOrganisation(_))
+    ));
+    assert_eq!(
+        service.validate_identity(&identity),
+        Err(CryptoError::Revoked)
+    );
+}
+
+#[test]
+fn intermediate_authorities_are_links_only_where_configured() {
+    let network = Network::new();
+    let root = CertificateAuthority::new("DeepMSP", Validity::days(10)).unwrap();
+    let between = root.intermediate("between", Validity::days(5)).unwrap();
+    let member = between
+        .issue("peer", KeyKind::EcdsaP256, Validity::days(1))
+        .unwrap();
+    let identity = member.signing_identity().unwrap().bytes().clone();
+    let service = &network.service;
+
+    service.set_organisation(root.organisation().unwrap());
+    assert_eq!(
+        service.validate_identity(&identity),
+        Err(CryptoError::Untrusted)
+    );
+    service.set_organisation(between.organisation().unwrap());
+    assert_eq!(service.validate_identity(&identity), Ok(()));
+
+    // The intermediate may issue certificates, not authorities.
+    let below = between.intermediate("below", Validity::days(5)).unwrap();
+    let deep = below
+        .issue("peer", KeyKind::EcdsaP256, Validity::days(1))
+        .unwrap();
+    let deep = deep.signing_identity().unwrap().bytes().clone();
+    service.set_organisation(below.organisation().unwrap());
+    assert_eq!(
+        service.validate_identity(&deep),
+        Err(CryptoError::Untrusted)
+    );
+}
+
+#[test]
+fn an_identity_lives_no_longer_than_its_issuers() {
+    let now = SystemTime::now();
+    let clock = ManualClock::new(now);
+    let network = Network::with_clock(clock.clone());
+    let root = CertificateAuthority::new("DeepMSP", Validity::days(10)).unwrap();
+    let between = root.intermediate("between", Validity::days(2)).unwrap();
+    let member = between
+        .issue("peer", KeyKind::EcdsaP256, Validity::days(9))
+        .unwrap();
+    let identity = member.signing_identity().unwrap().bytes().clone();
+    let service = &network.service;
+    service.set_organisation(between.organisation().unwrap());
+    assert_eq!(service.validate_identity(&identity), Ok(()));
+    let left = service.expires_in(&identity).unwrap().unwrap();
+    assert!(left <= DAY * 2 + Duration::from_secs(2), "{left:?}");
+    clock.set(now + DAY * 3);
+    assert_eq!(
+        service.validate_identity(&identity),
+        Err(CryptoError::Expired)
+    );
+    clock.set(now + DAY * 11);
+    assert_eq!(
+        service.validate_identity(&identity),
+        Err(CryptoError::Expired)
+    );
+}
+
+#[test]
+fn only_readers_of_the_channel_are_admitted() {
+    let network = Network::new();
+    let channel = ChannelId::new("mychannel");
+    let policy = || ChannelPolicy::new(["Org1MSP"]).with_orderer_organisation("OrdererMSP");
+    network
+        .service
+        .set_channel(channel.clone(), policy())
+        .unwrap();
+    let (inside, outside) = (network.member("in"), network.member_of_org2("out"));
+    let check = |member: &Credentials, channel: &ChannelId, message: &[u8]| {
+        let service = network.service_of(member);
+        let signature = service.sign(b"state info").unwrap();
+        let identity = service.own().bytes();
+        network
+            .service
+            .verify_by_channel(channel, identity, &signature, message)
+    };
+    assert_eq!(check(&inside, &channel, b"state info"), Ok(()));
+    assert_eq!(
+        check(&inside, &channel, b"other"),
+        Err(CryptoError::BadSignature)
+    );
+    assert_eq!(
+        check(&outside, &channel, b"state info"),
+        Err(CryptoError::NotAdmitted)
+    );
+    let unknown = ChannelId::new("unknown");
+    assert_eq!(
+        check(&inside, &unknown, b"state info"),
+        Err(CryptoError::NotAdmitted)
+    );
+
+    let both = ChannelPolicy::new(["Org1MSP", "Org2MSP"]).with_orderer_organisation("OrdererMSP");
+    network.service.set_channel(channel.clone(), both).unwrap();
+    assert_eq!(check(&outside, &channel, b"state info"), Ok(()));
+    network.service.remove_channel(&channel);
+    assert_eq!(
+        check(&inside, &channel, b"state info"),
+        Err(CryptoError::NotAdmitted)
+    );
+}
+
+#[test]
+fn a_policy_without_orderers_or_with_unknown_organisations_is_refused() {
+    let network = Network::new();
+    let channel = ChannelId::new("mychannel");
+    for policy in [
+        ChannelPolicy::new(["Org1MSP"]),
+        ChannelPolicy::new(["Org1MSP"])
+            .with_orderer_organisation("OrdererMSP")
+            .with_required_signatures(0),
+    ] {
+        let refused = network.service.set_channel(channel.clone(), policy);
+        assert!(matches!(refused, Err(ConfigError::NoOrderers(_))));
+    }
+    let unknown = ChannelPolicy::new(["Org9MSP"]).with_orderer_organisation("OrdererMSP");
+    let refused = network.service.set_channel(channel, unknown);
+    assert!(matches!(refused, Err(ConfigError::UnknownOrganisation(name)) if name == "Org9MSP"));
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let Organisations { org1, all, .. } = Organisations::new();
+    let own = org1
+        .issue("own", KeyKind::Ed25519, Validity::days(1))
+        .unwrap();
+    let service = X509Service::new(own.signing_identity().unwrap(), all)
+        .unwrap()
+        .with_cache_capacity(8);
+    for number in 0..20 {
+        let member = org1
+            .issue(&format!("{number}"), KeyKind::Ed25519, Validity::days(1))
+            .unwrap();
+        let identity = member.signing_identity().unwrap().bytes().clone();
+        assert_eq!(service.validate_identity(&identity), Ok(()));
+    }
+    let stats = service.cache_stats();
+    assert_eq!((stats.parsed, stats.validated, stats.evicted), (8, 8, 24));
+}
+
+#[test]
+fn a_pki_id_is_the_hash_of_msp_id_and_certificate() {
+    let network = Network::new();
+    let member = network.member("peer");
+    let identity = member.signing_identity().unwrap();
+    let text = [b"Org1MSP", member.certificate().as_bytes()].concat();
+    let expected = ring::digest::digest(&ring::digest::SHA256, &text);
+    let found = network.service.pki_id(identity.bytes()).unwrap();
+    assert_eq!(found.as_bytes(), expected.as_ref());
+    assert_eq!(identity.identity().peer_id(), &found);
+}
+
+#[test]
+fn keys_and_organisations_survive_the_disk() {
+    let network = Network::new();
+    let directory = tempfile::tempdir().unwrap();
+    let msp = directory.path().join("msp");
+    let member = network.member("peer");
+    member.save(&msp).unwrap();
+    network.org1.organisation().unwrap().save(&msp).unwrap();
+    std::fs::create_dir(msp.join("crls")).unwrap();
+    let list = network.org1.revocation_list([&member]).unwrap();
+    std::fs::write(msp.join("crls").join("list.pem"), list).unwrap();
+
+    let read = Credentials::load("Org1MSP", &msp).unwrap();
+    assert_eq!(
+        (read.certificate(), read.key()),
+        (member.certificate(), member.key())
+    );
+    let organisation = Organisation::load("Org1MSP", &msp).unwrap();
+    let error = X509Service::new(read.signing_identity().unwrap(), [organisation]);
+    assert!(matches!(
+        error,
+        Err(ConfigError::OwnIdentity(IdentityError::Revoked))
+    ));
+
+    let authority = directory.path().join("ca");
+    network.org1.save(&authority).unwrap();
+    let again = CertificateAuthority::load("Org1MSP", &authority).unwrap();
+    let member = again
+        .issue("late", KeyKind::EcdsaP256, Validity::days(1))
+        .unwrap();
+    let identity = member.signing_identity().unwrap().bytes().clone();
+    assert_eq!(network.service.validate_identity(&identity), Ok(()));
+
+    network.org2.save(&directory.path().join("other")).unwrap();
+    let other = directory.path().join("other").join("ca-key.pem");
+    std::fs::copy(other, authority.join("ca-key.pem")).unwrap();
+    let mismatch = CertificateAuthority::load("Org1MSP", &authority);
+    assert!(matches!(mismatch, Err(ConfigError::KeyMismatch)));
+    let absent = Credentials::load("Org1MSP", &directory.path().join("absent"));
+    assert!(matches!(absent, Err(ConfigError::File { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn private_keys_are_readable_by_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let network = Network::new();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(directory.path().join("keystore")).unwrap();
+    let key = directory.path().join("keystore").join("key.pem");
+    std::fs::write(&key, "readable by all").unwrap();
+    network.member("peer").save(directory.path()).unwrap();
+    assert_eq!(
+        std::fs::metadata(&key).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+}
+
+#[test]
+fn mismatched_and_unreadable_keys_are_refused() {
+    let network = Network::new();
+    let (one, other) = (network.member("one"), network.member("other"));
+    let error = Credentials::from_pem("Org1MSP", one.certificate(), other.key());
+    assert!(matches!(error, Err(ConfigError::KeyMismatch)));
+    let error = Credentials::from_pem("Org1MSP", one.certificate(), "nonsense");
+    assert!(matches!(error, Err(ConfigError::Key(_))));
+    let error = Credentials::from_pem("Org1MSP", "nonsense", one.key());
+    assert!(matches!(error, Err(ConfigError::Certificate(_))));
+    let error = Credentials::from_pem("", one.certificate(), one.key());
+    assert!(matches!(error, Err(ConfigError::BadMspId)));
+    let error = Organisation::new("Org1MSP", one.certificate());
+    assert!(matches!(error, Err(ConfigError::NotAnAuthority(_))));
+    assert!(matches!(
+        Organisation::new("Org1MSP", ""),
+        Err(ConfigError::NoRoot(_))
+    ));
+}
