@@ -108,8 +108,6 @@ pub(crate) async fn dial<R: Runtime, T: Transport>(
         TransportError::Unreachable(_)
         | TransportError::Bind { .. }
         | TransportError::Io(_)
-        | TransportError::Closed => {
-            DialError::Unreachable
-        }
+        | TransportError::Closed => DialError::Unreachable,
     })
 }

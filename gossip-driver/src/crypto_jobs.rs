@@ -102,3 +102,92 @@ fn sign(
     let secret = secret.map(|secret| service.sign(secret)).transpose()?;
     Ok(Signatures { payload, secret })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestCrypto;
+
+    fn authenticate(service: &TestCrypto, by: &TestCrypto, claims: &TestCrypto) -> CryptoOutcome {
+        let payload = Bytes::from_static(b"hello");
+        let signature = by.sign(&payload).unwrap();
+        let signed = Signed {
+            payload,
+            signature,
+            secret: None,
+        };
+        perform(
+            service,
+            CryptoJob::Authenticate {
+                identity: claims.identity().bytes,
+                signed,
+            },
+        )
+    }
+
+    #[test]
+    fn the_first_check_that_fails_names_the_error() {
+        let service = TestCrypto::new("org1", "me").knowing(&["org1", "org2"]);
+        let (alice, mallory) = (
+            TestCrypto::new("org2", "alice"),
+            TestCrypto::new("org9", "mallory"),
+        );
+        let expected = ValidIdentity {
+            peer: alice.identity().peer,
+            org: Some(alice.identity().org),
+            expires_in: None,
+        };
+        let authenticated = |result| CryptoOutcome::Authenticated(result);
+        assert_eq!(
+            authenticate(&service, &alice, &alice),
+            authenticated(Ok(expected))
+        );
+        let stolen = authenticate(&service, &mallory, &alice);
+        assert_eq!(stolen, authenticated(Err(CryptoError::BadSignature)));
+        let untrusted = authenticate(&service, &alice, &mallory);
+        assert_eq!(untrusted, authenticated(Err(CryptoError::Untrusted)));
+        service.revoke("org2", "alice");
+        let revoked = authenticate(&service, &mallory, &alice);
+        assert_eq!(revoked, authenticated(Err(CryptoError::Revoked)));
+    }
+
+    #[test]
+    fn a_secret_must_verify_too() {
+        let alice = TestCrypto::new("org1", "alice");
+        let (payload, secret) = (Bytes::from_static(b"open"), Bytes::from_static(b"secret"));
+        let sign = CryptoJob::Sign {
+            payload: payload.clone(),
+            secret: Some(secret.clone()),
+        };
+        let CryptoOutcome::Signed(Ok(signatures)) = perform(&alice, sign) else {
+            panic!("no signature")
+        };
+        let verify = |secret: (Bytes, Bytes)| {
+            let signature = signatures.payload.clone();
+            let signed = Signed {
+                payload: payload.clone(),
+                signature,
+                secret: Some(secret),
+            };
+            let identity = alice.identity().bytes;
+            perform(
+                &alice,
+                CryptoJob::Verify {
+                    identity,
+                    signed,
+                    channel: None,
+                },
+            )
+        };
+        let genuine = signatures.secret.clone().unwrap();
+        assert_eq!(
+            verify((secret, genuine.clone())),
+            CryptoOutcome::Verified(Ok(()))
+        );
+        let forged = verify((Bytes::from_static(b"other"), genuine));
+        assert_eq!(
+            forged,
+            CryptoOutcome::Verified(Err(CryptoError::BadSignature))
+        );
+    }
+}

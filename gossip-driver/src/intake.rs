@@ -112,11 +112,18 @@ impl Intake {
         Taken::Arrival(arrival)
     }
 
-    /// Lets the reader go on: the core admits more from this link.
-    pub(crate) fn open(&self) {
-        let opened = !std::mem::replace(&mut self.lock().open, true);
+    /// Lets the link take its next turn, and the reader go on: the core admits more from it.
+    pub(crate) fn resume(&self) {
+        let (opened, waiting) = {
+            let mut state = self.lock();
+            state.scheduled = !state.queue.is_empty();
+            (!std::mem::replace(&mut state.open, true), state.scheduled)
+        };
         if opened {
             self.reader.wake();
+        }
+        if waiting {
+            self.ready.push(self.link);
         }
     }
 

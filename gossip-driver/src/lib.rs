@@ -21,8 +21,16 @@ mod pool;
 mod runtime;
 mod spawn;
 mod tasks;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 mod views;
+
+#[cfg(test)]
+extern crate self as gossip_driver;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 pub use gossip_core as core;
 

@@ -170,8 +170,7 @@ impl Links {
             return;
         };
         if admitted {
-            entry.intake.open();
-            self.arrived.push(link);
+            entry.intake.resume();
         } else {
             self.refused.insert(link);
         }
@@ -179,12 +178,7 @@ impl Links {
 
     /// Asks again for the links that were refused. To be called when the core has made progress.
     pub(crate) fn reconsider(&mut self, admits: impl Fn(LinkId) -> bool) {
-        let Self {
-            refused,
-            table,
-            arrived,
-            ..
-        } = self;
+        let Self { refused, table, .. } = self;
         refused.retain(|link| {
             let Some(entry) = table.get(link) else {
                 return false;
@@ -192,8 +186,7 @@ impl Links {
             if !admits(*link) {
                 return true;
             }
-            entry.intake.open();
-            arrived.push(*link);
+            entry.intake.resume();
             false
         });
     }
@@ -348,3 +341,6 @@ async fn writer_trouble(runtime: &impl Runtime, broke: Receiver<()>, linger: Dur
         Err(_) => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,3 +37,28 @@ impl Stream for Notifications {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt as _, StreamExt as _};
+    use gossip_core::PeerId;
+
+    use super::*;
+
+    #[test]
+    fn a_slow_listener_is_told_how_much_it_missed() {
+        let (mut sender, receiver) = async_broadcast::broadcast(2);
+        sender.set_overflow(true);
+        let mut notices = Notifications(receiver);
+        let news = |byte| Notification::MemberAlive(PeerId::new(&[byte]));
+        for byte in 0..5 {
+            sender.try_broadcast(news(byte)).unwrap();
+        }
+        drop(sender);
+        let mut next = || notices.next().now_or_never().unwrap();
+        assert_eq!(next(), Some(Notice::Lagged(3)));
+        assert_eq!(next(), Some(Notice::Event(news(3))));
+        assert_eq!(next(), Some(Notice::Event(news(4))));
+        assert_eq!(next(), None);
+    }
+}

@@ -126,3 +126,92 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::testing::TestCrypto;
+
+    fn start(
+        threads: usize,
+        queue: usize,
+        service: TestCrypto,
+    ) -> (Pool, Receiver<Done>, Receiver<()>) {
+        let (alive, ended) = async_channel::bounded(1);
+        let (done, outcomes) = async_channel::bounded(64);
+        let settings = PoolSettings {
+            threads: NonZeroUsize::new(threads).unwrap(),
+            queue,
+            counters: Arc::default(),
+            span: Span::none(),
+            alive,
+        };
+        let report = move |ticket, outcome| done.send_blocking((ticket, outcome)).unwrap();
+        (
+            Pool::start(settings, &Arc::new(service), report).unwrap(),
+            outcomes,
+            ended,
+        )
+    }
+
+    type Done = (Ticket, CryptoOutcome);
+
+    fn block(block: &'static str) -> CryptoJob {
+        CryptoJob::VerifyBlock {
+            channel: "trade".into(),
+            seq: 0,
+            block: Bytes::from(block),
+        }
+    }
+
+    #[test]
+    fn a_panic_fails_its_check_and_no_other() {
+        let service = TestCrypto::new("org1", "alice").with_block_check(|_, _, block| {
+            assert_ne!(block, b"poison", "a bug in the service");
+            true
+        });
+        let (pool, outcomes, _ended) = start(1, 8, service);
+        assert_eq!(pool.submit(Ticket(1), block("poison")), None);
+        assert_eq!(pool.submit(Ticket(2), block("fine")), None);
+        let bad = CryptoOutcome::Verified(Err(CryptoError::BadBlock));
+        assert_eq!(outcomes.recv_blocking(), Ok((Ticket(1), bad)));
+        assert_eq!(
+            outcomes.recv_blocking(),
+            Ok((Ticket(2), CryptoOutcome::Verified(Ok(()))))
+        );
+        assert_eq!(pool.counters.snapshot().crypto_panics, 1);
+    }
+
+    #[test]
+    fn a_full_queue_answers_overloaded_at_once_and_an_end_takes_the_queue_back() {
+        let (begun, begins) = async_channel::bounded(1);
+        let (go, gate) = async_channel::bounded::<()>(1);
+        let service = TestCrypto::new("org1", "alice").with_block_check(move |_, _, _| {
+            begun.send_blocking(()).unwrap();
+            gate.recv_blocking().is_ok()
+        });
+        let (pool, outcomes, ended) = start(1, 1, service);
+        assert_eq!(pool.submit(Ticket(1), block("begun")), None);
+        begins.recv_blocking().unwrap();
+        assert_eq!(pool.submit(Ticket(2), block("waits")), None);
+        let overloaded = CryptoOutcome::Verified(Err(CryptoError::Overloaded));
+        assert_eq!(
+            pool.submit(Ticket(3), block("has no place")),
+            Some(overloaded)
+        );
+        assert_eq!(pool.counters.snapshot().crypto_jobs_shed, 1);
+        drop(pool);
+        go.send_blocking(()).unwrap();
+        assert_eq!(
+            outcomes.recv_blocking().map(|(ticket, _)| ticket),
+            Ok(Ticket(1))
+        );
+        assert!(ended.recv_blocking().is_err(), "all threads have ended");
+        assert!(
+            outcomes.try_recv().is_err(),
+            "the job that waited was not begun"
+        );
+    }
+}

@@ -1,0 +1,302 @@
+use std::time::Duration;
+
+use super::*;
+use crate::support::{Incoming, Manual, Outgoing, Pipe};
+use crate::{Link as _, TransportError};
+
+const LINGER: Duration = Duration::from_secs(5);
+
+struct Rig {
+    links: Links,
+    tasks: Tasks<Manual>,
+    runtime: Manual,
+    counters: Arc<Counters>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let runtime = Manual::new();
+        let counters = Arc::new(Counters::default());
+        let settings = LinkSettings {
+            limits: Limits::default(),
+            first_frame: 100,
+            window: Window {
+                messages: 3,
+                bytes: 1000,
+            },
+            linger: LINGER,
+        };
+        let links = Links::new(settings, &Arc::default(), Arc::clone(&counters));
+        let tasks = Tasks::new(runtime.clone(), tracing::Span::none());
+        Self {
+            links,
+            tasks,
+            runtime,
+            counters,
+        }
+    }
+
+    fn connect(&mut self) -> (LinkId, Pipe) {
+        let (near, far) = Pipe::pair();
+        let (reader, writer) = near.split();
+        (self.attach(reader, writer), far)
+    }
+
+    fn attach(&mut self, reader: Incoming, writer: impl FrameWriter) -> LinkId {
+        self.links.attach(reader, writer, &self.tasks)
+    }
+
+    /// A link that the core has admitted.
+    fn admitted(&mut self) -> (LinkId, Pipe) {
+        let (link, far) = self.connect();
+        far.send(1);
+        self.runtime.settle();
+        assert_eq!(self.take(), Some((link, "frame")));
+        self.runtime.settle();
+        (link, far)
+    }
+
+    /// Takes one arrival as the driver does, with a core that admits everything.
+    fn take(&mut self) -> Option<(LinkId, &'static str)> {
+        let (link, arrival) = self.links.next_arrival(|_| true)?;
+        self.links.settle(link, true);
+        let what = match arrival {
+            Arrival::Message(_) | Arrival::Malformed(_) => "frame",
+            Arrival::Down(LinkDownReason::Finished) => "finished",
+            Arrival::Down(_) => "broken",
+        };
+        Some((link, what))
+    }
+}
+
+impl Pipe {
+    fn send(&self, count: usize) {
+        self.send_sized(count, 50);
+    }
+
+    fn send_sized(&self, count: usize, bytes: usize) {
+        for _ in 0..count {
+            self.outgoing.try_send(vec![0xff; bytes].into()).unwrap();
+        }
+    }
+
+    fn unread(&self) -> usize {
+        self.outgoing.len()
+    }
+}
+
+#[test]
+fn a_link_that_is_not_admitted_has_one_message_in_the_process() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.connect();
+    far.send(4);
+    rig.runtime.settle();
+    assert_eq!(far.unread(), 3);
+    let (from, _) = rig.links.next_arrival(|_| true).unwrap();
+    assert_eq!(from, link);
+    rig.links.settle(link, false);
+    rig.runtime.settle();
+    assert_eq!(far.unread(), 3, "the second frame waits in the transport");
+    rig.links.reconsider(|_| false);
+    rig.runtime.settle();
+    assert_eq!(far.unread(), 3);
+    rig.links.reconsider(|_| true);
+    rig.runtime.settle();
+    assert_eq!(far.unread(), 0);
+    assert_eq!(rig.take(), Some((link, "frame")));
+}
+
+#[test]
+fn a_refused_link_is_read_no_further_than_its_window_until_it_is_admitted_again() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.admitted();
+    far.send(8);
+    rig.runtime.settle();
+    assert_eq!(far.unread(), 5, "three messages are in the window");
+    assert!(rig.links.next_arrival(|_| false).is_none());
+    assert!(
+        !rig.links.is_ready(),
+        "a refused link does not keep the driver awake"
+    );
+    rig.links.reconsider(|_| true);
+    for _ in 0..8 {
+        assert_eq!(rig.take(), Some((link, "frame")));
+        rig.runtime.settle();
+    }
+    assert_eq!(rig.take(), None);
+}
+
+#[test]
+fn large_messages_close_the_window_by_their_bytes() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.admitted();
+    far.send_sized(3, 999);
+    far.send_sized(1, 5000);
+    rig.runtime.settle();
+    assert_eq!(far.unread(), 2);
+    for _ in 0..4 {
+        assert_eq!(rig.take(), Some((link, "frame")));
+        rig.runtime.settle();
+    }
+    assert_eq!(
+        far.unread(),
+        0,
+        "one message always fits, whatever its size"
+    );
+}
+
+#[test]
+fn a_flooding_link_delays_another_by_one_message() {
+    let mut rig = Rig::new();
+    let (flooding, flood) = rig.admitted();
+    let (quiet, far) = rig.admitted();
+    flood.send(8);
+    rig.runtime.settle();
+    far.send(1);
+    rig.runtime.settle();
+    assert_eq!(rig.take(), Some((flooding, "frame")));
+    assert_eq!(rig.take(), Some((quiet, "frame")));
+    assert_eq!(rig.take(), Some((flooding, "frame")));
+}
+
+#[test]
+fn the_end_of_a_link_comes_after_all_its_messages() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.admitted();
+    far.send(3);
+    far.outgoing.close();
+    rig.runtime.settle();
+    for expected in ["frame", "frame", "frame", "finished"] {
+        assert_eq!(rig.take(), Some((link, expected)));
+        rig.runtime.settle();
+    }
+    assert_eq!(rig.take(), None);
+}
+
+#[test]
+fn what_is_queued_is_still_sent_after_the_remote_has_finished() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.admitted();
+    for _ in 0..20 {
+        rig.links
+            .send(link, Class::Control, Bytes::from_static(b"late"));
+    }
+    far.outgoing.close();
+    rig.runtime.settle();
+    assert_eq!(rig.take(), Some((link, "finished")));
+    let mut received = 0;
+    while far.incoming.try_recv().is_ok() {
+        received += 1;
+        rig.runtime.settle();
+    }
+    assert_eq!(received, 20);
+    assert_eq!(rig.runtime.tasks(), 0, "both tasks have ended");
+}
+
+#[test]
+fn a_remote_that_finished_and_reads_no_more_is_dropped_after_the_linger_time() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.admitted();
+    for _ in 0..20 {
+        rig.links
+            .send(link, Class::Control, Bytes::from_static(b"late"));
+    }
+    far.outgoing.close();
+    rig.runtime.settle();
+    assert_eq!(rig.take(), Some((link, "finished")));
+    rig.runtime.settle();
+    assert_eq!(rig.runtime.tasks(), 1, "the writer lingers");
+    rig.runtime.advance(LINGER);
+    assert_eq!(rig.runtime.tasks(), 0);
+}
+
+#[test]
+fn closing_drops_both_halves_at_once() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.admitted();
+    far.send(3);
+    rig.runtime.settle();
+    assert!(rig.links.close(link));
+    assert!(!rig.links.close(link), "it is gone");
+    rig.runtime.settle();
+    assert_eq!(rig.take(), None, "nothing more is received");
+    assert!(far.outgoing.is_closed() && far.incoming.is_closed());
+    assert_eq!(rig.runtime.tasks(), 0);
+}
+
+#[test]
+fn finishing_sends_what_is_queued_and_goes_on_reading() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.admitted();
+    rig.links
+        .send(link, Class::Control, Bytes::from_static(b"bye"));
+    rig.links.finish(link);
+    rig.runtime.settle();
+    assert_eq!(far.incoming.try_recv().unwrap(), "bye");
+    assert!(far.incoming.is_closed());
+    far.send(1);
+    rig.runtime.settle();
+    assert_eq!(rig.take(), Some((link, "frame")));
+}
+
+#[test]
+fn flushed_frames_return_their_credit_once() {
+    let mut rig = Rig::new();
+    let (link, _far) = rig.admitted();
+    rig.links
+        .send(link, Class::Push, Bytes::from_static(b"12345"));
+    rig.links
+        .send(link, Class::Control, Bytes::from_static(b"678"));
+    assert_eq!(rig.links.next_flushed(), None);
+    rig.runtime.settle();
+    assert_eq!(rig.links.next_flushed(), Some((link, 2, 8)));
+    assert_eq!(rig.links.next_flushed(), None);
+}
+
+#[test]
+fn a_first_frame_beyond_the_handshake_limit_breaks_the_link() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.connect();
+    far.send_sized(1, 101);
+    rig.runtime.settle();
+    assert_eq!(
+        rig.take(),
+        Some((link, "frame")),
+        "the core hears that the frame was not legal"
+    );
+    assert_eq!(rig.take(), Some((link, "broken")));
+    assert_eq!(rig.counters.snapshot().frames_too_long, 1);
+    let (link, far) = rig.admitted();
+    far.send_sized(1, 101);
+    rig.runtime.settle();
+    assert_eq!(
+        rig.take(),
+        Some((link, "frame")),
+        "later frames may be long"
+    );
+}
+
+struct Panicking;
+
+impl FrameWriter for Panicking {
+    async fn run(self, mut queue: FrameQueue) -> Result<(), TransportError> {
+        queue.next().await;
+        panic!("a bug in the transport");
+    }
+}
+
+#[test]
+fn a_writer_that_panics_breaks_its_link_after_what_was_received_is_read() {
+    let mut rig = Rig::new();
+    let (near, far) = Pipe::pair();
+    let (reader, _): (Incoming, Outgoing) = near.split();
+    let link = rig.attach(reader, Panicking);
+    rig.links
+        .send(link, Class::Control, Bytes::from_static(b"boom"));
+    far.send(1);
+    rig.runtime.settle();
+    assert_eq!(rig.take(), Some((link, "frame")));
+    rig.runtime.advance(LINGER);
+    assert_eq!(rig.take(), Some((link, "broken")));
+    assert_eq!(rig.counters.snapshot().transport_panics, 1);
+}

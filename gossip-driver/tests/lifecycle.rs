@@ -1,0 +1,171 @@
+//! How a node starts and ends, and what callers see of it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::{AbortHandle, Abortable, join_all, pending};
+use gossip_driver::core::{ChannelId, JoinChannel, LedgerError, OrgId, RequestError};
+use gossip_driver::testing::{MemLedger, TestCrypto};
+use gossip_driver::{DriverConfig, Gossip, Ledger, Runtime, SpawnError, spawn};
+
+use support::{Net, Threads, config, run};
+
+/// A ledger that never answers.
+struct Stuck;
+
+impl Ledger for Stuck {
+    async fn height(&self, _: &ChannelId) -> Result<u64, LedgerError> {
+        pending().await
+    }
+
+    async fn commit(&self, _: &ChannelId, _: u64, _: Bytes) -> Result<(), LedgerError> {
+        pending().await
+    }
+
+    async fn read(
+        &self,
+        _: &ChannelId,
+        _: std::ops::RangeInclusive<u64>,
+        _: u64,
+    ) -> Result<Vec<Bytes>, LedgerError> {
+        pending().await
+    }
+}
+
+/// Threads whose tasks can be dropped all at once, as an executor does at its end.
+#[derive(Clone, Default)]
+struct Mortal(Arc<Mutex<Vec<AbortHandle>>>);
+
+impl Mortal {
+    fn kill(&self) {
+        self.0.lock().unwrap().iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Runtime for Mortal {
+    type Sleep = <Threads as Runtime>::Sleep;
+
+    fn sleep_until(&self, deadline: Instant) -> Self::Sleep {
+        Threads.sleep_until(deadline)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let (abort, registration) = AbortHandle::new_pair();
+        self.0.lock().unwrap().push(abort);
+        Threads.spawn(async move {
+            let _ = Abortable::new(task, registration).await;
+        });
+    }
+}
+
+fn start<R: Runtime, L: Ledger>(runtime: R, ledger: L) -> Gossip {
+    let crypto = TestCrypto::new("org1", "alice");
+    let mut settings = DriverConfig::default();
+    settings.shutdown_timeout = Duration::from_millis(200);
+    let port = Net::default().join("alice");
+    spawn(
+        runtime,
+        config(&crypto, "alice", &[]),
+        settings,
+        port,
+        crypto,
+        ledger,
+    )
+    .unwrap()
+}
+
+fn org1() -> JoinChannel {
+    JoinChannel {
+        sequence: 1,
+        members: [(OrgId::new(b"org1"), Vec::new())].into(),
+    }
+}
+
+#[test]
+fn after_shutdown_every_call_returns_stopped_at_once() {
+    run(async {
+        let gossip = start(Threads, MemLedger::new());
+        let mut news = gossip.notifications();
+        join_all([gossip.shutdown(), gossip.shutdown()]).await;
+        gossip.shutdown().await;
+        assert!(gossip.is_stopped());
+        let joined = gossip.join_channel("trade", org1()).await;
+        assert_eq!(joined.err(), Some(RequestError::Stopped));
+        assert_eq!(
+            gossip.update_metadata("new").await,
+            Err(RequestError::Stopped)
+        );
+        assert_eq!(
+            gossip.wait_members(1).await.err(),
+            Some(RequestError::Stopped)
+        );
+        while news.next().await.is_some() {}
+    });
+}
+
+#[test]
+fn a_shutdown_answers_requests_that_the_ledger_keeps_waiting() {
+    run(async {
+        let gossip = start(Threads, Stuck);
+        let joining = gossip.join_channel("trade", org1());
+        let stopping = async {
+            async_io::Timer::after(Duration::from_millis(20)).await;
+            gossip.shutdown().await;
+        };
+        let (joined, ()) = futures_util::future::join(joining, stopping).await;
+        assert_eq!(joined.err(), Some(RequestError::Stopped));
+    });
+}
+
+#[test]
+fn callers_hear_of_an_executor_that_drops_the_node() {
+    run(async {
+        let runtime = Mortal::default();
+        let gossip = start(runtime.clone(), Stuck);
+        let joins = join_all((0..500).map(|number| {
+            let gossip = gossip.clone();
+            async move {
+                gossip
+                    .join_channel(format!("channel-{number}").as_str(), org1())
+                    .await
+            }
+        }));
+        let killing = async {
+            async_io::Timer::after(Duration::from_millis(20)).await;
+            runtime.kill();
+        };
+        let (joined, ()) = futures_util::future::join(joins, killing).await;
+        let stopped = joined
+            .into_iter()
+            .filter(|join| join.as_ref().err() == Some(&RequestError::Stopped));
+        assert!(stopped.count() > 0);
+        gossip.shutdown().await;
+    });
+}
+
+#[test]
+fn dropping_the_last_handle_stops_the_node() {
+    run(async {
+        let gossip = start(Threads, MemLedger::new());
+        let mut news = gossip.notifications();
+        drop(gossip.clone());
+        assert!(!gossip.is_stopped());
+        drop(gossip);
+        while news.next().await.is_some() {}
+    });
+}
+
+#[test]
+fn a_contradictory_configuration_starts_nothing() {
+    let crypto = TestCrypto::new("org1", "alice");
+    let config = config(&crypto, "", &[]);
+    let port = Net::default().join("alice");
+    let settings = DriverConfig::default();
+    let started = spawn(Threads, config, settings, port, crypto, MemLedger::new());
+    assert!(matches!(started, Err(SpawnError::Config(_))));
+}

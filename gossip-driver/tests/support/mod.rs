@@ -1,0 +1,277 @@
+//! A runtime of threads and a transport of channels, just enough to run a driver.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use async_channel::{Receiver, Sender, bounded};
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
+use gossip_driver::core::{Binding, Config, Endpoint, LinkId};
+use gossip_driver::testing::TestCrypto;
+use gossip_driver::{
+    FrameQueue, FrameReader, FrameWriter, Link, Runtime, Transport, TransportError,
+};
+
+/// Runs each task on a thread of its own.
+#[derive(Clone, Debug)]
+pub struct Threads;
+
+impl Runtime for Threads {
+    type Sleep = futures_util::future::Map<async_io::Timer, fn(Instant)>;
+
+    fn sleep_until(&self, deadline: Instant) -> Self::Sleep {
+        async_io::Timer::at(deadline).map(|_| ())
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        std::thread::spawn(move || async_io::block_on(task));
+    }
+}
+
+/// Runs tasks only when told to, in virtual time: then what has not happened will not happen.
+#[derive(Clone, Debug)]
+pub struct Manual {
+    spawned: Arc<Mutex<Spawned>>,
+    now: Arc<Mutex<Instant>>,
+}
+
+#[derive(Default)]
+struct Spawned(Vec<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl std::fmt::Debug for Spawned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} tasks", self.0.len())
+    }
+}
+
+impl Manual {
+    #[allow(
+        clippy::new_without_default,
+        reason = "a test's own clock starts when it says so"
+    )]
+    pub fn new() -> Self {
+        Self {
+            spawned: Arc::default(),
+            now: Arc::new(Mutex::new(Instant::now())),
+        }
+    }
+
+    /// Runs all tasks until none can go on.
+    pub fn settle(&self) {
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        let waker = Arc::clone(&woken).into();
+        let mut tasks = Vec::new();
+        while woken.0.swap(false, Ordering::SeqCst) {
+            tasks.append(&mut self.spawned.lock().unwrap().0);
+            let mut cx = Context::from_waker(&waker);
+            tasks.retain_mut(|task: &mut Pin<Box<_>>| task.as_mut().poll(&mut cx).is_pending());
+            if !self.spawned.lock().unwrap().0.is_empty() {
+                woken.0.store(true, Ordering::SeqCst);
+            }
+        }
+        self.spawned.lock().unwrap().0.append(&mut tasks);
+    }
+
+    /// Lets time pass, and runs what is due.
+    pub fn advance(&self, by: Duration) {
+        *self.now.lock().unwrap() += by;
+        self.settle();
+    }
+
+    pub fn tasks(&self) -> usize {
+        self.spawned.lock().unwrap().0.len()
+    }
+}
+
+struct Woken(AtomicBool);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Runtime for Manual {
+    type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    fn now(&self) -> Instant {
+        *self.now.lock().unwrap()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Self::Sleep {
+        let now = Arc::clone(&self.now);
+        let due = move |_: &mut Context<'_>| {
+            if *now.lock().unwrap() >= deadline {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        };
+        Box::pin(std::future::poll_fn(due))
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawned.lock().unwrap().0.push(Box::pin(task));
+    }
+}
+
+/// Runs `future`, and fails the test if it takes implausibly long.
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    async_io::block_on(within(future))
+}
+
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    let late = async_io::Timer::after(Duration::from_secs(60));
+    match select(std::pin::pin!(future), late).await {
+        Either::Left((value, _)) => value,
+        Either::Right(_) => panic!("nothing happened for a minute"),
+    }
+}
+
+/// A network in which an endpoint is a name.
+#[derive(Clone, Debug, Default)]
+pub struct Net(Arc<Mutex<BTreeMap<Endpoint, Sender<Pipe>>>>);
+
+impl Net {
+    pub fn join(&self, name: &str) -> Port {
+        let (sender, incoming) = bounded(16);
+        self.0.lock().unwrap().insert(name.into(), sender);
+        Port {
+            net: self.clone(),
+            incoming,
+        }
+    }
+
+    /// Dials as a stranger who speaks frames by hand.
+    pub fn dial(&self, name: &str) -> Pipe {
+        let (near, far) = Pipe::pair();
+        let listener = self.0.lock().unwrap().get(&Endpoint::new(name)).cloned();
+        listener.unwrap().send_blocking(far).unwrap();
+        near
+    }
+}
+
+/// One node's place in a [`Net`].
+#[derive(Debug)]
+pub struct Port {
+    net: Net,
+    incoming: Receiver<Pipe>,
+}
+
+impl Transport for Port {
+    type Link = Pipe;
+
+    async fn accept(&self) -> Result<Pipe, TransportError> {
+        self.incoming
+            .recv()
+            .await
+            .map_err(|_| TransportError::Closed)
+    }
+
+    async fn dial(&self, to: &Endpoint) -> Result<Pipe, TransportError> {
+        let listener = self.net.0.lock().unwrap().get(to).cloned();
+        let unreachable = || TransportError::Unreachable(to.clone());
+        let (near, far) = Pipe::pair();
+        listener
+            .ok_or_else(unreachable)?
+            .send(far)
+            .await
+            .map_err(|_| unreachable())?;
+        Ok(near)
+    }
+}
+
+/// A connection: whole frames, in order, at most eight under way.
+#[derive(Debug)]
+pub struct Pipe {
+    pub outgoing: Sender<Bytes>,
+    pub incoming: Receiver<Bytes>,
+    binding: Bytes,
+}
+
+impl Pipe {
+    pub fn pair() -> (Self, Self) {
+        static SERIAL: Mutex<LinkId> = Mutex::new(LinkId(0));
+        let serial = {
+            let mut serial = SERIAL.lock().unwrap();
+            serial.0 += 1;
+            *serial
+        };
+        let binding = Bytes::from(format!("pipe {serial}"));
+        let ((a, b), (c, d)) = (bounded(8), bounded(8));
+        let near = Self {
+            outgoing: a,
+            incoming: d,
+            binding: binding.clone(),
+        };
+        (
+            near,
+            Self {
+                outgoing: c,
+                incoming: b,
+                binding,
+            },
+        )
+    }
+}
+
+impl Link for Pipe {
+    type Reader = Incoming;
+    type Writer = Outgoing;
+
+    fn remote(&self) -> Endpoint {
+        Endpoint::new("pipe")
+    }
+
+    fn binding(&self) -> Binding {
+        Binding::symmetric(self.binding.clone())
+    }
+
+    fn split(self) -> (Incoming, Outgoing) {
+        (Incoming(self.incoming), Outgoing(self.outgoing))
+    }
+}
+
+#[derive(Debug)]
+pub struct Incoming(Receiver<Bytes>);
+
+impl FrameReader for Incoming {
+    async fn read(&mut self, limit: usize) -> Result<Option<Bytes>, TransportError> {
+        match self.0.recv().await {
+            Ok(frame) if frame.len() > limit => Err(TransportError::FrameTooLong { limit }),
+            Ok(frame) => Ok(Some(frame)),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Outgoing(Sender<Bytes>);
+
+impl FrameWriter for Outgoing {
+    async fn run(self, mut queue: FrameQueue) -> Result<(), TransportError> {
+        while let Some(outgoing) = queue.next().await {
+            let frame = outgoing.frame().clone();
+            self.0
+                .send(frame)
+                .await
+                .map_err(|_| TransportError::Closed)?;
+        }
+        Ok(())
+    }
+}
+
+/// The configuration of `name` of `org`, impatient enough for a test.
+pub fn config(crypto: &TestCrypto, name: &str, bootstrap: &[&str]) -> Config {
+    let mut config = Config::new(crypto.identity(), name.into());
+    config.external_endpoint = Some(name.into());
+    config.bootstrap = bootstrap.iter().map(|name| Endpoint::new(name)).collect();
+    config
+}
