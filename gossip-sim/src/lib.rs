@@ -1,1 +1,65 @@
-//! gossip-sim
+//! A deterministic simulator: thousands of gossip nodes on one event heap.
+//!
+//! Test an application in it before it meets a network. A [`World`] runs real
+//! [`Node`](gossip_core::Node)s, the very state machines that the drivers run, and plays everything
+//! around them in virtual time: transport, identity service, ledger and application.
+//!
+//! # What a run is
+//! One thread takes one entry after the other from a heap ordered by time, entries of equal time in
+//! the order in which they were planned. A node is touched only by something delivered to it or by
+//! its own deadline. Every random choice comes from [`WorldConfig::seed`], each purpose with a
+//! stream of its own. So the same configuration, calls and seed give the same run, and
+//! [`World::trace_hash`] proves it, in any process on any platform.
+//!
+//! # What is played
+//! * **Transport**: links with latency and bandwidth; a large frame delays an urgent one by one
+//!   chunk. Credit comes back when a frame has left the sender, so a slow or stalled receiver
+//!   really exhausts it; what a node does not admit waits at its end and holds the sender.
+//! * **Identities**: text such as `org1/peer0#0` ([`identity`]). Signatures are hashes under a key
+//!   that only the identity service has: altered and forged ones fail. Identities can expire and be
+//!   revoked.
+//! * **Blocks**: made by the world's [`Orderer`], whose checksum nobody else can make.
+//! * **Ledgers** in memory ([`SimLedger`]), which survive a crash or not.
+//! * **Faults**: [`Fault`], at once, planned, or at random by [`Chaos`]; a [`FaultMask`] switches a
+//!   class off without changing any other choice.
+//!
+//! # What is checked
+//! While it runs, a world checks that commits come in order, one at a time, and never fall back;
+//! that all chains are equal; that nobody who is down comes back to life; that nobody sees whom it
+//! must not know; and that links, dials, windows and checks outstanding stay within their bounds.
+//! [`World::audit`] compares each node's own account with the world's. What did not hold is in
+//! [`World::violations`]. Whether everybody sees everybody is asked with [`World::views_complete`].
+//!
+//! # Whole networks
+//! [`Scenario`] builds organisations of peers that find each other and commit a chain, and sums the
+//! run up in a [`Report`]; `gossip sim` is a thin shell around it.
+
+mod agenda;
+mod block;
+mod chaos;
+mod check;
+mod crypto;
+mod delivery;
+mod fault;
+mod ledger;
+mod network;
+mod rng;
+mod scenario;
+mod stats;
+mod trace;
+mod world;
+
+pub use self::block::{Orderer, block_payload};
+pub use self::chaos::Chaos;
+pub use self::check::{Breach, Violation};
+pub use self::crypto::identity;
+pub use self::delivery::Publication;
+pub use self::fault::{Fault, FaultClass, FaultMask, Incarnation, LedgerFate};
+pub use self::ledger::{ChainHash, SimLedger};
+pub use self::rng::Delay;
+pub use self::scenario::{Phase, Progress, Report, Scenario, ScenarioError, Wall};
+pub use self::stats::{Histogram, KindTraffic, Percentiles, Stats};
+pub use self::trace::TraceHash;
+pub use self::world::{
+    NodeId, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
+};

@@ -1,0 +1,179 @@
+//! Random faults, then calm.
+
+use std::time::Duration;
+
+use gossip_core::Instant;
+
+use crate::rng::{Delay, Draws};
+use crate::{Fault, FaultClass, Incarnation, LedgerFate, NodeId};
+
+/// Plans random faults. Whatever it breaks, it repairs before the end: what comes after must
+/// converge.
+#[derive(Clone, Debug)]
+pub struct Chaos {
+    /// Decides everything.
+    pub seed: u64,
+    /// When it begins.
+    pub start: Instant,
+    /// How long it lasts.
+    pub lasting: Duration,
+    /// The mean pause between two faults. Default 500 ms.
+    pub pause: Duration,
+    /// The longest that one fault lasts. Default 5 s.
+    pub longest: Duration,
+}
+
+impl Chaos {
+    /// Faults from `start` on for as long as `lasting`.
+    #[must_use]
+    pub const fn new(seed: u64, start: Instant, lasting: Duration) -> Self {
+        let (pause, longest) = (Duration::from_millis(500), Duration::from_secs(5));
+        Self {
+            seed,
+            start,
+            lasting,
+            pause,
+            longest,
+        }
+    }
+
+    /// The faults for `nodes`, in order of time, to be given to
+    /// [`World::schedule`](crate::World::schedule).
+    #[must_use]
+    pub fn plan(&self, nodes: &[NodeId]) -> Vec<(Instant, Fault)> {
+        let mut plan = Vec::new();
+        if nodes.len() < 2 {
+            return plan;
+        }
+        let end = self.start + self.lasting;
+        let mut draws = Draws::new(self.seed, "chaos");
+        let pauses = Delay::between(Duration::ZERO, self.pause.saturating_mul(2));
+        let lengths = Delay::between(self.longest / 20, self.longest);
+        let mut down_until = vec![Instant::START; nodes.len()];
+        let mut at = self.start + draws.delay(pauses);
+        while at < end {
+            let class = FaultClass::ALL[draws.index(FaultClass::ALL.len())];
+            let lasting = draws.delay(lengths).min(end.since(at));
+            let (a, b) = pair(&mut draws, nodes.len());
+            let coin = draws.below(4);
+            let factor = u32::try_from(2 + draws.below(50)).unwrap_or(2);
+            let over = at + lasting;
+            match class {
+                FaultClass::Crash if down_until[a] >= at => {}
+                FaultClass::Crash => {
+                    down_until[a] = over;
+                    crash(&mut plan, nodes[a], (at, over), coin);
+                }
+                FaultClass::Partition => {
+                    let island = (0..nodes.len()).filter(|_| draws.below(3) == 0);
+                    let island = island.map(|index| nodes[index]).collect();
+                    plan.push((at, Fault::Partition { island }));
+                    plan.push((over, Fault::Heal));
+                }
+                FaultClass::Cut
+                | FaultClass::Stall
+                | FaultClass::Slow
+                | FaultClass::SlowCrypto
+                | FaultClass::SlowLedger => {
+                    plan.push((at, passing(class, (nodes[a], nodes[b]), factor, lasting)));
+                }
+            }
+            at += draws.delay(pauses) + Duration::from_nanos(1);
+        }
+        plan.push((end, Fault::Heal));
+        plan.sort_by_key(|(at, _)| *at);
+        plan
+    }
+}
+
+fn pair(draws: &mut Draws, nodes: usize) -> (usize, usize) {
+    let a = draws.index(nodes);
+    let b = (a + 1 + draws.index(nodes - 1)) % nodes;
+    (a, b)
+}
+
+fn crash(plan: &mut Vec<(Instant, Fault)>, node: NodeId, span: (Instant, Instant), coin: u64) {
+    let ledger = if coin == 0 {
+        LedgerFate::Lost
+    } else {
+        LedgerFate::Kept
+    };
+    plan.push((span.0, Fault::Crash { node }));
+    plan.push((
+        span.1,
+        Fault::Restart {
+            node,
+            ledger,
+            incarnation: Incarnation::Next,
+        },
+    ));
+}
+
+fn passing(class: FaultClass, (a, b): (NodeId, NodeId), factor: u32, lasting: Duration) -> Fault {
+    match class {
+        FaultClass::Stall => Fault::Stall {
+            from: a,
+            to: b,
+            lasting,
+        },
+        FaultClass::Slow => Fault::Slow {
+            a,
+            b,
+            factor,
+            lasting,
+        },
+        FaultClass::SlowCrypto => Fault::SlowCrypto {
+            node: a,
+            factor,
+            lasting,
+        },
+        FaultClass::SlowLedger => Fault::SlowLedger {
+            node: a,
+            factor,
+            lasting,
+        },
+        FaultClass::Cut | FaultClass::Partition | FaultClass::Crash => Fault::Cut { a, b },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_broken_is_repaired_before_the_end() {
+        let nodes: Vec<_> = (0..5).map(NodeId::new).collect();
+        for seed in 0..20 {
+            let chaos = Chaos::new(seed, Instant::from_millis(100), Duration::from_secs(60));
+            let plan = chaos.plan(&nodes);
+            let end = Instant::from_millis(60_100);
+            let mut down = std::collections::BTreeSet::new();
+            let mut split = false;
+            for (at, fault) in &plan {
+                assert!(*at <= end);
+                match fault {
+                    Fault::Crash { node } => assert!(down.insert(*node), "crashed twice"),
+                    Fault::Restart { node, .. } => assert!(down.remove(node), "was not down"),
+                    Fault::Partition { .. } => split = true,
+                    Fault::Heal => split = false,
+                    Fault::Cut { a, b } | Fault::Slow { a, b, .. } => assert_ne!(a, b),
+                    Fault::Stall { .. } | Fault::SlowCrypto { .. } | Fault::SlowLedger { .. } => {}
+                }
+            }
+            assert!(down.is_empty() && !split);
+            assert_eq!(plan, chaos.plan(&nodes));
+        }
+    }
+
+    #[test]
+    fn a_minute_of_chaos_holds_every_class() {
+        let nodes: Vec<_> = (0..5).map(NodeId::new).collect();
+        let plan = Chaos::new(1, Instant::START, Duration::from_secs(60)).plan(&nodes);
+        for class in FaultClass::ALL {
+            assert!(
+                plan.iter().any(|(_, fault)| fault.class() == class),
+                "{class:?}"
+            );
+        }
+    }
+}

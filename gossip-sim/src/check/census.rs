@@ -1,0 +1,146 @@
+//! Who sees whom.
+
+use gossip_core::Instant;
+
+/// A square of bits: row `observer`, column `subject`.
+#[derive(Debug, Default)]
+struct Square {
+    words: usize,
+    rows: Vec<Vec<u64>>,
+}
+
+/// Compares what nodes see with what they should see.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    seen: Square,
+    due: Square,
+    last_change: Instant,
+}
+
+impl Census {
+    /// Makes room for one more node.
+    pub(crate) fn grow(&mut self) {
+        self.seen.grow();
+        self.due.grow();
+    }
+
+    pub(crate) fn set(&mut self, now: Instant, observer: u32, subject: u32, alive: bool) {
+        self.seen.set(observer, subject, alive);
+        self.last_change = now;
+    }
+
+    pub(crate) fn sees(&self, observer: u32, subject: u32) -> bool {
+        self.seen.get(observer, subject)
+    }
+
+    /// Forgets what `observer` saw.
+    pub(crate) fn blind(&mut self, observer: u32) {
+        self.seen.rows[observer as usize].fill(0);
+    }
+
+    /// Computes anew who should see whom.
+    pub(crate) fn expect(&mut self, due: impl Fn(u32, u32) -> bool) {
+        let nodes = u32::try_from(self.due.rows.len()).unwrap_or(u32::MAX);
+        for observer in 0..nodes {
+            for subject in 0..nodes {
+                self.due.set(
+                    observer,
+                    subject,
+                    observer != subject && due(observer, subject),
+                );
+            }
+        }
+    }
+
+    /// When somebody last saw somebody appear or disappear.
+    pub(crate) const fn last_change(&self) -> Instant {
+        self.last_change
+    }
+
+    /// Does everybody see all they should?
+    pub(crate) fn is_complete(&self) -> bool {
+        self.rows()
+            .all(|(due, seen)| due.iter().zip(seen).all(|(due, seen)| due & !seen == 0))
+    }
+
+    /// Pairs that should see each other, and how many of them do.
+    pub(crate) fn count(&self) -> (u64, u64) {
+        let (mut all, mut done) = (0, 0);
+        for (due, seen) in self.rows() {
+            for (due, seen) in due.iter().zip(seen) {
+                all += u64::from(due.count_ones());
+                done += u64::from((due & seen).count_ones());
+            }
+        }
+        (all, done)
+    }
+
+    /// Up to `limit` pairs `(observer, subject)` that should be seen and are not.
+    pub(crate) fn missing(&self, limit: usize) -> Vec<(u32, u32)> {
+        let nodes = u32::try_from(self.due.rows.len()).unwrap_or(u32::MAX);
+        (0..nodes)
+            .flat_map(|observer| (0..nodes).map(move |subject| (observer, subject)))
+            .filter(|&(observer, subject)| {
+                self.due.get(observer, subject) && !self.seen.get(observer, subject)
+            })
+            .take(limit)
+            .collect()
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&Vec<u64>, &Vec<u64>)> {
+        self.due.rows.iter().zip(&self.seen.rows)
+    }
+}
+
+impl Square {
+    fn grow(&mut self) {
+        self.words = (self.rows.len() + 1).div_ceil(64);
+        self.rows.push(Vec::new());
+        for row in &mut self.rows {
+            row.resize(self.words, 0);
+        }
+    }
+
+    fn set(&mut self, row: u32, column: u32, on: bool) {
+        let word = &mut self.rows[row as usize][column as usize / 64];
+        let bit = 1 << (column % 64);
+        if on {
+            *word |= bit;
+        } else {
+            *word &= !bit;
+        }
+    }
+
+    fn get(&self, row: u32, column: u32) -> bool {
+        self.rows[row as usize][column as usize / 64] & (1 << (column % 64)) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_census_is_complete_only_when_each_due_pair_is_seen() {
+        let mut census = Census::default();
+        (0..70).for_each(|_| census.grow());
+        census.expect(|observer, subject| observer % 2 == subject % 2);
+        assert_eq!(census.count(), (70 * 34, 0));
+        for observer in 0..70 {
+            for subject in 0..70 {
+                census.set(Instant::from_millis(3), observer, subject, true);
+            }
+        }
+        assert!(census.is_complete());
+        census.set(Instant::from_millis(4), 69, 1, false);
+        assert!(!census.is_complete());
+        assert_eq!(census.missing(10), [(69, 1)]);
+        assert_eq!(census.count(), (70 * 34, 70 * 34 - 1));
+        census.set(Instant::from_millis(5), 69, 0, false);
+        census.set(Instant::from_millis(5), 69, 1, true);
+        assert!(census.is_complete());
+        census.blind(3);
+        assert_eq!(census.missing(100).len(), 34);
+        assert_eq!(census.last_change(), Instant::from_millis(5));
+    }
+}

@@ -1,0 +1,155 @@
+//! A property that did not hold.
+
+use std::fmt;
+
+use gossip_core::{ChannelId, Instant};
+
+use crate::NodeId;
+
+/// A property that did not hold, where and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When it was noticed.
+    pub at: Instant,
+    /// At which node.
+    pub node: NodeId,
+    /// Which property.
+    pub breach: Breach,
+}
+
+/// Which property did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Breach {
+    /// A block was handed to the ledger that is not the next one.
+    OutOfOrder {
+        /// The channel.
+        channel: ChannelId,
+        /// The ledger's height.
+        height: u64,
+        /// The block's number.
+        seq: u64,
+    },
+    /// A block was handed to the ledger before the previous one was stored.
+    Overlap {
+        /// The channel.
+        channel: ChannelId,
+        /// The block's number.
+        seq: u64,
+    },
+    /// A height told by a node went back although its ledger was kept.
+    HeightFell {
+        /// The channel.
+        channel: ChannelId,
+        /// The height told before.
+        from: u64,
+        /// The height told now.
+        to: u64,
+    },
+    /// A chain differs from the chain that another node holds.
+    Forked {
+        /// The channel.
+        channel: ChannelId,
+        /// The first number that differs.
+        seq: u64,
+    },
+    /// A member was seen with an older incarnation than before.
+    Stale {
+        /// The member.
+        subject: NodeId,
+        /// The incarnation seen before.
+        known: u64,
+        /// The incarnation seen now.
+        seen: u64,
+    },
+    /// A node that had been down for longer than the expiration came alive in a view that had held
+    /// it dead.
+    Resurrected {
+        /// The node that is down.
+        subject: NodeId,
+    },
+    /// A member was seen by a node that must not know it.
+    Disclosed {
+        /// The member.
+        subject: NodeId,
+    },
+    /// A node's list of members contradicts what it notified.
+    ViewMismatch {
+        /// The member.
+        subject: NodeId,
+    },
+    /// A bound was exceeded.
+    Overrun {
+        /// What is bounded.
+        what: &'static str,
+        /// How many there were.
+        actual: u64,
+        /// How many are allowed.
+        limit: u64,
+    },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.at.as_nanos() / 1_000_000;
+        write!(f, "at {millis} ms, node {}: {}", self.node, self.breach)
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfOrder {
+                channel,
+                height,
+                seq,
+            } => {
+                write!(
+                    f,
+                    "block {seq} of {channel} handed to a ledger of height {height}"
+                )
+            }
+            Self::Overlap { channel, seq } => {
+                write!(
+                    f,
+                    "block {seq} of {channel} handed over while another was being stored"
+                )
+            }
+            Self::HeightFell { channel, from, to } => {
+                write!(f, "height of {channel} fell from {from} to {to}")
+            }
+            Self::Forked { channel, seq } => {
+                write!(
+                    f,
+                    "block {seq} of {channel} differs from the one another node stored"
+                )
+            }
+            Self::Stale {
+                subject,
+                known,
+                seen,
+            } => {
+                write!(f, "sees node {subject} as incarnation {seen} after {known}")
+            }
+            Self::Resurrected { subject } => {
+                write!(
+                    f,
+                    "sees node {subject} alive, which is down and was held dead"
+                )
+            }
+            Self::Disclosed { subject } => {
+                write!(f, "sees node {subject}, which it must not know")
+            }
+            Self::ViewMismatch { subject } => {
+                write!(f, "lists node {subject} otherwise than it notified")
+            }
+            Self::Overrun {
+                what,
+                actual,
+                limit,
+            } => {
+                write!(f, "{actual} {what}, at most {limit} are allowed")
+            }
+        }
+    }
+}

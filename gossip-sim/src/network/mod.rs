@@ -1,0 +1,7 @@
+//! The simulated transport.
+
+mod links;
+mod pipe;
+
+pub(crate) use self::links::{EndKey, EndState, Links};
+pub(crate) use self::pipe::{Credit, Departure, Hold, Line};

@@ -1,0 +1,303 @@
+//! A network of several organisations that commits a chain: what `gossip sim` runs.
+
+mod report;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_core::{ChannelId, Config, Endpoint, Instant, JoinChannel, OrgId, Request};
+use thiserror::Error;
+
+pub use self::report::{Report, Wall};
+use crate::rng::Draws;
+use crate::{
+    Delay, NodeId, Publication, World, WorldConfig, external_endpoint, internal_endpoint,
+    node_config,
+};
+
+const CHANNEL: &str = "main";
+/// Between the starts of two nodes.
+const STAGGER: Duration = Duration::from_millis(1);
+/// Between two reports of progress, in virtual time.
+const STRIDE: Duration = Duration::from_millis(50);
+const MAX_NODES: usize = 100_000;
+
+/// Organisations whose peers find each other, then commit a chain that each organisation's first
+/// peer publishes.
+///
+/// All peers join one channel, whose anchors are the first peers of all organisations. Each peer
+/// bootstraps to one or two peers of its own organisation that started before it.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Organisations. Default 2.
+    pub orgs: usize,
+    /// Peers of each organisation. Default 4.
+    pub peers: usize,
+    /// Blocks to publish. Default 100.
+    pub blocks: u64,
+    /// Payload bytes of each block. Default 1,024.
+    pub block_size: usize,
+    /// Blocks published per second. Default 20.
+    pub rate: u32,
+    /// Peers of each organisation that have an external endpoint, at least the first one. The
+    /// others know only their own organisation. Default all.
+    pub external: Option<usize>,
+    /// The world: seed, latency and the rest.
+    pub world: WorldConfig,
+    /// Virtual time that the membership may take to converge. Default 2 minutes.
+    pub convergence_limit: Duration,
+    /// Virtual time that the last block may take. Default 2 minutes.
+    pub commit_limit: Duration,
+    /// Changes each node's configuration. Default: nothing.
+    pub tune: fn(&mut Config),
+}
+
+/// Where a scenario is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nodes start.
+    Start,
+    /// Nodes find each other.
+    Membership,
+    /// Blocks are published and committed.
+    Blocks,
+    /// It is over.
+    Done,
+}
+
+/// Listens to how far a scenario is.
+pub trait Progress {
+    /// Called several times per phase, the last time with 1.
+    fn progress(&mut self, phase: Phase, fraction: f64);
+}
+
+/// Nobody listens.
+impl Progress for () {
+    fn progress(&mut self, _phase: Phase, _fraction: f64) {}
+}
+
+/// Why a scenario cannot be run.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScenarioError {
+    /// Nothing to simulate.
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
+    /// Too much to simulate.
+    #[error("{0} nodes are too many: at most {MAX_NODES} can be simulated")]
+    TooMany(usize),
+    /// A node's configuration contradicts itself.
+    #[error("the nodes' configuration cannot be used: {0}")]
+    Config(#[from] gossip_core::ConfigError),
+}
+
+impl Scenario {
+    /// The defaults with `orgs` organisations of `peers` peers each.
+    #[must_use]
+    pub fn new(orgs: usize, peers: usize, seed: u64) -> Self {
+        Self {
+            orgs,
+            peers,
+            blocks: 100,
+            block_size: 1_024,
+            rate: 20,
+            external: None,
+            world: WorldConfig::new(seed),
+            convergence_limit: Duration::from_secs(120),
+            commit_limit: Duration::from_secs(120),
+            tune: |_| {},
+        }
+    }
+
+    /// The same with `blocks` blocks of `block_size` payload bytes.
+    #[must_use]
+    pub fn blocks(mut self, blocks: u64, block_size: usize) -> Self {
+        self.blocks = blocks;
+        self.block_size = block_size;
+        self
+    }
+
+    /// The same with this latency between nodes.
+    #[must_use]
+    pub fn latency(mut self, latency: Delay) -> Self {
+        self.world.latency = latency;
+        self
+    }
+
+    /// The channel that all nodes join.
+    #[must_use]
+    pub fn channel() -> ChannelId {
+        ChannelId::new(CHANNEL)
+    }
+
+    /// Runs it to its end or a limit. Whether it got there is in the report.
+    ///
+    /// # Errors
+    /// There is nothing to simulate, or too much, or [`Scenario::tune`] makes no sense.
+    pub fn run(&self, progress: &mut impl Progress) -> Result<Report, ScenarioError> {
+        let begun = std::time::Instant::now();
+        let mut world = self.build()?;
+        let converged = self.converge(&mut world, progress);
+        let committed = self.commit(&mut world, progress);
+        world.audit();
+        progress.progress(Phase::Done, 1.0);
+        Ok(Report::new(
+            self,
+            &mut world,
+            (converged, committed),
+            begun.elapsed(),
+        ))
+    }
+
+    /// The world with all nodes added, joined and about to start, for tests that do more with it.
+    ///
+    /// # Errors
+    /// As [`Scenario::run`].
+    pub fn build(&self) -> Result<World, ScenarioError> {
+        let nodes = self.orgs.saturating_mul(self.peers);
+        for (what, value) in [
+            ("organisations", self.orgs as u64),
+            ("peers", self.peers as u64),
+            ("rate", u64::from(self.rate)),
+        ] {
+            if value == 0 {
+                return Err(ScenarioError::Zero(what));
+            }
+        }
+        if nodes > MAX_NODES {
+            return Err(ScenarioError::TooMany(nodes));
+        }
+        let mut world = World::new(self.world.clone());
+        let mut draws = Draws::new(self.world.seed, "scenario");
+        let join = JoinChannel {
+            sequence: 1,
+            members: self.members(),
+        };
+        for peer in 0..self.peers {
+            for org in 0..self.orgs {
+                let node = world.add(self.node(org, peer, &mut draws))?;
+                let at = STAGGER.saturating_mul(node.index());
+                let request = Request::JoinChannel {
+                    channel: Self::channel(),
+                    config: join.clone(),
+                };
+                world.request(node, request);
+                world.start_at(node, Instant::START + at);
+            }
+        }
+        Ok(world)
+    }
+
+    fn node(&self, org: usize, peer: usize, draws: &mut Draws) -> Config {
+        let (org_name, peer_name) = (org_name(org), peer_name(peer));
+        let mut config = node_config(&org_name, &peer_name);
+        if self.is_external(peer) {
+            config.external_endpoint = Some(external_endpoint(&org_name, &peer_name));
+        }
+        if peer > 0 {
+            let seeds = [0, draws.index(peer)];
+            let mut bootstrap: Vec<Endpoint> = seeds
+                .map(|seed| internal_endpoint(&org_name, &crate::scenario::peer_name(seed)))
+                .into();
+            bootstrap.dedup();
+            config.bootstrap = bootstrap;
+        }
+        (self.tune)(&mut config);
+        config
+    }
+
+    fn members(&self) -> BTreeMap<OrgId, Vec<Endpoint>> {
+        let anchor = |org: usize| {
+            let name = org_name(org);
+            let endpoint = external_endpoint(&name, &peer_name(0));
+            (OrgId::new(name.as_bytes()), vec![endpoint])
+        };
+        (0..self.orgs).map(anchor).collect()
+    }
+
+    fn is_external(&self, peer: usize) -> bool {
+        peer == 0 || self.external.is_none_or(|external| peer < external)
+    }
+
+    /// When all views were complete, if ever.
+    fn converge(&self, world: &mut World, progress: &mut impl Progress) -> Option<Instant> {
+        let last = world.nodes().last().map_or(0, NodeId::index);
+        let started = Instant::START + STAGGER.saturating_mul(last);
+        while world.now() < started {
+            world.run_for(STRIDE.min(started.since(world.now())));
+            let done = world.now().since(Instant::START).as_secs_f64();
+            progress.progress(
+                Phase::Start,
+                done / started.since(Instant::START).as_secs_f64(),
+            );
+        }
+        progress.progress(Phase::Start, 1.0);
+        let mut next = world.now();
+        let complete = world.wait(self.convergence_limit, |world| {
+            if world.now() >= next {
+                next = world.now() + STRIDE;
+                let (due, seen) = world.views();
+                progress.progress(Phase::Membership, fraction(seen, due));
+            }
+            world.views_complete()
+        });
+        progress.progress(Phase::Membership, 1.0);
+        complete.then(|| world.last_view_change())
+    }
+
+    /// When all ledgers were complete, if ever.
+    fn commit(&self, world: &mut World, progress: &mut impl Progress) -> Option<Instant> {
+        let channel = Self::channel();
+        let payload = vec![0x5a; self.block_size];
+        let orderer = world.orderer();
+        let blocks: Arc<[Bytes]> = (0..self.blocks)
+            .map(|number| orderer.block(&channel, number, &payload))
+            .collect();
+        let interval = Duration::from_secs(1) / self.rate.max(1);
+        let leaders: Vec<NodeId> = world.nodes().take(self.orgs).collect();
+        for node in leaders {
+            world.publish(Publication {
+                node,
+                channel: channel.clone(),
+                blocks: blocks.clone(),
+                first: 0,
+                start: world.now(),
+                interval,
+            });
+        }
+        let publishing = interval.saturating_mul(u32::try_from(self.blocks).unwrap_or(u32::MAX));
+        let needed = self.blocks * (self.orgs * self.peers) as u64;
+        let mut next = world.now();
+        let complete = world.wait(publishing + self.commit_limit, |world| {
+            if world.now() >= next {
+                next = world.now() + STRIDE;
+                progress.progress(Phase::Blocks, fraction(world.time_per_copy().count, needed));
+            }
+            world.ledgers_complete(&channel, self.blocks)
+        });
+        progress.progress(Phase::Blocks, 1.0);
+        complete.then(|| world.now())
+    }
+}
+
+fn org_name(org: usize) -> String {
+    format!("org{}", org + 1)
+}
+
+fn peer_name(peer: usize) -> String {
+    format!("peer{peer}")
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "a progress bar needs few digits"
+)]
+fn fraction(done: u64, all: u64) -> f64 {
+    if all == 0 {
+        1.0
+    } else {
+        done as f64 / all as f64
+    }
+}

@@ -1,0 +1,175 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gossip_core::Instant;
+use serde::Serialize;
+
+use super::Scenario;
+use crate::{KindTraffic, Percentiles, TraceHash, World};
+
+const MAX_MISSING: usize = 20;
+
+/// What came out of a [`Scenario`]. Everything but `wall` is the same for the same seed.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Decided every random choice.
+    pub seed: u64,
+    /// Organisations.
+    pub orgs: usize,
+    /// Peers of each organisation.
+    pub peers: usize,
+    /// Blocks published.
+    pub blocks: u64,
+    /// Payload bytes of each block.
+    pub block_size: usize,
+    /// Seconds of virtual time until every node saw all that it may see; absent if not in time.
+    pub convergence_s: Option<f64>,
+    /// Every ledger got every block in time.
+    pub committed: bool,
+    /// From a block's publication to the last ledger.
+    pub time_to_all: Percentiles,
+    /// From a block's publication to each ledger.
+    pub time_per_copy: Percentiles,
+    /// Copies of blocks received for each one needed; 1 is the least possible.
+    pub redundancy: f64,
+    /// Messages sent, by kind.
+    pub messages: Vec<KindTraffic>,
+    /// Bytes sent per node.
+    pub bytes_per_node: f64,
+    /// Counters of all nodes added up, without those at zero.
+    pub counters: BTreeMap<&'static str, u64>,
+    /// Events delivered to nodes.
+    pub events: u64,
+    /// Seconds of virtual time in all.
+    pub virtual_s: f64,
+    /// Hash of all events.
+    pub trace_hash: TraceHash,
+    /// What is missing if a limit was reached, at most 20 lines.
+    pub missing: Vec<String>,
+    /// Properties that did not hold, at most 20 lines.
+    pub violations: Vec<String>,
+    /// How many violations there were in all.
+    pub violation_count: u64,
+    /// What it cost on this machine.
+    pub wall: Wall,
+}
+
+/// What a run cost on the machine that it ran on.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Wall {
+    /// Seconds.
+    pub seconds: f64,
+    /// Events delivered per second.
+    pub events_per_second: f64,
+}
+
+impl Report {
+    /// Did everything happen that should, and nothing that should not?
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        self.convergence_s.is_some() && self.committed && self.violation_count == 0
+    }
+
+    pub(super) fn new(
+        scenario: &Scenario,
+        world: &mut World,
+        (converged, committed): (Option<Instant>, Option<Instant>),
+        wall: Duration,
+    ) -> Self {
+        let stats = world.stats();
+        let (events, needed) = (stats.events, stats.copies_needed);
+        let redundancy = ratio(stats.block_copies, needed);
+        let messages = stats.traffic();
+        let bytes: u64 = messages.iter().map(|kind| kind.bytes).sum();
+        let nodes = world.nodes().count() as u64;
+        Self {
+            seed: scenario.world.seed,
+            orgs: scenario.orgs,
+            peers: scenario.peers,
+            blocks: scenario.blocks,
+            block_size: scenario.block_size,
+            convergence_s: converged.map(seconds),
+            committed: committed.is_some(),
+            time_to_all: world.time_to_all(),
+            time_per_copy: world.time_per_copy(),
+            redundancy,
+            messages,
+            bytes_per_node: ratio(bytes, nodes),
+            counters: counters(world),
+            events,
+            virtual_s: seconds(world.now()),
+            trace_hash: world.trace_hash(),
+            missing: missing(scenario, world),
+            violations: world
+                .violations()
+                .iter()
+                .take(MAX_MISSING)
+                .map(ToString::to_string)
+                .collect(),
+            violation_count: world.violation_count(),
+            wall: Wall {
+                seconds: wall.as_secs_f64(),
+                events_per_second: per_second(events, wall),
+            },
+        }
+    }
+}
+
+fn counters(world: &World) -> BTreeMap<&'static str, u64> {
+    let mut sums = BTreeMap::new();
+    for node in world.nodes() {
+        let Some(core) = world.node(node) else {
+            continue;
+        };
+        for (name, value) in core.metrics().counters() {
+            *sums.entry(name).or_insert(0) += value;
+        }
+    }
+    sums.retain(|_, sum| *sum > 0);
+    sums
+}
+
+fn missing(scenario: &Scenario, world: &mut World) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (observer, subject) in world.missing_views(MAX_MISSING) {
+        lines.push(format!(
+            "{} does not see {}",
+            name(world, observer),
+            name(world, subject)
+        ));
+    }
+    let channel = Scenario::channel();
+    for node in world.incomplete_ledgers(&channel, scenario.blocks) {
+        let height = world.ledger(node).height(&channel);
+        let blocks = scenario.blocks;
+        lines.push(format!(
+            "{} holds {height} of {blocks} blocks",
+            name(world, node)
+        ));
+    }
+    lines.truncate(MAX_MISSING);
+    lines
+}
+
+fn name(world: &World, node: crate::NodeId) -> String {
+    String::from_utf8_lossy(&world.identity(node).bytes).into_owned()
+}
+
+fn seconds(at: Instant) -> f64 {
+    at.since(Instant::START).as_secs_f64()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a report needs few digits")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a report needs few digits")]
+fn per_second(events: u64, wall: Duration) -> f64 {
+    events as f64 / wall.as_secs_f64().max(1e-9)
+}

@@ -1,0 +1,117 @@
+//! What is compared from time to time, not at each event.
+
+use std::collections::BTreeSet;
+
+use gossip_core::{JoinChannel, OrgId};
+
+use super::World;
+use super::host::Host;
+use super::machine::Machine;
+use crate::NodeId;
+use crate::check::Breach;
+
+impl World {
+    /// Compares every running node's own account of itself with what the world knows: members
+    /// against notifications, incarnations and heights against earlier ones, lists against their
+    /// bounds. What does not hold is added to [`World::violations`].
+    pub fn audit(&mut self) {
+        for node in self.nodes() {
+            self.audit_members(node.index());
+            self.audit_channels(node.index());
+        }
+    }
+
+    fn audit_members(&mut self, node: u32) {
+        let Some(core) = &self.nodes[node as usize] else {
+            return;
+        };
+        let machine = &mut self.machine;
+        let (now, members) = (machine.now, core.members());
+        let limit = machine.hosts[node as usize]
+            .config
+            .membership
+            .max_members
+            .get() as u64;
+        machine
+            .checker
+            .bound(now, node, "members", (members.len() as u64, limit));
+        for member in members {
+            let Some(&subject) = machine.peers.get(&member.peer) else {
+                continue;
+            };
+            if member.alive != machine.census.sees(node, subject) {
+                let subject = NodeId::new(subject);
+                machine
+                    .checker
+                    .report(now, node, Breach::ViewMismatch { subject });
+            }
+        }
+    }
+
+    fn audit_channels(&mut self, node: u32) {
+        let Some(core) = &self.nodes[node as usize] else {
+            return;
+        };
+        let machine = &mut self.machine;
+        let now = machine.now;
+        let window = machine.hosts[node as usize]
+            .config
+            .state_transfer
+            .window
+            .get() as u64;
+        for channel in core.channels() {
+            let Some(info) = core.channel(&channel) else {
+                continue;
+            };
+            machine
+                .checker
+                .height_told(now, node, &channel, info.height);
+            let buffered = (info.buffered as u64, window + 1);
+            machine
+                .checker
+                .bound(now, node, "blocks buffered", buffered);
+        }
+    }
+}
+
+impl Machine {
+    /// Notes that the organisations of a channel may know of each other.
+    pub(super) fn link_orgs(&mut self, config: &JoinChannel) {
+        for org in config.members.keys() {
+            let known = self.linked.entry(org.clone()).or_default();
+            for other in config.members.keys() {
+                if !known.contains(other) {
+                    known.insert(other.clone());
+                }
+            }
+        }
+    }
+
+    /// Computes who should see whom: running nodes that are believed and share a channel that both
+    /// sides' organisations take part in.
+    pub(super) fn expect_views(&mut self) {
+        let hosts = &self.hosts;
+        let linked = links_of_orgs(hosts);
+        self.census.expect(|observer, subject| {
+            let (a, b) = (&hosts[observer as usize], &hosts[subject as usize]);
+            let public =
+                a.config.external_endpoint.is_some() && b.config.external_endpoint.is_some();
+            let orgs = (&a.config.identity.org, &b.config.identity.org);
+            a.up && b.up
+                && !a.disbelieved
+                && !b.disbelieved
+                && (orgs.0 == orgs.1 || public && linked.contains(&orgs))
+        });
+    }
+}
+
+fn links_of_orgs(hosts: &[Host]) -> BTreeSet<(&OrgId, &OrgId)> {
+    let mut linked = BTreeSet::new();
+    for host in hosts.iter().filter(|host| host.up) {
+        let own = &host.config.identity.org;
+        for other in host.joins.values().flat_map(|join| join.members.keys()) {
+            linked.insert((own, other));
+        }
+    }
+    linked
+}

@@ -1,0 +1,224 @@
+//! Faults take effect.
+
+use std::time::Duration;
+
+use gossip_core::Instant;
+
+use super::World;
+use super::host::Slow;
+use super::machine::{Impairment, Machine, Planned, What};
+use crate::NodeId;
+use crate::fault::{Fault, LedgerFate};
+use crate::ledger::SimLedger;
+use crate::network::{EndState, Hold};
+
+impl World {
+    /// Lets a fault take effect now; `false` if its class is masked.
+    pub fn inject(&mut self, fault: &Fault) -> bool {
+        if !self.machine.config.faults.allows(fault.class()) {
+            return false;
+        }
+        let now = self.machine.now;
+        let machine = &mut self.machine;
+        match fault {
+            Fault::Cut { a, b } => machine.cut(|x, y| x == a.index() && y == b.index()),
+            Fault::Partition { island } => {
+                for host in &mut machine.hosts {
+                    host.side = 0;
+                }
+                for node in island {
+                    machine.hosts[node.place()].side = 1;
+                }
+                let sides: Vec<u8> = machine.hosts.iter().map(|host| host.side).collect();
+                machine.cut(|x, y| sides[x as usize] < sides[y as usize]);
+            }
+            Fault::Heal => machine.hosts.iter_mut().for_each(|host| host.side = 0),
+            Fault::Stall { from, to, lasting } => machine.stall((*from, *to), now + *lasting),
+            Fault::Slow {
+                a,
+                b,
+                factor,
+                lasting,
+            } => {
+                machine.slow((*a, *b), *factor, *lasting);
+                machine.slow((*b, *a), *factor, *lasting);
+            }
+            Fault::Crash { node } => self.crash(node.index()),
+            Fault::Restart {
+                node,
+                ledger,
+                incarnation,
+            } => {
+                let kept = *ledger == LedgerFate::Kept;
+                let host = &mut machine.hosts[node.place()];
+                if !host.up {
+                    if !kept {
+                        host.ledger = SimLedger::default();
+                    }
+                    machine.checker.restarted(node.index(), kept);
+                    self.begin(node.index(), *incarnation);
+                }
+            }
+            Fault::SlowCrypto {
+                node,
+                factor,
+                lasting,
+            } => {
+                let slow = Slow {
+                    factor: *factor,
+                    until: now + *lasting,
+                };
+                machine.hosts[node.place()].crypto_slow = slow;
+            }
+            Fault::SlowLedger {
+                node,
+                factor,
+                lasting,
+            } => {
+                let slow = Slow {
+                    factor: *factor,
+                    until: now + *lasting,
+                };
+                machine.hosts[node.place()].ledger_slow = slow;
+            }
+        }
+        true
+    }
+
+    /// Plans a fault, for example one of [`Chaos::plan`](crate::Chaos::plan).
+    pub fn schedule(&mut self, at: Instant, fault: Fault) {
+        self.machine
+            .plan_fault(at.max(self.machine.now), Planned::Begin(fault));
+    }
+
+    pub(super) fn planned(&mut self, key: u32) {
+        match self.machine.faults.take(key) {
+            Some(Planned::Begin(fault)) => {
+                self.inject(&fault);
+            }
+            Some(Planned::Unstall(from, to)) => self.machine.unstall((from, to)),
+            Some(Planned::Speed(from, to)) => self.machine.speed_up((from, to)),
+            None => {}
+        }
+    }
+}
+
+impl Machine {
+    /// Breaks the links of which `between` holds for the nodes at their ends, in either order.
+    fn cut(&mut self, between: impl Fn(u32, u32) -> bool) {
+        let ends = self.links.select(|end, other| {
+            let accepted = if end.dial.is_some() {
+                other.state
+            } else {
+                end.state
+            };
+            accepted != EndState::Pending && between(end.node, other.node)
+        });
+        for key in ends {
+            self.break_link(key);
+        }
+    }
+
+    /// The links of a node that crashed.
+    pub(super) fn drop_links(&mut self, node: u32) {
+        for key in self.links.select(|end, _| end.node == node) {
+            let Some(end) = self.links.end_mut(key) else {
+                continue;
+            };
+            let accepting = end.state == EndState::Pending && end.dial.is_none();
+            if accepting || end.state == EndState::Down {
+                continue;
+            }
+            end.pipe.cut();
+            self.tell_broken(key);
+            self.lower(node, key);
+        }
+    }
+
+    fn stall(&mut self, (from, to): (NodeId, NodeId), until: Instant) {
+        let way = (from.index(), to.index());
+        let impairment = self.impaired.entry(way).or_insert(Impairment::NONE);
+        impairment.stalled_until = impairment.stalled_until.max(until);
+        for key in self
+            .links
+            .select(|end, other| (end.node, other.node) == way)
+        {
+            if let Some(end) = self.links.end_mut(key) {
+                end.pipe.hold(Hold::Stalled);
+            }
+        }
+        self.plan_fault(until, Planned::Unstall(way.0, way.1));
+    }
+
+    fn unstall(&mut self, way: (u32, u32)) {
+        let now = self.now;
+        if self
+            .impaired
+            .get(&way)
+            .is_some_and(|impairment| impairment.stalled_until > now)
+        {
+            return;
+        }
+        for key in self
+            .links
+            .select(|end, other| (end.node, other.node) == way)
+        {
+            self.resume(key, Hold::Stalled);
+        }
+        self.forget_impairment(way);
+    }
+
+    fn slow(&mut self, (from, to): (NodeId, NodeId), factor: u32, lasting: Duration) {
+        let (way, until) = ((from.index(), to.index()), self.now + lasting);
+        let impairment = self.impaired.entry(way).or_insert(Impairment::NONE);
+        impairment.slow_until = until;
+        impairment.factor = factor;
+        self.set_speed(way, factor);
+        self.plan_fault(until, Planned::Speed(way.0, way.1));
+    }
+
+    fn speed_up(&mut self, way: (u32, u32)) {
+        let now = self.now;
+        if self
+            .impaired
+            .get(&way)
+            .is_some_and(|impairment| impairment.slow_until > now)
+        {
+            return;
+        }
+        self.set_speed(way, 1);
+        self.forget_impairment(way);
+    }
+
+    fn set_speed(&mut self, way: (u32, u32), factor: u32) {
+        for key in self
+            .links
+            .select(|end, other| (end.node, other.node) == way)
+        {
+            if let Some(end) = self.links.end_mut(key) {
+                end.pipe.slow_down(factor);
+            }
+        }
+    }
+
+    fn forget_impairment(&mut self, way: (u32, u32)) {
+        let now = self.now;
+        let over = |one: &Impairment| one.stalled_until <= now && one.slow_until <= now;
+        if self.impaired.get(&way).is_some_and(over) {
+            self.impaired.remove(&way);
+        }
+    }
+
+    fn plan_fault(&mut self, at: Instant, planned: Planned) {
+        let key = self.faults.insert(planned);
+        self.agenda.plan(at, 0, What::Fault(key));
+    }
+}
+
+impl Impairment {
+    const NONE: Self = Self {
+        stalled_until: Instant::START,
+        slow_until: Instant::START,
+        factor: 1,
+    };
+}

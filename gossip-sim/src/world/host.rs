@@ -1,0 +1,99 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use gossip_core::{ChannelId, Config, Instant, JoinChannel, Notification};
+
+use crate::ledger::SimLedger;
+use crate::network::{Credit, EndKey};
+
+/// What surrounds one node: everything of it that outlives a crash, and what its driver holds.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) config: Arc<Config>,
+    pub(super) window: Credit,
+    pub(super) up: bool,
+    /// Grows with each start and crash: what was meant for an earlier life is dropped.
+    pub(super) epoch: u32,
+    pub(super) starts: u64,
+    pub(super) incarnation: u64,
+    pub(super) last_change: Instant,
+    /// Others have reason not to believe it: its incarnation went backwards.
+    pub(super) disbelieved: bool,
+    /// Which side of the partition.
+    pub(super) side: u8,
+    pub(super) ledger: SimLedger,
+    pub(super) joins: BTreeMap<ChannelId, JoinChannel>,
+    pub(super) notifications: VecDeque<Notification>,
+    pub(super) crypto_slow: Slow,
+    pub(super) ledger_slow: Slow,
+    pub(super) driver: Driver,
+}
+
+/// What is lost in a crash.
+#[derive(Debug, Default)]
+pub(super) struct Driver {
+    /// The earliest wake-up planned.
+    pub(super) wake_at: Option<Instant>,
+    /// Links with frames that the node did not admit.
+    pub(super) blocked: VecDeque<EndKey>,
+    /// Links that owe credit.
+    pub(super) sweep: Vec<EndKey>,
+    pub(super) sweep_planned: bool,
+    /// Links up and neither finished nor closed by the node.
+    pub(super) open_links: u64,
+    pub(super) dials: u64,
+    pub(super) checks: u64,
+}
+
+/// A service that is slower for a while.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slow {
+    pub(super) factor: u32,
+    pub(super) until: Instant,
+}
+
+impl Host {
+    pub(super) fn new(config: Arc<Config>) -> Self {
+        let window = Credit {
+            frames: u32::try_from(config.outbox.window_frames.get()).unwrap_or(u32::MAX),
+            bytes: config.outbox.window_bytes,
+        };
+        Self {
+            config,
+            window,
+            up: false,
+            epoch: 0,
+            starts: 0,
+            incarnation: 0,
+            last_change: Instant::START,
+            disbelieved: false,
+            side: 0,
+            ledger: SimLedger::default(),
+            joins: BTreeMap::new(),
+            notifications: VecDeque::new(),
+            crypto_slow: Slow::NONE,
+            ledger_slow: Slow::NONE,
+            driver: Driver::default(),
+        }
+    }
+
+    /// Since when it is down, if it is.
+    pub(super) fn down_since(&self) -> Option<Instant> {
+        (!self.up).then_some(self.last_change)
+    }
+}
+
+impl Slow {
+    pub(super) const NONE: Self = Self {
+        factor: 1,
+        until: Instant::START,
+    };
+
+    pub(super) fn factor(self, now: Instant) -> u32 {
+        if now < self.until {
+            self.factor.max(1)
+        } else {
+            1
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Everything outside the nodes: transport, services, clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use gossip_core::proto::SignedMessage;
+use gossip_core::{
+    Command, CryptoJob, Endpoint, Event, Instant, LedgerOp, LinkDownReason, Notification, OrgId,
+    PeerId, RequestError, RequestId, Response, Ticket,
+};
+
+use super::config::WorldConfig;
+use super::host::Host;
+use crate::NodeId;
+use crate::agenda::{Agenda, Slab};
+use crate::check::{Breach, Census, Checker};
+use crate::crypto::Crypto;
+use crate::delivery::Deliveries;
+use crate::fault::Fault;
+use crate::network::{EndKey, EndState, Line, Links};
+use crate::rng::Draws;
+use crate::stats::Stats;
+use crate::trace::Trace;
+
+/// What happens next to a node. Small: the heap moves it around.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum What {
+    Start,
+    Wake,
+    /// An event from the slab, for one life of the node.
+    Event(u32),
+    /// An operation of the ledger completes.
+    Ledger(u32),
+    /// Something arrives at an end of a link.
+    Arrival(u32),
+    /// The line of an end is free again.
+    Pump(EndKey),
+    /// Credit is returned.
+    Sweep,
+    /// A dial reaches the other side.
+    Accept(EndKey),
+    /// A dial has succeeded.
+    Connected(EndKey),
+    Fault(u32),
+    Publish(u32),
+}
+
+/// What arrives at the end of a link.
+#[derive(Debug)]
+pub(super) enum Cargo {
+    Frame(SignedMessage),
+    End(LinkDownReason),
+}
+
+/// A fault, or its end.
+#[derive(Clone, Debug)]
+pub(super) enum Planned {
+    Begin(Fault),
+    Unstall(u32, u32),
+    Speed(u32, u32),
+}
+
+/// How the way from one node to another is impaired.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Impairment {
+    pub(super) stalled_until: Instant,
+    pub(super) slow_until: Instant,
+    pub(super) factor: u32,
+}
+
+/// Who waits for the reply to a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asker {
+    Application,
+    Publisher(u32),
+    /// Nobody: channels joined again after a restart.
+    World,
+}
+
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) config: WorldConfig,
+    pub(super) now: Instant,
+    pub(super) agenda: Agenda<What>,
+    pub(super) hosts: Vec<Host>,
+    pub(super) endpoints: BTreeMap<Endpoint, u32>,
+    pub(super) peers: BTreeMap<PeerId, u32>,
+    /// Organisations that ever shared a channel, in both directions.
+    pub(super) linked: BTreeMap<OrgId, BTreeSet<OrgId>>,
+    pub(super) links: Links,
+    pub(super) events: Slab<(u32, Event)>,
+    pub(super) operations: Slab<(u32, Ticket, LedgerOp)>,
+    pub(super) arrivals: Slab<(EndKey, Cargo)>,
+    pub(super) faults: Slab<Planned>,
+    pub(super) impaired: BTreeMap<(u32, u32), Impairment>,
+    pub(super) crypto: Crypto,
+    pub(super) latency: Draws,
+    pub(super) service: Draws,
+    pub(super) trace: Trace,
+    pub(super) stats: Stats,
+    pub(super) checker: Checker,
+    pub(super) census: Census,
+    pub(super) deliveries: Deliveries,
+    pub(super) askers: BTreeMap<RequestId, Asker>,
+    pub(super) replies: BTreeMap<RequestId, Result<Response, RequestError>>,
+    /// Replies to publishers, to be worked off after the node's commands.
+    pub(super) publisher_replies: Vec<(u32, Result<Response, RequestError>)>,
+}
+
+const MAX_REPLIES: usize = 4_096;
+
+impl Machine {
+    pub(super) fn new(config: WorldConfig) -> Self {
+        let seed = config.seed;
+        Self {
+            config,
+            now: Instant::START,
+            agenda: Agenda::new(),
+            hosts: Vec::new(),
+            endpoints: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            linked: BTreeMap::new(),
+            links: Links::default(),
+            events: Slab::new(),
+            operations: Slab::new(),
+            arrivals: Slab::new(),
+            faults: Slab::new(),
+            impaired: BTreeMap::new(),
+            crypto: Crypto::new(seed),
+            latency: Draws::new(seed, "latency"),
+            service: Draws::new(seed, "service"),
+            trace: Trace::new(),
+            stats: Stats::new(),
+            checker: Checker::default(),
+            census: Census::default(),
+            deliveries: Deliveries::default(),
+            askers: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            publisher_replies: Vec::new(),
+        }
+    }
+
+    pub(super) fn host(&mut self, node: u32) -> &mut Host {
+        &mut self.hosts[node as usize]
+    }
+
+    pub(super) const fn line(&self) -> Line {
+        Line {
+            rate: self.config.bandwidth.get(),
+            chunk: self.config.chunk.get(),
+        }
+    }
+
+    /// Plans an event for the node's present life.
+    pub(super) fn plan_event(&mut self, at: Instant, node: u32, event: Event) {
+        let epoch = self.hosts[node as usize].epoch;
+        let key = self.events.insert((epoch, event));
+        self.agenda.plan(at, node, What::Event(key));
+    }
+
+    /// Carries out what a node wants.
+    pub(super) fn execute(&mut self, node: u32, command: Command) {
+        match command {
+            Command::Dial { ticket, endpoint } => self.dial(node, ticket, &endpoint),
+            Command::Send {
+                link,
+                class,
+                message,
+            } => {
+                self.send(node, EndKey::from_link_id(link), class, message);
+            }
+            Command::FinishLink { link } => self.finish(node, EndKey::from_link_id(link)),
+            Command::CloseLink { link, .. } => self.close(node, EndKey::from_link_id(link)),
+            Command::Crypto { ticket, job } => self.start_job(node, ticket, &job),
+            Command::Ledger { ticket, op } => self.start_operation(node, ticket, op),
+            Command::Reply { id, result } => self.reply(id, result),
+            Command::Notify(notification) => self.notified(node, notification),
+        }
+    }
+
+    fn start_job(&mut self, node: u32, ticket: Ticket, job: &CryptoJob) {
+        let now = self.now;
+        let host = &mut self.hosts[node as usize];
+        if !matches!(job, CryptoJob::Sign { .. }) {
+            host.driver.checks += 1;
+            let gate = host.config.gate.max_pending.get();
+            let publications = host.config.state_transfer.max_publications.get();
+            let limit = (gate + publications * host.config.channel.max_channels.get()) as u64;
+            let checks = host.driver.checks;
+            self.checker
+                .bound(now, node, "checks outstanding", (checks, limit));
+        }
+        let host = &self.hosts[node as usize];
+        let factor = host.crypto_slow.factor(now);
+        let outcome = self.crypto.work(now, &host.config.identity.bytes, job);
+        let delay = self
+            .service
+            .delay(self.config.crypto)
+            .saturating_mul(factor);
+        self.plan_event(now + delay, node, Event::CryptoDone { ticket, outcome });
+    }
+
+    fn start_operation(&mut self, node: u32, ticket: Ticket, op: LedgerOp) {
+        if let LedgerOp::Commit { channel, seq, .. } = &op {
+            self.checker.commit_asked(self.now, node, channel, *seq);
+        }
+        let host = &self.hosts[node as usize];
+        let (epoch, factor) = (host.epoch, host.ledger_slow.factor(self.now));
+        let delay = self
+            .service
+            .delay(self.config.ledger)
+            .saturating_mul(factor);
+        let key = self.operations.insert((epoch, ticket, op));
+        self.agenda.plan(self.now + delay, node, What::Ledger(key));
+    }
+
+    fn reply(&mut self, id: RequestId, result: Result<Response, RequestError>) {
+        match self.askers.remove(&id) {
+            Some(Asker::Publisher(publisher)) => self.publisher_replies.push((publisher, result)),
+            Some(Asker::Application) => {
+                self.replies.insert(id, result);
+                if self.replies.len() > MAX_REPLIES {
+                    self.replies.pop_first();
+                }
+            }
+            Some(Asker::World) | None => {}
+        }
+    }
+
+    fn notified(&mut self, node: u32, notification: Notification) {
+        self.watch(node, &notification);
+        let limit = self.config.notifications;
+        let kept = &mut self.hosts[node as usize].notifications;
+        kept.push_back(notification);
+        if kept.len() > limit {
+            kept.pop_front();
+            self.stats.notifications_shed += 1;
+        }
+    }
+
+    fn watch(&mut self, observer: u32, notification: &Notification) {
+        if let Notification::MemberAlive(peer) = notification {
+            self.appeared(observer, peer);
+        } else if let Notification::MemberDead(peer) = notification
+            && let Some(&subject) = self.peers.get(peer)
+        {
+            self.census.set(self.now, observer, subject, false);
+            let down_since = self.hosts[subject as usize].down_since();
+            self.checker.died(observer, subject, down_since);
+        } else if let Notification::MemberForgotten(peer) = notification
+            && let Some(&subject) = self.peers.get(peer)
+        {
+            self.census.set(self.now, observer, subject, false);
+            self.checker.forgot(observer, subject);
+        }
+    }
+
+    fn appeared(&mut self, observer: u32, peer: &PeerId) {
+        let Some(&subject) = self.peers.get(peer) else {
+            return;
+        };
+        let now = self.now;
+        self.census.set(now, observer, subject, true);
+        let down_since = self.hosts[subject as usize].down_since();
+        let expiration = self.hosts[observer as usize]
+            .config
+            .membership
+            .alive_expiration;
+        self.checker
+            .appeared(now, (observer, subject), down_since, expiration);
+        if !self.may_see(observer, subject) {
+            let subject = NodeId::new(subject);
+            self.checker
+                .report(now, observer, Breach::Disclosed { subject });
+        }
+    }
+
+    /// The rules of disclosure: one's own organisation; of the others that share a channel, peers
+    /// with an external endpoint, provided that one has an external endpoint oneself.
+    pub(super) fn may_see(&self, observer: u32, subject: u32) -> bool {
+        let (a, b) = (
+            &self.hosts[observer as usize],
+            &self.hosts[subject as usize],
+        );
+        if a.config.identity.org == b.config.identity.org {
+            return true;
+        }
+        let public = a.config.external_endpoint.is_some() && b.config.external_endpoint.is_some();
+        let linked = self.linked.get(&a.config.identity.org);
+        public && linked.is_some_and(|orgs| orgs.contains(&b.config.identity.org))
+    }
+
+    /// Latency of one frame.
+    pub(super) fn draw_latency(&mut self) -> Duration {
+        self.latency.delay(self.config.latency)
+    }
+
+    pub(super) fn open_link_bound(&mut self, node: u32) {
+        let host = &self.hosts[node as usize];
+        let bound = (
+            host.driver.open_links,
+            host.config.link.max_links.get() as u64,
+        );
+        self.checker.bound(self.now, node, "links open", bound);
+    }
+
+    /// Forgets an end that its node has been told is down.
+    pub(super) fn lower(&mut self, node: u32, key: EndKey) {
+        if let Some(end) = self.links.end_mut(key) {
+            let counted = std::mem::take(&mut end.counted);
+            if counted {
+                let driver = &mut self.hosts[node as usize].driver;
+                driver.open_links = driver.open_links.saturating_sub(1);
+            }
+        }
+        self.links.put_down(key);
+    }
+
+    pub(super) fn is_up(&self, node: u32, key: EndKey) -> bool {
+        let end = self.links.end(key);
+        end.is_some_and(|end| end.state == EndState::Up && end.node == node)
+    }
+}

@@ -1,0 +1,341 @@
+//! The world: nodes, what surrounds them, and one heap of events.
+
+mod audit;
+mod config;
+mod faults;
+mod host;
+mod machine;
+mod step;
+mod transport;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gossip_core::{
+    ChannelId, Config, ConfigError, Endpoint, Event, Instant, Node, Notification, OrgId, PeerId,
+    Request, RequestError, RequestId, Response, SelfIdentity,
+};
+
+pub use self::config::{NodeId, WorldConfig, external_endpoint, internal_endpoint, node_config};
+use self::host::Host;
+use self::machine::{Asker, Machine, What};
+use crate::block::Orderer;
+use crate::check::Violation;
+use crate::delivery::{Publication, Publisher};
+use crate::ledger::SimLedger;
+use crate::stats::{Percentiles, Stats};
+use crate::trace::TraceHash;
+
+/// How often [`World::wait`] looks.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Nodes on one event heap. The same configuration, calls and seed give the same run, event by
+/// event.
+#[derive(Debug)]
+pub struct World {
+    nodes: Vec<Option<Box<Node>>>,
+    machine: Machine,
+    publishers: Vec<Publisher>,
+    next_request: u64,
+    /// Who should see whom has to be computed anew.
+    census_stale: bool,
+}
+
+impl World {
+    /// An empty world.
+    #[must_use]
+    pub fn new(config: WorldConfig) -> Self {
+        Self {
+            nodes: Vec::new(),
+            machine: Machine::new(config),
+            publishers: Vec::new(),
+            next_request: 0,
+            census_stale: false,
+        }
+    }
+
+    /// Adds a node, which does not run yet; the world reaches it by the endpoints it tells. Its
+    /// organisation is trusted from now on. Make `config` with [`node_config`].
+    ///
+    /// # Errors
+    /// The configuration contradicts itself; nothing is added.
+    pub fn add(&mut self, config: Config) -> Result<NodeId, ConfigError> {
+        config.validate()?;
+        let index = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let machine = &mut self.machine;
+        for endpoint in std::iter::once(&config.endpoint).chain(&config.external_endpoint) {
+            machine.endpoints.insert(endpoint.clone(), index);
+        }
+        machine.peers.insert(config.identity.peer.clone(), index);
+        machine.crypto.trust(config.identity.org.clone());
+        machine.hosts.push(Host::new(Arc::new(config)));
+        machine.checker.grow();
+        machine.census.grow();
+        self.nodes.push(None);
+        self.census_stale = true;
+        Ok(NodeId::new(index))
+    }
+
+    /// Starts a node now.
+    pub fn start(&mut self, node: NodeId) {
+        self.start_at(node, self.machine.now);
+    }
+
+    /// Starts a node at `at`, at once if that has passed.
+    pub fn start_at(&mut self, node: NodeId, at: Instant) {
+        let at = at.max(self.machine.now);
+        self.machine.agenda.plan(at, node.index(), What::Start);
+    }
+
+    /// The present.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.machine.now
+    }
+
+    /// Runs until `at`.
+    pub fn run_until(&mut self, at: Instant) {
+        while self.machine.agenda.next_at().is_some_and(|next| next <= at) {
+            self.step();
+        }
+        self.machine.now = self.machine.now.max(at);
+    }
+
+    /// Runs for `duration`.
+    pub fn run_for(&mut self, duration: Duration) {
+        self.run_until(self.machine.now + duration);
+    }
+
+    /// Runs until `done` says so, looking every 10 ms, but not longer than `limit`; did it?
+    pub fn wait(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        let deadline = self.machine.now + limit;
+        loop {
+            if done(self) {
+                return true;
+            }
+            if self.machine.now >= deadline {
+                return false;
+            }
+            self.run_until(deadline.min(self.machine.now + LOOK));
+        }
+    }
+
+    /// Hands a node a request of its application; see [`World::take_reply`]. A node that does not
+    /// run never answers, but what it joins is joined when it starts.
+    pub fn request(&mut self, node: NodeId, request: Request) -> RequestId {
+        self.ask(node.index(), request, Asker::Application)
+    }
+
+    /// The reply to a request, once. The oldest of more than 4,096 replies are dropped.
+    pub fn take_reply(&mut self, id: RequestId) -> Option<Result<Response, RequestError>> {
+        self.machine.replies.remove(&id)
+    }
+
+    /// What a node has told its application since the last call; of more than
+    /// [`WorldConfig::notifications`] the newest.
+    pub fn take_notifications(&mut self, node: NodeId) -> Vec<Notification> {
+        self.machine.hosts[node.place()]
+            .notifications
+            .drain(..)
+            .collect()
+    }
+
+    /// Lets a node's application publish blocks, paced by the replies.
+    pub fn publish(&mut self, publication: Publication) {
+        let index = u32::try_from(self.publishers.len()).unwrap_or(u32::MAX);
+        let (at, node) = (
+            publication.start.max(self.machine.now),
+            publication.node.index(),
+        );
+        self.publishers.push(Publisher {
+            publication,
+            next: 0,
+            awaiting: None,
+        });
+        self.machine.agenda.plan(at, node, What::Publish(index));
+    }
+
+    /// A node, if it runs.
+    #[must_use]
+    pub fn node(&self, node: NodeId) -> Option<&Node> {
+        self.nodes[node.place()].as_deref()
+    }
+
+    /// All nodes, running or not.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        (0..count).map(NodeId::new)
+    }
+
+    /// The identity of a node.
+    #[must_use]
+    pub fn identity(&self, node: NodeId) -> &SelfIdentity {
+        &self.machine.hosts[node.place()].config.identity
+    }
+
+    /// Which node has this PKI-ID?
+    #[must_use]
+    pub fn find(&self, peer: &PeerId) -> Option<NodeId> {
+        self.machine.peers.get(peer).copied().map(NodeId::new)
+    }
+
+    /// Which node answers at this endpoint?
+    #[must_use]
+    pub fn resolve(&self, endpoint: &Endpoint) -> Option<NodeId> {
+        self.machine
+            .endpoints
+            .get(endpoint)
+            .copied()
+            .map(NodeId::new)
+    }
+
+    /// A node's ledger; it is there also while the node is down.
+    #[must_use]
+    pub fn ledger(&self, node: NodeId) -> &SimLedger {
+        &self.machine.hosts[node.place()].ledger
+    }
+
+    /// Makes blocks that this world's identity service accepts.
+    #[must_use]
+    pub fn orderer(&self) -> &Orderer {
+        self.machine.crypto.orderer()
+    }
+
+    /// Lets a node's identity expire at `at`.
+    pub fn expire_identity(&mut self, node: NodeId, at: Instant) {
+        let identity = self.identity(node).bytes.clone();
+        self.machine.crypto.expire(identity, at);
+    }
+
+    /// Revokes a node's identity: it does not validate any more.
+    pub fn revoke_identity(&mut self, node: NodeId) {
+        let identity = self.identity(node).bytes.clone();
+        self.machine.crypto.revoke(identity);
+    }
+
+    /// Restricts who may sign what is read in `channel`; without restriction everybody trusted may.
+    pub fn set_readers(&mut self, channel: ChannelId, orgs: BTreeSet<OrgId>) {
+        self.machine.crypto.set_readers(channel, orgs);
+    }
+
+    /// Does every running node see every running node that it may see?
+    #[must_use]
+    pub fn views_complete(&mut self) -> bool {
+        self.refresh_census();
+        self.machine.census.is_complete()
+    }
+
+    /// How many pairs of running nodes should see each other, and how many do.
+    #[must_use]
+    pub fn views(&mut self) -> (u64, u64) {
+        self.refresh_census();
+        self.machine.census.count()
+    }
+
+    /// Up to `limit` pairs: the first should see the second and does not.
+    #[must_use]
+    pub fn missing_views(&mut self, limit: usize) -> Vec<(NodeId, NodeId)> {
+        self.refresh_census();
+        let missing = self.machine.census.missing(limit);
+        missing
+            .into_iter()
+            .map(|(a, b)| (NodeId::new(a), NodeId::new(b)))
+            .collect()
+    }
+
+    /// When a node last saw another appear or disappear.
+    #[must_use]
+    pub const fn last_view_change(&self) -> Instant {
+        self.machine.census.last_change()
+    }
+
+    /// Does every running node that joined `channel` hold `height` blocks?
+    #[must_use]
+    pub fn ledgers_complete(&self, channel: &ChannelId, height: u64) -> bool {
+        self.incomplete_ledgers(channel, height).next().is_none()
+    }
+
+    /// The running nodes that joined `channel` and hold less than `height` blocks.
+    pub fn incomplete_ledgers<'a>(
+        &'a self,
+        channel: &'a ChannelId,
+        height: u64,
+    ) -> impl Iterator<Item = NodeId> + 'a {
+        self.nodes().filter(move |node| {
+            let host = &self.machine.hosts[node.place()];
+            host.up && host.joins.contains_key(channel) && host.ledger.height(channel) < height
+        })
+    }
+
+    /// From a block's publication to each of its commits.
+    #[must_use]
+    pub fn time_per_copy(&self) -> Percentiles {
+        self.machine.deliveries.per_copy().percentiles()
+    }
+
+    /// From a block's publication to its last commit.
+    #[must_use]
+    pub fn time_to_all(&self) -> Percentiles {
+        self.machine.deliveries.to_last().percentiles()
+    }
+
+    /// What did not hold so far, at most 1,000 violations; see also [`World::audit`].
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        self.machine.checker.violations()
+    }
+
+    /// How many violations there were in all.
+    #[must_use]
+    pub const fn violation_count(&self) -> u64 {
+        self.machine.checker.total()
+    }
+
+    /// What has been counted.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.machine.stats
+    }
+
+    /// The hash of all events delivered so far.
+    #[must_use]
+    pub fn trace_hash(&self) -> TraceHash {
+        self.machine.trace.hash()
+    }
+
+    fn ask(&mut self, node: u32, request: Request, asker: Asker) -> RequestId {
+        self.next_request += 1;
+        let id = RequestId(self.next_request);
+        let host = self.machine.host(node);
+        match &request {
+            Request::JoinChannel { channel, config } => {
+                host.joins.insert(channel.clone(), config.clone());
+                self.machine.link_orgs(config);
+                self.census_stale = true;
+            }
+            Request::LeaveChannel { channel } => {
+                host.joins.remove(channel);
+                self.census_stale = true;
+            }
+            Request::Publish { channel, seq, .. } => {
+                let now = self.machine.now;
+                self.machine
+                    .deliveries
+                    .published(now, NodeId::new(node), channel, *seq);
+            }
+            Request::UpdateMetadata { .. } | Request::UpdateChaincodes { .. } | Request::Stop => {}
+        }
+        if self.nodes[node as usize].is_some() {
+            self.machine.askers.insert(id, asker);
+            self.touch(node, Event::Request { id, request });
+        }
+        id
+    }
+
+    fn refresh_census(&mut self) {
+        if std::mem::take(&mut self.census_stale) {
+            self.machine.expect_views();
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! One entry of the heap after the other.
+
+use std::time::Duration;
+
+use gossip_core::proto::SignedMessage;
+use gossip_core::{
+    CryptoOutcome, Event, LedgerOp, LedgerOutcome, LinkDownReason, Node, Request, RequestError,
+    Response, Start,
+};
+
+use super::World;
+use super::host::Driver;
+use super::machine::{Asker, Cargo, Machine, What};
+use crate::NodeId;
+use crate::fault::Incarnation;
+use crate::network::{EndKey, Hold};
+use crate::rng::derive_seed;
+
+/// A clock in nanoseconds since 1970 would stand about here.
+const EPOCH: u64 = 1_700_000_000_000_000_000;
+/// Between two attempts of a publisher whose node was busy.
+const RETRY: Duration = Duration::from_millis(10);
+/// The same for a node that is down or has not joined yet.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl World {
+    /// Handles the next entry of the heap; `false` if there is none.
+    pub fn step(&mut self) -> bool {
+        let Some((at, node, what)) = self.machine.agenda.pop() else {
+            return false;
+        };
+        self.machine.now = at;
+        match what {
+            What::Start => self.begin(node, Incarnation::Next),
+            What::Wake => self.wake(node),
+            What::Event(key) => {
+                if let Some((epoch, event)) = self.machine.events.take(key)
+                    && self.machine.hosts[node as usize].epoch == epoch
+                {
+                    self.touch(node, event);
+                }
+            }
+            What::Ledger(key) => self.complete(node, key),
+            What::Arrival(key) => self.arrival(node, key),
+            What::Pump(key) => {
+                if let Some(event) = self.machine.pump(node, key) {
+                    self.touch(node, event);
+                }
+            }
+            What::Sweep => self.sweep(node),
+            What::Accept(key) => {
+                if let Some(event) = self.machine.accept(key) {
+                    self.touch(node, event);
+                    self.machine.open_link_bound(node);
+                }
+            }
+            What::Connected(key) => {
+                if let Some(event) = self.machine.connected(node, key) {
+                    self.touch(node, event);
+                    self.machine.open_link_bound(node);
+                }
+            }
+            What::Fault(key) => self.planned(key),
+            What::Publish(publisher) => self.publish_next(publisher),
+        }
+        true
+    }
+
+    /// Starts a node that is down.
+    pub(super) fn begin(&mut self, node: u32, clock: Incarnation) {
+        let seed = self.machine.config.seed;
+        let now = self.machine.now;
+        let host = self.machine.host(node);
+        if host.up {
+            return;
+        }
+        host.starts += 1;
+        host.disbelieved = clock == Incarnation::Backwards && host.incarnation > 0;
+        host.incarnation = if host.disbelieved {
+            host.incarnation.saturating_sub(1)
+        } else {
+            EPOCH + now.as_nanos() + host.starts
+        };
+        let life = u64::from(node) << 32 | host.starts;
+        let seed = derive_seed(seed, "node", life);
+        let start = Start {
+            now,
+            seed,
+            incarnation: host.incarnation,
+        };
+        let Ok(core) = Node::new(host.config.clone(), start) else {
+            return;
+        };
+        host.up = true;
+        host.epoch += 1;
+        host.last_change = now;
+        let joins: Vec<_> = host.joins.clone().into_iter().collect();
+        self.nodes[node as usize] = Some(Box::new(core));
+        self.census_stale = true;
+        self.settle(node);
+        for (channel, config) in joins {
+            self.ask(node, Request::JoinChannel { channel, config }, Asker::World);
+        }
+        for index in 0..self.publishers.len() {
+            let publisher = &mut self.publishers[index];
+            let idle =
+                publisher.publication.node.index() == node && publisher.awaiting.take().is_some();
+            if let (true, Ok(index)) = (idle, u32::try_from(index)) {
+                self.machine
+                    .agenda
+                    .plan(now + PAUSE, node, What::Publish(index));
+            }
+        }
+    }
+
+    /// Stops a node without warning.
+    pub(super) fn crash(&mut self, node: u32) {
+        let now = self.machine.now;
+        let host = self.machine.host(node);
+        if !host.up {
+            return;
+        }
+        host.up = false;
+        host.epoch += 1;
+        host.last_change = now;
+        host.driver = Driver::default();
+        self.nodes[node as usize] = None;
+        self.machine.census.blind(node);
+        self.machine.drop_links(node);
+        self.census_stale = true;
+    }
+
+    /// Delivers an event and everything that follows from it at this moment.
+    pub(super) fn touch(&mut self, node: u32, event: Event) {
+        self.deliver(node, event);
+        self.settle(node);
+    }
+
+    fn deliver(&mut self, node: u32, event: Event) {
+        let machine = &mut self.machine;
+        let Some(core) = &mut self.nodes[node as usize] else {
+            return;
+        };
+        machine.answered(node, &event);
+        machine.trace.record(machine.now, node, &event);
+        machine.stats.events += 1;
+        core.handle(machine.now, event);
+        while let Some(command) = core.poll_command() {
+            machine.execute(node, command);
+        }
+    }
+
+    /// Feeds what the node admits now, then plans its next wake-up.
+    fn settle(&mut self, node: u32) {
+        let mut refused = 0;
+        while refused < self.machine.hosts[node as usize].driver.blocked.len() {
+            let Some(key) = self.machine.host(node).driver.blocked.pop_front() else {
+                break;
+            };
+            if !self.machine.is_up(node, key) {
+                continue;
+            }
+            if self.admits(node, key) {
+                refused = 0;
+                self.unblock(node, key);
+            } else {
+                refused += 1;
+                self.machine.host(node).driver.blocked.push_back(key);
+            }
+        }
+        while let Some((publisher, result)) = self.machine.publisher_replies.pop() {
+            self.published(publisher, &result);
+        }
+        self.arm(node);
+    }
+
+    /// Takes one message of a link that had to wait.
+    fn unblock(&mut self, node: u32, key: EndKey) {
+        let Some(end) = self.machine.links.up(key, node) else {
+            return;
+        };
+        let Some(message) = end.inbox.pop_front() else {
+            return;
+        };
+        let (empty, ended) = (end.inbox.is_empty(), end.ended);
+        if !empty {
+            self.machine.host(node).driver.blocked.push_back(key);
+        }
+        self.receive(node, key, message);
+        if empty {
+            self.machine.resume(key.other(), Hold::Receiver);
+            if let Some(reason) = ended {
+                self.end_link(node, key, reason);
+            }
+        }
+    }
+
+    fn arm(&mut self, node: u32) {
+        let Some(core) = &self.nodes[node as usize] else {
+            return;
+        };
+        let Some(due) = core.poll_timeout() else {
+            return;
+        };
+        let due = due.max(self.machine.now);
+        let driver = &mut self.machine.host(node).driver;
+        if driver.wake_at.is_none_or(|planned| due < planned) {
+            driver.wake_at = Some(due);
+            self.machine.agenda.plan(due, node, What::Wake);
+        }
+    }
+
+    fn wake(&mut self, node: u32) {
+        let now = self.machine.now;
+        let driver = &mut self.machine.host(node).driver;
+        if driver.wake_at != Some(now) {
+            return;
+        }
+        driver.wake_at = None;
+        let Some(core) = &self.nodes[node as usize] else {
+            return;
+        };
+        if core.poll_timeout().is_some_and(|due| due <= now) {
+            self.touch(node, Event::Tick);
+        } else {
+            self.arm(node);
+        }
+    }
+
+    fn admits(&self, node: u32, key: EndKey) -> bool {
+        let core = self.nodes[node as usize].as_ref();
+        core.is_some_and(|core| core.admits(key.link_id()))
+    }
+
+    fn arrival(&mut self, node: u32, arrival: u32) {
+        let Some((key, cargo)) = self.machine.arrivals.take(arrival) else {
+            return;
+        };
+        if !self.machine.is_up(node, key) {
+            return;
+        }
+        let admitted = self.admits(node, key);
+        let Some(end) = self.machine.links.up(key, node) else {
+            return;
+        };
+        let waits = !end.inbox.is_empty();
+        match cargo {
+            Cargo::Frame(message) if admitted && !waits => {
+                self.receive(node, key, message);
+                self.settle(node);
+            }
+            Cargo::Frame(message) => {
+                end.inbox.push_back(message);
+                if !waits {
+                    self.machine.host(node).driver.blocked.push_back(key);
+                    if let Some(end) = self.machine.links.end_mut(key.other()) {
+                        end.pipe.hold(Hold::Receiver);
+                    }
+                }
+            }
+            Cargo::End(reason) if waits => end.ended = Some(reason),
+            Cargo::End(reason) => {
+                self.end_link(node, key, reason);
+                self.settle(node);
+            }
+        }
+    }
+
+    fn receive(&mut self, node: u32, key: EndKey, message: SignedMessage) {
+        self.machine.stats.received(&message);
+        let link = key.link_id();
+        let event = if self.nodes.len() < self.machine.config.encode_below {
+            let limits = &self.machine.hosts[node as usize].config.limits;
+            match SignedMessage::decode(message.encoded().clone(), limits) {
+                Ok(message) => Event::Received { link, message },
+                Err(error) => Event::Malformed { link, error },
+            }
+        } else {
+            Event::Received { link, message }
+        };
+        self.deliver(node, event);
+    }
+
+    /// Tells a node that a link has ended. After an orderly end the node's own half is finished
+    /// too, as a driver does.
+    fn end_link(&mut self, node: u32, key: EndKey, reason: LinkDownReason) {
+        let Some(end) = self.machine.links.up(key, node) else {
+            return;
+        };
+        if reason == LinkDownReason::Finished {
+            end.pipe.finish();
+        } else {
+            end.pipe.cut();
+        }
+        self.machine.depart(key, None);
+        self.machine.lower(node, key);
+        self.deliver(
+            node,
+            Event::LinkDown {
+                link: key.link_id(),
+                reason,
+            },
+        );
+    }
+
+    fn sweep(&mut self, node: u32) {
+        let driver = &mut self.machine.host(node).driver;
+        driver.sweep_planned = false;
+        let links = std::mem::take(&mut driver.sweep);
+        for key in links {
+            let Some(end) = self.machine.links.up(key, node) else {
+                continue;
+            };
+            end.pipe.in_sweep = false;
+            if let Some(event) = self.machine.credit(node, key) {
+                self.touch(node, event);
+            }
+            self.machine.keep_in_sweep(node, key);
+        }
+    }
+
+    /// An operation of the ledger takes effect.
+    fn complete(&mut self, node: u32, operation: u32) {
+        let Some((epoch, ticket, op)) = self.machine.operations.take(operation) else {
+            return;
+        };
+        if self.machine.hosts[node as usize].epoch == epoch {
+            let outcome = self.machine.operate(node, op);
+            self.touch(node, Event::LedgerDone { ticket, outcome });
+        }
+    }
+
+    fn publish_next(&mut self, index: u32) {
+        let Some(publisher) = self.publishers.get(index as usize) else {
+            return;
+        };
+        let (node, channel) = (
+            publisher.publication.node,
+            publisher.publication.channel.clone(),
+        );
+        let Some((seq, block)) = publisher.block() else {
+            return;
+        };
+        if publisher.awaiting.is_some() {
+            return;
+        }
+        if self.nodes[node.place()].is_none() {
+            let at = self.machine.now + PAUSE;
+            return self
+                .machine
+                .agenda
+                .plan(at, node.index(), What::Publish(index));
+        }
+        let next = gossip_core::RequestId(self.next_request + 1);
+        self.publishers[index as usize].awaiting = Some(next);
+        let request = Request::Publish {
+            channel,
+            seq,
+            block,
+        };
+        self.ask(node.index(), request, Asker::Publisher(index));
+    }
+
+    fn published(&mut self, index: u32, result: &Result<Response, RequestError>) {
+        let now = self.machine.now;
+        let Some(publisher) = self.publishers.get_mut(index as usize) else {
+            return;
+        };
+        publisher.awaiting = None;
+        let at = match result {
+            Ok(_) => {
+                publisher.next += 1;
+                publisher.due().max(now)
+            }
+            Err(RequestError::Busy) => now + RETRY,
+            Err(_) => now + PAUSE,
+        };
+        if publisher.block().is_some() {
+            let node = publisher.publication.node.index();
+            self.machine.agenda.plan(at, node, What::Publish(index));
+        }
+    }
+}
+
+impl Machine {
+    /// Counts down what the event answers.
+    fn answered(&mut self, node: u32, event: &Event) {
+        let driver = &mut self.host(node).driver;
+        if let Event::DialFailed { .. } = event {
+            driver.dials = driver.dials.saturating_sub(1);
+        } else if let Event::CryptoDone { outcome, .. } = event
+            && !matches!(outcome, CryptoOutcome::Signed(_))
+        {
+            driver.checks = driver.checks.saturating_sub(1);
+        }
+    }
+
+    fn operate(&mut self, node: u32, op: LedgerOp) -> LedgerOutcome {
+        let now = self.now;
+        let ledger = &mut self.hosts[node as usize].ledger;
+        match op {
+            LedgerOp::Height { channel } => LedgerOutcome::Height(Ok(ledger.height(&channel))),
+            LedgerOp::Read {
+                channel,
+                start,
+                end,
+                max_bytes,
+            } => LedgerOutcome::Blocks(Ok(ledger.read(&channel, (start, end), max_bytes))),
+            LedgerOp::Commit {
+                channel,
+                seq,
+                block,
+            } => {
+                let result = ledger.commit(&channel, seq, block);
+                match &result {
+                    Ok(hash) => {
+                        self.checker.committed(now, node, (&channel, seq), *hash);
+                        let node = NodeId::new(node);
+                        if self.deliveries.committed(now, node, &channel, seq) {
+                            self.stats.copies_needed += 1;
+                        }
+                    }
+                    Err(_) => self.checker.commit_failed(node, &channel),
+                }
+                LedgerOutcome::Committed(result.map(|_| ()))
+            }
+        }
+    }
+}
