@@ -124,14 +124,35 @@ fn a_connected_peer_is_preferred() {
 }
 
 #[test]
+fn a_request_reaches_no_farther_than_what_the_peer_claims() {
+    let mut bench = Bench::at(0);
+    bench.claim(1, 500);
+    bench.patience();
+    assert_eq!(ranges(&bench.claim(2, 15)), [(10, 14)]);
+    assert_eq!(ranges(&bench.claim(3, 12)), []);
+}
+
+#[test]
+fn a_claim_taken_back_is_forgotten() {
+    let mut bench = Bench::at(0);
+    bench.claim(1, 10);
+    bench.claim(1, 0);
+    assert!(bench.wait(Duration::from_secs(60)).is_empty());
+    assert_eq!(bench.out(), []);
+}
+
+#[test]
 fn the_rest_of_a_short_answer_is_asked_of_another_peer_at_once() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
-    let first = bench.one_ask();
+    let mut ask = bench.one_ask();
     bench.claim(2, 10);
-    let second = bench.deliver(&first, &[0, 1, 2]);
-    assert_eq!(ranges(&second), [(3, 9)]);
-    assert_eq!(second[0].peer, peer(2));
+    for seq in 0..9 {
+        let rest = bench.deliver(&ask, &[seq]);
+        assert_eq!(ranges(&rest), [(seq + 1, 9)]);
+        assert_ne!(rest[0].peer, ask.peer);
+        ask = rest[0].clone();
+    }
 }
 
 #[test]
@@ -209,6 +230,32 @@ fn another_peer_is_asked_at_once_when_the_one_asked_is_gone() {
         assert!(bench.respond(&first, &[0]).is_empty());
         assert_eq!(bench.io.metrics.state_responses_refused, 1);
     }
+}
+
+#[test]
+fn a_peer_that_lacks_the_first_block_asked_for_is_left_alone_for_a_while() {
+    let mut bench = Bench::at(0);
+    bench.claim(1, 10);
+    let first = bench.one_ask();
+    assert!(
+        bench.respond(&first, &[5]).len() == 1,
+        "checked, nothing asked"
+    );
+    bench.admit(5, BlockOrigin::StateTransfer);
+    assert!(bench.wait(Duration::from_secs(1)).is_empty());
+    assert_eq!(ranges(&bench.wait(Duration::from_secs(2))), [(0, 4)]);
+}
+
+#[test]
+fn a_peer_that_drops_its_link_when_asked_is_left_alone_for_a_while() {
+    let mut bench = Bench::at(0);
+    bench.claim(1, 10);
+    bench.one_ask();
+    let effects = bench.call(|transfer, cx| transfer.on_disconnected(cx, &peer(1)));
+    assert!(effects.is_empty());
+    bench.transfer.on_connected(&peer(1));
+    assert!(bench.wait(Duration::from_secs(1)).is_empty());
+    assert_eq!(ranges(&bench.wait(Duration::from_secs(2))), [(0, 9)]);
 }
 
 #[test]
