@@ -1,4 +1,91 @@
-//! The wire schema of the gossip protocol: messages, envelopes, limits.
+//! The wire schema of the gossip protocol: validated messages, raw signed envelopes, limits.
+//!
+//! The schema is that of Hyperledger Fabric's gossip, so a peer that decodes with this crate decodes
+//! and is decoded by a Fabric peer. Everything here is a pure function of bytes: no clock, no
+//! randomness, no I/O.
+//!
+//! # From bytes to a message
+//!
+//! A frame carries one envelope: a serialized message and its originator's signature.
+//! [`SignedMessage::decode`] takes it through four gates and refuses it with a [`DecodeError`] that
+//! names the message and the field:
+//!
+//! 1. **Limits.** The bytes are walked along the schema without allocating anything, and what
+//!    exceeds [`Limits`] is refused: two bytes on the wire could otherwise make a list element of a
+//!    hundred bytes in memory.
+//! 2. **Decoding**, by prost. Byte fields are slices of the frame, nothing is copied but texts.
+//! 3. **Validation.** A [`GossipMessage`] cannot lack a part that the protocol needs.
+//! 4. **Tag.** Each kind of content has one legal [`Tag`].
+//!
+//! [`DecodeError::is_fatal`] tells bytes that could not be decoded at all, after which the
+//! connection must be closed, from a message that is only dropped. Whether a *signature* is valid
+//! is for the caller to find out.
+//!
+//! # Bytes are kept
+//!
+//! A message is relayed and stored as the bytes that came in, never encoded again: that would drop
+//! fields of later versions and break the signature. [`SignedMessage`] keeps its [`RawEnvelope`],
+//! envelopes nested in a message stay raw until [`SignedMessage::decode_nested`], and clones share
+//! the frame's memory. [`RawEnvelope::detach`] gives a small envelope memory of its own where it is
+//! kept for longer than the large frame it came in.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use gossip_proto::{
+//!     Alive, Content, GossipMessage, Limits, PeerTime, SignedMessage, Tag, UnsignedMessage,
+//! };
+//!
+//! # fn sign(payload: &[u8]) -> Bytes { Bytes::copy_from_slice(payload) }
+//! // The originator writes a heartbeat ..
+//! let heartbeat = GossipMessage {
+//!     nonce: 0,
+//!     channel: Bytes::new(),
+//!     tag: Tag::Empty,
+//!     content: Content::Alive(Alive {
+//!         pki_id: Bytes::from_static(&[7; 32]),
+//!         endpoint: "peer0.org1.example:7051".into(),
+//!         metadata: Bytes::new(),
+//!         time: PeerTime { incarnation: 1, sequence: 1 },
+//!         identity: None,
+//!     }),
+//! };
+//! heartbeat.check_tag()?;
+//! // .. and signs it, with an endpoint that only its own organisation may see.
+//! let unsigned = UnsignedMessage::new(heartbeat, Some("10.0.0.7:7051"));
+//! let signature = sign(unsigned.payload());
+//! let secret_signature = unsigned.secret_payload().map(|payload| sign(payload));
+//! let sent = unsigned.sign(signature, secret_signature);
+//!
+//! // A receiver decodes the frame; payload and signature are there to verify.
+//! let received = SignedMessage::decode(sent.encoded().clone(), &Limits::default())?;
+//! assert_eq!(received.message(), sent.message());
+//! assert_eq!(received.envelope().signature(), &sign(received.envelope().payload()));
+//! assert_eq!(received.internal_endpoint().as_deref(), Some("10.0.0.7:7051"));
+//!
+//! // It relays the very same bytes, or the same message without the secret.
+//! assert_eq!(received.encoded(), sent.encoded());
+//! let foreign = received.without_secret();
+//! assert_eq!(foreign.envelope().payload(), received.envelope().payload());
+//! assert_eq!(foreign.internal_endpoint(), None);
+//! # Ok::<(), gossip_proto::DecodeError>(())
+//! ```
+//!
+//! # What messages carry
+//!
+//! Blocks, identities and private data are opaque to gossip. [`decode`] decodes them within the
+//! same limits into the types of [`common`], [`msp`], [`protos`] and [`rwset`];
+//! [`block_header_hash`], [`block_data_hash`] and [`channel_mac`] are the hashes that the protocol
+//! defines over them.
+//!
+//! # Extensions
+//!
+//! Fields from number 1000 up are ours. A Fabric peer ignores and relays them; they are acted upon
+//! only where the remote announced the capability in its [`ConnEstablish`].
+//!
+//! # Regenerating
+//!
+//! The types in [`wire`] and its siblings are generated from `proto/` and checked in. After a
+//! change there, run `cargo run -p xtask -- codegen`; no `protoc` is needed.
 
 mod convert;
 mod decode;

@@ -39,3 +39,25 @@ fn visit(root: &Path, folder: &Path, violations: &mut Violations) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_file_is_named_unless_it_is_generated() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |path: &str, lines: usize| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "//\n".repeat(lines)).unwrap();
+        };
+        put("a/src/fits.rs", 600);
+        put("a/src/long.rs", 601);
+        put("a/src/long.txt", 601);
+        put("a/src/generated/long.rs", 601);
+        put("target/long.rs", 601);
+        let found = check(root.path()).unwrap();
+        assert_eq!(found, ["a/src/long.rs: 601 lines, at most 600: split it"]);
+    }
+}

@@ -107,7 +107,10 @@ impl Tables {
         Ok(())
     }
 
-    #[allow(clippy::wildcard_enum_match_arm, reason = "types that the schema does not use")]
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "types that the schema does not use"
+    )]
     fn field(&mut self, message: &str, field: &FieldDescriptorProto) -> Result<String, Failure> {
         let path = format!("{message}.{}", field.name());
         let size = SIZES

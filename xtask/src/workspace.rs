@@ -88,3 +88,33 @@ fn dependency(value: &Value) -> Dependency {
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_and_their_arrows_are_found() {
+        let metadata = serde_json::json!({
+            "workspace_members": ["path+file:///a#0.1.0"],
+            "packages": [
+                { "id": "path+file:///a#0.1.0", "name": "a", "version": "0.1.0",
+                  "rust_version": "1.90", "dependencies": [
+                    { "name": "b", "kind": null }, { "name": "c", "kind": "dev" } ] },
+                { "id": "registry#b@1.0.0", "name": "b", "version": "1.0.0",
+                  "rust_version": null, "dependencies": [] },
+            ],
+        });
+        let workspace = parse(&metadata).unwrap();
+        assert_eq!(workspace.members.len(), 1);
+        let arrows: Vec<_> = workspace.members[0]
+            .dependencies
+            .iter()
+            .map(|dependency| (dependency.name.as_str(), dependency.dev))
+            .collect();
+        assert_eq!(arrows, [("b", false), ("c", true)]);
+        assert_eq!(workspace.packages.len(), 2);
+        assert_eq!(workspace.packages[0].rust_version.as_deref(), Some("1.90"));
+        assert_eq!(workspace.packages[1].rust_version, None);
+    }
+}

@@ -1,0 +1,208 @@
+//! What several test files share: the vectors, sample messages of every kind.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+
+use bytes::Bytes;
+use gossip_proto::{
+    Alive, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership, Limits,
+    MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
+    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, RawEnvelope, SignedMessage,
+    StateInfo, StateRequest, UnsignedMessage,
+};
+use serde_json::Value;
+
+pub fn vectors() -> Value {
+    serde_json::from_str(include_str!("../../testdata/gossip-messages.json")).unwrap()
+}
+
+pub fn bytes_of(entry: &Value, key: &str) -> Bytes {
+    hex::decode(entry[key].as_str().unwrap()).unwrap().into()
+}
+
+/// The encoding of the vector called `name`.
+pub fn vector(name: &str) -> Bytes {
+    let all = vectors();
+    let found = all["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["name"] == name);
+    bytes_of(found.unwrap(), "hex")
+}
+
+/// An envelope without signature around `payload`.
+pub fn envelope(payload: &[u8]) -> Bytes {
+    field(1, payload)
+}
+
+/// A length-delimited field.
+pub fn field(number: u64, content: &[u8]) -> Bytes {
+    let mut out = Vec::new();
+    put_varint(&mut out, number << 3 | 2);
+    put_varint(&mut out, content.len() as u64);
+    out.extend_from_slice(content);
+    out.into()
+}
+
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// A message of that content with the tag that is legal for it.
+pub fn message(content: Content) -> GossipMessage {
+    let tag = content.legal_tag();
+    GossipMessage {
+        nonce: 9,
+        channel: Bytes::from_static(b"mychannel"),
+        tag,
+        content,
+    }
+}
+
+pub fn signed_alive() -> SignedMessage {
+    let content = Content::Alive(Alive {
+        pki_id: id(1),
+        endpoint: "peer0.org1.example:7051".into(),
+        metadata: Bytes::from_static(b"META-BYTES"),
+        time: PeerTime {
+            incarnation: 3,
+            sequence: 4,
+        },
+        identity: Some(Bytes::from_static(b"IDENTITY-BYTES")),
+    });
+    let unsigned = UnsignedMessage::new(message(content), Some("10.0.0.7:7051"));
+    unsigned.sign(
+        Bytes::from_static(b"SIGNATURE-BYTES"),
+        Some(Bytes::from_static(b"SECRET-SIG")),
+    )
+}
+
+pub fn id(byte: u8) -> Bytes {
+    vec![byte; 32].into()
+}
+
+/// One content of every kind; pulls of both kinds.
+pub fn samples() -> Vec<Content> {
+    let time = PeerTime {
+        incarnation: 3,
+        sequence: 4,
+    };
+    let alive = signed_alive().envelope().clone();
+    let block = |seq_num| Payload {
+        seq_num,
+        data: Bytes::from_static(b"BLOCK-BYTES"),
+        private_data: vec![Bytes::from_static(b"PRIVATE-BYTES"), Bytes::new()],
+    };
+    let digest = PrivateDigest {
+        tx_id: "tx1".into(),
+        namespace: "ns".into(),
+        collection: "col".into(),
+        block_seq: 9,
+        seq_in_block: 2,
+    };
+    let mut samples = vec![
+        Content::Alive(Alive {
+            pki_id: id(1),
+            endpoint: String::new(),
+            metadata: Bytes::new(),
+            time,
+            identity: None,
+        }),
+        Content::MembershipRequest(MembershipRequest {
+            self_information: alive.clone(),
+            want_identities: true,
+        }),
+        Content::MembershipResponse(MembershipResponse {
+            alive: vec![alive.clone(), alive.clone()],
+            dead: vec![alive.clone()],
+            identities: vec![Bytes::from_static(b"IDENTITY-BYTES")],
+        }),
+        Content::Data(block(5)),
+        Content::Empty,
+        Content::Conn(ConnEstablish {
+            pki_id: id(1),
+            identity: Bytes::from_static(b"IDENTITY-BYTES"),
+            binding: id(2),
+            probe: true,
+            capabilities: 5,
+            network_id: Bytes::from_static(b"net"),
+            incarnation: 77,
+        }),
+        Content::StateInfo(StateInfo {
+            pki_id: id(1),
+            time,
+            channel_mac: id(2),
+            properties: Some(Properties {
+                ledger_height: 12,
+                left_channel: true,
+                chaincodes: vec![Chaincode {
+                    name: "cc".into(),
+                    version: "1.0".into(),
+                    metadata: Bytes::from_static(b"META-BYTES"),
+                }],
+            }),
+        }),
+        Content::StateSnapshot(vec![alive.clone()]),
+        Content::StateInfoPull(id(2)),
+        Content::StateRequest(StateRequest { start: 1, end: 11 }),
+        Content::StateResponse(vec![block(1), block(2)]),
+        Content::Leadership(Leadership {
+            pki_id: id(1),
+            time,
+            is_declaration: true,
+        }),
+        Content::PeerIdentity(PeerIdentity {
+            pki_id: id(1),
+            cert: Bytes::from_static(b"IDENTITY-BYTES"),
+            metadata: Bytes::from_static(b"META-BYTES"),
+        }),
+        Content::Ack("store is full".into()),
+        Content::PrivateRequest(vec![digest.clone()]),
+        Content::PrivateResponse(vec![PrivateElement {
+            digest,
+            payload: vec![Bytes::from_static(b"PRIVATE-BYTES"), Bytes::new()],
+        }]),
+        Content::PrivateData(PrivateData {
+            collection: "col".into(),
+            namespace: "ns".into(),
+            tx_id: "tx1".into(),
+            rwset: Bytes::from_static(b"PRIVATE-BYTES"),
+            sim_height: 10,
+            collection_configs: vector("collection_configs"),
+        }),
+    ];
+    for kind in [PullKind::Block, PullKind::Identity] {
+        samples.extend(pull_samples(kind, &alive));
+    }
+    samples
+}
+
+pub fn pull_samples(kind: PullKind, item: &RawEnvelope) -> [Content; 4] {
+    let ids = || PullIds {
+        nonce: 99,
+        ids: vec![Bytes::from_static(b"12"), id(3)],
+        kind,
+    };
+    [
+        Content::Hello(Hello {
+            nonce: 99,
+            metadata: Bytes::from_static(b"META-BYTES"),
+            kind,
+        }),
+        Content::Digest(ids()),
+        Content::DataRequest(ids()),
+        Content::DataUpdate(DataUpdate {
+            nonce: 99,
+            data: vec![item.clone()],
+            kind,
+        }),
+    ]
+}
+
+/// Decodes `payload` as a message on its own.
+pub fn decode_payload(payload: &[u8]) -> Result<SignedMessage, gossip_proto::DecodeError> {
+    SignedMessage::decode(envelope(payload), &Limits::default())
+}
