@@ -6,6 +6,8 @@ mod faults;
 mod host;
 mod machine;
 mod step;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,445 @@
+//! The transport and the services, without nodes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_core::proto::{Content, GossipMessage, SignedMessage, Tag};
+use gossip_core::{
+    ChannelId, Class, CloseReason, Command, CryptoJob, DialError, Event, Instant, LedgerOp,
+    LinkDownReason, LinkId, Ticket,
+};
+
+use super::machine::{Cargo, Machine, What};
+use super::{World, WorldConfig, internal_endpoint, node_config};
+use crate::fault::{Fault, FaultClass, FaultMask};
+use crate::network::EndKey;
+use crate::{Delay, NodeId};
+
+const LATENCY: Duration = Duration::from_millis(10);
+
+/// Something that reached a node.
+#[derive(Debug)]
+enum Seen {
+    Event(Event),
+    Frame(SignedMessage),
+    Ended(LinkDownReason),
+}
+
+fn world(change: impl FnOnce(&mut WorldConfig)) -> World {
+    let mut config = WorldConfig::new(1);
+    config.latency = Delay::fixed(LATENCY);
+    change(&mut config);
+    let mut world = World::new(config);
+    for peer in ["a", "b"] {
+        let node = world.add(node_config("org", peer)).expect("valid");
+        world.machine.host(node.index()).up = true;
+    }
+    world
+}
+
+/// Works the agenda off without nodes: everything that would have reached them.
+fn run(world: &mut World) -> Vec<(u64, u32, Seen)> {
+    let mut seen = Vec::new();
+    while let Some((at, node, what)) = world.machine.agenda.pop() {
+        let machine = &mut world.machine;
+        machine.now = at;
+        let event = match what {
+            What::Event(key) => machine.events.take(key).map(|(_, event)| event),
+            What::Accept(key) => machine.accept(key),
+            What::Connected(key) => machine.connected(node, key),
+            What::Pump(key) => machine.pump(node, key),
+            What::Fault(key) => {
+                world.planned(key);
+                None
+            }
+            What::Arrival(key) => {
+                seen.extend(arrival(machine, node, key));
+                None
+            }
+            What::Start | What::Wake | What::Ledger(_) | What::Sweep | What::Publish(_) => None,
+        };
+        seen.extend(event.map(|event| (at.as_nanos() / 1_000_000, node, Seen::Event(event))));
+    }
+    seen
+}
+
+fn arrival(machine: &mut Machine, node: u32, key: u32) -> Option<(u64, u32, Seen)> {
+    let (key, cargo) = machine.arrivals.take(key)?;
+    if !machine.is_up(node, key) {
+        return None;
+    }
+    let what = match cargo {
+        Cargo::Frame(message) => Seen::Frame(message),
+        Cargo::End(reason) => {
+            machine.lower(node, key);
+            Seen::Ended(reason)
+        }
+    };
+    Some((machine.now.as_nanos() / 1_000_000, node, what))
+}
+
+fn dial(world: &mut World, node: u32, to: &str) {
+    let endpoint = internal_endpoint("org", to);
+    world.machine.execute(
+        node,
+        Command::Dial {
+            ticket: Ticket(7),
+            endpoint,
+        },
+    );
+}
+
+/// A link between the two nodes, by its names at each.
+fn connect(world: &mut World) -> [LinkId; 2] {
+    dial(world, 0, "b");
+    let links: Vec<_> = run(world)
+        .into_iter()
+        .filter_map(|(_, _, seen)| match seen {
+            Seen::Event(Event::LinkUp { link, .. }) => Some(link),
+            Seen::Event(_) | Seen::Frame(_) | Seen::Ended(_) => None,
+        })
+        .collect();
+    [links[1], links[0]]
+}
+
+fn message(nonce: u64, size: usize) -> SignedMessage {
+    let content = Content::StateInfoPull(Bytes::from(vec![0; size]));
+    let tag = Tag::ChanOrOrg;
+    SignedMessage::unsigned(GossipMessage {
+        nonce,
+        channel: Bytes::new(),
+        tag,
+        content,
+    })
+}
+
+fn send(world: &mut World, node: u32, link: LinkId, class: Class, nonce: u64, size: usize) {
+    let message = message(nonce, size);
+    world.machine.execute(
+        node,
+        Command::Send {
+            link,
+            class,
+            message,
+        },
+    );
+}
+
+fn nonces(seen: &[(u64, u32, Seen)]) -> Vec<u64> {
+    let nonce = |seen: &Seen| match seen {
+        Seen::Frame(message) => Some(message.message().nonce),
+        Seen::Event(_) | Seen::Ended(_) => None,
+    };
+    seen.iter().filter_map(|(_, _, seen)| nonce(seen)).collect()
+}
+
+fn ends(seen: &[(u64, u32, Seen)]) -> Vec<(u32, LinkDownReason)> {
+    let end = |seen: &Seen| match seen {
+        Seen::Ended(reason) | Seen::Event(Event::LinkDown { reason, .. }) => Some(*reason),
+        Seen::Event(_) | Seen::Frame(_) => None,
+    };
+    seen.iter()
+        .filter_map(|(_, node, seen)| Some((*node, end(seen)?)))
+        .collect()
+}
+
+#[test]
+fn a_dial_brings_both_sides_up_with_the_same_binding() {
+    let mut world = world(|_| {});
+    dial(&mut world, 0, "b");
+    let seen = run(&mut world);
+    let ups: Vec<_> = seen
+        .iter()
+        .filter_map(|(at, node, seen)| match seen {
+            Seen::Event(Event::LinkUp { dial, binding, .. }) => Some((*at, *node, *dial, binding)),
+            Seen::Event(_) | Seen::Frame(_) | Seen::Ended(_) => None,
+        })
+        .collect();
+    assert_eq!((ups[0].0, ups[0].1, ups[0].2), (10, 1, None));
+    assert_eq!((ups[1].0, ups[1].1, ups[1].2), (20, 0, Some(Ticket(7))));
+    assert_eq!(ups[0].3, ups[1].3);
+    assert_eq!(ups[0].3.ours, ups[0].3.theirs);
+    dial(&mut world, 0, "b");
+    let again = run(&mut world);
+    let Seen::Event(Event::LinkUp { binding, .. }) = &again[0].2 else {
+        panic!("no link")
+    };
+    assert_ne!(binding, ups[0].3);
+}
+
+#[test]
+fn a_dial_fails_if_nobody_is_there_or_a_partition_is_between() {
+    let mut world = world(|_| {});
+    let failure = |world: &mut World, to: &str| {
+        dial(world, 0, to);
+        match run(world).pop() {
+            Some((
+                at,
+                0,
+                Seen::Event(Event::DialFailed {
+                    ticket: Ticket(7),
+                    error,
+                }),
+            )) => (at, error),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(failure(&mut world, "nobody"), (20, DialError::Unreachable));
+    world.machine.host(1).up = false;
+    assert_eq!(failure(&mut world, "b"), (40, DialError::Unreachable));
+    world.machine.host(1).up = true;
+    assert!(world.inject(&Fault::Partition {
+        island: vec![NodeId::new(1)]
+    }));
+    assert_eq!(failure(&mut world, "b"), (3_040, DialError::TimedOut));
+    assert!(world.inject(&Fault::Heal));
+    connect(&mut world);
+}
+
+#[test]
+fn a_dial_under_way_fails_if_its_target_crashes_or_is_cut_off() {
+    let mut world = world(|_| {});
+    dial(&mut world, 0, "b");
+    world.machine.host(1).up = false;
+    let seen = run(&mut world);
+    assert!(matches!(
+        seen[..],
+        [(
+            20,
+            0,
+            Seen::Event(Event::DialFailed {
+                error: DialError::Unreachable,
+                ..
+            })
+        )]
+    ));
+    world.machine.host(1).up = true;
+    dial(&mut world, 0, "b");
+    world.inject(&Fault::Partition {
+        island: vec![NodeId::new(0)],
+    });
+    let seen = run(&mut world);
+    assert!(matches!(
+        seen[..],
+        [(
+            _,
+            0,
+            Seen::Event(Event::DialFailed {
+                error: DialError::TimedOut,
+                ..
+            })
+        )]
+    ));
+}
+
+#[test]
+fn urgent_frames_overtake_large_ones_and_classes_keep_their_order() {
+    let mut world = world(|config| config.bandwidth = 1_000_000.try_into().expect("not 0"));
+    let [a, _] = connect(&mut world);
+    send(&mut world, 0, a, Class::Bulk, 1, 500_000);
+    send(&mut world, 0, a, Class::Push, 2, 1_000);
+    send(&mut world, 0, a, Class::Control, 3, 100);
+    send(&mut world, 0, a, Class::Push, 4, 1_000);
+    let begun = world.now().as_nanos() / 1_000_000;
+    let seen = run(&mut world);
+    assert_eq!(nonces(&seen), [3, 2, 4, 1]);
+    let first = seen
+        .iter()
+        .find(|(_, _, seen)| matches!(seen, Seen::Frame(_)));
+    let waited = first.map(|(at, _, _)| at - begun);
+    // One chunk of 64 KiB at 1 MB/s, and the latency.
+    assert_eq!(waited, Some(75));
+}
+
+#[test]
+fn finishing_delivers_everything_and_reads_on_until_the_other_side_finishes() {
+    let mut world = world(|_| {});
+    let [a, b] = connect(&mut world);
+    for nonce in 1..=3 {
+        send(&mut world, 0, a, Class::Bulk, nonce, 100_000);
+    }
+    world.machine.execute(0, Command::FinishLink { link: a });
+    send(&mut world, 0, a, Class::Control, 9, 1);
+    send(&mut world, 1, b, Class::Control, 4, 1);
+    let seen = run(&mut world);
+    let mut received = nonces(&seen);
+    received.sort_unstable();
+    assert_eq!(received, [1, 2, 3, 4]);
+    assert_eq!(ends(&seen), [(1, LinkDownReason::Finished)]);
+    assert!(world.machine.is_up(0, EndKey::from_link_id(a)));
+}
+
+#[test]
+fn closing_ends_both_sides_but_what_had_left_arrives() {
+    let mut world = world(|_| {});
+    let [a, b] = connect(&mut world);
+    send(&mut world, 0, a, Class::Push, 1, 10);
+    send(&mut world, 1, b, Class::Push, 2, 10);
+    world.machine.execute(
+        0,
+        Command::CloseLink {
+            link: a,
+            reason: CloseReason::Stopping,
+        },
+    );
+    send(&mut world, 0, a, Class::Push, 3, 10);
+    let seen = run(&mut world);
+    assert_eq!(nonces(&seen), [1]);
+    assert_eq!(
+        ends(&seen),
+        [(0, LinkDownReason::Closed), (1, LinkDownReason::Broken)]
+    );
+    assert_eq!(world.stats().sends_lost, 1);
+    assert!(world.machine.links.end(EndKey::from_link_id(a)).is_none());
+}
+
+#[test]
+fn a_cut_and_a_partition_break_links_under_both_sides() {
+    let both = [(0, LinkDownReason::Broken), (1, LinkDownReason::Broken)];
+    let faults = [
+        Fault::Cut {
+            a: NodeId::new(1),
+            b: NodeId::new(0),
+        },
+        Fault::Partition {
+            island: vec![NodeId::new(0)],
+        },
+    ];
+    for fault in faults {
+        let mut world = world(|_| {});
+        connect(&mut world);
+        assert!(world.inject(&fault));
+        let mut seen = ends(&run(&mut world));
+        seen.sort_unstable();
+        assert_eq!(seen, both, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_stalled_way_keeps_frames_until_it_is_over() {
+    let mut world = world(|_| {});
+    let [a, b] = connect(&mut world);
+    let (from, to) = (NodeId::new(0), NodeId::new(1));
+    world.inject(&Fault::Stall {
+        from,
+        to,
+        lasting: Duration::from_secs(1),
+    });
+    send(&mut world, 0, a, Class::Push, 1, 10);
+    send(&mut world, 1, b, Class::Push, 2, 10);
+    let seen = run(&mut world);
+    let arrivals: Vec<_> = seen
+        .iter()
+        .filter(|(_, _, seen)| matches!(seen, Seen::Frame(_)))
+        .map(|(at, node, _)| (*at, *node))
+        .collect();
+    assert_eq!(arrivals, [(30, 0), (1_030, 1)]);
+}
+
+#[test]
+fn a_slow_link_is_slow_also_if_it_was_dialled_after_the_fault() {
+    let mut world = world(|_| {});
+    let lasting = Duration::from_secs(1);
+    world.inject(&Fault::Slow {
+        a: NodeId::new(0),
+        b: NodeId::new(1),
+        factor: 5,
+        lasting,
+    });
+    dial(&mut world, 0, "b");
+    while let Some((at, node, What::Accept(key) | What::Connected(key))) =
+        world.machine.agenda.pop()
+    {
+        world.machine.now = at;
+        if let Some(Event::LinkUp {
+            link,
+            dial: Some(_),
+            ..
+        }) = world.machine.connected(node, key)
+        {
+            send(&mut world, 0, link, Class::Push, 1, 10);
+            break;
+        }
+        world.machine.accept(key);
+    }
+    let arrived = run(&mut world)
+        .into_iter()
+        .find(|(_, _, seen)| matches!(seen, Seen::Frame(_)));
+    assert_eq!(arrived.map(|(at, _, _)| at), Some(20 + 50));
+}
+
+#[test]
+fn a_masked_fault_does_nothing() {
+    let mut world = world(|config| config.faults = FaultMask::ALL.without(FaultClass::Cut));
+    connect(&mut world);
+    assert!(!world.inject(&Fault::Cut {
+        a: NodeId::new(0),
+        b: NodeId::new(1)
+    }));
+    assert!(run(&mut world).is_empty());
+}
+
+#[test]
+fn a_window_overrun_and_a_commit_out_of_order_are_noticed() {
+    let mut world = world(|_| {});
+    let [a, _] = connect(&mut world);
+    (0..32).for_each(|nonce| send(&mut world, 0, a, Class::Push, nonce, 10));
+    assert!(world.violations().is_empty());
+    send(&mut world, 0, a, Class::Push, 32, 10);
+    assert_eq!(
+        world.violations()[0].breach.to_string(),
+        "33 frames in a window, at most 32 are allowed"
+    );
+    let (channel, block) = (ChannelId::new("c"), Bytes::from_static(b"block"));
+    let op = LedgerOp::Commit {
+        channel,
+        seq: 1,
+        block,
+    };
+    world.machine.execute(
+        0,
+        Command::Ledger {
+            ticket: Ticket(1),
+            op,
+        },
+    );
+    assert_eq!(
+        world.violations()[1].breach.to_string(),
+        "block 1 of c handed to a ledger of height 0"
+    );
+}
+
+#[test]
+fn slow_services_answer_late_for_as_long_as_they_are_slow() {
+    let mut world = world(|config| config.crypto = Delay::fixed(Duration::from_millis(1)));
+    let (node, lasting) = (NodeId::new(0), Duration::from_millis(500));
+    let sign = |world: &mut World| {
+        let begun = world.machine.now;
+        let job = CryptoJob::Sign {
+            payload: Bytes::new(),
+            secret: None,
+        };
+        world.machine.execute(
+            0,
+            Command::Crypto {
+                ticket: Ticket(1),
+                job,
+            },
+        );
+        let seen = run(world);
+        assert!(matches!(
+            seen[..],
+            [(_, 0, Seen::Event(Event::CryptoDone { .. }))]
+        ));
+        world.machine.now.since(begun).as_millis()
+    };
+    assert_eq!(sign(&mut world), 1);
+    world.inject(&Fault::SlowCrypto {
+        node,
+        factor: 100,
+        lasting,
+    });
+    assert_eq!(sign(&mut world), 100);
+    world.machine.now = Instant::from_millis(600);
+    assert_eq!(sign(&mut world), 1);
+}
