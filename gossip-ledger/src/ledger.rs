@@ -1,0 +1,335 @@
+//! The store.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gossip_driver::core::ChannelId;
+use redb::{
+    Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata, StorageError, TableDefinition, WriteTransaction,
+};
+
+use crate::header::Links;
+use crate::{Blocks, LedgerError};
+
+/// How many channels fit into one ledger.
+pub const MAX_CHANNELS: u32 = 65_536;
+
+/// Largest block that is stored, in bytes.
+pub const MAX_BLOCK_BYTES: usize = 256 * 1024 * 1024;
+
+/// Memory that the database uses as a cache unless [`BlockLedger::open_with_cache`] says otherwise,
+/// in bytes.
+pub const DEFAULT_CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Channel name → (number of the channel, height, hash of the last header).
+const CHANNELS: TableDefinition<'static, &str, (u32, u64, &[u8; 32])> =
+    TableDefinition::new("channels");
+/// (Number of the channel, block number) → serialized block.
+const BLOCKS: TableDefinition<'static, (u32, u64), &[u8]> = TableDefinition::new("blocks");
+/// What the tables mean.
+const FORMAT: TableDefinition<'static, &str, u64> = TableDefinition::new("format");
+const FORMAT_KEY: &str = "gossip-ledger";
+const FORMAT_VERSION: u64 = 1;
+
+/// The chains of several channels in one database file.
+///
+/// Clones share the database. Any number of readers run beside one writer and see what was committed
+/// when they began; writers wait for each other. The methods here block; those of
+/// [`gossip_driver::Ledger`] do not.
+#[derive(Clone)]
+pub struct BlockLedger {
+    database: Arc<Database>,
+    path: Arc<Path>,
+}
+
+/// The end of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// How many blocks there are, which is the next number; at least 1.
+    pub height: u64,
+    /// The hash of the last block's header: what the next block must link to.
+    pub header_hash: [u8; 32],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Channel {
+    number: u32,
+    tip: Tip,
+}
+
+impl BlockLedger {
+    /// Opens the ledger in the file `path`, or makes it; its directory must exist. After a crash
+    /// this reads the whole file to check it.
+    ///
+    /// # Errors
+    /// The file is in use, is no ledger, or cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        Self::open_with_cache(path, DEFAULT_CACHE_BYTES)
+    }
+
+    /// The same with another size of the cache, in bytes.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub fn open_with_cache(path: impl AsRef<Path>, bytes: usize) -> Result<Self, LedgerError> {
+        let path = path.as_ref();
+        let opened = Database::builder().set_cache_size(bytes).create(path);
+        let database = opened.map_err(|error| cannot_open(path, error))?;
+        let ledger = Self {
+            database: Arc::new(database),
+            path: path.into(),
+        };
+        ledger.check_format()?;
+        Ok(ledger)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Stores `block` as number `seq`; it is on the disk when this returns.
+    ///
+    /// Checks that it is next, that its header says so, and that it links to the last one's header
+    /// (block 0 may link to anything). That its transactions and signatures are right was checked
+    /// before it was given to a ledger, and is not checked again.
+    ///
+    /// # Errors
+    /// It does not follow, or the database failed. Nothing was stored then.
+    pub fn append(&self, channel: &ChannelId, seq: u64, block: &Bytes) -> Result<(), LedgerError> {
+        if block.len() > MAX_BLOCK_BYTES {
+            return Err(LedgerError::BlockTooLarge { size: block.len() });
+        }
+        let name = channel.as_str();
+        let links = Links::read(block).map_err(|reason| LedgerError::Undecodable {
+            channel: name.into(),
+            number: seq,
+            reason,
+        })?;
+        let mut write = self.database.begin_write()?;
+        write.set_durability(Durability::Immediate)?;
+        insert(&write, name, seq, &links, block)?;
+        write.commit()?;
+        Ok(())
+    }
+
+    /// How many blocks of `channel` are stored, which is the next number.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn height_of(&self, channel: &ChannelId) -> Result<u64, LedgerError> {
+        Ok(self.tip(channel)?.map_or(0, |tip| tip.height))
+    }
+
+    /// The end of the channel's chain; `None` if it has no block.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn tip(&self, channel: &ChannelId) -> Result<Option<Tip>, LedgerError> {
+        let found = find(&self.database.begin_read()?, channel)?;
+        Ok(found.map(|channel| channel.tip))
+    }
+
+    /// Consecutive blocks from the start of `range`: as many as exist and fit in `max_bytes`, at
+    /// least one if it exists. Each is copied out of the database once.
+    ///
+    /// # Errors
+    /// The database failed, or a stored block is missing.
+    pub fn blocks(
+        &self,
+        channel: &ChannelId,
+        range: RangeInclusive<u64>,
+        max_bytes: u64,
+    ) -> Result<Vec<Bytes>, LedgerError> {
+        let mut stored = self.stored(channel, range)?;
+        let mut found = Vec::new();
+        let mut left = max_bytes;
+        while let Some(block) = stored.next_guard() {
+            let block = block?;
+            let size = block.value().len() as u64;
+            if size > left && !found.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(size);
+            found.push(Bytes::copy_from_slice(block.value()));
+        }
+        Ok(found)
+    }
+
+    /// Every block from number `from` on that is stored now, one at a time: blocks appended later
+    /// are not among them.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn iter(&self, channel: &ChannelId, from: u64) -> Result<Blocks, LedgerError> {
+        self.stored(channel, from..=u64::MAX)
+    }
+
+    /// Reads the whole chain and checks numbers and links.
+    ///
+    /// # Errors
+    /// [`LedgerError::Damaged`] names the first block that is missing or does not fit.
+    pub fn check_chain(&self, channel: &ChannelId) -> Result<Option<Tip>, LedgerError> {
+        let mut last: Option<Tip> = None;
+        for block in self.iter(channel, 0)? {
+            let (number, block) = block?;
+            let links = Links::read(&block).ok().filter(|links| {
+                let linked = last.is_none_or(|last| *links.previous_hash == last.header_hash);
+                links.number == number && linked
+            });
+            let links = links.ok_or_else(|| damaged(channel.as_str(), number))?;
+            last = Some(Tip {
+                height: number + 1,
+                header_hash: links.header_hash,
+            });
+        }
+        let tip = self.tip(channel)?;
+        match (last, tip) {
+            // More may have been appended since.
+            (Some(last), Some(tip)) if last.height == tip.height && last != tip => {
+                Err(damaged(channel.as_str(), last.height - 1))
+            }
+            _ => Ok(last),
+        }
+    }
+
+    fn stored(
+        &self,
+        channel: &ChannelId,
+        range: RangeInclusive<u64>,
+    ) -> Result<Blocks, LedgerError> {
+        let read = self.database.begin_read()?;
+        let Some(Channel { number, tip }) = find(&read, channel)? else {
+            return Ok(Blocks::none());
+        };
+        let (from, to) = (
+            *range.start(),
+            (*range.end()).min(tip.height.saturating_sub(1)),
+        );
+        if from > to {
+            return Ok(Blocks::none());
+        }
+        let found = read
+            .open_table(BLOCKS)?
+            .range((number, from)..=(number, to))?;
+        Ok(Blocks::new(found, channel.as_str(), from..=to))
+    }
+
+    fn check_format(&self) -> Result<(), LedgerError> {
+        let write = self.database.begin_write()?;
+        {
+            let mut format = write.open_table(FORMAT)?;
+            let version = format.get(FORMAT_KEY)?.map(|version| version.value());
+            match version {
+                None => drop(format.insert(FORMAT_KEY, FORMAT_VERSION)?),
+                Some(FORMAT_VERSION) => return Ok(()),
+                Some(other) => {
+                    return Err(LedgerError::NotALedger {
+                        path: self.path.display().to_string(),
+                        reason: format!("format {other}"),
+                    });
+                }
+            }
+            write.open_table(CHANNELS)?;
+            write.open_table(BLOCKS)?;
+        }
+        Ok(write.commit()?)
+    }
+}
+
+impl fmt::Debug for BlockLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockLedger")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+fn insert(
+    write: &WriteTransaction,
+    name: &str,
+    seq: u64,
+    links: &Links,
+    block: &[u8],
+) -> Result<(), LedgerError> {
+    let mut channels = write.open_table(CHANNELS)?;
+    let known = channels.get(name)?.map(|row| row_of(row.value()));
+    let height = known.map_or(0, |channel| channel.tip.height);
+    for found in [seq, links.number] {
+        if found != height {
+            let channel = name.into();
+            return Err(LedgerError::WrongNumber {
+                channel,
+                expected: height,
+                found,
+            });
+        }
+    }
+    if known.is_some_and(|channel| *links.previous_hash != channel.tip.header_hash) {
+        return Err(LedgerError::WrongPreviousHash {
+            channel: name.into(),
+            number: seq,
+        });
+    }
+    let number = match known {
+        Some(channel) => channel.number,
+        None => match u32::try_from(channels.len()?) {
+            Ok(number) if number < MAX_CHANNELS => number,
+            Ok(_) | Err(_) => return Err(LedgerError::TooManyChannels),
+        },
+    };
+    write.open_table(BLOCKS)?.insert((number, seq), block)?;
+    channels.insert(name, (number, seq + 1, &links.header_hash))?;
+    Ok(())
+}
+
+fn find(read: &ReadTransaction, channel: &ChannelId) -> Result<Option<Channel>, LedgerError> {
+    let row = read.open_table(CHANNELS)?.get(channel.as_str())?;
+    Ok(row.map(|row| row_of(row.value())))
+}
+
+fn row_of((number, height, header_hash): (u32, u64, &[u8; 32])) -> Channel {
+    Channel {
+        number,
+        tip: Tip {
+            height,
+            header_hash: *header_hash,
+        },
+    }
+}
+
+pub(crate) fn damaged(channel: &str, number: u64) -> LedgerError {
+    LedgerError::Damaged {
+        channel: channel.into(),
+        number,
+    }
+}
+
+fn cannot_open(path: &Path, error: DatabaseError) -> LedgerError {
+    let path = path.display().to_string();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => LedgerError::InUse { path },
+        DatabaseError::UpgradeRequired(_) | DatabaseError::Storage(StorageError::Corrupted(_)) => {
+            LedgerError::NotALedger {
+                path,
+                reason: error.to_string(),
+            }
+        }
+        DatabaseError::Storage(StorageError::Io(ref io)) if io.kind() == ErrorKind::InvalidData => {
+            LedgerError::NotALedger {
+                path,
+                reason: error.to_string(),
+            }
+        }
+        other => LedgerError::CannotOpen {
+            path,
+            source: Box::new(other.into()),
+        },
+    }
+}
