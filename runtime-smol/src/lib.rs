@@ -18,5 +18,7 @@
 //! ```
 
 mod runtime;
+mod spawn;
 
 pub use self::runtime::{Sleep, SmolRuntime};
+pub use self::spawn::spawn;

@@ -20,5 +20,7 @@
 //! ```
 
 mod runtime;
+mod spawn;
 
 pub use self::runtime::TokioRuntime;
+pub use self::spawn::spawn;
