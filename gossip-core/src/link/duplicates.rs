@@ -9,8 +9,9 @@ use crate::cx::Cx;
 use crate::timer::TimerKey;
 use crate::{CloseReason, Command, Endpoint, LinkId, Notification, PeerId, ValidIdentity};
 
-/// Links of one peer that wait for the remote to finish them; the oldest goes first.
-const MAX_STANDBY: usize = 2;
+/// Links of one peer that wait for the remote to finish them; beyond it the oldest goes. More than
+/// the aliases under which a peer is dialled at the same time, less than would crowd out others.
+const MAX_STANDBY: usize = 8;
 
 /// The links to one peer.
 #[derive(Debug)]
