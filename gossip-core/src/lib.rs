@@ -1,14 +1,19 @@
 //! Sans-IO gossip for permissioned networks.
 
+mod channel;
 mod command;
 mod config;
 mod cx;
 mod event;
+mod gate;
 mod id;
+mod identity;
 mod link;
+mod membership;
 mod metrics;
 mod node;
 mod outbox;
+mod push;
 mod request;
 mod rng;
 mod state_transfer;

@@ -33,8 +33,6 @@ pub(crate) enum TimerKey {
     Publish(ChannelId),
     /// Ask for the state infos of others.
     RequestStateInfo(ChannelId),
-    /// A channel's ledger is tried again.
-    Height(ChannelId),
     /// A number has been missing for long enough to ask for it, or a request is overdue.
     StateTransfer(ChannelId),
 }

@@ -126,7 +126,7 @@ pub struct MembershipResponse {
     /// Latest heartbeats of the members held dead.
     pub dead: Vec<RawEnvelope>,
     /// Extension (field 1000): identities of the members listed.
-    pub identities: Vec<Bytes>,
+    pub identities: Vec<PeerIdentity>,
 }
 
 /// A block and its number (`gossip.Payload`).

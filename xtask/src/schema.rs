@@ -10,7 +10,7 @@ use protox::prost_reflect::prost_types::{
 use crate::Failure;
 
 /// Fields with a limit of their own; every other field is bounded by its frame.
-const SIZES: [(&str, &str); 41] = [
+const SIZES: [(&str, &str); 40] = [
     ("common.ChannelHeader.channel_id", "Channel"),
     ("common.ChannelHeader.tls_cert_hash", "Hash"),
     ("common.ChannelHeader.tx_id", "Name"),
@@ -34,7 +34,6 @@ const SIZES: [(&str, &str); 41] = [
     ("gossip.Member.metadata", "Metadata"),
     ("gossip.Member.pki_id", "PkiId"),
     ("gossip.MembershipRequest.known", "PkiId"),
-    ("gossip.MembershipResponse.identities", "Identity"),
     ("gossip.PeerIdentity.cert", "Identity"),
     ("gossip.PeerIdentity.metadata", "Metadata"),
     ("gossip.PeerIdentity.pki_id", "PkiId"),

@@ -53,7 +53,11 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
         Raw::MemRes(raw) => Content::MembershipResponse(MembershipResponse {
             alive: envelopes(raw.alive)?,
             dead: envelopes(raw.dead)?,
-            identities: raw.identities,
+            identities: raw
+                .identities
+                .into_iter()
+                .map(peer_identity)
+                .collect::<Result<_, _>>()?,
         }),
         Raw::DataMsg(raw) => Content::Data(payload(needed(
             raw.payload,

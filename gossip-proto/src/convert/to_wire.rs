@@ -110,7 +110,7 @@ fn mem_res(response: &MembershipResponse) -> raw::MembershipResponse {
     raw::MembershipResponse {
         alive: envelopes(&response.alive),
         dead: envelopes(&response.dead),
-        identities: response.identities.clone(),
+        identities: response.identities.iter().map(peer_identity).collect(),
     }
 }
 

@@ -349,9 +349,9 @@ pub struct MembershipResponse {
     pub alive: ::prost::alloc::vec::Vec<Envelope>,
     #[prost(message, repeated, tag = "2")]
     pub dead: ::prost::alloc::vec::Vec<Envelope>,
-    /// Extension: serialized identities of the members listed.
-    #[prost(bytes = "bytes", repeated, tag = "1000")]
-    pub identities: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Extension: identities of the members listed.
+    #[prost(message, repeated, tag = "1000")]
+    pub identities: ::prost::alloc::vec::Vec<PeerIdentity>,
 }
 /// Who is alive, and where.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -112,6 +112,6 @@ pub struct MembershipResponse {
     pub alive: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "2")]
     pub dead: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    #[prost(bytes = "bytes", repeated, tag = "1000")]
-    pub identities: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(message, repeated, tag = "1000")]
+    pub identities: ::prost::alloc::vec::Vec<crate::wire::PeerIdentity>,
 }

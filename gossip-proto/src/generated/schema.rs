@@ -427,7 +427,7 @@ pub(crate) static GOSSIP_MEMBERSHIP_RESPONSE: Schema = Schema {
     fields: &[
         Field { number: 1, name: "alive", kind: Kind::Message(&GOSSIP_ENVELOPE), count: Count::List(15) },
         Field { number: 2, name: "dead", kind: Kind::Message(&GOSSIP_ENVELOPE), count: Count::List(16) },
-        Field { number: 1000, name: "identities", kind: Kind::Bytes(Size::Identity), count: Count::List(17) },
+        Field { number: 1000, name: "identities", kind: Kind::Message(&GOSSIP_PEER_IDENTITY), count: Count::List(17) },
     ],
 };
 

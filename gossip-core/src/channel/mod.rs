@@ -1,0 +1,343 @@
+//! Channels: who takes part, with what height, and the blocks of each.
+//!
+//! Answers to Fabric's `gossip/gossip/channel`.
+//!
+//! # Deviations
+//! - A first change of our own state is published at once, later ones no more often than the
+//!   interval. A peer that connects is told our state directly, so nobody waits for a round.
+//! - Snapshots are accepted from peers that were asked; a bad element costs itself only.
+//! - Whoever asks for state infos or blocks must be admitted by the channel's reader policy.
+//! - Blocks are accepted by push from our own organisation only, which is where they are pushed.
+//! - State infos and their MACs are kept per channel and peer; a repeated one costs a look-up.
+
+mod own;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{
+    Content, GossipMessage, PeerTime, RawEnvelope, SignedMessage, StateInfo, Tag, channel_mac,
+};
+
+use self::own::OwnState;
+use crate::cx::Cx;
+use crate::gate::{Admitted, StateInfoNews};
+use crate::identity::Identities;
+use crate::membership::Membership;
+use crate::rng::ModuleRng;
+use crate::state_transfer::{StateTransfer, Want};
+use crate::timer::TimerKey;
+use crate::{
+    BlockOrigin, ChannelId, ChannelInfo, ChannelPeer, Instant, JoinChannel, OrgId, PeerId,
+    RequestId,
+};
+
+/// The channels joined.
+#[derive(Debug, Default)]
+pub(crate) struct Channels {
+    table: BTreeMap<ChannelId, Channel>,
+    version: u64,
+}
+
+impl Channels {
+    pub(crate) fn get(&self, channel: &ChannelId) -> Option<&Channel> {
+        self.table.get(channel)
+    }
+
+    /// For changes: the version moves.
+    pub(crate) fn get_mut(&mut self, channel: &ChannelId) -> Option<&mut Channel> {
+        self.version += 1;
+        self.table.get_mut(channel)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
+        self.version += 1;
+        self.table.values_mut()
+    }
+
+    pub(crate) fn insert(&mut self, channel: Channel) {
+        self.version += 1;
+        self.table.insert(channel.id.clone(), channel);
+    }
+
+    pub(crate) fn remove(&mut self, channel: &ChannelId) -> Option<Channel> {
+        self.version += 1;
+        self.table.remove(channel)
+    }
+
+    pub(crate) fn ids(&self) -> Vec<ChannelId> {
+        self.table.keys().cloned().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The channel that a message names.
+    pub(crate) fn by_name(&self, name: &[u8]) -> Option<&Channel> {
+        self.table.get(std::str::from_utf8(name).ok()?)
+    }
+
+    /// The channel whose name a peer proves to know.
+    pub(crate) fn by_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
+        self.table
+            .values()
+            .find(|channel| channel.has_mac(peer, mac))
+    }
+}
+
+/// One channel.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    id: ChannelId,
+    sequence: u64,
+    orgs: BTreeSet<OrgId>,
+    infos: BTreeMap<PeerId, Info>,
+    pub(crate) own: OwnState,
+    pub(crate) transfer: StateTransfer,
+    /// The application waits for the ledger's height.
+    pub(crate) joining: Option<RequestId>,
+    /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
+    /// round, as a round clears what is overdue.
+    asked: BTreeMap<PeerId, Instant>,
+    request_delay: Duration,
+    rng: ModuleRng,
+}
+
+/// What a peer has published of itself.
+#[derive(Debug)]
+struct Info {
+    time: PeerTime,
+    org: OrgId,
+    mac: Bytes,
+    height: u64,
+    left: bool,
+    envelope: RawEnvelope,
+}
+
+/// How long the answer to a request for state infos counts.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(5);
+/// Without news requests for state infos become rarer, up to this many times the interval.
+const CALM: u32 = 4;
+
+impl Channel {
+    pub(crate) fn new(
+        cx: &mut Cx<'_>,
+        id: ChannelId,
+        config: &JoinChannel,
+        seed: &[u8; 32],
+        incarnation: u64,
+    ) -> Self {
+        let transfer_rng = ModuleRng::fork(seed, &format!("transfer {id}"));
+        let rng = ModuleRng::fork(seed, &format!("channel {id}"));
+        let now = cx.now;
+        cx.timers().set(TimerKey::RequestStateInfo(id.clone()), now);
+        Self {
+            sequence: config.sequence,
+            orgs: config.members.keys().cloned().collect(),
+            infos: BTreeMap::new(),
+            own: OwnState::new(incarnation.saturating_add(cx.now.as_nanos())),
+            transfer: StateTransfer::new(cx, id.clone(), transfer_rng),
+            joining: None,
+            asked: BTreeMap::new(),
+            request_delay: cx.config.channel.request_interval,
+            rng,
+            id,
+        }
+    }
+
+    pub(crate) fn id(&self) -> &ChannelId {
+        &self.id
+    }
+
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    pub(crate) fn has_org(&self, org: &OrgId) -> bool {
+        self.orgs.contains(org)
+    }
+
+    /// Takes over a newer configuration: what organisations no longer in it published is dropped.
+    /// Returns the peers concerned.
+    pub(crate) fn configure(&mut self, config: &JoinChannel) -> Vec<PeerId> {
+        self.sequence = config.sequence;
+        self.orgs = config.members.keys().cloned().collect();
+        let gone: Vec<PeerId> = self
+            .infos
+            .iter()
+            .filter(|(_, info)| !self.orgs.contains(&info.org))
+            .map(|(peer, _)| peer.clone())
+            .collect();
+        for peer in &gone {
+            self.infos.remove(peer);
+        }
+        gone
+    }
+
+    pub(crate) fn has_mac(&self, peer: &[u8], mac: &[u8]) -> bool {
+        match self.infos.get(peer) {
+            Some(info) => info.mac == mac,
+            None => channel_mac(peer, self.id.as_str().as_bytes()) == mac,
+        }
+    }
+
+    /// Would this state info change anything?
+    pub(crate) fn is_news(&self, info: &StateInfo) -> bool {
+        self.infos
+            .get(&*info.pki_id)
+            .is_none_or(|held| info.time > held.time)
+    }
+
+    /// Is a block of this number, pushed to us, worth verifying?
+    pub(crate) fn wants_pushed(&self, cx: &mut Cx<'_>, seq: u64) -> bool {
+        !self.own.has_left() && self.transfer.want(cx, seq, BlockOrigin::Push) == Want::Yes
+    }
+
+    /// A state info has passed the gate. Returns its publisher and height if it was news.
+    pub(crate) fn on_state_info(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        news: &Admitted<StateInfoNews>,
+    ) -> Option<(PeerId, Option<u64>)> {
+        let message = &news.get().message;
+        let Content::StateInfo(info) = &message.message().content else {
+            return None;
+        };
+        let org = identities.org_of(&info.pki_id)?.clone();
+        let own = *info.pki_id == *cx.config.identity.peer.as_bytes();
+        if own || !self.has_org(&org) || !self.is_news(info) {
+            return None;
+        }
+        let peer = PeerId::new(&info.pki_id);
+        let full = self.infos.len() >= cx.config.membership.max_members.get();
+        if full && !self.infos.contains_key(&peer) {
+            cx.metrics().state_infos_shed += 1;
+            return None;
+        }
+        let properties = info.properties.as_ref();
+        let left = properties.is_some_and(|told| told.left_channel);
+        let height = properties.map_or(0, |told| told.ledger_height);
+        let record = Info {
+            time: info.time,
+            org,
+            mac: Bytes::copy_from_slice(&info.channel_mac),
+            height,
+            left,
+            envelope: message.envelope().detach(),
+        };
+        if self.infos.insert(peer.clone(), record).is_none() {
+            self.request_delay = cx.config.channel.request_interval;
+        }
+        Some((peer, (!left && properties.is_some()).then_some(height)))
+    }
+
+    /// A member is no more.
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
+        self.infos.remove(peer);
+        self.asked.remove(peer);
+    }
+
+    /// Takes this peer part in the channel, as far as it told?
+    pub(crate) fn is_eligible(&self, peer: &PeerId) -> bool {
+        self.infos.get(peer).is_some_and(|info| !info.left)
+    }
+
+    /// The height that a peer published, if it takes part.
+    pub(crate) fn height_of(&self, peer: &PeerId) -> Option<u64> {
+        self.infos
+            .get(peer)
+            .filter(|info| !info.left)
+            .map(|info| info.height)
+    }
+
+    /// Is a snapshot of this peer expected?
+    pub(crate) fn expects_snapshot(&self, now: Instant, peer: &PeerId) -> bool {
+        self.asked.get(peer).is_some_and(|until| *until > now)
+    }
+
+    /// Notes that peers are asked for their state infos.
+    pub(crate) fn on_asked(&mut self, now: Instant, peers: &[PeerId]) {
+        self.asked.retain(|_, until| *until > now);
+        for peer in peers {
+            self.asked.insert(peer.clone(), now + SNAPSHOT_PATIENCE);
+        }
+    }
+
+    /// Arms the next round of requests for state infos.
+    pub(crate) fn arm_request(&mut self, cx: &mut Cx<'_>) {
+        let interval = cx.config.channel.request_interval;
+        self.request_delay = (self.request_delay * 2).min(interval * CALM);
+        let at = cx.now + self.rng.jitter(self.request_delay);
+        cx.timers()
+            .set(TimerKey::RequestStateInfo(self.id.clone()), at);
+    }
+
+    /// A request for state infos, proving that we know the channel.
+    pub(crate) fn pull_request(&self, own: &PeerId) -> SignedMessage {
+        let mac = channel_mac(own.as_bytes(), self.id.as_str().as_bytes());
+        SignedMessage::unsigned(GossipMessage {
+            nonce: 0,
+            channel: Bytes::new(),
+            tag: Tag::ChanOrOrg,
+            content: Content::StateInfoPull(Bytes::copy_from_slice(&mac)),
+        })
+    }
+
+    /// The state infos that a requester may see, ours included.
+    pub(crate) fn snapshot(
+        &self,
+        membership: &Membership,
+        own_org: &OrgId,
+        requester: Option<&OrgId>,
+    ) -> SignedMessage {
+        let inside = requester == Some(own_org);
+        let mut elements: Vec<RawEnvelope> = self
+            .infos
+            .iter()
+            .filter(|(peer, info)| {
+                inside || info.org != *own_org || membership.is_external(peer.as_bytes())
+            })
+            .map(|(_, info)| info.envelope.clone())
+            .collect();
+        if let Some(own) = self.own.signed() {
+            if inside || membership.is_self_external() {
+                elements.push(own.envelope().clone());
+            }
+        }
+        SignedMessage::unsigned(GossipMessage {
+            nonce: 0,
+            channel: Bytes::copy_from_slice(self.id.as_str().as_bytes()),
+            tag: Tag::ChanOrOrg,
+            content: Content::StateSnapshot(elements),
+        })
+    }
+
+    pub(crate) fn info(&self, membership: &Membership) -> ChannelInfo {
+        let alive = |peer: &PeerId, info: &Info| !info.left && membership.is_alive(peer.as_bytes());
+        ChannelInfo {
+            channel: self.id.clone(),
+            height: self.transfer.height(),
+            buffered: self.transfer.buffered(),
+            peers: self
+                .infos
+                .iter()
+                .filter(|(peer, info)| alive(peer, info))
+                .map(|(peer, info)| ChannelPeer {
+                    peer: peer.clone(),
+                    org: info.org.clone(),
+                    height: info.height,
+                })
+                .collect(),
+            halted: self.transfer.halted().map(str::to_owned),
+        }
+    }
+}

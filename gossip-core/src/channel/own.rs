@@ -1,0 +1,134 @@
+//! What we publish of ourselves in a channel.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{
+    Chaincode, Content, GossipMessage, PeerTime, Properties, SignedMessage, StateInfo, Tag,
+    UnsignedMessage, channel_mac,
+};
+
+use crate::cx::Cx;
+use crate::timer::TimerKey;
+use crate::{ChannelId, Instant};
+
+/// Our state in a channel, and its latest publication.
+#[derive(Debug)]
+pub(crate) struct OwnState {
+    properties: Properties,
+    time: PeerTime,
+    signed: Option<SignedMessage>,
+    /// Something has changed since the last signature was asked for.
+    dirty: bool,
+    signing: bool,
+    asked_at: Option<Instant>,
+}
+
+impl OwnState {
+    /// `incarnation` must be greater than that of any earlier participation of ours.
+    pub(super) fn new(incarnation: u64) -> Self {
+        Self {
+            properties: Properties::default(),
+            time: PeerTime {
+                incarnation,
+                sequence: 0,
+            },
+            signed: None,
+            dirty: false,
+            signing: false,
+            asked_at: None,
+        }
+    }
+
+    /// The latest publication.
+    pub(crate) fn signed(&self) -> Option<&SignedMessage> {
+        self.signed.as_ref()
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.properties.left_channel
+    }
+
+    pub(crate) fn set_height(&mut self, cx: &mut Cx<'_>, channel: &ChannelId, height: u64) {
+        self.properties.ledger_height = height;
+        self.mark(cx, channel);
+    }
+
+    pub(crate) fn set_chaincodes(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: &ChannelId,
+        chaincodes: Vec<Chaincode>,
+    ) {
+        self.properties.chaincodes = chaincodes;
+        self.mark(cx, channel);
+    }
+
+    pub(crate) fn set_left(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
+        self.properties.left_channel = true;
+        self.asked_at = None;
+        self.mark(cx, channel);
+    }
+
+    /// Publishes a change at once if the last publication is old enough, else when it is.
+    pub(crate) fn mark(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
+        self.dirty = true;
+        self.arm(cx, channel);
+    }
+
+    fn arm(&self, cx: &mut Cx<'_>, channel: &ChannelId) {
+        let pause = cx.config.channel.publish_interval;
+        let earliest = self.asked_at.map_or(cx.now, |at| at + pause).max(cx.now);
+        cx.timers()
+            .set_earlier(TimerKey::Publish(channel.clone()), earliest);
+    }
+
+    /// Somebody is there to read what could not be published before.
+    pub(crate) fn wake(&self, cx: &mut Cx<'_>, channel: &ChannelId) {
+        if self.dirty {
+            self.arm(cx, channel);
+        }
+    }
+
+    /// The next publication, if one is due and none is being signed.
+    pub(crate) fn next(&mut self, cx: &Cx<'_>, channel: &ChannelId) -> Option<UnsignedMessage> {
+        if !self.dirty || self.signing {
+            return None;
+        }
+        self.dirty = false;
+        self.signing = true;
+        self.asked_at = Some(cx.now);
+        self.time.sequence = self.time.sequence.saturating_add(1);
+        let own = cx.config.identity.peer.as_bytes();
+        let info = StateInfo {
+            pki_id: Bytes::copy_from_slice(own),
+            time: self.time,
+            channel_mac: Bytes::copy_from_slice(&channel_mac(own, channel.as_str().as_bytes())),
+            properties: Some(self.properties.clone()),
+        };
+        let message = GossipMessage {
+            nonce: 0,
+            channel: Bytes::new(),
+            tag: Tag::ChanOrOrg,
+            content: Content::StateInfo(info),
+        };
+        Some(UnsignedMessage::new(message, None))
+    }
+
+    /// A signature has come back, or failed; then it is tried again after the interval.
+    pub(crate) fn on_signed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: &ChannelId,
+        signed: Option<SignedMessage>,
+    ) {
+        self.signing = false;
+        if signed.is_some() {
+            self.signed = signed;
+        } else {
+            self.dirty = true;
+            self.asked_at = Some(cx.now + Duration::from_secs(1));
+        }
+        self.wake(cx, channel);
+    }
+}

@@ -1,0 +1,334 @@
+//! The one door between received bytes and the state machines.
+//!
+//! On the way in: is it known already, may the sender say it, whose identity signed it, does the
+//! signature verify; then it enters as [`Admitted`]. On the way out: what we say is signed here.
+//! No other module sees a ticket of the crypto service or an unverified message.
+//!
+//! Copies of one message that arrive while the first is being checked wait for its verdict without
+//! being hashed or verified: a forged copy cannot shadow the true one, and the true one is verified
+//! once.
+
+mod inbound;
+mod jobs;
+mod news;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use gossip_proto::{PeerTime, SignedMessage, UnsignedMessage};
+
+pub(crate) use self::inbound::block_message;
+use self::jobs::Jobs;
+pub(crate) use self::news::{
+    Admitted, AliveNews, AliveSource, BlockNews, BlockSource, News, Sender, StateInfoNews,
+};
+use crate::channel::Channels;
+use crate::cx::Cx;
+use crate::identity::Identities;
+use crate::link::Links;
+use crate::membership::Membership;
+use crate::{
+    ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId, Signed, Ticket,
+    ValidIdentity,
+};
+
+/// What the gate asks of its siblings before it spends a signature check.
+pub(crate) struct Known<'a> {
+    pub(crate) identities: &'a Identities,
+    pub(crate) membership: &'a Membership,
+    pub(crate) channels: &'a Channels,
+    pub(crate) links: &'a Links,
+}
+
+/// Checks of what arrives, signatures on what leaves.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    jobs: Jobs<Check>,
+    /// Checks of messages that may come in several copies.
+    in_flight: BTreeMap<Key, Ticket>,
+    /// Links whose peers were found to be readers of a channel, at a configuration of it.
+    access: BTreeMap<(LinkId, ChannelId), u64>,
+    budgets: BTreeMap<LinkId, Budget>,
+    /// State infos that wait for an identity, one per publisher and channel.
+    parked: BTreeMap<(PeerId, ChannelId), SignedMessage>,
+}
+
+/// One item, whatever the number of copies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Alive(PeerId, PeerTime),
+    StateInfo(ChannelId, PeerId, PeerTime),
+    Block(ChannelId, u64),
+    Access(LinkId, ChannelId),
+}
+
+/// What a ticket stands for.
+#[derive(Debug)]
+enum Check {
+    Alive {
+        key: Key,
+        news: AliveNews,
+        identity: Option<Bytes>,
+        copies: Vec<AliveNews>,
+    },
+    StateInfo {
+        key: Key,
+        news: StateInfoNews,
+        copies: Vec<StateInfoNews>,
+    },
+    Block {
+        key: Key,
+        news: BlockNews,
+        copies: VecDeque<BlockNews>,
+    },
+    Access {
+        key: Key,
+        sequence: u64,
+        waiting: Vec<News>,
+    },
+    Conn {
+        link: LinkId,
+        identity: Bytes,
+    },
+    SignConn {
+        link: LinkId,
+        unsigned: UnsignedMessage,
+    },
+    SignAlive {
+        unsigned: UnsignedMessage,
+    },
+    SignStateInfo {
+        channel: ChannelId,
+        unsigned: UnsignedMessage,
+    },
+}
+
+/// Messages answered for one link in the present second.
+#[derive(Debug, Default)]
+struct Budget {
+    second: u64,
+    spent: u32,
+}
+
+/// Copies kept besides the one being checked; more are dropped, as their senders are many.
+const MAX_COPIES: usize = 3;
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self {
+            jobs: Jobs::default(),
+            in_flight: BTreeMap::new(),
+            access: BTreeMap::new(),
+            budgets: BTreeMap::new(),
+            parked: BTreeMap::new(),
+        }
+    }
+
+    /// May this link feed one more message?
+    pub(crate) fn admits(&self, config: &Config, link: LinkId) -> bool {
+        let config = &config.gate;
+        self.jobs.len() < config.max_pending.get()
+            && self.jobs.of_link(link) < config.max_pending_per_link.get()
+    }
+
+    /// Has our `ConnEstablish` signed.
+    pub(crate) fn sign_conn(&mut self, cx: &mut Cx<'_>, link: LinkId, unsigned: UnsignedMessage) {
+        let job = sign_job(&unsigned);
+        self.jobs
+            .start_urgent(cx, job, Check::SignConn { link, unsigned });
+    }
+
+    /// Has our heartbeat signed.
+    pub(crate) fn sign_alive(&mut self, cx: &mut Cx<'_>, unsigned: UnsignedMessage) {
+        let job = sign_job(&unsigned);
+        self.jobs
+            .start_urgent(cx, job, Check::SignAlive { unsigned });
+    }
+
+    /// Has our state info signed.
+    pub(crate) fn sign_state_info(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: ChannelId,
+        unsigned: UnsignedMessage,
+    ) {
+        let job = sign_job(&unsigned);
+        self.jobs
+            .start_urgent(cx, job, Check::SignStateInfo { channel, unsigned });
+    }
+
+    /// Has a link's authentication looked at.
+    pub(crate) fn authenticate(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        identity: Bytes,
+        message: &SignedMessage,
+    ) {
+        let job = CryptoJob::Authenticate {
+            identity: identity.clone(),
+            signed: signed(message),
+        };
+        self.jobs
+            .start_urgent(cx, job, Check::Conn { link, identity });
+    }
+
+    /// The crypto service has answered.
+    pub(crate) fn on_crypto_done(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ticket: Ticket,
+        outcome: CryptoOutcome,
+        news: &mut Vec<News>,
+    ) {
+        let Some(check) = self.jobs.finish(cx, ticket) else {
+            return;
+        };
+        self.conclude(cx, check, outcome, news);
+    }
+
+    /// Checks that have not been answered in time count as failed.
+    pub(crate) fn fire_checks(&mut self, cx: &mut Cx<'_>, news: &mut Vec<News>) {
+        while let Some(check) = self.jobs.pop_overdue(cx) {
+            cx.metrics().verifications_lost += 1;
+            let outcome = CryptoOutcome::Verified(Err(CryptoError::Overloaded));
+            self.conclude(cx, check, outcome, news);
+        }
+    }
+
+    /// A link is gone: what waited on its behalf goes on, but nothing more is kept for it.
+    pub(crate) fn on_link_down(&mut self, link: LinkId) {
+        self.budgets.remove(&link);
+        self.access.retain(|(of, _), _| *of != link);
+    }
+
+    fn conclude(
+        &mut self,
+        cx: &mut Cx<'_>,
+        check: Check,
+        outcome: CryptoOutcome,
+        news: &mut Vec<News>,
+    ) {
+        match check {
+            Check::Conn { link, identity } => {
+                let result = valid_identity(outcome);
+                if let Ok(valid) = &result {
+                    news.push(News::Identity {
+                        valid: valid.clone(),
+                        bytes: identity,
+                    });
+                }
+                count(cx, result.is_ok());
+                news.push(News::Authenticated { link, result });
+            }
+            Check::SignConn { link, unsigned } => {
+                news.push(News::ConnSigned {
+                    link,
+                    message: sign(unsigned, outcome),
+                });
+            }
+            Check::SignAlive { unsigned } => {
+                news.push(News::AliveSigned(sign(unsigned, outcome)));
+            }
+            Check::SignStateInfo { channel, unsigned } => {
+                let message = sign(unsigned, outcome);
+                news.push(News::StateInfoSigned { channel, message });
+            }
+            Check::Alive {
+                key,
+                news: alive,
+                identity,
+                copies,
+            } => {
+                self.in_flight.remove(&key);
+                self.conclude_alive(cx, alive, identity, copies, outcome, news);
+            }
+            Check::StateInfo {
+                key,
+                news: info,
+                copies,
+            } => {
+                self.in_flight.remove(&key);
+                self.conclude_state_info(cx, info, copies, outcome, news);
+            }
+            Check::Block {
+                key,
+                news: block,
+                copies,
+            } => {
+                self.in_flight.remove(&key);
+                self.conclude_block(cx, block, copies, outcome, news);
+            }
+            Check::Access {
+                key,
+                sequence,
+                waiting,
+            } => {
+                self.in_flight.remove(&key);
+                let ok = verified(outcome).is_ok();
+                count(cx, ok);
+                if let (true, Key::Access(link, channel)) = (ok, key) {
+                    self.access.insert((link, channel), sequence);
+                    news.extend(waiting);
+                } else {
+                    cx.metrics().state_requests_refused += 1;
+                }
+            }
+        }
+    }
+}
+
+fn sign_job(unsigned: &UnsignedMessage) -> CryptoJob {
+    CryptoJob::Sign {
+        payload: unsigned.payload().clone(),
+        secret: unsigned.secret_payload().cloned(),
+    }
+}
+
+fn sign(unsigned: UnsignedMessage, outcome: CryptoOutcome) -> Option<SignedMessage> {
+    match outcome {
+        CryptoOutcome::Signed(Ok(made)) => Some(unsigned.sign(made.payload, made.secret)),
+        CryptoOutcome::Signed(Err(_))
+        | CryptoOutcome::Authenticated(_)
+        | CryptoOutcome::Validated(_)
+        | CryptoOutcome::Verified(_) => None,
+    }
+}
+
+fn signed(message: &SignedMessage) -> Signed {
+    let envelope = message.envelope();
+    Signed {
+        payload: envelope.payload().clone(),
+        signature: envelope.signature().clone(),
+        secret: envelope
+            .secret()
+            .map(|secret| (secret.payload.clone(), secret.signature.clone())),
+    }
+}
+
+fn valid_identity(outcome: CryptoOutcome) -> Result<ValidIdentity, CryptoError> {
+    match outcome {
+        CryptoOutcome::Authenticated(result) | CryptoOutcome::Validated(result) => result,
+        CryptoOutcome::Verified(Err(error)) | CryptoOutcome::Signed(Err(error)) => Err(error),
+        CryptoOutcome::Verified(Ok(())) | CryptoOutcome::Signed(Ok(_)) => {
+            Err(CryptoError::Overloaded)
+        }
+    }
+}
+
+fn verified(outcome: CryptoOutcome) -> Result<(), CryptoError> {
+    match outcome {
+        CryptoOutcome::Verified(result) => result,
+        CryptoOutcome::Authenticated(result) | CryptoOutcome::Validated(result) => {
+            result.map(|_| ())
+        }
+        CryptoOutcome::Signed(Err(error)) => Err(error),
+        CryptoOutcome::Signed(Ok(_)) => Err(CryptoError::Overloaded),
+    }
+}
+
+fn count(cx: &mut Cx<'_>, ok: bool) {
+    if !ok {
+        cx.metrics().verifications_failed += 1;
+    }
+}

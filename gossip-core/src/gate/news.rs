@@ -1,0 +1,181 @@
+//! What the gate lets through.
+
+use bytes::Bytes;
+use gossip_proto::{Payload, SignedMessage, StateRequest};
+
+use crate::membership::Requester;
+use crate::{ChannelId, CryptoError, LinkId, OrgId, PeerId, RequestId, ValidIdentity};
+
+/// A value whose origin has been verified. Only the gate can make one, so a module that takes it
+/// cannot be handed unverified data.
+#[derive(Debug)]
+pub(crate) struct Admitted<T>(T);
+
+impl<T> Admitted<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    pub(crate) fn get(&self) -> &T {
+        &self.0
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// Somebody on an authenticated link.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) link: LinkId,
+    pub(crate) peer: PeerId,
+    pub(crate) org: Option<OrgId>,
+}
+
+/// A heartbeat.
+#[derive(Debug)]
+pub(crate) struct AliveNews {
+    pub(crate) message: SignedMessage,
+    pub(crate) source: AliveSource,
+}
+
+/// How a heartbeat came.
+#[derive(Clone, Debug)]
+pub(crate) enum AliveSource {
+    Pushed {
+        from: PeerId,
+    },
+    Request {
+        from: PeerId,
+    },
+    Response {
+        from: PeerId,
+    },
+    /// Listed as dead in a response.
+    Hearsay {
+        from: PeerId,
+    },
+}
+
+impl AliveSource {
+    pub(crate) fn from(&self) -> &PeerId {
+        match self {
+            Self::Pushed { from }
+            | Self::Request { from }
+            | Self::Response { from }
+            | Self::Hearsay { from } => from,
+        }
+    }
+}
+
+/// A state info.
+#[derive(Debug)]
+pub(crate) struct StateInfoNews {
+    pub(crate) channel: ChannelId,
+    pub(crate) message: SignedMessage,
+    /// Who pushed it; absent for an element of a snapshot, which is not forwarded.
+    pub(crate) pushed_by: Option<PeerId>,
+}
+
+/// A block.
+#[derive(Debug)]
+pub(crate) struct BlockNews {
+    pub(crate) channel: ChannelId,
+    pub(crate) seq: u64,
+    pub(crate) data: Bytes,
+    pub(crate) source: BlockSource,
+    /// The message to push on, if one came in; a block of our own is encoded when it is accepted.
+    pub(crate) message: Option<SignedMessage>,
+    /// Peers known to hold it.
+    pub(crate) holders: Vec<PeerId>,
+}
+
+/// How a block came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BlockSource {
+    Local { id: RequestId },
+    Pushed { from: PeerId },
+    Transfer { from: PeerId },
+}
+
+impl BlockSource {
+    pub(crate) fn peer(&self) -> Option<&PeerId> {
+        match self {
+            Self::Local { .. } => None,
+            Self::Pushed { from } | Self::Transfer { from } => Some(from),
+        }
+    }
+}
+
+/// What comes out of the gate.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A heartbeat is authentic.
+    Alive(Admitted<AliveNews>),
+    /// A peer asks for our view.
+    MembershipRequest(Requester),
+    /// A response that was asked for has come; its elements follow one by one.
+    MembershipResponse { peer: PeerId },
+    /// A state info is authentic and its publisher may read the channel.
+    StateInfo(Admitted<StateInfoNews>),
+    /// A peer that may read the channel asks for its state infos.
+    StateInfoPull { sender: Sender, channel: ChannelId },
+    /// A block is valid.
+    Block(Admitted<BlockNews>),
+    /// A block is not.
+    BadBlock {
+        channel: ChannelId,
+        seq: u64,
+        source: BlockSource,
+        error: CryptoError,
+    },
+    /// A peer shows that it holds a block.
+    Holder {
+        channel: ChannelId,
+        seq: u64,
+        peer: PeerId,
+    },
+    /// A publication coincided with the check of another copy: it has to be looked at again.
+    Publish {
+        id: RequestId,
+        channel: ChannelId,
+        seq: u64,
+        data: Bytes,
+    },
+    /// A peer that may read the channel asks for blocks.
+    StateRequest {
+        sender: Sender,
+        channel: ChannelId,
+        nonce: u64,
+        request: StateRequest,
+    },
+    /// A peer sends blocks, not yet verified.
+    StateResponse {
+        sender: Sender,
+        channel: ChannelId,
+        nonce: u64,
+        payloads: Vec<Payload>,
+    },
+    /// An identity was found valid.
+    Identity { valid: ValidIdentity, bytes: Bytes },
+    /// Something could not be checked for want of an identity.
+    UnknownIdentity,
+    /// A link's authentication was looked at.
+    Authenticated {
+        link: LinkId,
+        result: Result<ValidIdentity, CryptoError>,
+    },
+    /// Our `ConnEstablish` for a link is signed, or could not be.
+    ConnSigned {
+        link: LinkId,
+        message: Option<SignedMessage>,
+    },
+    /// Our heartbeat is signed, or could not be.
+    AliveSigned(Option<SignedMessage>),
+    /// Our state info for a channel is signed, or could not be.
+    StateInfoSigned {
+        channel: ChannelId,
+        message: Option<SignedMessage>,
+    },
+}

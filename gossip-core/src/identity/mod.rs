@@ -1,0 +1,126 @@
+//! Identities known to be valid: whose they are, of which organisation, until when.
+//!
+//! Answers to Fabric's identity mapper (`gossip/identity`).
+//!
+//! # Deviations
+//! An identity is kept while it is valid, whether it is used or not: purging for disuse made the
+//! original forget its seeds. A cap bounds the store instead.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::cx::Cx;
+use crate::timer::TimerKey;
+use crate::{Instant, OrgId, PeerId, SelfIdentity, ValidIdentity};
+
+/// A valid identity.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// The serialized identity.
+    pub(crate) bytes: Bytes,
+    /// Its organisation; absent means foreign.
+    pub(crate) org: Option<OrgId>,
+    used: Instant,
+}
+
+/// The identities known.
+#[derive(Debug)]
+pub(crate) struct Identities {
+    own: SelfIdentity,
+    entries: BTreeMap<PeerId, Identity>,
+}
+
+impl Identities {
+    pub(crate) fn new(own: SelfIdentity) -> Self {
+        let identity = Identity {
+            bytes: own.bytes.clone(),
+            org: Some(own.org.clone()),
+            used: Instant::START,
+        };
+        Self {
+            entries: BTreeMap::from([(own.peer.clone(), identity)]),
+            own,
+        }
+    }
+
+    pub(crate) fn own(&self) -> &SelfIdentity {
+        &self.own
+    }
+
+    /// Keeps an identity that the crypto service has found valid, and arms its expiry. `keep` says
+    /// which peers' identities must not make room when the cap is reached.
+    pub(crate) fn put(
+        &mut self,
+        cx: &mut Cx<'_>,
+        valid: &ValidIdentity,
+        bytes: &Bytes,
+        keep: impl Fn(&PeerId) -> bool,
+    ) {
+        if self.entries.contains_key(&valid.peer) {
+            return;
+        }
+        self.make_room(cx, keep);
+        if let Some(left) = valid.expires_in {
+            let at = cx.now + left;
+            cx.timers().set(TimerKey::Identity(valid.peer.clone()), at);
+        }
+        let identity = Identity {
+            bytes: Bytes::copy_from_slice(bytes),
+            org: valid.org.clone(),
+            used: cx.now,
+        };
+        self.entries.insert(valid.peer.clone(), identity);
+    }
+
+    pub(crate) fn get(&self, peer: &[u8]) -> Option<&Identity> {
+        self.entries.get(peer)
+    }
+
+    /// The organisation of a known peer. `None` means unknown, hence foreign.
+    pub(crate) fn org_of(&self, peer: &[u8]) -> Option<&OrgId> {
+        self.entries.get(peer)?.org.as_ref()
+    }
+
+    pub(crate) fn is_own_org(&self, org: &OrgId) -> bool {
+        *org == self.own.org
+    }
+
+    /// Notes a verified use, so that the identity is not the first to make room.
+    pub(crate) fn touch(&mut self, now: Instant, peer: &PeerId) {
+        if let Some(identity) = self.entries.get_mut(peer) {
+            identity.used = now;
+        }
+    }
+
+    /// Forgets an identity that is no longer valid; our own stays. Returns whether one was held.
+    pub(crate) fn remove(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> bool {
+        if *peer == self.own.peer {
+            return false;
+        }
+        cx.timers().cancel(&TimerKey::Identity(peer.clone()));
+        self.entries.remove(peer).is_some()
+    }
+
+    fn make_room(&mut self, cx: &mut Cx<'_>, keep: impl Fn(&PeerId) -> bool) {
+        let cap = cx.config.identities.max_identities.get();
+        if self.entries.len() < cap {
+            return;
+        }
+        let mut order: Vec<(bool, Instant, PeerId)> = self
+            .entries
+            .iter()
+            .filter(|(peer, _)| **peer != self.own.peer)
+            .map(|(peer, identity)| (keep(peer), identity.used, peer.clone()))
+            .collect();
+        order.sort_unstable();
+        // A batch at a time, so that a flood of identities does not sort the store for each.
+        for (_, _, peer) in order.into_iter().take(cap / 16 + 1) {
+            self.remove(cx, &peer);
+            cx.metrics().identities_shed += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

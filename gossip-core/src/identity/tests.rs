@@ -1,0 +1,94 @@
+use std::time::Duration;
+
+use super::*;
+use crate::cx::Io;
+use crate::{Config, Endpoint};
+
+fn config(cap: usize) -> Config {
+    let own = SelfIdentity {
+        peer: PeerId::new(b"me"),
+        org: OrgId::new(b"org1"),
+        bytes: Bytes::from_static(b"my identity"),
+    };
+    let mut config = Config::new(own, Endpoint::new("me:1"));
+    config.identities.max_identities = cap.try_into().unwrap();
+    config
+}
+
+fn valid(name: &[u8], expires_in: Option<Duration>) -> ValidIdentity {
+    ValidIdentity {
+        peer: PeerId::new(name),
+        org: Some(OrgId::new(b"org1")),
+        expires_in,
+    }
+}
+
+#[test]
+fn an_identity_that_expires_arms_a_timer_at_its_end() {
+    let config = config(8);
+    let mut io = Io::default();
+    let mut cx = Cx {
+        now: Instant::from_millis(10),
+        config: &config,
+        io: &mut io,
+    };
+    let mut identities = Identities::new(config.identity.clone());
+    let left = Duration::from_secs(5);
+    identities.put(
+        &mut cx,
+        &valid(b"a", Some(left)),
+        &Bytes::from_static(b"a"),
+        |_| false,
+    );
+    identities.put(
+        &mut cx,
+        &valid(b"b", None),
+        &Bytes::from_static(b"b"),
+        |_| false,
+    );
+    assert_eq!(io.timers.next(), Some(Instant::from_millis(5010)));
+    assert_eq!(
+        io.timers.pop_due(Instant::from_millis(5010)),
+        Some(TimerKey::Identity(PeerId::new(b"a")))
+    );
+    assert_eq!(io.timers.next(), None);
+}
+
+#[test]
+fn at_the_cap_strangers_go_before_members_and_our_own_stays() {
+    let config = config(3);
+    let mut io = Io::default();
+    let mut identities = Identities::new(config.identity.clone());
+    for (at, name) in [(1, b"m"), (2, b"s"), (3, b"t")] {
+        let mut cx = Cx {
+            now: Instant::from_millis(at),
+            config: &config,
+            io: &mut io,
+        };
+        identities.put(
+            &mut cx,
+            &valid(name, None),
+            &Bytes::from_static(b"x"),
+            |peer| peer.as_bytes() == b"m",
+        );
+    }
+    assert!(identities.get(b"me").is_some());
+    assert!(identities.get(b"m").is_some());
+    assert!(identities.get(b"s").is_none());
+    assert!(identities.get(b"t").is_some());
+    assert_eq!(io.metrics.identities_shed, 1);
+}
+
+#[test]
+fn our_own_identity_cannot_be_removed() {
+    let config = config(3);
+    let mut io = Io::default();
+    let mut cx = Cx {
+        now: Instant::START,
+        config: &config,
+        io: &mut io,
+    };
+    let mut identities = Identities::new(config.identity.clone());
+    assert!(!identities.remove(&mut cx, &PeerId::new(b"me")));
+    assert!(identities.get(b"me").is_some());
+}

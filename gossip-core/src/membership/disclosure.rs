@@ -1,0 +1,105 @@
+//! Who may be told of whom.
+//!
+//! Peers without an external endpoint are known to their own organisation only; internal endpoints
+//! never leave it; one organisation hears of another only from that one. An unknown organisation is
+//! a foreign one.
+
+use crate::OrgId;
+
+/// What the rules ask about a peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Party<'a> {
+    pub(crate) org: Option<&'a OrgId>,
+    pub(crate) external: bool,
+}
+
+/// May a membership response of ours to `target` list `subject`?
+pub(crate) fn may_list(own: &OrgId, subject: Party<'_>, target: Party<'_>) -> bool {
+    let (Some(subject_org), Some(target_org)) = (subject.org, target.org) else {
+        return false;
+    };
+    subject_org == target_org || (subject_org == own && subject.external && target.external)
+}
+
+/// May `target` see the internal endpoint in a heartbeat?
+pub(crate) fn may_see_secret(own: &OrgId, target: Option<&OrgId>) -> bool {
+    target == Some(own)
+}
+
+/// May a heartbeat of `subject` be pushed to `target`?
+pub(crate) fn may_push(own: &OrgId, subject: Party<'_>, target: Party<'_>) -> bool {
+    let Some(subject_org) = subject.org else {
+        return false;
+    };
+    if subject_org == own {
+        return subject.external || target.org == Some(own);
+    }
+    target.external && (target.org == Some(own) || target.org == Some(subject_org))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(org: Option<&OrgId>, external: bool) -> Party<'_> {
+        Party { org, external }
+    }
+
+    #[test]
+    fn responses_list_the_requesters_org_and_our_own_external_peers() {
+        let (own, other, third) = (OrgId::new(b"s"), OrgId::new(b"t"), OrgId::new(b"u"));
+        let target = party(Some(&other), true);
+        assert!(may_list(&own, party(Some(&other), false), target));
+        assert!(may_list(&own, party(Some(&own), true), target));
+        assert!(!may_list(&own, party(Some(&own), false), target));
+        assert!(!may_list(
+            &own,
+            party(Some(&own), true),
+            party(Some(&other), false)
+        ));
+        assert!(!may_list(&own, party(Some(&third), true), target));
+        // Third-organisation members are not relayed within our own organisation either.
+        assert!(!may_list(
+            &own,
+            party(Some(&third), true),
+            party(Some(&own), true)
+        ));
+        assert!(may_list(
+            &own,
+            party(Some(&own), false),
+            party(Some(&own), false)
+        ));
+    }
+
+    #[test]
+    fn an_unknown_organisation_is_told_nothing() {
+        let own = OrgId::new(b"s");
+        assert!(!may_list(&own, party(Some(&own), true), party(None, true)));
+        assert!(!may_list(&own, party(None, true), party(Some(&own), true)));
+        assert!(!may_see_secret(&own, None));
+        assert!(!may_push(&own, party(None, true), party(Some(&own), true)));
+    }
+
+    #[test]
+    fn pushes_of_foreign_heartbeats_stay_between_two_organisations() {
+        let (own, other, third) = (OrgId::new(b"s"), OrgId::new(b"t"), OrgId::new(b"u"));
+        let subject = party(Some(&other), true);
+        assert!(may_push(&own, subject, party(Some(&own), true)));
+        assert!(may_push(&own, subject, party(Some(&other), true)));
+        assert!(!may_push(&own, subject, party(Some(&own), false)));
+        assert!(!may_push(&own, subject, party(Some(&third), true)));
+    }
+
+    #[test]
+    fn our_own_peers_without_external_endpoint_stay_inside() {
+        let (own, other) = (OrgId::new(b"s"), OrgId::new(b"t"));
+        let hidden = party(Some(&own), false);
+        assert!(may_push(&own, hidden, party(Some(&own), false)));
+        assert!(!may_push(&own, hidden, party(Some(&other), true)));
+        assert!(may_push(
+            &own,
+            party(Some(&own), true),
+            party(Some(&other), false)
+        ));
+    }
+}

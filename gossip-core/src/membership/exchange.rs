@@ -1,0 +1,369 @@
+//! Heartbeats going out, and the exchange of views by request and response.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{
+    Content, GossipMessage, MembershipRequest, MembershipResponse, PeerIdentity, SignedMessage, Tag,
+};
+
+use super::disclosure::{Party, may_list, may_see_secret};
+use super::{Membership, MembershipEffect};
+use crate::cx::Cx;
+use crate::identity::Identities;
+use crate::rng::ModuleRng;
+use crate::timer::TimerKey;
+use crate::{Instant, LinkId, Notification, OrgId, PeerId};
+
+/// Requests and responses under way, and what waits for our heartbeat to be signed.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    /// Peers asked. At most one request each, so bounded by members and links.
+    awaited: BTreeMap<PeerId, Awaited>,
+    connected: BTreeSet<PeerId>,
+    uses: Vec<Use>,
+    delay: Duration,
+    /// Somebody's heartbeat could not be checked for want of an identity.
+    wants_identities: bool,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    nonce: u64,
+    until: Instant,
+}
+
+/// What is done with our heartbeat once it is signed.
+#[derive(Debug)]
+enum Use {
+    Push,
+    Request { peer: PeerId, nonce: u64 },
+    Respond(Requester),
+}
+
+/// Who asks for our view.
+#[derive(Clone, Debug)]
+pub(crate) struct Requester {
+    pub(crate) peer: PeerId,
+    pub(crate) link: LinkId,
+    pub(crate) nonce: u64,
+    /// It declares an external endpoint.
+    pub(crate) external: bool,
+    /// It asks for the identities of the members listed.
+    pub(crate) wants_identities: bool,
+}
+
+/// Uses that wait for a signature; more are dropped, their peers ask again.
+const MAX_USES: usize = 256;
+/// After a missing identity the next exchange comes this much sooner than usual.
+const HURRY: u32 = 16;
+/// Without news exchanges become rarer, up to this many times the interval.
+const CALM: u32 = 4;
+
+impl Exchange {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self {
+            awaited: BTreeMap::new(),
+            connected: BTreeSet::new(),
+            uses: Vec::new(),
+            delay: interval,
+            wants_identities: true,
+        }
+    }
+
+    pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
+        self.connected.contains(peer)
+    }
+
+    pub(super) fn set_connected(&mut self, peer: &PeerId, connected: bool) {
+        if connected {
+            self.connected.insert(peer.clone());
+        } else {
+            self.connected.remove(peer);
+        }
+    }
+
+    pub(super) fn drop_request(&mut self, peer: &PeerId) {
+        self.awaited.remove(peer);
+    }
+
+    /// The view has changed: exchange at the usual rate again.
+    pub(super) fn news(&mut self, cx: &mut Cx<'_>, rng: &mut ModuleRng) {
+        let interval = cx.config.membership.sync_interval;
+        if self.delay > interval {
+            self.delay = interval;
+            let at = cx.now + rng.jitter(interval);
+            cx.timers().set_earlier(TimerKey::Sync, at);
+        }
+    }
+
+    fn defer(&mut self, purpose: Use) {
+        if self.uses.len() < MAX_USES {
+            self.uses.push(purpose);
+        }
+    }
+}
+
+impl Membership {
+    /// Our heartbeat is due.
+    pub(crate) fn fire_heartbeat(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let at = cx.now + self.rng.jitter(cx.config.membership.alive_interval);
+        cx.timers().set(TimerKey::Heartbeat, at);
+        if self.is_alone() {
+            return;
+        }
+        self.heartbeat(cx, identities, fx);
+    }
+
+    /// Signs a new heartbeat and pushes it.
+    pub(crate) fn heartbeat(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        if let Some(unsigned) = self.own.next(cx, identities) {
+            fx.push(MembershipEffect::Sign(unsigned));
+        }
+        self.exchange.defer(Use::Push);
+    }
+
+    /// Our heartbeat is signed, or could not be.
+    pub(crate) fn on_own_signed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        signed: Option<SignedMessage>,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        if signed.is_none() {
+            cx.metrics().signing_failures += 1;
+            cx.notify(Notification::SigningFailed);
+        }
+        self.own.on_signed(cx.now, signed);
+        let mut pushed = false;
+        for purpose in std::mem::take(&mut self.exchange.uses) {
+            match purpose {
+                Use::Push if pushed => {}
+                Use::Push => {
+                    pushed = true;
+                    if let Some(own) = self.own.latest(true) {
+                        fx.push(MembershipEffect::Push(own.clone()));
+                    }
+                }
+                Use::Request { peer, nonce } => self.send_request(identities, &peer, nonce, fx),
+                Use::Respond(requester) => self.send_response(identities, &requester, fx),
+            }
+        }
+    }
+
+    /// Time to exchange views with some members.
+    pub(crate) fn fire_sync(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let interval = cx.config.membership.sync_interval;
+        self.exchange.delay = (self.exchange.delay * 2).min(interval * CALM);
+        let at = cx.now + self.rng.jitter(self.exchange.delay);
+        cx.timers().set(TimerKey::Sync, at);
+        for peer in self.roster.draw(cx.config.membership.sync_peers, |_| true) {
+            self.request(cx, identities, &peer, fx);
+        }
+    }
+
+    /// A heartbeat could not be checked for want of an identity: ask soon, and for identities too.
+    pub(crate) fn on_unknown_identity(&mut self, cx: &mut Cx<'_>) {
+        if self.exchange.wants_identities {
+            return;
+        }
+        self.exchange.wants_identities = true;
+        let soon = cx.config.membership.sync_interval / HURRY;
+        self.exchange.delay = self.exchange.delay.min(soon);
+        let at = cx.now + self.rng.jitter(self.exchange.delay);
+        cx.timers().set_earlier(TimerKey::Sync, at);
+    }
+
+    /// Asks a peer for its view, unless it was asked and may still answer. Returns the nonce.
+    pub(crate) fn request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        peer: &PeerId,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        if self
+            .exchange
+            .awaited
+            .get(peer)
+            .is_some_and(|awaited| awaited.until > cx.now)
+        {
+            return;
+        }
+        let nonce = self.rng.next_u64();
+        let until = cx.now + cx.config.membership.response_timeout;
+        self.exchange
+            .awaited
+            .insert(peer.clone(), Awaited { nonce, until });
+        if self.own.current(cx).is_some() {
+            self.send_request(identities, peer, nonce, fx);
+            return;
+        }
+        self.exchange.defer(Use::Request {
+            peer: peer.clone(),
+            nonce,
+        });
+        if let Some(unsigned) = self.own.next(cx, identities) {
+            fx.push(MembershipEffect::Sign(unsigned));
+        }
+    }
+
+    fn send_request(
+        &mut self,
+        identities: &Identities,
+        peer: &PeerId,
+        nonce: u64,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let org = identities.org_of(peer.as_bytes());
+        let Some(own) = self.own.latest(may_see_secret(&self.own_org, org)) else {
+            return;
+        };
+        let message = GossipMessage {
+            nonce,
+            channel: Bytes::new(),
+            tag: Tag::Empty,
+            content: Content::MembershipRequest(MembershipRequest {
+                self_information: own.envelope().clone(),
+                want_identities: std::mem::take(&mut self.exchange.wants_identities),
+            }),
+        };
+        fx.push(MembershipEffect::Request {
+            peer: peer.clone(),
+            endpoint: self.endpoint_of(peer.as_bytes()).cloned(),
+            message: SignedMessage::unsigned(message),
+        });
+    }
+
+    /// Is a response with this nonce expected of this peer?
+    pub(crate) fn expects_response(&self, now: Instant, peer: &PeerId, nonce: u64) -> bool {
+        let awaited = self.exchange.awaited.get(peer);
+        awaited.is_some_and(|awaited| awaited.nonce == nonce && awaited.until > now)
+    }
+
+    /// The response of `peer` has come; it is good for one.
+    pub(crate) fn on_response(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        self.exchange.awaited.remove(peer);
+        self.seeds.on_response(cx, peer);
+    }
+
+    /// Answers a request with our view.
+    pub(crate) fn on_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        requester: Requester,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        if self.own.current(cx).is_some() {
+            self.send_response(identities, &requester, fx);
+            return;
+        }
+        self.exchange.defer(Use::Respond(requester));
+        if let Some(unsigned) = self.own.next(cx, identities) {
+            fx.push(MembershipEffect::Sign(unsigned));
+        }
+    }
+
+    fn send_response(
+        &self,
+        identities: &Identities,
+        requester: &Requester,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let target = Party {
+            org: identities.org_of(requester.peer.as_bytes()),
+            external: requester.external,
+        };
+        let ours = Party {
+            org: Some(&self.own_org),
+            external: self.own.external.is_some(),
+        };
+        if !may_list(&self.own_org, ours, target) {
+            // Fabric closes the link here; its owner may still want it for a channel.
+            return;
+        }
+        let mut response = self.view_for(identities, requester, target);
+        let inside = may_see_secret(&self.own_org, target.org);
+        if let Some(own) = self.own.latest(inside) {
+            response.alive.push(own.envelope().clone());
+        }
+        let message = GossipMessage {
+            nonce: requester.nonce,
+            channel: Bytes::new(),
+            tag: Tag::Empty,
+            content: Content::MembershipResponse(response),
+        };
+        let message = SignedMessage::unsigned(message);
+        fx.push(MembershipEffect::Respond {
+            link: requester.link,
+            message,
+        });
+    }
+
+    fn view_for(
+        &self,
+        identities: &Identities,
+        requester: &Requester,
+        target: Party<'_>,
+    ) -> MembershipResponse {
+        let inside = may_see_secret(&self.own_org, target.org);
+        let mut response = MembershipResponse::default();
+        for (peer, record) in &self.records {
+            let subject = Party {
+                org: record.org.as_ref(),
+                external: record.endpoint.is_some(),
+            };
+            if *peer == requester.peer || !may_list(&self.own_org, subject, target) {
+                continue;
+            }
+            let envelope = if inside {
+                record.envelope.clone()
+            } else {
+                record.envelope.without_secret()
+            };
+            if record.is_alive() {
+                response.alive.push(envelope);
+            } else {
+                response.dead.push(envelope);
+            }
+            if requester.wants_identities {
+                if let Some(identity) = identities.get(peer.as_bytes()) {
+                    response.identities.push(PeerIdentity {
+                        pki_id: Bytes::copy_from_slice(peer.as_bytes()),
+                        cert: identity.bytes.clone(),
+                        metadata: Bytes::new(),
+                    });
+                }
+            }
+        }
+        response
+    }
+
+    /// The organisations of the alive members drawn from.
+    pub(crate) fn draw_of_orgs(
+        &mut self,
+        count: usize,
+        accept: impl Fn(&OrgId) -> bool,
+    ) -> Vec<PeerId> {
+        self.roster
+            .draw(count, |slot| slot.org.as_ref().is_some_and(&accept))
+    }
+}

@@ -1,0 +1,138 @@
+//! Deadlines of members: to die, to be tried again, to be forgotten.
+
+use gossip_proto::{Alive, SignedMessage};
+
+use super::record::{Liveness, Record};
+use super::{Membership, MembershipEffect};
+use crate::cx::Cx;
+use crate::identity::Identities;
+use crate::timer::TimerKey;
+use crate::{Notification, PeerId};
+
+impl Membership {
+    /// A member's deadline has come.
+    pub(crate) fn fire_member(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        peer: &PeerId,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let Some(record) = self.records.get(peer) else {
+            return;
+        };
+        match record.liveness {
+            Liveness::Alive { .. } => {
+                let deadline = record.last_seen + cx.config.membership.alive_expiration;
+                if deadline > cx.now {
+                    // Heartbeats do not move the timer: it looks again when it fires.
+                    cx.timers().set(TimerKey::Member(peer.clone()), deadline);
+                } else {
+                    self.die(cx, peer, fx);
+                }
+            }
+            Liveness::Dead { since } => {
+                if cx.now >= since + cx.config.membership.forget_after {
+                    self.forget(cx, peer);
+                } else {
+                    self.arm_dead(cx, peer);
+                    self.request(cx, identities, peer, fx);
+                }
+            }
+        }
+    }
+
+    fn die(&mut self, cx: &mut Cx<'_>, peer: &PeerId, fx: &mut Vec<MembershipEffect>) {
+        self.delist(peer);
+        if let Some(record) = self.records.get_mut(peer) {
+            record.liveness = Liveness::Dead { since: cx.now };
+        }
+        self.arm_dead(cx, peer);
+        cx.notify(Notification::MemberDead(peer.clone()));
+        tracing::debug!(%peer, "member is dead");
+        fx.push(MembershipEffect::Dead(peer.clone()));
+    }
+
+    /// Somebody lists as dead a member that we do not know.
+    pub(super) fn learn_dead(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        message: &SignedMessage,
+        alive: &Alive,
+    ) {
+        if !self.make_room(cx) {
+            return;
+        }
+        let peer = PeerId::new(&alive.pki_id);
+        let org = identities.org_of(peer.as_bytes()).cloned();
+        let liveness = Liveness::Dead { since: cx.now };
+        let record = Record::new(message, alive, org, false, liveness, cx.now);
+        self.records.insert(peer.clone(), record);
+        self.version += 1;
+        self.arm_dead(cx, &peer);
+    }
+
+    fn arm_dead(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let again = cx.now + self.rng.jitter(cx.config.membership.reconnect_interval);
+        let at = match self.records.get(peer).map(|record| record.liveness) {
+            Some(Liveness::Dead { since }) => again.min(since + cx.config.membership.forget_after),
+            _ => again,
+        };
+        cx.timers().set(TimerKey::Member(peer.clone()), at);
+    }
+
+    /// Erases a member but for the last time heard of it.
+    pub(crate) fn forget(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        self.delist(peer);
+        cx.timers().cancel(&TimerKey::Member(peer.clone()));
+        self.exchange.drop_request(peer);
+        let Some(record) = self.records.remove(peer) else {
+            return;
+        };
+        self.version += 1;
+        if self.graves.len() >= cx.config.membership.max_members.get() {
+            self.graves.pop_first();
+        }
+        self.graves.insert(peer.clone(), record.time);
+        cx.notify(Notification::MemberForgotten(peer.clone()));
+    }
+
+    fn delist(&mut self, peer: &PeerId) {
+        let Some(Liveness::Alive { slot }) = self.records.get(peer).map(|record| record.liveness)
+        else {
+            return;
+        };
+        self.version += 1;
+        let moved = self.roster.remove(slot).cloned();
+        if let Some(record) = moved.and_then(|moved| self.records.get_mut(&moved)) {
+            record.liveness = Liveness::Alive { slot };
+        }
+    }
+
+    /// A link to a peer has been authenticated.
+    pub(crate) fn on_connected(&mut self, identities: &Identities, peer: &PeerId) {
+        self.exchange.set_connected(peer, true);
+        let org = identities.org_of(peer.as_bytes());
+        if let Some(record) = self.records.get_mut(peer) {
+            record.org = org.cloned();
+        }
+        self.mark_connected(peer, true);
+    }
+
+    /// A peer's last link has gone.
+    pub(crate) fn on_disconnected(&mut self, peer: &PeerId) {
+        self.exchange.set_connected(peer, false);
+        self.mark_connected(peer, false);
+    }
+
+    fn mark_connected(&mut self, peer: &PeerId, connected: bool) {
+        self.version += 1;
+        let liveness = self.records.get(peer).map(|record| record.liveness);
+        if let Some(Liveness::Alive { slot }) = liveness {
+            if let Some(entry) = self.roster.get_mut(slot) {
+                entry.connected = connected;
+            }
+        }
+    }
+}

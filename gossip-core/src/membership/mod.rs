@@ -1,0 +1,313 @@
+//! Who is alive: signed heartbeats, exchanges of views, deadlines, seeds.
+//!
+//! Answers to Fabric's `gossip/discovery`.
+//!
+//! # Deviations
+//! - One table with one state per member: "both alive and dead" cannot be written.
+//! - One clock and one deadline per member, whichever way news of it came; the last time heard of a
+//!   forgotten member is kept, so that neither hearsay nor a replayed heartbeat brings it back.
+//! - A failed send is not a death. Seeds are tried for ever, whatever becomes of member records.
+//! - A response is accepted from a peer that was asked, once, by its nonce; a bad element costs
+//!   itself only. It carries the identities of the members it lists if the requester asks and both
+//!   sides understand that; a newcomer then needs no other protocol to learn everybody.
+//! - A view that brings nothing new is asked for less often.
+//! - A heartbeat is signed once per interval and shared by pushes, requests and responses.
+
+mod disclosure;
+mod exchange;
+mod liveness;
+mod own;
+mod record;
+mod roster;
+mod seeds;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use gossip_proto::{Alive, Content, PeerTime, SignedMessage, UnsignedMessage};
+
+pub(crate) use self::disclosure::{Party, may_push, may_see_secret};
+use self::exchange::Exchange;
+pub(crate) use self::exchange::Requester;
+use self::own::OwnAlive;
+use self::record::{Liveness, Record};
+pub(crate) use self::roster::Roster;
+use self::roster::Slot;
+pub(crate) use self::seeds::Reached;
+use self::seeds::Seeds;
+use crate::cx::Cx;
+use crate::gate::{Admitted, AliveNews, AliveSource};
+use crate::identity::Identities;
+use crate::rng::ModuleRng;
+use crate::timer::TimerKey;
+use crate::{Endpoint, LinkId, Member, Notification, OrgId, PeerId};
+
+/// What membership wants of its siblings.
+#[derive(Debug)]
+pub(crate) enum MembershipEffect {
+    /// Have our heartbeat signed.
+    Sign(UnsignedMessage),
+    /// Push our heartbeat.
+    Push(SignedMessage),
+    /// Push somebody else's heartbeat to peers other than `from`.
+    Forward {
+        message: SignedMessage,
+        from: PeerId,
+    },
+    /// Send a request to a peer, dialling it if need be.
+    Request {
+        peer: PeerId,
+        endpoint: Option<Endpoint>,
+        message: SignedMessage,
+    },
+    /// Answer on a link.
+    Respond {
+        link: LinkId,
+        message: SignedMessage,
+    },
+    /// Connect to a seed.
+    Dial(Endpoint),
+    /// The peer behind a bootstrap endpoint is not of our organisation.
+    RefuseBootstrap(PeerId),
+    /// A member is alive that was unknown or dead.
+    Alive(PeerId),
+    /// A member has died.
+    Dead(PeerId),
+}
+
+/// The members of the network, and what keeps the view of them fresh.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    own_peer: PeerId,
+    own_org: OrgId,
+    own: OwnAlive,
+    records: BTreeMap<PeerId, Record>,
+    /// The last time heard of members forgotten since. Same cap as the records.
+    graves: BTreeMap<PeerId, PeerTime>,
+    roster: Roster,
+    exchange: Exchange,
+    seeds: Seeds,
+    rng: ModuleRng,
+    version: u64,
+}
+
+impl Membership {
+    pub(crate) fn new(cx: &mut Cx<'_>, seed: &[u8; 32], incarnation: u64) -> Self {
+        let mut rng = ModuleRng::fork(seed, "membership");
+        let heartbeat = cx.now + rng.jitter(cx.config.membership.alive_interval);
+        let sync = cx.now + rng.jitter(cx.config.membership.sync_interval);
+        cx.timers().set(TimerKey::Heartbeat, heartbeat);
+        cx.timers().set(TimerKey::Sync, sync);
+        Self {
+            own_peer: cx.config.identity.peer.clone(),
+            own_org: cx.config.identity.org.clone(),
+            own: OwnAlive::new(cx, incarnation),
+            records: BTreeMap::new(),
+            graves: BTreeMap::new(),
+            roster: Roster::new(ModuleRng::fork(seed, "roster")),
+            exchange: Exchange::new(cx.config.membership.sync_interval),
+            seeds: Seeds::new(cx),
+            rng,
+            version: 0,
+        }
+    }
+
+    /// Would this heartbeat change anything? Cheap, to be asked before its signature is checked.
+    pub(crate) fn is_news(&self, alive: &Alive, dead: bool) -> bool {
+        if alive.pki_id == self.own_peer.as_bytes() {
+            return false;
+        }
+        match self.records.get(&*alive.pki_id) {
+            Some(record) => !dead && alive.time > record.time,
+            None => self
+                .graves
+                .get(&*alive.pki_id)
+                .is_none_or(|grave| alive.time > *grave),
+        }
+    }
+
+    /// A heartbeat has passed the gate.
+    pub(crate) fn on_alive(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        news: Admitted<AliveNews>,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let AliveNews { message, source } = news.into_inner();
+        let Content::Alive(alive) = &message.message().content else {
+            return;
+        };
+        let dead = matches!(source, AliveSource::Hearsay { .. });
+        // Others may have told it while the check ran.
+        if !self.is_news(alive, dead) {
+            return;
+        }
+        let direct = source.from().as_bytes() == alive.pki_id;
+        if dead {
+            self.learn_dead(cx, identities, &message, alive);
+        } else {
+            self.apply(cx, identities, &message, alive, direct, fx);
+        }
+        if let AliveSource::Pushed { from } = source {
+            fx.push(MembershipEffect::Forward { message, from });
+        }
+    }
+
+    fn apply(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        message: &SignedMessage,
+        alive: &Alive,
+        direct: bool,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let Some((peer, mut record)) = self.records.remove_entry(&*alive.pki_id) else {
+            self.learn(cx, identities, message, alive, direct, fx);
+            return;
+        };
+        if record.update(message, alive, direct, cx.now) {
+            self.version += 1;
+        }
+        match record.liveness {
+            Liveness::Alive { slot } => {
+                if let Some(entry) = self.roster.get_mut(slot) {
+                    entry.external = record.endpoint.is_some();
+                }
+                self.records.insert(peer, record);
+            }
+            Liveness::Dead { .. } => self.enlist(cx, peer, record, fx),
+        }
+    }
+
+    fn learn(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        message: &SignedMessage,
+        alive: &Alive,
+        direct: bool,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let peer = PeerId::new(&alive.pki_id);
+        if !self.make_room(cx) {
+            return;
+        }
+        self.graves.remove(&peer);
+        let org = identities.org_of(peer.as_bytes()).cloned();
+        let liveness = Liveness::Dead { since: cx.now };
+        let record = Record::new(message, alive, org, direct, liveness, cx.now);
+        self.exchange.news(cx, &mut self.rng);
+        self.enlist(cx, peer, record, fx);
+    }
+
+    fn enlist(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: PeerId,
+        mut record: Record,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let slot = self.roster.insert(Slot {
+            peer: peer.clone(),
+            org: record.org.clone(),
+            external: record.endpoint.is_some(),
+            connected: self.exchange.is_connected(&peer),
+        });
+        record.liveness = Liveness::Alive { slot };
+        let deadline = cx.now + cx.config.membership.alive_expiration;
+        cx.timers().set(TimerKey::Member(peer.clone()), deadline);
+        cx.notify(Notification::MemberAlive(peer.clone()));
+        self.records.insert(peer.clone(), record);
+        self.version += 1;
+        fx.push(MembershipEffect::Alive(peer));
+    }
+
+    /// Makes room for one more member, at the cost of the one dead the longest.
+    fn make_room(&mut self, cx: &mut Cx<'_>) -> bool {
+        if self.records.len() < cx.config.membership.max_members.get() {
+            return true;
+        }
+        let oldest = self
+            .records
+            .iter()
+            .filter_map(|(peer, record)| match record.liveness {
+                Liveness::Dead { since } => Some((since, peer.clone())),
+                Liveness::Alive { .. } => None,
+            })
+            .min();
+        cx.metrics().members_shed += 1;
+        let Some((_, peer)) = oldest else {
+            return false;
+        };
+        self.forget(cx, &peer);
+        true
+    }
+
+    /// The alive members, for draws.
+    pub(crate) fn roster(&mut self) -> &mut Roster {
+        &mut self.roster
+    }
+
+    pub(crate) fn is_alive(&self, peer: &[u8]) -> bool {
+        self.records.get(peer).is_some_and(Record::is_alive)
+    }
+
+    pub(crate) fn knows(&self, peer: &[u8]) -> bool {
+        self.records.contains_key(peer)
+    }
+
+    /// Nobody is alive but us.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.roster.len() == 0
+    }
+
+    /// Exactly one member is alive but us.
+    pub(crate) fn has_first_member(&self) -> bool {
+        self.roster.len() == 1
+    }
+
+    /// Where to reach a member.
+    pub(crate) fn endpoint_of(&self, peer: &[u8]) -> Option<&Endpoint> {
+        self.records.get(peer)?.preferred_endpoint()
+    }
+
+    /// Whether we ourselves have an external endpoint.
+    pub(crate) fn is_self_external(&self) -> bool {
+        self.own.external.is_some()
+    }
+
+    /// Whether a member has an external endpoint.
+    pub(crate) fn is_external(&self, peer: &[u8]) -> bool {
+        self.records
+            .get(peer)
+            .is_some_and(|record| record.endpoint.is_some())
+    }
+
+    pub(crate) fn set_metadata(&mut self, metadata: Bytes) {
+        self.own.set_metadata(metadata);
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// All members, alive and dead.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        self.records
+            .iter()
+            .map(|(peer, record)| Member {
+                peer: peer.clone(),
+                org: record.org.clone(),
+                endpoint: record.endpoint.clone(),
+                internal_endpoint: record.internal.clone(),
+                metadata: record.metadata.clone(),
+                alive: record.is_alive(),
+                connected: self.exchange.is_connected(peer),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,113 @@
+//! Our own heartbeat: signed when somebody is there to read it, shared by all who need it.
+
+use bytes::Bytes;
+use gossip_proto::{Alive, Content, GossipMessage, PeerTime, SignedMessage, Tag, UnsignedMessage};
+
+use crate::cx::Cx;
+use crate::identity::Identities;
+use crate::{Endpoint, Instant};
+
+/// Our heartbeat and what it says.
+#[derive(Debug)]
+pub(super) struct OwnAlive {
+    time: PeerTime,
+    pub(super) metadata: Bytes,
+    pub(super) external: Option<Endpoint>,
+    internal: Endpoint,
+    publish_identity_until: Instant,
+    signed: Option<Signed>,
+    /// A signature is outstanding.
+    signing: bool,
+    /// What we say has changed since the last signature was asked for.
+    outdated: bool,
+}
+
+#[derive(Debug)]
+struct Signed {
+    whole: SignedMessage,
+    without_secret: SignedMessage,
+    at: Instant,
+}
+
+impl OwnAlive {
+    pub(super) fn new(cx: &Cx<'_>, incarnation: u64) -> Self {
+        let config = cx.config;
+        Self {
+            time: PeerTime {
+                incarnation,
+                sequence: 0,
+            },
+            metadata: config.metadata.clone(),
+            external: config.external_endpoint.clone(),
+            internal: config.endpoint.clone(),
+            publish_identity_until: cx.now + config.membership.publish_identity_for,
+            signed: None,
+            signing: false,
+            outdated: false,
+        }
+    }
+
+    pub(super) fn set_metadata(&mut self, metadata: Bytes) {
+        self.metadata = metadata;
+        self.outdated = true;
+    }
+
+    /// The latest heartbeat, if it is recent and says what we would say now.
+    pub(super) fn current(&self, cx: &Cx<'_>) -> Option<&SignedMessage> {
+        let signed = self.signed.as_ref()?;
+        let fresh = cx.now.since(signed.at) <= cx.config.membership.alive_interval * 2;
+        (fresh && !self.outdated).then_some(&signed.whole)
+    }
+
+    /// The latest heartbeat for somebody inside or outside our organisation.
+    pub(super) fn latest(&self, with_secret: bool) -> Option<&SignedMessage> {
+        let signed = self.signed.as_ref()?;
+        Some(if with_secret {
+            &signed.whole
+        } else {
+            &signed.without_secret
+        })
+    }
+
+    /// A new heartbeat to be signed, unless one is being signed.
+    pub(super) fn next(&mut self, cx: &Cx<'_>, identities: &Identities) -> Option<UnsignedMessage> {
+        if self.signing {
+            return None;
+        }
+        self.signing = true;
+        self.outdated = false;
+        self.time.sequence = self.time.sequence.saturating_add(1);
+        let own = identities.own();
+        let alive = Alive {
+            pki_id: Bytes::copy_from_slice(own.peer.as_bytes()),
+            endpoint: self
+                .external
+                .as_ref()
+                .map(|e| e.as_str().to_owned())
+                .unwrap_or_default(),
+            metadata: self.metadata.clone(),
+            time: self.time,
+            identity: (cx.now < self.publish_identity_until).then(|| own.bytes.clone()),
+        };
+        let message = GossipMessage {
+            nonce: 0,
+            channel: Bytes::new(),
+            tag: Tag::Empty,
+            content: Content::Alive(alive),
+        };
+        Some(UnsignedMessage::new(message, Some(self.internal.as_str())))
+    }
+
+    /// A signature has come back, or failed.
+    pub(super) fn on_signed(&mut self, now: Instant, signed: Option<SignedMessage>) {
+        self.signing = false;
+        if let Some(whole) = signed {
+            let without_secret = whole.without_secret();
+            self.signed = Some(Signed {
+                whole,
+                without_secret,
+                at: now,
+            });
+        }
+    }
+}

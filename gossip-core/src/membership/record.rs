@@ -1,0 +1,102 @@
+//! What is kept of one member.
+
+use bytes::Bytes;
+use gossip_proto::{Alive, PeerTime, RawEnvelope, SignedMessage};
+
+use crate::{Endpoint, Instant, OrgId};
+
+/// Alive or dead: exactly one of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Liveness {
+    /// With its place in the roster.
+    Alive { slot: usize },
+    /// Since when.
+    Dead { since: Instant },
+}
+
+/// A member as its latest heartbeat describes it.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) liveness: Liveness,
+    pub(super) time: PeerTime,
+    pub(super) last_seen: Instant,
+    pub(super) org: Option<OrgId>,
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) internal: Option<Endpoint>,
+    /// The internal endpoint came from the member itself, not through a relay that may have
+    /// attached an old one.
+    internal_direct: bool,
+    pub(super) metadata: Bytes,
+    pub(super) envelope: RawEnvelope,
+}
+
+impl Record {
+    pub(super) fn new(
+        message: &SignedMessage,
+        alive: &Alive,
+        org: Option<OrgId>,
+        direct: bool,
+        liveness: Liveness,
+        now: Instant,
+    ) -> Self {
+        let mut record = Self {
+            liveness,
+            time: alive.time,
+            last_seen: now,
+            org,
+            endpoint: None,
+            internal: None,
+            internal_direct: false,
+            metadata: Bytes::new(),
+            envelope: message.envelope().detach(),
+        };
+        record.describe(message, alive, direct);
+        record
+    }
+
+    /// Takes over a newer heartbeat. Returns whether anything but the clock has changed.
+    pub(super) fn update(
+        &mut self,
+        message: &SignedMessage,
+        alive: &Alive,
+        direct: bool,
+        now: Instant,
+    ) -> bool {
+        self.time = alive.time;
+        self.last_seen = now;
+        self.envelope = message.envelope().detach();
+        self.describe(message, alive, direct)
+    }
+
+    fn describe(&mut self, message: &SignedMessage, alive: &Alive, direct: bool) -> bool {
+        let mut changed = false;
+        let told = self.endpoint.as_ref().map_or("", Endpoint::as_str);
+        if told != alive.endpoint {
+            self.endpoint = (!alive.endpoint.is_empty()).then(|| Endpoint::new(&alive.endpoint));
+            changed = true;
+        }
+        if self.metadata != alive.metadata {
+            self.metadata = Bytes::copy_from_slice(&alive.metadata);
+            changed = true;
+        }
+        if direct || !self.internal_direct {
+            if let Some(internal) = message.internal_endpoint() {
+                self.internal_direct = direct;
+                if self.internal.as_ref().map(Endpoint::as_str) != Some(internal.as_str()) {
+                    self.internal = Some(Endpoint::new(&internal));
+                    changed = true;
+                }
+            }
+        }
+        changed
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        matches!(self.liveness, Liveness::Alive { .. })
+    }
+
+    /// Where to reach it: the internal endpoint if known, else the external one.
+    pub(super) fn preferred_endpoint(&self) -> Option<&Endpoint> {
+        self.internal.as_ref().or(self.endpoint.as_ref())
+    }
+}

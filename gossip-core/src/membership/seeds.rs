@@ -1,0 +1,247 @@
+//! Seeds: the endpoints through which an isolated peer finds the others.
+//!
+//! One state per endpoint, whatever number of channels name it; tried for ever, with back-off and
+//! jitter, as long as nobody alive is known there; independent of member records, so that forgetting
+//! a member cannot cut us off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Membership, MembershipEffect};
+use crate::cx::Cx;
+use crate::identity::Identities;
+use crate::timer::TimerKey;
+use crate::{ChannelId, Endpoint, OrgId, PeerId};
+
+/// All seeds, by endpoint. Bounded by what the application configures.
+#[derive(Debug)]
+pub(super) struct Seeds {
+    table: BTreeMap<Endpoint, Seed>,
+}
+
+#[derive(Debug)]
+struct Seed {
+    bootstrap: bool,
+    /// The channels that name it as an anchor, each with the organisation it is declared for.
+    anchor_of: BTreeMap<ChannelId, OrgId>,
+    state: State,
+    failures: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is under way; the timer says when something will be.
+    Waiting,
+    Dialling,
+    /// A request is out.
+    Asked {
+        peer: PeerId,
+    },
+    /// This peer answered there.
+    Found {
+        peer: PeerId,
+    },
+    /// It is ourselves.
+    Own,
+}
+
+/// What became of a dial to a seed.
+#[derive(Debug)]
+pub(crate) enum Reached {
+    /// This peer is there.
+    Peer(PeerId),
+    /// We are there ourselves.
+    Own,
+    /// Nobody, or nobody acceptable.
+    Nobody,
+}
+
+const RETRY_MIN: Duration = Duration::from_millis(200);
+
+impl Seeds {
+    pub(super) fn new(cx: &mut Cx<'_>) -> Self {
+        let mut seeds = Self {
+            table: BTreeMap::new(),
+        };
+        for endpoint in &cx.config.bootstrap {
+            if is_own(cx, endpoint) {
+                continue;
+            }
+            seeds.entry(cx, endpoint).bootstrap = true;
+        }
+        seeds
+    }
+
+    fn entry(&mut self, cx: &mut Cx<'_>, endpoint: &Endpoint) -> &mut Seed {
+        self.table.entry(endpoint.clone()).or_insert_with(|| {
+            let now = cx.now;
+            cx.timers().set(TimerKey::Seed(endpoint.clone()), now);
+            Seed {
+                bootstrap: false,
+                anchor_of: BTreeMap::new(),
+                state: State::Waiting,
+                failures: 0,
+            }
+        })
+    }
+
+    pub(super) fn on_response(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let again = cx.now + cx.config.membership.reconnect_interval;
+        for (endpoint, seed) in &mut self.table {
+            if matches!(&seed.state, State::Asked { peer: asked } if asked == peer) {
+                seed.state = State::Found { peer: peer.clone() };
+                seed.failures = 0;
+                cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
+            }
+        }
+    }
+}
+
+/// Fabric's rule for endpoints that are our own: as configured, or ours on the loopback.
+fn is_own(cx: &Cx<'_>, endpoint: &Endpoint) -> bool {
+    let config = cx.config;
+    if *endpoint == config.endpoint || Some(endpoint) == config.external_endpoint.as_ref() {
+        return true;
+    }
+    let port = config
+        .endpoint
+        .as_str()
+        .rsplit_once(':')
+        .map(|(_, port)| port);
+    matches!(
+        (endpoint.as_str().rsplit_once(':'), port),
+        (Some(("127.0.0.1" | "localhost" | "[::1]", theirs)), Some(ours))
+            if theirs == ours && is_loopback(config.endpoint.as_str())
+    )
+}
+
+/// Two nodes of one machine may share a port on different interfaces, so only an own endpoint that
+/// is on the loopback, or on all interfaces, makes a loopback seed our own.
+fn is_loopback(endpoint: &str) -> bool {
+    ["127.", "localhost:", "[::1]:", "0.0.0.0:", "[::]:"]
+        .iter()
+        .any(|prefix| endpoint.starts_with(prefix))
+}
+
+impl Membership {
+    /// Sets the anchors that a channel names, in place of those it named before. Foreign anchors
+    /// are left out while we have no external endpoint.
+    pub(crate) fn set_anchors(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: &ChannelId,
+        anchors: &BTreeMap<OrgId, Vec<Endpoint>>,
+    ) {
+        let mut named = BTreeSet::new();
+        for (org, endpoints) in anchors {
+            if *org != self.own_org && self.own.external.is_none() {
+                continue;
+            }
+            for endpoint in endpoints {
+                if !endpoint.as_str().is_empty() && !is_own(cx, endpoint) {
+                    let seed = self.seeds.entry(cx, endpoint);
+                    seed.anchor_of.insert(channel.clone(), org.clone());
+                    named.insert(endpoint.clone());
+                }
+            }
+        }
+        self.seeds.table.retain(|endpoint, seed| {
+            if !named.contains(endpoint) {
+                seed.anchor_of.remove(channel);
+            }
+            let kept = seed.bootstrap || !seed.anchor_of.is_empty();
+            if !kept {
+                cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
+            }
+            kept
+        });
+    }
+
+    /// A seed's timer: look whether its peer is still alive, else try again.
+    pub(crate) fn fire_seed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        endpoint: &Endpoint,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let Some(seed) = self.seeds.table.get_mut(endpoint) else {
+            return;
+        };
+        match &seed.state {
+            State::Own => return,
+            State::Found { peer } if self.records.get(peer).is_some_and(|r| r.is_alive()) => {
+                let again = cx.now + cx.config.membership.reconnect_interval;
+                cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
+                return;
+            }
+            State::Waiting | State::Dialling | State::Asked { .. } | State::Found { .. } => {}
+        }
+        seed.state = State::Dialling;
+        let patience = cx.config.link.dial_timeout + cx.config.link.handshake_timeout;
+        let again = cx.now + patience * 2;
+        cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
+        fx.push(MembershipEffect::Dial(endpoint.clone()));
+    }
+
+    /// A dial to an endpoint has ended; it need not have been a seed's.
+    pub(crate) fn on_reached(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        endpoint: &Endpoint,
+        reached: Reached,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let Some(seed) = self.seeds.table.get_mut(endpoint) else {
+            return;
+        };
+        match reached {
+            Reached::Own => {
+                seed.state = State::Own;
+                cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
+            }
+            Reached::Nobody => self.retry_seed(cx, endpoint),
+            Reached::Peer(peer) => {
+                let org = identities.org_of(peer.as_bytes());
+                if !seed.accepts(&self.own_org, org) {
+                    tracing::warn!(%endpoint, %peer, "the peer at this seed is of the wrong organisation");
+                    if seed.anchor_of.is_empty() && !self.records.contains_key(&peer) {
+                        fx.push(MembershipEffect::RefuseBootstrap(peer));
+                    }
+                    self.retry_seed(cx, endpoint);
+                    return;
+                }
+                seed.state = State::Asked { peer: peer.clone() };
+                let again = cx.now + cx.config.membership.response_timeout;
+                cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
+                self.request(cx, identities, &peer, fx);
+            }
+        }
+    }
+
+    fn retry_seed(&mut self, cx: &mut Cx<'_>, endpoint: &Endpoint) {
+        let Some(seed) = self.seeds.table.get_mut(endpoint) else {
+            return;
+        };
+        seed.state = State::Waiting;
+        let factor = 1_u32.checked_shl(seed.failures.min(16)).unwrap_or(u32::MAX);
+        seed.failures = seed.failures.saturating_add(1);
+        let pause = (RETRY_MIN * factor).min(cx.config.membership.reconnect_interval);
+        let at = cx.now + self.rng.jitter(pause);
+        cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
+    }
+}
+
+impl Seed {
+    /// A bootstrap peer must be of our organisation; an anchor declared for ours too; any other
+    /// anchor of some organisation of a channel that names it.
+    fn accepts(&self, own: &OrgId, org: Option<&OrgId>) -> bool {
+        let Some(org) = org else {
+            return false;
+        };
+        if self.bootstrap && org == own {
+            return true;
+        }
+        self.anchor_of.values().any(|declared| declared == org)
+    }
+}

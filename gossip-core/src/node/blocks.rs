@@ -1,0 +1,269 @@
+//! Blocks: from the gate to the ledger and on to peers.
+
+use bytes::Bytes;
+use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, StateRequest, Tag};
+
+use super::{Node, cx};
+use crate::gate::{Admitted, BlockNews, BlockSource, Sender, block_message};
+use crate::link::SendTo;
+use crate::outbox::Supersede;
+use crate::push::{Item, What};
+use crate::state_transfer::Effect;
+use crate::{
+    BlockOrigin, ChannelId, Class, Command, CryptoError, LedgerOutcome, LinkId, PeerId,
+    RequestError, Response, Ticket,
+};
+
+impl Node {
+    /// A block has been verified.
+    pub(super) fn on_block(&mut self, block: Admitted<BlockNews>) {
+        let BlockNews {
+            channel: id,
+            seq,
+            data,
+            source,
+            message,
+            holders,
+        } = block.into_inner();
+        let local = matches!(source, BlockSource::Local { .. });
+        if local {
+            self.publishing = self.publishing.saturating_sub(1);
+        }
+        let Some(channel) = self.channels.get_mut(&id) else {
+            if let BlockSource::Local { id: request } = source {
+                let result = Err(RequestError::UnknownChannel(id));
+                cx!(self).emit(Command::Reply {
+                    id: request,
+                    result,
+                });
+            }
+            return;
+        };
+        let cx = cx!(self);
+        let effects = match source {
+            BlockSource::Local { id: request } => channel.transfer.publish(cx, request, seq, data),
+            BlockSource::Pushed { .. } => channel.transfer.admit(cx, seq, data, BlockOrigin::Push),
+            BlockSource::Transfer { .. } => {
+                channel
+                    .transfer
+                    .admit(cx, seq, data, BlockOrigin::StateTransfer)
+            }
+        };
+        // Copies of a block asked for may have come by push as well: then it is passed on.
+        let mut pushed = message.map(|message| (message, holders));
+        for effect in effects {
+            if let Effect::Accepted { seq: accepted, .. } = &effect {
+                if let (true, Some((message, holders))) = (*accepted == seq, pushed.take()) {
+                    self.push_block(&id, message, holders);
+                    continue;
+                }
+            }
+            self.on_transfer_effect(&id, effect);
+        }
+    }
+
+    pub(super) fn on_bad_block(
+        &mut self,
+        id: &ChannelId,
+        seq: u64,
+        source: BlockSource,
+        error: CryptoError,
+    ) {
+        tracing::debug!(channel = %id, seq, ?source, %error, "block refused");
+        match source {
+            BlockSource::Local { id: request } => {
+                self.publishing = self.publishing.saturating_sub(1);
+                self.refuse_publication(request, error);
+            }
+            BlockSource::Transfer { from } => {
+                if let Some(channel) = self.channels.get_mut(id) {
+                    let effects = channel.transfer.on_bad_block(cx!(self), &from, seq);
+                    self.on_transfer_effects(id, effects);
+                }
+            }
+            BlockSource::Pushed { .. } => {}
+        }
+    }
+
+    fn push_block(&mut self, id: &ChannelId, message: SignedMessage, holders: Vec<PeerId>) {
+        self.push(Item {
+            what: What::Block {
+                channel: id.clone(),
+            },
+            message,
+            holders,
+        });
+    }
+
+    pub(super) fn on_ledger_done(&mut self, ticket: Ticket, outcome: LedgerOutcome) {
+        let owner = self
+            .channels
+            .iter_mut()
+            .find(|channel| channel.transfer.owns(ticket));
+        let Some(channel) = owner else {
+            return;
+        };
+        let id = channel.id().clone();
+        let effects = channel.transfer.on_ledger_done(cx!(self), ticket, outcome);
+        self.on_transfer_effects(&id, effects);
+    }
+
+    pub(super) fn on_transfer_timer(&mut self, id: &ChannelId) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            let effects = channel.transfer.on_timer(cx!(self));
+            self.on_transfer_effects(id, effects);
+        }
+    }
+
+    pub(super) fn on_state_request(
+        &mut self,
+        sender: &Sender,
+        id: &ChannelId,
+        nonce: u64,
+        request: StateRequest,
+    ) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        let (peer, link) = (&sender.peer, sender.link);
+        let effect = channel
+            .transfer
+            .on_request(cx!(self), peer, link, nonce, request);
+        self.on_transfer_effects(id, effect);
+    }
+
+    pub(super) fn on_state_response(
+        &mut self,
+        sender: &Sender,
+        id: &ChannelId,
+        nonce: u64,
+        payloads: Vec<Payload>,
+    ) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            let effects = channel
+                .transfer
+                .on_response(cx!(self), &sender.peer, nonce, payloads);
+            self.on_transfer_effects(id, effects);
+        }
+    }
+
+    pub(super) fn on_transfer_effects(
+        &mut self,
+        id: &ChannelId,
+        effects: impl IntoIterator<Item = Effect>,
+    ) {
+        for effect in effects {
+            self.on_transfer_effect(id, effect);
+        }
+    }
+
+    fn on_transfer_effect(&mut self, id: &ChannelId, effect: Effect) {
+        match effect {
+            Effect::Ready { height } => self.on_joined(id, height),
+            Effect::Failed { error } => {
+                let error = RequestError::Ledger(error);
+                self.drop_channel(id, &error);
+            }
+            Effect::HeightChanged(height) => {
+                if let Some(channel) = self.channels.get_mut(id) {
+                    channel.own.set_height(cx!(self), id, height);
+                }
+            }
+            Effect::Accepted {
+                seq,
+                data,
+                origin: BlockOrigin::Local,
+            } => {
+                self.push_block(id, block_message(id, seq, data), Vec::new());
+            }
+            Effect::Accepted { .. } => {}
+            Effect::Verify { peer, seq, data } => {
+                let link = self.links.link_of(&peer);
+                let block = BlockNews {
+                    channel: id.clone(),
+                    seq,
+                    data,
+                    source: BlockSource::Transfer { from: peer },
+                    message: None,
+                    holders: Vec::new(),
+                };
+                self.gate.check_block(cx!(self), link, block);
+            }
+            Effect::SendRequest {
+                peer,
+                nonce,
+                request,
+            } => {
+                self.send_state_request(id, &peer, nonce, request);
+            }
+            Effect::Respond {
+                link,
+                nonce,
+                payloads,
+            } => {
+                self.send_state_response(id, link, nonce, payloads);
+            }
+        }
+    }
+
+    fn on_joined(&mut self, id: &ChannelId, height: u64) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        channel.own.set_height(cx!(self), id, height);
+        if let Some(request) = channel.joining.take() {
+            let result = Ok(Response::Joined { height });
+            cx!(self).emit(Command::Reply {
+                id: request,
+                result,
+            });
+        }
+    }
+
+    fn send_state_request(
+        &mut self,
+        id: &ChannelId,
+        peer: &PeerId,
+        nonce: u64,
+        request: StateRequest,
+    ) {
+        let message = channel_message(id, nonce, Content::StateRequest(request));
+        let to = self.address_of(peer);
+        self.links
+            .send(cx!(self), peer, &to, Class::Control, None, message);
+    }
+
+    fn send_state_response(
+        &mut self,
+        id: &ChannelId,
+        link: LinkId,
+        nonce: u64,
+        payloads: Vec<Payload>,
+    ) {
+        let message = channel_message(id, nonce, Content::StateResponse(payloads));
+        self.links
+            .send_on(cx!(self), link, Class::Bulk, None, message);
+    }
+
+    pub(super) fn send_control(&mut self, peer: &PeerId, key: Supersede, message: SignedMessage) {
+        let to = self.address_of(peer);
+        self.links
+            .send(cx!(self), peer, &to, Class::Control, Some(key), message);
+    }
+
+    fn address_of(&self, peer: &PeerId) -> SendTo {
+        SendTo {
+            endpoint: self.membership.endpoint_of(peer.as_bytes()).cloned(),
+            expected_org: self.identities.org_of(peer.as_bytes()).cloned(),
+        }
+    }
+}
+
+fn channel_message(id: &ChannelId, nonce: u64, content: Content) -> SignedMessage {
+    SignedMessage::unsigned(GossipMessage {
+        nonce,
+        channel: Bytes::copy_from_slice(id.as_str().as_bytes()),
+        tag: Tag::ChanOrOrg,
+        content,
+    })
+}

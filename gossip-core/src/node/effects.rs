@@ -1,0 +1,230 @@
+//! What links and membership want of the others.
+
+use gossip_proto::{Content, SignedMessage};
+
+use super::{Node, cx};
+use crate::link::{EstablishedLink, LinkEffect, SendTo};
+use crate::membership::{MembershipEffect, Reached, may_see_secret};
+use crate::outbox::Supersede;
+use crate::push::{Audience, Item, What, push};
+use crate::{Class, CloseReason, LinkId, PeerId, Refusal};
+
+impl Node {
+    pub(super) fn on_link_effect(&mut self, effect: LinkEffect) {
+        match effect {
+            LinkEffect::Sign { link, message } => self.gate.sign_conn(cx!(self), link, message),
+            LinkEffect::Authenticate { link, message } => {
+                if let Content::Conn(conn) = &message.message().content {
+                    self.gate
+                        .authenticate(cx!(self), link, conn.identity.clone(), &message);
+                }
+            }
+            LinkEffect::Established(established) => self.on_established(&established),
+            LinkEffect::IdentitySwitch { expected, .. } => {
+                self.identities.remove(cx!(self), &expected);
+                self.forget_peer(&expected);
+            }
+            LinkEffect::SelfDial { endpoint } => self.on_reached(&endpoint, Reached::Own),
+            LinkEffect::Unreachable { peer, endpoint } => {
+                tracing::debug!(%peer, %endpoint, "peer unreachable");
+                self.on_disconnected(&peer);
+            }
+            LinkEffect::DialFailed { endpoint, failure } => {
+                tracing::debug!(%endpoint, %failure, "dial failed");
+                self.on_reached(&endpoint, Reached::Nobody);
+            }
+            LinkEffect::Disconnected { peer } => {
+                self.membership.on_disconnected(&peer);
+                self.on_disconnected(&peer);
+            }
+        }
+    }
+
+    fn on_established(&mut self, established: &EstablishedLink) {
+        let peer = &established.identity.peer;
+        self.membership.on_connected(&self.identities, peer);
+        for channel in self.channels.iter_mut() {
+            channel.transfer.on_connected(peer);
+        }
+        if established.first {
+            self.introduce(established.link, peer);
+        }
+        if let Some(endpoint) = &established.endpoint {
+            self.on_reached(endpoint, Reached::Peer(peer.clone()));
+        }
+    }
+
+    /// Tells a peer that has just connected what we publish in each channel.
+    fn introduce(&mut self, link: LinkId, peer: &PeerId) {
+        let Some(org) = self.identities.org_of(peer.as_bytes()) else {
+            return;
+        };
+        let inside = self.identities.is_own_org(org);
+        if !inside && !self.membership.is_self_external() {
+            return;
+        }
+        let own = &self.config.identity.peer;
+        for channel in self
+            .channels
+            .iter_mut()
+            .filter(|channel| channel.has_org(org))
+        {
+            if let Some(message) = channel.own.signed() {
+                let key = Supersede::StateInfo(own.clone(), channel.id().clone());
+                self.links
+                    .send_on(cx!(self), link, Class::Control, Some(key), message.clone());
+            }
+        }
+    }
+
+    fn on_reached(&mut self, endpoint: &crate::Endpoint, reached: Reached) {
+        let fx = &mut self.membership_fx;
+        self.membership
+            .on_reached(cx!(self), &self.identities, endpoint, reached, fx);
+    }
+
+    fn on_disconnected(&mut self, peer: &PeerId) {
+        for id in self.channels.ids() {
+            if let Some(channel) = self.channels.get_mut(&id) {
+                let effects = channel.transfer.on_disconnected(cx!(self), peer);
+                self.on_transfer_effects(&id, effects);
+            }
+        }
+    }
+
+    /// Erases a peer whose identity is no longer valid.
+    pub(super) fn forget_peer(&mut self, peer: &PeerId) {
+        self.membership.forget(cx!(self), peer);
+        self.links
+            .close_peer(cx!(self), peer, CloseReason::PeerGone, &mut self.link_fx);
+        self.leave_channels(peer);
+        for channel in self.channels.iter_mut() {
+            channel.forget(peer);
+        }
+    }
+
+    pub(super) fn on_identity_expired(&mut self, peer: &PeerId) {
+        tracing::info!(%peer, "identity has expired");
+        if self.identities.remove(cx!(self), peer) {
+            self.forget_peer(peer);
+        }
+    }
+
+    fn leave_channels(&mut self, peer: &PeerId) {
+        for id in self.channels.ids() {
+            if let Some(channel) = self.channels.get_mut(&id) {
+                let effects = channel.transfer.on_peer_gone(cx!(self), peer);
+                self.on_transfer_effects(&id, effects);
+            }
+        }
+    }
+
+    pub(super) fn on_membership_effect(&mut self, effect: MembershipEffect) {
+        match effect {
+            MembershipEffect::Sign(unsigned) => self.gate.sign_alive(cx!(self), unsigned),
+            MembershipEffect::Push(message) => {
+                let subject = self.config.identity.peer.clone();
+                self.push(Item {
+                    what: What::Alive { subject },
+                    message,
+                    holders: Vec::new(),
+                });
+            }
+            MembershipEffect::Forward { message, from } => self.forward_alive(message, from),
+            MembershipEffect::Request {
+                peer,
+                endpoint,
+                message,
+            } => {
+                let org = self.identities.org_of(peer.as_bytes());
+                let to = SendTo {
+                    endpoint,
+                    expected_org: org.cloned(),
+                };
+                let key = Some(Supersede::MembershipRequest);
+                self.links
+                    .send(cx!(self), &peer, &to, Class::Control, key, message);
+            }
+            MembershipEffect::Respond { link, message } => {
+                let key = Some(Supersede::MembershipResponse);
+                self.links
+                    .send_on(cx!(self), link, Class::Control, key, message);
+            }
+            MembershipEffect::Dial(endpoint) => {
+                if !self.links.dial(cx!(self), &endpoint) {
+                    self.on_reached(&endpoint, Reached::Nobody);
+                }
+            }
+            MembershipEffect::RefuseBootstrap(peer) => {
+                let refusal = Refusal::ForeignBootstrap;
+                self.io.metrics.refuse(refusal);
+                let reason = CloseReason::Refused(refusal);
+                self.links
+                    .close_peer(cx!(self), &peer, reason, &mut self.link_fx);
+            }
+            MembershipEffect::Alive(peer) => self.on_member_alive(&peer),
+            MembershipEffect::Dead(peer) => {
+                self.links
+                    .close_peer(cx!(self), &peer, CloseReason::PeerGone, &mut self.link_fx);
+                self.leave_channels(&peer);
+            }
+        }
+    }
+
+    fn on_member_alive(&mut self, peer: &PeerId) {
+        if self.membership.has_first_member() {
+            // Nobody knew of us until now: do not wait for the next heartbeat.
+            self.membership
+                .heartbeat(cx!(self), &self.identities, &mut self.membership_fx);
+        }
+        for id in self.channels.ids() {
+            let Some(channel) = self.channels.get_mut(&id) else {
+                continue;
+            };
+            channel.own.wake(cx!(self), &id);
+            if let Some(height) = channel.height_of(peer) {
+                let connected = self.links.is_connected(peer);
+                let effects = channel
+                    .transfer
+                    .on_claim(cx!(self), peer, height, connected);
+                self.on_transfer_effects(&id, effects);
+            }
+        }
+    }
+
+    fn forward_alive(&mut self, message: SignedMessage, from: PeerId) {
+        let Content::Alive(alive) = &message.message().content else {
+            return;
+        };
+        let subject = PeerId::new(&alive.pki_id);
+        // Its own organisation decides whether a relay may see the secret; strangers never do.
+        let org = self.identities.org_of(subject.as_bytes());
+        let message = if may_see_secret(&self.config.identity.org, org) {
+            message
+        } else {
+            message.without_secret()
+        };
+        self.push(Item {
+            what: What::Alive { subject },
+            message,
+            holders: vec![from],
+        });
+    }
+
+    pub(super) fn push(&mut self, item: Item) {
+        let items = self.emitter.add(cx!(self), item);
+        self.push_all(items);
+    }
+
+    pub(super) fn push_all(&mut self, items: Vec<Item>) {
+        let mut audience = Audience {
+            identities: &self.identities,
+            membership: &mut self.membership,
+            channels: &self.channels,
+            links: &mut self.links,
+        };
+        for item in &items {
+            push(cx!(self), &mut audience, item);
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The node: one event in, ordered commands out.
+
+mod blocks;
+mod effects;
+mod news;
+mod requests;
+
+use std::sync::Arc;
+
+use crate::channel::Channels;
+use crate::cx::{Cx, Io};
+use crate::gate::{Gate, Known, News, Sender};
+use crate::identity::Identities;
+use crate::link::{LinkEffect, Links};
+use crate::membership::{Membership, MembershipEffect};
+use crate::push::Emitter;
+use crate::rng::ModuleRng;
+use crate::timer::TimerKey;
+use crate::{
+    ChannelId, ChannelInfo, CloseReason, Command, Config, ConfigError, Event, Instant, LinkId,
+    Member, Metrics, RequestError,
+};
+use gossip_proto::{DecodeError, SignedMessage};
+
+/// What a node needs at its start besides its configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The present; later events must not lie before it.
+    pub now: Instant,
+    /// Decides every random choice.
+    pub seed: [u8; 32],
+    /// Greater at each start of the same peer, for example nanoseconds since 1970.
+    pub incarnation: u64,
+}
+
+/// A gossip peer, without any input or output of its own.
+///
+/// See the crate's front page for the contract.
+#[derive(Debug)]
+pub struct Node {
+    config: Arc<Config>,
+    start: Start,
+    now: Instant,
+    stopped: bool,
+    io: Io,
+    links: Links,
+    gate: Gate,
+    identities: Identities,
+    membership: Membership,
+    channels: Channels,
+    emitter: Emitter,
+    /// Publications at the gate; bounded by the configuration.
+    publishing: usize,
+    link_fx: Vec<LinkEffect>,
+    membership_fx: Vec<MembershipEffect>,
+    news: Vec<News>,
+}
+
+/// The context of an input, borrowing no module.
+macro_rules! cx {
+    ($node:expr) => {
+        &mut $crate::cx::Cx {
+            now: $node.now,
+            config: &$node.config,
+            io: &mut $node.io,
+        }
+    };
+}
+pub(crate) use cx;
+
+impl Node {
+    /// Makes a node.
+    ///
+    /// # Errors
+    /// The configuration contradicts itself.
+    pub fn new(config: Arc<Config>, start: Start) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut io = Io::default();
+        let mut cx = Cx {
+            now: start.now,
+            config: &config,
+            io: &mut io,
+        };
+        let membership = Membership::new(&mut cx, &start.seed, start.incarnation);
+        Ok(Self {
+            start,
+            now: start.now,
+            stopped: false,
+            links: Links::new(ModuleRng::fork(&start.seed, "links"), start.incarnation),
+            gate: Gate::new(),
+            identities: Identities::new(config.identity.clone()),
+            membership,
+            channels: Channels::default(),
+            emitter: Emitter::default(),
+            publishing: 0,
+            link_fx: Vec::new(),
+            membership_fx: Vec::new(),
+            news: Vec::new(),
+            io,
+            config,
+        })
+    }
+
+    /// Takes one input. Never fails and never panics; `now` is clamped to be monotone.
+    pub fn handle(&mut self, now: Instant, event: Event) {
+        self.now = self.now.max(now);
+        self.io.metrics.events += 1;
+        if self.stopped {
+            self.refuse(event);
+            return;
+        }
+        match event {
+            Event::Tick => self.tick(),
+            Event::LinkUp {
+                link,
+                dial,
+                remote,
+                binding,
+            } => {
+                self.links
+                    .on_link_up(cx!(self), link, dial, remote, binding, &mut self.link_fx);
+            }
+            Event::LinkDown { link, reason } => {
+                self.links
+                    .on_link_down(cx!(self), link, reason, &mut self.link_fx);
+                self.forget_link(link);
+            }
+            Event::DialFailed { ticket, error } => {
+                self.links
+                    .on_dial_failed(cx!(self), ticket, error, &mut self.link_fx);
+            }
+            Event::Received { link, message } => self.on_received(link, message),
+            Event::Malformed { link, error } => self.on_malformed(link, &error),
+            Event::Flushed {
+                link,
+                frames,
+                bytes,
+            } => {
+                self.links.on_flushed(cx!(self), link, frames, bytes);
+            }
+            Event::CryptoDone { ticket, outcome } => {
+                self.gate
+                    .on_crypto_done(cx!(self), ticket, outcome, &mut self.news);
+            }
+            Event::LedgerDone { ticket, outcome } => self.on_ledger_done(ticket, outcome),
+            Event::Request { id, request } => self.on_request(id, request),
+        }
+        self.settle();
+    }
+
+    /// The next output, in order. Drain it after each `handle`; draining late is slow, never wrong.
+    #[must_use]
+    pub fn poll_command(&mut self) -> Option<Command> {
+        self.io.out.pop_front()
+    }
+
+    /// When to call `handle` with [`Event::Tick`] at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.io.timers.next()
+    }
+
+    /// May this link feed one more message now? While not, leave it unread.
+    #[must_use]
+    pub fn admits(&self, link: LinkId) -> bool {
+        self.links.admits(link) && self.gate.admits(&self.config, link)
+    }
+
+    /// What has been counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.io.metrics
+    }
+
+    /// Changes whenever [`Node::members`] would.
+    #[must_use]
+    pub fn membership_version(&self) -> u64 {
+        self.membership.version()
+    }
+
+    /// All known members, alive and dead, without ourselves.
+    #[must_use]
+    pub fn members(&self) -> Vec<Member> {
+        self.membership.members()
+    }
+
+    /// Changes whenever [`Node::channel`] would for some channel.
+    #[must_use]
+    pub fn channels_version(&self) -> u64 {
+        self.channels.version()
+    }
+
+    /// One channel, if joined.
+    #[must_use]
+    pub fn channel(&self, channel: &ChannelId) -> Option<ChannelInfo> {
+        self.channels
+            .get(channel)
+            .map(|channel| channel.info(&self.membership))
+    }
+
+    /// The channels joined, in order.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ChannelId> {
+        self.channels.ids()
+    }
+
+    fn tick(&mut self) {
+        while let Some(key) = self.io.timers.pop_due(self.now) {
+            self.fire(key);
+            self.settle();
+        }
+    }
+
+    fn fire(&mut self, key: TimerKey) {
+        let cx = cx!(self);
+        match key {
+            TimerKey::Emitter => {
+                let items = self.emitter.take(cx);
+                self.push_all(items);
+            }
+            TimerKey::Handshake(link) => {
+                self.links.on_timer_handshake(cx, link, &mut self.link_fx);
+            }
+            TimerKey::Linger(link) => self.links.on_timer_linger(cx, link),
+            TimerKey::Dial(ticket) => self.links.on_timer_dial(cx, ticket, &mut self.link_fx),
+            TimerKey::Redial(peer) => self.links.on_timer_redial(cx, &peer),
+            TimerKey::Checks => self.gate.fire_checks(cx, &mut self.news),
+            TimerKey::Heartbeat => {
+                self.membership
+                    .fire_heartbeat(cx, &self.identities, &mut self.membership_fx);
+            }
+            TimerKey::Sync => {
+                self.membership
+                    .fire_sync(cx, &self.identities, &mut self.membership_fx);
+            }
+            TimerKey::Member(peer) => {
+                let fx = &mut self.membership_fx;
+                self.membership.fire_member(cx, &self.identities, &peer, fx);
+            }
+            TimerKey::Seed(endpoint) => {
+                self.membership
+                    .fire_seed(cx, &endpoint, &mut self.membership_fx);
+            }
+            TimerKey::Identity(peer) => self.on_identity_expired(&peer),
+            TimerKey::Publish(channel) => self.publish_state(&channel),
+            TimerKey::RequestStateInfo(channel) => self.request_state_infos(&channel),
+            TimerKey::StateTransfer(channel) => self.on_transfer_timer(&channel),
+        }
+    }
+
+    /// Routes what modules want of each other until nothing is left.
+    fn settle(&mut self) {
+        loop {
+            if !self.link_fx.is_empty() {
+                for effect in std::mem::take(&mut self.link_fx) {
+                    self.on_link_effect(effect);
+                }
+            } else if !self.news.is_empty() {
+                for news in std::mem::take(&mut self.news) {
+                    self.on_news(news);
+                }
+            } else if !self.membership_fx.is_empty() {
+                for effect in std::mem::take(&mut self.membership_fx) {
+                    self.on_membership_effect(effect);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn on_received(&mut self, link: LinkId, message: SignedMessage) {
+        self.io.metrics.messages_received += 1;
+        self.io.metrics.bytes_received += message.encoded().len() as u64;
+        if self.links.is_handshaking(link) {
+            self.links
+                .on_first_message(cx!(self), link, &message, &mut self.link_fx);
+            return;
+        }
+        let Some(peer) = self.links.peer_of(link).cloned() else {
+            return;
+        };
+        self.links.touch(cx!(self), link);
+        let org = self.identities.org_of(peer.as_bytes()).cloned();
+        let sender = Sender { link, peer, org };
+        let known = Known {
+            identities: &self.identities,
+            membership: &self.membership,
+            channels: &self.channels,
+            links: &self.links,
+        };
+        self.gate
+            .on_received(cx!(self), &known, sender, message, &mut self.news);
+    }
+
+    fn on_malformed(&mut self, link: LinkId, error: &DecodeError) {
+        tracing::debug!(%link, %error, "frame refused");
+        if error.is_fatal() || self.links.is_handshaking(link) {
+            self.links.on_malformed(cx!(self), link, &mut self.link_fx);
+        } else {
+            self.io.metrics.illegal_messages += 1;
+        }
+    }
+
+    fn forget_link(&mut self, link: LinkId) {
+        self.gate.on_link_down(link);
+        for channel in self.channels.iter_mut() {
+            channel.transfer.on_link_gone(link);
+        }
+    }
+
+    /// Everything after the stop.
+    fn refuse(&mut self, event: Event) {
+        match event {
+            Event::Request { id, .. } => {
+                let result = Err(RequestError::Stopped);
+                self.io.out.push_back(Command::Reply { id, result });
+            }
+            Event::LinkUp { link, .. } => {
+                let reason = CloseReason::Stopping;
+                self.io.out.push_back(Command::CloseLink { link, reason });
+            }
+            Event::Tick
+            | Event::LinkDown { .. }
+            | Event::DialFailed { .. }
+            | Event::Received { .. }
+            | Event::Malformed { .. }
+            | Event::Flushed { .. }
+            | Event::CryptoDone { .. }
+            | Event::LedgerDone { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What has passed the gate, to the module it is for.
+
+use gossip_proto::Content;
+
+use super::{Node, cx};
+use crate::gate::{Admitted, StateInfoNews};
+use crate::gate::{Known, News, Sender};
+use crate::outbox::Supersede;
+use crate::push::{Item, What};
+use crate::{ChannelId, Class, CryptoError, Notification, PeerId, ValidIdentity};
+use bytes::Bytes;
+
+impl Node {
+    pub(super) fn on_news(&mut self, news: News) {
+        let member_fx = &mut self.membership_fx;
+        match news {
+            News::Alive(alive) => {
+                self.membership
+                    .on_alive(cx!(self), &self.identities, alive, member_fx);
+            }
+            News::MembershipRequest(requester) => {
+                self.membership
+                    .on_request(cx!(self), &self.identities, requester, member_fx);
+            }
+            News::MembershipResponse { peer } => self.membership.on_response(cx!(self), &peer),
+            News::StateInfo(info) => self.on_state_info(&info),
+            News::StateInfoPull { sender, channel } => self.on_state_info_pull(&sender, &channel),
+            News::Block(block) => self.on_block(block),
+            News::BadBlock {
+                channel,
+                seq,
+                source,
+                error,
+            } => {
+                self.on_bad_block(&channel, seq, source, error);
+            }
+            News::Holder { channel, seq, peer } => self.on_holder(&channel, seq, &peer),
+            News::Publish {
+                id,
+                channel,
+                seq,
+                data,
+            } => {
+                self.publishing = self.publishing.saturating_sub(1);
+                self.publish(id, channel, seq, data);
+            }
+            News::StateRequest {
+                sender,
+                channel,
+                nonce,
+                request,
+            } => {
+                self.on_state_request(&sender, &channel, nonce, request);
+            }
+            News::StateResponse {
+                sender,
+                channel,
+                nonce,
+                payloads,
+            } => {
+                self.on_state_response(&sender, &channel, nonce, payloads);
+            }
+            News::Identity { valid, bytes } => self.on_identity(&valid, &bytes),
+            News::UnknownIdentity => self.membership.on_unknown_identity(cx!(self)),
+            News::Authenticated { link, result } => {
+                self.links
+                    .on_authenticated(cx!(self), link, result, &mut self.link_fx);
+            }
+            News::ConnSigned {
+                link,
+                message: Some(message),
+            } => {
+                self.links
+                    .on_conn_signed(cx!(self), link, message, &mut self.link_fx);
+            }
+            News::ConnSigned {
+                link,
+                message: None,
+            } => {
+                self.io.metrics.signing_failures += 1;
+                cx!(self).notify(Notification::SigningFailed);
+                self.links
+                    .on_sign_failed(cx!(self), link, &mut self.link_fx);
+            }
+            News::AliveSigned(message) => {
+                self.membership
+                    .on_own_signed(cx!(self), &self.identities, message, member_fx);
+            }
+            News::StateInfoSigned { channel, message } => self.on_own_state(&channel, message),
+        }
+    }
+
+    fn on_identity(&mut self, valid: &ValidIdentity, bytes: &Bytes) {
+        let membership = &self.membership;
+        let keep = |peer: &PeerId| membership.knows(peer.as_bytes());
+        self.identities.put(cx!(self), valid, bytes, keep);
+        self.identities.touch(self.now, &valid.peer);
+        let known = Known {
+            identities: &self.identities,
+            membership: &self.membership,
+            channels: &self.channels,
+            links: &self.links,
+        };
+        self.gate
+            .on_identity(cx!(self), &known, &valid.peer, &mut self.news);
+    }
+
+    fn on_state_info(&mut self, info: &Admitted<StateInfoNews>) {
+        let StateInfoNews {
+            channel: id,
+            message,
+            pushed_by,
+        } = info.get();
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        let Some((publisher, height)) = channel.on_state_info(cx!(self), &self.identities, info)
+        else {
+            return;
+        };
+        let effects = match height {
+            Some(height) => {
+                let connected = self.links.is_connected(&publisher);
+                channel
+                    .transfer
+                    .on_claim(cx!(self), &publisher, height, connected)
+            }
+            None => channel.transfer.on_peer_gone(cx!(self), &publisher),
+        };
+        self.on_transfer_effects(id, effects);
+        if let Some(from) = pushed_by {
+            let what = What::StateInfo {
+                channel: id.clone(),
+                publisher,
+            };
+            let holders = vec![from.clone()];
+            self.push(Item {
+                what,
+                message: message.clone(),
+                holders,
+            });
+        }
+    }
+
+    fn on_state_info_pull(&mut self, sender: &Sender, id: &ChannelId) {
+        let Some(channel) = self.channels.get(id) else {
+            return;
+        };
+        let own_org = &self.config.identity.org;
+        let message = channel.snapshot(&self.membership, own_org, sender.org.as_ref());
+        let key = Some(Supersede::StateSnapshot(id.clone()));
+        self.links
+            .send_on(cx!(self), sender.link, Class::Control, key, message);
+    }
+
+    /// A peer showed that it holds a block: as good as a state info with that height.
+    fn on_holder(&mut self, id: &ChannelId, seq: u64, peer: &PeerId) {
+        let connected = self.links.is_connected(peer);
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        let height = seq.saturating_add(1);
+        if channel.height_of(peer).is_some_and(|told| told < height) {
+            let effects = channel
+                .transfer
+                .on_claim(cx!(self), peer, height, connected);
+            self.on_transfer_effects(id, effects);
+        }
+    }
+
+    fn on_own_state(&mut self, id: &ChannelId, message: Option<gossip_proto::SignedMessage>) {
+        if message.is_none() {
+            self.io.metrics.signing_failures += 1;
+            cx!(self).notify(Notification::SigningFailed);
+        }
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        channel.own.on_signed(cx!(self), id, message.clone());
+        let Some(message) = message else {
+            return;
+        };
+        let left = matches!(
+            &message.message().content,
+            Content::StateInfo(info) if info.properties.as_ref().is_some_and(|p| p.left_channel)
+        );
+        let publisher = self.config.identity.peer.clone();
+        let what = What::StateInfo {
+            channel: id.clone(),
+            publisher,
+        };
+        let item = Item {
+            what,
+            message,
+            holders: Vec::new(),
+        };
+        if left {
+            // The channel goes with this message, so it cannot wait for others.
+            self.push_all(vec![item]);
+            self.drop_channel(id, &crate::RequestError::UnknownChannel(id.clone()));
+        } else {
+            self.push(item);
+        }
+    }
+
+    /// Has our state in a channel signed if it has changed and somebody is there to read it.
+    pub(super) fn publish_state(&mut self, id: &ChannelId) {
+        if self.membership.is_alone() {
+            return;
+        }
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        if let Some(unsigned) = channel.own.next(cx!(self), id) {
+            self.gate.sign_state_info(cx!(self), id.clone(), unsigned);
+        }
+    }
+
+    /// Asks a few members for the state infos of a channel.
+    pub(super) fn request_state_infos(&mut self, id: &ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        channel.arm_request(cx!(self));
+        let count = self.config.channel.request_peers;
+        let peers = self
+            .membership
+            .draw_of_orgs(count, |org| channel.has_org(org));
+        channel.on_asked(self.now, &peers);
+        if peers.is_empty() {
+            return;
+        }
+        let message = channel.pull_request(&self.config.identity.peer);
+        for peer in peers {
+            self.send_control(&peer, Supersede::StateInfoPull(id.clone()), message.clone());
+        }
+    }
+
+    pub(super) fn refuse_publication(&mut self, id: crate::RequestId, error: CryptoError) {
+        let result = Err(crate::RequestError::BadBlock(error));
+        cx!(self).emit(crate::Command::Reply { id, result });
+    }
+}

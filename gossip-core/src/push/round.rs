@@ -1,0 +1,116 @@
+//! One message to its audience.
+
+use super::{Item, What};
+use crate::channel::Channels;
+use crate::cx::Cx;
+use crate::identity::Identities;
+use crate::link::{Links, SendTo};
+use crate::membership::{Membership, Party, may_push, may_see_secret};
+use crate::outbox::Supersede;
+use crate::{Class, OrgId, PeerId};
+
+/// Whom a push may reach, and how.
+pub(crate) struct Audience<'a> {
+    pub(crate) identities: &'a Identities,
+    pub(crate) membership: &'a mut Membership,
+    pub(crate) channels: &'a Channels,
+    pub(crate) links: &'a mut Links,
+}
+
+/// Sends `item` to as many random peers of its audience as the fan-out says.
+pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) {
+    let peers = draw(cx, audience, item);
+    let own_org = &cx.config.identity.org;
+    let mut outside = None;
+    for peer in peers {
+        let org = audience.identities.org_of(peer.as_bytes());
+        let message = if may_see_secret(own_org, org) {
+            item.message.clone()
+        } else {
+            outside
+                .get_or_insert_with(|| item.message.without_secret())
+                .clone()
+        };
+        let to = address(audience, &peer);
+        let (class, key) = match &item.what {
+            What::Alive { subject } => (Class::Control, Some(Supersede::Alive(subject.clone()))),
+            What::StateInfo { channel, publisher } => (
+                Class::Control,
+                Some(Supersede::StateInfo(publisher.clone(), channel.clone())),
+            ),
+            What::Block { .. } => (Class::Push, None),
+        };
+        audience.links.send(cx, &peer, &to, class, key, message);
+    }
+}
+
+fn address(audience: &Audience<'_>, peer: &PeerId) -> SendTo {
+    if audience.links.is_connected(peer) {
+        return SendTo::default();
+    }
+    SendTo {
+        endpoint: audience.membership.endpoint_of(peer.as_bytes()).cloned(),
+        expected_org: audience.identities.org_of(peer.as_bytes()).cloned(),
+    }
+}
+
+fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
+    let own_org: &OrgId = &cx.config.identity.org;
+    let own_peer = &cx.config.identity.peer;
+    let room = audience.links.room_for_more(cx.config);
+    let count = cx.config.push.fanout;
+    let channels = audience.channels;
+    let holders = &item.holders;
+    match &item.what {
+        What::Block { channel } => {
+            let Some(channel) = channels.get(channel) else {
+                return Vec::new();
+            };
+            audience.membership.roster().draw(count, |slot| {
+                slot.org.as_ref() == Some(own_org)
+                    && (room || slot.connected)
+                    && channel.is_eligible(&slot.peer)
+                    && !holders.contains(&slot.peer)
+            })
+        }
+        What::StateInfo { channel, publisher } => {
+            let abroad = if publisher == own_peer {
+                audience.membership.is_self_external()
+            } else {
+                audience.membership.is_external(publisher.as_bytes())
+            };
+            let Some(channel) = channels.get(channel) else {
+                return Vec::new();
+            };
+            audience.membership.roster().draw(count, |slot| {
+                let hears = slot
+                    .org
+                    .as_ref()
+                    .is_some_and(|org| org == own_org || (abroad && channel.has_org(org)));
+                hears
+                    && (room || slot.connected)
+                    && slot.peer != *publisher
+                    && !holders.contains(&slot.peer)
+            })
+        }
+        What::Alive { subject } => {
+            let (org, external) = if subject == own_peer {
+                (Some(own_org), audience.membership.is_self_external())
+            } else {
+                let org = audience.identities.org_of(subject.as_bytes());
+                (org, audience.membership.is_external(subject.as_bytes()))
+            };
+            let about = Party { org, external };
+            audience.membership.roster().draw(count, |slot| {
+                let target = Party {
+                    org: slot.org.as_ref(),
+                    external: slot.external,
+                };
+                may_push(own_org, about, target)
+                    && (room || slot.connected)
+                    && slot.peer != *subject
+                    && !holders.contains(&slot.peer)
+            })
+        }
+    }
+}
