@@ -14,18 +14,18 @@ use crate::{Command, DialError, Endpoint, PeerId, Ticket};
 #[derive(Debug, Default)]
 pub(super) struct Dialler {
     /// Dials not yet answered. At most `max_dials`, with the dialled links that authenticate.
-    dials: BTreeMap<Ticket, DialTarget>,
+    pub(super) dials: BTreeMap<Ticket, DialTarget>,
     /// Peers that we want a link to, or failed to reach lately. At most `max_dials`.
-    pursuits: BTreeMap<PeerId, Pursuit>,
+    pub(super) pursuits: BTreeMap<PeerId, Pursuit>,
 }
 
 /// The attempts to get a link to one peer.
 #[derive(Debug, Default)]
-struct Pursuit {
-    waiting: Waiting,
+pub(super) struct Pursuit {
+    pub(super) waiting: Waiting,
     to: SendTo,
     /// A dial, or the authentication of what it reached, is in flight.
-    attempt: bool,
+    pub(super) attempt: bool,
     /// Attempts that failed since the peer was last heard.
     failures: u32,
     pace: Pace,
@@ -331,6 +331,14 @@ impl Links {
             self.attempt_failed(cx, peer, endpoint, fx);
         }
         self.settle(cx, peer);
+    }
+
+    /// We closed the last link to `peer` ourselves.
+    pub(super) fn closed_last_link(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let pursuit = self.dialler.pursuits.get(peer);
+        if pursuit.is_some_and(|pursuit| pursuit.pace == Pace::Ready && !pursuit.attempt) {
+            self.remember_failures(cx, peer);
+        }
     }
 
     /// Stops everything.

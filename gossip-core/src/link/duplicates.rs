@@ -160,7 +160,10 @@ impl Links {
                 loss.to.endpoint = endpoint.or(loss.to.endpoint);
                 self.lost_last_link(cx, &peer, queue, loss, fx);
             }
-            None => cx.metrics().waiting_shed += queue.len() as u64,
+            None => {
+                cx.metrics().waiting_shed += queue.len() as u64;
+                self.closed_last_link(cx, &peer);
+            }
         }
     }
 

@@ -9,6 +9,10 @@ use crate::{DialError, Endpoint, LinkId, OrgId, PeerId, ValidIdentity};
 
 /// An effect on a sibling module, to be carried out in order.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an effect is taken out of its list at once, and a connection asks to sign once"
+)]
 pub(crate) enum LinkEffect {
     /// Sign our authentication of a link; answered by `on_conn_signed` or `on_sign_failed`.
     Sign {

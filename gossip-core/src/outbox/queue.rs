@@ -73,10 +73,6 @@ impl Queue {
         std::mem::take(&mut self.frames)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.frames.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }

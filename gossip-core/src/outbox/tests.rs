@@ -1,3 +1,8 @@
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "what a test does not expect is shown or panics, whatever it is"
+)]
+
 use std::num::NonZeroUsize;
 
 use bytes::Bytes;

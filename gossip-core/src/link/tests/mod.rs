@@ -1,9 +1,15 @@
 //! Links in virtual time: every test sees the exact commands and effects, in order.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "what a test does not expect is shown or panics, whatever it is"
+)]
+
 mod caps;
 mod dialling;
 mod duplicates;
 mod handshake;
+mod invariants;
 mod model;
 
 use std::collections::BTreeMap;
