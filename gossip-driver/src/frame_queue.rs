@@ -46,6 +46,12 @@ impl FrameSender {
         self.shared.waker.wake();
     }
 
+    /// Frames that the writer has not taken yet.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.lock().frames.iter().map(VecDeque::len).sum()
+    }
+
     /// Frames and bytes flushed since the last call.
     #[must_use]
     pub fn take_flushed(&self) -> (u32, u64) {
@@ -99,6 +105,14 @@ impl FrameQueue {
             frame,
             shared: Arc::clone(&self.shared),
         }
+    }
+}
+
+impl Drop for FrameQueue {
+    /// Nobody will send what is queued: its memory is given back now, its credit never.
+    fn drop(&mut self) {
+        let abandoned = std::mem::take(&mut self.shared.lock().frames);
+        drop(abandoned);
     }
 }
 
@@ -171,5 +185,114 @@ impl State {
                 .pop_front()
                 .map(|frame| (class, frame))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn frame(byte: u8) -> Bytes {
+        Bytes::copy_from_slice(&[byte])
+    }
+
+    fn taken(outgoing: Option<Outgoing>) -> Option<(Class, u8)> {
+        outgoing.map(|outgoing| (outgoing.class(), outgoing.frame()[0]))
+    }
+
+    #[test]
+    fn the_most_urgent_class_comes_first_and_a_class_keeps_its_order() {
+        let (sender, mut queue) = frame_queue(|| {});
+        for (class, byte) in [
+            (Class::Bulk, 1),
+            (Class::Push, 2),
+            (Class::Bulk, 3),
+            (Class::Control, 4),
+        ] {
+            sender.push(class, frame(byte));
+        }
+        assert_eq!(taken(queue.try_next_above(Class::Control)), None);
+        assert_eq!(
+            taken(queue.try_next_above(Class::Bulk)),
+            Some((Class::Control, 4))
+        );
+        assert_eq!(taken(queue.try_next_above(Class::Push)), None);
+        let rest = [(Class::Push, 2), (Class::Bulk, 1), (Class::Bulk, 3)];
+        for expected in rest {
+            assert_eq!(taken(queue.try_next()), Some(expected));
+        }
+        assert_eq!(taken(queue.try_next()), None);
+    }
+
+    #[test]
+    fn a_finished_queue_yields_what_it_holds_and_then_ends() {
+        let (sender, mut queue) = frame_queue(|| {});
+        sender.push(Class::Push, frame(1));
+        drop(sender);
+        assert_eq!(
+            taken(queue.next().now_or_never().unwrap()),
+            Some((Class::Push, 1))
+        );
+        assert!(queue.next().now_or_never().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_waiting_writer_is_woken_by_a_frame_and_by_the_end() {
+        let (sender, mut queue) = frame_queue(|| {});
+        let woken = Arc::new(Woken(AtomicU32::new(0)));
+        let waker = futures_util::task::waker(Arc::clone(&woken));
+        let mut cx = std::task::Context::from_waker(&waker);
+        let mut next = pin!(queue.next());
+        assert!(next.as_mut().poll_unpin(&mut cx).is_pending());
+        sender.push(Class::Bulk, frame(9));
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+        assert!(next.as_mut().poll_unpin(&mut cx).is_ready());
+        let mut next = pin!(queue.next());
+        assert!(next.as_mut().poll_unpin(&mut cx).is_pending());
+        sender.finish();
+        assert_eq!(woken.0.load(Ordering::SeqCst), 2);
+        assert!(matches!(
+            next.as_mut().poll_unpin(&mut cx),
+            Poll::Ready(None)
+        ));
+    }
+
+    #[test]
+    fn credit_returns_when_a_frame_is_sent_and_is_announced_once_until_taken() {
+        let announced = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&announced);
+        let (sender, mut queue) = frame_queue(move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        (0..3).for_each(|byte| sender.push(Class::Push, frame(byte)));
+        let first = queue.try_next();
+        assert_eq!(sender.take_flushed(), (0, 0));
+        drop(first);
+        drop(queue.try_next());
+        assert_eq!(announced.load(Ordering::SeqCst), 1);
+        assert_eq!(sender.take_flushed(), (2, 2));
+        drop(queue.try_next());
+        assert_eq!(announced.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_dropped_queue_frees_its_frames_without_returning_their_credit() {
+        let (sender, queue) = frame_queue(|| {});
+        sender.push(Class::Push, frame(1));
+        drop(queue);
+        assert_eq!((sender.waiting(), sender.take_flushed()), (0, (0, 0)));
+    }
+
+    struct Woken(AtomicU32);
+
+    impl futures_util::task::ArcWake for Woken {
+        fn wake_by_ref(woken: &Arc<Self>) {
+            woken.0.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }

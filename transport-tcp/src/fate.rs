@@ -3,8 +3,8 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 
-/// What the halves of a link share: when one breaks, the other ends too instead of waiting for a
-/// remote that will not come back.
+/// What the halves of a link share: when reading fails, or writing stops before its end, the other
+/// half ends too instead of waiting for a remote that will not come back.
 #[derive(Debug, Default)]
 pub(crate) struct Fate {
     broken: AtomicBool,

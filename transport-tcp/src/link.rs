@@ -38,7 +38,6 @@ impl<R: TcpRuntime> TcpLink<R> {
             fate: Arc::clone(&fate),
             counters: Arc::clone(&shared.counters),
             idle: Idle::new(timeout, now),
-            ended: false,
         };
         let writer = TcpWriter {
             runtime: shared.runtime.clone(),

@@ -15,7 +15,7 @@ use crate::stats::Counters;
 
 /// The incoming half of a [`TcpLink`](crate::TcpLink).
 ///
-/// Dropping it before the remote's end breaks the link.
+/// An error ends the outgoing half too; dropping it does not.
 pub struct TcpReader<R: TcpRuntime> {
     pub(crate) runtime: R,
     pub(crate) stream: R::ReadHalf,
@@ -23,16 +23,13 @@ pub struct TcpReader<R: TcpRuntime> {
     pub(crate) fate: Arc<Fate>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) idle: Idle<R>,
-    pub(crate) ended: bool,
 }
 
 impl<R: TcpRuntime> FrameReader for TcpReader<R> {
     async fn read(&mut self, limit: usize) -> Result<Option<Bytes>, TransportError> {
         let result = self.frame(limit).await;
-        match &result {
-            Ok(Some(_)) => {}
-            Ok(None) => self.ended = true,
-            Err(_) => self.fate.seal(),
+        if result.is_err() {
+            self.fate.seal();
         }
         result
     }
@@ -80,18 +77,8 @@ impl<R: TcpRuntime> TcpReader<R> {
     }
 }
 
-impl<R: TcpRuntime> Drop for TcpReader<R> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.fate.seal();
-        }
-    }
-}
-
 impl<R: TcpRuntime> std::fmt::Debug for TcpReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TcpReader")
-            .field("ended", &self.ended)
-            .finish_non_exhaustive()
+        f.debug_struct("TcpReader").finish_non_exhaustive()
     }
 }

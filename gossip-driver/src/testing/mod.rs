@@ -1,8 +1,22 @@
-//! For tests: conformance suites for implementations of the driver's traits, and fast fakes of the
-//! services that a node needs (feature `testing`).
+//! For tests: conformance suites for implementations of [`Runtime`](crate::Runtime) and
+//! [`Transport`](crate::Transport), and fast fakes of the services that a node needs (feature
+//! `testing`).
+//!
+//! Each suite is a future that panics with the name of the first check that fails.
+
+use std::time::Duration;
 
 mod crypto;
 mod ledger;
+#[allow(clippy::expect_used, reason = "a suite reports by panicking, and says so")]
+pub mod runtime;
+#[allow(clippy::expect_used, reason = "a suite reports by panicking, and says so")]
+mod side;
+#[allow(clippy::expect_used, reason = "a suite reports by panicking, and says so")]
+pub mod transport;
 
 pub use self::crypto::TestCrypto;
 pub use self::ledger::MemLedger;
+
+/// How long a check may take before it counts as hanging.
+const PATIENCE: Duration = Duration::from_secs(60);

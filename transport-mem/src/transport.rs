@@ -1,0 +1,101 @@
+use std::sync::Arc;
+
+use async_channel::Receiver;
+use gossip_driver::core::Endpoint;
+use gossip_driver::{Runtime, Transport, TransportError};
+
+use crate::link::Ends;
+use crate::{MemLink, MemNetwork};
+
+/// A node's place in a [`MemNetwork`]. Cloning it is a counter.
+#[derive(Clone, Debug)]
+pub struct MemTransport<R: Runtime> {
+    runtime: R,
+    place: Arc<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    network: MemNetwork,
+    name: Endpoint,
+    incoming: Receiver<Ends>,
+}
+
+impl<R: Runtime> MemTransport<R> {
+    pub(crate) fn new(
+        network: MemNetwork,
+        runtime: R,
+        name: Endpoint,
+        incoming: Receiver<Ends>,
+    ) -> Self {
+        Self {
+            runtime,
+            place: Arc::new(Place {
+                network,
+                name,
+                incoming,
+            }),
+        }
+    }
+
+    /// The name it is reached by.
+    #[must_use]
+    pub fn local_endpoint(&self) -> &Endpoint {
+        &self.place.name
+    }
+
+    /// Gives up the name: [`accept`](Transport::accept) and [`dial`](Transport::dial) answer
+    /// [`TransportError::Closed`]. Links live on.
+    pub fn close(&self) {
+        self.place.close();
+    }
+}
+
+impl<R: Runtime> Transport for MemTransport<R> {
+    type Link = MemLink<R>;
+
+    async fn accept(&self) -> Result<MemLink<R>, TransportError> {
+        let ends = self
+            .place
+            .incoming
+            .recv()
+            .await
+            .map_err(|_| TransportError::Closed)?;
+        Ok(MemLink::new(&self.runtime, ends))
+    }
+
+    async fn dial(&self, to: &Endpoint) -> Result<MemLink<R>, TransportError> {
+        let Place {
+            network,
+            name,
+            incoming,
+        } = &*self.place;
+        if incoming.is_closed() {
+            return Err(TransportError::Closed);
+        }
+        let round_trip = network.conditions().latency * 2;
+        if !round_trip.is_zero() {
+            self.runtime
+                .sleep_until(self.runtime.now() + round_trip)
+                .await;
+        }
+        let ends = network.connect(name, to, self.runtime.now())?;
+        Ok(MemLink::new(&self.runtime, ends))
+    }
+}
+
+impl Place {
+    fn close(&self) {
+        self.network.remove(&self.name, &self.incoming);
+        while let Ok(ends) = self.incoming.try_recv() {
+            ends.incoming.break_off();
+            ends.outgoing.break_off();
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
