@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "it is the example's result")]
 
 use std::io;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use async_std::io::prelude::{ReadExt as _, WriteExt as _};
@@ -19,9 +20,11 @@ fn main() -> io::Result<()> {
         let clock = runtime.clone();
         let client = async_std::task::spawn(async move {
             let mut stream = clock.connect(&address).await?;
-            clock.sleep_until(clock.now() + Duration::from_millis(5)).await;
+            clock
+                .sleep_until(clock.now() + Duration::from_millis(5))
+                .await;
             stream.write_all(b"from async-std, over smol").await?;
-            stream.close().await
+            stream.shutdown(Shutdown::Write)
         });
 
         let (mut stream, remote) = runtime.accept(&listener).await?;

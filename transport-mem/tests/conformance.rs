@@ -32,7 +32,10 @@ fn slow() -> Conditions {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_on_tokio_conforms() {
     let runtime = TokioRuntime::current();
-    suite(runtime.clone(), async || pair(&runtime, Conditions::default())).await;
+    suite(runtime.clone(), async || {
+        pair(&runtime, Conditions::default())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -44,7 +47,9 @@ async fn a_slow_network_on_tokio_conforms() {
 #[test]
 fn memory_on_smol_conforms() {
     let runtime = SmolRuntime::global();
-    smol::block_on(suite(runtime.clone(), async || pair(&runtime, Conditions::default())));
+    smol::block_on(suite(runtime.clone(), async || {
+        pair(&runtime, Conditions::default())
+    }));
 }
 
 #[test]

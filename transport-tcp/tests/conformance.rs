@@ -16,23 +16,36 @@ async fn pair<R: TcpRuntime>(runtime: &R, cipher: Cipher) -> Pair<TcpTransport<R
     let (dialler, acceptor, gone) = (bind().await, bind().await, bind().await);
     gone.close().await;
     let acceptor_endpoint = acceptor.local_endpoint().clone();
-    Pair { dialler, acceptor, acceptor_endpoint, nobody: gone.local_endpoint().clone() }
+    Pair {
+        dialler,
+        acceptor,
+        acceptor_endpoint,
+        nobody: gone.local_endpoint().clone(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tcp_on_tokio_conforms() {
     let runtime = TokioRuntime::current();
-    suite(runtime.clone(), async || pair(&runtime, Cipher::AesGcm).await).await;
+    suite(runtime.clone(), async || {
+        pair(&runtime, Cipher::AesGcm).await
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn tcp_on_one_thread_of_tokio_conforms() {
     let runtime = TokioRuntime::current();
-    suite(runtime.clone(), async || pair(&runtime, Cipher::ChaChaPoly).await).await;
+    suite(runtime.clone(), async || {
+        pair(&runtime, Cipher::ChaChaPoly).await
+    })
+    .await;
 }
 
 #[test]
 fn tcp_on_smol_conforms() {
     let runtime = SmolRuntime::global();
-    smol::block_on(suite(runtime.clone(), async || pair(&runtime, Cipher::AesGcm).await));
+    smol::block_on(suite(runtime.clone(), async || {
+        pair(&runtime, Cipher::AesGcm).await
+    }));
 }

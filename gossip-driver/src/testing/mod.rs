@@ -8,11 +8,20 @@ use std::time::Duration;
 
 mod crypto;
 mod ledger;
-#[allow(clippy::expect_used, reason = "a suite reports by panicking, and says so")]
+#[allow(
+    clippy::expect_used,
+    reason = "a suite reports by panicking, and says so"
+)]
 pub mod runtime;
-#[allow(clippy::expect_used, reason = "a suite reports by panicking, and says so")]
+#[allow(
+    clippy::expect_used,
+    reason = "a suite reports by panicking, and says so"
+)]
 mod side;
-#[allow(clippy::expect_used, reason = "a suite reports by panicking, and says so")]
+#[allow(
+    clippy::expect_used,
+    reason = "a suite reports by panicking, and says so"
+)]
 pub mod transport;
 
 pub use self::crypto::TestCrypto;
