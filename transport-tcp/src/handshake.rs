@@ -20,7 +20,7 @@ use snow::{Builder, HandshakeState};
 use thiserror::Error;
 
 use crate::Cipher;
-use crate::cipher::CipherState;
+use crate::cipher::{CipherState, TAG_LEN};
 
 const MAGIC: [u8; 4] = *b"gssp";
 const VERSION: u8 = 1;
@@ -230,9 +230,13 @@ const fn code(cipher: Cipher) -> u8 {
 }
 
 fn write<const N: usize>(noise: &mut HandshakeState) -> Result<[u8; N], TransportError> {
-    let mut message = [0; N];
-    noise.write_message(&[], &mut message).map_err(failed)?;
-    Ok(message)
+    // snow asks for room for a tag even where none is written.
+    let mut message = [0; MESSAGE_2 + TAG_LEN];
+    let length = noise.write_message(&[], &mut message).map_err(failed)?;
+    let written = message
+        .get(..length)
+        .and_then(|written| written.try_into().ok());
+    written.ok_or_else(|| TransportError::Handshake("a message has another length".into()))
 }
 
 fn read(noise: &mut HandshakeState, message: &[u8]) -> Result<(), TransportError> {

@@ -23,3 +23,6 @@ pub use self::reader::TcpReader;
 pub use self::stats::TcpStats;
 pub use self::transport::TcpTransport;
 pub use self::writer::TcpWriter;
+
+#[cfg(test)]
+mod tests;

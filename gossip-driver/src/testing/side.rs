@@ -102,14 +102,15 @@ impl<L: Link> Side<L> {
 
 /// A new link, its dialling end first.
 pub(super) async fn links<T: Transport>(pair: &Pair<T>) -> (T::Link, T::Link) {
-    let (dialled, accepted) = join!(
-        pair.dialler.dial(&pair.acceptor_endpoint),
-        pair.acceptor.accept()
-    );
-    (
-        dialled.expect("the acceptor can be dialled"),
-        accepted.expect("a dial is accepted"),
-    )
+    // Each result is judged as it comes: after a failed dial, nothing would ever be accepted.
+    let dialled = async {
+        pair.dialler
+            .dial(&pair.acceptor_endpoint)
+            .await
+            .expect("the acceptor can be dialled")
+    };
+    let accepted = async { pair.acceptor.accept().await.expect("a dial is accepted") };
+    join!(dialled, accepted)
 }
 
 /// A new link with both writers running, its dialling end first.
