@@ -1,70 +1,118 @@
 //! Stored blocks, one after the other.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use bytes::Bytes;
-use redb::{AccessGuard, Range};
+use redb::{Range, StorageError};
 
-use crate::LedgerError;
 use crate::ledger::damaged;
+use crate::{LedgerError, MAX_BLOCK_BYTES};
 
 /// Consecutive blocks of one channel, as of the moment when the iteration began.
 ///
 /// Yields number and serialized block. It holds on to the database's state of that moment: the file
 /// cannot reuse the space of what is replaced meanwhile.
 pub struct Blocks {
-    found: Option<Range<'static, (u32, u64), &'static [u8]>>,
+    parts: Option<Parts>,
     channel: Box<str>,
-    left: RangeInclusive<u64>,
+    next: u64,
+    last: u64,
 }
 
+/// Number of the channel, block number, part.
+pub(crate) type Key = (u32, u64, u32);
+/// Size of the block, and a part of it.
+pub(crate) type Part = (u64, &'static [u8]);
+type Parts = Range<'static, Key, Part>;
+
 impl Blocks {
-    pub(crate) fn new(
-        found: Range<'static, (u32, u64), &'static [u8]>,
-        channel: &str,
-        numbers: RangeInclusive<u64>,
-    ) -> Self {
+    /// The blocks from `first` to `last`, of which `parts` are all parts in order.
+    pub(crate) fn new(parts: Parts, channel: &str, (first, last): (u64, u64)) -> Self {
         Self {
-            found: Some(found),
+            parts: Some(parts),
             channel: channel.into(),
-            left: numbers,
+            next: first,
+            last,
         }
     }
 
     pub(crate) fn none() -> Self {
-        #[allow(clippy::reversed_empty_ranges, reason = "the canonical empty range")]
-        let left = 1..=0;
         Self {
-            found: None,
+            parts: None,
             channel: "".into(),
-            left,
+            next: 0,
+            last: 0,
         }
     }
 
-    /// The next block, not copied yet. After an error there is nothing more.
-    pub(crate) fn next_guard(
+    /// The next block, if it has no more than `max_bytes`. After an error, or a block that is too
+    /// large, there is nothing more.
+    pub(crate) fn next_within(
         &mut self,
-    ) -> Option<Result<AccessGuard<'static, &'static [u8]>, LedgerError>> {
-        let found = self.found.as_mut()?;
-        let expected = self.left.next()?;
-        let result = match found.next() {
-            Some(Ok((key, block))) if key.value().1 == expected => return Some(Ok(block)),
-            Some(Ok(_)) | None => damaged(&self.channel, expected),
-            Some(Err(error)) => error.into(),
-        };
-        self.found = None;
-        Some(Err(result))
+        max_bytes: u64,
+    ) -> Option<Result<(u64, Bytes), LedgerError>> {
+        let number = self.next;
+        let parts = self.parts.as_mut().filter(|_| number <= self.last)?;
+        let found = assemble(parts, number, max_bytes);
+        if let Ok(Assembled::Whole(block)) = found {
+            self.next += 1;
+            return Some(Ok((number, block.into())));
+        }
+        self.parts = None;
+        match found {
+            Ok(Assembled::TooLarge) => None,
+            Ok(Assembled::Whole(_) | Assembled::Damaged) => {
+                Some(Err(damaged(&self.channel, number)))
+            }
+            Err(error) => Some(Err(error.into())),
+        }
     }
+}
+
+enum Assembled {
+    Whole(Vec<u8>),
+    TooLarge,
+    Damaged,
+}
+
+/// Joins the parts of block `number`.
+fn assemble(parts: &mut Parts, number: u64, max_bytes: u64) -> Result<Assembled, StorageError> {
+    let mut block = Vec::new();
+    for expected in 0.. {
+        let Some(part) = parts.next() else { break };
+        let (key, value) = part?;
+        let ((_, of_block, part), (size, bytes)) = (key.value(), value.value());
+        if of_block != number || part != expected || size > MAX_BLOCK_BYTES as u64 {
+            break;
+        }
+        if size > max_bytes {
+            return Ok(Assembled::TooLarge);
+        }
+        block.reserve_exact((size as usize).saturating_sub(block.len()));
+        block.extend_from_slice(bytes);
+        if block.len() as u64 == size {
+            return Ok(Assembled::Whole(block));
+        }
+    }
+    Ok(Assembled::Damaged)
+}
+
+/// What fits into two pages of the database together with its own fields and the key.
+const PART_BYTES: usize = 8192 - 64;
+
+/// Cuts a block into parts that fill pages.
+///
+/// The database rounds a large value up to a power of two: a block of 66 KiB in one piece would take
+/// 128. Smaller parts would cost time, larger ones space (both measured).
+pub(crate) fn parts_of(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    block.chunks(PART_BYTES)
 }
 
 impl Iterator for Blocks {
     type Item = Result<(u64, Bytes), LedgerError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let number = *self.left.start();
-        let block = self.next_guard()?;
-        Some(block.map(|block| (number, Bytes::copy_from_slice(block.value()))))
+        self.next_within(u64::MAX)
     }
 }
 
@@ -72,7 +120,7 @@ impl fmt::Debug for Blocks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Blocks")
             .field("channel", &self.channel)
-            .field("left", &self.left)
+            .field("next", &self.next)
             .finish_non_exhaustive()
     }
 }

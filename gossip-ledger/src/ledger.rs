@@ -13,6 +13,7 @@ use redb::{
     ReadableTableMetadata, StorageError, TableDefinition, WriteTransaction,
 };
 
+use crate::blocks::{Key, Part, parts_of};
 use crate::header::Links;
 use crate::{Blocks, LedgerError};
 
@@ -29,8 +30,8 @@ pub const DEFAULT_CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// Channel name → (number of the channel, height, hash of the last header).
 const CHANNELS: TableDefinition<'static, &str, (u32, u64, &[u8; 32])> =
     TableDefinition::new("channels");
-/// (Number of the channel, block number) → serialized block.
-const BLOCKS: TableDefinition<'static, (u32, u64), &[u8]> = TableDefinition::new("blocks");
+/// (Number of the channel, block number, part) → (size of the block, that part of it).
+const BLOCKS: TableDefinition<'static, Key, Part> = TableDefinition::new("blocks");
 /// What the tables mean.
 const FORMAT: TableDefinition<'static, &str, u64> = TableDefinition::new("format");
 const FORMAT_KEY: &str = "gossip-ledger";
@@ -150,14 +151,10 @@ impl BlockLedger {
         let mut stored = self.stored(channel, range)?;
         let mut found = Vec::new();
         let mut left = max_bytes;
-        while let Some(block) = stored.next_guard() {
-            let block = block?;
-            let size = block.value().len() as u64;
-            if size > left && !found.is_empty() {
-                break;
-            }
-            left = left.saturating_sub(size);
-            found.push(Bytes::copy_from_slice(block.value()));
+        while let Some(block) = stored.next_within(if found.is_empty() { u64::MAX } else { left }) {
+            let (_, block) = block?;
+            left = left.saturating_sub(block.len() as u64);
+            found.push(block);
         }
         Ok(found)
     }
@@ -217,8 +214,8 @@ impl BlockLedger {
         }
         let found = read
             .open_table(BLOCKS)?
-            .range((number, from)..=(number, to))?;
-        Ok(Blocks::new(found, channel.as_str(), from..=to))
+            .range((number, from, 0)..=(number, to, u32::MAX))?;
+        Ok(Blocks::new(found, channel.as_str(), (from, to)))
     }
 
     fn check_format(&self) -> Result<(), LedgerError> {
@@ -284,7 +281,10 @@ fn insert(
             Ok(_) | Err(_) => return Err(LedgerError::TooManyChannels),
         },
     };
-    write.open_table(BLOCKS)?.insert((number, seq), block)?;
+    let mut blocks = write.open_table(BLOCKS)?;
+    for (part, bytes) in (0..).zip(parts_of(block)) {
+        blocks.insert((number, seq, part), (block.len() as u64, bytes))?;
+    }
     channels.insert(name, (number, seq + 1, &links.header_hash))?;
     Ok(())
 }
@@ -327,7 +327,11 @@ fn cannot_open(path: &Path, error: DatabaseError) -> LedgerError {
                 reason: error.to_string(),
             }
         }
-        other => LedgerError::CannotOpen {
+        other @ (DatabaseError::LockProtocolMismatch
+        | DatabaseError::RepairAborted
+        | DatabaseError::TransactionInProgress
+        | DatabaseError::Storage(_)
+        | _) => LedgerError::CannotOpen {
             path,
             source: Box::new(other.into()),
         },

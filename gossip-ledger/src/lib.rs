@@ -1,4 +1,56 @@
-//! gossip-ledger
+//! The ready-made ledger: chains of blocks in one crash-safe file.
+//!
+//! [`BlockLedger`] stores the blocks of any number of channels on an embedded database (redb) and
+//! implements the driver's [`Ledger`](gossip_driver::Ledger). It runs under any executor: what
+//! blocks is done on threads of its own pool.
+//!
+//! # What it promises
+//! - **Order**: block *n* is stored only after block *n* - 1, and only if its header says *n* and its
+//!   `previous_hash` is the hash of that block's header. Block 0 may link to anything. Nothing is
+//!   stored of a block that is refused.
+//! - **Durability**: when [`append`](BlockLedger::append) or `commit` returns, the block is on the
+//!   disk. A process killed at any moment, or a power cut, loses nothing that was reported, and
+//!   never leaves half a block. After a crash, opening checks the whole file first.
+//! - **Isolation**: readers see the chain as of when they began, and wait for nobody.
+//!
+//! Transactions, data hash and signatures are not looked at: blocks that come by gossip were
+//! verified before, and doing so twice would cost their hash twice.
+//!
+//! # Example
+//! ```
+//! use bytes::Bytes;
+//! use gossip_driver::core::ChannelId;
+//! use gossip_driver::core::proto::block_header_hash;
+//! use gossip_driver::core::proto::common::{Block, BlockData, BlockHeader};
+//! use gossip_ledger::BlockLedger;
+//! use prost::Message;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! let ledger = BlockLedger::open(directory.path().join("ledger.redb"))?;
+//! let channel = ChannelId::new("mychannel");
+//!
+//! let header = BlockHeader { number: 0, ..Default::default() };
+//! let hash = block_header_hash(&header);
+//! let data = BlockData { data: vec![Bytes::from_static(b"transaction")] };
+//! let block = Block { header: Some(header), data: Some(data), metadata: None };
+//! let block = Bytes::from(block.encode_to_vec());
+//!
+//! ledger.append(&channel, 0, &block)?;
+//! assert!(ledger.append(&channel, 0, &block).is_err(), "it is there already");
+//! assert_eq!(ledger.height_of(&channel)?, 1);
+//! assert_eq!(ledger.tip(&channel)?.map(|tip| tip.header_hash), Some(hash));
+//! // Up to ten blocks, but no more than one MiB of them (and at least one).
+//! assert_eq!(ledger.blocks(&channel, 0..=9, 1 << 20)?, [block]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Bounds
+//! [`MAX_CHANNELS`] channels, blocks up to [`MAX_BLOCK_BYTES`], a cache of
+//! [`DEFAULT_CACHE_BYTES`] unless told otherwise. A commit costs one `fsync`. The file grows in
+//! steps, to between 1.3 and 1.8 times the size of the blocks in it (3 times for blocks below 8 KiB).
+//! Blocks are never deleted.
 
 mod blocks;
 mod driver;

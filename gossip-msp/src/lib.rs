@@ -1,4 +1,89 @@
-//! gossip-msp
+//! The ready-made identity service: X.509 certificates per organisation, signatures, and blocks.
+//!
+//! A member is a certificate that its organisation's authority issued. [`X509Service`] tells valid
+//! members from others, checks their signatures and those of orderers on blocks, and signs for one
+//! member. It implements the driver's [`MessageCryptoService`](gossip_driver::MessageCryptoService)
+//! and [`SecurityAdvisor`](gossip_driver::SecurityAdvisor).
+//!
+//! # Identities
+//! Identities are Fabric's `msp.SerializedIdentity`: an MSP-ID and a certificate in PEM. The PKI-ID
+//! is SHA-256(MSP-ID ‖ PEM text); the organisation is the MSP-ID. Keys are ECDSA P-256 or Ed25519.
+//!
+//! An identity is valid if
+//! - it is encoded canonically, and its certificate in the PEM form that Fabric's peers write (the
+//!   PKI-ID hashes the text: with other spellings of one certificate one member could pass for many);
+//! - the certificate chains to a root of its organisation, over intermediate authorities that are
+//!   configured (never over certificates that a peer sends), each allowed to issue;
+//! - neither it nor an issuer has expired or is revoked. A validation that is remembered is forgotten
+//!   when either happens. A certificate that is not valid yet counts as
+//!   [`Expired`](gossip_driver::core::CryptoError::Expired) for the core;
+//!   [`X509Service::validate`] tells the two apart.
+//!
+//! ECDSA signatures are over SHA-256, in DER, with the lower of the two possible S. Others are not
+//! made and not accepted, as in Fabric: with the other S anyone could turn a signed message into a
+//! second valid one.
+//!
+//! # Blocks
+//! [`ChannelPolicy`] says which organisations read a channel, who its orderers are, and how many of
+//! them must have signed a block. A block verifies ([`X509Service::check_block`]) if it is canonically
+//! encoded, has the number and the channel asked for, its transactions are well-formed and have the
+//! hash in the header, and enough different orderers signed the header. Block 0 is no exception: a
+//! genesis block without signatures is given to the ledger, not to gossip. An orderer's certificate
+//! must be valid now or have been when it was issued, since blocks outlive certificates; blocks
+//! signed with a revoked certificate no longer verify.
+//!
+//! Whether a block links to the one before is the ledger's to check.
+//!
+//! [`Orderer`] makes such blocks of opaque payloads, [`BlockContent`] reads the payloads back.
+//!
+//! # Keys and certificates
+//! [`CertificateAuthority`] makes them; [`Credentials`] and [`Organisation`] read and write the
+//! layout of Fabric's MSP directories.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use gossip_driver::MessageCryptoService;
+//! use gossip_driver::core::ChannelId;
+//! use gossip_msp::{
+//!     BlockContent, CertificateAuthority, ChannelPolicy, KeyKind, Orderer, Validity, X509Service,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Each organisation has an authority; members know each other's certificates only through it.
+//! let org1 = CertificateAuthority::new("Org1MSP", Validity::days(3650))?;
+//! let orderers = CertificateAuthority::new("OrdererMSP", Validity::days(3650))?;
+//! let peer = org1.issue("peer0.org1.example", KeyKind::EcdsaP256, Validity::days(365))?;
+//! let orderer = orderers.issue_orderer("orderer0", KeyKind::Ed25519, Validity::days(365))?;
+//!
+//! let service = X509Service::new(
+//!     peer.signing_identity()?,
+//!     [org1.organisation()?, orderers.organisation()?],
+//! )?;
+//! let signature = service.sign(b"hello")?;
+//! service.verify(service.own().bytes(), &signature, b"hello")?;
+//!
+//! // A channel that Org1 reads, and whose blocks need one orderer's signature.
+//! let channel = ChannelId::new("mychannel");
+//! let policy = ChannelPolicy::new(["Org1MSP"]).with_orderer_organisation("OrdererMSP");
+//! service.set_channel(channel.clone(), policy)?;
+//!
+//! let mut orderer = Orderer::new(channel.clone(), Arc::new(orderer.signing_identity()?));
+//! let transaction = orderer.transaction(b"any bytes")?;
+//! let block = orderer.cut(&[transaction])?;
+//! service.verify_block(&channel, 0, &block.bytes)?;
+//!
+//! let content = BlockContent::read(block.bytes)?;
+//! let payloads: Vec<_> = content.payloads().collect::<Result<_, _>>()?;
+//! assert_eq!(payloads, ["any bytes"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Bounds
+//! Identities up to [`MAX_IDENTITY_BYTES`]; [`MAX_CHANNELS`] channels; [`DEFAULT_CACHE_CAPACITY`]
+//! remembered identities, shed by least recent use and counted in [`CacheStats`]; 128 signatures are
+//! looked at per block. Organisations, revocation lists and policies are as large as configured.
 
 mod authority;
 mod block;

@@ -181,11 +181,9 @@ impl Organisation {
                 None,
                 Some(&inspect),
             )
-            .map_err(|error| match error {
-                webpki::Error::CertRevoked => IdentityError::Revoked,
-                webpki::Error::CertExpired { .. } => IdentityError::Expired,
-                webpki::Error::CertNotValidYet { .. } => IdentityError::NotYetValid,
-                other => untrusted(other.to_string()),
+            .map_err(|error| match refusal(&error) {
+                Some(refusal) => refusal,
+                None => untrusted(error.to_string()),
             })?;
         window
             .get()
@@ -246,6 +244,19 @@ impl Organisation {
 
     fn is_revoked(&self, issuer: &[u8], serial: &[u8]) -> bool {
         !self.revoked.is_empty() && self.revoked.contains(&(issuer.into(), serial.into()))
+    }
+}
+
+/// The refusals that have a name of their own.
+fn refusal(error: &webpki::Error) -> Option<IdentityError> {
+    if matches!(error, webpki::Error::CertRevoked) {
+        Some(IdentityError::Revoked)
+    } else if matches!(error, webpki::Error::CertExpired { .. }) {
+        Some(IdentityError::Expired)
+    } else if matches!(error, webpki::Error::CertNotValidYet { .. }) {
+        Some(IdentityError::NotYetValid)
+    } else {
+        None
     }
 }
 

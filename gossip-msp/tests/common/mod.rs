@@ -4,6 +4,7 @@
     unreachable_pub,
     reason = "each test file uses its part of it"
 )]
+#![allow(clippy::unwrap_used, reason = "only tests use it")]
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
