@@ -1,0 +1,176 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::Failure;
+use crate::size::ByteSize;
+use crate::{console, demo, sim};
+
+/// A permissioned gossip network.
+#[derive(Debug, Parser)]
+#[command(name = "gossip", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to log on stderr: error, warn, info, debug, trace, or a filter such as
+    /// gossip_core=debug [default: RUST_LOG, else warn]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log_filter)]
+    log: Option<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a network of peers in this process, distribute files as blocks, check every ledger
+    Demo(DemoArgs),
+    /// Run thousands of peers in virtual time; the same seed gives the same run
+    Sim(SimArgs),
+}
+
+/// Options of `gossip demo`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Organisations
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) orgs: u16,
+    /// Peers in each organisation
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) peers: u16,
+    /// Files to distribute, in this order [default: a text built into the program]
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub(crate) input: Vec<PathBuf>,
+    /// Bytes of input in each block [default: 64KiB, or 512B for the built-in text]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) block_size: Option<ByteSize>,
+    /// What carries the messages
+    #[arg(long, value_enum, default_value_t = TransportKind::Tcp)]
+    pub(crate) transport: TransportKind,
+    /// What runs the tasks
+    #[arg(long, value_enum, default_value_t = RuntimeKind::Tokio)]
+    pub(crate) runtime: RuntimeKind,
+    /// Use consecutive ports from this one [default: free ones]
+    #[arg(long, value_name = "BASE", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// Folder for the ledgers; they stay there [default: a temporary one, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Keep the temporary folder
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Give up when nothing has moved for this many seconds
+    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) patience: Duration,
+    /// Print one JSON document instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// What carries the messages between peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TransportKind {
+    /// TCP on the loopback interface, encrypted with Noise
+    Tcp,
+    /// Memory, within the process
+    Mem,
+}
+
+/// What runs the tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuntimeKind {
+    /// A multi-threaded tokio runtime
+    Tokio,
+    /// The smol executor
+    Smol,
+}
+
+/// Options of `gossip sim`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SimArgs {
+    /// Organisations
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(crate) orgs: u16,
+    /// Peers in each organisation
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) peers: u16,
+    /// Blocks to distribute
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) blocks: u32,
+    /// Decides every random choice
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Print one JSON document instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// Reads the command line and does what it says.
+pub(crate) fn run() -> Result<(), Failure> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_a_command(&error),
+    };
+    let log = cli
+        .log
+        .or_else(|| std::env::var("RUST_LOG").ok())
+        .unwrap_or_default();
+    let filter = if log.is_empty() { "warn" } else { &log };
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Failure::Usage(format!("cannot read RUST_LOG: {error}")))?;
+    match cli.command {
+        Command::Demo(args) => demo::run(&args, filter),
+        Command::Sim(args) => sim::run(&args, filter),
+    }
+}
+
+fn not_a_command(error: &clap::Error) -> Result<(), Failure> {
+    let text = error.render().to_string();
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return console::report(text.trim_end());
+    }
+    if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Err(Failure::Usage(
+            "no command given: try gossip --help".to_owned(),
+        ));
+    }
+    // Clap's first paragraph says what is wrong; usage and hints follow an empty line.
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    Err(Failure::Usage(format!("{first} (try gossip --help)")))
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("expected 1 to 86400 seconds".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,146 @@
+//! What is to be done: the options, checked and put into relation.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::feed;
+use super::input::Input;
+use crate::cli::{DemoArgs, RuntimeKind, TransportKind};
+use crate::failure::Failure;
+use crate::size::ByteSize;
+
+/// Peers in all: each has its own sockets, database and threads in this one process.
+const MAX_PEERS: usize = 256;
+
+/// Blocks in all: what is remembered of each is small, but not nothing.
+const MAX_BLOCKS: u64 = 1_000_000;
+
+const MIN_BLOCK: u64 = 256;
+const MAX_BLOCK: u64 = 64 << 20;
+const DEFAULT_BLOCK: u64 = 64 << 10;
+
+/// The built-in text is short; cut into larger blocks it would make no chain to look at.
+const BUILT_IN_BLOCK: u64 = 512;
+
+/// A run of the demo.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Organisations.
+    pub(crate) orgs: u16,
+    /// Peers in each.
+    pub(crate) peers_per_org: u16,
+    /// What is distributed.
+    pub(crate) input: Input,
+    /// Bytes of input in each block.
+    pub(crate) block_size: usize,
+    /// How many blocks that makes.
+    pub(crate) blocks: u64,
+    /// What carries the messages.
+    pub(crate) transport: TransportKind,
+    /// What runs the tasks.
+    pub(crate) runtime: RuntimeKind,
+    /// The first port; free ones if absent.
+    pub(crate) port: Option<u16>,
+    /// Where the ledgers go; a temporary folder if absent.
+    pub(crate) data: Option<PathBuf>,
+    /// Whether a temporary folder is kept.
+    pub(crate) keep: bool,
+    /// How long nothing may move.
+    pub(crate) patience: Duration,
+}
+
+/// One peer's place in the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seat {
+    /// Its name, `peer0.org1`.
+    pub(crate) name: String,
+    /// Its organisation's MSP-ID, `Org1MSP`.
+    pub(crate) msp: String,
+    /// Its organisation's number, from 0.
+    pub(crate) org: usize,
+    /// Its number within the organisation, from 0. Number 0 is the leader, the bootstrap peer and
+    /// the anchor.
+    pub(crate) number: usize,
+}
+
+impl Seat {
+    /// Whether blocks are fed to it.
+    pub(crate) fn is_leader(&self) -> bool {
+        self.number == 0
+    }
+}
+
+impl Plan {
+    /// Checks the options against each other and opens the input.
+    pub(crate) fn new(args: &DemoArgs) -> Result<Self, Failure> {
+        let peers = usize::from(args.orgs) * usize::from(args.peers);
+        if peers > MAX_PEERS {
+            let text = format!("{peers} peers are too many for one process: at most {MAX_PEERS}");
+            return Err(Failure::Usage(text));
+        }
+        check_ports(args, peers)?;
+        let input = Input::open(&args.input)?;
+        let default = if input.is_built_in() {
+            BUILT_IN_BLOCK
+        } else {
+            DEFAULT_BLOCK
+        };
+        let block_size = args.block_size.map_or(default, |size| size.0);
+        if !(MIN_BLOCK..=MAX_BLOCK).contains(&block_size) {
+            let (least, most) = (ByteSize(MIN_BLOCK), ByteSize(MAX_BLOCK));
+            let text = format!("--block-size must be between {least} and {most}");
+            return Err(Failure::Usage(text));
+        }
+        let block_size = usize::try_from(block_size)
+            .map_err(|error| Failure::Usage(format!("--block-size is too large: {error}")))?;
+        let blocks = feed::block_count(input.bytes(), block_size);
+        if blocks > MAX_BLOCKS {
+            let text = format!(
+                "the input makes {blocks} blocks, at most {MAX_BLOCKS} are allowed: choose a larger --block-size"
+            );
+            return Err(Failure::Usage(text));
+        }
+        Ok(Self {
+            orgs: args.orgs,
+            peers_per_org: args.peers,
+            input,
+            block_size,
+            blocks,
+            transport: args.transport,
+            runtime: args.runtime,
+            port: args.port,
+            data: args.data.clone(),
+            keep: args.keep,
+            patience: args.patience,
+        })
+    }
+
+    /// All peers, organisation by organisation.
+    pub(crate) fn seats(&self) -> Vec<Seat> {
+        let seat = |org: usize, number: usize| Seat {
+            name: format!("peer{number}.org{}", org + 1),
+            msp: format!("Org{}MSP", org + 1),
+            org,
+            number,
+        };
+        (0..usize::from(self.orgs))
+            .flat_map(|org| {
+                (0..usize::from(self.peers_per_org)).map(move |number| seat(org, number))
+            })
+            .collect()
+    }
+}
+
+fn check_ports(args: &DemoArgs, peers: usize) -> Result<(), Failure> {
+    let Some(port) = args.port else { return Ok(()) };
+    if args.transport == TransportKind::Mem {
+        return Err(Failure::Usage(
+            "--port means nothing with --transport mem".to_owned(),
+        ));
+    }
+    if usize::from(port) + peers - 1 > usize::from(u16::MAX) {
+        let text = format!("{peers} peers need {peers} ports, too many from {port} on");
+        return Err(Failure::Usage(text));
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The built binary, from its options to its exit code.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod demo;
+mod options;
+mod sim;
+mod support;
