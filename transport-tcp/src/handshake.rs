@@ -82,6 +82,7 @@ impl Identity {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) binding: Bytes,
+    pub(crate) cipher: Cipher,
     pub(crate) sealing: CipherState,
     pub(crate) opening: CipherState,
 }
@@ -263,6 +264,7 @@ fn session(mut noise: HandshakeState, cipher: Cipher) -> Result<Session, Transpo
         CipherState::new(cipher, key).map_err(|_| TransportError::Handshake("bad key".into()))
     };
     Ok(Session {
+        cipher,
         binding,
         sealing: state(&ours)?,
         opening: state(&theirs)?,

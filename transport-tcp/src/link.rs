@@ -10,17 +10,24 @@ use crate::fate::Fate;
 use crate::handshake::Session;
 use crate::idle::Idle;
 use crate::transport::Shared;
-use crate::{TcpReader, TcpWriter};
+use crate::{Cipher, TcpReader, TcpWriter};
 
 /// An encrypted connection.
 pub struct TcpLink<R: TcpRuntime> {
     remote: Endpoint,
     binding: Bytes,
+    cipher: Cipher,
     reader: TcpReader<R>,
     writer: TcpWriter<R>,
 }
 
 impl<R: TcpRuntime> TcpLink<R> {
+    /// What encrypts it.
+    #[must_use]
+    pub const fn cipher(&self) -> Cipher {
+        self.cipher
+    }
+
     pub(crate) fn new(
         shared: &Shared<R>,
         remote: Endpoint,
@@ -50,6 +57,7 @@ impl<R: TcpRuntime> TcpLink<R> {
         Self {
             remote,
             binding: session.binding,
+            cipher: session.cipher,
             reader,
             writer,
         }

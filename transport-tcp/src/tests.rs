@@ -88,3 +88,152 @@ fn frames_of_all_sizes_survive_reads_of_all_sizes() {
         );
     }
 }
+
+#[test]
+fn small_frames_share_a_message_and_urgent_ones_lie_between_the_parts_of_large_ones() {
+    let (sender, mut queue) = queue();
+    (0..50).for_each(|_| sender.push(Class::Push, frame(1, 1_000)));
+    let mut encoder = Encoder::new(state());
+    let writes = encode(&mut encoder, &mut queue);
+    assert_eq!(
+        writes.len(),
+        1,
+        "50 KB of small frames went out in several writes"
+    );
+    assert_eq!(writes.concat().len(), 50 * (3 + 1_000) + 2 + TAG_LEN);
+
+    sender.push(Class::Bulk, frame(2, 1_000_000));
+    let mut wire = Vec::new();
+    encoder.fill(&mut queue, &mut wire).unwrap();
+    let chunk = wire.len();
+    sender.push(Class::Control, frame(3, 10));
+    wire.extend(encode(&mut encoder, &mut queue).concat());
+    let mut decoder = Decoder::new(state());
+    decode(&mut decoder, &writes.concat(), usize::MAX);
+    let (frames, _) = decode(&mut decoder, wire.get(..chunk + 100).unwrap(), usize::MAX);
+    assert!(frames.is_empty());
+    let whole = wire.get(chunk + 100..).unwrap();
+    let (frames, _) = decode(&mut decoder, whole, usize::MAX);
+    assert_eq!(
+        frames.iter().map(Bytes::len).collect::<Vec<_>>(),
+        [10, 1_000_000]
+    );
+}
+
+#[test]
+fn credit_returns_only_when_the_last_byte_is_written() {
+    let (sender, mut queue) = queue();
+    sender.push(Class::Push, frame(1, 100_000));
+    let mut encoder = Encoder::new(state());
+    let mut out = Vec::new();
+    encoder.fill(&mut queue, &mut out).unwrap();
+    encoder.written();
+    assert_eq!(sender.take_flushed(), (0, 0));
+    out.clear();
+    encoder.fill(&mut queue, &mut out).unwrap();
+    assert_eq!(sender.take_flushed(), (0, 0));
+    encoder.written();
+    assert_eq!(sender.take_flushed(), (1, 100_000));
+}
+
+#[test]
+fn altered_replayed_reordered_and_missing_messages_are_refused() {
+    let (sender, mut queue) = queue();
+    let mut encoder = Encoder::new(state());
+    let messages: Vec<Vec<u8>> = (0..3)
+        .map(|byte| {
+            sender.push(Class::Push, frame(byte, 100));
+            encode(&mut encoder, &mut queue).concat()
+        })
+        .collect();
+    let [first, second, third] = messages.as_slice() else {
+        unreachable!()
+    };
+    let mut altered = second.clone();
+    altered[50] ^= 0x80;
+    let short = vec![0, 3, 1, 2, 3];
+    for wire in [
+        [first.as_slice(), &altered].concat(),
+        [first.as_slice(), first].concat(),
+        [first.as_slice(), third].concat(),
+        [first.as_slice(), &short].concat(),
+    ] {
+        let mut decoder = Decoder::new(state());
+        let (frames, end) = decode(&mut decoder, &wire, usize::MAX);
+        assert_eq!(frames.len(), 1);
+        assert!(matches!(end, Err(TransportError::Framing(_))), "{end:?}");
+        assert!(matches!(decoder.next(LIMIT), Err(TransportError::Closed)));
+    }
+}
+
+#[test]
+fn both_sides_change_keys_in_step() {
+    let (sender, mut queue) = queue();
+    let mut encoder = Encoder::new(state().with_rekey_interval(3));
+    let mut decoder = Decoder::new(state().with_rekey_interval(3));
+    let mut other = Decoder::new(state());
+    for round in 0..10 {
+        sender.push(Class::Push, frame(round, 10));
+        let wire = encode(&mut encoder, &mut queue).concat();
+        assert_eq!(decode(&mut decoder, &wire, usize::MAX).0.len(), 1);
+        let without = decode(&mut other, &wire, usize::MAX).0.len();
+        assert_eq!(without, usize::from(round < 3), "round {round}");
+    }
+}
+
+#[test]
+fn an_idle_link_gives_its_read_buffer_back() {
+    let (sender, mut queue) = queue();
+    let (mut encoder, mut decoder) = (Encoder::new(state()), Decoder::new(state()));
+    sender.push(Class::Bulk, frame(1, 4_000_000));
+    decode(
+        &mut decoder,
+        &encode(&mut encoder, &mut queue).concat(),
+        usize::MAX,
+    );
+    assert!(decoder.space().len() > 60_000);
+    for _ in 0..200 {
+        let mut wire = Vec::new();
+        encoder.keep_alive(&mut wire).unwrap();
+        decode(&mut decoder, &wire, usize::MAX);
+    }
+    assert_eq!(decoder.space().len(), 4 << 10);
+}
+
+#[test]
+fn the_wire_is_that_of_the_noise_specification() {
+    for (cipher, name) in [
+        (Cipher::AesGcm, "AESGCM"),
+        (Cipher::ChaChaPoly, "ChaChaPoly"),
+    ] {
+        let params: snow::params::NoiseParams =
+            format!("Noise_NNpsk0_25519_{name}_SHA256").parse().unwrap();
+        let build = || snow::Builder::new(params.clone()).psk(0, &KEY).unwrap();
+        let mut initiator = build().build_initiator().unwrap();
+        let mut responder = build().build_responder().unwrap();
+        let (mut message, mut payload) = ([0; 200], [0; 200]);
+        let length = initiator.write_message(&[], &mut message).unwrap();
+        responder
+            .read_message(&message[..length], &mut payload)
+            .unwrap();
+        let length = responder.write_message(&[], &mut message).unwrap();
+        initiator
+            .read_message(&message[..length], &mut payload)
+            .unwrap();
+        let (key, _) = initiator.dangerously_get_raw_split();
+        let mut ours = CipherState::new(cipher, &key)
+            .unwrap()
+            .with_rekey_interval(2);
+        let mut snow = responder.into_transport_mode().unwrap();
+        for round in 1..=5 {
+            let mut sealed = *b"the same bytes";
+            let tag = ours.seal(&mut sealed).unwrap();
+            let wire = [sealed.as_slice(), &tag].concat();
+            let length = snow.read_message(&wire, &mut payload).unwrap();
+            assert_eq!(&payload[..length], b"the same bytes");
+            if round % 2 == 0 {
+                snow.rekey_incoming();
+            }
+        }
+    }
+}

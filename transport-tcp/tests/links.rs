@@ -1,0 +1,155 @@
+//! How links behave over time: keep-alives, rekeying, deadlines, large frames, closing.
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_driver::core::{Class, Endpoint};
+use gossip_driver::{FrameReader as _, Link as _, Runtime as _, Transport as _, TransportError};
+use runtime_tokio::TokioRuntime;
+use support::{bind, config, counted, link, start};
+use transport_tcp::TcpTransport;
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let first = bind(config("n")).await;
+    let mut second = config("n");
+    second.listen = first.local_endpoint().clone();
+    let error = TcpTransport::bind(TokioRuntime::current(), second)
+        .await
+        .unwrap_err();
+    let expected = format!("cannot listen on {}: ", first.local_endpoint());
+    assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_without_a_port_is_named() {
+    let transport = bind(config("n")).await;
+    for address in ["localhost", "localhost:", "localhost:http", "1.2.3.4:99999"] {
+        let result = transport.dial(&Endpoint::new(address)).await;
+        assert!(
+            matches!(result, Err(TransportError::BadAddress(_))),
+            "{address}: {result:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn closing_frees_the_port_and_ends_accepting_but_not_the_links() {
+    let transport = bind(config("n")).await;
+    let (near, far) = link(&transport, &transport).await;
+    let accepting = transport.clone();
+    let waiting = tokio::spawn(async move { accepting.accept().await });
+    transport.close().await;
+    assert!(matches!(
+        waiting.await.unwrap(),
+        Err(TransportError::Closed)
+    ));
+    let local = transport.local_endpoint();
+    assert!(matches!(
+        transport.dial(local).await,
+        Err(TransportError::Closed)
+    ));
+    let mut again = config("n");
+    again.listen = local.clone();
+    bind(again).await;
+
+    let (sender, _) = start(near.split().1);
+    sender.push(Class::Push, Bytes::from_static(b"still here"));
+    let (mut reader, _writer) = far.split();
+    assert_eq!(reader.read(100).await.unwrap().unwrap(), "still here");
+}
+
+#[tokio::test]
+async fn a_quiet_link_is_kept_alive_and_a_dead_one_breaks() {
+    let mut config = config("n");
+    config.idle_timeout = Duration::from_millis(600);
+    let transport = bind(config).await;
+    let (near, far) = link(&transport, &transport).await;
+    let (mut near_reader, near_writer) = near.split();
+    let (mut far_reader, far_writer) = far.split();
+    let (near_sender, _) = start(near_writer);
+    let (far_sender, running) = start(far_writer);
+
+    let runtime = TokioRuntime::current();
+    let reading = tokio::spawn(async move { near_reader.read(100).await });
+    runtime
+        .sleep_until(runtime.now() + Duration::from_millis(2_000))
+        .await;
+    assert!(
+        !reading.is_finished(),
+        "a quiet link broke: {:?}",
+        reading.await
+    );
+    near_sender.push(Class::Control, Bytes::from_static(b"alive"));
+    assert_eq!(far_reader.read(100).await.unwrap().unwrap(), "alive");
+
+    // The far writer freezes without closing anything: no keep-alive comes any more.
+    running.abort();
+    drop(far_sender);
+    let result = reading.await.unwrap();
+    assert!(result.is_err(), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_remote_that_falls_silent_is_found_out() {
+    let mut config = config("n");
+    config.idle_timeout = Duration::from_millis(300);
+    let transport = bind(config).await;
+    let (near, _far_never_writes) = link(&transport, &transport).await;
+    let (mut reader, writer) = near.split();
+    let (_sender, running) = start(writer);
+    let result = reader.read(100).await;
+    assert!(
+        matches!(result, Err(TransportError::TimedOut)),
+        "{result:?}"
+    );
+    counted(&transport, |stats| stats.idle == 1).await;
+    assert!(
+        running.await.unwrap().is_err(),
+        "the writer outlived the link"
+    );
+}
+
+#[tokio::test]
+async fn keys_change_on_a_live_link_without_being_noticed() {
+    let transport = bind(config("n")).await;
+    let (near, far) = link(&transport, &transport).await;
+    let (mut near_reader, near_writer) = near.split();
+    let (mut far_reader, far_writer) = far.split();
+    let (near, _) = start(near_writer);
+    let (far, _) = start(far_writer);
+    // One message each way per round: twice past the interval of 16,384 messages.
+    for round in 0..33_000_u32 {
+        let frame = Bytes::copy_from_slice(&round.to_be_bytes());
+        near.push(Class::Control, frame.clone());
+        assert_eq!(far_reader.read(100).await.unwrap().unwrap(), frame);
+        far.push(Class::Control, frame.clone());
+        assert_eq!(near_reader.read(100).await.unwrap().unwrap(), frame);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heartbeats_overtake_a_frame_of_100_mib() {
+    const LARGE: usize = 100 << 20;
+    let transport = bind(config("n")).await;
+    let (near, far) = link(&transport, &transport).await;
+    let (near, _) = start(near.split().1);
+    let (mut reader, _writer) = far.split();
+    near.push(Class::Bulk, Bytes::from(vec![7; LARGE]));
+    let mut heartbeats = 0;
+    near.push(Class::Control, Bytes::from_static(b"beat"));
+    loop {
+        let frame = reader.read(LARGE).await.unwrap().unwrap();
+        if frame.len() == LARGE {
+            break;
+        }
+        heartbeats += 1;
+        near.push(Class::Control, Bytes::from_static(b"beat"));
+    }
+    assert!(
+        heartbeats >= 5,
+        "only {heartbeats} heartbeats passed the large frame"
+    );
+}
