@@ -39,16 +39,6 @@ impl ModuleRng {
         let offset = self.below(usize::try_from(spread).unwrap_or(usize::MAX)) as u64;
         Duration::from_nanos((nanos - nanos / 4).saturating_add(offset))
     }
-
-    /// Moves `count` elements drawn uniformly to the front of `pool` and cuts it there.
-    pub(crate) fn choose<T>(&mut self, pool: &mut Vec<T>, count: usize) {
-        let count = count.min(pool.len());
-        for index in 0..count {
-            let other = index + self.below(pool.len() - index);
-            pool.swap(index, other);
-        }
-        pool.truncate(count);
-    }
 }
 
 #[cfg(test)]
@@ -63,18 +53,6 @@ mod tests {
         let first = a.next_u64();
         assert_ne!(first, b.next_u64());
         assert_eq!(first, again.next_u64());
-    }
-
-    #[test]
-    fn a_choice_is_a_subset_without_repetition() {
-        let mut rng = ModuleRng::fork(&[1; 32], "x");
-        let mut pool: Vec<u32> = (0..10).collect();
-        rng.choose(&mut pool, 4);
-        pool.sort_unstable();
-        pool.dedup();
-        assert_eq!(pool.len(), 4);
-        rng.choose(&mut pool, 40);
-        assert_eq!(pool.len(), 4);
     }
 
     #[test]

@@ -308,10 +308,10 @@ impl Channel {
             })
             .map(|(_, info)| info.envelope.clone())
             .collect();
-        if let Some(own) = self.own.signed() {
-            if inside || membership.is_self_external() {
-                elements.push(own.envelope().clone());
-            }
+        if let Some(own) = self.own.signed()
+            && (inside || membership.is_self_external())
+        {
+            elements.push(own.envelope().clone());
         }
         SignedMessage::unsigned(GossipMessage {
             nonce: 0,

@@ -101,12 +101,12 @@ impl<T> Jobs<T> {
     /// Ends a piece of work and starts the next one that waits.
     pub(super) fn finish(&mut self, cx: &mut Cx<'_>, ticket: Ticket) -> Option<T> {
         let started = self.started.remove(&ticket)?;
-        if let Some(link) = started.link {
-            if let Some(count) = self.per_link.get_mut(&link) {
-                *count -= 1;
-                if *count == 0 {
-                    self.per_link.remove(&link);
-                }
+        if let Some(link) = started.link
+            && let Some(count) = self.per_link.get_mut(&link)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.per_link.remove(&link);
             }
         }
         if started.running {

@@ -8,16 +8,19 @@
 //! being hashed or verified: a forged copy cannot shadow the true one, and the true one is verified
 //! once.
 
+mod alive;
+mod block;
 mod inbound;
 mod jobs;
 mod news;
+mod state_info;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use gossip_proto::{PeerTime, SignedMessage, UnsignedMessage};
 
-pub(crate) use self::inbound::block_message;
+pub(crate) use self::block::block_message;
 use self::jobs::Jobs;
 pub(crate) use self::news::{
     Admitted, AliveNews, AliveSource, BlockNews, BlockSource, News, Sender, StateInfoNews,

@@ -99,15 +99,6 @@ pub(crate) enum BlockSource {
     Transfer { from: PeerId },
 }
 
-impl BlockSource {
-    pub(crate) fn peer(&self) -> Option<&PeerId> {
-        match self {
-            Self::Local { .. } => None,
-            Self::Pushed { from } | Self::Transfer { from } => Some(from),
-        }
-    }
-}
-
 /// What comes out of the gate.
 #[derive(Debug)]
 pub(crate) enum News {

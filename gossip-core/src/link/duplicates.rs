@@ -73,11 +73,8 @@ impl Links {
         fx.push(LinkEffect::Established(Box::new(EstablishedLink {
             link,
             identity,
-            identity_bytes: conn.identity.clone(),
-            conn: message.clone(),
             endpoint: target.as_ref().map(|target| target.endpoint.clone()),
             first,
-            capabilities: conn.capabilities,
         })));
         self.enter(cx, &peer, link);
         if let Some(expected) = target.and_then(|target| target.expected) {

@@ -1,6 +1,5 @@
 //! What links want of the other modules.
 
-use bytes::Bytes;
 use gossip_proto::{SignedMessage, UnsignedMessage};
 use thiserror::Error;
 
@@ -48,16 +47,10 @@ pub(crate) struct EstablishedLink {
     pub(crate) link: LinkId,
     /// Who, of which organisation, and for how long the identity is valid.
     pub(crate) identity: ValidIdentity,
-    /// The identity's bytes.
-    pub(crate) identity_bytes: Bytes,
-    /// The remote's signed authentication, for access checks.
-    pub(crate) conn: SignedMessage,
     /// What we dialled; absent if the remote did.
     pub(crate) endpoint: Option<Endpoint>,
     /// No other link to this incarnation of the peer was up.
     pub(crate) first: bool,
-    /// What the remote understands beyond the original protocol.
-    pub(crate) capabilities: u64,
 }
 
 /// Why a dial led to no link.

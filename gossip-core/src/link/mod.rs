@@ -43,5 +43,8 @@ pub use self::refusal::Refusal;
 /// Resolves duplicate links by the smaller dialler, half-closing the loser.
 const TIE_BREAK: u64 = 1;
 
+/// Asks for, and sends, the identities of the members that a membership response lists.
+pub(crate) const IDENTITIES: u64 = 2;
+
 /// What we understand beyond the original protocol, as announced in each authentication.
-pub(crate) const CAPABILITIES: u64 = TIE_BREAK;
+pub(crate) const CAPABILITIES: u64 = TIE_BREAK | IDENTITIES;

@@ -344,14 +344,14 @@ impl Membership {
             } else {
                 response.dead.push(envelope);
             }
-            if requester.wants_identities {
-                if let Some(identity) = identities.get(peer.as_bytes()) {
-                    response.identities.push(PeerIdentity {
-                        pki_id: Bytes::copy_from_slice(peer.as_bytes()),
-                        cert: identity.bytes.clone(),
-                        metadata: Bytes::new(),
-                    });
-                }
+            if requester.wants_identities
+                && let Some(identity) = identities.get(peer.as_bytes())
+            {
+                response.identities.push(PeerIdentity {
+                    pki_id: Bytes::copy_from_slice(peer.as_bytes()),
+                    cert: identity.bytes.clone(),
+                    metadata: Bytes::new(),
+                });
             }
         }
         response

@@ -129,10 +129,10 @@ impl Membership {
     fn mark_connected(&mut self, peer: &PeerId, connected: bool) {
         self.version += 1;
         let liveness = self.records.get(peer).map(|record| record.liveness);
-        if let Some(Liveness::Alive { slot }) = liveness {
-            if let Some(entry) = self.roster.get_mut(slot) {
-                entry.connected = connected;
-            }
+        if let Some(Liveness::Alive { slot }) = liveness
+            && let Some(entry) = self.roster.get_mut(slot)
+        {
+            entry.connected = connected;
         }
     }
 }

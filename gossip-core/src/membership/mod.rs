@@ -33,8 +33,7 @@ use self::exchange::Exchange;
 pub(crate) use self::exchange::Requester;
 use self::own::OwnAlive;
 use self::record::{Liveness, Record};
-pub(crate) use self::roster::Roster;
-use self::roster::Slot;
+pub(crate) use self::roster::{Roster, Slot};
 pub(crate) use self::seeds::Reached;
 use self::seeds::Seeds;
 use crate::cx::Cx;
@@ -48,7 +47,7 @@ use crate::{Endpoint, LinkId, Member, Notification, OrgId, PeerId};
 #[derive(Debug)]
 pub(crate) enum MembershipEffect {
     /// Have our heartbeat signed.
-    Sign(UnsignedMessage),
+    Sign(Box<UnsignedMessage>),
     /// Push our heartbeat.
     Push(SignedMessage),
     /// Push somebody else's heartbeat to peers other than `from`.

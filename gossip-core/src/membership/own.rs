@@ -70,7 +70,11 @@ impl OwnAlive {
     }
 
     /// A new heartbeat to be signed, unless one is being signed.
-    pub(super) fn next(&mut self, cx: &Cx<'_>, identities: &Identities) -> Option<UnsignedMessage> {
+    pub(super) fn next(
+        &mut self,
+        cx: &Cx<'_>,
+        identities: &Identities,
+    ) -> Option<Box<UnsignedMessage>> {
         if self.signing {
             return None;
         }
@@ -95,7 +99,8 @@ impl OwnAlive {
             tag: Tag::Empty,
             content: Content::Alive(alive),
         };
-        Some(UnsignedMessage::new(message, Some(self.internal.as_str())))
+        let unsigned = UnsignedMessage::new(message, Some(self.internal.as_str()));
+        Some(Box::new(unsigned))
     }
 
     /// A signature has come back, or failed.

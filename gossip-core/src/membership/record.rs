@@ -79,13 +79,13 @@ impl Record {
             self.metadata = Bytes::copy_from_slice(&alive.metadata);
             changed = true;
         }
-        if direct || !self.internal_direct {
-            if let Some(internal) = message.internal_endpoint() {
-                self.internal_direct = direct;
-                if self.internal.as_ref().map(Endpoint::as_str) != Some(internal.as_str()) {
-                    self.internal = Some(Endpoint::new(&internal));
-                    changed = true;
-                }
+        if (direct || !self.internal_direct)
+            && let Some(internal) = message.internal_endpoint()
+        {
+            self.internal_direct = direct;
+            if self.internal.as_ref().map(Endpoint::as_str) != Some(internal.as_str()) {
+                self.internal = Some(Endpoint::new(&internal));
+                changed = true;
             }
         }
         changed

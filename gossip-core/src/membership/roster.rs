@@ -82,15 +82,6 @@ impl Roster {
         }
         drawn
     }
-
-    /// All members that satisfy `accept`.
-    pub(crate) fn all(&self, accept: impl Fn(&Slot) -> bool) -> Vec<PeerId> {
-        self.slots
-            .iter()
-            .filter(|slot| accept(slot))
-            .map(|slot| slot.peer.clone())
-            .collect()
-    }
 }
 
 #[cfg(test)]

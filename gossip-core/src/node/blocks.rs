@@ -52,11 +52,11 @@ impl Node {
         // Copies of a block asked for may have come by push as well: then it is passed on.
         let mut pushed = message.map(|message| (message, holders));
         for effect in effects {
-            if let Effect::Accepted { seq: accepted, .. } = &effect {
-                if let (true, Some((message, holders))) = (*accepted == seq, pushed.take()) {
-                    self.push_block(&id, message, holders);
-                    continue;
-                }
+            if matches!(&effect, Effect::Accepted { seq: accepted, .. } if *accepted == seq)
+                && let Some((message, holders)) = pushed.take()
+            {
+                self.push_block(&id, message, holders);
+                continue;
             }
             self.on_transfer_effect(&id, effect);
         }
@@ -126,6 +126,14 @@ impl Node {
             return;
         };
         let (peer, link) = (&sender.peer, sender.link);
+        if !self.links.has_bulk_room(&self.config, link) {
+            // It has not taken what it asked for before. An empty answer sends it elsewhere.
+            self.io.metrics.state_requests_refused += 1;
+            let message = channel_message(id, nonce, Content::StateResponse(Vec::new()));
+            self.links
+                .send_on(cx!(self), link, Class::Control, None, message);
+            return;
+        }
         let effect = channel
             .transfer
             .on_request(cx!(self), peer, link, nonce, request);

@@ -20,7 +20,8 @@ impl Node {
                 }
             }
             LinkEffect::Established(established) => self.on_established(&established),
-            LinkEffect::IdentitySwitch { expected, .. } => {
+            LinkEffect::IdentitySwitch { expected, actual } => {
+                tracing::info!(%expected, %actual, "peer has a new identity");
                 self.identities.remove(cx!(self), &expected);
                 self.forget_peer(&expected);
             }
@@ -121,7 +122,7 @@ impl Node {
 
     pub(super) fn on_membership_effect(&mut self, effect: MembershipEffect) {
         match effect {
-            MembershipEffect::Sign(unsigned) => self.gate.sign_alive(cx!(self), unsigned),
+            MembershipEffect::Sign(unsigned) => self.gate.sign_alive(cx!(self), *unsigned),
             MembershipEffect::Push(message) => {
                 let subject = self.config.identity.peer.clone();
                 self.push(Item {

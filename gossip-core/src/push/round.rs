@@ -5,7 +5,7 @@ use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::link::{Links, SendTo};
-use crate::membership::{Membership, Party, may_push, may_see_secret};
+use crate::membership::{Membership, Party, Slot, may_push, may_see_secret};
 use crate::outbox::Supersede;
 use crate::{Class, OrgId, PeerId};
 
@@ -57,7 +57,9 @@ fn address(audience: &Audience<'_>, peer: &PeerId) -> SendTo {
 fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
     let own_org: &OrgId = &cx.config.identity.org;
     let own_peer = &cx.config.identity.peer;
-    let room = audience.links.room_for_more(cx.config);
+    let links = &*audience.links;
+    let room = links.room_for_more(cx.config);
+    let reachable = |slot: &Slot| slot.connected || (room && links.is_reachable_now(&slot.peer));
     let count = cx.config.push.fanout;
     let channels = audience.channels;
     let holders = &item.holders;
@@ -68,7 +70,7 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
             };
             audience.membership.roster().draw(count, |slot| {
                 slot.org.as_ref() == Some(own_org)
-                    && (room || slot.connected)
+                    && reachable(slot)
                     && channel.is_eligible(&slot.peer)
                     && !holders.contains(&slot.peer)
             })
@@ -87,10 +89,7 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
                     .org
                     .as_ref()
                     .is_some_and(|org| org == own_org || (abroad && channel.has_org(org)));
-                hears
-                    && (room || slot.connected)
-                    && slot.peer != *publisher
-                    && !holders.contains(&slot.peer)
+                hears && reachable(slot) && slot.peer != *publisher && !holders.contains(&slot.peer)
             })
         }
         What::Alive { subject } => {
@@ -107,7 +106,7 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
                     external: slot.external,
                 };
                 may_push(own_org, about, target)
-                    && (room || slot.connected)
+                    && reachable(slot)
                     && slot.peer != *subject
                     && !holders.contains(&slot.peer)
             })

@@ -49,10 +49,6 @@ impl Publications {
         std::mem::take(&mut self.parked)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.parked.is_empty()
-    }
-
     pub(super) fn first(&self) -> Option<u64> {
         self.parked.first_key_value().map(|((seq, _), _)| *seq)
     }

@@ -1,0 +1,225 @@
+//! Heartbeats, on their own and in requests and responses.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use gossip_proto::{Alive, Content, MembershipRequest, MembershipResponse, SignedMessage};
+
+use super::news::{Admitted, AliveNews, AliveSource, News, Sender};
+use super::{Check, Gate, Key, Known, MAX_COPIES, count, signed, valid_identity, verified};
+use crate::cx::Cx;
+use crate::link::IDENTITIES;
+use crate::membership::Requester;
+use crate::{CryptoJob, CryptoOutcome, LinkId, PeerId};
+
+impl Gate {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the parts of one message and its context"
+    )]
+    pub(super) fn alive(
+        &mut self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        link: LinkId,
+        message: SignedMessage,
+        source: AliveSource,
+        identities: &BTreeMap<Bytes, Bytes>,
+        news: &mut Vec<News>,
+    ) {
+        let Content::Alive(alive) = &message.message().content else {
+            cx.metrics().violations += 1;
+            return;
+        };
+        let dead = matches!(source, AliveSource::Hearsay { .. });
+        if !known.membership.is_news(alive, dead) {
+            cx.metrics().duplicates += 1;
+            return;
+        }
+        if !message.envelope().is_signed() {
+            cx.metrics().violations += 1;
+            return;
+        }
+        let key = Key::Alive(PeerId::new(&alive.pki_id), alive.time);
+        if let Some(ticket) = self.in_flight.get(&key) {
+            if let Some(Check::Alive { copies, .. }) = self.jobs.get_mut(*ticket) {
+                cx.metrics().duplicates += 1;
+                if copies.len() < MAX_COPIES {
+                    copies.push(AliveNews { message, source });
+                }
+            }
+            return;
+        }
+        let Some((job, identity)) = alive_job(known, alive, &message, identities) else {
+            news.push(News::UnknownIdentity);
+            return;
+        };
+        let alive = AliveNews { message, source };
+        let check = Check::Alive {
+            key: key.clone(),
+            news: alive,
+            identity,
+            copies: Vec::new(),
+        };
+        let ticket = self.jobs.start(cx, Some(link), job, check);
+        self.in_flight.insert(key, ticket);
+    }
+
+    pub(super) fn conclude_alive(
+        &mut self,
+        cx: &mut Cx<'_>,
+        alive: AliveNews,
+        identity: Option<Bytes>,
+        copies: Vec<AliveNews>,
+        outcome: CryptoOutcome,
+        news: &mut Vec<News>,
+    ) {
+        let ok = match identity {
+            None => verified(outcome).is_ok(),
+            Some(bytes) => match valid_identity(outcome) {
+                Ok(valid) if is_subject(&alive.message, &valid.peer) => {
+                    news.push(News::Identity { valid, bytes });
+                    true
+                }
+                Ok(_) | Err(_) => false,
+            },
+        };
+        count(cx, ok);
+        if ok {
+            news.push(News::Alive(Admitted::new(alive)));
+            return;
+        }
+        // A copy that is not the same bytes may be the true one; its sender will repeat it.
+        if copies
+            .iter()
+            .any(|copy| copy.message.encoded() != alive.message.encoded())
+        {
+            news.push(News::UnknownIdentity);
+        }
+    }
+
+    pub(super) fn membership_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        sender: Sender,
+        nonce: u64,
+        request: &MembershipRequest,
+        news: &mut Vec<News>,
+    ) {
+        let own = SignedMessage::decode_nested(&request.self_information, &cx.config.limits);
+        let Ok(own) = own else {
+            cx.metrics().violations += 1;
+            return;
+        };
+        let Content::Alive(alive) = &own.message().content else {
+            cx.metrics().violations += 1;
+            return;
+        };
+        if alive.pki_id != sender.peer.as_bytes() {
+            cx.metrics().violations += 1;
+            return;
+        }
+        if !self.within_budget(cx, sender.link) {
+            cx.metrics().requests_limited += 1;
+            return;
+        }
+        let requester = Requester {
+            peer: sender.peer.clone(),
+            link: sender.link,
+            nonce,
+            external: !alive.endpoint.is_empty(),
+            wants_identities: request.want_identities
+                && known.links.capabilities(&sender.peer) & IDENTITIES != 0,
+        };
+        // The link has proven who asks, so the answer does not wait for the heartbeat's check.
+        news.push(News::MembershipRequest(requester));
+        let source = AliveSource::Request { from: sender.peer };
+        self.alive(cx, known, sender.link, own, source, &BTreeMap::new(), news);
+    }
+
+    pub(super) fn membership_response(
+        &mut self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        sender: &Sender,
+        nonce: u64,
+        response: &MembershipResponse,
+        news: &mut Vec<News>,
+    ) {
+        if !known
+            .membership
+            .expects_response(cx.now, &sender.peer, nonce)
+        {
+            cx.metrics().violations += 1;
+            return;
+        }
+        news.push(News::MembershipResponse {
+            peer: sender.peer.clone(),
+        });
+        let identities: BTreeMap<Bytes, Bytes> = response
+            .identities
+            .iter()
+            .map(|identity| (identity.pki_id.clone(), identity.cert.clone()))
+            .collect();
+        let cap = cx.config.membership.max_members.get();
+        let living = response.alive.iter().map(|envelope| (envelope, false));
+        let dead = response.dead.iter().map(|envelope| (envelope, true));
+        for (envelope, dead) in living.chain(dead).take(cap) {
+            let Ok(message) = SignedMessage::decode_nested(envelope, &cx.config.limits) else {
+                cx.metrics().violations += 1;
+                continue;
+            };
+            let from = sender.peer.clone();
+            let source = if dead {
+                AliveSource::Hearsay { from }
+            } else {
+                AliveSource::Response { from }
+            };
+            self.alive(cx, known, sender.link, message, source, &identities, news);
+        }
+    }
+
+    fn within_budget(&mut self, cx: &Cx<'_>, link: LinkId) -> bool {
+        let second = cx.now.as_nanos() / 1_000_000_000;
+        let budget = self.budgets.entry(link).or_default();
+        if budget.second != second {
+            budget.second = second;
+            budget.spent = 0;
+        }
+        budget.spent = budget.spent.saturating_add(1);
+        budget.spent <= cx.config.membership.max_requests_per_second
+    }
+}
+
+/// How a heartbeat is checked: under an identity held, or one that came with it.
+fn alive_job(
+    known: &Known<'_>,
+    alive: &Alive,
+    message: &SignedMessage,
+    identities: &BTreeMap<Bytes, Bytes>,
+) -> Option<(CryptoJob, Option<Bytes>)> {
+    let signed = signed(message);
+    if let Some(held) = known.identities.get(&alive.pki_id) {
+        let job = CryptoJob::Verify {
+            identity: held.bytes.clone(),
+            signed,
+            channel: None,
+        };
+        return Some((job, None));
+    }
+    let identity = alive
+        .identity
+        .as_ref()
+        .or_else(|| identities.get(&alive.pki_id))?
+        .clone();
+    let job = CryptoJob::Authenticate {
+        identity: identity.clone(),
+        signed,
+    };
+    Some((job, Some(identity)))
+}
+
+fn is_subject(message: &SignedMessage, peer: &PeerId) -> bool {
+    matches!(&message.message().content, Content::Alive(alive) if alive.pki_id == peer.as_bytes())
+}
