@@ -1,5 +1,7 @@
 //! The node: one event in, ordered commands out.
 
+#[cfg(test)]
+pub(crate) mod bench;
 mod blocks;
 mod effects;
 mod news;

@@ -1,0 +1,193 @@
+//! Requests to us: who is answered, and what is disclosed.
+
+use super::*;
+use crate::Request;
+use bytes::Bytes;
+
+/// A node that knows of everybody, with links to those who ask.
+fn populated(adjust: impl FnOnce(&mut crate::Config)) -> Bench {
+    let mut bench = Bench::with(adjust);
+    let link = bench.member("m2");
+    bench.receive(link, &beat("m3", 1).hidden().message());
+    bench.receive(link, &beat("a1", 1).message());
+    bench.receive(link, &beat("a2", 1).hidden().message());
+    bench.receive(link, &beat("b1", 1).message());
+    bench
+}
+
+fn told(bench: &mut Bench, name: &str, own: &Beat) -> Option<MembershipResponse> {
+    let link = bench.connect(name);
+    responses(bench);
+    bench.receive(link, &request(own, 77));
+    let mut responses = responses(bench);
+    assert!(responses.len() <= 1);
+    responses.pop().map(|(to, view)| {
+        assert_eq!(to, name);
+        view
+    })
+}
+
+fn names(who: &[(&str, bool)]) -> Vec<(String, bool)> {
+    who.iter()
+        .map(|(name, secret)| ((*name).to_owned(), *secret))
+        .collect()
+}
+
+#[test]
+fn our_own_organisation_is_told_all_of_it_with_internal_endpoints_and_nobody_else() {
+    let mut bench = populated(|_| {});
+    let view = told(&mut bench, "m9", &beat("m9", 1)).unwrap();
+    assert_eq!(
+        who(&view.alive),
+        names(&[("m1", true), ("m2", true), ("m3", true)])
+    );
+    assert_eq!(view.dead, []);
+}
+
+#[test]
+fn foreigners_are_told_of_themselves_and_of_our_public_peers_without_internal_endpoints() {
+    let mut bench = populated(|_| {});
+    let view = told(&mut bench, "a9", &beat("a9", 1)).unwrap();
+    let expected = [("a1", false), ("a2", false), ("m1", false), ("m2", false)];
+    assert_eq!(who(&view.alive), names(&expected));
+}
+
+#[test]
+fn foreigners_without_external_endpoint_are_not_answered() {
+    let mut bench = populated(|_| {});
+    assert!(told(&mut bench, "a9", &beat("a9", 1).hidden()).is_none());
+}
+
+#[test]
+fn strangers_to_all_organisations_are_not_answered() {
+    let mut bench = populated(|_| {});
+    assert!(told(&mut bench, "?9", &beat("?9", 1)).is_none());
+}
+
+#[test]
+fn a_peer_without_external_endpoint_answers_its_own_organisation_only() {
+    let mut bench = populated(|config| config.external_endpoint = None);
+    assert!(told(&mut bench, "a9", &beat("a9", 1)).is_none());
+    assert!(told(&mut bench, "m9", &beat("m9", 1)).is_some());
+}
+
+#[test]
+fn the_requester_itself_is_left_out_and_the_dead_are_listed_apart() {
+    let mut bench = populated(|_| {});
+    bench.advance(secs(24));
+    let link = bench.connect("m2");
+    bench.receive(link, &beat("m2", 2).message());
+    bench.advance(secs(2));
+    let link = bench.connect("m2");
+    responses(&mut bench);
+    bench.receive(link, &request(&beat("m2", 3), 1));
+    let (_, view) = responses(&mut bench).remove(0);
+    assert_eq!(who(&view.alive), names(&[("m1", true)]));
+    assert_eq!(who(&view.dead), names(&[("m3", true)]));
+}
+
+#[test]
+fn identities_are_told_to_those_who_ask_for_them() {
+    let mut bench = populated(|_| {});
+    let link = bench.connect("m9");
+    for (want, count) in [(false, 0), (true, 2)] {
+        let content = Content::MembershipRequest(gossip_proto::MembershipRequest {
+            self_information: beat("m9", 1).envelope(),
+            want_identities: want,
+        });
+        let ask = message(1, "", gossip_proto::Tag::Empty, content);
+        bench.receive(link, &SignedMessage::unsigned(ask));
+        let (_, view) = responses(&mut bench).remove(0);
+        assert_eq!(view.identities.len(), count);
+        assert!(
+            view.identities
+                .iter()
+                .all(|one| one.cert == identity_of(&String::from_utf8_lossy(&one.pki_id)))
+        );
+    }
+}
+
+#[test]
+fn the_answer_carries_the_nonce_and_a_stale_heartbeat_is_answered_too() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    for (sequence, nonce) in [(5, 10), (5, 11), (1, u64::MAX)] {
+        bench.sent();
+        bench.receive(link, &request(&beat("m2", sequence), nonce));
+        let nonces = bench.sent_like(|message| match message.content() {
+            Content::MembershipResponse(_) => Some(message.message().nonce),
+            _ => None,
+        });
+        assert_eq!(nonces, [("m2".to_owned(), nonce)]);
+    }
+}
+
+#[test]
+fn a_request_with_anothers_heartbeat_is_not_answered() {
+    let mut bench = Bench::new();
+    let (link, owner) = (bench.member("m2"), bench.member("m3"));
+    bench.advance(millis(20));
+    bench.sent();
+    let spoofed = request(&beat("m3", 2), 1);
+    bench.receive(link, &spoofed);
+    assert_eq!(responses(&mut bench), []);
+    assert_eq!(bench.metrics().violations, 1);
+    bench.receive(owner, &spoofed);
+    assert_eq!(responses(&mut bench).len(), 1);
+}
+
+#[test]
+fn a_request_without_a_heartbeat_inside_is_a_violation() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    for inside in [
+        state_info("m2", 1, 0),
+        SignedMessage::unsigned(message(0, "", gossip_proto::Tag::Empty, Content::Empty)),
+    ] {
+        let content = Content::MembershipRequest(gossip_proto::MembershipRequest {
+            self_information: inside.envelope().clone(),
+            want_identities: false,
+        });
+        let bad = message(1, "", gossip_proto::Tag::Empty, content);
+        bench.receive(link, &SignedMessage::unsigned(bad));
+    }
+    assert_eq!(bench.metrics().violations, 2);
+    assert_eq!(responses(&mut bench), []);
+}
+
+#[test]
+fn requests_beyond_the_rate_are_dropped_and_counted() {
+    let mut bench = Bench::new();
+    let (link, other) = (bench.member("m2"), bench.member("m3"));
+    bench.advance(secs(1));
+    bench.sent();
+    for nonce in 0..10 {
+        bench.receive(link, &request(&beat("m2", 2), nonce));
+    }
+    assert_eq!(responses(&mut bench).len(), 4);
+    assert_eq!(bench.metrics().requests_limited, 6);
+    bench.receive(other, &request(&beat("m3", 2), 1));
+    assert_eq!(responses(&mut bench).len(), 1, "others are not concerned");
+    bench.advance(secs(1));
+    bench.receive(link, &request(&beat("m2", 2), 11));
+    assert_eq!(responses(&mut bench).len(), 1);
+}
+
+#[test]
+fn a_request_waits_for_our_first_signature_and_is_answered_on_its_link() {
+    let mut bench = Bench::new();
+    let link = bench.connect("m2");
+    bench.hold_signatures = true;
+    bench.receive(link, &request(&beat("m2", 1), 3));
+    assert_eq!(responses(&mut bench), []);
+    assert_eq!(bench.jobs.len(), 1, "one signature serves all");
+    bench.answer_all();
+    assert_eq!(responses(&mut bench).len(), 1);
+}
+
+#[test]
+fn metadata_that_does_not_fit_the_wire_is_refused() {
+    let mut bench = Bench::new();
+    let metadata = Bytes::from(vec![0; (64 << 10) + 1]);
+    assert!(bench.ask(Request::UpdateMetadata { metadata }).is_err());
+}

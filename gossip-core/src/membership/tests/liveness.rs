@@ -1,0 +1,219 @@
+//! Who is held alive, dead, or not at all.
+
+use super::*;
+use crate::CloseReason;
+
+#[test]
+fn silence_for_the_expiration_time_is_death_and_closes_the_link() {
+    let mut bench = Bench::new();
+    bench.member("m2");
+    bench.advance(millis(24_999));
+    assert_eq!(bench.liveness("m2"), Some(true));
+    bench.advance(millis(1));
+    assert_eq!(bench.liveness("m2"), Some(false));
+    assert!(bench.notes.contains(&died("m2")));
+    assert_eq!(bench.closed, [("m2".to_owned(), CloseReason::PeerGone)]);
+}
+
+#[test]
+fn a_heartbeat_moves_the_deadline() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    bench.advance(secs(20));
+    bench.receive(link, &beat("m2", 2).message());
+    bench.advance(millis(24_999));
+    assert_eq!(bench.liveness("m2"), Some(true));
+    bench.advance(millis(1));
+    assert_eq!(bench.liveness("m2"), Some(false));
+}
+
+#[test]
+fn news_by_responses_alone_keeps_a_member_alive_beyond_every_horizon() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    for sequence in 1..80 {
+        answer(
+            &mut bench,
+            link,
+            "m2",
+            &[&beat("m2", sequence + 1), &beat("m3", sequence)],
+            &[],
+        );
+        assert_eq!(bench.liveness("m3"), Some(true));
+    }
+    assert!(
+        bench.now > crate::Instant::from_millis(500_000),
+        "{:?}",
+        bench.now
+    );
+    assert!(!bench.notes.contains(&died("m3")));
+}
+
+#[test]
+fn only_a_strictly_newer_heartbeat_resurrects() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    bench.receive(link, &beat("m3", 7).message());
+    bench.advance(secs(20));
+    bench.receive(link, &beat("m2", 2).message());
+    bench.advance(secs(5));
+    assert_eq!(bench.liveness("m3"), Some(false));
+    bench.receive(link, &beat("m3", 7).message());
+    bench.receive(link, &beat("m3", 6).message());
+    assert_eq!(bench.liveness("m3"), Some(false));
+    bench.receive(link, &beat("m3", 8).message());
+    assert_eq!(bench.liveness("m3"), Some(true));
+}
+
+#[test]
+fn the_dead_are_tried_again_until_they_are_forgotten() {
+    let mut bench = Bench::new();
+    bench.member("m2");
+    bench.advance(secs(25));
+    bench.dials.clear();
+    let mut tried = 0;
+    for _ in 0..4_740 {
+        bench.advance(millis(100));
+        while !bench.dials.is_empty() {
+            tried += 1;
+            bench.fail_dial();
+        }
+    }
+    assert_eq!(bench.liveness("m2"), Some(false));
+    assert!((15..=25).contains(&tried), "{tried}");
+    bench.advance(secs(2));
+    assert_eq!(bench.liveness("m2"), None);
+    assert!(
+        bench
+            .notes
+            .contains(&Notification::MemberForgotten(peer("m2")))
+    );
+    bench.dials.clear();
+    bench.advance(secs(600));
+    assert!(bench.dials.is_empty());
+    assert!(bench.membership().is_alone());
+}
+
+#[test]
+fn a_replayed_heartbeat_of_a_forgotten_member_is_refused_for_ever() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    bench.receive(link, &beat("m3", 7).message());
+    let mut link = link;
+    for sequence in 2..80 {
+        bench.advance(secs(20));
+        bench.receive(link, &beat("m2", sequence).message());
+        link = if bench.closed.is_empty() {
+            link
+        } else {
+            bench.connect("m2")
+        };
+        bench.closed.clear();
+    }
+    assert_eq!(bench.liveness("m3"), None);
+    let checked = bench.checked;
+    bench.receive(link, &beat("m3", 7).message());
+    bench.receive(link, &beat("m3", 6).message());
+    answer(&mut bench, link, "m2", &[&beat("m3", 7)], &[&beat("m3", 5)]);
+    assert_eq!(bench.liveness("m3"), None);
+    assert_eq!(bench.checked, checked, "not even checked");
+    bench.receive(link, &beat("m3", 8).message());
+    assert_eq!(bench.liveness("m3"), Some(true));
+}
+
+#[test]
+fn hearsay_of_a_death_teaches_the_dead_with_a_deadline_of_their_own() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    answer(&mut bench, link, "m2", &[], &[&beat("m3", 4)]);
+    assert_eq!(bench.liveness("m3"), Some(false));
+    let mut sequence = 2;
+    for _ in 0..23 {
+        bench.advance(secs(20));
+        bench.receive(link, &beat("m2", sequence).message());
+        sequence += 1;
+    }
+    // Repeated while it is known, it does not live longer for it.
+    answer(
+        &mut bench,
+        link,
+        "m2",
+        &[&beat("m2", sequence)],
+        &[&beat("m3", 5)],
+    );
+    sequence += 1;
+    assert_eq!(bench.liveness("m3"), Some(false));
+    bench.advance(secs(20));
+    assert_eq!(bench.liveness("m3"), None);
+    // Nor is it learned again from those who have not forgotten it yet.
+    bench.receive(link, &beat("m2", sequence).message());
+    answer(&mut bench, link, "m2", &[], &[&beat("m3", 4)]);
+    assert_eq!(bench.liveness("m3"), None);
+}
+
+#[test]
+fn hearsay_cannot_kill_the_living() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    bench.receive(link, &beat("m3", 4).message());
+    answer(&mut bench, link, "m2", &[], &[&beat("m3", 9)]);
+    assert_eq!(bench.liveness("m3"), Some(true));
+    assert!(!bench.notes.contains(&died("m3")));
+}
+
+#[test]
+fn a_dial_that_fails_is_no_death() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    bench.receive(link, &beat("m3", 1).message());
+    bench.advance(secs(10));
+    assert!(!bench.dials.is_empty());
+    while !bench.dials.is_empty() {
+        bench.fail_dial();
+    }
+    assert_eq!(bench.liveness("m3"), Some(true));
+}
+
+#[test]
+fn a_lost_link_is_no_death() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    bench.link_down(link);
+    assert_eq!(bench.liveness("m2"), Some(true));
+    assert!(!bench.node.members()[0].connected);
+}
+
+#[test]
+fn a_member_whose_identity_expires_is_erased() {
+    let mut bench = Bench::new();
+    let link = bench.connect("e2");
+    bench.receive(link, &beat("e2", 1).message());
+    for sequence in 2..5 {
+        bench.advance(secs(19));
+        bench.receive(link, &beat("e2", sequence).message());
+    }
+    assert_eq!(bench.liveness("e2"), Some(true));
+    bench.advance(secs(4));
+    assert_eq!(bench.liveness("e2"), None);
+    assert_eq!(bench.closed, [("e2".to_owned(), CloseReason::PeerGone)]);
+}
+
+#[test]
+fn the_version_moves_when_the_view_does() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    let version = bench.node.membership_version();
+    bench.receive(link, &beat("m2", 2).message());
+    assert_eq!(
+        bench.node.membership_version(),
+        version,
+        "only the clock has moved"
+    );
+    let mut renamed = beat("m2", 3);
+    renamed.metadata = "new";
+    bench.receive(link, &renamed.message());
+    let changed = bench.node.membership_version();
+    assert_ne!(changed, version);
+    bench.advance(secs(25));
+    assert_ne!(bench.node.membership_version(), changed);
+}

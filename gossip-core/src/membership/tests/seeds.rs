@@ -1,0 +1,245 @@
+//! Bootstrap peers and anchors.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{ChannelId, CloseReason, Endpoint, JoinChannel, OrgId, Refusal, Request};
+
+fn with_bootstrap(endpoints: &[&str]) -> Bench {
+    let endpoints = endpoints.iter().map(|text| Endpoint::new(text)).collect();
+    let mut bench = Bench::with(|config| config.bootstrap = endpoints);
+    bench.advance(millis(0));
+    bench
+}
+
+fn join(bench: &mut Bench, channel: &str, sequence: u64, anchors: &[(&str, &str)]) {
+    let mut members = BTreeMap::from([(OrgId::new(b"m"), Vec::new())]);
+    for (org, endpoint) in anchors {
+        let anchors: &mut Vec<Endpoint> = members.entry(OrgId::new(org.as_bytes())).or_default();
+        anchors.push(Endpoint::new(endpoint));
+    }
+    let config = JoinChannel { sequence, members };
+    let channel = ChannelId::new(channel);
+    bench.ask(Request::JoinChannel { channel, config }).unwrap();
+    bench.advance(millis(0));
+}
+
+fn dialled(bench: &mut Bench) -> Vec<String> {
+    bench
+        .dials
+        .iter()
+        .map(|(_, endpoint)| endpoint.to_string())
+        .collect()
+}
+
+/// Fails all dials for `time`, and counts them.
+fn count_dials(bench: &mut Bench, time: u64) -> usize {
+    let mut count = 0;
+    for _ in 0..time * 10 {
+        bench.advance(millis(100));
+        while !bench.dials.is_empty() {
+            count += 1;
+            bench.fail_dial();
+        }
+    }
+    count
+}
+
+fn drop_dials(bench: &mut Bench) {
+    while !bench.dials.is_empty() {
+        bench.fail_dial();
+    }
+}
+
+#[test]
+fn bootstrap_peers_are_dialled_at_the_start_but_not_ourselves() {
+    let own = [&*internal("m1"), &external("m1")];
+    let mut bench = with_bootstrap(&[own[0], "m2.lan:1", own[1], "m3.lan:1", "m2.lan:1"]);
+    assert_eq!(dialled(&mut bench), ["m2.lan:1", "m3.lan:1"]);
+}
+
+#[test]
+fn our_own_port_on_the_loopback_is_ourselves_if_we_listen_there() {
+    let bootstrap = [
+        "127.0.0.1:7051",
+        "localhost:7051",
+        "[::1]:7051",
+        "127.0.0.1:7052",
+    ];
+    for (own, expected) in [
+        ("0.0.0.0:7051", 1),
+        ("127.0.0.1:7051", 1),
+        ("10.0.0.7:7051", 4),
+    ] {
+        let mut bench = Bench::with(|config| {
+            config.endpoint = Endpoint::new(own);
+            config.bootstrap = bootstrap.iter().map(|text| Endpoint::new(text)).collect();
+        });
+        bench.advance(millis(0));
+        assert_eq!(bench.dials.len(), expected, "{own}");
+    }
+}
+
+#[test]
+fn an_absent_seed_is_tried_for_ever_with_back_off() {
+    let mut bench = with_bootstrap(&["m2.lan:1"]);
+    drop_dials(&mut bench);
+    let first = count_dials(&mut bench, 25);
+    assert!((5..=8).contains(&first), "{first}");
+    bench.advance(secs(36_000));
+    drop_dials(&mut bench);
+    let late = count_dials(&mut bench, 1_000);
+    assert!(
+        (30..=56).contains(&late),
+        "once per 25 s and not rarer: {late}"
+    );
+}
+
+#[test]
+fn a_seed_is_asked_and_left_in_peace_while_its_peer_is_alive() {
+    let mut bench = with_bootstrap(&["m2.lan:1"]);
+    let link = bench.answer_dial("m2");
+    let nonce = asked(&mut bench, "m2");
+    let view = MembershipResponse {
+        alive: vec![beat("m2", 1).envelope()],
+        ..MembershipResponse::default()
+    };
+    bench.receive(link, &response(nonce, view));
+    for sequence in 2..20 {
+        bench.advance(secs(10));
+        bench.receive(link, &beat("m2", sequence).message());
+    }
+    assert_eq!(dialled(&mut bench), [] as [String; 0]);
+    bench.link_down(link);
+    // Dead, forgotten, and long gone: the seed is still there.
+    bench.advance(secs(3_600));
+    assert_eq!(bench.liveness("m2"), None);
+    drop_dials(&mut bench);
+    let dials = count_dials(&mut bench, 500);
+    assert!(dials >= 15, "{dials}");
+}
+
+#[test]
+fn a_seed_that_is_reached_but_does_not_answer_is_asked_again() {
+    let mut bench = with_bootstrap(&["m2.lan:1"]);
+    bench.answer_dial("m2");
+    let first = asked(&mut bench, "m2");
+    let mut second = None;
+    for _ in 0..200 {
+        bench.advance(millis(100));
+        if !bench.dials.is_empty() {
+            bench.answer_dial("m2");
+        }
+        second = second.or_else(|| requests(&mut bench).pop());
+    }
+    assert!(second.is_some_and(|(_, nonce, _)| nonce != first));
+}
+
+#[test]
+fn a_foreign_bootstrap_peer_is_refused_and_never_asked() {
+    let mut bench = with_bootstrap(&["a1.lan:1"]);
+    for round in 1..=3 {
+        bench.answer_dial("a1");
+        assert_eq!(bench.metrics().refused[&Refusal::ForeignBootstrap], round);
+        while bench.dials.is_empty() {
+            bench.advance(millis(100));
+        }
+    }
+    let refused = CloseReason::Refused(Refusal::ForeignBootstrap);
+    assert!(
+        bench
+            .closed
+            .iter()
+            .all(|closed| *closed == ("a1".to_owned(), refused))
+    );
+    assert_eq!(requests(&mut bench), []);
+    assert_eq!(bench.signatures, 3, "each for the connection only");
+}
+
+#[test]
+fn an_anchor_of_our_organisation_learns_our_internal_endpoint_and_a_foreign_one_does_not() {
+    let mut bench = Bench::new();
+    join(
+        &mut bench,
+        "main",
+        1,
+        &[("m", "m2.lan:1"), ("a", "a1.example:1")],
+    );
+    assert_eq!(dialled(&mut bench), ["a1.example:1", "m2.lan:1"]);
+    bench.answer_dial("a1");
+    bench.answer_dial("m2");
+    let mut asked = requests(&mut bench);
+    asked.sort_unstable();
+    let told: Vec<_> = asked
+        .iter()
+        .map(|(to, _, secret)| (&**to, *secret))
+        .collect();
+    assert_eq!(told, [("a1", false), ("m2", true)]);
+}
+
+#[test]
+fn foreign_anchors_are_left_out_while_we_have_no_external_endpoint() {
+    let mut bench = Bench::with(|config| config.external_endpoint = None);
+    join(
+        &mut bench,
+        "main",
+        1,
+        &[("m", "m2.lan:1"), ("a", "a1.example:1")],
+    );
+    assert_eq!(dialled(&mut bench), ["m2.lan:1"]);
+}
+
+#[test]
+fn an_anchor_that_proves_another_organisation_than_declared_is_not_asked() {
+    let mut bench = Bench::new();
+    join(&mut bench, "main", 1, &[("m", "m2.lan:1")]);
+    bench.answer_dial("a1");
+    join(&mut bench, "side", 1, &[("b", "b1.example:1")]);
+    bench.answer_dial("c1");
+    assert_eq!(requests(&mut bench), []);
+}
+
+#[test]
+fn an_anchor_named_by_several_channels_is_one_seed_until_none_names_it() {
+    let mut bench = Bench::new();
+    join(&mut bench, "main", 1, &[("m", "m2.lan:1")]);
+    join(&mut bench, "side", 1, &[("m", "m2.lan:1")]);
+    assert_eq!(dialled(&mut bench), ["m2.lan:1"], "one dial serves both");
+    drop_dials(&mut bench);
+    join(&mut bench, "main", 2, &[]);
+    assert!(
+        count_dials(&mut bench, 120) > 2,
+        "the other channel still names it"
+    );
+    join(&mut bench, "side", 2, &[]);
+    assert_eq!(count_dials(&mut bench, 120), 0);
+}
+
+#[test]
+fn a_bootstrap_peer_stays_a_seed_when_no_channel_names_it_any_more() {
+    let mut bench = with_bootstrap(&["m2.lan:1"]);
+    drop_dials(&mut bench);
+    join(&mut bench, "main", 1, &[("m", "m2.lan:1")]);
+    join(&mut bench, "main", 2, &[]);
+    assert!(count_dials(&mut bench, 120) > 2);
+}
+
+#[test]
+fn leaving_a_channel_ends_its_anchors() {
+    let mut bench = Bench::new();
+    join(&mut bench, "main", 1, &[("m", "m2.lan:1")]);
+    drop_dials(&mut bench);
+    let channel = ChannelId::new("main");
+    bench.ask(Request::LeaveChannel { channel }).unwrap();
+    assert_eq!(count_dials(&mut bench, 120), 0);
+}
+
+#[test]
+fn a_stopped_node_dials_nobody() {
+    let mut bench = with_bootstrap(&["m2.lan:1"]);
+    drop_dials(&mut bench);
+    bench.ask(Request::Stop).unwrap();
+    assert_eq!(bench.node.poll_timeout(), None);
+    bench.advance(secs(600));
+    assert!(bench.dials.is_empty());
+}

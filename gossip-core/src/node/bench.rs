@@ -1,0 +1,676 @@
+//! A node on a bench, for the tests of several modules: the world around it is played, in virtual
+//! time, and everything it does is kept for the test to look at.
+//!
+//! The node is `m1` of organisation `m`; every peer is named likewise. Signatures are hashes over
+//! the signer's name and the text, so forged and altered ones really fail.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{
+    Alive, ConnEstablish, Content, GossipMessage, MembershipRequest, MembershipResponse, Payload,
+    PeerTime, Properties, RawEnvelope, SignedMessage, StateInfo, Tag, UnsignedMessage, channel_mac,
+};
+
+use super::{Node, Start};
+use crate::membership::Membership;
+use crate::{
+    Binding, ChannelId, CloseReason, Command, Config, CryptoError, CryptoJob, CryptoOutcome,
+    DialError, Endpoint, Event, Instant, JoinChannel, LedgerError, LedgerOp, LedgerOutcome,
+    LinkDownReason, LinkId, Metrics, Notification, OrgId, PeerId, Request, RequestError, RequestId,
+    Response, SelfIdentity, Signatures, Signed, Ticket, ValidIdentity,
+};
+
+/// A node and what is around it.
+pub(crate) struct Bench {
+    pub(crate) node: Node,
+    pub(crate) now: Instant,
+    /// Checks wait in `jobs` until the test answers them.
+    pub(crate) hold_checks: bool,
+    /// Signatures wait in `jobs` too.
+    pub(crate) hold_signatures: bool,
+    pub(crate) jobs: VecDeque<(Ticket, CryptoJob)>,
+    pub(crate) checked: usize,
+    pub(crate) signatures: usize,
+    /// Our own key cannot sign.
+    pub(crate) cannot_sign: bool,
+    pub(crate) dials: Vec<(Ticket, Endpoint)>,
+    pub(crate) closed: Vec<(String, CloseReason)>,
+    pub(crate) notes: Vec<Notification>,
+    pub(crate) commits: Vec<(ChannelId, u64)>,
+    /// Peers whom the channels' reader policies do not admit.
+    pub(crate) not_readers: BTreeSet<String>,
+    replies: BTreeMap<RequestId, Result<Response, RequestError>>,
+    ledgers: BTreeMap<ChannelId, Vec<Bytes>>,
+    sent: Vec<(LinkId, SignedMessage)>,
+    links: BTreeMap<LinkId, String>,
+    last_link: u64,
+    last_request: u64,
+}
+
+pub(crate) fn peer(name: &str) -> PeerId {
+    PeerId::new(name.as_bytes())
+}
+
+/// Peers `a1`, `a2`, .. are of the organisation `a`.
+pub(crate) fn org_of(name: &str) -> OrgId {
+    OrgId::new(&name.as_bytes()[..1])
+}
+
+pub(crate) fn identity_of(name: &str) -> Bytes {
+    Bytes::from(format!("identity of {name}"))
+}
+
+pub(crate) fn external(name: &str) -> String {
+    format!("{name}.example:1")
+}
+
+pub(crate) fn internal(name: &str) -> String {
+    format!("{name}.lan:1")
+}
+
+pub(crate) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn main_channel() -> ChannelId {
+    ChannelId::new("main")
+}
+
+/// A heartbeat to be.
+#[derive(Clone)]
+pub(crate) struct Beat {
+    pub(crate) name: String,
+    pub(crate) time: PeerTime,
+    pub(crate) external: bool,
+    pub(crate) secret: Option<String>,
+    pub(crate) identity: bool,
+    pub(crate) metadata: &'static str,
+}
+
+/// The heartbeat number `sequence` of `name`, with both endpoints and the identity.
+pub(crate) fn beat(name: &str, sequence: u64) -> Beat {
+    Beat {
+        name: name.to_owned(),
+        time: PeerTime {
+            incarnation: 1,
+            sequence,
+        },
+        external: true,
+        secret: Some(internal(name)),
+        identity: true,
+        metadata: "",
+    }
+}
+
+impl Beat {
+    pub(crate) fn hidden(mut self) -> Self {
+        self.external = false;
+        self
+    }
+
+    pub(crate) fn anonymous(mut self) -> Self {
+        self.identity = false;
+        self
+    }
+
+    pub(crate) fn secret(mut self, secret: Option<&str>) -> Self {
+        self.secret = secret.map(str::to_owned);
+        self
+    }
+
+    /// Signed by the peer itself.
+    pub(crate) fn message(&self) -> SignedMessage {
+        self.signed_by(&self.name)
+    }
+
+    /// Signed by whoever.
+    pub(crate) fn signed_by(&self, signer: &str) -> SignedMessage {
+        let alive = Alive {
+            pki_id: Bytes::copy_from_slice(self.name.as_bytes()),
+            endpoint: if self.external {
+                external(&self.name)
+            } else {
+                String::new()
+            },
+            metadata: Bytes::from_static(self.metadata.as_bytes()),
+            time: self.time,
+            identity: self.identity.then(|| identity_of(&self.name)),
+        };
+        let message = message(0, "", Tag::Empty, Content::Alive(alive));
+        sign(
+            signer,
+            UnsignedMessage::new(message, self.secret.as_deref()),
+        )
+    }
+
+    pub(crate) fn envelope(&self) -> RawEnvelope {
+        self.message().envelope().clone()
+    }
+}
+
+pub(crate) fn message(nonce: u64, channel: &str, tag: Tag, content: Content) -> GossipMessage {
+    let channel = Bytes::copy_from_slice(channel.as_bytes());
+    GossipMessage {
+        nonce,
+        channel,
+        tag,
+        content,
+    }
+}
+
+pub(crate) fn sign(signer: &str, unsigned: UnsignedMessage) -> SignedMessage {
+    let identity = identity_of(signer);
+    let payload = signature(&identity, unsigned.payload());
+    let secret = unsigned
+        .secret_payload()
+        .map(|text| signature(&identity, text));
+    unsigned.sign(payload, secret)
+}
+
+fn signature(identity: &[u8], text: &[u8]) -> Bytes {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(identity).update(b" signs ").update(text);
+    Bytes::copy_from_slice(hasher.finalize().as_bytes())
+}
+
+/// The state info number `sequence` of `name` in the channel `main`.
+pub(crate) fn state_info(name: &str, sequence: u64, height: u64) -> SignedMessage {
+    state_info_by(name, name, sequence, height)
+}
+
+pub(crate) fn state_info_by(signer: &str, name: &str, sequence: u64, height: u64) -> SignedMessage {
+    let properties = Properties {
+        ledger_height: height,
+        ..Properties::default()
+    };
+    state_info_with(signer, name, sequence, "main", properties)
+}
+
+pub(crate) fn state_info_with(
+    signer: &str,
+    name: &str,
+    sequence: u64,
+    channel: &str,
+    properties: Properties,
+) -> SignedMessage {
+    let info = StateInfo {
+        pki_id: Bytes::copy_from_slice(name.as_bytes()),
+        time: PeerTime {
+            incarnation: 1,
+            sequence,
+        },
+        channel_mac: Bytes::copy_from_slice(&channel_mac(name.as_bytes(), channel.as_bytes())),
+        properties: Some(properties),
+    };
+    let message = message(0, "", Tag::ChanOrOrg, Content::StateInfo(info));
+    sign(signer, UnsignedMessage::new(message, None))
+}
+
+/// A block that the crypto service finds good.
+pub(crate) fn good_block(seq: u64) -> Bytes {
+    Bytes::from(format!("good {seq}"))
+}
+
+/// A block as it is pushed.
+pub(crate) fn pushed(seq: u64, data: Bytes) -> SignedMessage {
+    pushed_with(seq, data, Vec::new())
+}
+
+pub(crate) fn pushed_with(seq: u64, data: Bytes, private_data: Vec<Bytes>) -> SignedMessage {
+    let payload = Payload {
+        seq_num: seq,
+        data,
+        private_data,
+    };
+    SignedMessage::unsigned(message(0, "main", Tag::ChanAndOrg, Content::Data(payload)))
+}
+
+pub(crate) fn request(own: &Beat, nonce: u64) -> SignedMessage {
+    let request = MembershipRequest {
+        self_information: own.envelope(),
+        want_identities: false,
+    };
+    SignedMessage::unsigned(message(
+        nonce,
+        "",
+        Tag::Empty,
+        Content::MembershipRequest(request),
+    ))
+}
+
+pub(crate) fn response(nonce: u64, response: MembershipResponse) -> SignedMessage {
+    SignedMessage::unsigned(message(
+        nonce,
+        "",
+        Tag::Empty,
+        Content::MembershipResponse(response),
+    ))
+}
+
+/// A request for the state infos of `channel`, as `name` proves to know it.
+pub(crate) fn state_info_pull(name: &str, channel: &str) -> SignedMessage {
+    let mac = channel_mac(name.as_bytes(), channel.as_bytes());
+    let content = Content::StateInfoPull(Bytes::copy_from_slice(&mac));
+    SignedMessage::unsigned(message(0, "", Tag::ChanOrOrg, content))
+}
+
+pub(crate) fn snapshot(channel: &str, elements: &[SignedMessage]) -> SignedMessage {
+    let elements = elements.iter().map(|one| one.envelope().clone()).collect();
+    SignedMessage::unsigned(message(
+        0,
+        channel,
+        Tag::ChanOrOrg,
+        Content::StateSnapshot(elements),
+    ))
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A node that has an external endpoint unless `adjust` takes it away.
+    pub(crate) fn with(adjust: impl FnOnce(&mut Config)) -> Self {
+        let identity = SelfIdentity {
+            peer: peer("m1"),
+            org: org_of("m1"),
+            bytes: identity_of("m1"),
+        };
+        let mut config = Config::new(identity, Endpoint::new(&internal("m1")));
+        config.external_endpoint = Some(Endpoint::new(&external("m1")));
+        adjust(&mut config);
+        let start = Start {
+            now: Instant::START,
+            seed: [7; 32],
+            incarnation: 5,
+        };
+        let mut bench = Self {
+            node: Node::new(Arc::new(config), start).unwrap(),
+            now: Instant::START,
+            hold_checks: false,
+            hold_signatures: false,
+            jobs: VecDeque::new(),
+            checked: 0,
+            signatures: 0,
+            cannot_sign: false,
+            dials: Vec::new(),
+            closed: Vec::new(),
+            notes: Vec::new(),
+            commits: Vec::new(),
+            not_readers: BTreeSet::new(),
+            replies: BTreeMap::new(),
+            ledgers: BTreeMap::new(),
+            sent: Vec::new(),
+            links: BTreeMap::new(),
+            last_link: 0,
+            last_request: 0,
+        };
+        bench.drain();
+        bench
+    }
+
+    /// A node that has joined `main`, of the organisations `orgs`.
+    pub(crate) fn joined(orgs: &[&str], adjust: impl FnOnce(&mut Config)) -> Self {
+        let mut bench = Self::with(adjust);
+        bench.join(1, orgs).unwrap();
+        bench
+    }
+
+    pub(crate) fn join(&mut self, sequence: u64, orgs: &[&str]) -> Result<Response, RequestError> {
+        let members = orgs
+            .iter()
+            .map(|org| (OrgId::new(org.as_bytes()), Vec::new()));
+        let config = JoinChannel {
+            sequence,
+            members: members.collect(),
+        };
+        let channel = main_channel();
+        self.ask(Request::JoinChannel { channel, config })
+    }
+
+    /// Asks, and takes the answer, which must come at once.
+    pub(crate) fn ask(&mut self, request: Request) -> Result<Response, RequestError> {
+        let id = self.begin(request);
+        self.replies
+            .remove(&id)
+            .expect("the request is answered at once")
+    }
+
+    pub(crate) fn begin(&mut self, request: Request) -> RequestId {
+        self.last_request += 1;
+        let id = RequestId(self.last_request);
+        self.event(Event::Request { id, request });
+        id
+    }
+
+    pub(crate) fn reply(&mut self, id: RequestId) -> Option<Result<Response, RequestError>> {
+        self.replies.remove(&id)
+    }
+
+    pub(crate) fn publish(&mut self, seq: u64, block: Bytes) -> RequestId {
+        self.begin(Request::Publish {
+            channel: main_channel(),
+            seq,
+            block,
+        })
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        self.node.metrics()
+    }
+
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.node.membership
+    }
+
+    /// Hands the node an event and carries out what it wants.
+    pub(crate) fn event(&mut self, event: Event) {
+        self.node.handle(self.now, event);
+        self.drain();
+    }
+
+    /// Lets time pass, and timers fire at their time.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        let end = self.now + by;
+        while let Some(due) = self.node.poll_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.event(Event::Tick);
+        }
+        self.now = end;
+    }
+
+    /// A link that `name` has dialled, authenticated.
+    pub(crate) fn connect(&mut self, name: &str) -> LinkId {
+        let link = self.link_up(name, None);
+        self.authenticate(link);
+        link
+    }
+
+    /// A link to `name`, not yet authenticated.
+    pub(crate) fn link_up(&mut self, name: &str, dial: Option<Ticket>) -> LinkId {
+        self.last_link += 1;
+        let link = LinkId(self.last_link);
+        self.links.insert(link, name.to_owned());
+        let remote = Endpoint::new("remote:1");
+        let binding = Binding::symmetric(binding(link));
+        self.event(Event::LinkUp {
+            link,
+            dial,
+            remote,
+            binding,
+        });
+        link
+    }
+
+    pub(crate) fn authenticate(&mut self, link: LinkId) {
+        let name = self.links[&link].clone();
+        let conn = ConnEstablish {
+            pki_id: Bytes::copy_from_slice(name.as_bytes()),
+            identity: identity_of(&name),
+            binding: binding(link),
+            probe: false,
+            capabilities: crate::link::CAPABILITIES,
+            network_id: Bytes::new(),
+            incarnation: 1,
+        };
+        let message = message(0, "", Tag::Empty, Content::Conn(conn));
+        self.receive(link, &sign(&name, UnsignedMessage::new(message, None)));
+    }
+
+    /// Answers the oldest dial: `name` is there and authenticates.
+    pub(crate) fn answer_dial(&mut self, name: &str) -> LinkId {
+        let (ticket, _) = self.dials.remove(0);
+        let link = self.link_up(name, Some(ticket));
+        self.authenticate(link);
+        link
+    }
+
+    /// Answers the oldest dial: nobody is there.
+    pub(crate) fn fail_dial(&mut self) {
+        let (ticket, _) = self.dials.remove(0);
+        let error = DialError::Unreachable;
+        self.event(Event::DialFailed { ticket, error });
+    }
+
+    /// A connected member, alive with both endpoints.
+    pub(crate) fn member(&mut self, name: &str) -> LinkId {
+        let link = self.connect(name);
+        self.receive(link, &beat(name, 1).message());
+        link
+    }
+
+    /// A connected member that takes part in `main` with an empty ledger.
+    pub(crate) fn participant(&mut self, name: &str) -> LinkId {
+        let link = self.member(name);
+        self.receive(link, &state_info(name, 1, 0));
+        link
+    }
+
+    pub(crate) fn receive(&mut self, link: LinkId, message: &SignedMessage) {
+        let limits = gossip_proto::Limits::default();
+        let message = SignedMessage::decode(message.encoded().clone(), &limits).unwrap();
+        self.event(Event::Received { link, message });
+    }
+
+    pub(crate) fn link_down(&mut self, link: LinkId) {
+        let reason = LinkDownReason::Broken;
+        self.event(Event::LinkDown { link, reason });
+    }
+
+    /// What was sent since the last call: to whom, and what.
+    pub(crate) fn sent(&mut self) -> Vec<(String, SignedMessage)> {
+        let sent = std::mem::take(&mut self.sent);
+        sent.into_iter()
+            .map(|(link, message)| (self.links[&link].clone(), message))
+            .collect()
+    }
+
+    /// Of what was sent since the last call, what `pick` finds something in.
+    pub(crate) fn sent_like<T>(
+        &mut self,
+        pick: impl Fn(&SignedMessage) -> Option<T>,
+    ) -> Vec<(String, T)> {
+        let sent = self.sent();
+        sent.into_iter()
+            .filter_map(|(to, message)| Some((to, pick(&message)?)))
+            .collect()
+    }
+
+    /// The numbers of blocks pushed since the last call, and to whom, in the order of names.
+    pub(crate) fn blocks_pushed(&mut self) -> Vec<(String, u64)> {
+        let mut sent = self.sent_like(|message| match message.content() {
+            Content::Data(payload) => Some(payload.seq_num),
+            _ => None,
+        });
+        sent.sort_unstable();
+        sent
+    }
+
+    /// Heartbeats pushed since the last call: to whom, and of whom.
+    pub(crate) fn beats_pushed(&mut self) -> Vec<(String, String)> {
+        let mut sent = self.sent_like(|message| match message.content() {
+            Content::Alive(alive) => Some(String::from_utf8_lossy(&alive.pki_id).into_owned()),
+            _ => None,
+        });
+        sent.sort_unstable();
+        sent
+    }
+
+    /// Whether a member is held alive; `None` if it is not known.
+    pub(crate) fn liveness(&self, name: &str) -> Option<bool> {
+        let members = self.node.members();
+        let member = members.iter().find(|member| member.peer == peer(name))?;
+        Some(member.alive)
+    }
+
+    /// The crypto service answers the oldest job.
+    pub(crate) fn answer(&mut self) {
+        let (ticket, job) = self.jobs.pop_front().expect("a job is outstanding");
+        let outcome = self.judge(&job);
+        self.event(Event::CryptoDone { ticket, outcome });
+    }
+
+    pub(crate) fn answer_all(&mut self) {
+        while !self.jobs.is_empty() {
+            self.answer();
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(command) = self.node.poll_command() {
+            self.execute(command);
+        }
+    }
+
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Dial { ticket, endpoint } => self.dials.push((ticket, endpoint)),
+            Command::Send { link, message, .. } => {
+                let bytes = message.encoded().len() as u64;
+                self.sent.push((link, message));
+                self.event(Event::Flushed {
+                    link,
+                    frames: 1,
+                    bytes,
+                });
+            }
+            Command::FinishLink { link } => self.link_down(link),
+            Command::CloseLink { link, reason } => {
+                let name = self.links.get(&link).cloned().unwrap_or_default();
+                self.closed.push((name, reason));
+                let reason = LinkDownReason::Closed;
+                self.event(Event::LinkDown { link, reason });
+            }
+            Command::Crypto { ticket, job } => self.crypto(ticket, job),
+            Command::Ledger { ticket, op } => {
+                let outcome = self.ledger(op);
+                self.event(Event::LedgerDone { ticket, outcome });
+            }
+            Command::Reply { id, result } => {
+                assert!(self.replies.insert(id, result).is_none(), "answered twice");
+            }
+            Command::Notify(notification) => self.notes.push(notification),
+        }
+    }
+
+    fn crypto(&mut self, ticket: Ticket, job: CryptoJob) {
+        let signs = matches!(job, CryptoJob::Sign { .. });
+        if signs {
+            self.signatures += 1;
+        } else {
+            self.checked += 1;
+        }
+        if (signs && self.hold_signatures) || (!signs && self.hold_checks) {
+            self.jobs.push_back((ticket, job));
+            return;
+        }
+        let outcome = self.judge(&job);
+        self.event(Event::CryptoDone { ticket, outcome });
+    }
+
+    fn judge(&self, job: &CryptoJob) -> CryptoOutcome {
+        match job {
+            CryptoJob::Sign { .. } if self.cannot_sign => {
+                CryptoOutcome::Signed(Err(CryptoError::SigningFailed))
+            }
+            CryptoJob::Sign { payload, secret } => {
+                let own = identity_of("m1");
+                CryptoOutcome::Signed(Ok(Signatures {
+                    payload: signature(&own, payload),
+                    secret: secret.as_ref().map(|secret| signature(&own, secret)),
+                }))
+            }
+            CryptoJob::Authenticate { identity, signed } => CryptoOutcome::Authenticated(
+                verify(identity, signed).and_then(|()| valid(identity)),
+            ),
+            CryptoJob::ValidateIdentity { identity } => CryptoOutcome::Validated(valid(identity)),
+            CryptoJob::Verify {
+                identity,
+                signed,
+                channel,
+            } => {
+                let name = name_in(identity).unwrap_or_default();
+                let admitted = channel.is_none() || !self.not_readers.contains(name);
+                CryptoOutcome::Verified(match admitted {
+                    true => verify(identity, signed),
+                    false => Err(CryptoError::NotAdmitted),
+                })
+            }
+            CryptoJob::VerifyBlock { seq, block, .. } => {
+                let good = *block == good_block(*seq);
+                CryptoOutcome::Verified(good.then_some(()).ok_or(CryptoError::BadBlock))
+            }
+        }
+    }
+
+    fn ledger(&mut self, op: LedgerOp) -> LedgerOutcome {
+        match op {
+            LedgerOp::Height { channel } => {
+                let height = self.ledgers.entry(channel).or_default().len();
+                LedgerOutcome::Height(Ok(height as u64))
+            }
+            LedgerOp::Commit {
+                channel,
+                seq,
+                block,
+            } => {
+                let ledger = self.ledgers.entry(channel.clone()).or_default();
+                if ledger.len() as u64 != seq {
+                    let error = LedgerError::NotNext(format!("block {seq}"));
+                    return LedgerOutcome::Committed(Err(error));
+                }
+                ledger.push(block);
+                self.commits.push((channel, seq));
+                LedgerOutcome::Committed(Ok(()))
+            }
+            LedgerOp::Read {
+                channel,
+                start,
+                end,
+                ..
+            } => {
+                let ledger = self.ledgers.entry(channel).or_default().iter();
+                let skip = usize::try_from(start).unwrap();
+                let take = usize::try_from(end - start + 1).unwrap();
+                LedgerOutcome::Blocks(Ok(ledger.skip(skip).take(take).cloned().collect()))
+            }
+        }
+    }
+}
+
+fn binding(link: LinkId) -> Bytes {
+    Bytes::from(format!("binding {link}"))
+}
+
+fn name_in(identity: &[u8]) -> Option<&str> {
+    std::str::from_utf8(identity)
+        .ok()?
+        .strip_prefix("identity of ")
+}
+
+fn valid(identity: &[u8]) -> Result<ValidIdentity, CryptoError> {
+    let name = name_in(identity).ok_or(CryptoError::MalformedIdentity)?;
+    Ok(ValidIdentity {
+        peer: peer(name),
+        org: (!name.starts_with('?')).then(|| org_of(name)),
+        expires_in: name.starts_with('e').then(|| secs(60)),
+    })
+}
+
+fn verify(identity: &[u8], signed: &Signed) -> Result<(), CryptoError> {
+    let secret = signed.secret.as_ref().map(|(text, made)| (text, made));
+    let texts = std::iter::once((&signed.payload, &signed.signature)).chain(secret);
+    for (text, made) in texts {
+        if signature(identity, text) != *made {
+            return Err(CryptoError::BadSignature);
+        }
+    }
+    Ok(())
+}
