@@ -1,20 +1,18 @@
 //! The application's handle of a channel.
 
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_channel::Receiver;
-use async_lock::Semaphore;
 use bytes::Bytes;
 use futures_util::Stream as _;
-use futures_util::future::{Either, select};
 use gossip_core::proto::Chaincode;
 use gossip_core::{ChannelId, ChannelInfo, ChannelPeer, Request, RequestError};
 
 use crate::Gossip;
-use crate::handle::{answer, fresh};
+use crate::handle::fresh;
 use crate::mailbox::Answer;
 
 /// A handle of a channel that was joined, made by [`Gossip::join_channel`].
@@ -25,12 +23,11 @@ use crate::mailbox::Answer;
 pub struct Channel {
     gossip: Gossip,
     id: ChannelId,
-    room: Arc<Semaphore>,
 }
 
 impl Channel {
-    pub(crate) fn new(gossip: Gossip, id: ChannelId, room: Arc<Semaphore>) -> Self {
-        Self { gossip, id, room }
+    pub(crate) fn new(gossip: Gossip, id: ChannelId) -> Self {
+        Self { gossip, id }
     }
 
     /// The channel's name.
@@ -43,43 +40,47 @@ impl Channel {
     /// has a place in the payload buffer, so a publisher that waits each time never overruns the
     /// ledger. `false` if the block was known already.
     ///
-    /// Numbers may come in any order. A caller who stops waiting does not take the block back.
+    /// Blocks may be handed over in any order; one that is too far ahead waits for those before it.
+    /// A caller who stops waiting does not take the block back.
     ///
     /// # Errors
     /// Those of [`Request::Publish`] except [`RequestError::Busy`]: this method waits instead.
     pub async fn publish(&self, seq: u64, block: impl Into<Bytes>) -> Result<bool, RequestError> {
-        let shared = &self.gossip.shared;
-        let permit = {
-            let room = pin!(self.room.acquire_arc());
-            let stopping = pin!(shared.stopping());
-            match select(room, stopping).await {
-                Either::Left((permit, _)) => permit,
-                Either::Right(_) => return Err(RequestError::Stopped),
+        let block = block.into();
+        let mut refused_at = None;
+        loop {
+            let height = self.wait_room(seq, refused_at).await?;
+            let answer = self
+                .gossip
+                .shared
+                .ask(self.publication(seq, block.clone()))
+                .await;
+            match fresh(answer) {
+                // The number has a place, its bytes have none yet.
+                Err(RequestError::Busy) => refused_at = Some(height),
+                other => return other,
             }
-        };
-        let answered = shared
-            .submit(self.publication(seq, block.into()), Some(permit))
-            .await?;
-        fresh(answer(&answered).await)
+        }
     }
 
     /// Hands over a block as [`Channel::publish`] does, if there is room for it now. The answer may
     /// be awaited or dropped.
     ///
     /// # Errors
-    /// [`RequestError::Busy`] if too many publications or requests wait already, or
-    /// [`RequestError::Stopped`]; the block is not taken then.
+    /// [`RequestError::Busy`] if the block is too far ahead of the ledger or too many requests wait
+    /// already, and those of [`Channel::publish`] that are known at once; the block is not taken
+    /// then. The answer too may be `Busy`, if there is no room for so many bytes.
     pub fn try_publish(
         &self,
         seq: u64,
         block: impl Into<Bytes>,
     ) -> Result<Publication, RequestError> {
         let shared = &self.gossip.shared;
-        if self.gossip.is_stopped() {
-            return Err(RequestError::Stopped);
-        }
-        let permit = self.room.try_acquire_arc().ok_or_else(|| shared.refuse())?;
-        let answered = shared.try_submit(self.publication(seq, block.into()), permit)?;
+        match self.room(seq, None) {
+            Some(room) => room?,
+            None => return Err(shared.refuse()),
+        };
+        let answered = shared.try_submit(self.publication(seq, block.into()))?;
         Ok(Publication(Box::pin(answered)))
     }
 
@@ -153,19 +154,56 @@ impl Channel {
             .await
     }
 
+    /// Waits until block `seq` has a place, and the ledger has grown since the node had no room for
+    /// its bytes. Waiting here instead of in the node keeps what the node holds small, and the next
+    /// block never waits behind later ones.
+    async fn wait_room(&self, seq: u64, refused_at: Option<u64>) -> Result<u64, RequestError> {
+        self.gossip
+            .shared
+            .views
+            .wait(|| self.room(seq, refused_at))
+            .await
+    }
+
+    /// The ledger's height if block `seq` has a place, `None` if it must wait.
+    fn room(&self, seq: u64, refused_at: Option<u64>) -> Option<Result<u64, RequestError>> {
+        self.look(|info| {
+            if let Some(reason) = info.halted.clone() {
+                return Some(Err(RequestError::Halted {
+                    channel: self.id.clone(),
+                    reason,
+                }));
+            }
+            let near = seq < info.height.saturating_add(self.gossip.shared.window);
+            let grown = refused_at.is_none_or(|height| info.height > height);
+            (near && grown).then_some(Ok(info.height))
+        })
+    }
+
     async fn wait<T>(
         &self,
         mut check: impl FnMut(&ChannelInfo) -> Option<Result<T, RequestError>>,
     ) -> Result<T, RequestError> {
-        let views = &self.gossip.shared.views;
-        views
-            .wait(|| {
-                let Some(info) = self.info() else {
-                    return Some(Err(RequestError::UnknownChannel(self.id.clone())));
-                };
-                check(&info).or_else(|| views.is_stopping().then_some(Err(RequestError::Stopped)))
-            })
+        self.gossip
+            .shared
+            .views
+            .wait(|| self.look(&mut check))
             .await
+    }
+
+    /// Asks the snapshot; a channel that has been left and a node that has stopped answer too.
+    fn look<T>(
+        &self,
+        check: impl FnOnce(&ChannelInfo) -> Option<Result<T, RequestError>>,
+    ) -> Option<Result<T, RequestError>> {
+        let Some(info) = self.info() else {
+            return Some(Err(RequestError::UnknownChannel(self.id.clone())));
+        };
+        check(&info).or_else(|| {
+            self.gossip
+                .is_stopped()
+                .then_some(Err(RequestError::Stopped))
+        })
     }
 
     fn publication(&self, seq: u64, block: Bytes) -> Request {

@@ -1,13 +1,11 @@
 //! The application's handle of a node.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_broadcast::InactiveReceiver;
 use async_channel::{Receiver, Sender};
-use async_lock::{Semaphore, SemaphoreGuardArc};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
@@ -56,14 +54,14 @@ impl Gossip {
                 config,
             })
             .await?;
-        Ok(self.channel_handle(channel))
+        Ok(Channel::new(self.clone(), channel))
     }
 
     /// A handle of a channel that is joined; `None` for any other.
     #[must_use]
     pub fn channel(&self, channel: &ChannelId) -> Option<Channel> {
         let joined = self.shared.views.channels().contains_key(channel);
-        joined.then(|| self.channel_handle(channel.clone()))
+        joined.then(|| Channel::new(self.clone(), channel.clone()))
     }
 
     /// The channels that are joined, as last published.
@@ -146,11 +144,6 @@ impl Gossip {
             .wait(|| shared.views.is_stopped().then_some(()))
             .await;
     }
-
-    fn channel_handle(&self, channel: ChannelId) -> Channel {
-        let room = self.shared.room(&channel);
-        Channel::new(self.clone(), channel, room)
-    }
 }
 
 /// What all handles of a node share.
@@ -161,10 +154,8 @@ pub(crate) struct Shared {
     pub(crate) views: Arc<Views>,
     news: InactiveReceiver<Notification>,
     counters: Arc<Counters>,
-    /// Publications that may be unanswered, by channel: as many as the core lets wait.
-    rooms: Mutex<BTreeMap<ChannelId, Arc<Semaphore>>>,
-    publications: NonZeroUsize,
-    max_rooms: NonZeroUsize,
+    /// How far beyond the next number a block has a place in the payload buffer.
+    pub(crate) window: u64,
 }
 
 impl Shared {
@@ -174,38 +165,31 @@ impl Shared {
         views: Arc<Views>,
         news: InactiveReceiver<Notification>,
         counters: Arc<Counters>,
-        publications: NonZeroUsize,
-        max_rooms: NonZeroUsize,
+        window: u64,
     ) -> Self {
-        let rooms = Mutex::default();
         Self {
             requests,
             driver,
             views,
             news,
             counters,
-            rooms,
-            publications,
-            max_rooms,
+            window,
         }
     }
 
     /// Asks the node, waiting for room in the mailbox and for the answer.
     pub(crate) async fn ask(&self, request: Request) -> Answer {
-        let answered = self.submit(request, None).await?;
-        answer(&answered).await
+        let answered = self.submit(request).await?;
+        // A driver that goes away answers by dropping its end.
+        answered.recv().await.unwrap_or(Err(RequestError::Stopped))
     }
 
     /// Puts a request into the mailbox, waiting for room.
-    pub(crate) async fn submit(
-        &self,
-        request: Request,
-        permit: Option<SemaphoreGuardArc>,
-    ) -> Result<Receiver<Answer>, RequestError> {
+    async fn submit(&self, request: Request) -> Result<Receiver<Answer>, RequestError> {
         if self.views.is_stopping() {
             return Err(RequestError::Stopped);
         }
-        let (submission, answered) = Submission::new(request, permit);
+        let (submission, answered) = Submission::new(request);
         let sent = {
             let sending = pin!(self.requests.send(submission));
             let stopping = pin!(self.stopping());
@@ -219,15 +203,11 @@ impl Shared {
     }
 
     /// Puts a request into the mailbox if there is room.
-    pub(crate) fn try_submit(
-        &self,
-        request: Request,
-        permit: SemaphoreGuardArc,
-    ) -> Result<Receiver<Answer>, RequestError> {
+    pub(crate) fn try_submit(&self, request: Request) -> Result<Receiver<Answer>, RequestError> {
         if self.views.is_stopping() {
             return Err(RequestError::Stopped);
         }
-        let (submission, answered) = Submission::new(request, Some(permit));
+        let (submission, answered) = Submission::new(request);
         if let Err(error) = self.requests.try_send(submission) {
             self.counters.requests_refused.add();
             return Err(refusal(&error));
@@ -237,7 +217,7 @@ impl Shared {
     }
 
     /// Completes when the node stops.
-    pub(crate) async fn stopping(&self) {
+    async fn stopping(&self) {
         self.views
             .wait(|| self.views.is_stopping().then_some(()))
             .await;
@@ -253,20 +233,6 @@ impl Shared {
         self.views.ask_to_stop();
         self.driver.wake();
     }
-
-    /// The room for publications of a channel, the same for all its handles.
-    fn room(&self, channel: &ChannelId) -> Arc<Semaphore> {
-        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(room) = rooms.get(channel) {
-            return Arc::clone(room);
-        }
-        if rooms.len() >= self.max_rooms.get() {
-            rooms.retain(|_, room| Arc::strong_count(room) > 1);
-        }
-        let room = Arc::new(Semaphore::new(self.publications.get()));
-        rooms.insert(channel.clone(), Arc::clone(&room));
-        room
-    }
 }
 
 impl Drop for Shared {
@@ -274,11 +240,6 @@ impl Drop for Shared {
         self.requests.close();
         self.stop();
     }
-}
-
-/// Waits for an answer; a driver that goes away answers by dropping its end.
-pub(crate) async fn answer(answered: &Receiver<Answer>) -> Answer {
-    answered.recv().await.unwrap_or(Err(RequestError::Stopped))
 }
 
 /// The answer to a publication: was the block new?

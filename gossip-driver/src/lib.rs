@@ -1,5 +1,100 @@
-//! The runtime-agnostic loop around `gossip-core`, the traits an application implements, and the
-//! handles it holds.
+//! Runs gossip in an application: the loop around `gossip_core`'s [`Node`](core::Node) that works on
+//! any async runtime, the traits an application implements, and the handles it holds.
+//!
+//! # Starting a node
+//!
+//! [`spawn`] takes a runtime, a configuration and three services. Ready-made ones exist for each
+//! (`runtime-tokio`, `runtime-smol`; `transport-tcp`, `transport-mem`; `gossip-msp`;
+//! `gossip-ledger`), and each can be replaced:
+//!
+//! | trait | what it does | called from |
+//! | --- | --- | --- |
+//! | [`Runtime`] | a clock, a timer, starting tasks | everywhere |
+//! | [`Transport`] | carries frames; encrypts, and binds to the connection | tasks of its own |
+//! | [`MessageCryptoService`], [`SecurityAdvisor`] | identities, signatures, organisations | a pool of threads |
+//! | [`Ledger`] | stores blocks in order | tasks of its own |
+//!
+//! What comes back is a [`Gossip`]: a handle that can be cloned, is not generic, and works from any
+//! thread and under any executor. [`Gossip::join_channel`] yields a [`Channel`] to publish blocks
+//! to.
+//!
+//! ```
+//! use gossip_driver::core::{Config, JoinChannel, OrgId};
+//! use gossip_driver::testing::{MemLedger, TestCrypto};
+//! use gossip_driver::{DriverConfig, Gossip, spawn};
+//! use runtime_smol::SmolRuntime;
+//! use transport_mem::MemNetwork;
+//!
+//! fn start(network: &MemNetwork, name: &str) -> Result<Gossip, Box<dyn std::error::Error>> {
+//!     let runtime = SmolRuntime::global();
+//!     let transport = network.endpoint(runtime.clone(), name)?;
+//!     let crypto = TestCrypto::new("org1", name);
+//!     let mut config = Config::new(crypto.identity(), name.into());
+//!     config.bootstrap.push("alice".into());
+//!     let settings = DriverConfig::default();
+//!     Ok(spawn(runtime, config, settings, transport, crypto, MemLedger::new())?)
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! smol::block_on(async {
+//!     let network = MemNetwork::new(1);
+//!     let (alice, bob) = (start(&network, "alice")?, start(&network, "bob")?);
+//!
+//!     let members = JoinChannel { sequence: 1, members: [(OrgId::new(b"org1"), vec![])].into() };
+//!     let publisher = alice.join_channel("trade", members.clone()).await?;
+//!     let receiver = bob.join_channel("trade", members).await?;
+//!     publisher.wait_peers(1).await?;
+//!
+//!     publisher.publish(0, "the first block").await?;
+//!     assert_eq!(receiver.wait_height(1).await?, 1);
+//!
+//!     alice.shutdown().await;
+//!     bob.shutdown().await;
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! `MemNetwork`, [`testing::TestCrypto`](testing) and [`testing::MemLedger`](testing) make this the
+//! pattern for an application's own tests (feature `testing`). The example `custom_transport`
+//! writes a transport from scratch, and `gossip-core`'s example `std_net` does without this crate.
+//!
+//! # What an application sees
+//!
+//! - **Requests** (joining, publishing, ...) are answered once; a caller that stops waiting takes
+//!   nothing back. [`Channel::publish`] waits while there is no room, so a publisher that awaits
+//!   each block never overruns the ledger; [`Channel::try_publish`] says `Busy` instead.
+//! - **Snapshots** ([`Gossip::members`], [`Channel::info`], ...) are cheap and never wait. An
+//!   answer or notification is told only after the snapshots show what it tells. `wait_members`,
+//!   `wait_height` and `wait_peers` wait for a snapshot that satisfies.
+//! - **Notifications** ([`Gossip::notifications`]) are lossy: a slow listener is told how many it
+//!   missed, and nobody waits for it.
+//! - **The end** comes with [`Gossip::shutdown`] or when the last handle is dropped. Links are
+//!   flushed, tasks joined and threads ended within a deadline. After that, and also if the
+//!   executor drops the node's task, every request says `Stopped`; none hangs.
+//!
+//! # The loop
+//!
+//! One task owns the core and only takes what others have queued for it; it waits for nobody.
+//! Accepting, each dial, each half of each link and each use of the ledger are tasks of their own,
+//! so a custom transport need not be safe against cancellation, and a slow remote or disk delays
+//! nothing else. On each wake-up the loop takes completions, new connections, returned credit, some
+//! requests, a batch of messages and at last a due tick, in this order and each up to a limit,
+//! carries out what the core wants done after each, and yields to the executor.
+//!
+//! - **Incoming**: a link's task reads a frame, decodes it and queues it; the loop serves the links
+//!   in turn and takes a message only if the core admits it. A link whose few places are taken is
+//!   read no further, so the transport holds the remote back and nothing is dropped. A link that
+//!   has not authenticated yet has one message, with a small limit, in the process.
+//! - **Outgoing**: the core sends no more than a link's window, by class; the transport returns
+//!   credit when it has taken frames off our hands.
+//! - **Failures of services**: a panic in an implementation of a trait fails that one check, dial,
+//!   link or operation, and is counted.
+//! - **Bounds**: every queue has one (see [`DriverConfig`] and [`core::Config`]), and what is shed
+//!   is counted (see [`Gossip::metrics`]).
+//!
+//! Levels of traces: INFO start and stop, WARN failures worth waking someone for, DEBUG links,
+//! dials and news, TRACE single messages; all in a span `gossip` that carries the peer's id.
 
 mod channel;
 mod clock;

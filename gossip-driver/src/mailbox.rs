@@ -1,7 +1,6 @@
 //! What handles ask of the driver.
 
 use async_channel::{Receiver, Sender, TrySendError};
-use async_lock::SemaphoreGuardArc;
 use gossip_core::{Request, RequestError, Response};
 
 /// The answer to a request.
@@ -16,33 +15,23 @@ pub(crate) struct Submission {
     pub(crate) reply: Reply,
 }
 
-/// Where an answer goes, and the room that its request takes until then.
+/// Where an answer goes.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    answer: Sender<Answer>,
-    /// Given back with the answer, even if the caller has gone away meanwhile.
-    _permit: Option<SemaphoreGuardArc>,
-}
+pub(crate) struct Reply(Sender<Answer>);
 
 impl Reply {
     pub(crate) fn send(self, answer: Answer) {
-        let _ = self.answer.try_send(answer);
+        let _ = self.0.try_send(answer);
     }
 }
 
 impl Submission {
-    pub(crate) fn new(
-        request: Request,
-        permit: Option<SemaphoreGuardArc>,
-    ) -> (Self, Receiver<Answer>) {
+    pub(crate) fn new(request: Request) -> (Self, Receiver<Answer>) {
         let (answer, answered) = async_channel::bounded(1);
         (
             Self {
                 request,
-                reply: Reply {
-                    answer,
-                    _permit: permit,
-                },
+                reply: Reply(answer),
             },
             answered,
         )

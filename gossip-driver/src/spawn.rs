@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use async_channel::Receiver;
 use futures_util::task::AtomicWaker;
 use gossip_core::{Config, ConfigError, Event, Node, Start};
 use thiserror::Error;
-use tracing::{Span, info_span};
+use tracing::{Instrument as _, info_span};
 
 use crate::clock::{Clock, Timer};
-use crate::connect::accept;
+use crate::connect::{Opened, accept};
 use crate::counters::Counters;
-use crate::driver::{Completion, Driver, State};
+use crate::driver::{Application, Driver, Reporter, State};
 use crate::handle::Shared;
 use crate::intake::Window;
 use crate::links::{LinkSettings, Links};
@@ -73,51 +74,29 @@ where
     let wake = Arc::new(AtomicWaker::new());
     let counters = Arc::new(Counters::default());
     let tasks = Tasks::new(runtime.clone(), span.clone());
-    let (completed, completions) = async_channel::bounded(COMPLETIONS);
-    let (accepted_in, accepted) = async_channel::bounded(ACCEPTED);
-    let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
-    let (mut news, news_receiver) = async_broadcast::broadcast(settings.notifications.get());
-    news.set_overflow(true);
-    let pool = pool(
-        &config,
-        &settings,
-        &counters,
-        &tasks,
-        &span,
+    let (reporter, completions) = Reporter::new(COMPLETIONS, Arc::clone(&wake));
+    let pool = Pool::start(
+        PoolSettings {
+            threads: threads(&settings),
+            queue: jobs(&config),
+            counters: Arc::clone(&counters),
+            span: span.clone(),
+            alive: tasks.alive(),
+        },
         &Arc::new(crypto),
         {
-            let (completed, wake) = (completed.clone(), Arc::clone(&wake));
-            move |event| {
-                if completed.send_blocking(Completion::Event(event)).is_ok() {
-                    wake.wake();
-                }
-            }
+            let reporter = reporter.clone();
+            move |ticket, outcome| reporter.report_blocking(Event::CryptoDone { ticket, outcome })
         },
     )?;
+    let transport = Arc::new(transport);
+    let accepted = start_accepting(&tasks, &transport, &wake, &counters);
     let links = Links::new(
         link_settings(&config, &settings),
         &wake,
         Arc::clone(&counters),
     );
-    let views = Arc::new(Views::new());
-    let publisher = Publisher::new(Arc::clone(&views), &node);
-    let transport = Arc::new(transport);
-    tasks.spawn_until_stop(accept(
-        runtime.clone(),
-        Arc::clone(&transport),
-        accepted_in,
-        Arc::clone(&wake),
-        Arc::clone(&counters),
-    ));
-    let gossip = Gossip::new(Shared::new(
-        requests,
-        Arc::clone(&wake),
-        views,
-        news_receiver.deactivate(),
-        Arc::clone(&counters),
-        config.state_transfer.max_publications,
-        config.channel.max_channels,
-    ));
+    let (gossip, application) = application(&config, &settings, &node, &wake, &counters);
     let driver = Driver {
         node,
         clock,
@@ -128,19 +107,17 @@ where
         pool,
         links,
         completions,
-        completed,
+        reporter,
         accepted,
-        mailbox,
-        news,
         dial_timeout: config.link.dial_timeout,
         shutdown_timeout: settings.shutdown_timeout,
         max_unanswered: settings.max_unanswered.get(),
         counters,
         state: State::default(),
         tasks,
-        publisher,
+        application,
     };
-    runtime.spawn(tracing::Instrument::instrument(driver.run(), span));
+    runtime.spawn(driver.run().instrument(span));
     Ok(gossip)
 }
 
@@ -194,31 +171,62 @@ fn link_settings(config: &Config, settings: &DriverConfig) -> LinkSettings {
     }
 }
 
-fn pool<R, C>(
-    config: &Config,
-    settings: &DriverConfig,
-    counters: &Arc<Counters>,
-    tasks: &Tasks<R>,
-    span: &Span,
-    crypto: &Arc<C>,
-    report: impl Fn(Event) + Clone + Send + 'static,
-) -> io::Result<Pool>
-where
-    R: Runtime,
-    C: MessageCryptoService + SecurityAdvisor,
-{
+fn threads(settings: &DriverConfig) -> NonZeroUsize {
     let threads = settings
         .crypto_threads
         .or_else(|| available_parallelism().ok());
-    let settings = PoolSettings {
-        threads: threads.unwrap_or(NonZeroUsize::MIN),
-        // Every check and handshake that the core allows to be outstanding has a place.
-        queue: config.gate.max_pending.get() + config.link.max_handshakes.get() + SIGNATURES,
-        counters: Arc::clone(counters),
-        span: span.clone(),
-        alive: tasks.alive(),
-    };
-    Pool::start(settings, crypto, move |ticket, outcome| {
-        report(Event::CryptoDone { ticket, outcome });
-    })
+    threads.unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Jobs that may wait: every check and handshake that the core allows to be outstanding.
+fn jobs(config: &Config) -> usize {
+    config.gate.max_pending.get() + config.link.max_handshakes.get() + SIGNATURES
+}
+
+fn start_accepting<R: Runtime, T: Transport>(
+    tasks: &Tasks<R>,
+    transport: &Arc<T>,
+    wake: &Arc<AtomicWaker>,
+    counters: &Arc<Counters>,
+) -> Receiver<Opened<T::Link>> {
+    let (sender, accepted) = async_channel::bounded(ACCEPTED);
+    tasks.spawn_until_stop(accept(
+        tasks.runtime().clone(),
+        Arc::clone(transport),
+        sender,
+        Arc::clone(wake),
+        Arc::clone(counters),
+    ));
+    accepted
+}
+
+/// The handle, and the driver's end of it.
+fn application(
+    config: &Config,
+    settings: &DriverConfig,
+    node: &Node,
+    wake: &Arc<AtomicWaker>,
+    counters: &Arc<Counters>,
+) -> (Gossip, Application) {
+    let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
+    let (mut news, listener) = async_broadcast::broadcast(settings.notifications.get());
+    news.set_overflow(true);
+    let views = Arc::new(Views::new());
+    let publisher = Publisher::new(Arc::clone(&views), node);
+    let gossip = Gossip::new(Shared::new(
+        requests,
+        Arc::clone(wake),
+        views,
+        listener.deactivate(),
+        Arc::clone(counters),
+        config.state_transfer.window.get() as u64,
+    ));
+    (
+        gossip,
+        Application {
+            mailbox,
+            news,
+            publisher,
+        },
+    )
 }

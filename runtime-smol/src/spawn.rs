@@ -23,5 +23,12 @@ where
     L: Ledger,
 {
     let runtime = SmolRuntime::global();
-    gossip_driver::spawn(runtime, config, DriverConfig::default(), transport, crypto, ledger)
+    gossip_driver::spawn(
+        runtime,
+        config,
+        DriverConfig::default(),
+        transport,
+        crypto,
+        ledger,
+    )
 }

@@ -26,5 +26,12 @@ where
     L: Ledger,
 {
     let runtime = TokioRuntime::current();
-    gossip_driver::spawn(runtime, config, DriverConfig::default(), transport, crypto, ledger)
+    gossip_driver::spawn(
+        runtime,
+        config,
+        DriverConfig::default(),
+        transport,
+        crypto,
+        ledger,
+    )
 }

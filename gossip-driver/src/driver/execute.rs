@@ -57,28 +57,24 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             self.dial_timeout,
             Arc::clone(&self.counters),
         );
-        let (completed, wake) = (self.completed.clone(), Arc::clone(&self.wake));
+        let reporter = self.reporter.clone();
         self.tasks.spawn_until_stop(async move {
             let completion = match dialling.await {
                 Ok(opened) => Completion::Dialled { ticket, opened },
                 Err(error) => Completion::Event(Event::DialFailed { ticket, error }),
             };
-            if completed.send(completion).await.is_ok() {
-                wake.wake();
-            }
+            reporter.report(completion).await;
         });
     }
 
     /// The core has one commit outstanding per channel and bounds what it reads.
     fn use_ledger(&self, ticket: Ticket, op: LedgerOp) {
         let (ledger, counters) = (Arc::clone(&self.ledger), Arc::clone(&self.counters));
-        let (completed, wake) = (self.completed.clone(), Arc::clone(&self.wake));
+        let reporter = self.reporter.clone();
         self.tasks.spawn(async move {
             let outcome = perform(&*ledger, op, &counters).await;
             let event = Event::LedgerDone { ticket, outcome };
-            if completed.send(Completion::Event(event)).await.is_ok() {
-                wake.wake();
-            }
+            reporter.report(Completion::Event(event)).await;
         });
     }
 

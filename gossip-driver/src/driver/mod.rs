@@ -47,8 +47,55 @@ pub(crate) enum Completion<K: Link> {
     Dialled { ticket: Ticket, opened: Opened<K> },
 }
 
-/// Everything the loop needs. Fields are dropped in order: the publisher last, since it tells
-/// that all is over.
+/// How tasks and threads tell the loop that something is done. They wait for room; the loop waits
+/// for none of them.
+pub(crate) struct Reporter<K: Link> {
+    completed: Sender<Completion<K>>,
+    wake: Arc<AtomicWaker>,
+}
+
+impl<K: Link> Reporter<K> {
+    pub(crate) fn new(room: usize, wake: Arc<AtomicWaker>) -> (Self, Receiver<Completion<K>>) {
+        let (completed, completions) = async_channel::bounded(room);
+        (Self { completed, wake }, completions)
+    }
+
+    pub(crate) async fn report(&self, completion: Completion<K>) {
+        if self.completed.send(completion).await.is_ok() {
+            self.wake.wake();
+        }
+    }
+
+    /// For threads.
+    pub(crate) fn report_blocking(&self, event: Event) {
+        if self
+            .completed
+            .send_blocking(Completion::Event(event))
+            .is_ok()
+        {
+            self.wake.wake();
+        }
+    }
+}
+
+impl<K: Link> Clone for Reporter<K> {
+    fn clone(&self) -> Self {
+        Self {
+            completed: self.completed.clone(),
+            wake: Arc::clone(&self.wake),
+        }
+    }
+}
+
+/// The driver's end of the application's handles. Fields are dropped in order: the publisher last,
+/// since it tells that all is over.
+pub(crate) struct Application {
+    pub(crate) mailbox: Mailbox,
+    pub(crate) news: async_broadcast::Sender<Notification>,
+    pub(crate) publisher: Publisher,
+}
+
+/// Everything the loop needs. Fields are dropped in order, the application's last.
 pub(crate) struct Driver<R: Runtime, T: Transport, L> {
     pub(crate) node: Node,
     pub(crate) clock: Clock<R>,
@@ -59,18 +106,15 @@ pub(crate) struct Driver<R: Runtime, T: Transport, L> {
     pub(crate) pool: Pool,
     pub(crate) links: Links,
     pub(crate) completions: Receiver<Completion<T::Link>>,
-    /// Cloned into each task that completes something.
-    pub(crate) completed: Sender<Completion<T::Link>>,
+    pub(crate) reporter: Reporter<T::Link>,
     pub(crate) accepted: Receiver<Opened<T::Link>>,
-    pub(crate) mailbox: Mailbox,
-    pub(crate) news: async_broadcast::Sender<Notification>,
     pub(crate) dial_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) max_unanswered: usize,
     pub(crate) counters: Arc<Counters>,
     pub(crate) state: State,
     pub(crate) tasks: Tasks<R>,
-    pub(crate) publisher: Publisher,
+    pub(crate) application: Application,
 }
 
 /// What the loop remembers from one event to the next.
@@ -142,8 +186,8 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             || !self.completions.is_empty()
             || !self.accepted.is_empty()
             || self.links.is_ready()
-            || self.takes_requests() && !self.mailbox.is_empty()
-            || self.state.stop == Stop::Running && self.publisher.is_stop_asked()
+            || self.takes_requests() && !self.application.mailbox.is_empty()
+            || self.state.stop == Stop::Running && self.application.publisher.is_stop_asked()
     }
 
     fn takes_requests(&self) -> bool {
@@ -166,7 +210,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
 
     fn stop_if_due(&mut self) {
         match self.state.stop {
-            Stop::Running if self.publisher.is_stop_asked() => {
+            Stop::Running if self.application.publisher.is_stop_asked() => {
                 info!("gossip stops");
                 let id = self.request_id();
                 let deadline = self.clock.now() + self.shutdown_timeout;
@@ -224,7 +268,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             if !self.takes_requests() {
                 break;
             }
-            let Some(submission) = self.mailbox.take() else {
+            let Some(submission) = self.application.mailbox.take() else {
                 break;
             };
             let id = self.request_id();
@@ -296,9 +340,9 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
 
     /// Shows the turn's results, then tells those who wait for them.
     fn tell(&mut self) {
-        self.publisher.publish(&self.node);
+        self.application.publisher.publish(&self.node);
         for notification in self.state.told.drain(..) {
-            if let Ok(Some(_)) = self.news.try_broadcast(notification) {
+            if let Ok(Some(_)) = self.application.news.try_broadcast(notification) {
                 self.counters.notifications_overwritten.add();
             }
         }
@@ -312,16 +356,19 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         let Self {
             mut links,
             pool,
-            mailbox,
             state,
             completions,
             accepted,
             tasks,
-            publisher,
-            news,
+            application,
             shutdown_timeout,
             ..
         } = self;
+        let Application {
+            mailbox,
+            news,
+            publisher,
+        } = application;
         drop((mailbox, state, completions, accepted, pool));
         links.finish_all();
         if !tasks.join(shutdown_timeout).await {

@@ -75,7 +75,7 @@ async fn past_deadlines_are_due_at_once<R: Runtime>(runtime: &R) {
 }
 
 async fn sleeps_are_independent<R: Runtime>(runtime: &R) {
-    let (done, order) = async_channel::unbounded();
+    let (done, order) = async_channel::bounded(100);
     let start = runtime.now();
     for millis in [60_u64, 20, 40] {
         let (sleep, done) = (runtime.clone(), done.clone());
@@ -107,7 +107,7 @@ async fn a_dropped_sleep_is_harmless<R: Runtime>(runtime: &R) {
 }
 
 async fn tasks_run_without_their_starter<R: Runtime>(runtime: &R) {
-    let (done, finished) = async_channel::unbounded();
+    let (done, finished) = async_channel::bounded(100);
     let clone = runtime.clone();
     runtime.spawn(async move {
         clone
@@ -119,7 +119,7 @@ async fn tasks_run_without_their_starter<R: Runtime>(runtime: &R) {
 }
 
 async fn tasks_start_tasks<R: Runtime>(runtime: &R) {
-    let (done, finished) = async_channel::unbounded();
+    let (done, finished) = async_channel::bounded(100);
     for _ in 0..100 {
         let (inner, done) = (runtime.clone(), done.clone());
         runtime.spawn(async move {
@@ -134,7 +134,7 @@ async fn tasks_start_tasks<R: Runtime>(runtime: &R) {
 }
 
 async fn a_panicking_task_stays_alone<R: Runtime>(runtime: &R) {
-    let (done, finished) = async_channel::unbounded();
+    let (done, finished) = async_channel::bounded(100);
     // The hook stays silent for a panic that is resumed.
     runtime.spawn(async { std::panic::resume_unwind(Box::new("on purpose")) });
     runtime.spawn(async move {

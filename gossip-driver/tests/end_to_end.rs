@@ -1,0 +1,240 @@
+//! Two nodes on a network of pipes: what applications see of them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use gossip_driver::core::{
+    ChannelId, JoinChannel, LedgerError, Notification, OrgId, Refusal, RequestError,
+};
+use gossip_driver::testing::{MemLedger, TestCrypto};
+use gossip_driver::{Channel, DriverConfig, Gossip, Ledger, Notice, spawn};
+
+use support::{Net, Threads, config, run};
+
+fn start(net: &Net, name: &str, ledger: impl Ledger) -> Gossip {
+    let crypto = TestCrypto::new("org1", name).with_block_check(|_, _, block| block != b"bad");
+    let config = config(&crypto, name, &["alice"]);
+    let settings = DriverConfig::default();
+    spawn(Threads, config, settings, net.join(name), crypto, ledger).unwrap()
+}
+
+fn members() -> JoinChannel {
+    JoinChannel {
+        sequence: 1,
+        members: [(OrgId::new(b"org1"), Vec::new())].into(),
+    }
+}
+
+async fn join(gossip: &Gossip) -> Channel {
+    gossip.join_channel("trade", members()).await.unwrap()
+}
+
+fn block(seq: u64) -> Bytes {
+    format!("block {seq}").into()
+}
+
+fn blocks(count: u64) -> Vec<Bytes> {
+    (0..count).map(block).collect()
+}
+
+#[test]
+fn two_peers_meet_and_both_store_what_one_publishes() {
+    run(async {
+        let (net, [one, two]) = (Net::default(), [MemLedger::new(), MemLedger::new()]);
+        let (alice, bob) = (
+            start(&net, "alice", one.clone()),
+            start(&net, "bob", two.clone()),
+        );
+        let seen = alice.wait_members(1).await.unwrap();
+        assert_eq!(seen[0].peer.as_bytes(), b"org1/bob");
+        bob.wait_members(1).await.unwrap();
+        let (publisher, receiver) = (join(&alice).await, join(&bob).await);
+        publisher.wait_peers(1).await.unwrap();
+        for seq in 0..50 {
+            assert_eq!(publisher.publish(seq, block(seq)).await, Ok(true));
+        }
+        assert_eq!(
+            publisher.publish(7, block(7)).await,
+            Ok(false),
+            "it is known already"
+        );
+        assert_eq!(publisher.publish(50, "bad").await.err(), refused());
+        receiver.wait_height(50).await.unwrap();
+        publisher.wait_height(50).await.unwrap();
+        let trade = ChannelId::new("trade");
+        assert_eq!(one.blocks(&trade), blocks(50));
+        assert_eq!(two.blocks(&trade), blocks(50));
+        assert_eq!(receiver.height(), 50);
+        assert_eq!(alice.metrics().core.blocks_published, 50);
+        alice.shutdown().await;
+        bob.shutdown().await;
+    });
+}
+
+fn refused() -> Option<RequestError> {
+    Some(RequestError::BadBlock(
+        gossip_driver::core::CryptoError::BadBlock,
+    ))
+}
+
+#[test]
+fn a_notification_tells_nothing_that_the_snapshots_do_not_show() {
+    run(async {
+        let alice = start(&Net::default(), "alice", MemLedger::new());
+        let mut news = alice.notifications();
+        let channel = join(&alice).await;
+        assert_eq!(
+            alice.channels().len(),
+            1,
+            "the answer to joining tells no more either"
+        );
+        for seq in 0..20 {
+            channel.publish(seq, block(seq)).await.unwrap();
+        }
+        let mut committed = 0;
+        while committed < 20 {
+            if let Some(Notice::Event(Notification::Committed { seq, .. })) = news.next().await {
+                assert_eq!(seq, committed);
+                assert!(channel.height() > seq);
+                committed += 1;
+            }
+        }
+    });
+}
+
+#[test]
+fn publishers_wait_for_a_slow_ledger_and_are_told_busy_if_they_ask_not_to() {
+    run(async {
+        let ledger = MemLedger::delayed(Threads, Duration::from_millis(2));
+        let alice = start(&Net::default(), "alice", ledger.clone());
+        let channel = join(&alice).await;
+        let published = join_all((0..300).map(|seq| channel.publish(seq, block(seq))));
+        assert!(published.await.iter().all(Result::is_ok));
+        let mut taken = Vec::new();
+        let refused = loop {
+            let seq = 300 + taken.len() as u64;
+            match channel.try_publish(seq, block(seq)) {
+                Ok(publication) => taken.push(publication),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(refused, RequestError::Busy);
+        let count = 300 + taken.len() as u64;
+        join_all(taken).await;
+        channel.wait_height(count).await.unwrap();
+        assert_eq!(ledger.blocks(channel.id()), blocks(count));
+        assert!(alice.metrics().driver.requests_refused >= 1);
+    });
+}
+
+#[test]
+fn a_caller_who_stops_waiting_takes_nothing_back_and_leaves_no_hole() {
+    run(async {
+        let alice = start(&Net::default(), "alice", MemLedger::new());
+        let channel = join(&alice).await;
+        for seq in 0..500 {
+            drop(channel.try_publish(seq, block(seq)));
+            channel.publish(seq, block(seq)).await.unwrap();
+        }
+        channel.wait_height(500).await.unwrap();
+    });
+}
+
+#[test]
+fn a_failing_ledger_halts_its_channel_and_waiters_hear_of_it() {
+    run(async {
+        let ledger = MemLedger::new();
+        ledger.fail_from(2);
+        let alice = start(&Net::default(), "alice", ledger.clone());
+        let channel = join(&alice).await;
+        for seq in 0..3 {
+            channel.publish(seq, block(seq)).await.unwrap();
+        }
+        let halted = channel.wait_height(3).await;
+        assert!(
+            matches!(halted, Err(RequestError::Halted { .. })),
+            "{halted:?}"
+        );
+        assert_eq!(ledger.blocks(channel.id()), blocks(2));
+    });
+}
+
+/// A ledger with a bug.
+struct Buggy;
+
+impl Ledger for Buggy {
+    async fn height(&self, _: &ChannelId) -> Result<u64, LedgerError> {
+        Ok(0)
+    }
+
+    async fn commit(&self, _: &ChannelId, _: u64, _: Bytes) -> Result<(), LedgerError> {
+        panic!("a bug in the ledger");
+    }
+
+    async fn read(
+        &self,
+        _: &ChannelId,
+        _: RangeInclusive<u64>,
+        _: u64,
+    ) -> Result<Vec<Bytes>, LedgerError> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_ledger_that_panics_halts_its_channel_and_not_the_node() {
+    run(async {
+        let alice = start(&Net::default(), "alice", Buggy);
+        let channel = join(&alice).await;
+        channel.publish(0, block(0)).await.unwrap();
+        assert!(matches!(
+            channel.wait_height(1).await,
+            Err(RequestError::Halted { .. })
+        ));
+        assert_eq!(alice.metrics().driver.ledger_panics, 1);
+        alice.update_metadata("still here").await.unwrap();
+    });
+}
+
+#[test]
+fn leaving_is_heard_by_other_handles() {
+    run(async {
+        let alice = start(&Net::default(), "alice", MemLedger::new());
+        let (channel, other) = (join(&alice).await, join(&alice).await);
+        channel.leave().await.unwrap();
+        let unknown = RequestError::UnknownChannel("trade".into());
+        assert_eq!(other.wait_height(1).await, Err(unknown.clone()));
+        assert_eq!(other.publish(0, block(0)).await, Err(unknown));
+        assert!(alice.channel(&"trade".into()).is_none());
+    });
+}
+
+#[test]
+fn a_stranger_who_sends_garbage_is_refused() {
+    run(async {
+        let net = Net::default();
+        let alice = start(&net, "alice", MemLedger::new());
+        let mut news = alice.notifications();
+        let stranger = net.dial("alice");
+        for _ in 0..8 {
+            let _ = stranger
+                .outgoing
+                .send(Bytes::from_static(&[0xff; 64]))
+                .await;
+        }
+        loop {
+            if let Some(Notice::Event(Notification::Refused { refusal, .. })) = news.next().await {
+                assert_eq!(refusal, Refusal::Malformed);
+                break;
+            }
+        }
+        while stranger.incoming.recv().await.is_ok() {}
+        assert_eq!(alice.metrics().core.refused[&Refusal::Malformed], 1);
+    });
+}
