@@ -247,11 +247,13 @@ mod tests {
         let woken = Arc::new(Woken(AtomicU32::new(0)));
         let waker = futures_util::task::waker(Arc::clone(&woken));
         let mut cx = std::task::Context::from_waker(&waker);
-        let mut next = pin!(queue.next());
-        assert!(next.as_mut().poll_unpin(&mut cx).is_pending());
-        sender.push(Class::Bulk, frame(9));
-        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
-        assert!(next.as_mut().poll_unpin(&mut cx).is_ready());
+        {
+            let mut next = pin!(queue.next());
+            assert!(next.as_mut().poll_unpin(&mut cx).is_pending());
+            sender.push(Class::Bulk, frame(9));
+            assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+            assert!(next.as_mut().poll_unpin(&mut cx).is_ready());
+        }
         let mut next = pin!(queue.next());
         assert!(next.as_mut().poll_unpin(&mut cx).is_pending());
         sender.finish();
