@@ -24,6 +24,14 @@ impl Interrupt {
         Ok(Self { closed })
     }
 
+    /// One that never comes.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        let (sender, closed) = async_channel::bounded(1);
+        std::mem::forget(sender);
+        Self { closed }
+    }
+
     /// Fails once the user wants to stop.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.closed.is_closed() {

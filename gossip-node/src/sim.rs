@@ -1,6 +1,6 @@
 //! `gossip sim`: a large network in virtual time.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 use gossip_sim::{Percentiles, Phase, Progress, Report, Scenario};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -132,7 +132,7 @@ fn to_text(report: &Report) -> String {
 
 fn messages(report: &Report) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(UTF8_BORDERS_ONLY);
     table.set_header(["messages", "count", "bytes"]);
     for kind in &report.messages {
         table.add_row([

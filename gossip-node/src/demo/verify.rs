@@ -146,23 +146,23 @@ impl<'a> Comparison<'a> {
     fn transaction(&mut self, transaction: &[u8]) -> Result<(), Stop> {
         self.buffer.resize(transaction.len(), 0);
         let filled = self.reader.fill(&mut self.buffer)?;
-        let same = transaction
-            .iter()
-            .zip(&self.buffer[..filled])
-            .take_while(|(a, b)| a == b)
+        let expected = &self.buffer[..filled];
+        if transaction == expected {
+            self.compared += filled as u64;
+            return Ok(());
+        }
+        let pairs = transaction.iter().zip(expected);
+        let same = pairs
+            .take_while(|(found, expected)| found == expected)
             .count();
         self.compared += same as u64;
-        if same == transaction.len() {
-            Ok(())
-        } else if same == filled {
-            Err(Stop::Different(
-                "goes on after the end of the input".to_owned(),
-            ))
+        Err(Stop::Different(if same == filled {
+            "goes on after the end of the input".to_owned()
         } else {
-            Err(Stop::Different(format!(
-                "differs from the input at byte {}",
-                self.compared
-            )))
-        }
+            format!("differs from the input at byte {}", self.compared)
+        }))
     }
 }
+
+#[cfg(test)]
+mod tests;
