@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
@@ -22,6 +23,9 @@ use crate::failure::Failure;
 
 /// Keeps the demo's peers apart from any other network on this machine.
 pub(crate) const NETWORK_ID: &[u8] = b"gossip-demo";
+
+/// Between two exchanges of views, of members and of what they hold.
+const EXCHANGE: Duration = Duration::from_secs(1);
 
 /// The channel that all peers join.
 pub(crate) fn channel_id() -> ChannelId {
@@ -156,6 +160,9 @@ fn config(seat: &Seat, crypto: &X509Service, endpoint: &Endpoint, bootstrap: &En
     let mut config = Config::new(identity, endpoint.clone());
     config.network_id = Bytes::from_static(NETWORK_ID);
     config.external_endpoint = Some(endpoint.clone());
+    // Somebody is watching, and a network of one machine can bear it.
+    config.membership.sync_interval = EXCHANGE;
+    config.channel.request_interval = EXCHANGE;
     if !seat.is_leader() {
         config.bootstrap = vec![bootstrap.clone()];
     }
