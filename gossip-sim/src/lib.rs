@@ -11,6 +11,42 @@
 //! stream of its own. So the same configuration, calls and seed give the same run, and
 //! [`World::trace_hash`] proves it, in any process on any platform.
 //!
+//! ```
+//! use std::{collections::BTreeMap, time::Duration};
+//!
+//! use gossip_core::{ChannelId, JoinChannel, OrgId, Request, Response};
+//! use gossip_sim::{World, WorldConfig, block_payload, internal_endpoint, node_config};
+//!
+//! // Three peers of one organisation. The application joins them to a channel.
+//! let mut world = World::new(WorldConfig::new(7));
+//! let channel = ChannelId::new("payments");
+//! let members = BTreeMap::from([(OrgId::new(b"bank"), Vec::new())]);
+//! let mut nodes = Vec::new();
+//! for peer in ["alice", "bob", "carol"] {
+//!     let mut config = node_config("bank", peer);
+//!     config.bootstrap = vec![internal_endpoint("bank", "alice")];
+//!     let node = world.add(config)?;
+//!     let config = JoinChannel { sequence: 1, members: members.clone() };
+//!     world.request(node, Request::JoinChannel { channel: channel.clone(), config });
+//!     world.start(node);
+//!     nodes.push(node);
+//! }
+//!
+//! // They find each other; all of this is virtual time.
+//! assert!(world.wait(Duration::from_secs(30), |world| world.views_complete()));
+//!
+//! // Alice publishes a block. It reaches every ledger.
+//! let block = world.orderer().block(&channel, 0, b"alice pays bob");
+//! let id = world.request(nodes[0], Request::Publish { channel: channel.clone(), seq: 0, block });
+//! assert!(world.wait(Duration::from_secs(10), |world| world.ledgers_complete(&channel, 1)));
+//! assert_eq!(world.take_reply(id), Some(Ok(Response::Published { fresh: true })));
+//! let block = world.ledger(nodes[2]).block(&channel, 0).and_then(block_payload);
+//! assert_eq!(block.as_deref(), Some(&b"alice pays bob"[..]));
+//! world.audit();
+//! assert!(world.violations().is_empty());
+//! # Ok::<(), gossip_core::ConfigError>(())
+//! ```
+//!
 //! # What is played
 //! * **Transport**: links with latency and bandwidth; a large frame delays an urgent one by one
 //!   chunk. Credit comes back when a frame has left the sender, so a slow or stalled receiver
