@@ -18,6 +18,8 @@ pub struct Member {
     pub internal_endpoint: Option<Endpoint>,
     /// Opaque to gossip.
     pub metadata: Bytes,
+    /// The start of the peer that its latest heartbeat belongs to; grows each time it starts.
+    pub incarnation: u64,
     /// Heard of within the expiration time, as opposed to dead.
     pub alive: bool,
     /// An authenticated link is up.

@@ -36,8 +36,8 @@ fn organisations_converge_and_commit_a_chain() {
 }
 
 #[test]
-fn a_hundred_peers_in_four_organisations_commit_a_chain() {
-    run(&Scenario::new(4, 25, 1).blocks(20, 1_024));
+fn sixty_peers_that_share_decoded_messages_commit_a_chain() {
+    run(&Scenario::new(3, 20, 1).blocks(20, 1_024));
 }
 
 #[test]
@@ -45,6 +45,7 @@ fn peers_without_an_external_endpoint_see_their_own_organisation_only() {
     let mut scenario = small(1);
     scenario.external = Some(2);
     let mut world = scenario.build().expect("valid");
+    world.run_for(Duration::from_secs(1));
     assert!(world.wait(Duration::from_secs(60), |world| world.views_complete()));
     let mut sizes: Vec<_> = world
         .nodes()

@@ -304,6 +304,7 @@ impl Membership {
                 endpoint: record.endpoint.clone(),
                 internal_endpoint: record.internal.clone(),
                 metadata: record.metadata.clone(),
+                incarnation: record.time.incarnation,
                 alive: record.is_alive(),
                 connected: self.exchange.is_connected(peer),
             })

@@ -177,10 +177,6 @@ impl Checker {
     }
 
     /// The observer lists the subject with this incarnation.
-    #[allow(
-        dead_code,
-        reason = "waits for the incarnation in the core's view of a member"
-    )]
     pub(crate) fn listed(&mut self, now: Instant, observer: u32, subject: u32, seen: u64) {
         let known = self.nodes[observer as usize]
             .incarnations

@@ -35,6 +35,8 @@ pub(crate) struct Pipe<F> {
     left: Credit,
     /// Handed over, and the sender has not been told that it left.
     outstanding: Credit,
+    /// The largest frame since nothing was outstanding.
+    largest: u64,
     waiting: Option<Box<Waiting<F>>>,
     holds: u8,
     slowdown: u32,
@@ -88,6 +90,7 @@ impl<F> Pipe<F> {
                 frames: 0,
                 bytes: 0,
             },
+            largest: 0,
             waiting: None,
             holds: 0,
             slowdown: 1,
@@ -108,6 +111,11 @@ impl<F> Pipe<F> {
         if self.finish != Finish::Open {
             return None;
         }
+        self.largest = if self.owes() {
+            self.largest.max(size)
+        } else {
+            size
+        };
         self.outstanding.add(size);
         if self.is_free(now) && self.waiting.is_none() && size <= line.chunk {
             return Some(self.depart(now, line, size, (frame, size)));
@@ -192,6 +200,11 @@ impl<F> Pipe<F> {
     /// What the sender has handed over without having its credit back.
     pub(crate) const fn outstanding(&self) -> Credit {
         self.outstanding
+    }
+
+    /// The largest frame among those.
+    pub(crate) const fn largest(&self) -> u64 {
+        self.largest
     }
 
     /// No more frames will be handed over.

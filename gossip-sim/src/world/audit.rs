@@ -45,6 +45,8 @@ impl World {
                     .checker
                     .report(now, node, Breach::ViewMismatch { subject });
             }
+            let incarnation = member.incarnation;
+            machine.checker.listed(now, node, subject, incarnation);
         }
     }
 
@@ -53,6 +55,9 @@ impl World {
             return;
         };
         let machine = &mut self.machine;
+        if machine.hosts[node as usize].driver.heights > 0 {
+            return;
+        }
         let now = machine.now;
         let window = machine.hosts[node as usize]
             .config

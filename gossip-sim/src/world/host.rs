@@ -43,6 +43,8 @@ pub(super) struct Driver {
     pub(super) open_links: u64,
     pub(super) dials: u64,
     pub(super) checks: u64,
+    /// Heights asked for: until then a node does not know its own.
+    pub(super) heights: u64,
 }
 
 /// A service that is slower for a while.

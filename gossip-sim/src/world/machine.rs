@@ -204,7 +204,10 @@ impl Machine {
         if let LedgerOp::Commit { channel, seq, .. } = &op {
             self.checker.commit_asked(self.now, node, channel, *seq);
         }
-        let host = &self.hosts[node as usize];
+        let host = &mut self.hosts[node as usize];
+        if let LedgerOp::Height { .. } = &op {
+            host.driver.heights += 1;
+        }
         let (epoch, factor) = (host.epoch, host.ledger_slow.factor(self.now));
         let delay = self
             .service

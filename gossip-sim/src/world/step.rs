@@ -386,7 +386,13 @@ impl Machine {
     /// Counts down what the event answers.
     fn answered(&mut self, node: u32, event: &Event) {
         let driver = &mut self.host(node).driver;
-        if let Event::DialFailed { .. } = event {
+        if let Event::LedgerDone {
+            outcome: LedgerOutcome::Height(_),
+            ..
+        } = event
+        {
+            driver.heights = driver.heights.saturating_sub(1);
+        } else if let Event::DialFailed { .. } = event {
             driver.dials = driver.dials.saturating_sub(1);
         } else if let Event::CryptoDone { outcome, .. } = event
             && !matches!(outcome, CryptoOutcome::Signed(_))

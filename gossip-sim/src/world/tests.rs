@@ -383,12 +383,12 @@ fn a_masked_fault_does_nothing() {
 fn a_window_overrun_and_a_commit_out_of_order_are_noticed() {
     let mut world = world(|_| {});
     let [a, _] = connect(&mut world);
-    (0..32).for_each(|nonce| send(&mut world, 0, a, Class::Push, nonce, 10));
+    (0..97).for_each(|nonce| send(&mut world, 0, a, Class::Push, nonce, 10));
     assert!(world.violations().is_empty());
-    send(&mut world, 0, a, Class::Push, 32, 10);
+    send(&mut world, 0, a, Class::Push, 97, 10);
     assert_eq!(
         world.violations()[0].breach.to_string(),
-        "33 frames in a window, at most 32 are allowed"
+        "98 frames handed to a link, at most 97 are allowed"
     );
     let (channel, block) = (ChannelId::new("c"), Bytes::from_static(b"block"));
     let op = LedgerOp::Commit {

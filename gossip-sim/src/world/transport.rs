@@ -5,7 +5,7 @@ use gossip_core::proto::SignedMessage;
 use gossip_core::{Binding, Class, DialError, Endpoint, Event, Instant, LinkDownReason, Ticket};
 
 use super::machine::{Cargo, Machine, What};
-use crate::network::{Departure, EndKey, EndState, Hold};
+use crate::network::{Credit, Departure, EndKey, EndState, Hold};
 
 impl Machine {
     pub(super) fn dial(&mut self, node: u32, ticket: Ticket, endpoint: &Endpoint) {
@@ -109,19 +109,32 @@ impl Machine {
         };
         self.stats.sent(&message, bytes);
         let departure = end.pipe.send(now, line, class, (message, bytes));
-        let used = end.pipe.outstanding();
+        let (used, largest) = (end.pipe.outstanding(), end.pipe.largest());
         let join = !std::mem::replace(&mut end.pipe.in_sweep, true);
-        let window = self.hosts[node as usize].window;
-        let frames = (u64::from(used.frames), u64::from(window.frames));
-        self.checker.bound(now, node, "frames in a window", frames);
-        if used.frames > 1 {
-            let bytes = (used.bytes, window.bytes.max(bytes));
-            self.checker.bound(now, node, "bytes in a window", bytes);
-        }
+        self.window_bound(node, used, largest);
         if join {
             self.join_sweep(node, key);
         }
         self.depart(key, departure);
+    }
+
+    /// Each class has a window of its own, which holds one frame of any size at least. The first
+    /// frame of a link is sent whatever the window says.
+    fn window_bound(&mut self, node: u32, used: Credit, largest: u64) {
+        let (now, window) = (self.now, self.hosts[node as usize].window);
+        let classes = Class::ALL.len() as u64;
+        let frames = (
+            u64::from(used.frames),
+            classes * u64::from(window.frames) + 1,
+        );
+        self.checker
+            .bound(now, node, "frames handed to a link", frames);
+        let bytes = (
+            used.bytes,
+            (classes + 1).saturating_mul(window.bytes.max(largest)),
+        );
+        self.checker
+            .bound(now, node, "bytes handed to a link", bytes);
     }
 
     pub(super) fn finish(&mut self, node: u32, key: EndKey) {
