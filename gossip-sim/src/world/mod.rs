@@ -25,6 +25,7 @@ use self::machine::{Asker, Machine, What};
 use crate::block::Orderer;
 use crate::check::Violation;
 use crate::delivery::{Publication, Publisher};
+use crate::fault::Incarnation;
 use crate::ledger::SimLedger;
 use crate::stats::{Percentiles, Stats};
 use crate::trace::TraceHash;
@@ -81,7 +82,7 @@ impl World {
 
     /// Starts a node now.
     pub fn start(&mut self, node: NodeId) {
-        self.start_at(node, self.machine.now);
+        self.begin(node.index(), Incarnation::Next);
     }
 
     /// Starts a node at `at`, at once if that has passed.
@@ -221,7 +222,8 @@ impl World {
         self.machine.crypto.set_readers(channel, orgs);
     }
 
-    /// Does every running node see every running node that it may see?
+    /// Does every running node see every running node that it may see? Nodes that are yet to start
+    /// do not count.
     #[must_use]
     pub fn views_complete(&mut self) -> bool {
         self.refresh_census();
