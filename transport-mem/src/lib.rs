@@ -1,4 +1,51 @@
-//! An in-process network with latency, loss of links and bandwidth.
+//! An in-process network with latency, loss of links and bandwidth: for tests of the driver, and
+//! of applications before they meet a real network.
+//!
+//! A [`MemNetwork`] is a seed and a set of names; each node gets a [`MemTransport`] from it. Links
+//! behave as [`Conditions`] say, with bounded buffers and with classes interleaved chunk by chunk as
+//! a real transport does it; frames are shared, not copied. Links and nodes fail on command:
+//!
+//! | call | effect |
+//! | --- | --- |
+//! | [`cut`](MemNetwork::cut), [`heal`](MemNetwork::heal) | links break, dials fail, until healed |
+//! | [`break_links`](MemNetwork::break_links) | links break; the nodes may dial again |
+//! | [`stall`](MemNetwork::stall) | nothing is delivered, nothing breaks |
+//! | [`refuse_dials`](MemNetwork::refuse_dials) | nobody can dial the node |
+//! | [`Conditions::mean_lifetime`] | links break by themselves |
+//!
+//! There is no encryption: frames never leave the process.
+//!
+//! ```
+//! use gossip_driver::core::Class;
+//! use gossip_driver::{FrameReader, FrameWriter, Link, Runtime, Transport, frame_queue};
+//! use runtime_smol::SmolRuntime;
+//! use transport_mem::MemNetwork;
+//!
+//! # fn main() -> Result<(), gossip_driver::TransportError> {
+//! let network = MemNetwork::new(7);
+//! let runtime = SmolRuntime::global();
+//! let anna = network.endpoint(runtime.clone(), "anna")?;
+//! let bert = network.endpoint(runtime.clone(), "bert")?;
+//!
+//! smol::block_on(async {
+//!     let dialled = anna.dial(bert.local_endpoint()).await?;
+//!     let accepted = bert.accept().await?;
+//!     assert_eq!(dialled.binding(), accepted.binding());
+//!
+//!     let (sender, queue) = frame_queue(|| {});
+//!     let (_reader, writer) = dialled.split();
+//!     runtime.spawn(async move { writer.run(queue).await.unwrap_or_default() });
+//!     sender.push(Class::Control, "hello".into());
+//!
+//!     let (mut reader, _writer) = accepted.split();
+//!     assert_eq!(reader.read(100).await?.as_deref(), Some(b"hello".as_slice()));
+//!
+//!     network.cut("anna", "bert");
+//!     assert!(reader.read(100).await.is_err());
+//!     Ok(())
+//! })
+//! # }
+//! ```
 
 mod conditions;
 mod link;
