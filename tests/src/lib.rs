@@ -1,1 +1,3 @@
-//! tests
+//! What the cross-crate tests in `tests/` share.
+
+pub mod network;

@@ -1,0 +1,272 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use gossip_core::{ChannelId, Config, Endpoint, JoinChannel, OrgId, RequestError, SelfIdentity};
+use gossip_driver::{DriverConfig, spawn};
+use gossip_ledger::{BlockLedger, Tip};
+use gossip_msp::{CutBlock, Orderer};
+use tempfile::TempDir;
+
+use super::{Authorities, CHANNEL, Peer, Place, Stage, within};
+
+/// Changes the configuration of each peer before it starts.
+pub type Setup = fn(&mut Config);
+
+/// Organisations of peers on one stage, and their orderer.
+pub struct Cluster<S: Stage> {
+    /// Runtime and transport.
+    pub stage: S,
+    /// Who issued the identities.
+    pub authorities: Authorities,
+    /// The running peers, in the order of their start: those of the first organisation come first.
+    pub peers: Vec<Peer<S>>,
+    /// Signs the blocks.
+    pub orderer: Orderer,
+    anchors: Vec<Vec<Endpoint>>,
+    setup: Setup,
+    started: usize,
+    data: TempDir,
+}
+
+impl<S: Stage> Cluster<S> {
+    /// Starts `peers` peers in each of `orgs` organisations, all in the channel. The first of each
+    /// organisation is the bootstrap peer of the others, and the organisation's anchor.
+    pub async fn start(stage: S, orgs: usize, peers: usize, setup: Setup) -> Self {
+        let mut cluster = Self::empty(stage, orgs, setup);
+        let mut listening = Vec::new();
+        for org in 0..orgs {
+            for _ in 0..peers {
+                let (transport, endpoint) = cluster.stage.listen(None).await;
+                listening.push((transport, cluster.place(org, endpoint)));
+            }
+        }
+        for (_, place) in &listening {
+            cluster.anchor(place);
+        }
+        for (transport, place) in listening {
+            cluster.run(transport, place, |_| {}).await;
+        }
+        cluster
+    }
+
+    /// No peer yet in any of `orgs` organisations.
+    #[must_use]
+    pub fn empty(stage: S, orgs: usize, setup: Setup) -> Self {
+        let authorities = Authorities::new(orgs);
+        Self {
+            stage,
+            orderer: authorities.orderer(),
+            authorities,
+            peers: Vec::new(),
+            anchors: vec![Vec::new(); orgs],
+            setup,
+            started: 0,
+            data: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A new identity of an organisation, at `endpoint`.
+    pub fn place(&mut self, org: usize, endpoint: Endpoint) -> Place {
+        let name = format!("peer{}", self.started);
+        self.started += 1;
+        Place {
+            org,
+            endpoint,
+            credentials: self.authorities.member(org, &name),
+            ledger: self.data.path().join(format!("{name}.redb")),
+        }
+    }
+
+    /// Starts one more peer.
+    pub async fn add(&mut self, org: usize) -> &Peer<S> {
+        let (transport, endpoint) = self.stage.listen(None).await;
+        let place = self.place(org, endpoint);
+        self.anchor(&place);
+        self.run(transport, place, |_| {}).await
+    }
+
+    /// Stops a peer. Its ledger is closed.
+    pub async fn stop(&mut self, index: usize) -> Place {
+        let peer = self.peers.remove(index);
+        within("a peer stops", peer.gossip.shutdown()).await;
+        self.stage.close(peer.transport).await;
+        peer.place
+    }
+
+    /// Starts a peer again where it was, with its identity and its ledger; it takes the last place
+    /// in the list. `change` applies to its configuration only.
+    pub async fn restart(&mut self, place: Place, change: impl FnOnce(&mut Config)) -> &Peer<S> {
+        let (transport, _) = self.stage.listen(Some(&place.endpoint)).await;
+        self.run(transport, place, change).await
+    }
+
+    /// Starts a peer on a transport that listens already.
+    pub async fn run(
+        &mut self,
+        transport: S::Transport,
+        place: Place,
+        change: impl FnOnce(&mut Config),
+    ) -> &Peer<S> {
+        let service = self.authorities.service(&place.credentials);
+        let id = place.peer_id();
+        let mut config = self.config(&place);
+        (self.setup)(&mut config);
+        change(&mut config);
+        let ledger = BlockLedger::open(&place.ledger).unwrap();
+        let gossip = spawn(
+            self.stage.runtime(),
+            config,
+            DriverConfig::default(),
+            transport.clone(),
+            service,
+            ledger.clone(),
+        );
+        let gossip = gossip.unwrap();
+        let joined = gossip.join_channel(CHANNEL, self.membership());
+        let channel = within("a channel is joined", joined).await.unwrap();
+        self.peers.push(Peer {
+            gossip,
+            channel,
+            ledger,
+            transport,
+            id,
+            place,
+        });
+        self.peers.last().unwrap()
+    }
+
+    /// Waits until each peer sees all others alive and in the channel.
+    pub async fn assembled(&self) {
+        let others = self.peers.len() - 1;
+        for peer in &self.peers {
+            let members = peer.gossip.wait_members(others);
+            within("all members are seen", members).await.unwrap();
+            let peers = peer.channel.wait_peers(others);
+            within("all are seen in the channel", peers).await.unwrap();
+        }
+    }
+
+    /// Cuts the next block, with one transaction of `bytes` bytes.
+    pub fn cut(&mut self, bytes: usize) -> CutBlock {
+        let data: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
+        let transaction = self.orderer.transaction(&data).unwrap();
+        self.orderer.cut(&[transaction]).unwrap()
+    }
+
+    /// Cuts `count` blocks of `bytes` bytes and hands each to the peers `leaders`.
+    pub async fn publish(&mut self, leaders: &[usize], count: u64, bytes: usize) {
+        for _ in 0..count {
+            let block = self.cut(bytes);
+            let to = leaders.iter().map(|leader| &self.peers[*leader]);
+            let published = join_all(to.map(|peer| hand_over(peer, &block)));
+            for result in within("a block is published", published).await {
+                result.unwrap();
+            }
+        }
+    }
+
+    /// Waits until all peers have all blocks cut so far, then checks that their chains are whole
+    /// and the same.
+    pub async fn equal(&self) -> Tip {
+        let height = self.orderer.next_number();
+        for peer in &self.peers {
+            let reached = peer.channel.wait_height(height);
+            within("all blocks are committed", reached).await.unwrap();
+        }
+        let channel = ChannelId::new(CHANNEL);
+        let chains = self
+            .peers
+            .iter()
+            .map(|peer| peer.ledger.check_chain(&channel));
+        let mut tips: Vec<Tip> = chains.map(|tip| tip.unwrap().unwrap()).collect();
+        let first = tips[0];
+        assert_eq!(first.height, height);
+        tips.retain(|tip| *tip != first);
+        assert_eq!(tips, [], "some ledgers differ from {first:?}");
+        first
+    }
+
+    /// Stops all peers, and returns where they were.
+    pub async fn stop_all(&mut self) -> Vec<Place> {
+        let peers = std::mem::take(&mut self.peers);
+        let stops = peers.iter().map(|peer| peer.gossip.shutdown());
+        within("all peers stop", join_all(stops)).await;
+        let mut places = Vec::new();
+        for peer in peers {
+            self.stage.close(peer.transport).await;
+            places.push(peer.place);
+        }
+        places
+    }
+
+    /// Who takes part in the channel.
+    #[must_use]
+    pub fn membership(&self) -> JoinChannel {
+        let members = self.anchors.iter().enumerate();
+        let members: BTreeMap<_, _> = members
+            .map(|(org, anchors)| (org_id(org), anchors.clone()))
+            .collect();
+        JoinChannel {
+            sequence: 1,
+            members,
+        }
+    }
+
+    fn anchor(&mut self, place: &Place) {
+        let anchors = &mut self.anchors[place.org];
+        if anchors.is_empty() {
+            anchors.push(place.endpoint.clone());
+        }
+    }
+
+    fn config(&self, place: &Place) -> Config {
+        let own = place.credentials.signing_identity().unwrap();
+        let identity = SelfIdentity {
+            peer: own.identity().peer_id().clone(),
+            org: org_id(place.org),
+            bytes: own.bytes().clone(),
+        };
+        let mut config = Config::new(identity, place.endpoint.clone());
+        config.network_id = Bytes::from_static(b"test");
+        config.external_endpoint = Some(place.endpoint.clone());
+        let anchors = self.anchors[place.org].iter();
+        config.bootstrap = anchors
+            .filter(|anchor| **anchor != place.endpoint)
+            .cloned()
+            .collect();
+        config
+    }
+}
+
+impl<S: Stage> fmt::Debug for Cluster<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster")
+            .field("peers", &self.peers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shortens the intervals, so that a test takes seconds. Deadlines stay generous: the machine may
+/// be busy.
+pub fn quick(config: &mut Config) {
+    config.membership.alive_interval = Duration::from_millis(500);
+    config.membership.sync_interval = Duration::from_millis(200);
+    config.membership.reconnect_interval = Duration::from_secs(1);
+    config.channel.publish_interval = Duration::from_millis(50);
+    config.channel.request_interval = Duration::from_millis(200);
+    config.link.handshake_timeout = Duration::from_secs(20);
+    config.link.dial_timeout = Duration::from_secs(20);
+}
+
+async fn hand_over<S: Stage>(peer: &Peer<S>, block: &CutBlock) -> Result<bool, RequestError> {
+    peer.channel
+        .publish(block.number, block.bytes.clone())
+        .await
+}
+
+fn org_id(org: usize) -> OrgId {
+    OrgId::new(Authorities::msp_id(org).as_bytes())
+}
