@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod session;
 mod verify;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

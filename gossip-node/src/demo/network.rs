@@ -20,6 +20,7 @@ use super::observed::Observed;
 use super::organisations::Organisations;
 use super::plan::{Plan, Seat};
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 
 /// Keeps the demo's peers apart from any other network on this machine.
 pub(crate) const NETWORK_ID: &[u8] = b"gossip-demo";
@@ -55,6 +56,7 @@ impl Network {
         plan: &Plan,
         data: &DataDir,
         board: &Arc<Board>,
+        interrupt: &Interrupt,
     ) -> Result<(Self, BlockMaker), Failure> {
         let seats = plan.seats();
         let organisations = Organisations::new(&seats)?;
@@ -72,6 +74,7 @@ impl Network {
             .collect();
         let mut peers = Vec::with_capacity(seats.len());
         for (index, (seat, transport)) in seats.into_iter().zip(transports).enumerate() {
+            interrupt.check()?;
             let crypto = organisations.service(&seat, &channel_id())?;
             let config = config(&seat, &crypto, &endpoints[index], &first_of_org[seat.org].1);
             let path = data.ledger(&seat.name)?;
@@ -123,7 +126,7 @@ impl Network {
     }
 
     /// How many members each peer holds alive and knows to be in the channel, itself included.
-    pub(crate) fn members_seen(&self) -> Vec<usize> {
+    pub(crate) fn members_seen(&self) -> Vec<u64> {
         let seen = |peer: &Peer| {
             let members = peer.gossip.members();
             let alive = members.iter().filter(|member| member.alive).count();
@@ -131,9 +134,21 @@ impl Network {
                 .gossip
                 .channel_info(&channel_id())
                 .map_or(0, |info| info.peers.len());
-            alive.min(joined) + 1
+            alive.min(joined) as u64 + 1
         };
         self.peers.iter().map(seen).collect()
+    }
+
+    /// Fails if a peer's ledger has: it commits nothing any more then.
+    pub(crate) fn check_ledgers(&self) -> Result<(), Failure> {
+        for peer in &self.peers {
+            let info = peer.gossip.channel_info(&channel_id());
+            if let Some(reason) = info.and_then(|info| info.halted.clone()) {
+                let reason = format!("the ledger of {} failed: {reason}", peer.seat.name);
+                return Err(Failure::step("go on", reason));
+            }
+        }
+        Ok(())
     }
 
     /// The counters of each peer.

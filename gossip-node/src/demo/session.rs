@@ -20,15 +20,10 @@ use super::feed;
 use super::network::Network;
 use super::plan::Plan;
 use super::progress::Screen;
+use super::watch::Stage;
 use crate::cli::{RuntimeKind, TransportKind};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-
-/// Between two looks at the network. Times in the report do not depend on it.
-const GLANCE: Duration = Duration::from_millis(50);
-
-/// Peers named in a message about a stall.
-const MAX_NAMED: usize = 5;
 
 /// What a network has done when it has stopped.
 #[derive(Clone, Debug)]
@@ -110,8 +105,15 @@ impl Session<'_> {
         A: Addresses,
     {
         let board = Arc::new(Board::new(self.plan.seats().len()));
-        let (network, maker) =
-            Network::start(&runtime, &addresses, self.plan, self.data, &board).await?;
+        let (network, maker) = Network::start(
+            &runtime,
+            &addresses,
+            self.plan,
+            self.data,
+            &board,
+            self.interrupt,
+        )
+        .await?;
         let interrupt = self.interrupt.clone();
         let result = {
             let stages = pin!(self.stages(&runtime, &network, maker, &board));
@@ -168,30 +170,23 @@ impl Session<'_> {
 
     /// Waits until every peer sees all others, in the network and in the channel.
     async fn gather<R: Runtime>(&self, runtime: &R, network: &Network) -> Result<(), Failure> {
-        let all = network.names().len();
-        self.screen.gathering(all as u64);
+        let names = network.names();
+        let all = names.len() as u64;
+        let doing = "waiting for the members to see each other";
+        let stage = Stage {
+            doing,
+            verb: "sees",
+            what: "members",
+            all,
+        };
+        self.screen.gathering(all);
         let look = || {
             let seen = network.members_seen();
             self.screen
-                .members(seen.iter().min().copied().unwrap_or_default() as u64);
-            seen
+                .members(seen.iter().min().copied().unwrap_or_default());
+            Ok(seen)
         };
-        let lacking = |seen: &Vec<usize>| {
-            lacking(
-                network,
-                seen.iter().map(|seen| (*seen as u64, all as u64)),
-                "sees",
-                "members",
-            )
-        };
-        self.watch(
-            runtime,
-            "waiting for the members to see each other",
-            look,
-            lacking,
-            |seen| seen.iter().all(|seen| *seen == all),
-        )
-        .await
+        stage.watch(runtime, self.plan.patience, &names, look).await
     }
 
     /// Waits until every peer has committed every block.
@@ -201,74 +196,21 @@ impl Session<'_> {
         network: &Network,
         board: &Board,
     ) -> Result<(), Failure> {
-        let blocks = self.plan.blocks;
+        let doing = "distributing blocks";
+        let stage = Stage {
+            doing,
+            verb: "has",
+            what: "blocks",
+            all: self.plan.blocks,
+        };
         let look = || {
+            network.check_ledgers()?;
             let heights = board.heights();
             self.screen.heights(&heights);
-            heights
+            Ok(heights)
         };
-        let lacking = |heights: &Vec<u64>| {
-            lacking(
-                network,
-                heights.iter().map(|height| (*height, blocks)),
-                "has",
-                "blocks",
-            )
-        };
-        self.watch(runtime, "distributing blocks", look, lacking, |heights| {
-            heights.iter().all(|height| *height == blocks)
-        })
-        .await
+        stage
+            .watch(runtime, self.plan.patience, &network.names(), look)
+            .await
     }
-
-    /// Looks again and again until `done`, and gives up when nothing has changed for too long.
-    async fn watch<R: Runtime, S: PartialEq>(
-        &self,
-        runtime: &R,
-        stage: &'static str,
-        look: impl Fn() -> S,
-        lacking: impl Fn(&S) -> String,
-        done: impl Fn(&S) -> bool,
-    ) -> Result<(), Failure> {
-        let mut seen = look();
-        let mut changed = Instant::now();
-        while !done(&seen) {
-            if changed.elapsed() > self.plan.patience {
-                let seconds = self.plan.patience.as_secs();
-                return Err(Failure::Stalled {
-                    seconds,
-                    stage,
-                    lacking: lacking(&seen),
-                });
-            }
-            runtime.sleep_until(runtime.now() + GLANCE).await;
-            let now = look();
-            if now != seen {
-                changed = Instant::now();
-                seen = now;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Which peers have less than they must: `peer1.org1 has 3 of 11 blocks, ...`.
-fn lacking(
-    network: &Network,
-    have: impl Iterator<Item = (u64, u64)>,
-    verb: &str,
-    what: &str,
-) -> String {
-    let names = network.names();
-    let behind: Vec<String> = names
-        .iter()
-        .zip(have)
-        .filter(|(_, (have, all))| have < all)
-        .map(|(name, (have, all))| format!("{name} {verb} {have} of {all} {what}"))
-        .collect();
-    let mut text = behind[..behind.len().min(MAX_NAMED)].join(", ");
-    if behind.len() > MAX_NAMED {
-        text.push_str(&format!(" and {} more", behind.len() - MAX_NAMED));
-    }
-    text
 }
