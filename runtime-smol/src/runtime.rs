@@ -9,6 +9,13 @@ use gossip_driver::core::Endpoint;
 use gossip_driver::{Runtime, TcpRuntime};
 use smol::net::{TcpListener, TcpStream};
 use smol::{Executor, Timer};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::SockRef;
+
+/// What the system may hold unsent for one connection. More only delays urgent frames, which wait
+/// behind it; what is sent and not yet acknowledged is not limited by it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 128 << 10;
 
 /// A smol executor. Cloning it is a counter.
 #[derive(Clone, Debug)]
@@ -69,7 +76,7 @@ impl TcpRuntime for SmolRuntime {
 
     async fn connect(&self, to: &Endpoint) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(to.as_str()).await?;
-        stream.set_nodelay(true)?;
+        prepare(&stream)?;
         Ok(stream)
     }
 
@@ -83,9 +90,15 @@ impl TcpRuntime for SmolRuntime {
 
     async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, Endpoint)> {
         let (stream, remote) = listener.accept().await?;
-        stream.set_nodelay(true)?;
+        prepare(&stream)?;
         Ok((stream, Endpoint::new(&remote.to_string())))
     }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
+    stream.set_nodelay(true)
 }
 
 /// Completes at its deadline.

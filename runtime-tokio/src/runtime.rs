@@ -4,12 +4,19 @@ use std::time::Instant;
 
 use gossip_driver::core::Endpoint;
 use gossip_driver::{Runtime, TcpRuntime};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::SockRef;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
 use tokio_util::context::TokioContext;
+
+/// What the system may hold unsent for one connection. More only delays urgent frames, which wait
+/// behind it; what is sent and not yet acknowledged is not limited by it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 128 << 10;
 
 /// A tokio runtime. Cloning it is a counter.
 #[derive(Clone, Debug)]
@@ -84,5 +91,7 @@ impl TcpRuntime for TokioRuntime {
 
 fn prepare(stream: TcpStream) -> io::Result<Compat<TcpStream>> {
     stream.set_nodelay(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
     Ok(stream.compat())
 }

@@ -93,18 +93,18 @@ impl Pipe {
         if state.stalled {
             return Ok(Arrival::Nothing);
         }
-        match state.chunks.pop_front_if(|chunk| chunk.due <= now) {
-            Some(chunk) => {
-                state.buffered -= chunk.length;
-                drop(state);
-                self.writer.wake();
-                Ok(Arrival::Load(chunk.load))
-            }
-            None => Ok(state
-                .chunks
-                .front()
-                .map_or(Arrival::Nothing, |next| Arrival::NotBefore(next.due))),
+        match state.chunks.front() {
+            None => return Ok(Arrival::Nothing),
+            Some(next) if next.due > now => return Ok(Arrival::NotBefore(next.due)),
+            Some(_) => {}
         }
+        let Some(chunk) = state.chunks.pop_front() else {
+            return Ok(Arrival::Nothing);
+        };
+        state.buffered -= chunk.length;
+        drop(state);
+        self.writer.wake();
+        Ok(Arrival::Load(chunk.load))
     }
 
     /// Ready when there is room for a chunk; otherwise the writer will be woken.

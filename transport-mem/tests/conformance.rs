@@ -1,4 +1,5 @@
 //! The public conformance suite, on each runtime.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! The faults and conditions of the in-memory network.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, Instant};
 

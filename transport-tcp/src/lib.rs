@@ -60,6 +60,9 @@ mod deadline;
 mod decoder;
 mod encoder;
 mod fate;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod idle;
 mod link;

@@ -109,7 +109,9 @@ fn small_frames_share_a_message_and_urgent_ones_lie_between_the_parts_of_large_o
     sender.push(Class::Control, frame(3, 10));
     wire.extend(encode(&mut encoder, &mut queue).concat());
     let mut decoder = Decoder::new(state());
-    decode(&mut decoder, &writes.concat(), usize::MAX);
+    decode(&mut decoder, &writes.concat(), usize::MAX)
+        .1
+        .unwrap();
     let (frames, _) = decode(&mut decoder, wire.get(..chunk + 100).unwrap(), usize::MAX);
     assert!(frames.is_empty());
     let whole = wire.get(chunk + 100..).unwrap();
@@ -190,12 +192,14 @@ fn an_idle_link_gives_its_read_buffer_back() {
         &mut decoder,
         &encode(&mut encoder, &mut queue).concat(),
         usize::MAX,
-    );
+    )
+    .1
+    .unwrap();
     assert!(decoder.space().len() > 60_000);
     for _ in 0..200 {
         let mut wire = Vec::new();
         encoder.keep_alive(&mut wire).unwrap();
-        decode(&mut decoder, &wire, usize::MAX);
+        decode(&mut decoder, &wire, usize::MAX).1.unwrap();
     }
     assert_eq!(decoder.space().len(), 4 << 10);
 }
@@ -235,5 +239,25 @@ fn the_wire_is_that_of_the_noise_specification() {
                 snow.rekey_incoming();
             }
         }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_remote_seals_is_a_frame_within_the_limit_or_an_error(
+        messages in proptest::collection::vec(
+            proptest::collection::vec(proptest::prop_oneof![0_u8..4, 0x10_u8..0x13, 0x20_u8..0x33], 0..40),
+            0..10,
+        ),
+    ) {
+        let mut sealing = state();
+        let mut wire = Vec::new();
+        for mut message in messages {
+            let tag = sealing.seal(&mut message).unwrap();
+            wire.extend((message.len() as u16 + TAG_LEN as u16).to_be_bytes());
+            wire.extend(message.iter().chain(&tag));
+        }
+        let (frames, _) = decode(&mut Decoder::new(state()), &wire, 50);
+        assert!(frames.iter().all(|frame| frame.len() <= wire.len()));
     }
 }

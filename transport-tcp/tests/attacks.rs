@@ -1,4 +1,5 @@
 //! What strangers and a hostile line can do to a transport, and what they cannot.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

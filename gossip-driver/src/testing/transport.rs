@@ -44,7 +44,8 @@ where
     macro_rules! run {
         ($($check:ident)*) => {$(
             let pair = make_pair().await;
-            in_time(&runtime, stringify!($check), $check(&runtime, &pair)).await;
+            let check = Box::pin($check(&runtime, &pair));
+            in_time(&runtime, stringify!($check), check).await;
         )*};
     }
     run! {

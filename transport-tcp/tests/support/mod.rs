@@ -11,30 +11,33 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use transport_tcp::{TcpConfig, TcpLink, TcpReader, TcpStats, TcpTransport, TcpWriter};
 
-pub type Tcp = TcpTransport<TokioRuntime>;
-pub type Halves = (TcpReader<TokioRuntime>, TcpWriter<TokioRuntime>);
+pub(crate) type Tcp = TcpTransport<TokioRuntime>;
+pub(crate) type Halves = (TcpReader<TokioRuntime>, TcpWriter<TokioRuntime>);
 
-pub fn config(network: &'static str) -> TcpConfig {
+pub(crate) fn config(network: &'static str) -> TcpConfig {
     TcpConfig::new(Endpoint::new("127.0.0.1:0"), network)
 }
 
-pub async fn bind(config: TcpConfig) -> Tcp {
+pub(crate) async fn bind(config: TcpConfig) -> Tcp {
     TcpTransport::bind(TokioRuntime::current(), config)
         .await
         .unwrap()
 }
 
-pub async fn link(dialler: &Tcp, acceptor: &Tcp) -> (TcpLink<TokioRuntime>, TcpLink<TokioRuntime>) {
+pub(crate) async fn link(
+    dialler: &Tcp,
+    acceptor: &Tcp,
+) -> (TcpLink<TokioRuntime>, TcpLink<TokioRuntime>) {
     tokio::try_join!(dialler.dial(acceptor.local_endpoint()), acceptor.accept()).unwrap()
 }
 
 /// The halves of a link from `dialler` over `relay` to `acceptor`, the dialler's first.
-pub async fn split(dialler: &Tcp, relay: &Endpoint, acceptor: &Tcp) -> (Halves, Halves) {
+pub(crate) async fn split(dialler: &Tcp, relay: &Endpoint, acceptor: &Tcp) -> (Halves, Halves) {
     let (near, far) = tokio::try_join!(dialler.dial(relay), acceptor.accept()).unwrap();
     (near.split(), far.split())
 }
 
-pub fn start(
+pub(crate) fn start(
     writer: TcpWriter<TokioRuntime>,
 ) -> (FrameSender, JoinHandle<Result<(), TransportError>>) {
     let (sender, queue) = gossip_driver::frame_queue(|| {});
@@ -42,7 +45,7 @@ pub fn start(
 }
 
 /// The statistics once they are as expected.
-pub async fn counted(transport: &Tcp, expected: impl Fn(&TcpStats) -> bool) -> TcpStats {
+pub(crate) async fn counted(transport: &Tcp, expected: impl Fn(&TcpStats) -> bool) -> TcpStats {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let stats = transport.stats();
@@ -55,11 +58,11 @@ pub async fn counted(transport: &Tcp, expected: impl Fn(&TcpStats) -> bool) -> T
 }
 
 /// A line between a dialler and an acceptor that alters what the dialler sends.
-pub struct Relay;
+pub(crate) struct Relay;
 
 impl Relay {
     /// Replaces each byte by what `alter` makes of its position and value.
-    pub async fn start(
+    pub(crate) async fn start(
         acceptor: &Tcp,
         alter: impl Fn(usize, u8) -> u8 + Send + 'static,
     ) -> Endpoint {
@@ -67,7 +70,7 @@ impl Relay {
     }
 
     /// Closes the connection, in order, after `length` bytes.
-    pub async fn start_cut(acceptor: &Tcp, length: usize) -> Endpoint {
+    pub(crate) async fn start_cut(acceptor: &Tcp, length: usize) -> Endpoint {
         Self::with(acceptor, move |position, byte| {
             (position < length).then_some(byte)
         })
