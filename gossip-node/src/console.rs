@@ -1,6 +1,6 @@
 //! The only places that write to stdout and stderr, besides the progress bars and the log.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
@@ -43,10 +43,9 @@ pub(crate) fn error(failure: &Failure) {
 /// Sends the log to stderr, above the progress bars if there are any.
 pub(crate) fn init_log(filter: EnvFilter, bars: &MultiProgress) {
     let writer = AboveBars(bars.clone());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .init();
+    let colours = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    log.with_ansi(colours).with_writer(writer).init();
 }
 
 #[derive(Clone)]
