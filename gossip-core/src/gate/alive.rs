@@ -1,6 +1,6 @@
 //! Heartbeats, on their own and in requests and responses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use gossip_proto::{Alive, Content, MembershipRequest, MembershipResponse, SignedMessage};
@@ -41,40 +41,66 @@ impl Gate {
             return;
         }
         let key = Key::Alive(PeerId::new(&alive.pki_id), alive.time);
-        if let Some(ticket) = self.in_flight.get(&key) {
-            if let Some(Check::Alive { copies, .. }) = self.jobs.get_mut(*ticket) {
-                cx.metrics().duplicates += 1;
-                if copies.len() < MAX_COPIES {
-                    copies.push(AliveNews { message, source });
-                }
+        let claim = alive_job(known, alive, &message, identities).map(|(job, identity)| {
+            let holders = Vec::new();
+            let news = AliveNews {
+                message,
+                source,
+                holders,
+            };
+            AliveClaim {
+                news,
+                job,
+                identity,
             }
-            return;
-        }
-        let Some((job, identity)) = alive_job(known, alive, &message, identities) else {
+        });
+        let Some(claim) = claim else {
             news.push(News::UnknownIdentity);
             return;
         };
-        let alive = AliveNews { message, source };
+        if let Some(ticket) = self.in_flight.get(&key) {
+            cx.metrics().duplicates += 1;
+            if let Some(Check::Alive {
+                claim: first,
+                copies,
+                ..
+            }) = self.jobs.get_mut(*ticket)
+            {
+                wait(first, copies, claim);
+            }
+            return;
+        }
+        self.check_alive(cx, Some(link), key, claim, VecDeque::new());
+    }
+
+    fn check_alive(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: Option<LinkId>,
+        key: Key,
+        claim: AliveClaim,
+        copies: VecDeque<AliveClaim>,
+    ) {
+        let job = claim.job.clone();
         let check = Check::Alive {
             key: key.clone(),
-            news: alive,
-            identity,
-            copies: Vec::new(),
+            claim,
+            copies,
         };
-        let ticket = self.jobs.start(cx, Some(link), job, check);
+        let ticket = self.jobs.start(cx, link, job, check);
         self.in_flight.insert(key, ticket);
     }
 
     pub(super) fn conclude_alive(
         &mut self,
         cx: &mut Cx<'_>,
-        alive: AliveNews,
-        identity: Option<Bytes>,
-        copies: Vec<AliveNews>,
+        key: Key,
+        (claim, mut copies): (AliveClaim, VecDeque<AliveClaim>),
         outcome: CryptoOutcome,
         news: &mut Vec<News>,
     ) {
-        let ok = match identity {
+        let mut alive = claim.news;
+        let ok = match claim.identity {
             None => verified(outcome).is_ok(),
             Some(bytes) => match valid_identity(outcome) {
                 Ok(valid) if is_subject(&alive.message, &valid.peer) => {
@@ -85,17 +111,19 @@ impl Gate {
             },
         };
         count(cx, ok);
-        if ok {
-            news.push(News::Alive(Admitted::new(alive)));
+        if !ok {
+            if let Some(next) = copies.pop_front() {
+                self.check_alive(cx, None, key, next, copies);
+            }
             return;
         }
-        // A copy that is not the same bytes may be the true one; its sender will repeat it.
-        if copies
-            .iter()
-            .any(|copy| copy.message.encoded() != alive.message.encoded())
-        {
-            news.push(News::UnknownIdentity);
+        for copy in copies {
+            // What differs in nothing but the secret, which a relay may have removed, is as true.
+            if same_text(&alive.message, &copy.news.message) {
+                merge(&mut alive, copy.news);
+            }
         }
+        news.push(News::Alive(Admitted::new(alive)));
     }
 
     pub(super) fn membership_request(
@@ -190,6 +218,47 @@ impl Gate {
         budget.spent = budget.spent.saturating_add(1);
         budget.spent <= cx.config.membership.max_requests_per_second
     }
+}
+
+/// A heartbeat not yet checked, and how to check it.
+#[derive(Debug)]
+pub(super) struct AliveClaim {
+    news: AliveNews,
+    job: CryptoJob,
+    /// The identity that came with it, if it is checked under that one.
+    identity: Option<Bytes>,
+}
+
+/// Lets a copy wait for the verdict on the first one, or for its turn if that is bad.
+fn wait(first: &mut AliveClaim, copies: &mut VecDeque<AliveClaim>, claim: AliveClaim) {
+    let room = copies.len() < MAX_COPIES;
+    let mut earlier = std::iter::once(first).chain(copies.iter_mut());
+    let known = earlier.find(|earlier| {
+        earlier.news.message == claim.news.message
+            || earlier.news.source.from() == claim.news.source.from()
+    });
+    match known {
+        Some(earlier) if earlier.news.message == claim.news.message => {
+            merge(&mut earlier.news, claim.news);
+        }
+        Some(_) => {}
+        None if room => copies.push_back(claim),
+        None => {}
+    }
+}
+
+fn merge(alive: &mut AliveNews, copy: AliveNews) {
+    let mut source = copy.source;
+    if source.rank() > alive.source.rank() {
+        std::mem::swap(&mut source, &mut alive.source);
+    }
+    alive.holders.push(source.from().clone());
+    alive.holders.extend(copy.holders);
+}
+
+fn same_text(a: &SignedMessage, b: &SignedMessage) -> bool {
+    let (a, b) = (a.envelope(), b.envelope());
+    a.payload() == b.payload() && a.signature() == b.signature()
 }
 
 /// How a heartbeat is checked: under an identity held, or one that came with it.

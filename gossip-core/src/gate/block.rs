@@ -8,17 +8,17 @@ use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, Tag};
 use super::news::{Admitted, BlockNews, BlockSource, News, Sender};
 use super::{Check, Gate, Key, Known, MAX_COPIES, count, verified};
 use crate::cx::Cx;
-use crate::{ChannelId, CryptoJob, CryptoOutcome, LinkId};
+use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId};
 
 impl Gate {
     /// Has a block of the application, or of a peer that we asked, verified.
     pub(crate) fn check_block(&mut self, cx: &mut Cx<'_>, link: Option<LinkId>, block: BlockNews) {
         let key = Key::Block(block.channel.clone(), block.seq);
         if let Some(ticket) = self.in_flight.get(&key) {
-            if let Some(Check::Block { copies, .. }) = self.jobs.get_mut(*ticket) {
-                // A publication must be answered, so it always has a place: publishers are bounded.
-                let local = matches!(block.source, BlockSource::Local { .. });
-                if local || copies.len() < MAX_COPIES {
+            if let Some(Check::Block { news, copies, .. }) = self.jobs.get_mut(*ticket) {
+                // What we asked for, or were asked for, is awaited, so it always has a place: there
+                // is no more of it than of publications and requests outstanding.
+                if !is_pushed(&block) || has_place(news, copies, &block) {
                     copies.push_back(block);
                 } else {
                     cx.metrics().duplicates += 1;
@@ -103,24 +103,20 @@ impl Gate {
         if let Err(error) = verified(outcome) {
             count(cx, false);
             cx.metrics().blocks_bad += 1;
-            let BlockNews {
-                channel,
-                seq,
-                source,
-                ..
-            } = block;
-            news.push(News::BadBlock {
-                channel,
-                seq,
-                source,
-                error,
-            });
+            let data = block.data.clone();
+            news.push(bad_block(block, error));
             // Another copy may be the true one.
             while let Some(copy) = copies.pop_front() {
-                self.check_block(cx, None, copy);
+                if copy.data == data {
+                    news.push(bad_block(copy, error));
+                } else {
+                    self.check_block(cx, None, copy);
+                }
             }
             return;
         }
+        // They are looked at again when the block is known.
+        let mut publications = Vec::new();
         for copy in copies {
             cx.metrics().duplicates += 1;
             match copy.source {
@@ -128,7 +124,7 @@ impl Gate {
                     let BlockNews {
                         channel, seq, data, ..
                     } = copy;
-                    news.push(News::Publish {
+                    publications.push(News::Publish {
                         id,
                         channel,
                         seq,
@@ -143,6 +139,27 @@ impl Gate {
             }
         }
         news.push(News::Block(Admitted::new(block)));
+        news.append(&mut publications);
+    }
+}
+
+fn is_pushed(block: &BlockNews) -> bool {
+    matches!(block.source, BlockSource::Pushed { .. })
+}
+
+/// A pushed copy waits with at most a few others, one of each sender.
+fn has_place(first: &BlockNews, copies: &VecDeque<BlockNews>, block: &BlockNews) -> bool {
+    let mut known = std::iter::once(first).chain(copies);
+    let pushed = copies.iter().filter(|copy| is_pushed(copy)).count();
+    pushed < MAX_COPIES && known.all(|copy| copy.source != block.source)
+}
+
+fn bad_block(block: BlockNews, error: CryptoError) -> News {
+    News::BadBlock {
+        channel: block.channel,
+        seq: block.seq,
+        source: block.source,
+        error,
     }
 }
 

@@ -4,9 +4,9 @@
 //! signature verify; then it enters as [`Admitted`]. On the way out: what we say is signed here.
 //! No other module sees a ticket of the crypto service or an unverified message.
 //!
-//! Copies of one message that arrive while the first is being checked wait for its verdict without
-//! being hashed or verified: a forged copy cannot shadow the true one, and the true one is verified
-//! once.
+//! Copies of one message that arrive while the first is being checked wait for its verdict: equal
+//! ones share it, different ones are checked if it is bad. So a forged copy cannot shadow the true
+//! one, and the true one is verified once.
 
 mod alive;
 mod block;
@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use gossip_proto::{PeerTime, SignedMessage, UnsignedMessage};
 
+use self::alive::AliveClaim;
 pub(crate) use self::block::block_message;
 use self::jobs::Jobs;
 pub(crate) use self::news::{
@@ -70,14 +71,14 @@ enum Key {
 enum Check {
     Alive {
         key: Key,
-        news: AliveNews,
-        identity: Option<Bytes>,
-        copies: Vec<AliveNews>,
+        claim: AliveClaim,
+        copies: VecDeque<AliveClaim>,
     },
     StateInfo {
         key: Key,
+        identity: Bytes,
         news: StateInfoNews,
-        copies: Vec<StateInfoNews>,
+        copies: VecDeque<StateInfoNews>,
     },
     Block {
         key: Key,
@@ -113,7 +114,8 @@ struct Budget {
     spent: u32,
 }
 
-/// Copies kept besides the one being checked; more are dropped, as their senders are many.
+/// Different copies kept besides the one being checked, at most one of each sender, so that it takes
+/// as many colluding senders to shadow the true one; more are dropped.
 const MAX_COPIES: usize = 3;
 
 impl Gate {
@@ -203,6 +205,8 @@ impl Gate {
     pub(crate) fn on_link_down(&mut self, link: LinkId) {
         self.budgets.remove(&link);
         self.access.retain(|(of, _), _| *of != link);
+        self.in_flight
+            .retain(|key, _| !matches!(key, Key::Access(of, _) if *of == link));
     }
 
     fn conclude(
@@ -237,22 +241,19 @@ impl Gate {
                 let message = sign(unsigned, outcome);
                 news.push(News::StateInfoSigned { channel, message });
             }
-            Check::Alive {
-                key,
-                news: alive,
-                identity,
-                copies,
-            } => {
+            Check::Alive { key, claim, copies } => {
                 self.in_flight.remove(&key);
-                self.conclude_alive(cx, alive, identity, copies, outcome, news);
+                self.conclude_alive(cx, key, (claim, copies), outcome, news);
             }
             Check::StateInfo {
                 key,
+                identity,
                 news: info,
                 copies,
             } => {
                 self.in_flight.remove(&key);
-                self.conclude_state_info(cx, info, copies, outcome, news);
+                let verdict = verified(outcome).is_ok();
+                self.conclude_state_info(cx, key, (identity, info, copies), verdict, news);
             }
             Check::Block {
                 key,
@@ -267,7 +268,10 @@ impl Gate {
                 sequence,
                 waiting,
             } => {
-                self.in_flight.remove(&key);
+                if self.in_flight.remove(&key).is_none() {
+                    // The link is gone, and what would be kept for it would stay for ever.
+                    return;
+                }
                 let ok = verified(outcome).is_ok();
                 count(cx, ok);
                 if let (true, Key::Access(link, channel)) = (ok, key) {
@@ -335,3 +339,6 @@ fn count(cx: &mut Cx<'_>, ok: bool) {
         cx.metrics().verifications_failed += 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

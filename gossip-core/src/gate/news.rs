@@ -38,6 +38,8 @@ pub(crate) struct Sender {
 pub(crate) struct AliveNews {
     pub(crate) message: SignedMessage,
     pub(crate) source: AliveSource,
+    /// Others who sent it to us.
+    pub(crate) holders: Vec<PeerId>,
 }
 
 /// How a heartbeat came.
@@ -59,6 +61,17 @@ pub(crate) enum AliveSource {
 }
 
 impl AliveSource {
+    /// Of several copies the one counts that has the most consequences: what is pushed is passed
+    /// on, and a sign of life outweighs hearsay of a death.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Hearsay { .. } => 0,
+            Self::Response { .. } => 1,
+            Self::Request { .. } => 2,
+            Self::Pushed { .. } => 3,
+        }
+    }
+
     pub(crate) fn from(&self) -> &PeerId {
         match self {
             Self::Pushed { from }
@@ -74,8 +87,8 @@ impl AliveSource {
 pub(crate) struct StateInfoNews {
     pub(crate) channel: ChannelId,
     pub(crate) message: SignedMessage,
-    /// Who pushed it; absent for an element of a snapshot, which is not forwarded.
-    pub(crate) pushed_by: Option<PeerId>,
+    /// Who pushed it; nobody for an element of a snapshot, which is not forwarded.
+    pub(crate) pushed_by: Vec<PeerId>,
 }
 
 /// A block.

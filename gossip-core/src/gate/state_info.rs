@@ -1,11 +1,14 @@
 //! State infos, pushed, in snapshots, and parked until their publisher is known.
 
+use std::collections::VecDeque;
+
+use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage};
 
 use super::news::{Admitted, News, Sender, StateInfoNews};
-use super::{Check, Gate, Key, Known, MAX_COPIES, count, signed, verified};
+use super::{Check, Gate, Key, Known, MAX_COPIES, count, signed};
 use crate::cx::Cx;
-use crate::{ChannelId, CryptoJob, CryptoOutcome, LinkId, OrgId, PeerId};
+use crate::{ChannelId, CryptoJob, LinkId, OrgId, PeerId};
 
 impl Gate {
     /// An identity has become known: what waited for it can be checked.
@@ -29,7 +32,7 @@ impl Gate {
                 let parked = StateInfoNews {
                     channel,
                     message,
-                    pushed_by: None,
+                    pushed_by: Vec::new(),
                 };
                 self.check_state_info(cx, known, None, parked, news);
             }
@@ -97,7 +100,7 @@ impl Gate {
             cx.metrics().duplicates += 1;
             return;
         }
-        let pushed_by = pushed.then(|| sender.peer.clone());
+        let pushed_by = pushed.then(|| sender.peer.clone()).into_iter().collect();
         let info = StateInfoNews {
             channel,
             message,
@@ -135,23 +138,33 @@ impl Gate {
         }
         let key = Key::StateInfo(state_info.channel.clone(), peer, info.time);
         if let Some(ticket) = self.in_flight.get(&key) {
-            if let Some(Check::StateInfo { copies, .. }) = self.jobs.get_mut(*ticket) {
-                cx.metrics().duplicates += 1;
-                if copies.len() < MAX_COPIES {
-                    copies.push(state_info);
-                }
+            cx.metrics().duplicates += 1;
+            if let Some(Check::StateInfo { news, copies, .. }) = self.jobs.get_mut(*ticket) {
+                wait(news, copies, state_info);
             }
             return;
         }
+        let identity = identity.bytes.clone();
+        self.start_state_info(cx, link, key, (identity, state_info, VecDeque::new()));
+    }
+
+    fn start_state_info(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: Option<LinkId>,
+        key: Key,
+        (identity, state_info, copies): (Bytes, StateInfoNews, VecDeque<StateInfoNews>),
+    ) {
         let job = CryptoJob::Verify {
-            identity: identity.bytes.clone(),
+            identity: identity.clone(),
             signed: signed(&state_info.message),
             channel: Some(state_info.channel.clone()),
         };
         let check = Check::StateInfo {
             key: key.clone(),
+            identity,
             news: state_info,
-            copies: Vec::new(),
+            copies,
         };
         let ticket = self.jobs.start(cx, link, job, check);
         self.in_flight.insert(key, ticket);
@@ -160,17 +173,16 @@ impl Gate {
     pub(super) fn conclude_state_info(
         &mut self,
         cx: &mut Cx<'_>,
-        mut state_info: StateInfoNews,
-        copies: Vec<StateInfoNews>,
-        outcome: CryptoOutcome,
+        key: Key,
+        (identity, state_info, mut copies): (Bytes, StateInfoNews, VecDeque<StateInfoNews>),
+        ok: bool,
         news: &mut Vec<News>,
     ) {
-        let ok = verified(outcome).is_ok();
         count(cx, ok);
         if ok {
-            let pushed = copies.into_iter().find_map(|copy| copy.pushed_by);
-            state_info.pushed_by = state_info.pushed_by.or(pushed);
             news.push(News::StateInfo(Admitted::new(state_info)));
+        } else if let Some(next) = copies.pop_front() {
+            self.start_state_info(cx, None, key, (identity, next, copies));
         }
     }
 
@@ -182,5 +194,24 @@ impl Gate {
             return;
         }
         self.parked.insert(key, state_info.message);
+    }
+}
+
+/// Lets a copy wait for the verdict on the first one, or for its turn if that is bad.
+fn wait(first: &mut StateInfoNews, copies: &mut VecDeque<StateInfoNews>, copy: StateInfoNews) {
+    let room = copies.len() < MAX_COPIES;
+    let mut earlier = std::iter::once(first).chain(copies.iter_mut());
+    let same_sender = |earlier: &StateInfoNews| {
+        let senders = &earlier.pushed_by;
+        senders.iter().any(|sender| copy.pushed_by.contains(sender))
+    };
+    let known = earlier.find(|earlier| earlier.message == copy.message || same_sender(earlier));
+    match known {
+        Some(earlier) if earlier.message == copy.message => {
+            earlier.pushed_by.extend(copy.pushed_by);
+        }
+        Some(_) => {}
+        None if room => copies.push_back(copy),
+        None => {}
     }
 }

@@ -50,10 +50,10 @@ pub(crate) enum MembershipEffect {
     Sign(Box<UnsignedMessage>),
     /// Push our heartbeat.
     Push(SignedMessage),
-    /// Push somebody else's heartbeat to peers other than `from`.
+    /// Push somebody else's heartbeat to peers other than its holders.
     Forward {
         message: SignedMessage,
-        from: PeerId,
+        holders: Vec<PeerId>,
     },
     /// Send a request to a peer, dialling it if need be.
     Request {
@@ -135,7 +135,11 @@ impl Membership {
         news: Admitted<AliveNews>,
         fx: &mut Vec<MembershipEffect>,
     ) {
-        let AliveNews { message, source } = news.into_inner();
+        let AliveNews {
+            message,
+            source,
+            mut holders,
+        } = news.into_inner();
         let Content::Alive(alive) = &message.message().content else {
             return;
         };
@@ -151,7 +155,8 @@ impl Membership {
             self.apply(cx, identities, &message, alive, direct, fx);
         }
         if let AliveSource::Pushed { from } = source {
-            fx.push(MembershipEffect::Forward { message, from });
+            holders.push(from);
+            fx.push(MembershipEffect::Forward { message, holders });
         }
     }
 

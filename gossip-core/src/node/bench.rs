@@ -15,6 +15,7 @@ use gossip_proto::{
 };
 
 use super::{Node, Start};
+use crate::gate::Gate;
 use crate::membership::Membership;
 use crate::{
     Binding, ChannelId, CloseReason, Command, Config, CryptoError, CryptoJob, CryptoOutcome,
@@ -368,6 +369,10 @@ impl Bench {
 
     pub(crate) fn membership(&self) -> &Membership {
         &self.node.membership
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.node.gate
     }
 
     /// Hands the node an event and carries out what it wants.

@@ -131,7 +131,9 @@ impl Node {
                     holders: Vec::new(),
                 });
             }
-            MembershipEffect::Forward { message, from } => self.forward_alive(message, from),
+            MembershipEffect::Forward { message, holders } => {
+                self.forward_alive(message, holders);
+            }
             MembershipEffect::Request {
                 peer,
                 endpoint,
@@ -193,7 +195,7 @@ impl Node {
         }
     }
 
-    fn forward_alive(&mut self, message: SignedMessage, from: PeerId) {
+    fn forward_alive(&mut self, message: SignedMessage, holders: Vec<PeerId>) {
         let Content::Alive(alive) = &message.message().content else {
             return;
         };
@@ -208,7 +210,7 @@ impl Node {
         self.push(Item {
             what: What::Alive { subject },
             message,
-            holders: vec![from],
+            holders,
         });
     }
 

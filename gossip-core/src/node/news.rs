@@ -128,16 +128,15 @@ impl Node {
             None => channel.transfer.on_peer_gone(cx!(self), &publisher),
         };
         self.on_transfer_effects(id, effects);
-        if let Some(from) = pushed_by {
+        if !pushed_by.is_empty() {
             let what = What::StateInfo {
                 channel: id.clone(),
                 publisher,
             };
-            let holders = vec![from.clone()];
             self.push(Item {
                 what,
                 message: message.clone(),
-                holders,
+                holders: pushed_by.clone(),
             });
         }
     }

@@ -217,3 +217,19 @@ fn the_version_moves_when_the_view_does() {
     bench.advance(secs(25));
     assert_ne!(bench.node.membership_version(), changed);
 }
+#[test]
+fn hearsay_that_is_checked_while_the_living_shows_itself_does_not_win() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    let third = bench.connect("m3");
+    let nonce = asked(&mut bench, "m2");
+    bench.hold_checks = true;
+    let view = MembershipResponse {
+        dead: vec![beat("m3", 4).envelope()],
+        ..MembershipResponse::default()
+    };
+    bench.receive(link, &response(nonce, view));
+    bench.receive(third, &beat("m3", 4).message());
+    bench.answer_all();
+    assert_eq!(bench.liveness("m3"), Some(true));
+}

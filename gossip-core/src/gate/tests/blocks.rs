@@ -1,0 +1,153 @@
+//! Blocks at the gate.
+
+use super::*;
+use bytes::Bytes;
+
+#[test]
+fn a_pushed_block_is_verified_committed_and_forwarded() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.participant("m3");
+    bench.sent();
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert_eq!(bench.commits, [(main_channel(), 0)]);
+    assert_eq!(bench.blocks_pushed(), named(&[("m3", 0)]));
+    let checked = bench.checked;
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert_eq!(
+        bench.checked, checked,
+        "a known block is not verified again"
+    );
+    assert_eq!(bench.blocks_pushed(), []);
+}
+
+#[test]
+fn a_block_that_does_not_verify_is_neither_committed_nor_forwarded() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.participant("m3");
+    bench.sent();
+    bench.receive(link, &pushed(0, "bad".into()));
+    assert_eq!((bench.commits.len(), bench.metrics().blocks_bad), (0, 1));
+    assert_eq!(bench.blocks_pushed(), []);
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert_eq!(bench.commits.len(), 1, "the true one is not refused for it");
+}
+
+#[test]
+fn blocks_are_taken_from_our_own_organisation_only() {
+    let mut bench = joined();
+    let link = bench.participant("a1");
+    let before = bench.metrics().violations;
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert_eq!(bench.commits, []);
+    assert_eq!(bench.metrics().violations, before + 1);
+}
+
+#[test]
+fn blocks_of_a_channel_that_we_are_not_in_are_dropped() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    let checked = bench.checked;
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert_eq!(bench.checked, checked);
+}
+
+#[test]
+fn private_data_is_removed_from_a_block_before_it_is_forwarded() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.participant("m3");
+    bench.sent();
+    let secret = Bytes::from_static(b"private data");
+    bench.receive(link, &pushed_with(0, good_block(0), vec![secret]));
+    let forwarded = bench.sent_like(|message| match message.content() {
+        Content::Data(payload) => Some(payload.clone()),
+        _ => None,
+    });
+    assert_eq!(forwarded.len(), 1);
+    assert_eq!(forwarded[0].1.private_data, [] as [Bytes; 0]);
+    assert_eq!(forwarded[0].1.data, good_block(0));
+    assert_eq!(bench.commits.len(), 1);
+}
+
+#[test]
+fn a_relayed_block_is_the_very_bytes_that_came() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.participant("m3");
+    bench.sent();
+    let block = pushed(0, good_block(0));
+    bench.receive(link, &block);
+    let relayed = bench.sent_like(|message| {
+        matches!(message.content(), Content::Data(_)).then(|| message.encoded().clone())
+    });
+    assert_eq!(relayed, [("m3".to_owned(), block.encoded().clone())]);
+}
+
+#[test]
+fn a_published_block_that_does_not_verify_is_refused() {
+    let mut bench = joined();
+    let id = bench.publish(0, "bad".into());
+    assert!(matches!(
+        bench.reply(id),
+        Some(Err(crate::RequestError::BadBlock(_)))
+    ));
+    let id = bench.publish(0, good_block(0));
+    assert_eq!(
+        bench.reply(id),
+        Some(Ok(crate::Response::Published { fresh: true }))
+    );
+    let id = bench.publish(0, good_block(0));
+    assert_eq!(
+        bench.reply(id),
+        Some(Ok(crate::Response::Published { fresh: false }))
+    );
+}
+
+#[test]
+fn publications_at_the_gate_are_bounded() {
+    let mut bench = Bench::joined(&["m"], |config| {
+        config.state_transfer.max_publications = 2.try_into().unwrap();
+    });
+    bench.hold_checks = true;
+    let ids = [0, 1, 2].map(|seq| bench.publish(seq, good_block(seq)));
+    assert_eq!(bench.reply(ids[2]), Some(Err(crate::RequestError::Busy)));
+    bench.answer_all();
+    assert!(
+        ids[..2]
+            .iter()
+            .all(|id| matches!(bench.reply(*id), Some(Ok(_))))
+    );
+    let id = bench.publish(2, good_block(2));
+    bench.answer_all();
+    assert!(
+        matches!(bench.reply(id), Some(Ok(_))),
+        "the count goes down again"
+    );
+}
+
+#[test]
+fn a_publication_that_fails_at_the_gate_gives_its_place_back() {
+    let mut bench = Bench::joined(&["m"], |config| {
+        config.state_transfer.max_publications = 1.try_into().unwrap();
+    });
+    for _ in 0..5 {
+        let id = bench.publish(0, "bad".into());
+        assert!(matches!(
+            bench.reply(id),
+            Some(Err(crate::RequestError::BadBlock(_)))
+        ));
+    }
+}
+
+#[test]
+fn a_publication_whose_check_is_lost_is_refused_in_time() {
+    let mut bench = joined();
+    bench.hold_checks = true;
+    let id = bench.publish(0, good_block(0));
+    bench.advance(secs(29));
+    assert_eq!(bench.reply(id), None);
+    bench.advance(secs(2));
+    assert!(matches!(bench.reply(id), Some(Err(_))));
+}

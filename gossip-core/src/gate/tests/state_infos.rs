@@ -1,0 +1,106 @@
+//! State infos at the gate.
+
+use super::*;
+
+#[test]
+fn a_state_info_of_an_unknown_peer_is_parked_and_its_identity_asked_for() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    for _ in 0..100 {
+        bench.advance(millis(100));
+        for (_, nonce) in bench.sent_like(|message| match message.content() {
+            Content::MembershipRequest(_) => Some(message.message().nonce),
+            _ => None,
+        }) {
+            bench.receive(
+                link,
+                &response(nonce, gossip_proto::MembershipResponse::default()),
+            );
+        }
+    }
+    bench.receive(link, &state_info("m9", 1, 3));
+    assert_eq!(heights(&bench), named(&[("m2", 0)]));
+    bench.sent();
+    bench.advance(millis(400));
+    let wants = bench.sent_like(|message| match message.content() {
+        Content::MembershipRequest(request) => Some(request.want_identities),
+        _ => None,
+    });
+    assert_eq!(wants, [("m2".to_owned(), true)]);
+    bench.receive(link, &beat("m9", 1).message());
+    assert_eq!(heights(&bench), named(&[("m2", 0), ("m9", 3)]));
+}
+
+#[test]
+fn parked_state_infos_are_bounded_and_counted() {
+    let mut bench = Bench::joined(&["m"], |config| {
+        config.channel.max_parked = 2.try_into().unwrap();
+    });
+    let link = bench.participant("m2");
+    for name in ["m6", "m7", "m8"] {
+        bench.receive(link, &state_info(name, 1, 3));
+    }
+    assert_eq!(bench.metrics().state_infos_shed, 1);
+    for name in ["m6", "m7", "m8"] {
+        bench.receive(link, &beat(name, 1).message());
+    }
+    assert_eq!(heights(&bench), named(&[("m2", 0), ("m6", 3), ("m7", 3)]));
+}
+
+#[test]
+fn only_newer_state_infos_are_checked() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.receive(link, &state_info("m2", 5, 2));
+    let checked = bench.checked;
+    for old in [5, 4] {
+        bench.receive(link, &state_info("m2", old, 9));
+    }
+    assert_eq!(bench.checked, checked);
+    bench.receive(link, &state_info("m2", 6, 3));
+    assert_eq!(heights(&bench), named(&[("m2", 3)]));
+}
+
+#[test]
+fn a_newer_state_info_that_fails_leaves_the_older_one() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.receive(link, &state_info("m2", 5, 2));
+    bench.receive(link, &state_info_by("m3", "m2", 6, 9));
+    bench.not_readers.insert("m2".to_owned());
+    bench.receive(link, &state_info("m2", 7, 9));
+    assert_eq!(heights(&bench), named(&[("m2", 2)]));
+}
+
+#[test]
+fn a_state_info_must_prove_the_channel_and_come_from_and_be_about_its_organisations() {
+    let mut bench = joined();
+    let (link, stranger) = (bench.participant("m2"), bench.member("b1"));
+    bench.member("m3");
+    let properties = gossip_proto::Properties::default();
+    bench.receive(link, &state_info_with("m3", "m3", 1, "other", properties));
+    bench.receive(link, &state_info("b1", 1, 1));
+    bench.receive(stranger, &state_info("m3", 1, 1));
+    assert_eq!(heights(&bench), named(&[("m2", 0)]));
+    assert_eq!(bench.metrics().violations, 1);
+}
+
+#[test]
+fn an_unsigned_state_info_is_not_taken() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.member("m3");
+    let checked = bench.checked;
+    let unsigned = SignedMessage::unsigned(state_info("m3", 1, 1).message().clone());
+    bench.receive(link, &unsigned);
+    assert_eq!(bench.checked, checked);
+    assert_eq!(heights(&bench), named(&[("m2", 0)]));
+}
+
+#[test]
+fn our_own_state_info_in_others_mouths_is_ignored() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.receive(link, &state_info("m1", u64::MAX, 99));
+    assert_eq!(heights(&bench), named(&[("m2", 0)]));
+}
