@@ -81,6 +81,11 @@ impl Timers {
         self.by_time.first().map(|(at, _)| *at)
     }
 
+    /// How many timers run.
+    pub(crate) fn len(&self) -> usize {
+        self.by_time.len()
+    }
+
     /// Removes and returns a timer that is due.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<TimerKey> {
         if self.next()? > now {

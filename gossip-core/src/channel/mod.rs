@@ -120,6 +120,7 @@ struct Info {
     height: u64,
     left: bool,
     envelope: RawEnvelope,
+    since: Instant,
 }
 
 /// How long the answer to a request for state infos counts.
@@ -233,11 +234,18 @@ impl Channel {
             height,
             left,
             envelope: message.envelope().detach(),
+            since: cx.now,
         };
         if self.infos.insert(peer.clone(), record).is_none() {
             self.request_delay = cx.config.channel.request_interval;
         }
         Some((peer, (!left && properties.is_some()).then_some(height)))
+    }
+
+    /// Drops what peers have pushed that have not shown themselves as members since.
+    pub(crate) fn sweep(&mut self, now: Instant, patience: Duration, membership: &Membership) {
+        self.infos
+            .retain(|peer, info| membership.knows(peer.as_bytes()) || info.since + patience > now);
     }
 
     /// A member is no more.

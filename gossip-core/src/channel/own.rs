@@ -70,6 +70,13 @@ impl OwnState {
         self.mark(cx, channel);
     }
 
+    /// Takes a departure back that has not ended the channel yet.
+    pub(crate) fn rejoin(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
+        if std::mem::take(&mut self.properties.left_channel) {
+            self.mark(cx, channel);
+        }
+    }
+
     /// Publishes a change at once if the last publication is old enough, else when it is.
     pub(crate) fn mark(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
         self.dirty = true;

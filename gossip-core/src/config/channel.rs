@@ -54,6 +54,12 @@ impl Default for ChannelConfig {
     }
 }
 
+impl ChannelConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        positive("channel.request_interval", self.request_interval)
+    }
+}
+
 /// Ordered commit and the repair of gaps.
 #[derive(Clone, Debug)]
 pub struct StateTransferConfig {

@@ -124,6 +124,7 @@ impl Config {
         }
         self.membership.validate()?;
         self.link.validate()?;
+        self.channel.validate()?;
         self.state_transfer.validate()
     }
 }

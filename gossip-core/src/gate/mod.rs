@@ -54,7 +54,7 @@ pub(crate) struct Gate {
     access: BTreeMap<(LinkId, ChannelId), u64>,
     budgets: BTreeMap<LinkId, Budget>,
     /// State infos that wait for an identity, one per publisher and channel.
-    parked: BTreeMap<(PeerId, ChannelId), SignedMessage>,
+    parked: BTreeMap<(PeerId, ChannelId), StateInfoNews>,
 }
 
 /// One item, whatever the number of copies.

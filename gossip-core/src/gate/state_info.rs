@@ -27,13 +27,7 @@ impl Gate {
             .map(|(key, _)| key.clone())
             .collect();
         for key in waiting {
-            if let Some(message) = self.parked.remove(&key) {
-                let channel = key.1;
-                let parked = StateInfoNews {
-                    channel,
-                    message,
-                    pushed_by: Vec::new(),
-                };
+            if let Some(parked) = self.parked.remove(&key) {
                 self.check_state_info(cx, known, None, parked, news);
             }
         }
@@ -187,13 +181,13 @@ impl Gate {
     }
 
     fn park(&mut self, cx: &mut Cx<'_>, peer: PeerId, state_info: StateInfoNews) {
-        let key = (peer, state_info.channel);
+        let key = (peer, state_info.channel.clone());
         let full = self.parked.len() >= cx.config.channel.max_parked.get();
         if full && !self.parked.contains_key(&key) {
             cx.metrics().state_infos_shed += 1;
             return;
         }
-        self.parked.insert(key, state_info.message);
+        self.parked.insert(key, state_info);
     }
 }
 

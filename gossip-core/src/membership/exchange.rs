@@ -19,7 +19,7 @@ use crate::{Instant, LinkId, Notification, OrgId, PeerId};
 /// Requests and responses under way, and what waits for our heartbeat to be signed.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    /// Peers asked. At most one request each, so bounded by members and links.
+    /// Peers asked, until they answer or their time is over: at most one request each.
     awaited: BTreeMap<PeerId, Awaited>,
     connected: BTreeSet<PeerId>,
     uses: Vec<Use>,
@@ -208,10 +208,10 @@ impl Membership {
             return;
         }
         let nonce = self.rng.next_u64();
-        let until = cx.now + cx.config.membership.response_timeout;
-        self.exchange
-            .awaited
-            .insert(peer.clone(), Awaited { nonce, until });
+        let (now, until) = (cx.now, cx.now + cx.config.membership.response_timeout);
+        let awaited = &mut self.exchange.awaited;
+        awaited.retain(|_, other| other.until > now);
+        awaited.insert(peer.clone(), Awaited { nonce, until });
         if self.own.current(cx).is_some() {
             self.send_request(identities, peer, nonce, fx);
             return;

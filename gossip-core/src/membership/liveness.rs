@@ -34,6 +34,7 @@ impl Membership {
             Liveness::Dead { since } => {
                 if cx.now >= since + cx.config.membership.forget_after {
                     self.forget(cx, peer);
+                    fx.push(MembershipEffect::Forgotten(peer.clone()));
                 } else {
                     self.arm_dead(cx, peer);
                     self.request(cx, identities, peer, fx);
@@ -60,8 +61,9 @@ impl Membership {
         identities: &Identities,
         message: &SignedMessage,
         alive: &Alive,
+        fx: &mut Vec<MembershipEffect>,
     ) {
-        if !self.make_room(cx) {
+        if !self.make_room(cx, fx) {
             return;
         }
         let peer = PeerId::new(&alive.pki_id);
@@ -116,6 +118,11 @@ impl Membership {
         let org = identities.org_of(peer.as_bytes());
         if let Some(record) = self.records.get_mut(peer) {
             record.org = org.cloned();
+            if let Liveness::Alive { slot } = record.liveness
+                && let Some(entry) = self.roster.get_mut(slot)
+            {
+                entry.org = org.cloned();
+            }
         }
         self.mark_connected(peer, true);
     }

@@ -74,6 +74,8 @@ pub(crate) enum MembershipEffect {
     Alive(PeerId),
     /// A member has died.
     Dead(PeerId),
+    /// A dead member's record is gone.
+    Forgotten(PeerId),
 }
 
 /// The members of the network, and what keeps the view of them fresh.
@@ -150,7 +152,7 @@ impl Membership {
         }
         let direct = source.from().as_bytes() == alive.pki_id;
         if dead {
-            self.learn_dead(cx, identities, &message, alive);
+            self.learn_dead(cx, identities, &message, alive, fx);
         } else {
             self.apply(cx, identities, &message, alive, direct, fx);
         }
@@ -197,7 +199,7 @@ impl Membership {
         fx: &mut Vec<MembershipEffect>,
     ) {
         let peer = PeerId::new(&alive.pki_id);
-        if !self.make_room(cx) {
+        if !self.make_room(cx, fx) {
             return;
         }
         self.graves.remove(&peer);
@@ -231,7 +233,7 @@ impl Membership {
     }
 
     /// Makes room for one more member, at the cost of the one dead the longest.
-    fn make_room(&mut self, cx: &mut Cx<'_>) -> bool {
+    fn make_room(&mut self, cx: &mut Cx<'_>, fx: &mut Vec<MembershipEffect>) -> bool {
         if self.records.len() < cx.config.membership.max_members.get() {
             return true;
         }
@@ -248,6 +250,7 @@ impl Membership {
             return false;
         };
         self.forget(cx, &peer);
+        fx.push(MembershipEffect::Forgotten(peer));
         true
     }
 

@@ -207,7 +207,11 @@ impl Node {
     }
 
     fn tick(&mut self) {
-        while let Some(key) = self.io.timers.pop_due(self.now) {
+        // Each once: at the end of time a timer that is set again is due again at once.
+        for _ in 0..self.io.timers.len() {
+            let Some(key) = self.io.timers.pop_due(self.now) else {
+                return;
+            };
             self.fire(key);
             self.settle();
         }

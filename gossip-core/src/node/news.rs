@@ -111,6 +111,13 @@ impl Node {
             message,
             pushed_by,
         } = info.get();
+        if let Content::StateInfo(told) = &message.message().content
+            && pushed_by.is_empty()
+            && !self.membership.knows(&told.pki_id)
+        {
+            // Peers would tell each other for ever of one that is no more.
+            return;
+        }
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
@@ -179,10 +186,11 @@ impl Node {
         let Some(message) = message else {
             return;
         };
-        let left = matches!(
-            &message.message().content,
-            Content::StateInfo(info) if info.properties.as_ref().is_some_and(|p| p.left_channel)
-        );
+        let left = channel.own.has_left()
+            && matches!(
+                &message.message().content,
+                Content::StateInfo(info) if info.properties.as_ref().is_some_and(|p| p.left_channel)
+            );
         let publisher = self.config.identity.peer.clone();
         let what = What::StateInfo {
             channel: id.clone(),
@@ -204,13 +212,18 @@ impl Node {
 
     /// Has our state in a channel signed if it has changed and somebody is there to read it.
     pub(super) fn publish_state(&mut self, id: &ChannelId) {
-        if self.membership.is_alone() {
-            return;
-        }
+        let alone = self.membership.is_alone();
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        if let Some(unsigned) = channel.own.next(cx!(self), id) {
+        if alone {
+            if channel.own.has_left() {
+                self.drop_channel(id, &crate::RequestError::UnknownChannel(id.clone()));
+            }
+            return;
+        }
+        let cx = cx!(self);
+        if let Some(unsigned) = channel.own.next(cx, id) {
             self.gate.sign_state_info(cx!(self), id.clone(), unsigned);
         }
     }
@@ -221,6 +234,8 @@ impl Node {
             return;
         };
         channel.arm_request(cx!(self));
+        let patience = self.config.membership.alive_expiration;
+        channel.sweep(self.now, patience, &self.membership);
         let count = self.config.channel.request_peers;
         let peers = self
             .membership

@@ -98,6 +98,7 @@ impl Node {
             });
         }
         let height = channel.transfer.height();
+        channel.own.rejoin(cx!(self), id);
         for peer in channel.configure(config) {
             if let Some(channel) = self.channels.get_mut(id) {
                 let effects = channel.transfer.on_peer_gone(cx!(self), &peer);

@@ -1,0 +1,213 @@
+//! Who takes part, by which configuration.
+
+use super::*;
+
+fn join_as(bench: &mut Bench, channel: &str, orgs: &[&str]) -> Result<Response, RequestError> {
+    let members = orgs
+        .iter()
+        .map(|org| (OrgId::new(org.as_bytes()), Vec::new()));
+    let config = JoinChannel {
+        sequence: 1,
+        members: members.collect(),
+    };
+    bench.ask(Request::JoinChannel {
+        channel: ChannelId::new(channel),
+        config,
+    })
+}
+
+#[test]
+fn a_channel_without_our_organisation_or_with_a_bad_name_is_refused() {
+    let mut bench = Bench::new();
+    assert_eq!(
+        join_as(&mut bench, "c", &["a"]),
+        Err(RequestError::NotAMember(OrgId::new(b"m")))
+    );
+    assert!(matches!(
+        join_as(&mut bench, "", &["m"]),
+        Err(RequestError::TooLong { .. })
+    ));
+    assert!(matches!(
+        join_as(&mut bench, &"c".repeat(250), &["m"]),
+        Err(RequestError::TooLong { .. })
+    ));
+    assert!(bench.node.channels().is_empty());
+}
+
+#[test]
+fn channels_beyond_the_cap_are_refused() {
+    let mut bench = Bench::with(|config| config.channel.max_channels = 2.try_into().unwrap());
+    assert!(join_as(&mut bench, "c1", &["m"]).is_ok());
+    assert!(join_as(&mut bench, "c2", &["m"]).is_ok());
+    assert_eq!(
+        join_as(&mut bench, "c3", &["m"]),
+        Err(RequestError::TooManyChannels(2))
+    );
+}
+
+#[test]
+fn an_older_configuration_is_refused_and_an_equal_or_newer_one_taken() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.join(5, &["m"]), Ok(Response::Joined { height: 0 }));
+    let old = RequestError::OldConfiguration {
+        given: 4,
+        current: 5,
+    };
+    assert_eq!(bench.join(4, &["m", "a"]), Err(old));
+    bench.participant("a1");
+    assert_eq!(peers(&bench), []);
+    assert!(bench.join(5, &["m", "a"]).is_ok());
+    assert!(bench.join(6, &["m", "a"]).is_ok());
+}
+
+#[test]
+fn peers_of_an_organisation_that_is_removed_leave_the_channel_and_may_not_ask() {
+    let mut bench = Bench::joined(&["m", "a"], |_| {});
+    let (ours, theirs) = (bench.participant("m2"), bench.participant("a1"));
+    assert_eq!(peers(&bench), named(&[("a1", 0), ("m2", 0)]));
+    bench.join(2, &["m"]).unwrap();
+    assert_eq!(peers(&bench), named(&[("m2", 0)]));
+    bench.sent();
+    bench.receive(theirs, &state_info_pull("a1", "main"));
+    bench.receive(theirs, &state_info("a1", 2, 7));
+    assert_eq!(
+        peers(&bench),
+        named(&[("m2", 0)]),
+        "nor does news of it bring it back"
+    );
+    assert_eq!(bench.sent().len(), 0);
+    bench.receive(ours, &state_info_pull("m2", "main"));
+    assert_eq!(bench.sent().len(), 1);
+}
+
+#[test]
+fn a_peer_that_says_it_has_left_takes_no_part() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.participant("m2");
+    bench.participant("m3");
+    bench.receive(link, &left("m2", 2));
+    assert_eq!(peers(&bench), named(&[("m3", 0)]));
+    bench.sent();
+    bench.publish(0, good_block(0));
+    assert_eq!(bench.blocks_pushed(), named(&[("m3", 0)]));
+    bench.receive(link, &state_info("m2", 3, 1));
+    assert_eq!(peers(&bench), named(&[("m2", 1), ("m3", 0)]));
+}
+
+#[test]
+fn dead_members_are_not_counted_and_forgotten_ones_leave_no_trace() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.participant("m2");
+    bench.advance(secs(26));
+    assert_eq!(peers(&bench), []);
+    let link = bench.participant("m3");
+    bench.sent();
+    bench.receive(link, &state_info_pull("m3", "main"));
+    assert_eq!(snapshot_sizes(&mut bench), [3], "m2 may come back");
+    bench.advance(secs(500));
+    let link = bench.connect("m3");
+    bench.receive(link, &beat("m3", 9).message());
+    bench.sent();
+    bench.receive(link, &state_info_pull("m3", "main"));
+    assert_eq!(snapshot_sizes(&mut bench), [1], "all are forgotten");
+}
+
+fn snapshot_sizes(bench: &mut Bench) -> Vec<usize> {
+    let sent = bench.sent_like(|message| match message.content() {
+        Content::StateSnapshot(elements) => Some(elements.len()),
+        _ => None,
+    });
+    sent.into_iter().map(|(_, count)| count).collect()
+}
+
+#[test]
+fn participants_beyond_the_cap_are_refused_and_counted() {
+    let mut bench = Bench::joined(&["m"], |config| {
+        config.membership.max_members = 2.try_into().unwrap()
+    });
+    bench.participant("m2");
+    let link = bench.participant("m3");
+    let late = bench.connect("m4");
+    bench.receive(late, &state_info("m4", 1, 0));
+    assert_eq!(bench.metrics().state_infos_shed, 1);
+    bench.receive(link, &state_info("m3", 2, 5));
+    assert_eq!(
+        peers(&bench),
+        named(&[("m2", 0), ("m3", 5)]),
+        "news of known ones is taken"
+    );
+}
+
+#[test]
+fn state_infos_of_peers_that_never_show_themselves_are_swept() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.participant("m2");
+    bench.connect("m9");
+    bench.receive(link, &state_info("m9", 1, 3));
+    for sequence in 2..12 {
+        bench.advance(secs(5));
+        bench.receive(link, &beat("m2", sequence).message());
+    }
+    bench.sent();
+    bench.receive(link, &state_info_pull("m2", "main"));
+    assert_eq!(snapshot_sizes(&mut bench), [2]);
+}
+
+#[test]
+fn leaving_alone_ends_the_channel_at_once() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    assert_eq!(leave(&mut bench), Ok(Response::Done));
+    assert!(bench.node.channels().is_empty());
+    assert_eq!(
+        leave(&mut bench),
+        Err(RequestError::UnknownChannel(main_channel()))
+    );
+}
+
+#[test]
+fn leaving_tells_the_others_and_then_ends_the_channel() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.participant("m2");
+    bench.advance(secs(2));
+    bench.sent();
+    leave(&mut bench).unwrap();
+    bench.advance(millis(600));
+    let told = own_infos(&mut bench);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].1.left_channel);
+    assert!(bench.node.channels().is_empty());
+    bench.advance(secs(60));
+    assert!(own_infos(&mut bench).is_empty());
+}
+
+#[test]
+fn leaving_ends_the_channel_also_if_the_others_go_before_they_are_told() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.participant("m2");
+    bench.hold_signatures = true;
+    bench.advance(secs(24));
+    bench.cannot_sign = true;
+    leave(&mut bench).unwrap();
+    bench.hold_signatures = false;
+    bench.answer_all();
+    bench.advance(secs(60));
+    assert!(bench.node.channels().is_empty());
+}
+
+#[test]
+fn joining_again_before_the_departure_is_published_takes_it_back() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.participant("m2");
+    bench.advance(secs(2));
+    bench.hold_signatures = true;
+    leave(&mut bench).unwrap();
+    bench.advance(millis(1));
+    assert_eq!(bench.join(1, &["m"]), Ok(Response::Joined { height: 0 }));
+    bench.hold_signatures = false;
+    bench.answer_all();
+    bench.advance(secs(1));
+    assert_eq!(bench.node.channels(), [main_channel()]);
+    assert!(!own_infos(&mut bench).last().unwrap().1.left_channel);
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert_eq!(bench.commits.len(), 1);
+}

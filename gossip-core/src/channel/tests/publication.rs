@@ -1,0 +1,121 @@
+//! What we publish of ourselves, and when.
+
+use super::*;
+use gossip_proto::{Chaincode, channel_mac};
+
+#[test]
+fn nothing_is_signed_for_nobody_and_the_first_member_is_told() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.publish(0, good_block(0));
+    bench.advance(secs(60));
+    assert_eq!(bench.signatures, 0);
+    bench.member("m2");
+    bench.advance(millis(600));
+    let told = own_infos(&mut bench);
+    assert!(!told.is_empty());
+    assert!(
+        told.iter()
+            .all(|(to, properties)| to == "m2" && properties.ledger_height == 1)
+    );
+}
+
+#[test]
+fn a_first_change_is_published_at_once_and_more_no_more_often_than_the_interval() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.participant("m2");
+    bench.advance(secs(2));
+    own_infos(&mut bench);
+    for seq in 0..40 {
+        bench.publish(seq, good_block(seq));
+        bench.advance(millis(50));
+    }
+    bench.advance(secs(1));
+    let heights: Vec<_> = own_infos(&mut bench)
+        .iter()
+        .map(|(_, told)| told.ledger_height)
+        .collect();
+    assert!((4..=6).contains(&heights.len()), "{heights:?}");
+    assert_eq!((heights[0], heights[heights.len() - 1]), (1, 40));
+    bench.advance(secs(20));
+    assert!(own_infos(&mut bench).is_empty(), "a quiet peer is quiet");
+}
+
+#[test]
+fn publications_prove_the_channel_and_grow() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.participant("m2");
+    let chaincodes = vec![Chaincode {
+        name: "cc".to_owned(),
+        version: "1".to_owned(),
+        metadata: bytes::Bytes::new(),
+    }];
+    bench.advance(secs(1));
+    let channel = main_channel();
+    bench
+        .ask(Request::UpdateChaincodes {
+            channel,
+            chaincodes: chaincodes.clone(),
+        })
+        .unwrap();
+    bench.advance(secs(1));
+    let infos = bench.sent_like(|message| match message.content() {
+        Content::StateInfo(info) if *info.pki_id == *b"m1" => Some(info.clone()),
+        _ => None,
+    });
+    assert!(
+        infos
+            .iter()
+            .all(|(_, info)| *info.channel_mac == channel_mac(b"m1", b"main"))
+    );
+    assert!(
+        infos
+            .windows(2)
+            .all(|pair| pair[0].1.time <= pair[1].1.time)
+    );
+    let last = infos.last().unwrap().1.properties.clone().unwrap();
+    assert_eq!((last.chaincodes, last.ledger_height), (chaincodes, 0));
+}
+
+#[test]
+fn a_publication_that_cannot_be_signed_is_tried_again() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.participant("m2");
+    bench.advance(secs(1));
+    bench.sent();
+    bench.cannot_sign = true;
+    bench.publish(0, good_block(0));
+    bench.advance(secs(3));
+    assert!(own_infos(&mut bench).is_empty());
+    bench.cannot_sign = false;
+    bench.advance(secs(3));
+    assert_eq!(own_infos(&mut bench)[0].1.ledger_height, 1);
+}
+
+#[test]
+fn who_connects_is_told_our_state_directly_if_it_may_know_us() {
+    let adjust = |config: &mut crate::Config| config.external_endpoint = None;
+    let mut bench = Bench::joined(&["m", "a"], adjust);
+    bench.participant("m2");
+    bench.advance(secs(1));
+    bench.sent();
+    for name in ["m3", "a1", "b1"] {
+        bench.connect(name);
+    }
+    let to: Vec<_> = own_infos(&mut bench)
+        .into_iter()
+        .map(|(to, _)| to)
+        .collect();
+    assert_eq!(to, ["m3"]);
+    let mut bench = Bench::joined(&["m", "a"], |_| {});
+    bench.participant("m2");
+    bench.advance(secs(1));
+    bench.sent();
+    for name in ["m3", "a1", "b1"] {
+        bench.connect(name);
+    }
+    let to: Vec<_> = own_infos(&mut bench)
+        .into_iter()
+        .map(|(to, _)| to)
+        .collect();
+    assert_eq!(to, ["m3", "a1"]);
+}
