@@ -120,10 +120,13 @@ pub enum CloseReason {
 /// Cryptographic work. Any order, any thread.
 #[derive(Clone, Debug)]
 pub enum CryptoJob {
-    /// Validate an identity not seen before, and check that it signed `signed`.
+    /// Validate an identity not seen before, check that it yields `pki_id` and then that it signed
+    /// `signed`.
     Authenticate {
         /// The identity.
         identity: Bytes,
+        /// The PKI-ID under which it was presented.
+        pki_id: Bytes,
         /// What it claims to have signed.
         signed: Signed,
     },

@@ -168,6 +168,20 @@ pub struct ValidIdentity {
     pub expires_in: Option<Duration>,
 }
 
+impl ValidIdentity {
+    /// Checks that the identity was presented under its own PKI-ID.
+    ///
+    /// # Errors
+    /// [`CryptoError::StolenIdentity`].
+    pub fn check_pki_id(&self, pki_id: &[u8]) -> Result<(), CryptoError> {
+        if self.peer.as_bytes() == pki_id {
+            Ok(())
+        } else {
+            Err(CryptoError::StolenIdentity)
+        }
+    }
+}
+
 /// Signatures made by our own key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signatures {
@@ -193,6 +207,9 @@ pub enum CryptoError {
     /// The identity's issuer is no authority that we trust.
     #[error("the identity was not issued by a trusted authority")]
     Untrusted,
+    /// The identity was presented under a PKI-ID that is not its own.
+    #[error("the pki-id does not belong to the identity presented")]
+    StolenIdentity,
     /// The signature does not verify.
     #[error("the signature does not verify under the identity")]
     BadSignature,

@@ -9,20 +9,23 @@ use crate::{MessageCryptoService, SecurityAdvisor};
 
 /// Does a job.
 ///
-/// An identity is read first, then validated (issuer, expiry, revocation), and only then is a
-/// signature checked under it: the first check that fails names the error. The organisation is
-/// looked up last, for identities that passed.
+/// An identity is read first, then validated (issuer, expiry, revocation), then compared with the
+/// PKI-ID it came under, and only then is a signature checked under it: the first check that fails
+/// names the error.
 pub(crate) fn perform<C>(service: &C, job: CryptoJob) -> CryptoOutcome
 where
     C: MessageCryptoService + SecurityAdvisor,
 {
     match job {
-        CryptoJob::Authenticate { identity, signed } => {
-            CryptoOutcome::Authenticated(valid(service, &identity).and_then(|valid| {
-                verify(service, None, &identity, &signed)?;
-                Ok(valid)
-            }))
-        }
+        CryptoJob::Authenticate {
+            identity,
+            pki_id,
+            signed,
+        } => CryptoOutcome::Authenticated(valid(service, &identity).and_then(|valid| {
+            valid.check_pki_id(&pki_id)?;
+            verify(service, None, &identity, &signed)?;
+            Ok(valid)
+        })),
         CryptoJob::ValidateIdentity { identity } => {
             CryptoOutcome::Validated(valid(service, &identity))
         }
@@ -109,6 +112,15 @@ mod tests {
     use crate::testing::TestCrypto;
 
     fn authenticate(service: &TestCrypto, by: &TestCrypto, claims: &TestCrypto) -> CryptoOutcome {
+        authenticate_as(service, by, claims, claims)
+    }
+
+    fn authenticate_as(
+        service: &TestCrypto,
+        by: &TestCrypto,
+        claims: &TestCrypto,
+        named: &TestCrypto,
+    ) -> CryptoOutcome {
         let payload = Bytes::from_static(b"hello");
         let signature = by.sign(&payload).unwrap();
         let signed = Signed {
@@ -120,6 +132,7 @@ mod tests {
             service,
             CryptoJob::Authenticate {
                 identity: claims.identity().bytes,
+                pki_id: Bytes::copy_from_slice(named.identity().peer.as_bytes()),
                 signed,
             },
         )
@@ -142,8 +155,10 @@ mod tests {
             authenticate(&service, &alice, &alice),
             authenticated(Ok(expected))
         );
-        let stolen = authenticate(&service, &mallory, &alice);
-        assert_eq!(stolen, authenticated(Err(CryptoError::BadSignature)));
+        let forged = authenticate(&service, &mallory, &alice);
+        assert_eq!(forged, authenticated(Err(CryptoError::BadSignature)));
+        let stolen = authenticate_as(&service, &mallory, &alice, &mallory);
+        assert_eq!(stolen, authenticated(Err(CryptoError::StolenIdentity)));
         let untrusted = authenticate(&service, &alice, &mallory);
         assert_eq!(untrusted, authenticated(Err(CryptoError::Untrusted)));
         service.revoke("org2", "alice");

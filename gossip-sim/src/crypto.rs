@@ -76,9 +76,14 @@ impl Crypto {
     /// Does the job as the node with identity `own` would.
     pub(crate) fn work(&mut self, now: Instant, own: &Bytes, job: &CryptoJob) -> CryptoOutcome {
         match job {
-            CryptoJob::Authenticate { identity, signed } => {
+            CryptoJob::Authenticate {
+                identity,
+                pki_id,
+                signed,
+            } => {
                 let valid = self.validate(now, identity);
                 let outcome = valid.and_then(|valid| {
+                    valid.check_pki_id(pki_id)?;
                     self.verify(identity, signed)?;
                     Ok(valid)
                 });

@@ -6,8 +6,16 @@ use gossip_core::{
 /// The identity service: an identity is a name, and its own PKI-ID.
 pub(crate) fn check(me: &str, job: CryptoJob) -> CryptoOutcome {
     match job {
-        CryptoJob::Authenticate { identity, signed } => {
-            CryptoOutcome::Authenticated(verify(&identity, &signed).map(|()| valid(&identity)))
+        CryptoJob::Authenticate {
+            identity,
+            pki_id,
+            signed,
+        } => {
+            let valid = valid(&identity);
+            let genuine = valid
+                .check_pki_id(&pki_id)
+                .and_then(|()| verify(&identity, &signed));
+            CryptoOutcome::Authenticated(genuine.map(|()| valid))
         }
         CryptoJob::ValidateIdentity { identity } => CryptoOutcome::Validated(Ok(valid(&identity))),
         CryptoJob::Verify {

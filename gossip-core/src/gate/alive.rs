@@ -284,6 +284,7 @@ fn alive_job(
         .clone();
     let job = CryptoJob::Authenticate {
         identity: identity.clone(),
+        pki_id: alive.pki_id.clone(),
         signed,
     };
     Some((job, Some(identity)))

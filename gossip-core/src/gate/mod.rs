@@ -18,7 +18,7 @@ mod state_info;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use gossip_proto::{PeerTime, SignedMessage, UnsignedMessage};
+use gossip_proto::{ConnEstablish, PeerTime, SignedMessage, UnsignedMessage};
 
 use self::alive::AliveClaim;
 pub(crate) use self::block::block_message;
@@ -167,11 +167,13 @@ impl Gate {
         &mut self,
         cx: &mut Cx<'_>,
         link: LinkId,
-        identity: Bytes,
+        conn: &ConnEstablish,
         message: &SignedMessage,
     ) {
+        let identity = conn.identity.clone();
         let job = CryptoJob::Authenticate {
             identity: identity.clone(),
+            pki_id: conn.pki_id.clone(),
             signed: signed(message),
         };
         self.jobs

@@ -64,6 +64,7 @@ impl From<CryptoError> for Refusal {
             CryptoError::Expired => Self::Expired,
             CryptoError::Revoked => Self::Revoked,
             CryptoError::Untrusted | CryptoError::NotAdmitted => Self::Untrusted,
+            CryptoError::StolenIdentity => Self::StolenIdentity,
             CryptoError::BadSignature | CryptoError::BadBlock => Self::BadSignature,
             CryptoError::SigningFailed | CryptoError::Overloaded => Self::Overloaded,
         }

@@ -597,9 +597,14 @@ impl Bench {
                     secret: secret.as_ref().map(|secret| signature(&own, secret)),
                 }))
             }
-            CryptoJob::Authenticate { identity, signed } => CryptoOutcome::Authenticated(
-                verify(identity, signed).and_then(|()| valid(identity)),
-            ),
+            CryptoJob::Authenticate {
+                identity,
+                pki_id,
+                signed,
+            } => CryptoOutcome::Authenticated(valid(identity).and_then(|valid| {
+                valid.check_pki_id(pki_id)?;
+                verify(identity, signed).map(|()| valid)
+            })),
             CryptoJob::ValidateIdentity { identity } => CryptoOutcome::Validated(valid(identity)),
             CryptoJob::Verify {
                 identity,

@@ -15,8 +15,7 @@ impl Node {
             LinkEffect::Sign { link, message } => self.gate.sign_conn(cx!(self), link, message),
             LinkEffect::Authenticate { link, message } => {
                 if let Content::Conn(conn) = &message.message().content {
-                    self.gate
-                        .authenticate(cx!(self), link, conn.identity.clone(), &message);
+                    self.gate.authenticate(cx!(self), link, conn, &message);
                 }
             }
             LinkEffect::Established(established) => self.on_established(&established),
