@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -110,8 +111,19 @@ impl<S: Stage> Cluster<S> {
         place: Place,
         change: impl FnOnce(&mut Config),
     ) -> &Peer<S> {
-        let service = self.authorities.service(&place.credentials);
-        let id = place.peer_id();
+        let peer = self.launch(transport, place, change).await;
+        self.peers.push(peer);
+        self.peers.last().unwrap()
+    }
+
+    /// The same for a peer that is not put into the list, so that several can start together.
+    pub async fn launch(
+        &self,
+        transport: S::Transport,
+        place: Place,
+        change: impl FnOnce(&mut Config),
+    ) -> Peer<S> {
+        let service = Arc::new(self.authorities.service(&place.credentials));
         let mut config = self.config(&place);
         (self.setup)(&mut config);
         change(&mut config);
@@ -121,21 +133,21 @@ impl<S: Stage> Cluster<S> {
             config,
             DriverConfig::default(),
             transport.clone(),
-            service,
+            Arc::clone(&service),
             ledger.clone(),
         );
         let gossip = gossip.unwrap();
         let joined = gossip.join_channel(CHANNEL, self.membership());
         let channel = within("a channel is joined", joined).await.unwrap();
-        self.peers.push(Peer {
+        Peer {
             gossip,
             channel,
             ledger,
+            service,
             transport,
-            id,
+            id: place.peer_id(),
             place,
-        });
-        self.peers.last().unwrap()
+        }
     }
 
     /// Waits until each peer sees all others alive and in the channel.

@@ -7,6 +7,7 @@
 
 mod authorities;
 mod cluster;
+mod counted;
 mod intruder;
 mod peer;
 mod run;
@@ -14,6 +15,7 @@ mod stage;
 
 pub use self::authorities::{Authorities, CHANNEL};
 pub use self::cluster::{Cluster, Setup, quick};
+pub use self::counted::{Counted, CountedHalf, CountedLink, CountedTransport};
 pub use self::intruder::{Intruder, Line, alive, block, claim, conn, sign, state_info};
 pub use self::peer::{Peer, Place};
 pub use self::run::{eventually, on_smol, on_tokio, within};

@@ -1,9 +1,10 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use gossip_core::{Endpoint, Member, PeerId};
 use gossip_driver::{Channel, Gossip};
 use gossip_ledger::BlockLedger;
-use gossip_msp::Credentials;
+use gossip_msp::{Credentials, X509Service};
 
 use super::Stage;
 
@@ -38,6 +39,8 @@ pub struct Peer<S: Stage> {
     pub channel: Channel,
     /// Its ledger.
     pub ledger: BlockLedger,
+    /// Its identity service.
+    pub service: Arc<X509Service>,
     /// Its transport.
     pub transport: S::Transport,
     /// Its PKI-ID.

@@ -1,0 +1,171 @@
+//! Insiders who spread blocks that no orderer made, and peers who do not read what they are sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_core::{ChannelId, Class, Config, RequestError};
+use gossip_msp::{Orderer, SigningIdentity};
+use runtime_tokio::TokioRuntime;
+use tests::network::{
+    CHANNEL, Cluster, Intruder, Line, Peer, Tcp, alive, block, eventually, on_tokio, quick, sign,
+    state_info, within,
+};
+
+type Stage = Tcp<TokioRuntime>;
+
+fn insider(cluster: &Cluster<Stage>) -> Arc<SigningIdentity> {
+    let member = cluster.authorities.member(0, "insider");
+    Arc::new(member.signing_identity().unwrap())
+}
+
+/// Authenticates as `who`, then takes part as an honest peer of the channel does.
+async fn take_part(
+    intruder: &Intruder<TokioRuntime>,
+    who: &SigningIdentity,
+    at: &Peer<Stage>,
+) -> Line<TokioRuntime> {
+    let mut line = intruder.dial(&at.place.endpoint).await;
+    line.authenticate(who).await;
+    for message in [alive(who, intruder.endpoint(), 1), state_info(who, 0)] {
+        line.send(Class::Control, sign(who, message).encoded());
+    }
+    let id = who.identity().peer_id();
+    eventually("the insider is seen in the channel", || {
+        at.channel.peers().iter().any(|peer| peer.peer == *id)
+    })
+    .await;
+    line
+}
+
+/// A block that follows the chain but is signed by a peer instead of an orderer.
+fn forged(signer: Arc<SigningIdentity>, cluster: &Cluster<Stage>) -> (u64, Bytes) {
+    let channel = ChannelId::new(CHANNEL);
+    let tip = cluster.peers[0].ledger.tip(&channel).unwrap().unwrap();
+    let mut orderer = Orderer::new(channel, signer).resume(tip.height, tip.header_hash);
+    let transaction = orderer.transaction(b"everything is mine").unwrap();
+    let block = orderer.cut(&[transaction]).unwrap();
+    (block.number, block.bytes)
+}
+
+#[test]
+fn a_block_without_an_orderers_signature_is_neither_committed_nor_forwarded() {
+    on_tokio(|runtime| async move {
+        let stage = Tcp::new(runtime);
+        let intruder = Intruder::new(&stage).await;
+        let mut cluster = Cluster::start(stage, 1, 3, quick).await;
+        cluster.assembled().await;
+        cluster.publish(&[0], 1, 100).await;
+        cluster.equal().await;
+        let insider = insider(&cluster);
+        let line = take_part(&intruder, &insider, &cluster.peers[0]).await;
+
+        let (number, forged) = forged(insider, &cluster);
+        line.send(Class::Push, block(number, &forged).encoded());
+        let victim = &cluster.peers[0];
+        eventually("the forged block is refused", || {
+            victim.count("blocks_bad") == 1
+        })
+        .await;
+
+        // The true block of that number takes its place everywhere, so the forged one got nowhere.
+        cluster.publish(&[0], 1, 100).await;
+        let tip = cluster.equal().await;
+        assert_eq!(tip.height, number + 1);
+        for other in &cluster.peers[1..] {
+            assert_eq!(other.count("blocks_bad"), 0);
+        }
+    });
+}
+
+#[test]
+fn an_altered_block_is_neither_committed_nor_forwarded() {
+    on_tokio(|runtime| async move {
+        let stage = Tcp::new(runtime);
+        let intruder = Intruder::new(&stage).await;
+        let mut cluster = Cluster::start(stage, 1, 3, quick).await;
+        cluster.assembled().await;
+        let insider = insider(&cluster);
+        let line = take_part(&intruder, &insider, &cluster.peers[0]).await;
+
+        let genuine = cluster.cut(1000);
+        let mut altered = genuine.bytes.to_vec();
+        let middle = altered
+            .windows(8)
+            .position(|bytes| *bytes == [100, 101, 102, 103, 104, 105, 106, 107]);
+        altered[middle.unwrap()] ^= 1;
+        line.send(Class::Push, block(0, &altered.into()).encoded());
+        let victim = &cluster.peers[0];
+        eventually("the altered block is refused", || {
+            victim.count("blocks_bad") == 1
+        })
+        .await;
+
+        let published = victim.channel.publish(0, genuine.bytes.clone());
+        assert!(within("the true block is taken", published).await.unwrap());
+        cluster.equal().await;
+        for other in &cluster.peers[1..] {
+            assert_eq!(other.count("blocks_bad"), 0);
+        }
+    });
+}
+
+#[test]
+fn a_publisher_is_told_that_its_block_does_not_verify() {
+    on_tokio(|runtime| async move {
+        let mut cluster = Cluster::start(Tcp::new(runtime), 1, 1, quick).await;
+        cluster.publish(&[0], 1, 100).await;
+        cluster.equal().await;
+        let (number, forged) = forged(insider(&cluster), &cluster);
+        let published = cluster.peers[0].channel.publish(number, forged);
+        let error = within("the forged block is refused", published).await;
+        assert!(matches!(error, Err(RequestError::BadBlock(_))), "{error:?}");
+        assert_eq!(cluster.peers[0].channel.height(), number);
+    });
+}
+
+#[test]
+fn a_stopped_reader_delays_nobody_and_costs_bounded_memory() {
+    const BLOCK: usize = 256 << 10;
+    const BLOCKS: u64 = 100;
+    // What the queue towards one peer may hold.
+    fn frugal(config: &mut Config) {
+        quick(config);
+        config.outbox.window_bytes = 512 << 10;
+        config.outbox.max_push_bytes = 1 << 20;
+        config.push.burst_latency = Duration::from_millis(1);
+        // Everybody is pushed every block, the stopped reader too.
+        config.push.fanout = 8;
+    }
+    on_tokio(|runtime| async move {
+        let stage = Tcp::new(runtime);
+        let intruder = Intruder::new(&stage).await;
+        let mut cluster = Cluster::start(stage, 1, 3, frugal).await;
+        cluster.assembled().await;
+        let insider = insider(&cluster);
+        // From here on nothing is read from this line.
+        let line = take_part(&intruder, &insider, &cluster.peers[0]).await;
+
+        cluster.publish(&[0], BLOCKS, BLOCK).await;
+        cluster.equal().await;
+        let leader = &cluster.peers[0];
+        // 25 MiB were meant for the stopped reader; the sockets hold a few, the queues less than two.
+        assert!(leader.count("push_shed") > 0, "nothing was shed");
+        let to_others = 2 * BLOCKS * BLOCK as u64;
+        let all = 3 * BLOCKS * BLOCK as u64;
+        let sent = leader.count("bytes_sent");
+        assert!(
+            sent < (to_others + all) / 2,
+            "{sent} bytes were taken by the transport"
+        );
+        for other in &cluster.peers {
+            assert!(leader.id == other.id || leader.sees(&other.id).unwrap().alive);
+        }
+        within(
+            "a stop does not wait for the stopped reader",
+            leader.gossip.shutdown(),
+        )
+        .await;
+        drop(line);
+    });
+}
