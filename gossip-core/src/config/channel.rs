@@ -27,9 +27,8 @@ impl Default for PushConfig {
 /// Channels.
 #[derive(Clone, Debug)]
 pub struct ChannelConfig {
-    /// Between a change of our state and its publication, so that several changes share one.
-    /// Default 4 s (`publishStateInfoInterval`) in Fabric; ours publishes a first change at once
-    /// and later ones no more often than this. Default 500 ms.
+    /// Between two publications of our state. Default 4 s (`publishStateInfoInterval`); a change
+    /// after a longer pause is published at once.
     pub publish_interval: Duration,
     /// Between two requests for the state infos of others. Default 4 s
     /// (`requestStateInfoInterval`).
@@ -45,7 +44,7 @@ pub struct ChannelConfig {
 impl Default for ChannelConfig {
     fn default() -> Self {
         Self {
-            publish_interval: Duration::from_millis(500),
+            publish_interval: Duration::from_secs(4),
             request_interval: Duration::from_secs(4),
             request_peers: 3,
             max_channels: non_zero(64),

@@ -24,6 +24,8 @@ pub(super) struct Exchange {
     connected: BTreeSet<PeerId>,
     uses: Vec<Use>,
     delay: Duration,
+    /// When each organisation was asked last: its members know it best. Bounded by the members.
+    asked: BTreeMap<OrgId, Instant>,
     /// Somebody's heartbeat could not be checked for want of an identity.
     wants_identities: bool,
 }
@@ -56,8 +58,8 @@ pub(crate) struct Requester {
 
 /// Uses that wait for a signature; more are dropped, their peers ask again.
 const MAX_USES: usize = 256;
-/// After a missing identity the next exchange comes this much sooner than usual.
-const HURRY: u32 = 16;
+/// After news the next exchange comes this much sooner than usual, then later and later.
+const HURRY: u32 = 8;
 /// Without news exchanges become rarer, up to this many times the interval.
 const CALM: u32 = 4;
 
@@ -68,6 +70,7 @@ impl Exchange {
             connected: BTreeSet::new(),
             uses: Vec::new(),
             delay: interval,
+            asked: BTreeMap::new(),
             wants_identities: true,
         }
     }
@@ -88,12 +91,12 @@ impl Exchange {
         self.awaited.remove(peer);
     }
 
-    /// The view has changed: exchange at the usual rate again.
+    /// The view has changed: there may be more to learn, so exchange soon.
     pub(super) fn news(&mut self, cx: &mut Cx<'_>, rng: &mut ModuleRng) {
-        let interval = cx.config.membership.sync_interval;
-        if self.delay > interval {
-            self.delay = interval;
-            let at = cx.now + rng.jitter(interval);
+        let soon = cx.config.membership.sync_interval / HURRY;
+        if self.delay > soon {
+            self.delay = soon;
+            let at = cx.now + rng.jitter(soon);
             cx.timers().set_earlier(TimerKey::Sync, at);
         }
     }
@@ -174,21 +177,59 @@ impl Membership {
         self.exchange.delay = (self.exchange.delay * 2).min(interval * CALM);
         let at = cx.now + self.rng.jitter(self.exchange.delay);
         cx.timers().set(TimerKey::Sync, at);
-        for peer in self.roster.draw(cx.config.membership.sync_peers, |_| true) {
+        for peer in self.draw_for_sync(cx) {
             self.request(cx, identities, &peer, fx);
+        }
+    }
+
+    /// Members of the organisations not asked for the longest, one of each, then any.
+    fn draw_for_sync(&mut self, cx: &Cx<'_>) -> Vec<PeerId> {
+        let count = cx.config.membership.sync_peers;
+        let mut orgs: Vec<(Instant, OrgId)> = self
+            .exchange
+            .asked
+            .iter()
+            .map(|(org, at)| (*at, org.clone()))
+            .collect();
+        orgs.sort_unstable();
+        let mut drawn = Vec::with_capacity(count);
+        for (_, org) in orgs.into_iter().take(count) {
+            let one = self.roster.draw(1, |slot| slot.org.as_ref() == Some(&org));
+            if one.is_empty() {
+                self.exchange.asked.remove(&org);
+            }
+            drawn.extend(one);
+        }
+        let missing = count.saturating_sub(drawn.len());
+        drawn.extend(
+            self.roster
+                .draw(missing, |slot| !drawn.contains(&slot.peer)),
+        );
+        drawn
+    }
+
+    /// Asks the first member known of an organisation for its view at once.
+    pub(super) fn ask_new_org(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        peer: &PeerId,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let known = identities
+            .org_of(peer.as_bytes())
+            .is_none_or(|org| self.exchange.asked.contains_key(org));
+        if !known {
+            self.request(cx, identities, peer, fx);
         }
     }
 
     /// A heartbeat could not be checked for want of an identity: ask soon, and for identities too.
     pub(crate) fn on_unknown_identity(&mut self, cx: &mut Cx<'_>) {
-        if self.exchange.wants_identities {
-            return;
+        if !self.exchange.wants_identities {
+            self.exchange.wants_identities = true;
+            self.exchange.news(cx, &mut self.rng);
         }
-        self.exchange.wants_identities = true;
-        let soon = cx.config.membership.sync_interval / HURRY;
-        self.exchange.delay = self.exchange.delay.min(soon);
-        let at = cx.now + self.rng.jitter(self.exchange.delay);
-        cx.timers().set_earlier(TimerKey::Sync, at);
     }
 
     /// Asks a peer for its view, unless it was asked and may still answer. Returns the nonce.
@@ -209,6 +250,9 @@ impl Membership {
         }
         let nonce = self.rng.next_u64();
         let (now, until) = (cx.now, cx.now + cx.config.membership.response_timeout);
+        if let Some(org) = identities.org_of(peer.as_bytes()) {
+            self.exchange.asked.insert(org.clone(), now);
+        }
         let awaited = &mut self.exchange.awaited;
         awaited.retain(|_, other| other.until > now);
         awaited.insert(peer.clone(), Awaited { nonce, until });

@@ -207,7 +207,8 @@ impl Membership {
         let liveness = Liveness::Dead { since: cx.now };
         let record = Record::new(message, alive, org, direct, liveness, cx.now);
         self.exchange.news(cx, &mut self.rng);
-        self.enlist(cx, peer, record, fx);
+        self.enlist(cx, peer.clone(), record, fx);
+        self.ask_new_org(cx, identities, &peer, fx);
     }
 
     fn enlist(
