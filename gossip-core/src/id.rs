@@ -1,38 +1,140 @@
 //! Identifiers. Those that come from the wire are shared byte strings: cloning one is a counter.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+/// The first eight bytes as a number: decides nearly every comparison without following a pointer.
+fn prefix(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    for (to, from) in first.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    u64::from_be_bytes(first)
+}
+
+/// What byte identifiers are looked up by, so that bytes from the wire need not be copied first.
+pub(crate) trait ByteKey {
+    fn parts(&self) -> (u64, &[u8]);
+}
+
+/// Bytes from the wire as a key.
+pub(crate) struct RawKey<'a>(u64, &'a [u8]);
+
+impl<'a> RawKey<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(prefix(bytes), bytes)
+    }
+
+    pub(crate) fn as_key(&self) -> &(dyn ByteKey + 'a) {
+        self
+    }
+}
+
+impl ByteKey for RawKey<'_> {
+    fn parts(&self) -> (u64, &[u8]) {
+        (self.0, self.1)
+    }
+}
+
+impl PartialEq for dyn ByteKey + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for dyn ByteKey + '_ {}
+
+impl PartialOrd for dyn ByteKey + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn ByteKey + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
 
 macro_rules! byte_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<[u8]>);
+        #[derive(Clone)]
+        pub struct $name {
+            prefix: u64,
+            bytes: Arc<[u8]>,
+        }
 
         impl $name {
             /// Copies `bytes` into an identifier.
             #[must_use]
             pub fn new(bytes: &[u8]) -> Self {
-                Self(bytes.into())
+                Self { prefix: prefix(bytes), bytes: bytes.into() }
             }
 
             /// The identifier's bytes.
             #[must_use]
             pub fn as_bytes(&self) -> &[u8] {
-                &self.0
+                &self.bytes
+            }
+        }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.prefix == other.prefix
+                    && (Arc::ptr_eq(&self.bytes, &other.bytes) || self.bytes == other.bytes)
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.prefix.cmp(&other.prefix).then_with(|| {
+                    if Arc::ptr_eq(&self.bytes, &other.bytes) {
+                        return Ordering::Equal;
+                    }
+                    self.bytes.cmp(&other.bytes)
+                })
+            }
+        }
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.bytes.hash(state);
+            }
+        }
+
+        impl ByteKey for $name {
+            fn parts(&self) -> (u64, &[u8]) {
+                (self.prefix, &self.bytes)
+            }
+        }
+
+        impl<'a> Borrow<dyn ByteKey + 'a> for $name {
+            fn borrow(&self) -> &(dyn ByteKey + 'a) {
+                self
             }
         }
 
         impl Borrow<[u8]> for $name {
             fn borrow(&self) -> &[u8] {
-                &self.0
+                &self.bytes
             }
         }
 
         impl AsRef<[u8]> for $name {
             fn as_ref(&self) -> &[u8] {
-                &self.0
+                &self.bytes
             }
         }
     };
@@ -50,7 +152,7 @@ byte_id! {
 
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
+        self.bytes
             .iter()
             .take(8)
             .try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -65,7 +167,7 @@ impl fmt::Debug for PeerId {
 
 impl fmt::Display for OrgId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        f.write_str(&String::from_utf8_lossy(&self.bytes))
     }
 }
 
@@ -159,4 +261,33 @@ number_id! {
 number_id! {
     /// A question of the application. Chosen by the driver, answered once by the core.
     RequestId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_ordered_as_their_bytes_are_also_against_raw_keys() {
+        let texts: [&[u8]; 8] = [
+            b"",
+            b"\0",
+            b"a",
+            b"a\0",
+            b"abcdefgh",
+            b"abcdefgh\0",
+            b"abcdefghi",
+            b"b",
+        ];
+        for left in texts {
+            for right in texts {
+                let expected = left.cmp(right);
+                let (a, b) = (PeerId::new(left), PeerId::new(right));
+                assert_eq!(a.cmp(&b), expected);
+                assert_eq!(a == b, left == right);
+                let key: &dyn ByteKey = a.borrow();
+                assert_eq!(key.cmp(RawKey::new(right).as_key()), expected);
+            }
+        }
+    }
 }

@@ -25,6 +25,7 @@ use gossip_proto::{
 use self::own::OwnState;
 use crate::cx::Cx;
 use crate::gate::{Admitted, StateInfoNews};
+use crate::id::RawKey;
 use crate::identity::Identities;
 use crate::membership::Membership;
 use crate::rng::ModuleRng;
@@ -184,7 +185,7 @@ impl Channel {
     }
 
     pub(crate) fn has_mac(&self, peer: &[u8], mac: &[u8]) -> bool {
-        match self.infos.get(peer) {
+        match self.infos.get(RawKey::new(peer).as_key()) {
             Some(info) => info.mac == mac,
             None => channel_mac(peer, self.id.as_str().as_bytes()) == mac,
         }
@@ -193,7 +194,7 @@ impl Channel {
     /// Would this state info change anything?
     pub(crate) fn is_news(&self, info: &StateInfo) -> bool {
         self.infos
-            .get(&*info.pki_id)
+            .get(RawKey::new(&info.pki_id).as_key())
             .is_none_or(|held| info.time > held.time)
     }
 

@@ -18,7 +18,7 @@ pub struct LinkConfig {
     /// The longest pause between dials. Default 30 s.
     pub backoff_max: Duration,
     /// Authenticated links kept at most. Beyond it the link idle the longest is finished; if none
-    /// is idle the newcomer is refused. Default 256.
+    /// is idle the newcomer is refused. Half of them are for dials of ours. Default 128.
     pub max_links: NonZeroUsize,
     /// Accepted links that may authenticate at the same time; more are refused. Default 64.
     pub max_handshakes: NonZeroUsize,
@@ -40,7 +40,7 @@ impl Default for LinkConfig {
             linger: Duration::from_secs(5),
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
-            max_links: non_zero(256),
+            max_links: non_zero(128),
             max_handshakes: non_zero(64),
             max_dials: non_zero(1024),
             max_waiting: non_zero(64),

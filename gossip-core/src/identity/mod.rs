@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::cx::Cx;
+use crate::id::RawKey;
 use crate::timer::TimerKey;
 use crate::{Instant, OrgId, PeerId, SelfIdentity, ValidIdentity};
 
@@ -74,12 +75,12 @@ impl Identities {
     }
 
     pub(crate) fn get(&self, peer: &[u8]) -> Option<&Identity> {
-        self.entries.get(peer)
+        self.entries.get(RawKey::new(peer).as_key())
     }
 
     /// The organisation of a known peer. `None` means unknown, hence foreign.
     pub(crate) fn org_of(&self, peer: &[u8]) -> Option<&OrgId> {
-        self.entries.get(peer)?.org.as_ref()
+        self.get(peer)?.org.as_ref()
     }
 
     pub(crate) fn is_own_org(&self, org: &OrgId) -> bool {

@@ -313,9 +313,10 @@ impl Links {
         session.map_or(0, |session| session.capabilities)
     }
 
-    /// Whether one more peer can be connected without finishing another one's link.
+    /// Whether one more peer may be dialled. Half of the links are left to peers that dial us, so
+    /// that nobody's links push out each other's.
     pub(crate) fn room_for_more(&self, config: &Config) -> bool {
-        self.routes.len() < config.link.max_links.get()
+        self.routes.len() < config.link.max_links.get().div_ceil(2)
     }
 
     /// Whether a bulk response to a link's peer would find room.

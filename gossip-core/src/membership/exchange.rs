@@ -9,7 +9,7 @@ use gossip_proto::{
 };
 
 use super::disclosure::{Party, may_list, may_see_secret};
-use super::{Membership, MembershipEffect};
+use super::{Membership, MembershipEffect, Slot};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
@@ -166,24 +166,26 @@ impl Membership {
         }
     }
 
-    /// Time to exchange views with some members.
+    /// Time to exchange views with some members; if there is no room for more links, with
+    /// connected ones where an organisation has any.
     pub(crate) fn fire_sync(
         &mut self,
         cx: &mut Cx<'_>,
         identities: &Identities,
+        room: bool,
         fx: &mut Vec<MembershipEffect>,
     ) {
         let interval = cx.config.membership.sync_interval;
         self.exchange.delay = (self.exchange.delay * 2).min(interval * CALM);
         let at = cx.now + self.rng.jitter(self.exchange.delay);
         cx.timers().set(TimerKey::Sync, at);
-        for peer in self.draw_for_sync(cx) {
+        for peer in self.draw_for_sync(cx, room) {
             self.request(cx, identities, &peer, fx);
         }
     }
 
     /// Members of the organisations not asked for the longest, one of each, then any.
-    fn draw_for_sync(&mut self, cx: &Cx<'_>) -> Vec<PeerId> {
+    fn draw_for_sync(&mut self, cx: &Cx<'_>, room: bool) -> Vec<PeerId> {
         let count = cx.config.membership.sync_peers;
         let mut orgs: Vec<(Instant, OrgId)> = self
             .exchange
@@ -194,17 +196,23 @@ impl Membership {
         orgs.sort_unstable();
         let mut drawn = Vec::with_capacity(count);
         for (_, org) in orgs.into_iter().take(count) {
-            let one = self.roster.draw(1, |slot| slot.org.as_ref() == Some(&org));
+            let of_org = |slot: &Slot| slot.org.as_ref() == Some(&org);
+            let mut one = self
+                .roster
+                .draw(1, |slot| of_org(slot) && (room || slot.connected));
+            if one.is_empty() {
+                one = self.roster.draw(1, of_org);
+            }
             if one.is_empty() {
                 self.exchange.asked.remove(&org);
             }
             drawn.extend(one);
         }
         let missing = count.saturating_sub(drawn.len());
-        drawn.extend(
-            self.roster
-                .draw(missing, |slot| !drawn.contains(&slot.peer)),
-        );
+        let more = self.roster.draw(missing, |slot| {
+            (room || slot.connected) && !drawn.contains(&slot.peer)
+        });
+        drawn.extend(more);
         drawn
     }
 

@@ -38,6 +38,7 @@ pub(crate) use self::seeds::Reached;
 use self::seeds::Seeds;
 use crate::cx::Cx;
 use crate::gate::{Admitted, AliveNews, AliveSource};
+use crate::id::RawKey;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
@@ -120,11 +121,11 @@ impl Membership {
         if alive.pki_id == self.own_peer.as_bytes() {
             return false;
         }
-        match self.records.get(&*alive.pki_id) {
+        match self.records.get(RawKey::new(&alive.pki_id).as_key()) {
             Some(record) => !dead && alive.time > record.time,
             None => self
                 .graves
-                .get(&*alive.pki_id)
+                .get(RawKey::new(&alive.pki_id).as_key())
                 .is_none_or(|grave| alive.time > *grave),
         }
     }
@@ -171,7 +172,10 @@ impl Membership {
         direct: bool,
         fx: &mut Vec<MembershipEffect>,
     ) {
-        let Some((peer, mut record)) = self.records.remove_entry(&*alive.pki_id) else {
+        let Some((peer, mut record)) = self
+            .records
+            .remove_entry(RawKey::new(&alive.pki_id).as_key())
+        else {
             self.learn(cx, identities, message, alive, direct, fx);
             return;
         };
@@ -261,11 +265,11 @@ impl Membership {
     }
 
     pub(crate) fn is_alive(&self, peer: &[u8]) -> bool {
-        self.records.get(peer).is_some_and(Record::is_alive)
+        self.record(peer).is_some_and(Record::is_alive)
     }
 
     pub(crate) fn knows(&self, peer: &[u8]) -> bool {
-        self.records.contains_key(peer)
+        self.record(peer).is_some()
     }
 
     /// Nobody is alive but us.
@@ -280,7 +284,7 @@ impl Membership {
 
     /// Where to reach a member.
     pub(crate) fn endpoint_of(&self, peer: &[u8]) -> Option<&Endpoint> {
-        self.records.get(peer)?.preferred_endpoint()
+        self.record(peer)?.preferred_endpoint()
     }
 
     /// Whether we ourselves have an external endpoint.
@@ -290,13 +294,16 @@ impl Membership {
 
     /// Whether a member has an external endpoint.
     pub(crate) fn is_external(&self, peer: &[u8]) -> bool {
-        self.records
-            .get(peer)
+        self.record(peer)
             .is_some_and(|record| record.endpoint.is_some())
     }
 
     pub(crate) fn set_metadata(&mut self, metadata: Bytes) {
         self.own.set_metadata(metadata);
+    }
+
+    fn record(&self, peer: &[u8]) -> Option<&Record> {
+        self.records.get(RawKey::new(peer).as_key())
     }
 
     pub(crate) fn version(&self) -> u64 {

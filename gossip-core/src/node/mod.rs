@@ -236,8 +236,9 @@ impl Node {
                     .fire_heartbeat(cx, &self.identities, &mut self.membership_fx);
             }
             TimerKey::Sync => {
-                self.membership
-                    .fire_sync(cx, &self.identities, &mut self.membership_fx);
+                let room = self.links.room_for_more(&self.config);
+                let fx = &mut self.membership_fx;
+                self.membership.fire_sync(cx, &self.identities, room, fx);
             }
             TimerKey::Member(peer) => {
                 let fx = &mut self.membership_fx;
