@@ -171,6 +171,8 @@ impl Node {
                 self.leave_channels(&peer);
             }
             MembershipEffect::Forgotten(peer) => {
+                self.links
+                    .close_peer(cx!(self), &peer, CloseReason::PeerGone, &mut self.link_fx);
                 self.leave_channels(&peer);
                 for channel in self.channels.iter_mut() {
                     channel.forget(&peer);
