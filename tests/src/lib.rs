@@ -1,3 +1,4 @@
 //! What the cross-crate tests in `tests/` share.
 
 pub mod network;
+pub mod scenario;

@@ -1,0 +1,138 @@
+//! The catalogue of identities: expiry, revocation, renewal.
+
+use gossip_core::{Notification, OrgId, Refusal};
+use gossip_sim::{Fault, NodeId, identity};
+use tests::scenario::{Net, SOON, secs};
+
+fn star(net: &mut Net, count: usize) -> Vec<NodeId> {
+    let nodes: Vec<_> = (0..count)
+        .map(|index| net.start("org", &format!("p{index}"), &["p0"]))
+        .collect();
+    nodes
+}
+
+#[test]
+fn a_peer_whose_identity_expires_disappears_at_that_moment() {
+    let mut net = Net::new(1);
+    let nodes = star(&mut net, 4);
+    let end = net.world.now() + secs(40);
+    net.world.expire_identity(nodes[3], end);
+    net.until_full_view(&nodes);
+    net.world.run_until(end);
+    net.world.run_for(secs(1));
+    assert!(
+        nodes[..3]
+            .iter()
+            .all(|node| net.view(*node, nodes[3]).is_none())
+    );
+    net.world.run_for(secs(60));
+    assert!(net.is_full_view(&nodes[..3]));
+    assert!(
+        !nodes[..3].iter().any(|node| net.sees(nodes[3], *node)),
+        "nor does it see anybody"
+    );
+    assert!(net.metrics(nodes[0]).refused[&Refusal::Expired] > 0);
+}
+
+#[test]
+fn a_peer_that_is_revoked_is_refused_when_it_connects_again() {
+    let mut net = Net::new(2);
+    let nodes = star(&mut net, 3);
+    net.until_full_view(&nodes);
+    net.world.revoke_identity(nodes[2]);
+    for node in &nodes[..2] {
+        net.world.inject(&Fault::Cut {
+            a: *node,
+            b: nodes[2],
+        });
+    }
+    net.world.run_for(secs(60));
+    let refused: u64 = nodes[..2]
+        .iter()
+        .filter_map(|node| net.metrics(*node).refused.get(&Refusal::Revoked))
+        .sum();
+    assert!(refused > 0);
+    assert!(nodes[..2].iter().all(|node| !net.sees(*node, nodes[2])));
+    assert!(net.is_full_view(&nodes[..2]));
+}
+
+#[test]
+fn a_renewed_certificate_is_a_new_member_at_the_old_address() {
+    for expired in [false, true] {
+        let mut net = Net::forgetful(3);
+        let nodes = star(&mut net, 4);
+        if expired {
+            net.world
+                .expire_identity(nodes[3], net.world.now() + secs(30));
+        }
+        net.until_full_view(&nodes);
+        if expired {
+            net.world.run_for(secs(60));
+        }
+        net.stop(nodes[3]);
+        let renewed = net.start_with("org", "p3", &["p0"], |config| {
+            config.identity = identity("org", "p3", 1);
+        });
+        let all = [nodes[0], nodes[1], nodes[2], renewed];
+        net.until_full_view(&all);
+        net.until(secs(80), "the old identity is forgotten", |net| {
+            nodes[..3]
+                .iter()
+                .all(|node| net.view(*node, nodes[3]).is_none())
+        });
+        assert!(net.is_full_view(&all));
+    }
+}
+
+#[test]
+fn a_renewed_bootstrap_peer_is_found_by_those_who_knew_the_old_one() {
+    let mut net = Net::forgetful(4);
+    let nodes = star(&mut net, 2);
+    net.until_full_view(&nodes);
+    net.stop(nodes[0]);
+    net.world.run_for(secs(300));
+    let renewed = net.start_with("org", "p0", &[], |config| {
+        config.identity = identity("org", "p0", 1);
+    });
+    net.until(secs(75), "both see each other", |net| {
+        net.is_full_view(&[nodes[1], renewed])
+    });
+}
+
+#[test]
+fn every_member_is_known_by_its_organisation() {
+    let mut net = Net::new(5);
+    let a = net.start("a", "p0", &[]);
+    let b = net.start("b", "p0", &[]);
+    for node in [a, b] {
+        net.join(node, "c", &[("a", &["p0"]), ("b", &["p0"])]);
+    }
+    net.until_full_view(&[a, b]);
+    let org = |observer, subject| net.view(observer, subject).and_then(|member| member.org);
+    assert_eq!(
+        (org(a, b), org(b, a)),
+        (Some(OrgId::new(b"b")), Some(OrgId::new(b"a")))
+    );
+    let notes = net.world.take_notifications(a);
+    assert!(notes.contains(&Notification::MemberAlive(
+        net.world.identity(b).peer.clone()
+    )));
+}
+
+#[test]
+fn another_node_that_runs_with_our_identity_is_refused() {
+    let mut net = Net::new(6);
+    let node = net.start("org", "p0", &[]);
+    let twin = net.start_with("org", "twin", &["p0"], |config| {
+        config.identity = identity("org", "p0", 0);
+    });
+    net.world.run_for(SOON);
+    assert_eq!((net.alive(node), net.alive(twin)), (0, 0));
+    let refused = |node| {
+        net.metrics(node)
+            .refused
+            .get(&Refusal::OwnIdentity)
+            .copied()
+    };
+    assert!(refused(node) > Some(0) || refused(twin) > Some(0));
+}
