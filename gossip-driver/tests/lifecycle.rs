@@ -3,12 +3,12 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::future::{AbortHandle, Abortable, join_all, pending};
+use futures_util::{FutureExt as _, StreamExt as _};
 use gossip_driver::core::{ChannelId, JoinChannel, LedgerError, OrgId, RequestError};
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::{DriverConfig, Gossip, Ledger, Runtime, SpawnError, spawn};
@@ -63,6 +63,39 @@ impl Runtime for Mortal {
     }
 }
 
+/// A ledger that notes whether its node's end had been told before it was dropped.
+struct Witness {
+    node: Arc<OnceLock<Gossip>>,
+    told_before: Arc<OnceLock<bool>>,
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let node = self.node.get().unwrap();
+        let told = node.shutdown().now_or_never().is_some();
+        self.told_before.set(told).unwrap();
+    }
+}
+
+impl Ledger for Witness {
+    async fn height(&self, _: &ChannelId) -> Result<u64, LedgerError> {
+        Ok(0)
+    }
+
+    async fn commit(&self, _: &ChannelId, _: u64, _: Bytes) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        _: &ChannelId,
+        _: std::ops::RangeInclusive<u64>,
+        _: u64,
+    ) -> Result<Vec<Bytes>, LedgerError> {
+        Ok(Vec::new())
+    }
+}
+
 fn start<R: Runtime, L: Ledger>(runtime: R, ledger: L) -> Gossip {
     let crypto = TestCrypto::new("org1", "alice");
     let mut settings = DriverConfig::default();
@@ -84,6 +117,22 @@ fn org1() -> JoinChannel {
         sequence: 1,
         members: [(OrgId::new(b"org1"), Vec::new())].into(),
     }
+}
+
+#[test]
+fn the_ledger_is_let_go_before_a_shutdown_completes() {
+    let (node, told_before) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
+    let witness = Witness {
+        node: Arc::clone(&node),
+        told_before: Arc::clone(&told_before),
+    };
+    let gossip = start(Threads, witness);
+    node.set(gossip.clone()).unwrap();
+    run(async {
+        gossip.join_channel("trade", org1()).await.unwrap();
+        gossip.shutdown().await;
+    });
+    assert_eq!(told_before.get(), Some(&false));
 }
 
 #[test]

@@ -354,6 +354,8 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
     /// The core has stopped: links flush, tasks and threads end, callers hear that it is over.
     async fn finish(self) {
         let Self {
+            transport,
+            ledger,
             mut links,
             pool,
             state,
@@ -375,6 +377,8 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             warn!("some tasks did not end in time and were dropped");
         }
         info!("gossip stopped");
+        // Whoever waits for the end may take the port and the ledger's file at once.
+        drop((transport, ledger));
         drop((news, publisher));
     }
 }
