@@ -90,10 +90,8 @@ fn an_altered_block_is_neither_committed_nor_forwarded() {
 
         let genuine = cluster.cut(1000);
         let mut altered = genuine.bytes.to_vec();
-        let middle = altered
-            .windows(8)
-            .position(|bytes| *bytes == [100, 101, 102, 103, 104, 105, 106, 107]);
-        altered[middle.unwrap()] ^= 1;
+        let silk = altered.windows(4).position(|bytes| bytes == b"silk");
+        altered[silk.unwrap()..][..4].copy_from_slice(b"gold");
         line.send(Class::Push, block(0, &altered.into()).encoded());
         let victim = &cluster.peers[0];
         eventually("the altered block is refused", || {

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 
 use super::{Authorities, CHANNEL, Peer, Place, Stage, within};
 
+/// What transactions are made of.
+const PATTERN: &[u8] = b"ten bales of silk for forty of cotton; ";
+
 /// Changes the configuration of each peer before it starts.
 pub type Setup = fn(&mut Config);
 
@@ -128,10 +131,12 @@ impl<S: Stage> Cluster<S> {
         (self.setup)(&mut config);
         change(&mut config);
         let ledger = BlockLedger::open(&place.ledger).unwrap();
+        let mut settings = DriverConfig::default();
+        settings.shutdown_timeout = Duration::from_secs(2);
         let gossip = spawn(
             self.stage.runtime(),
             config,
-            DriverConfig::default(),
+            settings,
             transport.clone(),
             Arc::clone(&service),
             ledger.clone(),
@@ -163,7 +168,8 @@ impl<S: Stage> Cluster<S> {
 
     /// Cuts the next block, with one transaction of `bytes` bytes.
     pub fn cut(&mut self, bytes: usize) -> CutBlock {
-        let data: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
+        let mut data = PATTERN.repeat(bytes.div_ceil(PATTERN.len()));
+        data.truncate(bytes);
         let transaction = self.orderer.transaction(&data).unwrap();
         self.orderer.cut(&[transaction]).unwrap()
     }

@@ -1,0 +1,116 @@
+//! Blocks as large as they may be.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _};
+use gossip_core::proto::Content;
+use gossip_core::{Class, Config, Notification};
+use gossip_driver::Notice;
+use tests::network::{
+    Cluster, Intruder, Mem, Tcp, alive, eventually, on_smol, on_tokio, quick, sign, state_info,
+    within,
+};
+use transport_mem::Conditions;
+
+const LARGE: usize = 100_000_000;
+
+fn lively(config: &mut Config) {
+    quick(config);
+    config.membership.alive_interval = Duration::from_millis(50);
+}
+
+/// The receiver is one of our own, so that it can stop reading while the block is on its way.
+#[test]
+fn a_heartbeat_overtakes_a_block_of_100_mb() {
+    on_tokio(|runtime| async move {
+        let stage = Tcp::new(runtime);
+        let mut cluster = Cluster::start(stage.clone(), 1, 1, lively).await;
+        let member = cluster.authorities.member(0, "receiver");
+        let receiver = member.signing_identity().unwrap();
+        let intruder = Intruder::new(&stage).await;
+        let mut line = intruder.dial(&cluster.peers[0].place.endpoint).await;
+        line.authenticate(&receiver).await;
+        for message in [
+            alive(&receiver, intruder.endpoint(), 1),
+            state_info(&receiver, 0),
+        ] {
+            line.send(Class::Control, sign(&receiver, message).encoded());
+        }
+        let peers = cluster.peers[0].channel.wait_peers(1);
+        within("the receiver is in the channel", peers)
+            .await
+            .unwrap();
+
+        let block = cluster.cut(LARGE);
+        let sender = &cluster.peers[0];
+        let published = sender.channel.publish(0, block.bytes.clone());
+        within("the block is published", published).await.unwrap();
+        eventually("the transport has the block", || {
+            sender.count("bytes_sent") > LARGE as u64
+        })
+        .await;
+        let before = sender.count("messages_sent");
+        let news = Bytes::from_static(b"news");
+        sender.gossip.update_metadata(news.clone()).await.unwrap();
+        eventually("two heartbeats follow", || {
+            sender.count("messages_sent") >= before + 2
+        })
+        .await;
+
+        let mut overtaken = false;
+        loop {
+            let message = line.receive().await.unwrap().unwrap();
+            match message.content() {
+                Content::Alive(heartbeat) => overtaken |= heartbeat.metadata == news,
+                Content::Data(payload) => {
+                    assert!(overtaken, "the block came first");
+                    assert!(payload.data == block.bytes, "the block has changed");
+                    return;
+                }
+                _ => {}
+            }
+        }
+    });
+}
+
+#[test]
+fn a_block_of_100_mb_arrives_whole_and_nobody_is_held_dead_on_tcp() {
+    on_tokio(|runtime| async move {
+        let mut cluster = Cluster::start(Tcp::new(runtime), 1, 3, lively).await;
+        cluster.assembled().await;
+        cluster.publish(&[0], 1, LARGE).await;
+        cluster.equal().await;
+    });
+}
+
+/// The block takes several times as long as silence is tolerated.
+#[test]
+fn heartbeats_go_on_while_a_large_block_crawls_over_a_slow_link() {
+    fn impatient(config: &mut Config) {
+        lively(config);
+        config.membership.alive_expiration = Duration::from_secs(2);
+    }
+    on_smol(|runtime| async move {
+        let stage = Mem::new(runtime);
+        stage.network.set_conditions(Conditions {
+            bandwidth: Some(4_000_000),
+            ..Conditions::default()
+        });
+        let mut cluster = Cluster::start(stage, 1, 2, impatient).await;
+        cluster.assembled().await;
+        let mut news: Vec<_> = cluster
+            .peers
+            .iter()
+            .map(|peer| peer.gossip.notifications())
+            .collect();
+        cluster.publish(&[0], 1, 16_000_000).await;
+        cluster.equal().await;
+        for news in &mut news {
+            while let Some(Some(notice)) = news.next().now_or_never() {
+                let dead = matches!(notice, Notice::Event(Notification::MemberDead(_)));
+                assert!(!dead, "{notice:?}");
+            }
+        }
+    });
+}
