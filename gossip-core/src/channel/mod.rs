@@ -203,6 +203,12 @@ impl Channel {
         !self.own.has_left() && self.transfer.want(cx, seq, BlockOrigin::Push) == Want::Yes
     }
 
+    /// Has its publisher told us nothing before?
+    pub(crate) fn is_stranger(&self, message: &SignedMessage) -> bool {
+        matches!(&message.message().content, Content::StateInfo(info)
+            if !self.infos.contains_key(RawKey::new(&info.pki_id).as_key()))
+    }
+
     /// A state info has passed the gate. Returns its publisher and height if it was news.
     pub(crate) fn on_state_info(
         &mut self,

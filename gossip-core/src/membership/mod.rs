@@ -264,6 +264,11 @@ impl Membership {
         &mut self.roster
     }
 
+    /// The alive members to whom a link is up.
+    pub(crate) fn connected(&mut self) -> Vec<PeerId> {
+        self.roster.draw(usize::MAX, |slot| slot.connected)
+    }
+
     pub(crate) fn is_alive(&self, peer: &[u8]) -> bool {
         self.record(peer).is_some_and(Record::is_alive)
     }

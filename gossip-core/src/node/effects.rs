@@ -7,7 +7,7 @@ use crate::link::{EstablishedLink, LinkEffect, SendTo};
 use crate::membership::{MembershipEffect, Reached, may_see_secret};
 use crate::outbox::Supersede;
 use crate::push::{Audience, Item, What, push};
-use crate::{Class, CloseReason, LinkId, PeerId, Refusal};
+use crate::{Class, CloseReason, PeerId, Refusal};
 
 impl Node {
     pub(super) fn on_link_effect(&mut self, effect: LinkEffect) {
@@ -42,20 +42,24 @@ impl Node {
 
     fn on_established(&mut self, established: &EstablishedLink) {
         let peer = &established.identity.peer;
+        tracing::debug!(link = %established.link, %peer, "link established");
         self.membership.on_connected(&self.identities, peer);
         for channel in self.channels.iter_mut() {
             channel.transfer.on_connected(peer);
         }
         if established.first {
-            self.introduce(established.link, peer);
+            self.introduce(peer);
         }
         if let Some(endpoint) = &established.endpoint {
             self.on_reached(endpoint, Reached::Peer(peer.clone()));
         }
     }
 
-    /// Tells a peer that has just connected what we publish in each channel.
-    fn introduce(&mut self, link: LinkId, peer: &PeerId) {
+    /// Tells a connected peer what we publish in each channel.
+    pub(super) fn introduce(&mut self, peer: &PeerId) {
+        let Some(link) = self.links.link_of(peer) else {
+            return;
+        };
         let Some(org) = self.identities.org_of(peer.as_bytes()) else {
             return;
         };

@@ -121,6 +121,7 @@ impl Node {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
+        let stranger = channel.is_stranger(message);
         let Some((publisher, height)) = channel.on_state_info(cx!(self), &self.identities, info)
         else {
             return;
@@ -135,6 +136,10 @@ impl Node {
             None => channel.transfer.on_peer_gone(cx!(self), &publisher),
         };
         self.on_transfer_effects(id, effects);
+        if stranger && pushed_by.contains(&publisher) {
+            // It has joined just now, so it cannot have taken what we told it before.
+            self.introduce(&publisher);
+        }
         if !pushed_by.is_empty() {
             let what = What::StateInfo {
                 channel: id.clone(),
@@ -182,6 +187,7 @@ impl Node {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
+        let first = channel.own.signed().is_none();
         channel.own.on_signed(cx!(self), id, message.clone());
         let Some(message) = message else {
             return;
@@ -205,9 +211,15 @@ impl Node {
             // The channel goes with this message, so it cannot wait for others.
             self.push_all(vec![item]);
             self.drop_channel(id, &crate::RequestError::UnknownChannel(id.clone()));
-        } else {
-            self.push(item);
+            return;
         }
+        if first {
+            // Whoever connected before we joined has not been told yet.
+            for peer in self.membership.connected() {
+                self.introduce(&peer);
+            }
+        }
+        self.push(item);
     }
 
     /// Has our state in a channel signed if it has changed and somebody is there to read it.
