@@ -1,5 +1,6 @@
 //! Who may not join, on Noise over TCP with real certificates: each is refused for a reason of its
 //! own, which is counted and told to the application.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

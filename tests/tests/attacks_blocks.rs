@@ -1,4 +1,5 @@
 //! Insiders who spread blocks that no orderer made, and peers who do not read what they are sent.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::Arc;
 use std::time::Duration;

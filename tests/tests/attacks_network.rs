@@ -1,5 +1,6 @@
 //! Peers of different networks do not mix, whichever layer finds out; nor is anybody listened to
 //! who speaks out of turn.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use bytes::Bytes;
 use gossip_core::proto::ConnEstablish;

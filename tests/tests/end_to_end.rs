@@ -1,4 +1,5 @@
 //! The whole way of a block, on every runtime with every transport.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use tests::network::{Cluster, Mem, Stage, Tcp, on_smol, on_tokio, quick};
 

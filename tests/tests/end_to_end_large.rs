@@ -1,4 +1,5 @@
 //! Blocks as large as they may be.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 
@@ -61,14 +62,13 @@ fn a_heartbeat_overtakes_a_block_of_100_mb() {
         let mut overtaken = false;
         loop {
             let message = line.receive().await.unwrap().unwrap();
-            match message.content() {
-                Content::Alive(heartbeat) => overtaken |= heartbeat.metadata == news,
-                Content::Data(payload) => {
-                    assert!(overtaken, "the block came first");
-                    assert!(payload.data == block.bytes, "the block has changed");
-                    return;
-                }
-                _ => {}
+            if let Content::Alive(heartbeat) = message.content() {
+                overtaken |= heartbeat.metadata == news;
+            }
+            if let Content::Data(payload) = message.content() {
+                assert!(overtaken, "the block came first");
+                assert!(payload.data == block.bytes, "the block has changed");
+                return;
             }
         }
     });

@@ -1,4 +1,5 @@
 //! Links between real nodes: dialled from both sides at once, and lost when a peer restarts.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::{Duration, Instant};
 
