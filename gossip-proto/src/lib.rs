@@ -100,6 +100,7 @@ mod scan;
 mod signed;
 mod wire_reader;
 
+pub use bytes;
 pub use decode::{Checked, decode};
 pub use digest::{block_data_hash, block_header_der, block_header_hash, channel_mac};
 pub use envelope::{RawEnvelope, RawSecret};

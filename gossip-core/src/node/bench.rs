@@ -291,7 +291,7 @@ impl Bench {
         };
         let mut config = Config::new(identity, Endpoint::new(&internal("m1")));
         config.external_endpoint = Some(Endpoint::new(&external("m1")));
-        config.channel.publish_interval = std::time::Duration::from_millis(500);
+        config.channel.publish_interval = Duration::from_millis(500);
         adjust(&mut config);
         let start = Start {
             now: Instant::START,
