@@ -26,9 +26,10 @@ fn quiet(config: &mut Config) {
 }
 
 /// Two peers that are each other's bootstrap peer start together, 25 times.
-async fn simultaneous_dials_end_with_one_link<S: Stage, T: Transport + Clone>(stage: S)
+async fn simultaneous_dials_end_with_one_link<S, T>(stage: S)
 where
     S: Stage<Transport = CountedTransport<T>>,
+    T: Transport + Clone,
 {
     let mut duplicates = 0;
     for round in 0..25 {
