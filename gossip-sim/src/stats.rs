@@ -123,6 +123,8 @@ pub struct Stats {
     pub notifications_shed: u64,
     /// Messages sent on links that were already down at that moment.
     pub sends_lost: u64,
+    /// Nodes held dead by another although they were running and could be reached.
+    pub false_deaths: u64,
     sent: [(u64, u64); Kind::ALL.len()],
 }
 
@@ -134,6 +136,7 @@ impl Stats {
             copies_needed: 0,
             notifications_shed: 0,
             sends_lost: 0,
+            false_deaths: 0,
             sent: [(0, 0); Kind::ALL.len()],
         }
     }

@@ -13,20 +13,26 @@ struct Square {
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     seen: Square,
+    /// Seen at some time since the observer's start.
+    once: Square,
     due: Square,
-    last_change: Instant,
+    last_discovery: Instant,
 }
 
 impl Census {
     /// Makes room for one more node.
     pub(crate) fn grow(&mut self) {
         self.seen.grow();
+        self.once.grow();
         self.due.grow();
     }
 
     pub(crate) fn set(&mut self, now: Instant, observer: u32, subject: u32, alive: bool) {
         self.seen.set(observer, subject, alive);
-        self.last_change = now;
+        if alive && !self.once.get(observer, subject) {
+            self.once.set(observer, subject, true);
+            self.last_discovery = now;
+        }
     }
 
     pub(crate) fn sees(&self, observer: u32, subject: u32) -> bool {
@@ -36,6 +42,7 @@ impl Census {
     /// Forgets what `observer` saw.
     pub(crate) fn blind(&mut self, observer: u32) {
         self.seen.rows[observer as usize].fill(0);
+        self.once.rows[observer as usize].fill(0);
     }
 
     /// Computes anew who should see whom.
@@ -52,21 +59,25 @@ impl Census {
         }
     }
 
-    /// When somebody last saw somebody appear or disappear.
-    pub(crate) const fn last_change(&self) -> Instant {
-        self.last_change
+    /// When somebody last saw somebody for the first time.
+    pub(crate) const fn last_discovery(&self) -> Instant {
+        self.last_discovery
     }
 
     /// Does everybody see all they should?
     pub(crate) fn is_complete(&self) -> bool {
-        self.rows()
-            .all(|(due, seen)| due.iter().zip(seen).all(|(due, seen)| due & !seen == 0))
+        self.due.is_within(&self.seen)
     }
 
-    /// Pairs that should see each other, and how many of them do.
+    /// Has everybody seen, at some time, all they should?
+    pub(crate) fn was_complete(&self) -> bool {
+        self.due.is_within(&self.once)
+    }
+
+    /// Pairs that should see each other, and how many of them have.
     pub(crate) fn count(&self) -> (u64, u64) {
         let (mut all, mut done) = (0, 0);
-        for (due, seen) in self.rows() {
+        for (due, seen) in self.due.rows.iter().zip(&self.once.rows) {
             for (due, seen) in due.iter().zip(seen) {
                 all += u64::from(due.count_ones());
                 done += u64::from((due & seen).count_ones());
@@ -86,13 +97,14 @@ impl Census {
             .take(limit)
             .collect()
     }
-
-    fn rows(&self) -> impl Iterator<Item = (&Vec<u64>, &Vec<u64>)> {
-        self.due.rows.iter().zip(&self.seen.rows)
-    }
 }
 
 impl Square {
+    fn is_within(&self, other: &Self) -> bool {
+        let mut rows = self.rows.iter().zip(&other.rows);
+        rows.all(|(a, b)| a.iter().zip(b).all(|(a, b)| a & !b == 0))
+    }
+
     fn grow(&mut self) {
         self.words = (self.rows.len() + 1).div_ceil(64);
         self.rows.push(Vec::new());
@@ -135,12 +147,14 @@ mod tests {
         census.set(Instant::from_millis(4), 69, 1, false);
         assert!(!census.is_complete());
         assert_eq!(census.missing(10), [(69, 1)]);
-        assert_eq!(census.count(), (70 * 34, 70 * 34 - 1));
+        assert!(census.was_complete());
+        assert_eq!(census.count(), (70 * 34, 70 * 34));
         census.set(Instant::from_millis(5), 69, 0, false);
         census.set(Instant::from_millis(5), 69, 1, true);
         assert!(census.is_complete());
         census.blind(3);
         assert_eq!(census.missing(100).len(), 34);
-        assert_eq!(census.last_change(), Instant::from_millis(5));
+        assert!(!census.was_complete());
+        assert_eq!(census.last_discovery(), Instant::from_millis(3));
     }
 }

@@ -23,8 +23,10 @@ pub struct Report {
     pub blocks: u64,
     /// Payload bytes of each block.
     pub block_size: usize,
-    /// Seconds of virtual time until every node saw all that it may see; absent if not in time.
+    /// Seconds of virtual time until every node had seen all that it may see; absent if not in time.
     pub convergence_s: Option<f64>,
+    /// How often a node held another dead that was running and could be reached.
+    pub false_deaths: u64,
     /// Every ledger got every block in time.
     pub committed: bool,
     /// From a block's publication to the last ledger.
@@ -45,7 +47,7 @@ pub struct Report {
     pub virtual_s: f64,
     /// Hash of all events.
     pub trace_hash: TraceHash,
-    /// What is missing if a limit was reached, at most 20 lines.
+    /// Who does not see whom and who lacks blocks at the end, at most 20 lines.
     pub missing: Vec<String>,
     /// Properties that did not hold, at most 20 lines.
     pub violations: Vec<String>,
@@ -80,6 +82,7 @@ impl Report {
         let stats = world.stats();
         let (events, needed) = (stats.events, stats.copies_needed);
         let redundancy = ratio(stats.block_copies, needed);
+        let false_deaths = stats.false_deaths;
         let messages = stats.traffic();
         let bytes: u64 = messages.iter().map(|kind| kind.bytes).sum();
         let nodes = world.nodes().count() as u64;
@@ -90,6 +93,7 @@ impl Report {
             blocks: scenario.blocks,
             block_size: scenario.block_size,
             convergence_s: converged.map(seconds),
+            false_deaths,
             committed: committed.is_some(),
             time_to_all: world.time_to_all(),
             time_per_copy: world.time_per_copy(),

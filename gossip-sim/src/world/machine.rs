@@ -249,6 +249,9 @@ impl Machine {
         {
             self.census.set(self.now, observer, subject, false);
             let down_since = self.hosts[subject as usize].down_since();
+            if down_since.is_none() && !self.separated(observer, subject) {
+                self.stats.false_deaths += 1;
+            }
             self.checker.died(observer, subject, down_since);
         } else if let Notification::MemberForgotten(peer) = notification
             && let Some(&subject) = self.peers.get(peer)

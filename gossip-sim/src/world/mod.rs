@@ -230,7 +230,15 @@ impl World {
         self.machine.census.is_complete()
     }
 
-    /// How many pairs of running nodes should see each other, and how many do.
+    /// Has every running node seen, at some time since its start, every running node that it may
+    /// see? Gossip may hold somebody dead for a moment who is alive.
+    #[must_use]
+    pub fn views_were_complete(&mut self) -> bool {
+        self.refresh_census();
+        self.machine.census.was_complete()
+    }
+
+    /// How many pairs of running nodes should see each other, and how many have at some time.
     #[must_use]
     pub fn views(&mut self) -> (u64, u64) {
         self.refresh_census();
@@ -248,10 +256,10 @@ impl World {
             .collect()
     }
 
-    /// When a node last saw another appear or disappear.
+    /// When a node last saw another for the first time.
     #[must_use]
-    pub const fn last_view_change(&self) -> Instant {
-        self.machine.census.last_change()
+    pub const fn last_discovery(&self) -> Instant {
+        self.machine.census.last_discovery()
     }
 
     /// Does every running node that joined `channel` hold `height` blocks?
