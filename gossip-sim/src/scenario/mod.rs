@@ -31,7 +31,8 @@ const MAX_NODES: usize = 100_000;
 /// peer publishes.
 ///
 /// All peers join one channel, whose anchors are the first peers of all organisations. Each peer
-/// bootstraps to one or two peers of its own organisation that started before it.
+/// bootstraps to one or two peers of its own organisation that started before it. Above some 50
+/// nodes the fan-out and the interval between two heights published grow with the network.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Organisations. Default 2.
@@ -207,11 +208,19 @@ impl Scenario {
             bootstrap.dedup();
             config.bootstrap = bootstrap;
         }
-        let interval = PUBLISH_PER_NODE
-            .saturating_mul(u32::try_from(self.orgs * self.peers).unwrap_or(u32::MAX));
-        config.channel.publish_interval = config.channel.publish_interval.max(interval);
+        self.scale(&mut config);
         (self.tune)(&mut config);
         config
+    }
+
+    /// What an operator of so many nodes would configure. A push reaches all of `n` nodes if its
+    /// fan-out is about the natural logarithm of `n`.
+    fn scale(&self, config: &mut Config) {
+        let nodes = self.orgs.saturating_mul(self.peers).max(1);
+        let fanout = usize::try_from(nodes.ilog2() * 7 / 10 + 1).unwrap_or(1);
+        config.push.fanout = config.push.fanout.max(fanout);
+        let interval = PUBLISH_PER_NODE.saturating_mul(u32::try_from(nodes).unwrap_or(u32::MAX));
+        config.channel.publish_interval = config.channel.publish_interval.max(interval);
     }
 
     fn members(&self) -> BTreeMap<OrgId, Vec<Endpoint>> {

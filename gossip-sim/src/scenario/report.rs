@@ -23,6 +23,8 @@ pub struct Report {
     pub blocks: u64,
     /// Payload bytes of each block.
     pub block_size: usize,
+    /// Peers that each message is pushed to.
+    pub fanout: usize,
     /// Seconds of virtual time until every node had seen all that it may see; absent if not in time.
     pub convergence_s: Option<f64>,
     /// How often a node held another dead that was running and could be reached.
@@ -92,6 +94,7 @@ impl Report {
             peers: scenario.peers,
             blocks: scenario.blocks,
             block_size: scenario.block_size,
+            fanout: world.fanout(),
             convergence_s: converged.map(seconds),
             false_deaths,
             committed: committed.is_some(),

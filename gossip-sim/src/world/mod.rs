@@ -316,6 +316,12 @@ impl World {
         self.machine.trace.hash()
     }
 
+    /// The greatest fan-out configured.
+    pub(crate) fn fanout(&self) -> usize {
+        let hosts = self.machine.hosts.iter();
+        hosts.map(|host| host.config.push.fanout).max().unwrap_or(0)
+    }
+
     fn ask(&mut self, node: u32, request: Request, asker: Asker) -> RequestId {
         self.next_request += 1;
         let id = RequestId(self.next_request);
