@@ -1,0 +1,9 @@
+//! A node survives whatever it is fed, within its bounds, and its clock goes on.
+#![no_main]
+
+#[path = "../../gossip-core/tests/hostile/mod.rs"]
+mod hostile;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| hostile::run(data));
