@@ -38,9 +38,11 @@ fn ten_blocks_reach_ten_peers_exactly_once_each() {
         let notes = net.world.take_notifications(*node);
         let committed: Vec<_> = notes
             .iter()
-            .filter_map(|note| match note {
-                Notification::Committed { seq, origin, .. } => Some((*seq, *origin)),
-                _ => None,
+            .filter_map(|note| {
+                let Notification::Committed { seq, origin, .. } = note else {
+                    return None;
+                };
+                Some((*seq, *origin))
             })
             .collect();
         let numbers: Vec<_> = committed.iter().map(|(seq, _)| *seq).collect();

@@ -32,7 +32,7 @@ const WINDOW_FRAMES: usize = 4;
 ///
 /// # Panics
 /// The node broke a promise.
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let mut world = World::new();
     let mut feed = Feed::new(bytes);
     while !feed.is_empty() {
