@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use gossip_driver::core::{ChannelId, CryptoError, OrgId, PeerId};
+use gossip_driver::core::{ChannelId, CryptoError, OrgId, PeerId, SelfIdentity};
 use gossip_driver::{MessageCryptoService, SecurityAdvisor};
 use ring::digest::{SHA256, digest};
 use tracing::debug;
@@ -135,6 +135,17 @@ impl X509Service {
     pub fn with_cache_capacity(mut self, identities: usize) -> Self {
         self.caches = Mutex::new(Caches::new(identities));
         self
+    }
+
+    /// Who we are, as a node's configuration wants it.
+    #[must_use]
+    pub fn identity(&self) -> SelfIdentity {
+        let own = self.own.identity();
+        SelfIdentity {
+            peer: own.peer_id().clone(),
+            org: own.org_id(),
+            bytes: self.own.bytes().clone(),
+        }
     }
 
     /// The identity that signs.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
-use gossip_driver::core::{ChannelId, Config, Endpoint, JoinChannel, Metrics, OrgId, SelfIdentity};
+use gossip_driver::core::{ChannelId, Config, Endpoint, JoinChannel, Metrics, OrgId};
 use gossip_driver::{Channel, DriverConfig, Gossip, Runtime};
 use gossip_ledger::BlockLedger;
 use gossip_msp::X509Service;
@@ -166,13 +166,7 @@ impl Network {
 }
 
 fn config(seat: &Seat, crypto: &X509Service, endpoint: &Endpoint, bootstrap: &Endpoint) -> Config {
-    let own = crypto.own();
-    let identity = SelfIdentity {
-        peer: own.identity().peer_id().clone(),
-        org: own.identity().org_id(),
-        bytes: own.bytes().clone(),
-    };
-    let mut config = Config::new(identity, endpoint.clone());
+    let mut config = Config::new(crypto.identity(), endpoint.clone());
     config.network_id = Bytes::from_static(NETWORK_ID);
     config.external_endpoint = Some(endpoint.clone());
     // Somebody is watching, and a network of one machine can bear it.
