@@ -1,5 +1,7 @@
 //! Deadlines of members: to die, to be tried again, to be forgotten.
 
+use std::time::Duration;
+
 use gossip_proto::{Alive, SignedMessage};
 
 use super::record::{Liveness, Record};
@@ -8,6 +10,12 @@ use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::timer::TimerKey;
 use crate::{Notification, PeerId};
+
+/// How long a member may be silent before it is asked itself: pushes reach most peers, not all, and
+/// in a large network somebody misses several of one member's heartbeats in a row.
+pub(super) fn doubt_after(expiration: Duration) -> Duration {
+    expiration * 3 / 5
+}
 
 impl Membership {
     /// A member's deadline has come.
@@ -23,10 +31,14 @@ impl Membership {
         };
         match record.liveness {
             Liveness::Alive { .. } => {
-                let deadline = record.last_seen + cx.config.membership.alive_expiration;
-                if deadline > cx.now {
-                    // Heartbeats do not move the timer: it looks again when it fires.
-                    cx.timers().set(TimerKey::Member(peer.clone()), deadline);
+                let (seen, expiration) = (record.last_seen, cx.config.membership.alive_expiration);
+                let (doubted, dead) = (seen + doubt_after(expiration), seen + expiration);
+                // Heartbeats do not move the timer: it looks again when it fires.
+                if doubted > cx.now {
+                    cx.timers().set(TimerKey::Member(peer.clone()), doubted);
+                } else if dead > cx.now {
+                    cx.timers().set(TimerKey::Member(peer.clone()), dead);
+                    self.request(cx, identities, peer, fx);
                 } else {
                     self.die(cx, peer, fx);
                 }

@@ -6,7 +6,8 @@
 //! - One table with one state per member: "both alive and dead" cannot be written.
 //! - One clock and one deadline per member, whichever way news of it came; the last time heard of a
 //!   forgotten member is kept, so that neither hearsay nor a replayed heartbeat brings it back.
-//! - A failed send is not a death. Seeds are tried for ever, whatever becomes of member records.
+//! - A member that has been silent for three fifths of the expiration is asked itself before it is
+//!   held dead. A failed send is not a death. Seeds are tried for ever, whatever becomes of member records.
 //! - A response is accepted from a peer that was asked, once, by its nonce; a bad element costs
 //!   itself only. It carries the identities of the members it lists if the requester asks and both
 //!   sides understand that; a newcomer then needs no other protocol to learn everybody.
@@ -229,7 +230,7 @@ impl Membership {
             connected: self.exchange.is_connected(&peer),
         });
         record.liveness = Liveness::Alive { slot };
-        let deadline = cx.now + cx.config.membership.alive_expiration;
+        let deadline = cx.now + liveness::doubt_after(cx.config.membership.alive_expiration);
         cx.timers().set(TimerKey::Member(peer.clone()), deadline);
         cx.notify(Notification::MemberAlive(peer.clone()));
         self.records.insert(peer.clone(), record);

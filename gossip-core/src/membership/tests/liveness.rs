@@ -233,3 +233,17 @@ fn hearsay_that_is_checked_while_the_living_shows_itself_does_not_win() {
     bench.answer_all();
     assert_eq!(bench.liveness("m3"), Some(true));
 }
+
+#[test]
+fn a_silent_member_is_asked_before_it_is_held_dead() {
+    let mut bench = Bench::with(|config| config.membership.sync_interval = secs(1_000));
+    bench.member("m2");
+    bench.advance(secs(14));
+    requests(&mut bench);
+    bench.advance(secs(2));
+    assert_eq!(requests(&mut bench).len(), 1, "asked after 15 s of silence");
+    bench.advance(secs(8));
+    assert_eq!(bench.liveness("m2"), Some(true));
+    bench.advance(secs(2));
+    assert_eq!(bench.liveness("m2"), Some(false));
+}
