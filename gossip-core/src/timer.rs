@@ -42,6 +42,8 @@ pub(crate) enum TimerKey {
 pub(crate) struct Timers {
     by_time: BTreeSet<(Instant, TimerKey)>,
     by_key: BTreeMap<TimerKey, Instant>,
+    /// The first of `by_time`: asked for after each event.
+    next: Option<Instant>,
 }
 
 impl Timers {
@@ -54,6 +56,7 @@ impl Timers {
             self.by_time.remove(&(before, key.clone()));
         }
         self.by_time.insert((at, key));
+        self.look();
     }
 
     /// Starts a timer unless one of the same key runs that fires no later.
@@ -67,6 +70,7 @@ impl Timers {
     pub(crate) fn cancel(&mut self, key: &TimerKey) {
         if let Some(at) = self.by_key.remove(key) {
             self.by_time.remove(&(at, key.clone()));
+            self.look();
         }
     }
 
@@ -78,7 +82,7 @@ impl Timers {
 
     /// When the next timer fires.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.by_time.first().map(|(at, _)| *at)
+        self.next
     }
 
     /// How many timers run.
@@ -93,6 +97,7 @@ impl Timers {
         }
         let (_, key) = self.by_time.pop_first()?;
         self.by_key.remove(&key);
+        self.look();
         Some(key)
     }
 
@@ -100,6 +105,11 @@ impl Timers {
     pub(crate) fn clear(&mut self) {
         self.by_time.clear();
         self.by_key.clear();
+        self.look();
+    }
+
+    fn look(&mut self) {
+        self.next = self.by_time.first().map(|(at, _)| *at);
     }
 }
 

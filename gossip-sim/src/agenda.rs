@@ -5,40 +5,111 @@ use std::collections::BinaryHeap;
 
 use gossip_core::Instant;
 
-/// The event heap. `W` names what happens; keep it small and put bulk into a [`Slab`].
+/// Width of a slot, in bits of nanoseconds: 16 µs.
+const SLOT_BITS: u32 = 14;
+/// Slots ahead of the present one: 67 ms, several times the usual latency.
+const SLOTS: usize = 1 << 12;
+
+/// The event agenda: a wheel of slots for the near future, because a heap of hundreds of thousands
+/// of entries misses the cache at each level, and a heap for what lies further ahead. `W` names
+/// what happens; keep it small and put bulk into a [`Slab`].
 #[derive(Debug)]
 pub(crate) struct Agenda<W> {
-    heap: BinaryHeap<Reverse<Entry<W>>>,
+    /// What is planned in the present slot, or was planned for earlier ones.
+    present: BinaryHeap<Reverse<Entry<W>>>,
+    /// The number of the present slot since the start.
+    slot: u64,
+    /// Slots after the present one, by their number modulo [`SLOTS`].
+    wheel: Box<[Vec<Entry<W>>]>,
+    /// Entries in the wheel.
+    turning: usize,
+    /// Beyond the wheel.
+    far: BinaryHeap<Reverse<Entry<W>>>,
     seq: u64,
 }
 
 impl<W> Agenda<W> {
     pub(crate) fn new() -> Self {
         Self {
-            heap: BinaryHeap::new(),
+            present: BinaryHeap::new(),
+            slot: 0,
+            wheel: std::iter::repeat_with(Vec::new).take(SLOTS).collect(),
+            turning: 0,
+            far: BinaryHeap::new(),
             seq: 0,
         }
     }
 
     pub(crate) fn plan(&mut self, at: Instant, node: u32, what: W) {
         self.seq += 1;
-        self.heap.push(Reverse(Entry {
+        self.place(Entry {
             at,
             seq: self.seq,
             node,
             what,
-        }));
+        });
     }
 
     /// When the next entry is due.
-    pub(crate) fn next_at(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse(entry)| entry.at)
+    pub(crate) fn next_at(&mut self) -> Option<Instant> {
+        self.advance();
+        self.present.peek().map(|Reverse(entry)| entry.at)
     }
 
     pub(crate) fn pop(&mut self) -> Option<(Instant, u32, W)> {
-        self.heap
+        self.advance();
+        self.present
             .pop()
             .map(|Reverse(entry)| (entry.at, entry.node, entry.what))
+    }
+
+    fn place(&mut self, entry: Entry<W>) {
+        let slot = entry.slot();
+        if slot <= self.slot {
+            self.present.push(Reverse(entry));
+        } else if slot - self.slot < SLOTS as u64 {
+            self.wheel[index(slot)].push(entry);
+            self.turning += 1;
+        } else {
+            self.far.push(Reverse(entry));
+        }
+    }
+
+    /// Makes the next slot that holds anything the present one, unless that is not over.
+    fn advance(&mut self) {
+        while self.present.is_empty() {
+            if self.turning > 0 {
+                self.slot += 1;
+            } else if let Some(Reverse(first)) = self.far.peek() {
+                self.slot = first.slot();
+            } else {
+                return;
+            }
+            let due = &mut self.wheel[index(self.slot)];
+            self.turning -= due.len();
+            self.present.extend(due.drain(..).map(Reverse));
+            let horizon = self.slot + SLOTS as u64;
+            while let Some(Reverse(first)) = self.far.peek()
+                && first.slot() < horizon
+                && let Some(Reverse(entry)) = self.far.pop()
+            {
+                self.place(entry);
+            }
+        }
+    }
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "only the low bits are wanted"
+)]
+const fn index(slot: u64) -> usize {
+    slot as usize % SLOTS
+}
+
+impl<W> Entry<W> {
+    const fn slot(&self) -> u64 {
+        self.at.as_nanos() >> SLOT_BITS
     }
 }
 
@@ -119,6 +190,28 @@ mod tests {
             .map(|(_, _, what)| what)
             .collect();
         assert_eq!(order, "abcde");
+    }
+
+    #[test]
+    fn entries_near_and_far_come_in_order_also_when_planned_in_between() {
+        let mut agenda = Agenda::new();
+        let mut planned = 0_u64;
+        for at in (0..3_000_u64).map(|n| n * n * 7_919 % 1_000_000_007) {
+            agenda.plan(Instant::from_nanos(at), 0, planned);
+            planned += 1;
+        }
+        let (mut last, mut popped) = ((Instant::START, 0), 0);
+        while let Some((at, _, number)) = agenda.pop() {
+            assert!((at, number) >= last, "{at:?} after {last:?}");
+            last = (at, number);
+            popped += 1;
+            if number % 3 == 0 && planned < 9_000 {
+                let ahead = Instant::from_nanos(at.as_nanos() + planned * 30_011 % 90_000_000);
+                agenda.plan(ahead, 0, planned);
+                planned += 1;
+            }
+        }
+        assert_eq!(popped, planned);
     }
 
     #[test]

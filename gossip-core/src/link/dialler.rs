@@ -70,16 +70,18 @@ impl Links {
         if self.stopped {
             return false;
         }
-        let authenticating = self
-            .connections
-            .values_mut()
-            .filter(|connection| connection.handshake().is_some())
-            .filter_map(|connection| connection.dialled.as_mut());
-        let in_flight = self.dialler.dials.values_mut().chain(authenticating);
-        let mut same = in_flight.filter(|target| target.endpoint == *endpoint);
-        if let Some(target) = same.next() {
+        let mut dials = self.dialler.dials.values_mut();
+        if let Some(target) = dials.find(|target| target.endpoint == *endpoint) {
             target.seed = true;
             return true;
+        }
+        for link in &self.authenticating {
+            let connection = self.connections.get_mut(link);
+            let target = connection.and_then(|connection| connection.dialled.as_mut());
+            if let Some(target) = target.filter(|target| target.endpoint == *endpoint) {
+                target.seed = true;
+                return true;
+            }
         }
         let target = DialTarget {
             endpoint: endpoint.clone(),
@@ -362,9 +364,8 @@ impl Links {
 
     fn dials_in_flight(&self) -> usize {
         let authenticating = self
-            .connections
-            .values()
-            .filter(|connection| connection.is_outgoing() && connection.handshake().is_some());
+            .authenticating()
+            .filter(|connection| connection.is_outgoing());
         self.dialler.dials.len() + authenticating.count()
     }
 

@@ -51,6 +51,7 @@ impl Links {
         let Some(connection) = self.connections.get_mut(&link) else {
             return;
         };
+        self.authenticating.remove(&link);
         connection.phase = Phase::Up(Session {
             peer: peer.clone(),
             org: identity.org.clone(),
@@ -94,7 +95,7 @@ impl Links {
 
     /// The remote has had its time to finish a link that we do not prefer.
     pub(super) fn resolve_standby(&mut self, cx: &mut Cx<'_>, link: LinkId) {
-        let Some(session) = self.connections.get(&link).and_then(Connection::up) else {
+        let Some(session) = self.connections.get(&link).and_then(|held| held.up()) else {
             return;
         };
         let (peer, Some(since)) = (session.peer.clone(), session.standby) else {
@@ -175,7 +176,7 @@ impl Links {
             return;
         };
         if full {
-            self.connections.remove(&link);
+            self.take(link);
             cx.timers().cancel(&TimerKey::Linger(link));
             cx.emit(Command::CloseLink {
                 link,
@@ -183,6 +184,7 @@ impl Links {
             });
             return;
         }
+        self.authenticating.remove(&link);
         let phase = std::mem::replace(&mut connection.phase, Phase::Finishing(None));
         if let Phase::Up(session) = phase {
             connection.phase = Phase::Finishing(Some(session));
@@ -215,7 +217,7 @@ impl Links {
         let outgoing = self
             .connections
             .get(&loser)
-            .is_some_and(Connection::is_outgoing);
+            .is_some_and(|connection| connection.is_outgoing());
         if outgoing {
             self.finish_standby(cx, peer, loser);
         } else {
@@ -255,7 +257,11 @@ impl Links {
     }
 
     fn enter_standby(&mut self, cx: &mut Cx<'_>, peer: &PeerId, link: LinkId) {
-        if let Some(session) = self.connections.get_mut(&link).and_then(Connection::up_mut) {
+        if let Some(session) = self
+            .connections
+            .get_mut(&link)
+            .and_then(|held| held.up_mut())
+        {
             session.standby = Some(cx.now);
         }
         let deadline = cx.now + cx.config.link.linger;
@@ -271,7 +277,10 @@ impl Links {
     }
 
     fn leave_standby(&mut self, cx: &mut Cx<'_>, link: LinkId) {
-        if let Some(session) = self.connections.get_mut(&link).and_then(Connection::up_mut)
+        if let Some(session) = self
+            .connections
+            .get_mut(&link)
+            .and_then(|held| held.up_mut())
             && session.standby.take().is_some()
         {
             cx.timers().cancel(&TimerKey::Linger(link));
@@ -304,7 +313,7 @@ impl Links {
         let stale: Vec<LinkId> = stale.map(|(link, _)| link).collect();
         let mut inherited = Vec::new();
         for link in stale {
-            let Some(mut connection) = self.connections.remove(&link) else {
+            let Some(mut connection) = self.take(link) else {
                 continue;
             };
             inherited.append(&mut connection.outbox.drain());
@@ -321,11 +330,8 @@ impl Links {
 
     /// Sees to it that one more link may be up, by finishing the one idle the longest.
     fn make_room(&mut self, cx: &mut Cx<'_>, fx: &mut Vec<LinkEffect>) -> bool {
-        let up = self
-            .connections
-            .values()
-            .filter(|connection| connection.up().is_some());
-        if up.count() < cx.config.link.max_links.get() {
+        let up = self.routes.values().map(|route| 1 + route.standby.len());
+        if up.sum::<usize>() < cx.config.link.max_links.get() {
             return true;
         }
         let idle = self
@@ -340,7 +346,7 @@ impl Links {
             return false;
         };
         cx.metrics().links_evicted += 1;
-        if let Some(mut connection) = self.connections.remove(&link) {
+        if let Some(mut connection) = self.take(link) {
             cx.timers().cancel(&TimerKey::Linger(link));
             self.leave(cx, link, &mut connection, None, fx);
             self.connections.insert(link, connection);
@@ -350,9 +356,9 @@ impl Links {
     }
 
     fn connections_of(&self, peer: &PeerId) -> impl Iterator<Item = (LinkId, &Session)> {
-        let sessions = self.connections.iter();
-        let sessions = sessions.filter_map(|(link, connection)| Some((*link, connection.up()?)));
-        sessions.filter(move |(_, session)| session.peer == *peer)
+        let route = self.routes.get(peer).into_iter();
+        let links = route.flat_map(|route| std::iter::once(&route.primary).chain(&route.standby));
+        links.filter_map(|link| Some((*link, self.connections.get(link)?.up()?)))
     }
 
     /// Ends what depended on a connection that has just been taken out of the table.
@@ -360,7 +366,7 @@ impl Links {
         &mut self,
         cx: &mut Cx<'_>,
         link: LinkId,
-        mut connection: Connection,
+        mut connection: Box<Connection>,
         failure: DialFailure,
         fx: &mut Vec<LinkEffect>,
     ) {

@@ -82,7 +82,7 @@ impl Links {
                 let handshake = self
                     .connections
                     .get_mut(&link)
-                    .and_then(Connection::handshake_mut);
+                    .and_then(|connection| connection.handshake_mut());
                 if let Some(handshake) = handshake {
                     handshake.theirs = Theirs::Checking(message.clone());
                     fx.push(LinkEffect::Authenticate {
@@ -107,7 +107,7 @@ impl Links {
         let handshake = self
             .connections
             .get_mut(&link)
-            .and_then(Connection::handshake_mut);
+            .and_then(|connection| connection.handshake_mut());
         let Some(handshake) = handshake else {
             return;
         };
@@ -162,7 +162,7 @@ impl Links {
         refusal: Refusal,
         fx: &mut Vec<LinkEffect>,
     ) {
-        let Some(connection) = self.connections.remove(&link) else {
+        let Some(connection) = self.take(link) else {
             return;
         };
         turn_away(cx, link, connection.remote.clone(), refusal);
@@ -246,7 +246,7 @@ impl Links {
         fx: &mut Vec<LinkEffect>,
     ) {
         for end in [link, other] {
-            let Some(connection) = self.connections.remove(&end) else {
+            let Some(connection) = self.take(end) else {
                 continue;
             };
             cx.emit(Command::CloseLink {

@@ -1,6 +1,6 @@
 //! All connections of a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gossip_proto::SignedMessage;
 
@@ -15,8 +15,20 @@ use crate::outbox::{Outbox, Queued, Supersede};
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
-    Binding, Class, CloseReason, Command, Config, Endpoint, LinkDownReason, LinkId, PeerId, Ticket,
+    Binding, Class, CloseReason, Command, Config, Endpoint, LinkDownReason, LinkId, OrgId, PeerId,
+    Ticket,
 };
+
+/// What arrives on a link is, by the state of the link.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// The remote's authentication, or what it sent instead.
+    Authentication,
+    /// A message of a peer that has proven who it is.
+    Message { peer: PeerId, org: Option<OrgId> },
+    /// Too late: the link is gone, or was a probe.
+    Stray,
+}
 
 /// Owns every connection: authenticates them, resolves duplicates, dials, and queues what is sent.
 #[derive(Debug)]
@@ -25,7 +37,9 @@ pub(crate) struct Links {
     pub(super) incarnation: u64,
     /// Authenticated ones: at most `max_links`, and as many again that are being finished.
     /// Authenticating ones: at most `max_handshakes` accepted and `max_dials` dialled.
-    pub(super) connections: BTreeMap<LinkId, Connection>,
+    pub(super) connections: BTreeMap<LinkId, Box<Connection>>,
+    /// Those among them that authenticate, so that looking for one does not pass by all others.
+    pub(super) authenticating: BTreeSet<LinkId>,
     /// Peers with a link that is up.
     pub(super) routes: BTreeMap<PeerId, Route>,
     pub(super) dialler: Dialler,
@@ -40,6 +54,7 @@ impl Links {
             rng,
             incarnation,
             connections: BTreeMap::new(),
+            authenticating: BTreeSet::new(),
             routes: BTreeMap::new(),
             dialler: Dialler::default(),
             seen: SeenHandshakes::default(),
@@ -90,7 +105,8 @@ impl Links {
             phase: Phase::new(),
         };
         self.sign_conn(cx, link, &connection, fx);
-        self.connections.insert(link, connection);
+        self.authenticating.insert(link);
+        self.connections.insert(link, Box::new(connection));
     }
 
     /// A connection has ended.
@@ -101,7 +117,7 @@ impl Links {
         reason: LinkDownReason,
         fx: &mut Vec<LinkEffect>,
     ) {
-        let Some(mut connection) = self.connections.remove(&link) else {
+        let Some(mut connection) = self.take(link) else {
             return;
         };
         let Phase::Up(session) = &connection.phase else {
@@ -140,7 +156,7 @@ impl Links {
             return;
         };
         if connection.is_finishing() {
-            self.connections.remove(&link);
+            self.take(link);
             cx.emit(Command::CloseLink {
                 link,
                 reason: CloseReason::LingerExpired,
@@ -200,20 +216,24 @@ impl Links {
         self.queue(cx, primary, class, key, message)
     }
 
-    /// A message has arrived on an authenticated link.
-    pub(crate) fn touch(&mut self, cx: &mut Cx<'_>, link: LinkId) {
-        let session = self
-            .connections
-            .get_mut(&link)
-            .and_then(Connection::session_mut);
-        let Some(session) = session else {
-            return;
+    /// A message has arrived: whose is it?
+    pub(crate) fn receive(&mut self, cx: &mut Cx<'_>, link: LinkId) -> Incoming {
+        let Some(connection) = self.connections.get_mut(&link) else {
+            return Incoming::Stray;
+        };
+        if connection.handshake().is_some() {
+            return Incoming::Authentication;
+        }
+        let Some(session) = connection.session_mut() else {
+            return Incoming::Stray;
         };
         session.active = cx.now;
-        if session.heard.replace(cx.now).is_none() {
-            let peer = session.peer.clone();
+        let first = session.heard.replace(cx.now).is_none();
+        let (peer, org) = (session.peer.clone(), session.org.clone());
+        if first {
             self.forget_failures(cx, &peer);
         }
+        Incoming::Message { peer, org }
     }
 
     /// Closes a link at once, in whatever state; what is queued on it is dropped unless the peer
@@ -225,7 +245,7 @@ impl Links {
         reason: CloseReason,
         fx: &mut Vec<LinkEffect>,
     ) {
-        if let Some(connection) = self.connections.remove(&link) {
+        if let Some(connection) = self.take(link) {
             cx.emit(Command::CloseLink { link, reason });
             self.removed(cx, link, connection, DialFailure::Ended, fx);
         }
@@ -267,6 +287,7 @@ impl Links {
                 Phase::Finishing(_) => {}
             }
         }
+        self.authenticating.clear();
         self.routes.clear();
         self.stop_dialling();
     }
@@ -351,12 +372,24 @@ impl Links {
 
     /// Whether an accepted connection that claims to be `peer` is being checked.
     pub(super) fn is_claimed(&self, peer: &PeerId) -> bool {
-        self.connections.values().any(|connection| {
+        self.authenticating().any(|connection| {
             let claimed = connection
                 .handshake()
                 .and_then(|handshake| handshake.claimed());
             !connection.is_outgoing() && claimed == Some(peer.as_bytes())
         })
+    }
+
+    /// The connections that authenticate.
+    pub(super) fn authenticating(&self) -> impl Iterator<Item = &Connection> {
+        let connections = self.authenticating.iter();
+        connections.filter_map(|link| self.connections.get(link).map(AsRef::as_ref))
+    }
+
+    /// Takes a connection out of the table.
+    pub(super) fn take(&mut self, link: LinkId) -> Option<Box<Connection>> {
+        self.authenticating.remove(&link);
+        self.connections.remove(&link)
     }
 
     fn queue(
@@ -378,14 +411,12 @@ impl Links {
     }
 
     fn accepting(&self) -> usize {
-        let handshaking = self
-            .connections
-            .values()
-            .filter(|link| link.handshake().is_some());
-        handshaking.filter(|link| !link.is_outgoing()).count()
+        self.authenticating()
+            .filter(|connection| !connection.is_outgoing())
+            .count()
     }
 
     fn session(&self, link: LinkId) -> Option<&Session> {
-        self.connections.get(&link).and_then(Connection::session)
+        self.connections.get(&link)?.session()
     }
 }

@@ -37,7 +37,7 @@ mod waiting;
 mod tests;
 
 pub(crate) use self::effect::{DialFailure, EstablishedLink, LinkEffect, SendTo, Sent};
-pub(crate) use self::links::Links;
+pub(crate) use self::links::{Incoming, Links};
 pub use self::refusal::Refusal;
 
 /// Resolves duplicate links by the smaller dialler, half-closing the loser.

@@ -173,10 +173,8 @@ impl Membership {
         direct: bool,
         fx: &mut Vec<MembershipEffect>,
     ) {
-        let Some((peer, mut record)) = self
-            .records
-            .remove_entry(RawKey::new(&alive.pki_id).as_key())
-        else {
+        let key = RawKey::new(&alive.pki_id);
+        let Some(record) = self.records.get_mut(key.as_key()) else {
             self.learn(cx, identities, message, alive, direct, fx);
             return;
         };
@@ -188,9 +186,12 @@ impl Membership {
                 if let Some(entry) = self.roster.get_mut(slot) {
                     entry.external = record.endpoint.is_some();
                 }
-                self.records.insert(peer, record);
             }
-            Liveness::Dead { .. } => self.enlist(cx, peer, record, fx),
+            Liveness::Dead { .. } => {
+                if let Some((peer, record)) = self.records.remove_entry(key.as_key()) {
+                    self.enlist(cx, peer, record, fx);
+                }
+            }
         }
     }
 

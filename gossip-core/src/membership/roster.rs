@@ -62,11 +62,17 @@ impl Roster {
 
     /// Draws `count` members that satisfy `accept`, uniformly and without repetition; fewer if
     /// there are not as many. Costs one call of `accept` per member looked at.
-    pub(crate) fn draw(
+    pub(crate) fn draw(&mut self, count: usize, accept: impl FnMut(&Slot) -> bool) -> Vec<PeerId> {
+        self.draw_map(count, accept, |slot| slot.peer.clone())
+    }
+
+    /// The same, but what `pick` takes of each.
+    pub(crate) fn draw_map<T>(
         &mut self,
         count: usize,
         mut accept: impl FnMut(&Slot) -> bool,
-    ) -> Vec<PeerId> {
+        pick: impl Fn(&Slot) -> T,
+    ) -> Vec<T> {
         let mut drawn = Vec::with_capacity(count.min(self.slots.len()));
         let len = self.order.len();
         for place in 0..len {
@@ -77,7 +83,7 @@ impl Roster {
             self.order.swap(place, other);
             let slot = &self.slots[self.order[place]];
             if accept(slot) {
-                drawn.push(slot.peer.clone());
+                drawn.push(pick(slot));
             }
         }
         drawn

@@ -13,7 +13,7 @@ use crate::channel::Channels;
 use crate::cx::{Cx, Io};
 use crate::gate::{Gate, Known, News, Sender};
 use crate::identity::Identities;
-use crate::link::{LinkEffect, Links};
+use crate::link::{Incoming, LinkEffect, Links};
 use crate::membership::{Membership, MembershipEffect};
 use crate::push::Emitter;
 use crate::rng::ModuleRng;
@@ -259,17 +259,23 @@ impl Node {
     fn settle(&mut self) {
         loop {
             if !self.link_fx.is_empty() {
-                for effect in std::mem::take(&mut self.link_fx) {
+                let mut effects = std::mem::take(&mut self.link_fx);
+                for effect in effects.drain(..) {
                     self.on_link_effect(effect);
                 }
+                put_back(&mut self.link_fx, effects);
             } else if !self.news.is_empty() {
-                for news in std::mem::take(&mut self.news) {
+                let mut news = std::mem::take(&mut self.news);
+                for news in news.drain(..) {
                     self.on_news(news);
                 }
+                put_back(&mut self.news, news);
             } else if !self.membership_fx.is_empty() {
-                for effect in std::mem::take(&mut self.membership_fx) {
+                let mut effects = std::mem::take(&mut self.membership_fx);
+                for effect in effects.drain(..) {
                     self.on_membership_effect(effect);
                 }
+                put_back(&mut self.membership_fx, effects);
             } else {
                 return;
             }
@@ -279,16 +285,15 @@ impl Node {
     fn on_received(&mut self, link: LinkId, message: SignedMessage) {
         self.io.metrics.messages_received += 1;
         self.io.metrics.bytes_received += message.encoded().len() as u64;
-        if self.links.is_handshaking(link) {
-            self.links
-                .on_first_message(cx!(self), link, &message, &mut self.link_fx);
-            return;
-        }
-        let Some(peer) = self.links.peer_of(link).cloned() else {
-            return;
+        let (peer, org) = match self.links.receive(cx!(self), link) {
+            Incoming::Message { peer, org } => (peer, org),
+            Incoming::Authentication => {
+                self.links
+                    .on_first_message(cx!(self), link, &message, &mut self.link_fx);
+                return;
+            }
+            Incoming::Stray => return,
         };
-        self.links.touch(cx!(self), link);
-        let org = self.identities.org_of(peer.as_bytes()).cloned();
         let sender = Sender { link, peer, org };
         let known = Known {
             identities: &self.identities,
@@ -336,5 +341,12 @@ impl Node {
             | Event::CryptoDone { .. }
             | Event::LedgerDone { .. } => {}
         }
+    }
+}
+
+/// Keeps the memory of a list that has been worked off, unless another has grown in its place.
+fn put_back<T>(place: &mut Vec<T>, worked_off: Vec<T>) {
+    if place.is_empty() {
+        *place = worked_off;
     }
 }

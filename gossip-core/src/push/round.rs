@@ -20,18 +20,16 @@ pub(crate) struct Audience<'a> {
 /// Sends `item` to as many random peers of its audience as the fan-out says.
 pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) {
     let peers = draw(cx, audience, item);
-    let own_org = &cx.config.identity.org;
     let mut outside = None;
-    for peer in peers {
-        let org = audience.identities.org_of(peer.as_bytes());
-        let message = if may_see_secret(own_org, org) {
+    for target in peers {
+        let message = if target.inside {
             item.message.clone()
         } else {
             outside
                 .get_or_insert_with(|| item.message.without_secret())
                 .clone()
         };
-        let to = address(audience, &peer);
+        let to = address(audience, &target);
         let (class, key) = match &item.what {
             What::Alive { subject } => (Class::Control, Some(Supersede::Alive(subject.clone()))),
             What::StateInfo { channel, publisher } => (
@@ -40,27 +38,43 @@ pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) {
             ),
             What::Block { .. } => (Class::Push, None),
         };
-        audience.links.send(cx, &peer, &to, class, key, message);
+        audience
+            .links
+            .send(cx, &target.peer, &to, class, key, message);
     }
 }
 
-fn address(audience: &Audience<'_>, peer: &PeerId) -> SendTo {
-    if audience.links.is_connected(peer) {
+/// A peer drawn.
+struct Target {
+    peer: PeerId,
+    /// It is of our organisation.
+    inside: bool,
+    connected: bool,
+}
+
+fn address(audience: &Audience<'_>, target: &Target) -> SendTo {
+    if target.connected {
         return SendTo::default();
     }
+    let peer = target.peer.as_bytes();
     SendTo {
-        endpoint: audience.membership.endpoint_of(peer.as_bytes()).cloned(),
-        expected_org: audience.identities.org_of(peer.as_bytes()).cloned(),
+        endpoint: audience.membership.endpoint_of(peer).cloned(),
+        expected_org: audience.identities.org_of(peer).cloned(),
     }
 }
 
-fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
+fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
     let own_org: &OrgId = &cx.config.identity.org;
     let own_peer = &cx.config.identity.peer;
     let links = &*audience.links;
     let room = links.room_for_more(cx.config);
     let reachable = |slot: &Slot| slot.connected || (room && links.is_reachable_now(&slot.peer));
     let count = cx.config.push.fanout;
+    let pick = |slot: &Slot| Target {
+        peer: slot.peer.clone(),
+        inside: may_see_secret(own_org, slot.org.as_ref()),
+        connected: slot.connected,
+    };
     let channels = audience.channels;
     let holders = &item.holders;
     match &item.what {
@@ -68,12 +82,13 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
             let Some(channel) = channels.get(channel) else {
                 return Vec::new();
             };
-            audience.membership.roster().draw(count, |slot| {
+            let accept = |slot: &Slot| {
                 slot.org.as_ref() == Some(own_org)
                     && reachable(slot)
                     && channel.is_eligible(&slot.peer)
                     && !holders.contains(&slot.peer)
-            })
+            };
+            audience.membership.roster().draw_map(count, accept, pick)
         }
         What::StateInfo { channel, publisher } => {
             let abroad = if publisher == own_peer {
@@ -84,13 +99,14 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
             let Some(channel) = channels.get(channel) else {
                 return Vec::new();
             };
-            audience.membership.roster().draw(count, |slot| {
+            let accept = |slot: &Slot| {
                 let hears = slot
                     .org
                     .as_ref()
                     .is_some_and(|org| org == own_org || (abroad && channel.has_org(org)));
                 hears && reachable(slot) && slot.peer != *publisher && !holders.contains(&slot.peer)
-            })
+            };
+            audience.membership.roster().draw_map(count, accept, pick)
         }
         What::Alive { subject } => {
             let (org, external) = if subject == own_peer {
@@ -100,7 +116,7 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
                 (org, audience.membership.is_external(subject.as_bytes()))
             };
             let about = Party { org, external };
-            audience.membership.roster().draw(count, |slot| {
+            let accept = |slot: &Slot| {
                 let target = Party {
                     org: slot.org.as_ref(),
                     external: slot.external,
@@ -109,7 +125,8 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
                     && reachable(slot)
                     && slot.peer != *subject
                     && !holders.contains(&slot.peer)
-            })
+            };
+            audience.membership.roster().draw_map(count, accept, pick)
         }
     }
 }

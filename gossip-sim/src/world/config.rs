@@ -28,8 +28,8 @@ pub struct WorldConfig {
     pub crypto: Delay,
     /// What a ledger takes for one operation. Default 100 µs to 2 ms.
     pub ledger: Delay,
-    /// A sender learns of frames sent in batches this far apart, at once if much of its window is
-    /// used. Default 5 ms.
+    /// A sender learns of the frames that have left with the next event on their link, at once if
+    /// much of its window is used, and after this time at the latest. Default 1 s.
     pub credit_delay: Duration,
     /// Worlds of fewer nodes send each message as bytes and decode them; larger ones share the
     /// decoded message. Default 50.
@@ -55,7 +55,7 @@ impl WorldConfig {
             dial_timeout: Duration::from_secs(3),
             crypto: Delay::between(micros(50), millis(1)),
             ledger: Delay::between(micros(100), millis(2)),
-            credit_delay: millis(5),
+            credit_delay: millis(1_000),
             encode_below: 50,
             faults: FaultMask::ALL,
             notifications: 256,

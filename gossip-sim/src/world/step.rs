@@ -279,6 +279,9 @@ impl World {
             Event::Received { link, message }
         };
         self.deliver(node, event);
+        if let Some(credit) = self.machine.credit(node, key) {
+            self.deliver(node, credit);
+        }
     }
 
     /// Tells a node that a link has ended. After an orderly end the node's own half is finished

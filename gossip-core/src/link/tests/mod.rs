@@ -265,7 +265,7 @@ impl Rig {
     }
 
     fn touch(&mut self, link: u64) {
-        self.run(|links, cx, _| links.touch(cx, LinkId(link)));
+        self.run(|links, cx, _| links.receive(cx, LinkId(link)));
     }
 }
 
