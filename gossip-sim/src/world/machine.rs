@@ -301,12 +301,12 @@ impl Machine {
         self.latency.delay(self.config.latency)
     }
 
+    /// Authenticated links and, besides them, those that authenticate.
     pub(super) fn open_link_bound(&mut self, node: u32) {
         let host = &self.hosts[node as usize];
-        let bound = (
-            host.driver.open_links,
-            host.config.link.max_links.get() as u64,
-        );
+        let link = &host.config.link;
+        let limit = link.max_links.get() + link.max_handshakes.get() + link.max_dials.get();
+        let bound = (host.driver.open_links, limit as u64);
         self.checker.bound(self.now, node, "links open", bound);
     }
 
