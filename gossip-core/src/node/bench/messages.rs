@@ -1,0 +1,232 @@
+//! Names, and what named peers say.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{
+    Alive, Content, GossipMessage, MembershipRequest, MembershipResponse, Payload, PeerTime,
+    Properties, RawEnvelope, SignedMessage, StateInfo, Tag, UnsignedMessage, channel_mac,
+};
+
+use crate::{ChannelId, OrgId, PeerId};
+
+pub(crate) fn peer(name: &str) -> PeerId {
+    PeerId::new(name.as_bytes())
+}
+
+/// Peers `a1`, `a2`, .. are of the organisation `a`.
+pub(crate) fn org_of(name: &str) -> OrgId {
+    OrgId::new(&name.as_bytes()[..1])
+}
+
+pub(crate) fn identity_of(name: &str) -> Bytes {
+    Bytes::from(format!("identity of {name}"))
+}
+
+pub(crate) fn external(name: &str) -> String {
+    format!("{name}.example:1")
+}
+
+pub(crate) fn internal(name: &str) -> String {
+    format!("{name}.lan:1")
+}
+
+pub(crate) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn main_channel() -> ChannelId {
+    ChannelId::new("main")
+}
+
+/// A heartbeat to be.
+#[derive(Clone)]
+pub(crate) struct Beat {
+    pub(crate) name: String,
+    pub(crate) time: PeerTime,
+    pub(crate) external: bool,
+    pub(crate) secret: Option<String>,
+    pub(crate) identity: bool,
+    pub(crate) metadata: &'static str,
+}
+
+/// The heartbeat number `sequence` of `name`, with both endpoints and the identity.
+pub(crate) fn beat(name: &str, sequence: u64) -> Beat {
+    Beat {
+        name: name.to_owned(),
+        time: PeerTime {
+            incarnation: 1,
+            sequence,
+        },
+        external: true,
+        secret: Some(internal(name)),
+        identity: true,
+        metadata: "",
+    }
+}
+
+impl Beat {
+    pub(crate) fn hidden(mut self) -> Self {
+        self.external = false;
+        self
+    }
+
+    pub(crate) fn anonymous(mut self) -> Self {
+        self.identity = false;
+        self
+    }
+
+    pub(crate) fn secret(mut self, secret: Option<&str>) -> Self {
+        self.secret = secret.map(str::to_owned);
+        self
+    }
+
+    /// Signed by the peer itself.
+    pub(crate) fn message(&self) -> SignedMessage {
+        self.signed_by(&self.name)
+    }
+
+    /// Signed by whoever.
+    pub(crate) fn signed_by(&self, signer: &str) -> SignedMessage {
+        let alive = Alive {
+            pki_id: Bytes::copy_from_slice(self.name.as_bytes()),
+            endpoint: if self.external {
+                external(&self.name)
+            } else {
+                String::new()
+            },
+            metadata: Bytes::from_static(self.metadata.as_bytes()),
+            time: self.time,
+            identity: self.identity.then(|| identity_of(&self.name)),
+        };
+        let message = message(0, "", Tag::Empty, Content::Alive(alive));
+        sign(
+            signer,
+            UnsignedMessage::new(message, self.secret.as_deref()),
+        )
+    }
+
+    pub(crate) fn envelope(&self) -> RawEnvelope {
+        self.message().envelope().clone()
+    }
+}
+
+pub(crate) fn message(nonce: u64, channel: &str, tag: Tag, content: Content) -> GossipMessage {
+    let channel = Bytes::copy_from_slice(channel.as_bytes());
+    GossipMessage {
+        nonce,
+        channel,
+        tag,
+        content,
+    }
+}
+
+pub(crate) fn sign(signer: &str, unsigned: UnsignedMessage) -> SignedMessage {
+    let identity = identity_of(signer);
+    let payload = signature(&identity, unsigned.payload());
+    let secret = unsigned
+        .secret_payload()
+        .map(|text| signature(&identity, text));
+    unsigned.sign(payload, secret)
+}
+
+pub(super) fn signature(identity: &[u8], text: &[u8]) -> Bytes {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(identity).update(b" signs ").update(text);
+    Bytes::copy_from_slice(hasher.finalize().as_bytes())
+}
+
+/// The state info number `sequence` of `name` in the channel `main`.
+pub(crate) fn state_info(name: &str, sequence: u64, height: u64) -> SignedMessage {
+    state_info_by(name, name, sequence, height)
+}
+
+pub(crate) fn state_info_by(signer: &str, name: &str, sequence: u64, height: u64) -> SignedMessage {
+    let properties = Properties {
+        ledger_height: height,
+        ..Properties::default()
+    };
+    state_info_with(signer, name, sequence, "main", properties)
+}
+
+pub(crate) fn state_info_with(
+    signer: &str,
+    name: &str,
+    sequence: u64,
+    channel: &str,
+    properties: Properties,
+) -> SignedMessage {
+    let info = StateInfo {
+        pki_id: Bytes::copy_from_slice(name.as_bytes()),
+        time: PeerTime {
+            incarnation: 1,
+            sequence,
+        },
+        channel_mac: Bytes::copy_from_slice(&channel_mac(name.as_bytes(), channel.as_bytes())),
+        properties: Some(properties),
+    };
+    let message = message(0, "", Tag::ChanOrOrg, Content::StateInfo(info));
+    sign(signer, UnsignedMessage::new(message, None))
+}
+
+/// A block that the crypto service finds good.
+pub(crate) fn good_block(seq: u64) -> Bytes {
+    Bytes::from(format!("good {seq}"))
+}
+
+/// A block as it is pushed.
+pub(crate) fn pushed(seq: u64, data: Bytes) -> SignedMessage {
+    pushed_with(seq, data, Vec::new())
+}
+
+pub(crate) fn pushed_with(seq: u64, data: Bytes, private_data: Vec<Bytes>) -> SignedMessage {
+    let payload = Payload {
+        seq_num: seq,
+        data,
+        private_data,
+    };
+    SignedMessage::unsigned(message(0, "main", Tag::ChanAndOrg, Content::Data(payload)))
+}
+
+pub(crate) fn request(own: &Beat, nonce: u64) -> SignedMessage {
+    let request = MembershipRequest {
+        self_information: own.envelope(),
+        want_identities: false,
+    };
+    SignedMessage::unsigned(message(
+        nonce,
+        "",
+        Tag::Empty,
+        Content::MembershipRequest(request),
+    ))
+}
+
+pub(crate) fn response(nonce: u64, response: MembershipResponse) -> SignedMessage {
+    SignedMessage::unsigned(message(
+        nonce,
+        "",
+        Tag::Empty,
+        Content::MembershipResponse(response),
+    ))
+}
+
+/// A request for the state infos of `channel`, as `name` proves to know it.
+pub(crate) fn state_info_pull(name: &str, channel: &str) -> SignedMessage {
+    let mac = channel_mac(name.as_bytes(), channel.as_bytes());
+    let content = Content::StateInfoPull(Bytes::copy_from_slice(&mac));
+    SignedMessage::unsigned(message(0, "", Tag::ChanOrOrg, content))
+}
+
+pub(crate) fn snapshot(channel: &str, elements: &[SignedMessage]) -> SignedMessage {
+    let elements = elements.iter().map(|one| one.envelope().clone()).collect();
+    SignedMessage::unsigned(message(
+        0,
+        channel,
+        Tag::ChanOrOrg,
+        Content::StateSnapshot(elements),
+    ))
+}
