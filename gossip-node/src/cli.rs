@@ -100,6 +100,9 @@ pub(crate) struct SimArgs {
     /// Peers in each organisation
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) peers: u16,
+    /// Peers of each organisation that other organisations may know
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) external: u16,
     /// Blocks to distribute
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub(crate) blocks: u32,

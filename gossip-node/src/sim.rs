@@ -24,6 +24,7 @@ pub(crate) fn run(args: &SimArgs, log: EnvFilter) -> Result<(), Failure> {
     let (orgs, peers) = (usize::from(args.orgs), usize::from(args.peers));
     let mut scenario = Scenario::new(orgs, peers, args.seed);
     scenario.blocks = u64::from(args.blocks);
+    scenario.external = Some(usize::from(args.external));
     let report = scenario
         .run(&mut bar)
         .map_err(|error| Failure::Usage(error.to_string()))?;

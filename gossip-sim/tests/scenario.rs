@@ -41,19 +41,6 @@ fn sixty_peers_that_share_decoded_messages_commit_a_chain() {
 }
 
 #[test]
-fn large_networks_push_to_more_peers_unless_tuned() {
-    let fanout = |orgs, tune: fn(&mut gossip_core::Config)| {
-        let mut scenario = Scenario::new(orgs, 10, 1).blocks(0, 0);
-        scenario.tune = tune;
-        scenario.convergence_limit = Duration::ZERO;
-        scenario.run(&mut ()).expect("valid").fanout
-    };
-    assert_eq!(fanout(1, |_| {}), 3);
-    assert_eq!(fanout(10, |_| {}), 5);
-    assert_eq!(fanout(10, |config| config.push.fanout = 4), 4);
-}
-
-#[test]
 fn peers_without_an_external_endpoint_see_their_own_organisation_only() {
     let mut scenario = small(1);
     scenario.external = Some(2);

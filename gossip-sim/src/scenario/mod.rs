@@ -22,17 +22,13 @@ const CHANNEL: &str = "main";
 const STAGGER: Duration = Duration::from_millis(1);
 /// Between two reports of progress, in virtual time.
 const STRIDE: Duration = Duration::from_millis(50);
-/// Each height published reaches every node: large networks publish less often, as their operators
-/// would let them. 1,000 nodes have the original's 4 s.
-const PUBLISH_PER_NODE: Duration = Duration::from_millis(4);
 const MAX_NODES: usize = 100_000;
 
 /// Organisations whose peers find each other, then commit a chain that each organisation's first
 /// peer publishes.
 ///
 /// All peers join one channel, whose anchors are the first peers of all organisations. Each peer
-/// bootstraps to one or two peers of its own organisation that started before it. Above some 50
-/// nodes the fan-out and the interval between two heights published grow with the network.
+/// bootstraps to one or two peers of its own organisation that started before it.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Organisations. Default 2.
@@ -45,8 +41,8 @@ pub struct Scenario {
     pub block_size: usize,
     /// Blocks published per second. Default 20.
     pub rate: u32,
-    /// Peers of each organisation that have an external endpoint, at least the first one. The
-    /// others know only their own organisation. Default all.
+    /// Peers of each organisation that have an external endpoint, at least the first one; `None` is
+    /// all. The others know only their own organisation, as its operator would want. Default 2.
     pub external: Option<usize>,
     /// The world: seed, latency and the rest.
     pub world: WorldConfig,
@@ -107,7 +103,7 @@ impl Scenario {
             blocks: 100,
             block_size: 1_024,
             rate: 20,
-            external: None,
+            external: Some(2),
             world: WorldConfig::new(seed),
             convergence_limit: Duration::from_secs(120),
             commit_limit: Duration::from_secs(120),
@@ -208,19 +204,8 @@ impl Scenario {
             bootstrap.dedup();
             config.bootstrap = bootstrap;
         }
-        self.scale(&mut config);
         (self.tune)(&mut config);
         config
-    }
-
-    /// What an operator of so many nodes would configure. A push reaches all of `n` nodes if its
-    /// fan-out is about the natural logarithm of `n`.
-    fn scale(&self, config: &mut Config) {
-        let nodes = self.orgs.saturating_mul(self.peers).max(1);
-        let fanout = usize::try_from(nodes.ilog2() * 7 / 10 + 1).unwrap_or(1);
-        config.push.fanout = config.push.fanout.max(fanout);
-        let interval = PUBLISH_PER_NODE.saturating_mul(u32::try_from(nodes).unwrap_or(u32::MAX));
-        config.channel.publish_interval = config.channel.publish_interval.max(interval);
     }
 
     fn members(&self) -> BTreeMap<OrgId, Vec<Endpoint>> {
