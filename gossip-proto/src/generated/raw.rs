@@ -106,7 +106,7 @@ pub struct MembershipRequest {
     #[prost(bool, tag = "1000")]
     pub want_identities: bool,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MembershipResponse {
     #[prost(bytes = "bytes", repeated, tag = "1")]
     pub alive: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
