@@ -118,7 +118,11 @@ pub fn samples() -> Vec<Content> {
         Content::MembershipResponse(MembershipResponse {
             alive: vec![alive.clone(), alive.clone()],
             dead: vec![alive.clone()],
-            identities: vec![Bytes::from_static(b"IDENTITY-BYTES")],
+            identities: vec![PeerIdentity {
+                pki_id: Bytes::from_static(b"PKI-ID"),
+                cert: Bytes::from_static(b"IDENTITY-BYTES"),
+                metadata: Bytes::new(),
+            }],
         }),
         Content::Data(block(5)),
         Content::Empty,
