@@ -16,6 +16,14 @@ pub fn contents() -> impl Strategy<Value = Content> {
     prop_oneof![membership(), pulls(), blocks(), channels(), private()]
 }
 
+fn identities() -> impl Strategy<Value = PeerIdentity> {
+    (ids(), bytes(1..99), bytes(0..9)).prop_map(|(pki_id, cert, metadata)| PeerIdentity {
+        pki_id,
+        cert,
+        metadata,
+    })
+}
+
 fn bytes(sizes: std::ops::Range<usize>) -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), sizes).prop_map(Bytes::from)
 }
@@ -73,7 +81,7 @@ fn membership() -> impl Strategy<Value = Content> {
     let lists = (
         vec(envelopes(), 0..4),
         vec(envelopes(), 0..4),
-        vec(bytes(0..9), 0..4),
+        vec(identities(), 0..4),
     );
     let response = lists.prop_map(|(alive, dead, identities)| {
         Content::MembershipResponse(MembershipResponse {
@@ -101,13 +109,7 @@ fn membership() -> impl Strategy<Value = Content> {
             incarnation,
         })
     });
-    let identity = (ids(), bytes(1..99), bytes(0..9)).prop_map(|(pki_id, cert, metadata)| {
-        Content::PeerIdentity(PeerIdentity {
-            pki_id,
-            cert,
-            metadata,
-        })
-    });
+    let identity = identities().prop_map(Content::PeerIdentity);
     let ack = ".{0,30}".prop_map(Content::Ack);
     prop_oneof![
         alive,
