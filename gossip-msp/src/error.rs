@@ -84,6 +84,31 @@ pub enum BlockError {
     /// The block has no metadata.
     #[error("the block has no metadata")]
     NoMetadata,
+    /// The metadata has entries that no orderer or peer writes.
+    #[error("the block's metadata has more than {max} entries")]
+    TooManyMetadataEntries {
+        /// The most that are read.
+        max: usize,
+    },
+    /// An entry of the metadata is longer than any that orderers and peers write: somebody padded
+    /// the block.
+    #[error("entry {index} of the block's metadata is longer than {max} bytes: ask another peer")]
+    MetadataTooLong {
+        /// The entry; 2 is the transactions filter.
+        index: usize,
+        /// The most that it may have.
+        max: usize,
+    },
+    /// There are more than 128 signatures, or one has more than 8 KiB with the identity that made it.
+    #[error("the block has more than 128 signatures, or one longer than 8 KiB")]
+    SignaturesTooLong,
+    /// The block has more than [`MAX_BLOCK_BYTES`](crate::MAX_BLOCK_BYTES), so that no message holds
+    /// it.
+    #[error("the block has {size} bytes, more than {max}", max = crate::MAX_BLOCK_BYTES)]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+    },
     /// A transaction is no envelope, or not encoded in the one way that fixes its boundaries.
     #[error("transaction {0} of the block is not a well-formed envelope")]
     IllFormedTransaction(usize),
@@ -172,6 +197,9 @@ pub enum MakeError {
     /// What was made cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Nobody accepts so many or so long signatures on a block.
+    #[error("a block carries at most 128 signatures of at most 8 KiB with their identities")]
+    SignaturesTooLong,
     /// A block needs at least one transaction.
     #[error("a block needs at least one transaction")]
     EmptyBlock,

@@ -1,6 +1,7 @@
 //! `common.Block`: read in place, verified, made.
 
 mod content;
+mod metadata;
 mod orderer;
 mod transaction;
 mod verify;

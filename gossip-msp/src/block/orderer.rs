@@ -8,16 +8,15 @@ use gossip_driver::core::proto::common::BlockHeader;
 use gossip_driver::core::proto::{block_header_der, block_header_hash};
 use ring::digest::{Context, SHA256};
 
+use super::metadata::{MAX_SIGNATURE_BYTES, MAX_SIGNATURES, METADATA_ENTRIES};
 use super::transaction;
 use crate::wire::{field_length, put_bytes, put_number, put_prefix};
 use crate::{MakeError, SigningIdentity};
 
-/// Largest block that is made: what fits into one message of 100 MiB with room for the rest of it.
+/// Largest block that is made or verified: what fits into one message of 100 MiB with room for the
+/// rest of it.
 pub const MAX_BLOCK_BYTES: usize = 100 * 1024 * 1024 - 64 * 1024;
 
-/// The entries of `BlockMetadata`: signatures, last configuration, transaction filter, orderer,
-/// commit hash. An orderer fills the first.
-const METADATA_ENTRIES: usize = 5;
 /// `OrdererBlockMetadata` that names block 0 as the last configuration.
 const LAST_CONFIG_IS_BLOCK_0: [u8; 2] = [0x0a, 0x00];
 
@@ -91,8 +90,8 @@ impl Orderer {
     /// Makes the next block of these transactions (serialized `Envelope`s). Copies each once.
     ///
     /// # Errors
-    /// No transaction, more than [`MAX_BLOCK_BYTES`] in all, or a signing key failed; the chain has
-    /// not grown then.
+    /// No transaction, more than [`MAX_BLOCK_BYTES`] in all, more or longer signatures than a block
+    /// may have, or a signing key failed; the chain has not grown then.
     pub fn cut(&mut self, transactions: &[Bytes]) -> Result<CutBlock, MakeError> {
         if transactions.is_empty() {
             return Err(MakeError::EmptyBlock);
@@ -141,7 +140,11 @@ impl Orderer {
         Ok(block)
     }
 
+    /// An orderer fills the first entry.
     fn metadata(&self, header: &[u8]) -> Result<Vec<u8>, MakeError> {
+        if self.signers.len() > MAX_SIGNATURES {
+            return Err(MakeError::SignaturesTooLong);
+        }
         let mut signatures = Vec::new();
         put_bytes(&mut signatures, 1, &LAST_CONFIG_IS_BLOCK_0);
         for signer in &self.signers {
@@ -151,6 +154,9 @@ impl Orderer {
             let mut entry = Vec::with_capacity(signature_header.len() + signature.len() + 8);
             put_bytes(&mut entry, 1, &signature_header);
             put_bytes(&mut entry, 2, &signature);
+            if entry.len() > MAX_SIGNATURE_BYTES {
+                return Err(MakeError::SignaturesTooLong);
+            }
             put_bytes(&mut signatures, 2, &entry);
         }
         let mut metadata = Vec::with_capacity(signatures.len() + 16);

@@ -6,16 +6,12 @@ use std::sync::Arc;
 use gossip_driver::core::ChannelId;
 use ring::digest::{Context, SHA256};
 
+use super::metadata::MetadataView;
+use super::orderer::MAX_BLOCK_BYTES;
 use super::view::{self, BlockView, HeaderView};
 use crate::wire::{Field, Fields, NotProtobuf, Value, last_bytes};
 use crate::{BlockError, ChannelPolicy, Identity};
 
-/// The metadata entry that holds the orderers' signatures.
-const SIGNATURES: usize = 0;
-/// Signatures that are looked at: more than any ordering service has members.
-const MAX_SIGNATURES: usize = 128;
-/// Longest signed value in the metadata.
-const MAX_VALUE_BYTES: usize = 1024 * 1024;
 /// `ChannelHeader.type` of a configuration transaction.
 const CONFIG: u64 = 1;
 
@@ -34,6 +30,9 @@ pub(crate) fn verify(
     policy: &ChannelPolicy,
     orderers: &impl OrdererCheck,
 ) -> Result<(), BlockError> {
+    if block.len() > MAX_BLOCK_BYTES {
+        return Err(BlockError::TooLarge { size: block.len() });
+    }
     let block = BlockView::read(block)?;
     let found = block.header.number;
     if found != seq {
@@ -43,12 +42,10 @@ pub(crate) fn verify(
         });
     }
     let config = check_first_transaction(&block, channel)?;
-    let signatures = block
-        .metadata()
-        .nth(SIGNATURES)
-        .ok_or(BlockError::NoMetadata)??;
-    check_signatures(&block.header, signatures, policy, orderers)?;
-    check_data(&block, config)
+    let metadata = MetadataView::read(block.metadata())?;
+    check_signatures(&block.header, &metadata, policy, orderers)?;
+    let transactions = check_data(&block, config)?;
+    metadata.check_filter(transactions)
 }
 
 /// Returns whether the first transaction is a configuration.
@@ -78,19 +75,22 @@ fn check_first_transaction(block: &BlockView<'_>, channel: &ChannelId) -> Result
     }
 }
 
-/// A configuration block holds one transaction, whose boundaries are not in doubt.
-fn check_data(block: &BlockView<'_>, config: bool) -> Result<(), BlockError> {
+/// Returns how many transactions there are. A configuration block holds one, whose boundaries are not
+/// in doubt.
+fn check_data(block: &BlockView<'_>, config: bool) -> Result<usize, BlockError> {
     let single_config = config && block.transactions().nth(1).is_none();
     let mut hash = Context::new(&SHA256);
+    let mut count = 0;
     for (index, transaction) in block.transactions().enumerate() {
         let transaction = transaction?;
         if !single_config && !view::is_well_formed(transaction) {
             return Err(BlockError::IllFormedTransaction(index));
         }
         hash.update(transaction);
+        count = index + 1;
     }
     if hash.finish().as_ref() == block.header.data_hash {
-        Ok(())
+        Ok(count)
     } else {
         Err(BlockError::WrongDataHash)
     }
@@ -98,41 +98,24 @@ fn check_data(block: &BlockView<'_>, config: bool) -> Result<(), BlockError> {
 
 fn check_signatures(
     header: &HeaderView<'_>,
-    metadata: &[u8],
+    metadata: &MetadataView<'_>,
     policy: &ChannelPolicy,
     orderers: &impl OrdererCheck,
 ) -> Result<(), BlockError> {
     let required = policy.required_signatures();
-    let undecodable = |NotProtobuf| BlockError::Undecodable("its signatures");
-    let value = last_bytes(metadata, 1).map_err(undecodable)?;
-    if value.len() > MAX_VALUE_BYTES {
-        return Err(BlockError::Undecodable(
-            "its signed metadata is longer than 1 MiB",
-        ));
-    }
     let der = header.der();
     let mut tried = BTreeSet::new();
     let mut found = 0;
-    let entries = Fields::new(metadata)
-        .filter(|field| field.as_ref().map_or(true, |field| field.number == 2));
-    for entry in entries.take(MAX_SIGNATURES) {
-        let entry = entry
-            .map_err(undecodable)?
-            .bytes()
-            .ok_or(NotProtobuf)
-            .map_err(undecodable)?;
-        let signature_header = last_bytes(entry, 1).map_err(undecodable)?;
-        let signature = last_bytes(entry, 2).map_err(undecodable)?;
-        let creator = last_bytes(signature_header, 1).map_err(undecodable)?;
-        let Some(signer) = orderers.orderer(policy, creator) else {
+    for entry in &metadata.signatures {
+        let Some(signer) = orderers.orderer(policy, entry.creator) else {
             continue;
         };
         // Per key: neither a repeated signature nor a renewed certificate is a second orderer.
         if !tried.insert(signer.key().clone()) {
             continue;
         }
-        let signed = [value, signature_header, &der].concat();
-        found += usize::from(signer.key().verifies(&signed, signature));
+        let signed = [metadata.value, entry.header, &der].concat();
+        found += usize::from(signer.key().verifies(&signed, entry.signature));
         if found >= required {
             return Ok(());
         }

@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gossip_driver::core::ChannelId;
+use gossip_driver::core::proto::common::Block;
 use gossip_msp::{
-    CertificateAuthority, ChannelPolicy, Clock, Credentials, KeyKind, Orderer, Organisation,
-    SigningIdentity, SystemClock, Validity, X509Service,
+    BlockError, CertificateAuthority, ChannelPolicy, Clock, Credentials, CutBlock, KeyKind,
+    Orderer, Organisation, SigningIdentity, SystemClock, Validity, X509Service,
 };
+use prost::Message;
 
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -125,4 +127,21 @@ impl Network {
             Orderer::new(channel, self.orderer("orderer")),
         )
     }
+}
+
+pub fn cut(orderer: &mut Orderer, payloads: &[&[u8]]) -> CutBlock {
+    let transactions: Vec<_> = payloads
+        .iter()
+        .map(|data| orderer.transaction(data).unwrap())
+        .collect();
+    orderer.cut(&transactions).unwrap()
+}
+
+pub fn decode(block: &CutBlock) -> Block {
+    Block::decode(block.bytes.clone()).unwrap()
+}
+
+pub fn check(service: &X509Service, channel: &ChannelId, block: &Block) -> Result<(), BlockError> {
+    let number = block.header.as_ref().map_or(0, |header| header.number);
+    service.check_block(channel, number, &block.encode_to_vec())
 }
