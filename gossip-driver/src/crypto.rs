@@ -26,7 +26,8 @@ pub trait MessageCryptoService: Send + Sync + 'static {
     /// How long `identity` is still valid; `None` if it does not expire.
     ///
     /// # Errors
-    /// [`CryptoError::MalformedIdentity`], [`CryptoError::Expired`].
+    /// [`CryptoError::MalformedIdentity`], [`CryptoError::Expired`], or why else it is not valid if the
+    /// service looks: it is asked about identities that it found valid.
     fn expires_in(&self, identity: &[u8]) -> Result<Option<Duration>, CryptoError>;
 
     /// Signs `message` with our own key.

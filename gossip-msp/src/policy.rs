@@ -1,8 +1,8 @@
 //! Who reads a channel and who signs its blocks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use gossip_driver::core::PeerId;
 
 use crate::{Identity, IdentityError};
@@ -20,7 +20,7 @@ use crate::{Identity, IdentityError};
 pub struct ChannelPolicy {
     readers: BTreeSet<String>,
     orderer_organisations: BTreeSet<String>,
-    orderer_certificates: BTreeMap<PeerId, Bytes>,
+    orderer_certificates: BTreeMap<PeerId, Arc<Identity>>,
     required_signatures: usize,
 }
 
@@ -50,9 +50,10 @@ impl ChannelPolicy {
     ///
     /// # Errors
     /// [`IdentityError::Malformed`].
-    pub fn with_orderer_certificate(mut self, identity: Bytes) -> Result<Self, IdentityError> {
-        let peer_id = Identity::read(&identity)?.peer_id().clone();
-        self.orderer_certificates.insert(peer_id, identity);
+    pub fn with_orderer_certificate(mut self, identity: &[u8]) -> Result<Self, IdentityError> {
+        let identity = Identity::read(identity)?;
+        self.orderer_certificates
+            .insert(identity.peer_id().clone(), Arc::new(identity));
         Ok(self)
     }
 
@@ -71,10 +72,11 @@ impl ChannelPolicy {
         self.orderer_organisations.contains(msp_id)
     }
 
-    pub(crate) fn has_orderer_certificate(&self, peer_id: &PeerId, identity: &[u8]) -> bool {
+    /// The pinned orderer with this MSP-ID and this PKI-ID, a hash of MSP-ID and certificate.
+    pub(crate) fn pinned_orderer(&self, msp_id: &str, peer_id: &PeerId) -> Option<&Arc<Identity>> {
         self.orderer_certificates
             .get(peer_id)
-            .is_some_and(|pinned| **pinned == *identity)
+            .filter(|pinned| pinned.msp_id() == msp_id)
     }
 
     pub(crate) const fn required_signatures(&self) -> usize {

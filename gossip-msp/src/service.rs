@@ -19,8 +19,11 @@ use crate::{
     identity,
 };
 
-/// How many identities are kept parsed, and as many validated ones, unless
-/// [`X509Service::with_cache_capacity`] says otherwise: room for a few thousand peers in a few MiB.
+/// How many validated identities are remembered unless [`X509Service::with_cache_capacity`] says
+/// otherwise.
+///
+/// One takes about twice the size of its certificate's DER form: for the usual 1 KiB some 10 MiB in
+/// all. Only what an organisation's authority vouched for is kept, so strangers cannot fill it.
 pub const DEFAULT_CACHE_CAPACITY: usize = 4096;
 
 /// How many channels can be configured.
@@ -38,7 +41,9 @@ pub struct X509Service {
     own: SigningIdentity,
     clock: Arc<dyn Clock>,
     trust: RwLock<Arc<Trust>>,
-    caches: Mutex<Caches>,
+    /// Only what an authority vouches for: identities that anyone can make up neither take room nor
+    /// push out valid ones.
+    valid: Mutex<Lru<(Digest, Purpose), Valid>>,
 }
 
 /// What is configured: replaced as a whole, so that a check sees one state of it.
@@ -48,13 +53,6 @@ struct Trust {
     generation: u64,
     organisations: BTreeMap<String, Arc<Organisation>>,
     channels: BTreeMap<ChannelId, Arc<ChannelPolicy>>,
-}
-
-#[derive(Debug)]
-struct Caches {
-    /// Apart from `valid`, so that identities that anyone can make up do not push out valid ones.
-    parsed: Lru<Digest, Arc<Identity>>,
-    valid: Lru<(Digest, Purpose), Valid>,
 }
 
 type Digest = [u8; 32];
@@ -74,12 +72,10 @@ struct Valid {
     window: Window,
 }
 
-/// How full the caches are.
+/// How full the cache is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// Identities kept parsed.
-    pub parsed: usize,
-    /// Validations kept.
+    /// Validations kept, each with its identity parsed.
     pub validated: usize,
     /// Entries shed for lack of room since the start.
     pub evicted: u64,
@@ -122,7 +118,7 @@ impl X509Service {
             own,
             clock: Arc::new(clock),
             trust: RwLock::new(Arc::new(trust)),
-            caches: Mutex::new(Caches::new(DEFAULT_CACHE_CAPACITY)),
+            valid: Mutex::new(Lru::new(DEFAULT_CACHE_CAPACITY)),
         };
         service
             .validate(service.own.bytes())
@@ -133,7 +129,7 @@ impl X509Service {
     /// Changes how many identities are remembered; at least 1.
     #[must_use]
     pub fn with_cache_capacity(mut self, identities: usize) -> Self {
-        self.caches = Mutex::new(Caches::new(identities));
+        self.valid = Mutex::new(Lru::new(identities));
         self
     }
 
@@ -247,33 +243,37 @@ impl X509Service {
         block::verify(channel, seq, block, policy, self)
     }
 
-    /// How full the caches are.
+    /// How full the cache is.
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
-        let caches = self.caches();
+        let valid = self.valid();
         CacheStats {
-            parsed: caches.parsed.len(),
-            validated: caches.valid.len(),
-            evicted: caches.parsed.evicted() + caches.valid.evicted(),
+            validated: valid.len(),
+            evicted: valid.evicted(),
         }
     }
 
     fn check(&self, bytes: &[u8], purpose: Purpose) -> Result<Valid, IdentityError> {
         let now = clock::seconds(self.clock.now());
         let trust = self.trust();
-        let key = digest_of(bytes);
-        let known = self.caches().valid.get(&(key, purpose));
-        if let Some(valid) = known
+        // Before anything that costs more: anybody can send an identity.
+        let (msp_id, _) = identity::split(bytes)?;
+        let organisation = trust
+            .organisations
+            .get(msp_id)
+            .ok_or_else(|| IdentityError::UnknownOrganisation(msp_id.into()))?;
+        let key = (digest_of(bytes), purpose);
+        let known = self.valid().get(&key);
+        if let Some(valid) = &known
             && valid.generation == trust.generation
             && valid.window.contains(now)
         {
-            return Ok(valid);
+            return Ok(valid.clone());
         }
-        let identity = self.parse(key, bytes)?;
-        let organisation = trust
-            .organisations
-            .get(identity.msp_id())
-            .ok_or_else(|| IdentityError::UnknownOrganisation(identity.msp_id().into()))?;
+        let identity = match known {
+            Some(valid) => valid.identity,
+            None => Arc::new(Identity::read(bytes)?),
+        };
         let window = match purpose {
             Purpose::Member => member_window(organisation, &identity, now)?,
             Purpose::BlockSigner => check_block_signer(organisation, &identity, now)?,
@@ -283,17 +283,8 @@ impl X509Service {
             generation: trust.generation,
             window,
         };
-        self.caches().valid.insert((key, purpose), valid.clone());
+        self.valid().insert(key, valid.clone());
         Ok(valid)
-    }
-
-    fn parse(&self, key: Digest, bytes: &[u8]) -> Result<Arc<Identity>, IdentityError> {
-        if let Some(identity) = self.caches().parsed.get(&key) {
-            return Ok(identity);
-        }
-        let identity = Arc::new(Identity::read(bytes)?);
-        self.caches().parsed.insert(key, Arc::clone(&identity));
-        Ok(identity)
     }
 
     fn check_signature(
@@ -322,8 +313,8 @@ impl X509Service {
         Arc::clone(&self.trust.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn caches(&self) -> MutexGuard<'_, Caches> {
-        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
+    fn valid(&self) -> MutexGuard<'_, Lru<(Digest, Purpose), Valid>> {
+        self.valid.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -338,13 +329,7 @@ impl MessageCryptoService for X509Service {
     }
 
     fn expires_in(&self, identity: &[u8]) -> Result<Option<Duration>, CryptoError> {
-        let until = match self.check(identity, Purpose::Member) {
-            Ok(valid) => valid.window.until,
-            Err(error @ (IdentityError::Malformed(_) | IdentityError::Expired)) => {
-                return Err(error.into());
-            }
-            Err(_) => self.parse(digest_of(identity), identity)?.not_after(),
-        };
+        let until = self.check(identity, Purpose::Member)?.window.until;
         if identity::never_expires(until) {
             return Ok(None);
         }
@@ -412,8 +397,8 @@ impl SecurityAdvisor for X509Service {
 impl OrdererCheck for X509Service {
     fn orderer(&self, policy: &ChannelPolicy, creator: &[u8]) -> Option<Arc<Identity>> {
         let (msp_id, text) = identity::split(creator).ok()?;
-        if policy.has_orderer_certificate(&identity::peer_id(msp_id, text), creator) {
-            return self.parse(digest_of(creator), creator).ok();
+        if let Some(pinned) = policy.pinned_orderer(msp_id, &identity::peer_id(msp_id, text)) {
+            return Some(Arc::clone(pinned));
         }
         if !policy.has_orderer_organisation(msp_id) {
             return None;
@@ -421,15 +406,6 @@ impl OrdererCheck for X509Service {
         self.check(creator, Purpose::BlockSigner)
             .ok()
             .map(|valid| valid.identity)
-    }
-}
-
-impl Caches {
-    fn new(capacity: usize) -> Self {
-        Self {
-            parsed: Lru::new(capacity),
-            valid: Lru::new(capacity),
-        }
     }
 }
 

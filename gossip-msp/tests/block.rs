@@ -377,7 +377,7 @@ fn a_pinned_certificate_signs_alone_and_policies_are_replaced_at_run_time() {
     let channel = ChannelId::new("mychannel");
     let (pinned, other) = (network.orderer("pinned"), network.orderer("other"));
     let policy = ChannelPolicy::new(["Org1MSP"])
-        .with_orderer_certificate(pinned.bytes().clone())
+        .with_orderer_certificate(pinned.bytes())
         .unwrap();
     network
         .service

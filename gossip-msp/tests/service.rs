@@ -5,12 +5,14 @@ mod common;
 use std::time::{Duration, SystemTime};
 
 use common::{DAY, Network, Organisations, hour_ago};
+use gossip_driver::core::proto::msp::SerializedIdentity;
 use gossip_driver::core::{ChannelId, CryptoError};
 use gossip_driver::{MessageCryptoService, SecurityAdvisor};
 use gossip_msp::{
     CertificateAuthority, ChannelPolicy, ConfigError, Credentials, IdentityError, KeyKind,
     ManualClock, Organisation, Validity, X509Service,
 };
+use prost::Message;
 
 #[test]
 fn members_of_both_key_kinds_are_valid_and_their_signatures_verify() {
@@ -437,7 +439,40 @@ fn what_is_remembered_is_bounded() {
         assert_eq!(service.validate_identity(&identity), Ok(()));
     }
     let stats = service.cache_stats();
-    assert_eq!((stats.parsed, stats.validated, stats.evicted), (8, 8, 24));
+    assert_eq!((stats.validated, stats.evicted), (8, 12));
+}
+
+#[test]
+fn an_identity_of_an_unknown_organisation_is_refused_unread() {
+    let network = Network::new();
+    let unread = SerializedIdentity {
+        mspid: "StrangerMSP".into(),
+        id_bytes: b"no certificate".as_slice().into(),
+    };
+    assert!(matches!(
+        network.service.validate(&unread.encode_to_vec()),
+        Err(IdentityError::UnknownOrganisation(name)) if name == "StrangerMSP"
+    ));
+}
+
+#[test]
+fn identities_that_anyone_can_make_up_are_not_remembered() {
+    let network = Network::new();
+    let before = network.service.cache_stats();
+    for name in ["Org1MSP", "StrangerMSP"] {
+        let forged = CertificateAuthority::new(name, Validity::days(10)).unwrap();
+        for number in 0..3 {
+            let member = forged.issue(&format!("{number}"), KeyKind::Ed25519, Validity::days(1));
+            let identity = member.unwrap().signing_identity().unwrap().bytes().clone();
+            let refused = Err(CryptoError::Untrusted);
+            assert_eq!(network.service.validate_identity(&identity), refused);
+            assert_eq!(
+                network.service.expires_in(&identity),
+                Err(CryptoError::Untrusted)
+            );
+        }
+    }
+    assert_eq!(network.service.cache_stats(), before);
 }
 
 #[test]
