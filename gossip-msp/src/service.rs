@@ -163,19 +163,19 @@ impl X509Service {
         if !policy.is_complete() {
             return Err(ConfigError::NoOrderers(channel.as_str().into()));
         }
-        self.change(|trust| {
-            if let Some(unknown) = policy
-                .organisations()
-                .find(|&name| !trust.organisations.contains_key(name))
-            {
-                return Err(ConfigError::UnknownOrganisation(unknown.into()));
-            }
-            if trust.channels.len() >= MAX_CHANNELS && !trust.channels.contains_key(&channel) {
-                return Err(ConfigError::TooManyChannels);
-            }
-            trust.channels.insert(channel, Arc::new(policy));
-            Ok(())
-        })
+        let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(unknown) = policy
+            .organisations()
+            .find(|&name| !current.organisations.contains_key(name))
+        {
+            return Err(ConfigError::UnknownOrganisation(unknown.into()));
+        }
+        if current.channels.len() >= MAX_CHANNELS && !current.channels.contains_key(&channel) {
+            return Err(ConfigError::TooManyChannels);
+        }
+        let trust = Arc::make_mut(&mut current);
+        trust.channels.insert(channel, Arc::new(policy));
+        Ok(())
     }
 
     /// Forgets a channel: nobody reads it and none of its blocks verifies any more.
@@ -201,16 +201,23 @@ impl X509Service {
     /// The organisation is not configured, or as of
     /// [`Organisation::with_revocation_lists`]. Nothing changes then.
     pub fn set_revocation_lists(&self, msp_id: &str, lists: &str) -> Result<(), ConfigError> {
-        self.change(|trust| {
-            let organisation = trust
-                .organisations
-                .get_mut(msp_id)
-                .ok_or_else(|| ConfigError::UnknownOrganisation(msp_id.into()))?;
-            let updated = Organisation::clone(organisation).with_revocation_lists(lists)?;
-            *organisation = Arc::new(updated);
-            trust.generation += 1;
-            Ok(())
-        })
+        let unknown = || ConfigError::UnknownOrganisation(msp_id.into());
+        loop {
+            let before = self.trust().organisations.get(msp_id).cloned();
+            let before = before.ok_or_else(unknown)?;
+            // Long lists take long to read: others verify meanwhile.
+            let updated = Organisation::clone(&before).with_revocation_lists(lists)?;
+            let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
+            let trust = Arc::make_mut(&mut current);
+            // Unless it was replaced meanwhile, and with it the authorities that must have signed.
+            if let Some(organisation) = trust.organisations.get_mut(msp_id)
+                && Arc::ptr_eq(organisation, &before)
+            {
+                *organisation = Arc::new(updated);
+                trust.generation += 1;
+                return Ok(());
+            }
+        }
     }
 
     /// Checks an identity and returns it parsed.
@@ -299,14 +306,6 @@ impl X509Service {
         } else {
             Err(IdentityError::BadSignature)
         }
-    }
-
-    fn change(
-        &self,
-        apply: impl FnOnce(&mut Trust) -> Result<(), ConfigError>,
-    ) -> Result<(), ConfigError> {
-        let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
-        apply(Arc::make_mut(&mut current))
     }
 
     fn trust(&self) -> Arc<Trust> {
@@ -460,4 +459,34 @@ fn digest_of(bytes: &[u8]) -> Digest {
     let mut out = Digest::default();
     out.copy_from_slice(digest(&SHA256, bytes).as_ref());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::{CertificateAuthority, KeyKind, Validity};
+
+    #[test]
+    fn revocation_lists_are_read_while_others_verify() {
+        let authority = CertificateAuthority::new("Org1MSP", Validity::days(2)).unwrap();
+        let own = authority.issue("own", KeyKind::Ed25519, Validity::days(1));
+        let own = own.unwrap().signing_identity().unwrap();
+        let service = X509Service::new(own, [authority.organisation().unwrap()]).unwrap();
+        let service = Arc::new(service);
+        let (done, finished) = mpsc::channel();
+        let verifying = service.trust.read().unwrap();
+        let updating = Arc::clone(&service);
+        let updater = thread::spawn(move || {
+            let refused = updating.set_revocation_lists("Org1MSP", "no list").is_err();
+            done.send(refused).unwrap();
+        });
+        // These lists are bad, so that it need not wait for us to install them.
+        let refused = finished.recv_timeout(Duration::from_secs(30));
+        drop(verifying);
+        updater.join().unwrap();
+        assert_eq!(refused, Ok(true));
+    }
 }
