@@ -35,6 +35,11 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    const ALWAYS: Self = Self {
+        from: i64::MIN,
+        until: i64::MAX,
+    };
+
     pub(crate) const fn contains(self, at: i64) -> bool {
         self.from <= at && at <= self.until
     }
@@ -197,13 +202,7 @@ impl Organisation {
         path: &VerifiedPath<'_>,
         at: i64,
     ) -> Result<Window, webpki::Error> {
-        let root = self
-            .roots
-            .iter()
-            .zip(&self.anchors)
-            .find_map(|(root, anchor)| (anchor == path.anchor()).then_some(root))
-            .ok_or(webpki::Error::UnknownIssuer)?;
-        let mut window = root.window;
+        let mut below = Window::ALWAYS;
         let mut length = 0;
         let mut revoked = self.is_revoked(identity.issuer(), identity.serial());
         for link in path.intermediate_certificates() {
@@ -212,34 +211,27 @@ impl Organisation {
                 .iter()
                 .find(|issuer| issuer.der == link.der())
                 .ok_or(webpki::Error::UnknownIssuer)?;
-            window = window.and(issuer.window);
+            below = below.and(issuer.window);
             length += 1;
             revoked |= self.is_revoked(&issuer.issuer, &issuer.serial);
-        }
-        if root.max_intermediates.is_some_and(|max| length > max) {
-            return Err(webpki::Error::PathLenConstraintViolated);
         }
         if revoked {
             return Err(webpki::Error::CertRevoked);
         }
-        let unix = |at: i64| {
-            UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)))
-        };
-        if at < window.from {
-            let not_before = unix(window.from);
-            return Err(webpki::Error::CertNotValidYet {
-                time: unix(at),
-                not_before,
-            });
+        // A root that was renewed with its key is there twice, as the same anchor: the one that
+        // vouches for longest counts.
+        let mut best: Result<Window, _> = Err(webpki::Error::UnknownIssuer);
+        for (root, anchor) in self.roots.iter().zip(&self.anchors) {
+            if anchor != path.anchor() {
+                continue;
+            }
+            best = match (best, root.vouches(below, length, at)) {
+                (Ok(window), Ok(other)) if other.until > window.until => Ok(other),
+                (Ok(window), _) => Ok(window),
+                (Err(_), other) => other,
+            };
         }
-        if at > window.until {
-            let not_after = unix(window.until);
-            return Err(webpki::Error::CertExpired {
-                time: unix(at),
-                not_after,
-            });
-        }
-        Ok(window)
+        best
     }
 
     fn is_revoked(&self, issuer: &[u8], serial: &[u8]) -> bool {
@@ -323,6 +315,33 @@ impl Authority {
         webpki::anchor_from_trusted_cert(&self.der)
             .map(|anchor| anchor.to_owned())
             .map_err(|error| ConfigError::Certificate(error.to_string()))
+    }
+
+    /// When a chain below this root holds, whose `length` intermediate certificates are valid in
+    /// `below`.
+    fn vouches(&self, below: Window, length: u32, at: i64) -> Result<Window, webpki::Error> {
+        if self.max_intermediates.is_some_and(|max| length > max) {
+            return Err(webpki::Error::PathLenConstraintViolated);
+        }
+        let window = below.and(self.window);
+        let unix = |at: i64| {
+            UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)))
+        };
+        if at < window.from {
+            let not_before = unix(window.from);
+            return Err(webpki::Error::CertNotValidYet {
+                time: unix(at),
+                not_before,
+            });
+        }
+        if at > window.until {
+            let not_after = unix(window.until);
+            return Err(webpki::Error::CertExpired {
+                time: unix(at),
+                not_after,
+            });
+        }
+        Ok(window)
     }
 
     fn signed(&self, list: &CertificateRevocationList<'_>) -> bool {
