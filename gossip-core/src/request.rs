@@ -109,7 +109,8 @@ pub enum RequestError {
         /// The limit.
         limit: usize,
     },
-    /// Too many publications wait for room; try again when one has been answered.
+    /// Too many publications wait for room, and this is not the channel's next number; try again
+    /// when the channel's ledger has grown.
     #[error("too many publications wait for room in the payload buffer: try again later")]
     Busy,
     /// The block does not verify.

@@ -134,6 +134,32 @@ fn publishers_wait_for_a_slow_ledger_and_are_told_busy_if_they_ask_not_to() {
 }
 
 #[test]
+fn a_publisher_goes_on_while_other_channels_fill_the_gate() {
+    run(async {
+        let held = |channel: &ChannelId| channel.as_str() != "third";
+        let (release, gate) = async_channel::bounded::<()>(1);
+        let crypto = TestCrypto::new("org1", "alice").with_block_check(move |channel, _, _| {
+            !held(channel) || gate.recv_blocking().is_err()
+        });
+        let mut config = config(&crypto, "alice", &[]);
+        config.state_transfer.max_publications = 2.try_into().unwrap();
+        let mut settings = DriverConfig::default();
+        settings.crypto_threads = 4.try_into().ok();
+        let (port, ledger) = (Net::default().join("alice"), MemLedger::new());
+        let alice = spawn(Threads, config, settings, port, crypto, ledger).unwrap();
+        let join = async |name: &str| alice.join_channel(name, members()).await.unwrap();
+        let others = [join("first").await, join("second").await];
+        let third = join("third").await;
+        let waiting = others.map(|channel| channel.try_publish(0, block(0)).unwrap());
+        for seq in 0..5 {
+            assert_eq!(third.publish(seq, block(seq)).await, Ok(true));
+        }
+        drop(release);
+        assert!(join_all(waiting).await.iter().all(Result::is_ok));
+    });
+}
+
+#[test]
 fn a_caller_who_stops_waiting_takes_nothing_back_and_leaves_no_hole() {
     run(async {
         let alice = start(&Net::default(), "alice", MemLedger::new());

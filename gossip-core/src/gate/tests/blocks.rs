@@ -128,6 +128,22 @@ fn publications_at_the_gate_are_bounded() {
 }
 
 #[test]
+fn the_next_number_has_a_place_however_many_publications_are_at_the_gate() {
+    let mut bench = Bench::joined(&["m"], |config| {
+        config.state_transfer.max_publications = 2.try_into().unwrap();
+    });
+    bench.hold_checks = true;
+    for seq in [1, 2] {
+        bench.publish(seq, good_block(seq));
+    }
+    let ids = [3, 0].map(|seq| bench.publish(seq, good_block(seq)));
+    assert_eq!(bench.reply(ids[0]), Some(Err(crate::RequestError::Busy)));
+    assert_eq!(bench.reply(ids[1]), None);
+    bench.answer_all();
+    assert!(matches!(bench.reply(ids[1]), Some(Ok(_))));
+}
+
+#[test]
 fn a_publication_that_fails_at_the_gate_gives_its_place_back() {
     let mut bench = Bench::joined(&["m"], |config| {
         config.state_transfer.max_publications = 1.try_into().unwrap();
