@@ -37,8 +37,10 @@ pub(crate) struct Links {
     next: u64,
     arrived: Arc<ReadyLinks>,
     flushed: Arc<ReadyLinks>,
-    /// Links that the core would not admit when it was asked last.
-    refused: BTreeSet<LinkId>,
+    /// Links that the core would not admit when it was asked last, the one served longest ago first.
+    refused: BTreeSet<(u64, LinkId)>,
+    /// Counts what was served.
+    turn: u64,
     settings: Arc<LinkSettings>,
     counters: Arc<Counters>,
 }
@@ -48,6 +50,9 @@ struct Entry {
     intake: Arc<Intake>,
     reader: AbortHandle,
     writer: AbortHandle,
+    /// When the core last took something from it, or else when it came: a link without a turn stays
+    /// where it is in the line.
+    served: u64,
     /// Closed with the entry: the writer then has the linger time to flush.
     _closing: Sender<()>,
 }
@@ -64,6 +69,7 @@ impl Links {
             arrived: Arc::new(ReadyLinks::new(Arc::clone(driver))),
             flushed: Arc::new(ReadyLinks::new(Arc::clone(driver))),
             refused: BTreeSet::new(),
+            turn: 0,
             settings: Arc::new(settings),
             counters,
         }
@@ -103,6 +109,7 @@ impl Links {
                 intake,
                 reader,
                 writer,
+                served: self.turn,
                 _closing: closing,
             },
         );
@@ -151,7 +158,7 @@ impl Links {
             match entry.intake.take(|| admits(link)) {
                 Taken::Nothing => {}
                 Taken::Refused => {
-                    self.refused.insert(link);
+                    self.refused.insert((entry.served, link));
                 }
                 Taken::Arrival(arrival) => {
                     if let Arrival::Down(reason) = &arrival {
@@ -166,20 +173,23 @@ impl Links {
     /// To be called once the core has handled an arrival of `link`: the link takes its next turn,
     /// or waits until the core admits it.
     pub(crate) fn settle(&mut self, link: LinkId, admitted: bool) {
-        let Some(entry) = self.table.get(&link) else {
+        let Some(entry) = self.table.get_mut(&link) else {
             return;
         };
+        self.turn += 1;
+        entry.served = self.turn;
         if admitted {
             entry.intake.resume();
         } else {
-            self.refused.insert(link);
+            self.refused.insert((entry.served, link));
         }
     }
 
-    /// Asks again for the links that were refused. To be called when the core has made progress.
+    /// Asks again for the links that were refused, in the order of their turns. To be called when
+    /// the core has made progress.
     pub(crate) fn reconsider(&mut self, admits: impl Fn(LinkId) -> bool) {
         let Self { refused, table, .. } = self;
-        refused.retain(|link| {
+        refused.retain(|(_, link)| {
             let Some(entry) = table.get(link) else {
                 return false;
             };
@@ -216,7 +226,7 @@ impl Links {
 
     fn remove(&mut self, link: LinkId) -> Option<Entry> {
         let entry = self.table.remove(&link)?;
-        self.refused.remove(&link);
+        self.refused.remove(&(entry.served, link));
         entry.reader.abort();
         Some(entry)
     }

@@ -160,6 +160,41 @@ fn a_flooding_link_delays_another_by_one_message() {
 }
 
 #[test]
+fn a_core_that_takes_little_serves_all_links_in_turn() {
+    let mut rig = Rig::new();
+    let (links, ends): (Vec<_>, Vec<_>) = (0..3).map(|_| rig.admitted()).unzip();
+    ends.iter().for_each(|far| far.send(6));
+    rig.runtime.settle();
+    let mut served = Vec::new();
+    for _ in 0..9 {
+        let room = std::cell::Cell::new(true);
+        rig.links.reconsider(|_| true);
+        while let Some((link, _)) = rig.links.next_arrival(|_| room.get()) {
+            served.push(link);
+            room.set(false);
+            rig.links.settle(link, false);
+        }
+        rig.runtime.settle();
+    }
+    assert_eq!(served, links.repeat(3));
+}
+
+#[test]
+fn a_new_link_does_not_overtake_those_that_wait() {
+    let mut rig = Rig::new();
+    let (old, far) = rig.admitted();
+    far.send(1);
+    rig.runtime.settle();
+    assert!(rig.links.next_arrival(|_| false).is_none());
+    let (_new, far) = rig.connect();
+    far.send(1);
+    rig.runtime.settle();
+    assert!(rig.links.next_arrival(|_| false).is_none());
+    rig.links.reconsider(|_| true);
+    assert_eq!(rig.take().map(|(link, _)| link), Some(old));
+}
+
+#[test]
 fn the_end_of_a_link_comes_after_all_its_messages() {
     let mut rig = Rig::new();
     let (link, far) = rig.admitted();
