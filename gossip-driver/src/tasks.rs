@@ -1,8 +1,9 @@
 //! The tasks that a driver has started, and their end.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
@@ -91,6 +92,20 @@ impl<R: Runtime> Tasks<R> {
         };
         self.runtime.spawn(guarded.instrument(self.span.clone()));
     }
+}
+
+/// Lets other tasks of the executor run: for a task that would otherwise go on for as long as a
+/// remote feeds it.
+pub async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Runs a user's future; `None` if it panicked.

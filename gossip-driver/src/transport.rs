@@ -72,7 +72,9 @@ pub trait Link: Send + 'static {
 pub trait FrameReader: Send + 'static {
     /// The next whole frame; `None` after the remote has closed its half in order.
     ///
-    /// Memory is taken as bytes arrive, never by a length that the remote announces.
+    /// Memory is taken as bytes arrive, never by a length that the remote announces. A reader whose
+    /// socket always has more calls [`yield_now`](crate::yield_now) now and then, or a remote that
+    /// never completes a frame keeps a thread of the executor for itself.
     ///
     /// # Errors
     /// [`TransportError::FrameTooLong`] if a frame exceeds `limit` bytes; the link is then useless.

@@ -138,9 +138,8 @@ fn a_publisher_goes_on_while_other_channels_fill_the_gate() {
     run(async {
         let held = |channel: &ChannelId| channel.as_str() != "third";
         let (release, gate) = async_channel::bounded::<()>(1);
-        let crypto = TestCrypto::new("org1", "alice").with_block_check(move |channel, _, _| {
-            !held(channel) || gate.recv_blocking().is_err()
-        });
+        let crypto = TestCrypto::new("org1", "alice")
+            .with_block_check(move |channel, _, _| !held(channel) || gate.recv_blocking().is_err());
         let mut config = config(&crypto, "alice", &[]);
         config.state_transfer.max_publications = 2.try_into().unwrap();
         let mut settings = DriverConfig::default();

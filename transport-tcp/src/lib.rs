@@ -16,7 +16,8 @@
 //!   little more than one message, however large the block before it. Each write to the socket
 //!   carries whole messages; under load that is 32 to 96 KiB.
 //! - **Reading** takes memory as bytes arrive, up to the caller's limit, never by a length that the
-//!   remote announced. A reader that stops stops the remote's writer.
+//!   remote announced. A reader that stops stops the remote's writer. A remote that floods without ever
+//!   completing a frame delays the other tasks of its thread by a few reads at a time.
 //! - **Keys** change every 16,384 messages in each direction, as the Noise specification defines.
 //! - **The end** of a stream is a sealed mark: a stream that was cut reads as an error.
 //! - **Silence**: a quiet link sends keep-alives; one from which nothing arrives for

@@ -6,12 +6,16 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::io::AsyncRead as _;
-use gossip_driver::{FrameReader, TcpRuntime, TransportError};
+use gossip_driver::{FrameReader, TcpRuntime, TransportError, yield_now};
 
 use crate::decoder::{Decoder, Step};
 use crate::fate::{Fate, Half};
 use crate::idle::Idle;
 use crate::stats::Counters;
+
+/// Reads without a whole frame after which other tasks get their turn: a remote that always has more
+/// to say, and never completes anything, must not have a thread of the executor to itself.
+const READS: usize = 4;
 
 /// The incoming half of a [`TcpLink`](crate::TcpLink).
 ///
@@ -38,6 +42,7 @@ impl<R: TcpRuntime> FrameReader for TcpReader<R> {
 impl<R: TcpRuntime> TcpReader<R> {
     async fn frame(&mut self, limit: usize) -> Result<Option<Bytes>, TransportError> {
         let mut waited = false;
+        let mut reads = 0;
         loop {
             match self.decoder.next(limit)? {
                 Step::Frame(frame) => return Ok(Some(frame)),
@@ -49,6 +54,11 @@ impl<R: TcpRuntime> TcpReader<R> {
                 self.idle.restart(self.runtime.now());
                 waited = true;
             }
+            if reads == READS {
+                reads = 0;
+                yield_now().await;
+            }
+            reads += 1;
             let count = poll_fn(|cx| self.poll_receive(cx)).await?;
             if count == 0 {
                 return Err(io::Error::new(
@@ -82,3 +92,6 @@ impl<R: TcpRuntime> std::fmt::Debug for TcpReader<R> {
         f.debug_struct("TcpReader").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,6 +136,9 @@ struct Partial {
 
 impl Partial {
     fn append(&mut self, part: &[u8]) -> Result<(), TransportError> {
+        if part.is_empty() {
+            return Err(TransportError::Framing("a part of a frame is empty"));
+        }
         let length = self.bytes.len() + part.len();
         if length > self.total {
             return Err(TransportError::Framing("a frame is longer than announced"));
@@ -231,7 +234,12 @@ mod tests {
 
     #[test]
     fn each_breach_of_the_framing_is_named() {
-        let cases: [(&str, Vec<u8>); 9] = [
+        let cases: [(&str, Vec<u8>); 11] = [
+            ("a part of a frame is empty", record(FIRST, Some(1), b"")),
+            (
+                "a part of a frame is empty",
+                [record(FIRST, Some(3), b"x"), record(MIDDLE, None, b"")].concat(),
+            ),
             ("a record is cut off", vec![WHOLE, 0, 2, 1]),
             ("a record is cut off", vec![FIRST, 0, 0, 0]),
             ("a record has an unknown class", record(3, None, b"")),

@@ -27,7 +27,7 @@ use crate::intake::Arrival;
 use crate::links::Links;
 use crate::mailbox::{Answer, Mailbox, Reply};
 use crate::pool::Pool;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, yield_now};
 use crate::views::Publisher;
 use crate::{Ledger, Link, Runtime, Transport};
 
@@ -386,17 +386,4 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
 fn link_down(link: LinkId, reason: LinkDownReason) -> Event {
     debug!(%link, ?reason, "link down");
     Event::LinkDown { link, reason }
-}
-
-/// Lets other tasks of the executor run.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
