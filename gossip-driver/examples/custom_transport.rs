@@ -146,7 +146,6 @@ struct PlainWriter<R: TcpRuntime>(R::WriteHalf);
 
 impl<R: TcpRuntime> FrameWriter for PlainWriter<R> {
     async fn run(mut self, mut queue: FrameQueue) -> Result<(), TransportError> {
-        // Dropping what `next` returned tells the node that the frame has been taken off its hands.
         while let Some(outgoing) = queue.next().await {
             let frame = outgoing.frame();
             let length = u32::try_from(frame.len()).map_err(|_| TransportError::FrameTooLong {
@@ -155,6 +154,8 @@ impl<R: TcpRuntime> FrameWriter for PlainWriter<R> {
             self.0.write_all(&length.to_be_bytes()).await?;
             self.0.write_all(frame).await?;
             self.0.flush().await?;
+            // Tells the node that it may send more on this link.
+            outgoing.flushed();
         }
         self.0.close().await?;
         Ok(())

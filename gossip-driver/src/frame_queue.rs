@@ -34,9 +34,15 @@ pub struct FrameSender {
 }
 
 impl FrameSender {
-    /// Queues a frame.
+    /// Queues a frame; nothing happens if the writer's end is gone.
     pub fn push(&self, class: Class, frame: Bytes) {
-        self.shared.lock().frames[class.index()].push_back(frame);
+        {
+            let mut state = self.shared.lock();
+            if state.abandoned {
+                return;
+            }
+            state.frames[class.index()].push_back(frame);
+        }
         self.shared.waker.wake();
     }
 
@@ -111,13 +117,21 @@ impl FrameQueue {
 impl Drop for FrameQueue {
     /// Nobody will send what is queued: its memory is given back now, its credit never.
     fn drop(&mut self) {
-        let abandoned = std::mem::take(&mut self.shared.lock().frames);
+        let abandoned = {
+            let mut state = self.shared.lock();
+            state.abandoned = true;
+            std::mem::take(&mut state.frames)
+        };
         drop(abandoned);
     }
 }
 
-/// A frame being sent. Dropping it returns its credit.
+/// A frame being sent.
+///
+/// [`flushed`](Self::flushed) returns its credit, and more is sent on the link then. Dropping it
+/// returns none: a writer that broke off must not be fed what it cannot send.
 #[derive(Debug)]
+#[must_use = "a frame that is not sent, or not told to be flushed, keeps its credit for ever"]
 pub struct Outgoing {
     class: Class,
     frame: Bytes,
@@ -136,10 +150,9 @@ impl Outgoing {
     pub fn frame(&self) -> &Bytes {
         &self.frame
     }
-}
 
-impl Drop for Outgoing {
-    fn drop(&mut self) {
+    /// The frame is written: its credit returns.
+    pub fn flushed(self) {
         let first = {
             let mut state = self.shared.lock();
             let first = state.flushed.0 == 0;
@@ -175,6 +188,8 @@ impl std::fmt::Debug for Shared {
 struct State {
     frames: [VecDeque<Bytes>; Class::ALL.len()],
     finished: bool,
+    /// The writer's end is gone.
+    abandoned: bool,
     flushed: (u32, u64),
 }
 
@@ -272,21 +287,30 @@ mod tests {
             counter.fetch_add(1, Ordering::SeqCst);
         });
         (0..3).for_each(|byte| sender.push(Class::Push, frame(byte)));
-        let first = queue.try_next();
+        let first = queue.try_next().unwrap();
         assert_eq!(sender.take_flushed(), (0, 0));
-        drop(first);
-        drop(queue.try_next());
+        first.flushed();
+        queue.try_next().unwrap().flushed();
         assert_eq!(announced.load(Ordering::SeqCst), 1);
         assert_eq!(sender.take_flushed(), (2, 2));
-        drop(queue.try_next());
+        queue.try_next().unwrap().flushed();
         assert_eq!(announced.load(Ordering::SeqCst), 2);
     }
 
     #[test]
-    fn a_dropped_queue_frees_its_frames_without_returning_their_credit() {
+    fn a_frame_that_was_not_sent_returns_no_credit() {
+        let (sender, mut queue) = frame_queue(|| {});
+        sender.push(Class::Push, frame(1));
+        drop(queue.try_next());
+        assert_eq!(sender.take_flushed(), (0, 0));
+    }
+
+    #[test]
+    fn a_dropped_queue_keeps_no_frames_and_returns_no_credit() {
         let (sender, queue) = frame_queue(|| {});
         sender.push(Class::Push, frame(1));
         drop(queue);
+        sender.push(Class::Push, frame(2));
         assert_eq!((sender.waiting(), sender.take_flushed()), (0, (0, 0)));
     }
 

@@ -7,7 +7,8 @@ use crate::Ledger;
 use crate::counters::Counters;
 use crate::tasks::shielded;
 
-/// Does an operation. A ledger that panics has failed: what it stored is unknown.
+/// Does an operation. A ledger that panics has failed: what it stored is unknown. Its method is
+/// called inside the shield, since one that is no `async fn` may panic before it returns a future.
 pub(crate) async fn perform(
     ledger: &impl Ledger,
     op: LedgerOp,
@@ -15,7 +16,7 @@ pub(crate) async fn perform(
 ) -> LedgerOutcome {
     match op {
         LedgerOp::Height { channel } => LedgerOutcome::Height(
-            shielded(ledger.height(&channel))
+            shielded(async { ledger.height(&channel).await })
                 .await
                 .unwrap_or_else(|| panicked(counters)),
         ),
@@ -24,7 +25,7 @@ pub(crate) async fn perform(
             seq,
             block,
         } => LedgerOutcome::Committed(
-            shielded(ledger.commit(&channel, seq, block))
+            shielded(async { ledger.commit(&channel, seq, block).await })
                 .await
                 .unwrap_or_else(|| panicked(counters)),
         ),
@@ -34,7 +35,7 @@ pub(crate) async fn perform(
             end,
             max_bytes,
         } => LedgerOutcome::Blocks(
-            shielded(ledger.read(&channel, start..=end, max_bytes))
+            shielded(async { ledger.read(&channel, start..=end, max_bytes).await })
                 .await
                 .unwrap_or_else(|| panicked(counters)),
         ),

@@ -87,7 +87,7 @@
 //!   read no further, so the transport holds the remote back and nothing is dropped. A link that
 //!   has not authenticated yet has one message, with a small limit, in the process.
 //! - **Outgoing**: the core sends no more than a link's window, by class; the transport returns
-//!   credit when it has taken frames off our hands.
+//!   credit as it writes frames ([`Outgoing::flushed`]), and none for what it could not write.
 //! - **Failures of services**: a panic in an implementation of a trait fails that one check, dial,
 //!   link or operation, and is counted.
 //! - **Bounds**: every queue has one (see [`DriverConfig`] and [`core::Config`]), and what is shed

@@ -274,7 +274,7 @@ impl Links {
         let counters = Arc::clone(&self.counters);
         let runtime = tasks.runtime().clone();
         let task = async move {
-            let writing = pin!(shielded(writer.run(queue)));
+            let writing = pin!(shielded(async { writer.run(queue).await }));
             let result = match select(writing, pin!(closed.recv())).await {
                 Either::Left((result, _)) => result,
                 Either::Right((_, writing)) => {

@@ -89,9 +89,10 @@ pub trait FrameWriter: Send + 'static {
     /// Sends what `queue` yields, the most urgent class first, until the queue ends; then flushes
     /// and closes its half, so that the remote reads everything and then the end.
     ///
-    /// A frame counts as flushed when its [`Outgoing`](crate::Outgoing) is dropped. A writer that
-    /// cuts frames into chunks asks [`FrameQueue::try_next_above`] between chunks, so that a large
-    /// frame delays an urgent one by at most one chunk.
+    /// A frame that is written in whole is told to be [`flushed`](crate::Outgoing::flushed): that
+    /// returns its credit, without which the core soon sends nothing more. A writer that cuts frames
+    /// into chunks asks [`FrameQueue::try_next_above`] between chunks, so that a large frame delays
+    /// an urgent one by at most one chunk.
     ///
     /// # Errors
     /// The connection broke.

@@ -190,16 +190,24 @@ fn a_failing_ledger_halts_its_channel_and_waiters_hear_of_it() {
     });
 }
 
-/// A ledger with a bug.
-struct Buggy;
+/// A ledger with a bug, which shows when a commit is called or when it is awaited.
+struct Buggy {
+    at_once: bool,
+}
 
 impl Ledger for Buggy {
     async fn height(&self, _: &ChannelId) -> Result<u64, LedgerError> {
         Ok(0)
     }
 
-    async fn commit(&self, _: &ChannelId, _: u64, _: Bytes) -> Result<(), LedgerError> {
-        panic!("a bug in the ledger");
+    fn commit(
+        &self,
+        _: &ChannelId,
+        _: u64,
+        _: Bytes,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send {
+        assert!(!self.at_once, "a bug in the ledger");
+        async { panic!("a bug in the ledger") }
     }
 
     async fn read(
@@ -215,15 +223,17 @@ impl Ledger for Buggy {
 #[test]
 fn a_ledger_that_panics_halts_its_channel_and_not_the_node() {
     run(async {
-        let alice = start(&Net::default(), "alice", Buggy);
-        let channel = join(&alice).await;
-        channel.publish(0, block(0)).await.unwrap();
-        assert!(matches!(
-            channel.wait_height(1).await,
-            Err(RequestError::Halted { .. })
-        ));
-        assert_eq!(alice.metrics().driver.ledger_panics, 1);
-        alice.update_metadata("still here").await.unwrap();
+        for at_once in [false, true] {
+            let alice = start(&Net::default(), "alice", Buggy { at_once });
+            let channel = join(&alice).await;
+            channel.publish(0, block(0)).await.unwrap();
+            assert!(matches!(
+                channel.wait_height(1).await,
+                Err(RequestError::Halted { .. })
+            ));
+            assert_eq!(alice.metrics().driver.ledger_panics, 1);
+            alice.update_metadata("still here").await.unwrap();
+        }
     });
 }
 

@@ -101,6 +101,7 @@ impl<R: Runtime> MemWriter<R> {
             self.put(length, Load::Part(total));
         } else if let Some((outgoing, _)) = under_way.pop() {
             self.put(length, Load::Frame(outgoing.frame().clone()));
+            outgoing.flushed();
         }
     }
 }

@@ -77,7 +77,7 @@ impl Encoder {
 
     /// What was appended is written: the frames in it return their credit.
     pub(crate) fn written(&mut self) {
-        self.done.clear();
+        self.done.drain(..).for_each(Outgoing::flushed);
     }
 
     /// Appends records until the message is full or nothing is left. False: nothing was.

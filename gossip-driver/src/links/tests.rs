@@ -311,27 +311,35 @@ fn a_first_frame_beyond_the_handshake_limit_breaks_the_link() {
     );
 }
 
-struct Panicking;
+/// A writer with a bug, which shows when it is called or when it is awaited.
+struct Panicking {
+    at_once: bool,
+}
 
 impl FrameWriter for Panicking {
-    async fn run(self, mut queue: FrameQueue) -> Result<(), TransportError> {
-        queue.next().await;
-        panic!("a bug in the transport");
+    fn run(self, mut queue: FrameQueue) -> impl Future<Output = Result<(), TransportError>> + Send {
+        assert!(!self.at_once, "a bug in the transport");
+        async move {
+            queue.next().await;
+            panic!("a bug in the transport");
+        }
     }
 }
 
 #[test]
 fn a_writer_that_panics_breaks_its_link_after_what_was_received_is_read() {
-    let mut rig = Rig::new();
-    let (near, far) = Pipe::pair();
-    let (reader, _): (Incoming, Outgoing) = near.split();
-    let link = rig.attach(reader, Panicking);
-    rig.links
-        .send(link, Class::Control, Bytes::from_static(b"boom"));
-    far.send(1);
-    rig.runtime.settle();
-    assert_eq!(rig.take(), Some((link, "frame")));
-    rig.runtime.advance(LINGER);
-    assert_eq!(rig.take(), Some((link, "broken")));
-    assert_eq!(rig.counters.snapshot().transport_panics, 1);
+    for at_once in [false, true] {
+        let mut rig = Rig::new();
+        let (near, far) = Pipe::pair();
+        let (reader, _): (Incoming, Outgoing) = near.split();
+        let link = rig.attach(reader, Panicking { at_once });
+        rig.links
+            .send(link, Class::Control, Bytes::from_static(b"boom"));
+        far.send(1);
+        rig.runtime.settle();
+        assert_eq!(rig.take(), Some((link, "frame")));
+        rig.runtime.advance(LINGER);
+        assert_eq!(rig.take(), Some((link, "broken")));
+        assert_eq!(rig.counters.snapshot().transport_panics, 1);
+    }
 }

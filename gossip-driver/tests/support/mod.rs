@@ -263,6 +263,7 @@ impl FrameWriter for Outgoing {
                 .send(frame)
                 .await
                 .map_err(|_| TransportError::Closed)?;
+            outgoing.flushed();
         }
         Ok(())
     }
