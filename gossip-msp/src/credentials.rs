@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::{ConfigError, Organisation, SigningIdentity, files};
+use crate::{ConfigError, Organisation, SigningIdentity, files, pem_text};
 
 /// A member's certificate and private key, in PEM.
 ///
@@ -24,7 +24,8 @@ const INTERMEDIATES: &str = "intermediatecerts";
 const REVOCATION_LISTS: &str = "crls";
 
 impl Credentials {
-    /// Takes a certificate and its private key (PKCS#8, not encrypted), both in PEM.
+    /// Takes a certificate and its private key (PKCS#8, not encrypted), both in PEM. The certificate
+    /// is brought into the form that [`SigningIdentity::from_pem`] describes.
     ///
     /// # Errors
     /// Either cannot be read, or they do not belong together.
@@ -32,7 +33,7 @@ impl Credentials {
         let signing = SigningIdentity::from_pem(msp_id, certificate, key)?;
         Ok(Self {
             msp_id: msp_id.into(),
-            certificate: certificate.into(),
+            certificate: pem_text::encode(pem_text::CERTIFICATE, signing.identity().certificate()),
             key: key.into(),
             serial: signing.identity().serial().to_vec(),
         })

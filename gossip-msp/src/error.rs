@@ -10,6 +10,14 @@ pub enum IdentityError {
     /// The bytes are no `SerializedIdentity` around one canonical PEM certificate.
     #[error("the identity cannot be read: {0}")]
     Malformed(&'static str),
+    /// The authority signed the certificate with ECDSA, and the signature is not DER with a low S,
+    /// on P-256 or P-384.
+    /// Anyone can turn the one form into the other, and so would have two identities.
+    #[error(
+        "the authority's ECDSA signature on the certificate is not DER with a low S (P-256, P-384): load the \
+         certificate with SigningIdentity::from_pem and send what that makes of it"
+    )]
+    MalleableCertificate,
     /// The identity names an organisation that is not configured.
     #[error("organisation {0:?} is not configured")]
     UnknownOrganisation(String),
@@ -45,7 +53,9 @@ pub enum IdentityError {
 impl From<IdentityError> for CryptoError {
     fn from(error: IdentityError) -> Self {
         match error {
-            IdentityError::Malformed(_) => Self::MalformedIdentity,
+            IdentityError::Malformed(_) | IdentityError::MalleableCertificate => {
+                Self::MalformedIdentity
+            }
             IdentityError::UnknownOrganisation(_) | IdentityError::Untrusted { .. } => {
                 Self::Untrusted
             }

@@ -6,7 +6,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::signature::PublicKey;
 use crate::wire::{self, NotProtobuf, Strict};
-use crate::{IdentityError, pem_text};
+use crate::{IdentityError, certificate, pem_text};
 
 /// Longest identity that is read, in bytes.
 pub const MAX_IDENTITY_BYTES: usize = 64 * 1024;
@@ -36,10 +36,12 @@ impl Identity {
     ///
     /// The encoding must be canonical, the certificate the only thing in its PEM text and the text
     /// in the form that Fabric's peers write: a PKI-ID is a hash of that text, so other spellings of
-    /// one certificate would be other peers.
+    /// one certificate would be other peers. For the same reason an authority's ECDSA signature must
+    /// be DER with the lower S.
     ///
     /// # Errors
-    /// [`IdentityError::Malformed`], also for a key that is neither ECDSA P-256 nor Ed25519.
+    /// [`IdentityError::Malformed`], also for a key that is neither ECDSA P-256 nor Ed25519, or
+    /// [`IdentityError::MalleableCertificate`].
     pub fn read(bytes: &[u8]) -> Result<Self, IdentityError> {
         let (msp_id, text) = split(bytes)?;
         let certificate = pem_text::decode_canonical_certificate(text)
@@ -52,6 +54,9 @@ impl Identity {
             .map_err(|_| IdentityError::Malformed("no X.509 certificate"))?;
         if !rest.is_empty() {
             return Err(IdentityError::Malformed("bytes after the certificate"));
+        }
+        if !certificate::is_canonical(&certificate) {
+            return Err(IdentityError::MalleableCertificate);
         }
         let usage = certificate
             .key_usage()

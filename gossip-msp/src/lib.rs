@@ -11,7 +11,8 @@
 //!
 //! An identity is valid if
 //! - it is encoded canonically, and its certificate in the PEM form that Fabric's peers write (the
-//!   PKI-ID hashes the text: with other spellings of one certificate one member could pass for many);
+//!   PKI-ID hashes the text: with other spellings of one certificate one member could pass for many),
+//!   signed by an authority that uses RSA, Ed25519, or ECDSA with the lower S as below;
 //! - the certificate chains to a root of its organisation, over intermediate authorities that are
 //!   configured (never over certificates that a peer sends), each allowed to issue;
 //! - neither it nor an issuer has expired or is revoked. A validation that is remembered is forgotten
@@ -88,8 +89,10 @@
 
 mod authority;
 mod block;
+mod certificate;
 mod clock;
 mod credentials;
+mod ecdsa;
 mod error;
 mod files;
 mod identity;

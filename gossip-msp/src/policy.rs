@@ -49,7 +49,7 @@ impl ChannelPolicy {
     /// Accepts exactly this identity as an orderer, whatever its chain, validity and revocation say.
     ///
     /// # Errors
-    /// [`IdentityError::Malformed`].
+    /// As of [`Identity::read`].
     pub fn with_orderer_certificate(mut self, identity: &[u8]) -> Result<Self, IdentityError> {
         let identity = Identity::read(identity)?;
         self.orderer_certificates

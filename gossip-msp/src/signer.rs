@@ -6,8 +6,8 @@ use bytes::Bytes;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 
-use crate::signature::{PublicKey, encode_ecdsa};
-use crate::{ConfigError, Identity, KeyKind, MakeError, identity, pem_text};
+use crate::signature::PublicKey;
+use crate::{ConfigError, Identity, KeyKind, MakeError, certificate, ecdsa, identity, pem_text};
 
 /// An identity that can sign. Signing is safe from several threads at once.
 pub struct SigningIdentity {
@@ -24,6 +24,9 @@ enum PrivateKey {
 impl SigningIdentity {
     /// Takes a certificate and its private key (PKCS#8, not encrypted), both in PEM.
     ///
+    /// Gives an authority's ECDSA signature on the certificate the lower S, as Fabric does: that form
+    /// is the identity, any other is refused.
+    ///
     /// # Errors
     /// Either cannot be read, or they do not belong together.
     pub fn from_pem(msp_id: &str, certificate: &str, key: &str) -> Result<Self, ConfigError> {
@@ -32,7 +35,7 @@ impl SigningIdentity {
         }
         let der = pem_text::decode_one(pem_text::CERTIFICATE, certificate.as_bytes())
             .ok_or_else(|| ConfigError::Certificate("expected one PEM certificate".into()))?;
-        let text = pem_text::encode(pem_text::CERTIFICATE, &der);
+        let text = pem_text::encode(pem_text::CERTIFICATE, &certificate::normalise(der));
         let bytes = Bytes::from(identity::encode(msp_id, &text));
         let identity =
             Identity::read(&bytes).map_err(|error| ConfigError::Certificate(error.to_string()))?;
@@ -74,7 +77,7 @@ impl SigningIdentity {
                     .as_ref()
                     .try_into()
                     .map_err(|_| MakeError::Signing)?;
-                Ok(encode_ecdsa(fixed))
+                Ok(ecdsa::encode(fixed))
             }
             PrivateKey::Ed25519(key) => Ok(key.sign(message).as_ref().to_vec()),
         }
