@@ -10,7 +10,7 @@ use bytes::Bytes;
 use gossip_driver::core::ChannelId;
 use redb::{
     Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
-    ReadableTableMetadata, StorageError, TableDefinition, WriteTransaction,
+    ReadableTableMetadata, StorageError, TableDefinition, TableError, WriteTransaction,
 };
 
 use crate::blocks::{Key, Part, parts_of};
@@ -218,20 +218,33 @@ impl BlockLedger {
         Ok(Blocks::new(found, channel.as_str(), (from, to)))
     }
 
+    /// Makes a new database a ledger, and refuses one of another format or of somebody else.
     fn check_format(&self) -> Result<(), LedgerError> {
+        let not_a_ledger = |reason: String| LedgerError::NotALedger {
+            path: self.path.display().to_string(),
+            reason,
+        };
         let write = self.database.begin_write()?;
+        let is_new =
+            write.list_tables()?.next().is_none() && write.list_multimap_tables()?.next().is_none();
         {
-            let mut format = write.open_table(FORMAT)?;
+            let mut format = write.open_table(FORMAT).map_err(|error| match error {
+                TableError::Storage(error) => error.into(),
+                other @ (TableError::TableTypeMismatch { .. }
+                | TableError::TableIsMultimap(_)
+                | TableError::TableIsNotMultimap(_)
+                | TableError::TypeDefinitionChanged { .. }
+                | TableError::TableDoesNotExist(_)
+                | TableError::TableExists(_)
+                | TableError::TableAlreadyOpen(..)
+                | _) => not_a_ledger(other.to_string()),
+            })?;
             let version = format.get(FORMAT_KEY)?.map(|version| version.value());
             match version {
-                None => drop(format.insert(FORMAT_KEY, FORMAT_VERSION)?),
+                None if is_new => drop(format.insert(FORMAT_KEY, FORMAT_VERSION)?),
+                None => return Err(not_a_ledger("a database with other tables".into())),
                 Some(FORMAT_VERSION) => return Ok(()),
-                Some(other) => {
-                    return Err(LedgerError::NotALedger {
-                        path: self.path.display().to_string(),
-                        reason: format!("format {other}"),
-                    });
-                }
+                Some(other) => return Err(not_a_ledger(format!("format {other}"))),
             }
             write.open_table(CHANNELS)?;
             write.open_table(BLOCKS)?;

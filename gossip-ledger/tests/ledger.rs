@@ -221,6 +221,45 @@ fn a_file_is_opened_once_at_a_time_and_only_if_it_is_a_ledger() {
 }
 
 #[test]
+fn a_database_of_somebody_else_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let foreign = |name: &str, make: fn(&redb::WriteTransaction)| {
+        let path = directory.path().join(name);
+        let database = redb::Database::create(&path).unwrap();
+        let write = database.begin_write().unwrap();
+        make(&write);
+        write.commit().unwrap();
+        drop(database);
+        let refused = BlockLedger::open(&path).unwrap_err();
+        assert!(
+            matches!(refused, LedgerError::NotALedger { .. }),
+            "{refused}"
+        );
+        let database = redb::Database::open(&path).unwrap();
+        let read = redb::ReadableDatabase::begin_read(&database).unwrap();
+        let tables = read.list_tables().unwrap().count();
+        let multimaps = read.list_multimap_tables().unwrap().count();
+        assert_eq!(tables + multimaps, 1);
+    };
+    foreign("table", |write| {
+        let table = redb::TableDefinition::<u64, u64>::new("accounts");
+        drop(write.open_table(table).unwrap());
+    });
+    foreign("multimap", |write| {
+        let table = redb::MultimapTableDefinition::<u64, u64>::new("accounts");
+        drop(write.open_multimap_table(table).unwrap());
+    });
+    foreign("same name", |write| {
+        let table = redb::TableDefinition::<&str, u64>::new("format");
+        drop(write.open_table(table).unwrap());
+    });
+    foreign("same name, other type", |write| {
+        let table = redb::TableDefinition::<u64, u64>::new("format");
+        drop(write.open_table(table).unwrap());
+    });
+}
+
+#[test]
 fn readers_see_whole_chains_while_a_writer_appends() {
     let (ledger, channel, ..) = new_ledger();
     let done = AtomicBool::new(false);
