@@ -104,6 +104,7 @@ mod outbox;
 mod push;
 mod request;
 mod rng;
+mod rotation;
 mod state_transfer;
 mod time;
 mod timer;

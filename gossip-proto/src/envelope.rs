@@ -134,6 +134,24 @@ impl RawEnvelope {
         !self.payload.is_empty() && !self.signature.is_empty()
     }
 
+    /// Refuses an envelope that carries much besides its parts: nobody has signed the rest, so
+    /// whoever relays it could add as much as it likes.
+    pub(crate) fn check_padding(&self) -> Result<(), DecodeError> {
+        let secret = self.secret.as_ref().map(RawSecret::encoded_length);
+        let parts = optional_length(self.payload.len())
+            + optional_length(self.signature.len())
+            + secret.map_or(0, field_length);
+        let excess = self.encoded.len().saturating_sub(parts);
+        if excess <= MAX_PADDING {
+            return Ok(());
+        }
+        Err(DecodeError::Padded {
+            message: schema::GOSSIP_ENVELOPE.name,
+            excess,
+            limit: MAX_PADDING,
+        })
+    }
+
     /// The same envelope in memory of its own, so that keeping it does not keep the larger frame
     /// that it came in.
     #[must_use]
@@ -237,6 +255,10 @@ impl fmt::Debug for RawSecret {
 const PAYLOAD: u32 = 1;
 const SIGNATURE: u32 = 2;
 const SECRET: u32 = 3;
+
+/// What an envelope may carry besides its parts, in bytes: other encodings of the same lengths, and a
+/// small field of a later version.
+const MAX_PADDING: usize = 64;
 
 const fn field_length(content: usize) -> usize {
     1 + encoded_len_varint(content as u64) + content

@@ -69,6 +69,16 @@ pub enum DecodeError {
         /// The sub-message.
         field: &'static str,
     },
+    /// An envelope carries more besides its parts than a few bytes, which nobody has signed.
+    #[error("{message} carries {excess} bytes that nobody signed, at most {limit} are accepted")]
+    Padded {
+        /// The message.
+        message: &'static str,
+        /// The bytes besides its parts.
+        excess: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The envelope has no payload.
     #[error("envelope carries no payload")]
     NoPayload,

@@ -8,6 +8,10 @@ pub struct Limits {
     /// A whole envelope, hence every field without a limit of its own. Default 100 MiB, which is
     /// the limit of Fabric's connections.
     pub max_envelope: usize,
+    /// An envelope that is kept and relayed for its originator: a heartbeat or a state info. Not
+    /// checked by decoding; the receiver does. Default 192 KiB, which fits an identity, metadata and
+    /// two signatures at their limits.
+    pub max_signed: usize,
     /// The elements of one list. Default 65,536.
     pub max_list: usize,
     /// The elements of all lists of one frame, whatever their nesting. Default 262,144.
@@ -39,6 +43,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_envelope: 100 << 20,
+            max_signed: 192 << 10,
             max_list: 65_536,
             max_elements: 262_144,
             max_depth: 64,

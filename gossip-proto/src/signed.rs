@@ -44,6 +44,7 @@ impl SignedMessage {
         if envelope.payload().is_empty() {
             return Err(DecodeError::NoPayload);
         }
+        envelope.check_padding()?;
         let raw: raw::GossipMessage = decode(envelope.payload().clone(), limits)?;
         Ok(Self::new(GossipMessage::try_from(raw)?, envelope.clone()))
     }

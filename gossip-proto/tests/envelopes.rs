@@ -81,6 +81,56 @@ fn a_nil_envelope_is_an_error() {
 }
 
 #[test]
+fn what_a_relay_adds_to_an_envelope_is_refused_beyond_a_few_bytes() {
+    let padded = |inner: u64, length: usize| {
+        let mut frame = signed_alive().encoded().to_vec();
+        let padding = field(15, &vec![7; length]);
+        let added = if inner == 0 {
+            padding
+        } else {
+            field(inner, &padding)
+        };
+        frame.extend_from_slice(&added);
+        SignedMessage::decode(frame.into(), &Limits::default())
+    };
+    assert_eq!(padded(0, 40).unwrap().message(), signed_alive().message());
+    for within in [0, 3] {
+        let error = padded(within, 70).unwrap_err();
+        assert!(
+            matches!(error, DecodeError::Padded { limit: 64, .. }),
+            "{error}"
+        );
+        assert!(!error.is_fatal());
+    }
+    let mut repeated = signed_alive().encoded().to_vec();
+    repeated.splice(0..0, field(1, &[7; 100]));
+    let error = SignedMessage::decode(repeated.into(), &Limits::default()).unwrap_err();
+    assert!(matches!(error, DecodeError::Padded { .. }), "{error}");
+}
+
+#[test]
+fn a_padded_element_is_refused_without_its_list() {
+    let mut padded = signed_alive().encoded().to_vec();
+    padded.extend_from_slice(&field(15, &[7; 1000]));
+    let limits = Limits::default();
+    let padded = RawEnvelope::parse(padded.into(), &limits).unwrap();
+    let sound = signed_alive().envelope().clone();
+    let response = MembershipResponse {
+        alive: vec![padded, sound],
+        ..MembershipResponse::default()
+    };
+    let content = Content::MembershipResponse(response);
+    let sent = SignedMessage::unsigned(message(content));
+    let Content::MembershipResponse(response) = decoded(sent.encoded().clone()).content().clone()
+    else {
+        panic!("not a response")
+    };
+    let elements = response.alive.iter();
+    let taken = elements.map(|element| SignedMessage::decode_nested(element, &limits).is_ok());
+    assert_eq!(taken.collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn a_secret_without_signature_is_left_out() {
     let unsigned = UnsignedMessage::new(message(Content::Empty), Some("10.0.0.7:7051"));
     let signed = unsigned.sign(Bytes::from_static(b"signature"), None);

@@ -29,10 +29,11 @@ use crate::id::RawKey;
 use crate::identity::Identities;
 use crate::membership::Membership;
 use crate::rng::ModuleRng;
+use crate::rotation::from_after;
 use crate::state_transfer::{StateTransfer, Want};
 use crate::timer::TimerKey;
 use crate::{
-    BlockOrigin, ChannelId, ChannelInfo, ChannelPeer, Instant, JoinChannel, OrgId, PeerId,
+    BlockOrigin, ChannelId, ChannelInfo, ChannelPeer, Config, Instant, JoinChannel, OrgId, PeerId,
     RequestId,
 };
 
@@ -51,6 +52,11 @@ impl Channels {
     /// For changes: the version moves.
     pub(crate) fn get_mut(&mut self, channel: &ChannelId) -> Option<&mut Channel> {
         self.version += 1;
+        self.table.get_mut(channel)
+    }
+
+    /// For changes that nobody sees in [`Channel::info`].
+    pub(crate) fn get_mut_unseen(&mut self, channel: &ChannelId) -> Option<&mut Channel> {
         self.table.get_mut(channel)
     }
 
@@ -108,6 +114,8 @@ pub(crate) struct Channel {
     /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
     /// round, as a round clears what is overdue.
     asked: BTreeMap<PeerId, Instant>,
+    /// The last peer told of in a snapshot that could not tell of all.
+    told: Option<PeerId>,
     request_delay: Duration,
     rng: ModuleRng,
 }
@@ -149,6 +157,7 @@ impl Channel {
             transfer: StateTransfer::new(cx, id.clone(), transfer_rng),
             joining: None,
             asked: BTreeMap::new(),
+            told: None,
             request_delay: cx.config.channel.request_interval,
             rng,
             id,
@@ -307,26 +316,35 @@ impl Channel {
         })
     }
 
-    /// The state infos that a requester may see, ours included.
+    /// The state infos that a requester may see, ours included, as many as fit into the
+    /// configuration's budget; the next snapshot goes on where this one ends.
     pub(crate) fn snapshot(
-        &self,
+        &mut self,
+        config: &Config,
         membership: &Membership,
-        own_org: &OrgId,
         requester: Option<&OrgId>,
     ) -> SignedMessage {
+        let own_org = &config.identity.org;
         let inside = requester == Some(own_org);
-        let mut elements: Vec<RawEnvelope> = self
-            .infos
-            .iter()
-            .filter(|(peer, info)| {
-                inside || info.org != *own_org || membership.is_external(peer.as_bytes())
-            })
-            .map(|(_, info)| info.envelope.clone())
-            .collect();
+        let mut elements = Vec::new();
         if let Some(own) = self.own.signed()
             && (inside || membership.is_self_external())
         {
             elements.push(own.envelope().clone());
+        }
+        let mut spent = 0_usize;
+        let mut last: Option<&PeerId> = None;
+        for (peer, info) in from_after(&self.infos, self.told.as_ref()) {
+            if !inside && info.org == *own_org && !membership.is_external(peer.as_bytes()) {
+                continue;
+            }
+            spent = spent.saturating_add(info.envelope.encoded().len());
+            if spent > config.channel.max_snapshot_bytes && last.is_some() {
+                self.told = last.cloned();
+                break;
+            }
+            last = Some(peer);
+            elements.push(info.envelope.clone());
         }
         SignedMessage::unsigned(GossipMessage {
             nonce: 0,

@@ -37,6 +37,8 @@ pub struct ChannelConfig {
     pub request_peers: usize,
     /// Channels that can be joined. Default 64.
     pub max_channels: NonZeroUsize,
+    /// Bytes of state infos in one snapshot; the next one goes on where it ended. Default 4 MiB.
+    pub max_snapshot_bytes: usize,
     /// State infos parked until the identity of their publisher is known. Default 1,024.
     pub max_parked: NonZeroUsize,
 }
@@ -48,6 +50,7 @@ impl Default for ChannelConfig {
             request_interval: Duration::from_secs(4),
             request_peers: 3,
             max_channels: non_zero(64),
+            max_snapshot_bytes: 4 << 20,
             max_parked: non_zero(1024),
         }
     }

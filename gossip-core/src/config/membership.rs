@@ -29,6 +29,9 @@ pub struct MembershipConfig {
     /// Members kept, alive or dead; beyond it a newcomer is refused, dead ones making room first.
     /// Default 16,384.
     pub max_members: NonZeroUsize,
+    /// Bytes of heartbeats and identities in one membership response; the next one goes on where it
+    /// ended. Default 4 MiB.
+    pub max_response_bytes: usize,
     /// Peers answered per second on one link; more requests are dropped. Default 4.
     pub max_requests_per_second: u32,
 }
@@ -45,6 +48,7 @@ impl Default for MembershipConfig {
             response_timeout: Duration::from_secs(5),
             publish_identity_for: Duration::from_secs(10),
             max_members: non_zero(16_384),
+            max_response_bytes: 4 << 20,
             max_requests_per_second: 4,
         }
     }

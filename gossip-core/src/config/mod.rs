@@ -115,6 +115,12 @@ impl Config {
             )?;
         }
         longer("metadata", self.metadata.len(), limits.max_metadata)?;
+        if self.longest_heartbeat() > limits.max_signed {
+            return Err(ConfigError::NotGreater {
+                field: "limits.max_signed",
+                other: "identity.bytes, limits.max_metadata and twice limits.max_signature together",
+            });
+        }
         longer("network_id", self.network_id.len(), MAX_NETWORK_ID)?;
         if self.identity.peer.as_bytes().is_empty() || self.identity.bytes.is_empty() {
             return Err(ConfigError::Empty { field: "identity" });
@@ -127,9 +133,23 @@ impl Config {
         self.channel.validate()?;
         self.state_transfer.validate()
     }
+
+    /// What others must accept of us, at the most.
+    fn longest_heartbeat(&self) -> usize {
+        let limits = &self.limits;
+        let endpoints = limits.max_endpoint.saturating_mul(2);
+        let signatures = limits.max_signature.saturating_mul(2);
+        (self.identity.bytes.len() + HEARTBEAT_REST)
+            .saturating_add(limits.max_metadata)
+            .saturating_add(endpoints)
+            .saturating_add(signatures)
+    }
 }
 
 const MAX_NETWORK_ID: usize = 64;
+
+/// Numbers, the PKI-ID, and what the encoding adds to the parts of a heartbeat, in bytes.
+const HEARTBEAT_REST: usize = 512;
 
 fn longer(field: &'static str, actual: usize, limit: usize) -> Result<(), ConfigError> {
     if actual > limit {

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use gossip_proto::{Alive, Content, MembershipRequest, MembershipResponse, SignedMessage};
 
 use super::news::{Admitted, AliveNews, AliveSource, News, Sender};
-use super::{Check, Gate, Key, Known, MAX_COPIES, count, signed, valid_identity, verified};
+use super::{
+    Check, Gate, Key, Known, MAX_COPIES, count, is_oversized, signed, valid_identity, verified,
+};
 use crate::cx::Cx;
 use crate::link::IDENTITIES;
 use crate::membership::Requester;
@@ -36,7 +38,7 @@ impl Gate {
             cx.metrics().duplicates += 1;
             return;
         }
-        if !message.envelope().is_signed() {
+        if !message.envelope().is_signed() || is_oversized(cx, &message) {
             cx.metrics().violations += 1;
             return;
         }

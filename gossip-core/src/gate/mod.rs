@@ -315,6 +315,11 @@ fn signed(message: &SignedMessage) -> Signed {
     }
 }
 
+/// Too long to be kept and passed on: whoever signs it may put in it what nobody can read.
+fn is_oversized(cx: &Cx<'_>, message: &SignedMessage) -> bool {
+    message.encoded().len() > cx.config.limits.max_signed
+}
+
 fn valid_identity(outcome: CryptoOutcome) -> Result<ValidIdentity, CryptoError> {
     match outcome {
         CryptoOutcome::Authenticated(result) | CryptoOutcome::Validated(result) => result,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage};
 
 use super::news::{Admitted, News, Sender, StateInfoNews};
-use super::{Check, Gate, Key, Known, MAX_COPIES, count, signed};
+use super::{Check, Gate, Key, Known, MAX_COPIES, count, is_oversized, signed};
 use crate::cx::Cx;
 use crate::{ChannelId, CryptoJob, LinkId, OrgId, PeerId};
 
@@ -92,6 +92,10 @@ impl Gate {
         }
         if !own.is_news(info) {
             cx.metrics().duplicates += 1;
+            return;
+        }
+        if is_oversized(cx, &message) {
+            cx.metrics().violations += 1;
             return;
         }
         let pushed_by = pushed.then(|| sender.peer.clone()).into_iter().collect();

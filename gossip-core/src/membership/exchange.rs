@@ -13,6 +13,7 @@ use super::{Membership, MembershipEffect, Slot};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
+use crate::rotation::from_after;
 use crate::timer::TimerKey;
 use crate::{Instant, LinkId, Notification, OrgId, PeerId};
 
@@ -26,6 +27,8 @@ pub(super) struct Exchange {
     delay: Duration,
     /// When each organisation was asked last: its members know it best. Bounded by the members.
     asked: BTreeMap<OrgId, Instant>,
+    /// The last member listed in a response that could not list all.
+    listed: Option<PeerId>,
     /// Somebody's heartbeat could not be checked for want of an identity.
     wants_identities: bool,
 }
@@ -71,6 +74,7 @@ impl Exchange {
             uses: Vec::new(),
             delay: interval,
             asked: BTreeMap::new(),
+            listed: None,
             wants_identities: true,
         }
     }
@@ -161,7 +165,7 @@ impl Membership {
                     }
                 }
                 Use::Request { peer, nonce } => self.send_request(identities, &peer, nonce, fx),
-                Use::Respond(requester) => self.send_response(identities, &requester, fx),
+                Use::Respond(requester) => self.send_response(cx, identities, &requester, fx),
             }
         }
     }
@@ -325,7 +329,7 @@ impl Membership {
         fx: &mut Vec<MembershipEffect>,
     ) {
         if self.own.current(cx).is_some() {
-            self.send_response(identities, &requester, fx);
+            self.send_response(cx, identities, &requester, fx);
             return;
         }
         self.exchange.defer(Use::Respond(requester));
@@ -335,7 +339,8 @@ impl Membership {
     }
 
     fn send_response(
-        &self,
+        &mut self,
+        cx: &Cx<'_>,
         identities: &Identities,
         requester: &Requester,
         fx: &mut Vec<MembershipEffect>,
@@ -352,7 +357,8 @@ impl Membership {
             // Fabric closes the link here; its owner may still want it for a channel.
             return;
         }
-        let mut response = self.view_for(identities, requester, target);
+        let budget = cx.config.membership.max_response_bytes;
+        let mut response = self.view_for(identities, requester, target, budget);
         let inside = may_see_secret(&self.own_org, target.org);
         if let Some(own) = self.own.latest(inside) {
             response.alive.push(own.envelope().clone());
@@ -370,15 +376,20 @@ impl Membership {
         });
     }
 
+    /// As many members as fit into `budget` bytes, but at least one; the next view goes on where
+    /// this one ends.
     fn view_for(
-        &self,
+        &mut self,
         identities: &Identities,
         requester: &Requester,
         target: Party<'_>,
+        budget: usize,
     ) -> MembershipResponse {
         let inside = may_see_secret(&self.own_org, target.org);
         let mut response = MembershipResponse::default();
-        for (peer, record) in &self.records {
+        let mut spent = 0_usize;
+        let mut last: Option<&PeerId> = None;
+        for (peer, record) in from_after(&self.records, self.exchange.listed.as_ref()) {
             let subject = Party {
                 org: record.org.as_ref(),
                 external: record.endpoint.is_some(),
@@ -391,20 +402,29 @@ impl Membership {
             } else {
                 record.envelope.without_secret()
             };
+            let identity = requester
+                .wants_identities
+                .then(|| identities.get(peer.as_bytes()))
+                .flatten();
+            let identity_length = identity.map_or(0, |identity| identity.bytes.len());
+            spent = spent.saturating_add(envelope.encoded().len() + identity_length);
+            if spent > budget && last.is_some() {
+                self.exchange.listed = last.cloned();
+                return response;
+            }
+            last = Some(peer);
             if record.is_alive() {
                 response.alive.push(envelope);
             } else {
                 response.dead.push(envelope);
             }
-            if requester.wants_identities
-                && let Some(identity) = identities.get(peer.as_bytes())
-            {
-                response.identities.push(PeerIdentity {
+            response
+                .identities
+                .extend(identity.map(|identity| PeerIdentity {
                     pki_id: Bytes::copy_from_slice(peer.as_bytes()),
                     cert: identity.bytes.clone(),
                     metadata: Bytes::new(),
-                });
-            }
+                }));
         }
         response
     }

@@ -24,7 +24,7 @@ use super::{Node, Start};
 use crate::gate::Gate;
 use crate::membership::Membership;
 use crate::{
-    Binding, ChannelId, CloseReason, Command, Config, CryptoError, CryptoJob, CryptoOutcome,
+    Binding, ChannelId, Class, CloseReason, Command, Config, CryptoError, CryptoJob, CryptoOutcome,
     DialError, Endpoint, Event, Instant, JoinChannel, LedgerError, LedgerOp, LedgerOutcome,
     LinkDownReason, LinkId, Metrics, Notification, OrgId, Request, RequestError, RequestId,
     Response, SelfIdentity, Signatures, Signed, Ticket, ValidIdentity,
@@ -52,6 +52,8 @@ pub(crate) struct Bench {
     replies: BTreeMap<RequestId, Result<Response, RequestError>>,
     ledgers: BTreeMap<ChannelId, Vec<Bytes>>,
     sent: Vec<(LinkId, SignedMessage)>,
+    /// Frames sent in the class `Bulk`.
+    pub(crate) bulk: usize,
     links: BTreeMap<LinkId, String>,
     last_link: u64,
     last_request: u64,
@@ -95,6 +97,7 @@ impl Bench {
             replies: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             sent: Vec::new(),
+            bulk: 0,
             links: BTreeMap::new(),
             last_link: 0,
             last_request: 0,
@@ -323,7 +326,12 @@ impl Bench {
     fn execute(&mut self, command: Command) {
         match command {
             Command::Dial { ticket, endpoint } => self.dials.push((ticket, endpoint)),
-            Command::Send { link, message, .. } => {
+            Command::Send {
+                link,
+                class,
+                message,
+            } => {
+                self.bulk += usize::from(class == Class::Bulk);
                 let bytes = message.encoded().len() as u64;
                 self.sent.push((link, message));
                 self.event(Event::Flushed {

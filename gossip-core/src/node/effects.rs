@@ -153,8 +153,8 @@ impl Node {
             }
             MembershipEffect::Respond { link, message } => {
                 let key = Some(Supersede::MembershipResponse);
-                self.links
-                    .send_on(cx!(self), link, Class::Control, key, message);
+                let class = class_of_view(&message);
+                self.links.send_on(cx!(self), link, class, key, message);
             }
             MembershipEffect::Dial(endpoint) => {
                 if !self.links.dial(cx!(self), &endpoint) {
@@ -242,3 +242,15 @@ impl Node {
         }
     }
 }
+
+/// A view of the membership or of a channel that takes long to send must not hold up heartbeats.
+pub(super) fn class_of_view(message: &SignedMessage) -> Class {
+    if message.encoded().len() > MAX_CONTROL_VIEW {
+        Class::Bulk
+    } else {
+        Class::Control
+    }
+}
+
+/// In bytes: what a link of a few Mbit/s carries in the blink of an eye.
+const MAX_CONTROL_VIEW: usize = 32 << 10;

@@ -2,12 +2,13 @@
 
 use gossip_proto::Content;
 
+use super::effects::class_of_view;
 use super::{Node, cx};
 use crate::gate::{Admitted, StateInfoNews};
 use crate::gate::{Known, News, Sender};
 use crate::outbox::Supersede;
 use crate::push::{Item, What};
-use crate::{ChannelId, Class, CryptoError, Notification, PeerId, ValidIdentity};
+use crate::{ChannelId, CryptoError, Notification, PeerId, ValidIdentity};
 use bytes::Bytes;
 
 impl Node {
@@ -154,14 +155,14 @@ impl Node {
     }
 
     fn on_state_info_pull(&mut self, sender: &Sender, id: &ChannelId) {
-        let Some(channel) = self.channels.get(id) else {
+        let Some(channel) = self.channels.get_mut_unseen(id) else {
             return;
         };
-        let own_org = &self.config.identity.org;
-        let message = channel.snapshot(&self.membership, own_org, sender.org.as_ref());
+        let message = channel.snapshot(&self.config, &self.membership, sender.org.as_ref());
         let key = Some(Supersede::StateSnapshot(id.clone()));
+        let class = class_of_view(&message);
         self.links
-            .send_on(cx!(self), sender.link, Class::Control, key, message);
+            .send_on(cx!(self), sender.link, class, key, message);
     }
 
     /// A peer showed that it holds a block: as good as a state info with that height.

@@ -36,8 +36,8 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Queues a frame; `false` if it was refused because its class is full.
     ///
-    /// A control frame is never refused: it replaces the queued one of the same key in its place,
-    /// or else pushes out the oldest ones. What is dropped is counted.
+    /// A frame replaces the queued one of the same key in its place. Else, if there is no room, a
+    /// control frame pushes out the oldest ones and any other is refused. What is dropped is counted.
     pub(crate) fn push(
         &mut self,
         cx: &mut Cx<'_>,
@@ -52,10 +52,10 @@ impl Outbox {
             key,
             message,
         };
+        let Some(frame) = queue.supersede(frame) else {
+            return true;
+        };
         if class == Class::Control {
-            let Some(frame) = queue.supersede(frame) else {
-                return true;
-            };
             while !queue.has_room(frame.len(), max_frames, max_bytes) {
                 queue.pop();
                 cx.metrics().control_shed += 1;

@@ -182,3 +182,25 @@ fn requests_go_to_members_of_the_channels_organisations_only() {
     to.dedup();
     assert_eq!(to, ["a1", "m2"]);
 }
+
+#[test]
+fn a_snapshot_beyond_its_budget_is_told_in_parts_that_make_up_the_whole() {
+    let mut bench = Bench::joined(&["m"], |config| config.channel.max_snapshot_bytes = 250);
+    let link = bench.participant("m2");
+    for name in ["m3", "m4", "m5"] {
+        bench.participant(name);
+    }
+    bench.advance(secs(1));
+    bench.sent();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        bench.receive(link, &state_info_pull("m2", "main"));
+        let mut parts = told(&mut bench);
+        let part = parts.pop().unwrap();
+        assert!(part.len() < 5, "{part:?}");
+        assert!(part.contains(&"m1".to_owned()), "always our own");
+        seen.extend(part);
+    }
+    assert_eq!(seen.len(), 5, "{seen:?}");
+    assert_eq!(bench.bulk, 0);
+}

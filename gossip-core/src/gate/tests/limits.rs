@@ -169,3 +169,24 @@ fn an_illegal_message_is_counted_and_the_link_stays() {
     assert_eq!(bench.closed.len(), 1);
     assert_eq!(bench.metrics().malformed_frames, 1);
 }
+
+#[test]
+fn what_a_member_signs_is_neither_kept_nor_passed_on_beyond_its_size() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.participant("m3");
+    bench.advance(secs(1));
+    bench.sent();
+    let checked = bench.checked;
+    for (length, violations) in [(200_000, 2), (100_000, 2)] {
+        let heartbeat = beat("m2", 2).secret(None).message();
+        bench.receive(link, &bloated("m2", &heartbeat, length));
+        bench.receive(link, &bloated("m2", &state_info("m2", 2, 9), length));
+        assert_eq!(bench.metrics().violations, violations);
+    }
+    assert_eq!(bench.checked - checked, 2, "the second ones are within it");
+    assert_eq!(heights(&bench), named(&[("m2", 9), ("m3", 0)]));
+    bench.advance(millis(20));
+    let longest = bench.sent_like(|message| Some(message.encoded().len()));
+    assert!(longest.iter().all(|(_, length)| *length < 192 << 10));
+}

@@ -191,3 +191,35 @@ fn metadata_that_does_not_fit_the_wire_is_refused() {
     let metadata = Bytes::from(vec![0; (64 << 10) + 1]);
     assert!(bench.ask(Request::UpdateMetadata { metadata }).is_err());
 }
+
+#[test]
+fn a_view_beyond_its_budget_is_told_in_parts_that_make_up_the_whole() {
+    let mut bench = populated(|config| config.membership.max_response_bytes = 400);
+    let link = bench.member("m4");
+    bench.receive(link, &beat("m5", 1).message());
+    bench.receive(link, &beat("m6", 1).message());
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let view = told(&mut bench, "m2", &beat("m2", 2)).unwrap();
+        let part = who(&view.alive);
+        assert!((2..5).contains(&part.len()), "{part:?}");
+        assert!(part.iter().any(|(name, _)| name == "m1"), "always our own");
+        seen.extend(part.into_iter().map(|(name, _)| name));
+    }
+    assert!(seen.iter().eq(["m1", "m3", "m4", "m5", "m6"]), "{seen:?}");
+}
+
+#[test]
+fn a_large_view_does_not_travel_among_heartbeats() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    let own = beat("m2", 2);
+    bench.receive(link, &request(&own, 1));
+    assert_eq!((responses(&mut bench).len(), bench.bulk), (1, 0));
+    for name in ["m3", "m4"] {
+        let heartbeat = beat(name, 1).secret(None).message();
+        bench.receive(link, &bloated(name, &heartbeat, 20_000));
+    }
+    bench.receive(link, &request(&own, 2));
+    assert_eq!((responses(&mut bench).len(), bench.bulk), (1, 1));
+}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_proto::{
-    Alive, Content, GossipMessage, MembershipRequest, MembershipResponse, Payload, PeerTime,
-    Properties, RawEnvelope, SignedMessage, StateInfo, Tag, UnsignedMessage, channel_mac,
+    Alive, Content, GossipMessage, Limits, MembershipRequest, MembershipResponse, Payload,
+    PeerTime, Properties, RawEnvelope, SignedMessage, StateInfo, Tag, UnsignedMessage, channel_mac,
 };
 
 use crate::{ChannelId, OrgId, PeerId};
@@ -132,6 +132,28 @@ pub(crate) fn sign(signer: &str, unsigned: UnsignedMessage) -> SignedMessage {
         .secret_payload()
         .map(|text| signature(&identity, text));
     unsigned.sign(payload, secret)
+}
+
+/// What `signer` says, with as many bytes more as `length` in a field that nobody knows.
+pub(crate) fn bloated(signer: &str, message: &SignedMessage, length: usize) -> SignedMessage {
+    let mut payload = message.envelope().payload().to_vec();
+    put_field(&mut payload, 999, &vec![7; length]);
+    let made = signature(&identity_of(signer), &payload);
+    let mut frame = Vec::new();
+    put_field(&mut frame, 1, &payload);
+    put_field(&mut frame, 2, &made);
+    SignedMessage::decode(frame.into(), &Limits::default()).unwrap()
+}
+
+fn put_field(out: &mut Vec<u8>, number: u64, content: &[u8]) {
+    for mut varint in [number << 3 | 2, content.len() as u64] {
+        while varint >= 0x80 {
+            out.push((varint & 0x7f) as u8 | 0x80);
+            varint >>= 7;
+        }
+        out.push(varint as u8);
+    }
+    out.extend_from_slice(content);
 }
 
 pub(super) fn signature(identity: &[u8], text: &[u8]) -> Bytes {
