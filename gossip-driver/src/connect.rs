@@ -1,17 +1,15 @@
 //! The tasks that make connections: one that accepts, and one for each dial.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::Sender;
-use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use gossip_core::{Binding, DialError, Endpoint};
 use tracing::{debug, info, warn};
 
 use crate::counters::Counters;
-use crate::tasks::{deadline, shielded};
+use crate::tasks::{deadline, shielded, within};
 use crate::{Link, Runtime, Transport, TransportError};
 
 /// A connection as the driver takes it in.
@@ -80,21 +78,18 @@ pub(crate) async fn dial<R: Runtime, T: Transport>(
     timeout: Duration,
     counters: Arc<Counters>,
 ) -> Result<Opened<T::Link>, DialError> {
-    let late = pin!(runtime.sleep_until(deadline(&runtime, timeout)));
-    let dialling = pin!(shielded(async {
-        transport.dial(&to).await.map(Opened::new)
-    }));
-    let error = match select(dialling, late).await {
-        Either::Left((Some(Ok(opened)), _)) => {
+    let dialling = shielded(async { transport.dial(&to).await.map(Opened::new) });
+    let error = match within(&runtime, timeout, dialling).await {
+        Some(Some(Ok(opened))) => {
             counters.links_dialled.add();
             return Ok(opened);
         }
-        Either::Left((Some(Err(error)), _)) => error,
-        Either::Left((None, _)) => {
+        Some(Some(Err(error))) => error,
+        Some(None) => {
             counters.transport_panics.add();
             return Err(DialError::Handshake);
         }
-        Either::Right(_) => TransportError::TimedOut,
+        None => TransportError::TimedOut,
     };
     debug!(%to, %error, "a dial failed");
     Err(match error {

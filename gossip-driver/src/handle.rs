@@ -133,9 +133,11 @@ impl Gossip {
         self.shared.views.is_stopping()
     }
 
-    /// Stops the node: links are flushed and closed, tasks and threads end. Completes when that is
-    /// done, after twice [`DriverConfig::shutdown_timeout`](crate::DriverConfig) at the latest. Any
-    /// number of callers may wait.
+    /// Stops the node: others are told, the links send what they hold and close, the transport stops
+    /// listening, tasks and threads end. What waits in the core for a link's credit is dropped.
+    /// Completes when that is done, after twice
+    /// [`DriverConfig::shutdown_timeout`](crate::DriverConfig) at the latest; the transport's place
+    /// and the ledger can be opened again then. Any number of callers may wait.
     pub async fn shutdown(&self) {
         let shared = &self.shared;
         shared.stop();

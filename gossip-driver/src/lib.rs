@@ -139,5 +139,5 @@ pub use self::ledger::Ledger;
 pub use self::notifications::{Notice, Notifications};
 pub use self::runtime::{Runtime, TcpRuntime};
 pub use self::spawn::{SpawnError, spawn};
-pub use self::tasks::yield_now;
+pub use self::tasks::{deadline, within, yield_now};
 pub use self::transport::{FrameReader, FrameWriter, Link, Transport, TransportError};

@@ -77,9 +77,7 @@ impl<R: Runtime> Tasks<R> {
         } = self;
         drop(alive);
         stop.close();
-        let ended = pin!(ended.recv());
-        let late = pin!(runtime.sleep_until(runtime.now() + patience));
-        let in_time = matches!(select(ended, late).await, Either::Left(_));
+        let in_time = within(&runtime, patience, ended.recv()).await.is_some();
         kill.close();
         in_time
     }
@@ -113,8 +111,21 @@ pub(crate) async fn shielded<T>(future: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(future).catch_unwind().await.ok()
 }
 
+/// The result of `work`, or `None` if it takes longer than `limit`.
+pub async fn within<T>(
+    runtime: &impl Runtime,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let late = pin!(runtime.sleep_until(deadline(runtime, limit)));
+    match select(pin!(work), late).await {
+        Either::Left((result, _)) => Some(result),
+        Either::Right(_) => None,
+    }
+}
+
 /// The instant `after` from now, or far in the future where that cannot be expressed.
-pub(crate) fn deadline(runtime: &impl Runtime, after: Duration) -> Instant {
+pub fn deadline(runtime: &impl Runtime, after: Duration) -> Instant {
     let now = runtime.now();
     now.checked_add(after).unwrap_or_else(|| now + FAR)
 }

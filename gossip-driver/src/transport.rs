@@ -34,6 +34,12 @@ pub trait Transport: Send + Sync + 'static {
         &self,
         to: &Endpoint,
     ) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
+
+    /// Gives up whatever the transport listens on; links live on. When it returns, the place can be
+    /// taken again. The driver calls it at its end, and waits for it no longer than for the rest.
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 impl<T: Transport> Transport for Arc<T> {
@@ -48,6 +54,10 @@ impl<T: Transport> Transport for Arc<T> {
         to: &Endpoint,
     ) -> impl Future<Output = Result<Self::Link, TransportError>> + Send {
         (**self).dial(to)
+    }
+
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        (**self).close()
     }
 }
 

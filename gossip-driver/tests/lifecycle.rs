@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::{AbortHandle, Abortable, join_all, pending};
 use futures_util::{FutureExt as _, StreamExt as _};
-use gossip_driver::core::{ChannelId, JoinChannel, LedgerError, OrgId, RequestError};
+use gossip_driver::core::{ChannelId, Endpoint, JoinChannel, LedgerError, OrgId, RequestError};
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{DriverConfig, Gossip, Ledger, Runtime, SpawnError, spawn};
+use gossip_driver::{
+    DriverConfig, Gossip, Ledger, Runtime, SpawnError, Transport, TransportError, spawn,
+};
 
-use support::{Net, Threads, config, run};
+use support::{Net, Pipe, Port, Threads, config, run};
 
 /// A ledger that never answers.
 struct Stuck;
@@ -97,15 +99,18 @@ impl Ledger for Witness {
 }
 
 fn start<R: Runtime, L: Ledger>(runtime: R, ledger: L) -> Gossip {
+    start_on(runtime, Net::default().join("alice"), ledger)
+}
+
+fn start_on<R: Runtime>(runtime: R, transport: impl Transport, ledger: impl Ledger) -> Gossip {
     let crypto = TestCrypto::new("org1", "alice");
     let mut settings = DriverConfig::default();
     settings.shutdown_timeout = Duration::from_millis(200);
-    let port = Net::default().join("alice");
     spawn(
         runtime,
         config(&crypto, "alice", &[]),
         settings,
-        port,
+        transport,
         crypto,
         ledger,
     )
@@ -133,6 +138,47 @@ fn the_ledger_is_let_go_before_a_shutdown_completes() {
         gossip.shutdown().await;
     });
     assert_eq!(told_before.get(), Some(&false));
+}
+
+/// A transport that notes when it is closed, and may never be done with it.
+struct Closing {
+    port: Port,
+    closed: Arc<OnceLock<()>>,
+    endless: bool,
+}
+
+impl Transport for Closing {
+    type Link = Pipe;
+
+    async fn accept(&self) -> Result<Pipe, TransportError> {
+        self.port.accept().await
+    }
+
+    async fn dial(&self, to: &Endpoint) -> Result<Pipe, TransportError> {
+        self.port.dial(to).await
+    }
+
+    async fn close(&self) {
+        if self.endless {
+            pending::<()>().await;
+        }
+        self.closed.set(()).unwrap();
+    }
+}
+
+#[test]
+fn the_transport_is_closed_when_a_shutdown_completes_unless_it_takes_too_long() {
+    for endless in [false, true] {
+        let closed = Arc::new(OnceLock::new());
+        let transport = Closing {
+            port: Net::default().join("alice"),
+            closed: Arc::clone(&closed),
+            endless,
+        };
+        let gossip = start_on(Threads, transport, MemLedger::new());
+        run(gossip.shutdown());
+        assert_eq!(closed.get().is_none(), endless);
+    }
 }
 
 #[test]

@@ -43,12 +43,6 @@ impl<R: Runtime> MemTransport<R> {
     pub fn local_endpoint(&self) -> &Endpoint {
         &self.place.name
     }
-
-    /// Gives up the name: [`accept`](Transport::accept) and [`dial`](Transport::dial) answer
-    /// [`TransportError::Closed`]. Links live on.
-    pub fn close(&self) {
-        self.place.close();
-    }
 }
 
 impl<R: Runtime> Transport for MemTransport<R> {
@@ -81,6 +75,12 @@ impl<R: Runtime> Transport for MemTransport<R> {
         }
         let ends = network.connect(name, to, self.runtime.now())?;
         Ok(MemLink::new(&self.runtime, ends))
+    }
+
+    /// Gives up the name: [`accept`](Transport::accept) and [`dial`](Transport::dial) answer
+    /// [`TransportError::Closed`]. Links live on.
+    async fn close(&self) {
+        self.place.close();
     }
 }
 

@@ -42,7 +42,7 @@ async fn a_name_is_taken_until_it_is_closed_or_dropped() {
         matches!(taken, Err(TransportError::Bind { .. })),
         "{taken:?}"
     );
-    first.close();
+    first.close().await;
     let second = node(&network, "a");
     drop(first);
     let b = node(&network, "b");

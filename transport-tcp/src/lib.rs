@@ -57,7 +57,6 @@
 
 mod cipher;
 mod config;
-mod deadline;
 mod decoder;
 mod encoder;
 mod fate;

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use futures_util::future::{Either, select};
-use gossip_driver::TcpRuntime;
 use gossip_driver::core::Endpoint;
+use gossip_driver::{TcpRuntime, within};
 use tracing::{debug, warn};
 
 use crate::TcpLink;
-use crate::deadline::within;
 use crate::handshake::{Refusal, respond};
 use crate::transport::Shared;
 

@@ -2,10 +2,9 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 use gossip_driver::core::Endpoint;
-use gossip_driver::{TcpRuntime, Transport, TransportError};
+use gossip_driver::{TcpRuntime, Transport, TransportError, within};
 use tracing::debug;
 
-use crate::deadline::within;
 use crate::handshake::{Identity, initiate};
 use crate::listener::Listener;
 use crate::stats::Counters;
@@ -13,7 +12,7 @@ use crate::{Cipher, TcpConfig, TcpLink, TcpStats};
 
 /// Noise-encrypted links over TCP.
 ///
-/// Cloning it is a counter. It listens until [`close`](Self::close) is called or the last clone
+/// Cloning it is a counter. It listens until [`close`](Transport::close) is called or the last clone
 /// is dropped; links live on.
 pub struct TcpTransport<R: TcpRuntime> {
     shared: Arc<Shared<R>>,
@@ -83,15 +82,6 @@ impl<R: TcpRuntime> TcpTransport<R> {
         self.shared.counters.snapshot()
     }
 
-    /// Stops listening: [`accept`](Transport::accept) and [`dial`](Transport::dial) answer
-    /// [`TransportError::Closed`]. When it returns, the port is free. Links live on.
-    pub async fn close(&self) {
-        self.stop.close();
-        self.incoming.close();
-        while self.incoming.try_recv().is_ok() {}
-        let _ = self.stopped.recv().await;
-    }
-
     async fn connect(&self, to: &Endpoint) -> Result<TcpLink<R>, TransportError> {
         let mut stream = self.shared.runtime.connect(to).await.map_err(|error| {
             debug!(%to, %error, "cannot connect");
@@ -145,6 +135,15 @@ impl<R: TcpRuntime> Transport for TcpTransport<R> {
             Err(_) => counters.failed.add(),
         }
         result
+    }
+
+    /// Stops listening: [`accept`](Transport::accept) and [`dial`](Transport::dial) answer
+    /// [`TransportError::Closed`]. When it returns, the port is free. Links live on.
+    async fn close(&self) {
+        self.stop.close();
+        self.incoming.close();
+        while self.incoming.try_recv().is_ok() {}
+        let _ = self.stopped.recv().await;
     }
 }
 

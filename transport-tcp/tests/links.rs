@@ -6,7 +6,8 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_driver::core::{Class, Endpoint};
+use gossip_driver::core::{Class, Config, Endpoint};
+use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::{FrameReader as _, Link as _, Runtime as _, Transport as _, TransportError};
 use runtime_tokio::TokioRuntime;
 use support::{bind, config, counted, link, start};
@@ -34,6 +35,21 @@ async fn an_address_without_a_port_is_named() {
             "{address}: {result:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_nodes_port_is_free_when_its_shutdown_completes() {
+    let transport = bind(config("n")).await;
+    let mut again = config("n");
+    again.listen = transport.local_endpoint().clone();
+    let crypto = TestCrypto::new("org1", "alice");
+    let mut config = Config::new(crypto.identity(), again.listen.clone());
+    config.network_id = "n".into();
+    let kept = transport.clone();
+    let node = runtime_tokio::spawn(config, transport, crypto, MemLedger::new()).unwrap();
+    node.shutdown().await;
+    bind(again).await;
+    drop(kept);
 }
 
 #[tokio::test]

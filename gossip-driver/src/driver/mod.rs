@@ -14,6 +14,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
+use futures_util::future::join;
 use futures_util::task::AtomicWaker;
 use gossip_core::{
     Event, Instant, LinkDownReason, LinkId, Node, Notification, Request, RequestId, Ticket,
@@ -27,7 +28,7 @@ use crate::intake::Arrival;
 use crate::links::Links;
 use crate::mailbox::{Answer, Mailbox, Reply};
 use crate::pool::Pool;
-use crate::tasks::{Tasks, yield_now};
+use crate::tasks::{Tasks, shielded, within, yield_now};
 use crate::views::Publisher;
 use crate::{Ledger, Link, Runtime, Transport};
 
@@ -373,11 +374,21 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         } = application;
         drop((mailbox, state, completions, accepted, pool));
         links.finish_all();
-        if !tasks.join(shutdown_timeout).await {
+        // Whoever waits for the end may take the port and the ledger's file at once.
+        let closing = tasks.runtime().clone();
+        let closed = within(
+            &closing,
+            shutdown_timeout,
+            shielded(async { transport.close().await }),
+        );
+        let (closed, joined) = join(closed, tasks.join(shutdown_timeout)).await;
+        if closed.is_none() {
+            warn!("the transport did not close in time");
+        }
+        if !joined {
             warn!("some tasks did not end in time and were dropped");
         }
         info!("gossip stopped");
-        // Whoever waits for the end may take the port and the ledger's file at once.
         drop((transport, ledger));
         drop((news, publisher));
     }

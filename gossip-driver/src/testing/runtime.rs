@@ -1,16 +1,14 @@
 //! What a [`Runtime`] must do.
 
 use std::future::Future;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{Either, select};
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use futures_util::join;
 
 use super::PATIENCE;
 use crate::core::Endpoint;
-use crate::{Runtime, TcpRuntime};
+use crate::{Runtime, TcpRuntime, within};
 
 /// Runs every check of a runtime. Await it from inside the runtime, or from any thread if the
 /// runtime drives itself.
@@ -45,11 +43,8 @@ pub(super) async fn in_time<R: Runtime, T>(
     name: &str,
     work: impl Future<Output = T>,
 ) -> T {
-    let timer = pin!(runtime.sleep_until(runtime.now() + PATIENCE));
-    match select(pin!(work), timer).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => panic!("{name}: not done after {PATIENCE:?}"),
-    }
+    let result = within(runtime, PATIENCE, work).await;
+    result.unwrap_or_else(|| panic!("{name}: not done after {PATIENCE:?}"))
 }
 
 async fn sleeps_until_its_deadline<R: Runtime>(runtime: &R) {

@@ -92,11 +92,10 @@ impl<S: Stage> Cluster<S> {
         self.run(transport, place, |_| {}).await
     }
 
-    /// Stops a peer. Its ledger is closed.
+    /// Stops a peer. Its ledger and its transport are closed: both can be opened again.
     pub async fn stop(&mut self, index: usize) -> Place {
         let peer = self.peers.remove(index);
         within("a peer stops", peer.gossip.shutdown()).await;
-        self.stage.close(peer.transport).await;
         peer.place
     }
 
@@ -212,12 +211,7 @@ impl<S: Stage> Cluster<S> {
         let peers = std::mem::take(&mut self.peers);
         let stops = peers.iter().map(|peer| peer.gossip.shutdown());
         within("all peers stop", join_all(stops)).await;
-        let mut places = Vec::new();
-        for peer in peers {
-            self.stage.close(peer.transport).await;
-            places.push(peer.place);
-        }
-        places
+        peers.into_iter().map(|peer| peer.place).collect()
     }
 
     /// Who takes part in the channel.

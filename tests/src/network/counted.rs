@@ -25,10 +25,6 @@ impl<S: Stage> Stage for Counted<S> {
         let open = Arc::default();
         (CountedTransport { inner, open }, endpoint)
     }
-
-    async fn close(&self, transport: Self::Transport) {
-        self.0.close(transport.inner).await;
-    }
 }
 
 /// A transport that counts the links it has made and that are still held.
@@ -61,6 +57,10 @@ impl<T: Transport> Transport for CountedTransport<T> {
 
     async fn dial(&self, to: &Endpoint) -> Result<Self::Link, TransportError> {
         Ok(self.count(self.inner.dial(to).await?))
+    }
+
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        self.inner.close()
     }
 }
 

@@ -23,9 +23,6 @@ pub trait Stage: Clone + Send + Sync + 'static {
         &self,
         place: Option<&Endpoint>,
     ) -> impl Future<Output = (Self::Transport, Endpoint)> + Send;
-
-    /// Gives up a place. When it returns, the place can be taken again.
-    fn close(&self, transport: Self::Transport) -> impl Future<Output = ()> + Send;
 }
 
 /// TCP and Noise on the loopback interface.
@@ -63,10 +60,6 @@ impl<R: TcpRuntime> Stage for Tcp<R> {
             .unwrap();
         let endpoint = transport.local_endpoint().clone();
         (transport, endpoint)
-    }
-
-    async fn close(&self, transport: TcpTransport<R>) {
-        transport.close().await;
     }
 }
 
@@ -106,9 +99,5 @@ impl<R: Runtime> Stage for Mem<R> {
         });
         let transport = self.network.endpoint(self.runtime.clone(), place.as_str());
         (transport.unwrap(), place)
-    }
-
-    async fn close(&self, transport: MemTransport<R>) {
-        transport.close();
     }
 }
