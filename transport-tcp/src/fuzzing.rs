@@ -101,3 +101,32 @@ impl AsyncWrite for Line<'_> {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::any;
+    use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+    use super::*;
+
+    fn survive(check: fn(&[u8]) -> bool) {
+        let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        let mut runner = TestRunner::new_with_rng(Config::with_cases(2000), random);
+        let bytes = proptest::collection::vec(any::<u8>(), 0..2000);
+        let outcome = runner.run(&bytes, |bytes| {
+            proptest::prop_assert!(check(&bytes));
+            Ok(())
+        });
+        outcome.unwrap();
+    }
+
+    #[test]
+    fn whatever_comes_off_the_wire_makes_no_frame_beyond_the_limit() {
+        survive(framing);
+    }
+
+    #[test]
+    fn whatever_a_dialler_sends_does_not_let_it_in() {
+        survive(handshake);
+    }
+}

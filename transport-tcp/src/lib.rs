@@ -60,7 +60,7 @@ mod config;
 mod decoder;
 mod encoder;
 mod fate;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
