@@ -74,7 +74,7 @@ counters! {
     identities_shed,
     /// Members refused because the cap was reached.
     members_shed,
-    /// Membership requests dropped because the peer asked too often.
+    /// Requests for members or state infos dropped because the peer asked too often.
     requests_limited,
     /// State infos dropped while waiting for an identity.
     state_infos_shed,

@@ -96,10 +96,13 @@ pub enum RequestError {
         /// The sequence in force.
         current: u64,
     },
-    /// Our own organisation is not among the members.
+    /// Our own organisation is not among the members. If the channel was joined, it is left now.
     #[error("our organisation {0} is not a member of the channel")]
     NotAMember(OrgId),
-    /// The channel's name or another field is too long.
+    /// The channel's name is empty.
+    #[error("the channel's name is empty: give it one")]
+    UnnamedChannel,
+    /// The channel's name, a block or another field is too long for the wire.
     #[error("{what} is {actual} bytes long, at most {limit} are allowed")]
     TooLong {
         /// Which field.
@@ -109,9 +112,9 @@ pub enum RequestError {
         /// The limit.
         limit: usize,
     },
-    /// Too many publications wait for room, and this is not the channel's next number; try again
-    /// when the channel's ledger has grown.
-    #[error("too many publications wait for room in the payload buffer: try again later")]
+    /// Too many publications wait for room, and this is not the channel's next number: try again
+    /// when the channel's ledger has grown. Or a channel just left still stores a block.
+    #[error("no room yet, as what was begun before has not ended: try again later")]
     Busy,
     /// The block does not verify.
     #[error("the block does not verify: {0}")]

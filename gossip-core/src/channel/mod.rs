@@ -34,14 +34,17 @@ use crate::state_transfer::{StateTransfer, Want};
 use crate::timer::TimerKey;
 use crate::{
     BlockOrigin, ChannelId, ChannelInfo, ChannelPeer, Config, Instant, JoinChannel, OrgId, PeerId,
-    RequestId,
+    RequestId, Ticket,
 };
 
 /// The channels joined.
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     table: BTreeMap<ChannelId, Channel>,
+    /// Moves when a channel comes or goes, by more than the versions of those that went.
     version: u64,
+    /// Channels left while the ledger stored a block. Bounded by the channels that can be joined.
+    storing: BTreeMap<ChannelId, Ticket>,
 }
 
 impl Channels {
@@ -49,19 +52,11 @@ impl Channels {
         self.table.get(channel)
     }
 
-    /// For changes: the version moves.
     pub(crate) fn get_mut(&mut self, channel: &ChannelId) -> Option<&mut Channel> {
-        self.version += 1;
-        self.table.get_mut(channel)
-    }
-
-    /// For changes that nobody sees in [`Channel::info`].
-    pub(crate) fn get_mut_unseen(&mut self, channel: &ChannelId) -> Option<&mut Channel> {
         self.table.get_mut(channel)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
-        self.version += 1;
         self.table.values_mut()
     }
 
@@ -71,20 +66,41 @@ impl Channels {
     }
 
     pub(crate) fn remove(&mut self, channel: &ChannelId) -> Option<Channel> {
-        self.version += 1;
-        self.table.remove(channel)
+        let removed = self.table.remove(channel)?;
+        self.version += removed.version() + 1;
+        Some(removed)
+    }
+
+    /// Does the ledger still store a block of an earlier participation?
+    pub(crate) fn is_storing(&self, channel: &ChannelId) -> bool {
+        self.storing.contains_key(channel)
+    }
+
+    /// Remembers the commit that a channel left behind.
+    pub(crate) fn set_storing(&mut self, channel: &ChannelId, commit: Option<Ticket>) {
+        if let Some(commit) = commit {
+            self.storing.insert(channel.clone(), commit);
+        }
+    }
+
+    /// The ledger has answered a ticket that no channel owns.
+    pub(crate) fn on_stored(&mut self, ticket: Ticket) {
+        self.storing.retain(|_, commit| *commit != ticket);
     }
 
     pub(crate) fn ids(&self) -> Vec<ChannelId> {
         self.table.keys().cloned().collect()
     }
 
+    /// The channels joined, and those whose last block is still being stored.
     pub(crate) fn len(&self) -> usize {
-        self.table.len()
+        self.table.len() + self.storing.len()
     }
 
+    /// Changes whenever the list of channels or [`Channel::info`] of one does.
     pub(crate) fn version(&self) -> u64 {
-        self.version
+        let versions = self.table.values().map(Channel::version);
+        self.version + versions.sum::<u64>()
     }
 
     /// The channel that a message names.
@@ -118,6 +134,8 @@ pub(crate) struct Channel {
     told: Option<PeerId>,
     request_delay: Duration,
     rng: ModuleRng,
+    /// Changes whenever the state infos do.
+    version: u64,
 }
 
 /// What a peer has published of itself.
@@ -161,7 +179,12 @@ impl Channel {
             request_delay: cx.config.channel.request_interval,
             rng,
             id,
+            version: 0,
         }
+    }
+
+    fn version(&self) -> u64 {
+        self.version + self.transfer.version()
     }
 
     pub(crate) fn id(&self) -> &ChannelId {
@@ -190,6 +213,7 @@ impl Channel {
         for peer in &gone {
             self.infos.remove(peer);
         }
+        self.version += 1;
         gone
     }
 
@@ -252,21 +276,36 @@ impl Channel {
             envelope: message.envelope().detach(),
             since: cx.now,
         };
+        self.version += 1;
         if self.infos.insert(peer.clone(), record).is_none() {
             self.request_delay = cx.config.channel.request_interval;
         }
         Some((peer, (!left && properties.is_some()).then_some(height)))
     }
 
-    /// Drops what peers have pushed that have not shown themselves as members since.
-    pub(crate) fn sweep(&mut self, now: Instant, patience: Duration, membership: &Membership) {
-        self.infos
-            .retain(|peer, info| membership.knows(peer.as_bytes()) || info.since + patience > now);
+    /// Drops what peers have pushed that have not shown themselves as members since. Returns them.
+    pub(crate) fn sweep(
+        &mut self,
+        now: Instant,
+        patience: Duration,
+        membership: &Membership,
+    ) -> Vec<PeerId> {
+        let strange = |(peer, info): (&PeerId, &Info)| {
+            let keep = membership.knows(peer.as_bytes()) || info.since + patience > now;
+            (!keep).then(|| peer.clone())
+        };
+        let gone: Vec<PeerId> = self.infos.iter().filter_map(strange).collect();
+        for peer in &gone {
+            self.forget(peer);
+        }
+        gone
     }
 
     /// A member is no more.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
-        self.infos.remove(peer);
+        if self.infos.remove(peer).is_some() {
+            self.version += 1;
+        }
         self.asked.remove(peer);
     }
 

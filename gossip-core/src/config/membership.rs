@@ -6,8 +6,7 @@ use super::{ConfigError, non_zero, positive};
 /// Who is alive.
 #[derive(Clone, Debug)]
 pub struct MembershipConfig {
-    /// Between two heartbeats. Default 5 s (`aliveTimeInterval`). A third of the jitter-free value
-    /// is never exceeded as jitter.
+    /// Between two heartbeats. Default 5 s (`aliveTimeInterval`), give or take a quarter.
     pub alive_interval: Duration,
     /// Without news for this long a member is dead. Default 25 s (`aliveExpirationTimeout`), five
     /// heartbeats.
@@ -32,7 +31,8 @@ pub struct MembershipConfig {
     /// Bytes of heartbeats and identities in one membership response; the next one goes on where it
     /// ended. Default 4 MiB.
     pub max_response_bytes: usize,
-    /// Peers answered per second on one link; more requests are dropped. Default 4.
+    /// Requests for our view answered per second on one link, and requests for the state infos of
+    /// one channel; more are dropped. Default 4.
     pub max_requests_per_second: u32,
 }
 

@@ -7,7 +7,8 @@ use gossip_proto::{Alive, Content, MembershipRequest, MembershipResponse, Signed
 
 use super::news::{Admitted, AliveNews, AliveSource, News, Sender};
 use super::{
-    Check, Gate, Key, Known, MAX_COPIES, count, is_oversized, signed, valid_identity, verified,
+    Asks, Check, Gate, Key, Known, MAX_COPIES, count, is_oversized, signed, valid_identity,
+    verified,
 };
 use crate::cx::Cx;
 use crate::link::IDENTITIES;
@@ -150,8 +151,7 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
-        if !self.within_budget(cx, sender.link) {
-            cx.metrics().requests_limited += 1;
+        if !self.within_budget(cx, sender.link, Asks::Members) {
             return;
         }
         let requester = Requester {
@@ -210,15 +210,20 @@ impl Gate {
         }
     }
 
-    fn within_budget(&mut self, cx: &Cx<'_>, link: LinkId) -> bool {
+    /// May the link ask for this once more in the present second? Counts it if not.
+    pub(super) fn within_budget(&mut self, cx: &mut Cx<'_>, link: LinkId, asks: Asks) -> bool {
         let second = cx.now.as_nanos() / 1_000_000_000;
-        let budget = self.budgets.entry(link).or_default();
+        let budget = self.budgets.entry((link, asks)).or_default();
         if budget.second != second {
             budget.second = second;
             budget.spent = 0;
         }
         budget.spent = budget.spent.saturating_add(1);
-        budget.spent <= cx.config.membership.max_requests_per_second
+        let within = budget.spent <= cx.config.membership.max_requests_per_second;
+        if !within {
+            cx.metrics().requests_limited += 1;
+        }
+        within
     }
 }
 

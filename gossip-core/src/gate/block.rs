@@ -65,6 +65,14 @@ impl Gate {
         let Some(own) = known.channels.get(&channel) else {
             return;
         };
+        let wanted = own.wants_pushed(cx, seq);
+        if wanted {
+            news.push(News::CheckingBlock {
+                channel: channel.clone(),
+                seq,
+                bytes: payload.data.len() as u64,
+            });
+        }
         if seq >= own.transfer.height() {
             news.push(News::Holder {
                 channel: channel.clone(),
@@ -72,7 +80,7 @@ impl Gate {
                 peer: sender.peer.clone(),
             });
         }
-        if !own.wants_pushed(cx, seq) {
+        if !wanted {
             return;
         }
         // Private data is not covered by the orderers' signatures: it is not passed on.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gossip_proto::{Content, GossipMessage, SignedMessage};
 
 use super::news::{AliveSource, News, Sender};
-use super::{Check, Gate, Key, Known, MAX_COPIES, signed};
+use super::{Asks, Check, Gate, Key, Known, MAX_COPIES, signed};
 use crate::cx::Cx;
 use crate::{ChannelId, CryptoJob};
 
@@ -55,6 +55,9 @@ impl Gate {
                     cx.metrics().violations += 1;
                     return;
                 };
+                if !self.within_budget(cx, sender.link, Asks::StateInfos(channel.clone())) {
+                    return;
+                }
                 let asked = News::StateInfoPull {
                     sender: sender.clone(),
                     channel: channel.clone(),

@@ -52,7 +52,7 @@ pub(crate) struct Gate {
     in_flight: BTreeMap<Key, Ticket>,
     /// Links whose peers were found to be readers of a channel, at a configuration of it.
     access: BTreeMap<(LinkId, ChannelId), u64>,
-    budgets: BTreeMap<LinkId, Budget>,
+    budgets: BTreeMap<(LinkId, Asks), Budget>,
     /// State infos that wait for an identity, one per publisher and channel.
     parked: BTreeMap<(PeerId, ChannelId), StateInfoNews>,
 }
@@ -105,6 +105,13 @@ enum Check {
         channel: ChannelId,
         unsigned: UnsignedMessage,
     },
+}
+
+/// What a link may ask for only so often.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Asks {
+    Members,
+    StateInfos(ChannelId),
 }
 
 /// Messages answered for one link in the present second.
@@ -205,7 +212,7 @@ impl Gate {
 
     /// A link is gone: what waited on its behalf goes on, but nothing more is kept for it.
     pub(crate) fn on_link_down(&mut self, link: LinkId) {
-        self.budgets.remove(&link);
+        self.budgets.retain(|(of, _), _| *of != link);
         self.access.retain(|(of, _), _| *of != link);
         self.in_flight
             .retain(|key, _| !matches!(key, Key::Access(of, _) if *of == link));

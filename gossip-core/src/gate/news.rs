@@ -134,6 +134,12 @@ pub(crate) enum News {
         source: BlockSource,
         error: CryptoError,
     },
+    /// A pushed block is being checked; a verdict follows.
+    CheckingBlock {
+        channel: ChannelId,
+        seq: u64,
+        bytes: u64,
+    },
     /// A peer shows that it holds a block.
     Holder {
         channel: ChannelId,

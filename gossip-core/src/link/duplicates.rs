@@ -74,6 +74,7 @@ impl Links {
         fx.push(LinkEffect::Established(Box::new(EstablishedLink {
             link,
             identity,
+            incarnation: (conn.incarnation > 0).then_some(conn.incarnation),
             endpoint: target.as_ref().map(|target| target.endpoint.clone()),
             first,
         })));

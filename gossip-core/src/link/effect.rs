@@ -47,6 +47,8 @@ pub(crate) struct EstablishedLink {
     pub(crate) link: LinkId,
     /// Who, of which organisation, and for how long the identity is valid.
     pub(crate) identity: ValidIdentity,
+    /// When the remote was started, in its own time, if it told.
+    pub(crate) incarnation: Option<u64>,
     /// What we dialled; absent if the remote did.
     pub(crate) endpoint: Option<Endpoint>,
     /// No other link to this incarnation of the peer was up.

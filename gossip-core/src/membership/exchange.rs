@@ -31,6 +31,8 @@ pub(super) struct Exchange {
     listed: Option<PeerId>,
     /// Somebody's heartbeat could not be checked for want of an identity.
     wants_identities: bool,
+    /// When an unknown identity last made the next exchange come sooner.
+    hurried: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,7 @@ impl Exchange {
             asked: BTreeMap::new(),
             listed: None,
             wants_identities: true,
+            hurried: None,
         }
     }
 
@@ -106,7 +109,10 @@ impl Exchange {
     }
 
     fn defer(&mut self, purpose: Use) {
-        if self.uses.len() < MAX_USES {
+        // Our own heartbeat has a place in any case, and needs only one.
+        let first_push = matches!(purpose, Use::Push)
+            && !self.uses.iter().any(|other| matches!(other, Use::Push));
+        if self.uses.len() < MAX_USES || first_push {
             self.uses.push(purpose);
         }
     }
@@ -238,13 +244,22 @@ impl Membership {
 
     /// A heartbeat could not be checked for want of an identity: ask soon, and for identities too.
     pub(crate) fn on_unknown_identity(&mut self, cx: &mut Cx<'_>) {
-        if !self.exchange.wants_identities {
-            self.exchange.wants_identities = true;
+        if self.exchange.wants_identities {
+            return;
+        }
+        self.exchange.wants_identities = true;
+        // Anybody can tell of somebody who does not exist.
+        if self
+            .exchange
+            .hurried
+            .is_none_or(|at| at + cx.config.membership.sync_interval <= cx.now)
+        {
+            self.exchange.hurried = Some(cx.now);
             self.exchange.news(cx, &mut self.rng);
         }
     }
 
-    /// Asks a peer for its view, unless it was asked and may still answer. Returns the nonce.
+    /// Asks a peer for its view, unless it was asked and may still answer.
     pub(crate) fn request(
         &mut self,
         cx: &mut Cx<'_>,
@@ -429,13 +444,16 @@ impl Membership {
         response
     }
 
-    /// The organisations of the alive members drawn from.
+    /// Random alive members of the organisations accepted; only connected ones if there is no room
+    /// for more links.
     pub(crate) fn draw_of_orgs(
         &mut self,
         count: usize,
+        room: bool,
         accept: impl Fn(&OrgId) -> bool,
     ) -> Vec<PeerId> {
-        self.roster
-            .draw(count, |slot| slot.org.as_ref().is_some_and(&accept))
+        self.roster.draw(count, |slot| {
+            (room || slot.connected) && slot.org.as_ref().is_some_and(&accept)
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_proto::{Alive, SignedMessage};
+use gossip_proto::{Alive, PeerTime, SignedMessage};
 
 use super::record::{Liveness, Record};
 use super::{Membership, MembershipEffect};
@@ -74,9 +74,9 @@ impl Membership {
         message: &SignedMessage,
         alive: &Alive,
         fx: &mut Vec<MembershipEffect>,
-    ) {
+    ) -> bool {
         if !self.make_room(cx, fx) {
-            return;
+            return false;
         }
         let peer = PeerId::new(&alive.pki_id);
         let org = identities.org_of(peer.as_bytes()).cloned();
@@ -85,6 +85,7 @@ impl Membership {
         self.records.insert(peer.clone(), record);
         self.version += 1;
         self.arm_dead(cx, &peer);
+        true
     }
 
     fn arm_dead(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
@@ -124,9 +125,16 @@ impl Membership {
         }
     }
 
-    /// A link to a peer has been authenticated.
-    pub(crate) fn on_connected(&mut self, identities: &Identities, peer: &PeerId) {
+    /// A link to a peer has been authenticated, by this incarnation of it if it told one. Returns
+    /// whether that is earlier than one heard of before.
+    pub(crate) fn on_connected(
+        &mut self,
+        identities: &Identities,
+        peer: &PeerId,
+        incarnation: Option<u64>,
+    ) -> bool {
         self.exchange.set_connected(peer, true);
+        let overturned = incarnation.is_some_and(|now| self.overturn_later_incarnation(peer, now));
         let org = identities.org_of(peer.as_bytes());
         if let Some(record) = self.records.get_mut(peer) {
             record.org = org.cloned();
@@ -137,6 +145,25 @@ impl Membership {
             }
         }
         self.mark_connected(peer, true);
+        overturned
+    }
+
+    /// A peer that was restarted with an earlier clock is the one that lives, whatever its former self
+    /// has told.
+    fn overturn_later_incarnation(&mut self, peer: &PeerId, incarnation: u64) -> bool {
+        if let Some(record) = self.records.get_mut(peer) {
+            return record.overturn_later_incarnation(incarnation);
+        }
+        if let Some(grave) = self.graves.get_mut(peer)
+            && grave.incarnation > incarnation
+        {
+            *grave = PeerTime {
+                incarnation,
+                sequence: 0,
+            };
+            return true;
+        }
+        false
     }
 
     /// A peer's last link has gone.

@@ -123,7 +123,7 @@ impl Membership {
             return false;
         }
         match self.records.get(RawKey::new(&alive.pki_id).as_key()) {
-            Some(record) => !dead && alive.time > record.time,
+            Some(record) => !dead && record.is_older_than(alive.time),
             None => self
                 .graves
                 .get(RawKey::new(&alive.pki_id).as_key())
@@ -153,17 +153,19 @@ impl Membership {
             return;
         }
         let direct = source.from().as_bytes() == alive.pki_id;
-        if dead {
-            self.learn_dead(cx, identities, &message, alive, fx);
+        let taken = if dead {
+            self.learn_dead(cx, identities, &message, alive, fx)
         } else {
-            self.apply(cx, identities, &message, alive, direct, fx);
-        }
-        if let AliveSource::Pushed { from } = source {
+            self.apply(cx, identities, &message, alive, direct, fx)
+        };
+        // What is not kept would be news again each time it came, and go round for ever.
+        if taken && let AliveSource::Pushed { from } = source {
             holders.push(from);
             fx.push(MembershipEffect::Forward { message, holders });
         }
     }
 
+    /// Takes a heartbeat in, if there is room for its subject.
     fn apply(
         &mut self,
         cx: &mut Cx<'_>,
@@ -172,11 +174,10 @@ impl Membership {
         alive: &Alive,
         direct: bool,
         fx: &mut Vec<MembershipEffect>,
-    ) {
+    ) -> bool {
         let key = RawKey::new(&alive.pki_id);
         let Some(record) = self.records.get_mut(key.as_key()) else {
-            self.learn(cx, identities, message, alive, direct, fx);
-            return;
+            return self.learn(cx, identities, message, alive, direct, fx);
         };
         if record.update(message, alive, direct, cx.now) {
             self.version += 1;
@@ -193,6 +194,7 @@ impl Membership {
                 }
             }
         }
+        true
     }
 
     fn learn(
@@ -203,10 +205,10 @@ impl Membership {
         alive: &Alive,
         direct: bool,
         fx: &mut Vec<MembershipEffect>,
-    ) {
+    ) -> bool {
         let peer = PeerId::new(&alive.pki_id);
         if !self.make_room(cx, fx) {
-            return;
+            return false;
         }
         self.graves.remove(&peer);
         let org = identities.org_of(peer.as_bytes()).cloned();
@@ -215,6 +217,7 @@ impl Membership {
         self.exchange.news(cx, &mut self.rng);
         self.enlist(cx, peer.clone(), record, fx);
         self.ask_new_org(cx, identities, &peer, fx);
+        true
     }
 
     fn enlist(

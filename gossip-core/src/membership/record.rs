@@ -19,6 +19,8 @@ pub(super) enum Liveness {
 pub(super) struct Record {
     pub(super) liveness: Liveness,
     pub(super) time: PeerTime,
+    /// A later incarnation that a link has shown to be no more: others may still tell of it.
+    overturned: Option<u64>,
     pub(super) last_seen: Instant,
     pub(super) org: Option<OrgId>,
     pub(super) endpoint: Option<Endpoint>,
@@ -42,6 +44,7 @@ impl Record {
         let mut record = Self {
             liveness,
             time: alive.time,
+            overturned: None,
             last_seen: now,
             org,
             endpoint: None,
@@ -62,10 +65,29 @@ impl Record {
         direct: bool,
         now: Instant,
     ) -> bool {
+        let restarted = self.time.incarnation != alive.time.incarnation;
         self.time = alive.time;
         self.last_seen = now;
         self.envelope = message.envelope().detach();
-        self.describe(message, alive, direct)
+        self.describe(message, alive, direct) || restarted
+    }
+
+    /// Would a heartbeat of this time be news?
+    pub(super) fn is_older_than(&self, time: PeerTime) -> bool {
+        time > self.time && self.overturned != Some(time.incarnation)
+    }
+
+    /// The member has proven to be this incarnation now, however late the one heard of before.
+    pub(super) fn overturn_later_incarnation(&mut self, incarnation: u64) -> bool {
+        let later = self.time.incarnation > incarnation;
+        if later {
+            self.overturned = Some(self.time.incarnation);
+            self.time = PeerTime {
+                incarnation,
+                sequence: 0,
+            };
+        }
+        later
     }
 
     fn describe(&mut self, message: &SignedMessage, alive: &Alive, direct: bool) -> bool {

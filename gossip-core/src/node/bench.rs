@@ -41,6 +41,9 @@ pub(crate) struct Bench {
     pub(crate) jobs: VecDeque<(Ticket, CryptoJob)>,
     pub(crate) checked: usize,
     pub(crate) signatures: usize,
+    /// Commits wait until the test finishes them.
+    pub(crate) hold_commits: bool,
+    held_commits: Vec<(Ticket, LedgerOp)>,
     /// Our own key cannot sign.
     pub(crate) cannot_sign: bool,
     pub(crate) dials: Vec<(Ticket, Endpoint)>,
@@ -49,6 +52,8 @@ pub(crate) struct Bench {
     pub(crate) commits: Vec<(ChannelId, u64)>,
     /// Peers whom the channels' reader policies do not admit.
     pub(crate) not_readers: BTreeSet<String>,
+    /// What peers tell of their incarnation when they connect, if not 1.
+    pub(crate) incarnations: BTreeMap<String, u64>,
     replies: BTreeMap<RequestId, Result<Response, RequestError>>,
     ledgers: BTreeMap<ChannelId, Vec<Bytes>>,
     sent: Vec<(LinkId, SignedMessage)>,
@@ -88,12 +93,15 @@ impl Bench {
             jobs: VecDeque::new(),
             checked: 0,
             signatures: 0,
+            hold_commits: false,
+            held_commits: Vec::new(),
             cannot_sign: false,
             dials: Vec::new(),
             closed: Vec::new(),
             notes: Vec::new(),
             commits: Vec::new(),
             not_readers: BTreeSet::new(),
+            incarnations: BTreeMap::new(),
             replies: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             sent: Vec::new(),
@@ -212,7 +220,7 @@ impl Bench {
             probe: false,
             capabilities: crate::link::CAPABILITIES,
             network_id: Bytes::new(),
-            incarnation: 1,
+            incarnation: self.incarnations.get(&name).copied().unwrap_or(1),
         };
         let message = message(0, "", Tag::Empty, Content::Conn(conn));
         self.receive(link, &sign(&name, UnsignedMessage::new(message, None)));
@@ -317,6 +325,14 @@ impl Bench {
         }
     }
 
+    pub(crate) fn finish_commits(&mut self) {
+        self.hold_commits = false;
+        for (ticket, op) in std::mem::take(&mut self.held_commits) {
+            let outcome = self.ledger(op);
+            self.event(Event::LedgerDone { ticket, outcome });
+        }
+    }
+
     fn drain(&mut self) {
         while let Some(command) = self.node.poll_command() {
             self.execute(command);
@@ -348,6 +364,11 @@ impl Bench {
                 self.event(Event::LinkDown { link, reason });
             }
             Command::Crypto { ticket, job } => self.crypto(ticket, job),
+            Command::Ledger { ticket, op }
+                if self.hold_commits && matches!(op, LedgerOp::Commit { .. }) =>
+            {
+                self.held_commits.push((ticket, op));
+            }
             Command::Ledger { ticket, op } => {
                 let outcome = self.ledger(op);
                 self.event(Event::LedgerDone { ticket, outcome });

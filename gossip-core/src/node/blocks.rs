@@ -5,7 +5,7 @@ use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, StateRequest,
 
 use super::{Node, cx};
 use crate::gate::{Admitted, BlockNews, BlockSource, Sender, block_message};
-use crate::link::SendTo;
+use crate::link::{SendTo, Sent};
 use crate::outbox::Supersede;
 use crate::push::{Item, What};
 use crate::state_transfer::Effect;
@@ -74,6 +74,7 @@ impl Node {
             BlockSource::Local { id: request } => {
                 self.publishing = self.publishing.saturating_sub(1);
                 self.refuse_publication(request, error);
+                self.on_unasked_bad_block(id, seq);
             }
             BlockSource::Transfer { from } => {
                 if let Some(channel) = self.channels.get_mut(id) {
@@ -81,7 +82,14 @@ impl Node {
                     self.on_transfer_effects(id, effects);
                 }
             }
-            BlockSource::Pushed { .. } => {}
+            BlockSource::Pushed { .. } => self.on_unasked_bad_block(id, seq),
+        }
+    }
+
+    fn on_unasked_bad_block(&mut self, id: &ChannelId, seq: u64) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            let effects = channel.transfer.on_unasked_bad_block(cx!(self), seq);
+            self.on_transfer_effects(id, effects);
         }
     }
 
@@ -101,6 +109,7 @@ impl Node {
             .iter_mut()
             .find(|channel| channel.transfer.owns(ticket));
         let Some(channel) = owner else {
+            self.channels.on_stored(ticket);
             return;
         };
         let id = channel.id().clone();
@@ -237,8 +246,14 @@ impl Node {
     ) {
         let message = channel_message(id, nonce, Content::StateRequest(request));
         let to = self.address_of(peer);
-        self.links
+        let sent = self
+            .links
             .send(cx!(self), peer, &to, Class::Control, None, message);
+        if sent == Sent::Dropped
+            && let Some(channel) = self.channels.get_mut(id)
+        {
+            channel.transfer.on_unsent(cx!(self), peer);
+        }
     }
 
     fn send_state_response(

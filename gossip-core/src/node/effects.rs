@@ -3,10 +3,13 @@
 use gossip_proto::{Content, SignedMessage};
 
 use super::{Node, cx};
+use crate::channel::Channel;
+use crate::cx::Cx;
 use crate::link::{EstablishedLink, LinkEffect, SendTo};
 use crate::membership::{MembershipEffect, Reached, may_see_secret};
 use crate::outbox::Supersede;
 use crate::push::{Audience, Item, What, push};
+use crate::state_transfer::Effect;
 use crate::{Class, CloseReason, PeerId, Refusal};
 
 impl Node {
@@ -43,10 +46,17 @@ impl Node {
     fn on_established(&mut self, established: &EstablishedLink) {
         let peer = &established.identity.peer;
         tracing::debug!(link = %established.link, %peer, "link established");
-        self.membership.on_connected(&self.identities, peer);
+        let restarted_earlier =
+            self.membership
+                .on_connected(&self.identities, peer, established.incarnation);
         for channel in self.channels.iter_mut() {
+            if restarted_earlier {
+                // What it published before bears a later time than what it will.
+                channel.forget(peer);
+            }
             channel.transfer.on_connected(peer);
         }
+        self.claim_for(peer);
         if established.first {
             self.introduce(peer);
         }
@@ -88,20 +98,23 @@ impl Node {
     }
 
     fn on_disconnected(&mut self, peer: &PeerId) {
-        for id in self.channels.ids() {
-            if let Some(channel) = self.channels.get_mut(&id) {
-                let effects = channel.transfer.on_disconnected(cx!(self), peer);
-                self.on_transfer_effects(&id, effects);
-            }
-        }
+        self.each_transfer(|cx, channel| channel.transfer.on_disconnected(cx, peer));
     }
 
     /// Erases a peer whose identity is no longer valid.
     pub(super) fn forget_peer(&mut self, peer: &PeerId) {
         self.membership.forget(cx!(self), peer);
+        self.on_forgotten(peer);
+    }
+
+    fn on_dead(&mut self, peer: &PeerId) {
         self.links
             .close_peer(cx!(self), peer, CloseReason::PeerGone, &mut self.link_fx);
-        self.leave_channels(peer);
+        self.each_transfer(|cx, channel| channel.transfer.on_peer_gone(cx, peer));
+    }
+
+    fn on_forgotten(&mut self, peer: &PeerId) {
+        self.on_dead(peer);
         for channel in self.channels.iter_mut() {
             channel.forget(peer);
         }
@@ -111,15 +124,6 @@ impl Node {
         tracing::info!(%peer, "identity has expired");
         if self.identities.remove(cx!(self), peer) {
             self.forget_peer(peer);
-        }
-    }
-
-    fn leave_channels(&mut self, peer: &PeerId) {
-        for id in self.channels.ids() {
-            if let Some(channel) = self.channels.get_mut(&id) {
-                let effects = channel.transfer.on_peer_gone(cx!(self), peer);
-                self.on_transfer_effects(&id, effects);
-            }
         }
     }
 
@@ -169,19 +173,8 @@ impl Node {
                     .close_peer(cx!(self), &peer, reason, &mut self.link_fx);
             }
             MembershipEffect::Alive(peer) => self.on_member_alive(&peer),
-            MembershipEffect::Dead(peer) => {
-                self.links
-                    .close_peer(cx!(self), &peer, CloseReason::PeerGone, &mut self.link_fx);
-                self.leave_channels(&peer);
-            }
-            MembershipEffect::Forgotten(peer) => {
-                self.links
-                    .close_peer(cx!(self), &peer, CloseReason::PeerGone, &mut self.link_fx);
-                self.leave_channels(&peer);
-                for channel in self.channels.iter_mut() {
-                    channel.forget(&peer);
-                }
-            }
+            MembershipEffect::Dead(peer) => self.on_dead(&peer),
+            MembershipEffect::Forgotten(peer) => self.on_forgotten(&peer),
         }
     }
 
@@ -192,15 +185,29 @@ impl Node {
                 .heartbeat(cx!(self), &self.identities, &mut self.membership_fx);
         }
         for id in self.channels.ids() {
-            let Some(channel) = self.channels.get_mut(&id) else {
-                continue;
+            if let Some(channel) = self.channels.get_mut(&id) {
+                channel.own.wake(cx!(self), &id);
+            }
+        }
+        self.claim_for(peer);
+    }
+
+    /// A peer has come within reach: what it published before counts from now on.
+    fn claim_for(&mut self, peer: &PeerId) {
+        let connected = self.links.is_connected(peer);
+        self.each_transfer(|cx, channel| {
+            let Some(height) = channel.height_of(peer) else {
+                return Vec::new();
             };
-            channel.own.wake(cx!(self), &id);
-            if let Some(height) = channel.height_of(peer) {
-                let connected = self.links.is_connected(peer);
-                let effects = channel
-                    .transfer
-                    .on_claim(cx!(self), peer, height, connected);
+            channel.transfer.on_claim(cx, peer, height, connected)
+        });
+    }
+
+    /// Tells the state transfer of every channel something, and carries out what it wants.
+    fn each_transfer(&mut self, mut tell: impl FnMut(&mut Cx<'_>, &mut Channel) -> Vec<Effect>) {
+        for id in self.channels.ids() {
+            if let Some(channel) = self.channels.get_mut(&id) {
+                let effects = tell(cx!(self), channel);
                 self.on_transfer_effects(&id, effects);
             }
         }

@@ -189,7 +189,9 @@ impl Node {
     /// Changes whenever [`Node::channel`] would for some channel.
     #[must_use]
     pub fn channels_version(&self) -> u64 {
-        self.channels.version()
+        self.channels
+            .version()
+            .wrapping_add(self.membership.version())
     }
 
     /// One channel, if joined.

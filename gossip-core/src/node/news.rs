@@ -35,6 +35,15 @@ impl Node {
             } => {
                 self.on_bad_block(&channel, seq, source, error);
             }
+            News::CheckingBlock {
+                channel,
+                seq,
+                bytes,
+            } => {
+                if let Some(channel) = self.channels.get_mut(&channel) {
+                    channel.transfer.on_checking(cx!(self), seq, bytes);
+                }
+            }
             News::Holder { channel, seq, peer } => self.on_holder(&channel, seq, &peer),
             News::Publish {
                 id,
@@ -130,9 +139,13 @@ impl Node {
         let effects = match height {
             Some(height) => {
                 let connected = self.links.is_connected(&publisher);
-                channel
-                    .transfer
-                    .on_claim(cx!(self), &publisher, height, connected)
+                if connected || self.membership.is_alive(publisher.as_bytes()) {
+                    channel
+                        .transfer
+                        .on_claim(cx!(self), &publisher, height, connected)
+                } else {
+                    Vec::new()
+                }
             }
             None => channel.transfer.on_peer_gone(cx!(self), &publisher),
         };
@@ -155,7 +168,7 @@ impl Node {
     }
 
     fn on_state_info_pull(&mut self, sender: &Sender, id: &ChannelId) {
-        let Some(channel) = self.channels.get_mut_unseen(id) else {
+        let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
         let message = channel.snapshot(&self.config, &self.membership, sender.org.as_ref());
@@ -248,16 +261,19 @@ impl Node {
         };
         channel.arm_request(cx!(self));
         let patience = self.config.membership.alive_expiration;
-        channel.sweep(self.now, patience, &self.membership);
+        let gone = channel.sweep(self.now, patience, &self.membership);
+        let mut effects = Vec::new();
+        for peer in &gone {
+            effects.extend(channel.transfer.on_peer_gone(cx!(self), peer));
+        }
         let count = self.config.channel.request_peers;
+        let room = self.links.room_for_more(&self.config);
         let peers = self
             .membership
-            .draw_of_orgs(count, |org| channel.has_org(org));
+            .draw_of_orgs(count, room, |org| channel.has_org(org));
         channel.on_asked(self.now, &peers);
-        if peers.is_empty() {
-            return;
-        }
         let message = channel.pull_request(&self.config.identity.peer);
+        self.on_transfer_effects(id, effects);
         for peer in peers {
             self.send_control(&peer, Supersede::StateInfoPull(id.clone()), message.clone());
         }

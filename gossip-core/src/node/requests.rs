@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Node, cx};
 use crate::channel::Channel;
 use crate::gate::{BlockNews, BlockSource};
+use crate::proto::{Chaincode, Limits};
 use crate::state_transfer::Want;
 use crate::timer::TimerKey;
 use crate::{
@@ -32,13 +33,7 @@ impl Node {
             Request::UpdateChaincodes {
                 channel: id,
                 chaincodes,
-            } => match self.channels.get_mut(&id) {
-                Some(channel) => {
-                    channel.own.set_chaincodes(cx!(self), &id, chaincodes);
-                    Ok(Response::Done)
-                }
-                None => Err(RequestError::UnknownChannel(id)),
-            },
+            } => self.update_chaincodes(&id, chaincodes),
             Request::Stop => self.stop(),
         };
         cx!(self).emit(Command::Reply { id, result });
@@ -50,22 +45,26 @@ impl Node {
         id: &ChannelId,
         config: &JoinChannel,
     ) -> Result<Option<Response>, RequestError> {
-        let own_org = &self.config.identity.org;
-        if !config.members.contains_key(own_org) {
-            return Err(RequestError::NotAMember(own_org.clone()));
+        let own_org = self.config.identity.org.clone();
+        if !config.members.contains_key(&own_org) {
+            let sequence = self.channels.get(id).map(Channel::sequence);
+            if sequence.is_some_and(|current| config.sequence > current) {
+                self.leave(id)?;
+            }
+            return Err(RequestError::NotAMember(own_org));
         }
-        let (actual, limit) = (id.as_str().len(), self.config.limits.max_channel);
-        if actual > limit || actual == 0 {
-            return Err(RequestError::TooLong {
-                what: "the channel's name",
-                actual,
-                limit,
-            });
+        let limit = self.config.limits.max_channel;
+        fits("the channel's name", id.as_str().len(), limit)?;
+        if id.as_str().is_empty() {
+            return Err(RequestError::UnnamedChannel);
         }
         let mut answer = None;
         if self.channels.get(id).is_some() {
             answer = Some(self.reconfigure(id, config)?);
         } else {
+            if self.channels.is_storing(id) {
+                return Err(RequestError::Busy);
+            }
             let cap = self.config.channel.max_channels.get();
             if self.channels.len() >= cap {
                 return Err(RequestError::TooManyChannels(cap));
@@ -132,7 +131,8 @@ impl Node {
                 result,
             });
         }
-        channel.transfer.stop(cx!(self), error);
+        let storing = channel.transfer.stop(cx!(self), error);
+        self.channels.set_storing(id, storing);
         self.io.timers.cancel(&TimerKey::Publish(id.clone()));
         self.io
             .timers
@@ -156,14 +156,20 @@ impl Node {
         }
         // The next number is exempt, as in the payload buffer: whoever is told to come back later
         // then knows that a lower number will be committed meanwhile.
-        if self.publishing >= cap && seq != channel.transfer.height() {
-            cx!(self).emit(Command::Reply {
-                id,
-                result: Err(RequestError::Busy),
-            });
+        let refusal = if self.publishing >= cap && seq != channel.transfer.height() {
+            Err(RequestError::Busy)
+        } else {
+            fits("the block", data.len(), max_block(&self.config.limits))
+        };
+        if let Err(error) = refusal {
+            let result = Err(error);
+            cx!(self).emit(Command::Reply { id, result });
             return;
         }
         self.publishing += 1;
+        channel
+            .transfer
+            .on_checking(cx!(self), seq, data.len() as u64);
         let block = BlockNews {
             channel: name,
             seq,
@@ -175,15 +181,45 @@ impl Node {
         self.gate.check_block(cx!(self), None, block);
     }
 
-    fn update_metadata(&mut self, metadata: Bytes) -> Result<Response, RequestError> {
-        let (actual, limit) = (metadata.len(), self.config.limits.max_metadata);
-        if actual > limit {
-            return Err(RequestError::TooLong {
-                what: "the metadata",
-                actual,
-                limit,
-            });
+    fn update_chaincodes(
+        &mut self,
+        id: &ChannelId,
+        chaincodes: Vec<Chaincode>,
+    ) -> Result<Response, RequestError> {
+        let limits = &self.config.limits;
+        for chaincode in &chaincodes {
+            fits("a chaincode's name", chaincode.name.len(), limits.max_name)?;
+            fits(
+                "a chaincode's version",
+                chaincode.version.len(),
+                limits.max_name,
+            )?;
+            let metadata = chaincode.metadata.len();
+            fits("a chaincode's metadata", metadata, limits.max_metadata)?;
         }
+        let lengths = chaincodes.iter().map(|chaincode| {
+            let texts = chaincode.name.len() + chaincode.version.len();
+            texts + chaincode.metadata.len() + WRAPPING
+        });
+        let room = limits.max_signed.saturating_sub(limits.max_signature);
+        fits(
+            "the list of chaincodes",
+            lengths.sum(),
+            room.saturating_sub(WRAPPING),
+        )?;
+        let Some(channel) = self.channels.get_mut(id) else {
+            return Err(RequestError::UnknownChannel(id.clone()));
+        };
+        channel.own.set_chaincodes(cx!(self), id, chaincodes);
+        Ok(Response::Done)
+    }
+
+    fn update_metadata(&mut self, metadata: Bytes) -> Result<Response, RequestError> {
+        fits(
+            "the metadata",
+            metadata.len(),
+            self.config.limits.max_metadata,
+        )?;
         self.membership.set_metadata(metadata);
         Ok(Response::Done)
     }
@@ -197,4 +233,25 @@ impl Node {
         self.stopped = true;
         Ok(Response::Done)
     }
+}
+
+/// More than what lengths, tags and numbers add to the texts of a message or of a part of it.
+const WRAPPING: usize = 128;
+
+/// The longest block that every message which may carry it can.
+fn max_block(limits: &Limits) -> usize {
+    limits
+        .max_envelope
+        .saturating_sub(WRAPPING.saturating_add(limits.max_channel))
+}
+
+fn fits(what: &'static str, actual: usize, limit: usize) -> Result<(), RequestError> {
+    if actual > limit {
+        return Err(RequestError::TooLong {
+            what,
+            actual,
+            limit,
+        });
+    }
+    Ok(())
 }

@@ -46,6 +46,7 @@ use self::requester::Requester;
 use self::responder::Responder;
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
+use crate::timer::TimerKey;
 use crate::{
     BlockOrigin, ChannelId, Command, LedgerOutcome, LinkId, Notification, PeerId, RequestError,
     RequestId, Response, Ticket,
@@ -116,9 +117,7 @@ impl StateTransfer {
         if !self.pipeline.runs() {
             return effects;
         }
-        if origin == BlockOrigin::StateTransfer {
-            self.requester.on_checked(cx, seq);
-        }
+        self.requester.on_checked(cx, seq);
         match self.insert(cx, seq, data, origin, &mut effects) {
             Insert::Stored { .. } => {}
             Insert::Known => {
@@ -141,6 +140,7 @@ impl StateTransfer {
         data: Bytes,
     ) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.requester.on_unasked_checked(seq);
         self.place(cx, id, seq, data, &mut effects);
         self.proceed(cx, None, &mut effects);
         effects
@@ -220,6 +220,14 @@ impl StateTransfer {
         self.resume(cx)
     }
 
+    /// A request could not be sent, as nothing leads to the peer. Others are asked at the next tick.
+    pub(crate) fn on_unsent(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        self.requester.on_disconnected(cx, peer);
+        let now = cx.now;
+        cx.timers()
+            .set_earlier(TimerKey::StateTransfer(self.channel.clone()), now);
+    }
+
     /// A peer is dead or no longer a member: it is not asked any more.
     pub(crate) fn on_peer_gone(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> Vec<Effect> {
         self.requester.on_peer_gone(cx, peer);
@@ -265,6 +273,21 @@ impl StateTransfer {
         effects
     }
 
+    /// The check of a block begins that was pushed or published. Its verdict is told by `admit`,
+    /// `publish` or `on_unasked_bad_block`.
+    pub(crate) fn on_checking(&mut self, cx: &mut Cx<'_>, seq: u64, bytes: u64) {
+        if self.buffer.want(seq) == Want::Yes {
+            self.requester.on_checking(cx, seq, bytes);
+        }
+    }
+
+    /// A block that was pushed or published does not verify, or could not be checked. The caller has
+    /// counted it.
+    pub(crate) fn on_unasked_bad_block(&mut self, cx: &mut Cx<'_>, seq: u64) -> Vec<Effect> {
+        self.requester.on_unasked_checked(seq);
+        self.resume(cx)
+    }
+
     /// A block that the peer sent on request does not verify. The caller has counted it.
     pub(crate) fn on_bad_block(&mut self, cx: &mut Cx<'_>, peer: &PeerId, seq: u64) -> Vec<Effect> {
         self.requester.on_bad_block(cx, peer, seq);
@@ -279,11 +302,17 @@ impl StateTransfer {
         self.resume(cx)
     }
 
-    /// Ends everything: publications that wait are answered with `error`. Later answers of the
-    /// ledger are owned by nobody.
-    pub(crate) fn stop(mut self, cx: &mut Cx<'_>, error: &RequestError) {
+    /// Ends everything: publications that wait are answered with `error`. Returns the commit that is
+    /// under way, if any; later answers of the ledger are owned by nobody.
+    pub(crate) fn stop(mut self, cx: &mut Cx<'_>, error: &RequestError) -> Option<Ticket> {
         self.requester.stop(cx, &self.channel);
         self.refuse_parked(cx, error);
+        self.pipeline.committing()
+    }
+
+    /// Changes whenever the height, the number of blocks held, or the halt does.
+    pub(crate) fn version(&self) -> u64 {
+        self.buffer.version()
     }
 
     /// Blocks in the ledger, as far as known.

@@ -53,6 +53,8 @@ pub(super) struct PayloadBuffer {
     max_bytes: u64,
     bytes: u64,
     blocks: BTreeMap<u64, Block>,
+    /// Changes whenever `next` or the blocks do.
+    version: u64,
 }
 
 impl PayloadBuffer {
@@ -64,7 +66,12 @@ impl PayloadBuffer {
             max_bytes: config.window_bytes,
             bytes: 0,
             blocks: BTreeMap::new(),
+            version: 0,
         }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
     /// The next number to commit; its block, if held, may be on its way to the ledger.
@@ -131,6 +138,7 @@ impl PayloadBuffer {
         }
         self.bytes = self.bytes.saturating_add(size);
         self.blocks.insert(seq, block);
+        self.version += 1;
         while self.holds(self.frontier) {
             self.frontier += 1;
         }
@@ -159,6 +167,7 @@ impl PayloadBuffer {
     /// Moves the window to `next`, in either direction, and drops what lies outside.
     pub(super) fn rebase(&mut self, next: u64) {
         self.next = next;
+        self.version += 1;
         let limit = self.limit();
         self.drop_where(|seq| seq < next || seq >= limit);
         self.frontier = next;
@@ -170,6 +179,7 @@ impl PayloadBuffer {
     /// Drops everything; `next` stays.
     pub(super) fn clear(&mut self) {
         self.blocks.clear();
+        self.version += 1;
         self.bytes = 0;
         self.frontier = self.next;
     }
@@ -197,6 +207,7 @@ impl PayloadBuffer {
     fn remove(&mut self, seq: u64) {
         if let Some(block) = self.blocks.remove(&seq) {
             self.bytes = self.bytes.saturating_sub(length(&block));
+            self.version += 1;
             self.frontier = self.frontier.min(seq);
         }
     }

@@ -61,6 +61,15 @@ impl Pipeline {
         }
     }
 
+    /// The commit that is under way.
+    pub(super) fn committing(&self) -> Option<Ticket> {
+        if let State::Committing(ticket) = self.state {
+            Some(ticket)
+        } else {
+            None
+        }
+    }
+
     pub(super) fn halted(&self) -> Option<&str> {
         if let State::Halted(reason) = &self.state {
             Some(reason)

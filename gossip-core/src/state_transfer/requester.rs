@@ -1,6 +1,7 @@
 //! Repair of gaps: asks the peers that may have it for what is missing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gossip_proto::{Payload, StateRequest};
 
@@ -19,10 +20,14 @@ const MAX_PARALLEL: usize = 4;
 /// Requests that were given up but whose late answers are still of use; the oldest is forgotten.
 const MAX_LATE: usize = 8;
 
+/// A late request keeps its peer from being asked for this many more times the response timeout: an
+/// answer that is merely slow would otherwise queue behind itself.
+const LATE_PATIENCE: u32 = 4;
+
 /// Which numbers are missing, who is being asked for them, and whom not to ask.
 ///
-/// A number is missing if it is the first one not held and a later one is held, or a peer claims
-/// to have it. Missing for `gap_patience`, it is *overdue*, with everything up to the greatest
+/// A number is missing if it is the first one neither held nor on its way and a later one is held,
+/// or a peer claims to have it. Missing for `gap_patience`, it is *overdue*, with everything up to the greatest
 /// number known then: these are asked for, in ranges of `batch`, as far as the window and the room
 /// for bytes reach. A false claim therefore costs one request to the peer that made it, and then
 /// one per penalty of that peer: claims of a peer under penalty count for nothing.
@@ -33,7 +38,7 @@ pub(super) struct Requester {
     penalties: Penalties,
     /// At most `MAX_PARALLEL` that are awaited and `MAX_LATE` that are late.
     asked: Vec<Asked>,
-    /// Blocks received on request whose check is under way. Within the window.
+    /// Blocks whose check is under way. Within the window.
     checking: BTreeMap<u64, Checking>,
     /// The number that is missing, and since when.
     missing: Option<(u64, Instant)>,
@@ -55,9 +60,10 @@ struct Asked {
 
 #[derive(Debug)]
 struct Checking {
-    peer: PeerId,
+    /// Who sent it on request; absent if it came unasked.
+    asked_of: Option<PeerId>,
     bytes: u64,
-    /// When the check counts as lost.
+    /// When the check counts as lost; its verdict comes before.
     deadline: Instant,
 }
 
@@ -97,21 +103,42 @@ impl Requester {
         self.forget_requests_to(cx, peer);
     }
 
+    /// The check of a block begins that nobody was asked for: until its verdict the number is not
+    /// missing.
+    pub(super) fn on_checking(&mut self, cx: &mut Cx<'_>, seq: u64, bytes: u64) {
+        self.checking.entry(seq).or_insert(Checking {
+            asked_of: None,
+            bytes,
+            deadline: cx.now + cx.config.gate.check_timeout,
+        });
+    }
+
     /// A block passed its check; if it was sent on request, its sender gains.
     pub(super) fn on_checked(&mut self, cx: &mut Cx<'_>, seq: u64) {
-        if let Some(checking) = self.checking.remove(&seq) {
+        if let Some(peer) = self.end_check(seq) {
             let base = cx.config.state_transfer.peer_penalty;
-            self.penalties.reward(&checking.peer, cx.now, base);
+            self.penalties.reward(&peer, cx.now, base);
+        }
+    }
+
+    /// The check of a block that nobody was asked for has ended.
+    pub(super) fn on_unasked_checked(&mut self, seq: u64) {
+        if self
+            .checking
+            .get(&seq)
+            .is_some_and(|checking| checking.asked_of.is_none())
+        {
+            self.checking.remove(&seq);
         }
     }
 
     /// A block that the peer sent on request does not verify.
     pub(super) fn on_bad_block(&mut self, cx: &mut Cx<'_>, peer: &PeerId, seq: u64) {
-        if self
+        let asked_of = self
             .checking
             .get(&seq)
-            .is_some_and(|checking| checking.peer == *peer)
-        {
+            .and_then(|checking| checking.asked_of.as_ref());
+        if asked_of == Some(peer) {
             self.checking.remove(&seq);
             self.punish(cx, peer);
         }
@@ -149,7 +176,7 @@ impl Requester {
             self.punish(cx, peer);
         }
         let complete = payloads.last().map(|payload| payload.seq_num) == Some(asked.end);
-        let deadline = cx.now + cx.config.state_transfer.response_timeout;
+        let deadline = cx.now + cx.config.gate.check_timeout;
         for Payload {
             seq_num: seq, data, ..
         } in payloads
@@ -158,7 +185,7 @@ impl Requester {
                 continue;
             }
             let checking = Checking {
-                peer: peer.clone(),
+                asked_of: Some(peer.clone()),
                 bytes: data.len() as u64,
                 deadline,
             };
@@ -261,10 +288,14 @@ impl Requester {
 
     /// Notes whether a number is missing that is not overdue yet.
     fn observe(&mut self, now: Instant, buffer: &PayloadBuffer) {
-        let number = buffer.frontier();
         let known = self.known_end(now, buffer);
         self.overdue_to = self.overdue_to.min(known);
-        if known <= number || number < self.overdue_to {
+        let absent = |seq: &u64| !buffer.holds(*seq) && !self.checking.contains_key(seq);
+        let Some(number) = (buffer.frontier()..known.min(buffer.limit())).find(absent) else {
+            self.missing = None;
+            return;
+        };
+        if number < self.overdue_to {
             self.missing = None;
         } else if self.missing.is_none_or(|(before, _)| before != number) {
             self.missing = Some((number, now));
@@ -305,7 +336,7 @@ impl Requester {
             .take_while(|seq| !self.expected(*seq, buffer))
             .last()
             .unwrap_or(start);
-        let Some((peer, height)) = self.choose(cx.now, start, end, avoid) else {
+        let Some((peer, height)) = self.choose(cx, (start, end), avoid) else {
             return false;
         };
         let end = end.min(height.saturating_sub(1)).max(start);
@@ -352,19 +383,16 @@ impl Requester {
     /// of the range.
     fn choose(
         &mut self,
-        now: Instant,
-        start: u64,
-        end: u64,
+        cx: &Cx<'_>,
+        (start, end): (u64, u64),
         avoid: Option<&PeerId>,
     ) -> Option<(PeerId, u64)> {
+        let (now, timeout) = (cx.now, cx.config.state_transfer.response_timeout);
         let mut best = (false, false, false);
         let mut pool = Vec::new();
         for (peer, claim) in self.claims.having(start) {
-            let busy = self
-                .asked
-                .iter()
-                .any(|asked| !asked.late && asked.peer == *peer);
-            if busy || self.penalties.holds(peer, now) {
+            let busy = |asked: &Asked| asked.peer == *peer && asked.is_busy(now, timeout);
+            if self.asked.iter().any(busy) || self.penalties.holds(peer, now) {
                 continue;
             }
             let rank = (avoid != Some(peer), claim.connected, claim.height > end);
@@ -401,7 +429,21 @@ impl Requester {
                 .height(peer)
                 .is_some_and(|height| height > frontier)
         });
-        [answer, check, overdue, pardon].into_iter().flatten().min()
+        let timeout = cx.config.state_transfer.response_timeout;
+        let free = self
+            .asked
+            .iter()
+            .filter(|asked| asked.late && asked.is_busy(cx.now, timeout))
+            .map(|asked| asked.busy_until(timeout))
+            .min();
+        [answer, check, overdue, pardon, free]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn end_check(&mut self, seq: u64) -> Option<PeerId> {
+        self.checking.remove(&seq)?.asked_of
     }
 
     fn forget_requests_to(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
@@ -422,6 +464,15 @@ impl Requester {
 }
 
 impl Asked {
+    /// Is its peer not to be asked for more?
+    fn is_busy(&self, now: Instant, timeout: Duration) -> bool {
+        !self.late || now < self.busy_until(timeout)
+    }
+
+    fn busy_until(&self, timeout: Duration) -> Instant {
+        self.deadline + timeout.saturating_mul(LATE_PATIENCE)
+    }
+
     /// Whether an answer is within contract: numbers of the range only, strictly increasing. Less
     /// than was asked for is fine.
     fn covers(&self, payloads: &[Payload]) -> bool {

@@ -25,7 +25,7 @@ fn a_channel_without_our_organisation_or_with_a_bad_name_is_refused() {
     );
     assert!(matches!(
         join_as(&mut bench, "", &["m"]),
-        Err(RequestError::TooLong { .. })
+        Err(RequestError::UnnamedChannel)
     ));
     assert!(matches!(
         join_as(&mut bench, &"c".repeat(250), &["m"]),
@@ -210,4 +210,81 @@ fn joining_again_before_the_departure_is_published_takes_it_back() {
     assert!(!own_infos(&mut bench).last().unwrap().1.left_channel);
     bench.receive(link, &pushed(0, good_block(0)));
     assert_eq!(bench.commits.len(), 1);
+}
+
+#[test]
+fn a_newer_configuration_without_us_is_a_departure() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.participant("m2");
+    bench.advance(secs(2));
+    let refused = Err(RequestError::NotAMember(OrgId::new(b"m")));
+    assert_eq!(bench.join(1, &["a"]), refused, "not newer");
+    assert_eq!(bench.node.channels(), [main_channel()]);
+    bench.sent();
+    assert_eq!(bench.join(2, &["a"]), refused);
+    bench.advance(secs(1));
+    assert!(own_infos(&mut bench)[0].1.left_channel);
+    assert!(bench.node.channels().is_empty());
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert_eq!(bench.commits, []);
+}
+
+#[test]
+fn a_channel_is_joined_again_only_when_its_last_block_is_stored() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.hold_commits = true;
+    bench.publish(0, good_block(0));
+    leave(&mut bench).unwrap();
+    assert!(bench.node.channels().is_empty());
+    assert_eq!(bench.join(1, &["m"]), Err(RequestError::Busy));
+    bench.finish_commits();
+    assert_eq!(bench.join(1, &["m"]), Ok(Response::Joined { height: 1 }));
+}
+
+#[test]
+fn the_version_moves_when_a_channel_changes_and_only_then() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.participant("m2");
+    let mut last = bench.node.channels_version();
+    let mut moved = |bench: &Bench| {
+        let now = bench.node.channels_version();
+        std::mem::replace(&mut last, now) != now
+    };
+    bench.receive(link, &state_info("m2", 2, 1));
+    assert!(moved(&bench), "a height");
+    bench.receive(link, &state_info("m2", 2, 1));
+    assert!(!moved(&bench), "known already");
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert!(moved(&bench), "a block");
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert!(!moved(&bench), "a duplicate");
+    bench.receive(link, &state_info_pull("m2", "main"));
+    assert!(!moved(&bench), "questions");
+    leave(&mut bench).unwrap();
+    bench.advance(secs(1));
+    assert!(moved(&bench), "the end");
+}
+
+#[test]
+fn chaincodes_that_do_not_fit_the_wire_are_refused() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let mut update = |count: usize, name: usize, metadata: usize| {
+        let chaincode = crate::proto::Chaincode {
+            name: "n".repeat(name),
+            version: "1".to_owned(),
+            metadata: vec![0; metadata].into(),
+        };
+        bench.ask(Request::UpdateChaincodes {
+            channel: main_channel(),
+            chaincodes: vec![chaincode; count],
+        })
+    };
+    assert_eq!(update(1, 1024, 1 << 10), Ok(Response::Done));
+    for (count, name, metadata) in [(1, 1025, 0), (1, 1, (64 << 10) + 1), (3, 1, 60 << 10)] {
+        let result = update(count, name, metadata);
+        assert!(
+            matches!(result, Err(RequestError::TooLong { .. })),
+            "{result:?}"
+        );
+    }
 }

@@ -30,7 +30,7 @@ fn access_is_checked_once_per_link_and_configuration() {
     bench.receive(link, &pull);
     assert_eq!(
         (bench.checked - checked, snapshots(&mut bench).len()),
-        (2, 2)
+        (2, 1)
     );
     let again = bench.connect("m2");
     let before = bench.checked;
@@ -119,4 +119,19 @@ fn blocks_are_served_to_readers_of_other_organisations_too() {
             .closed
             .contains(&("a1".to_owned(), CloseReason::Violation))
     );
+}
+
+#[test]
+fn requests_for_state_infos_beyond_the_rate_are_dropped_and_counted() {
+    let mut bench = joined();
+    let (link, other) = (bench.participant("m2"), bench.participant("m3"));
+    for _ in 0..100 {
+        bench.receive(link, &state_info_pull("m2", "main"));
+    }
+    assert_eq!(snapshots(&mut bench).len(), 4);
+    assert_eq!(bench.metrics().requests_limited, 96);
+    bench.receive(other, &state_info_pull("m3", "main"));
+    bench.advance(secs(1));
+    bench.receive(link, &state_info_pull("m2", "main"));
+    assert_eq!(snapshots(&mut bench).len(), 2, "others, and later");
 }

@@ -167,3 +167,55 @@ fn a_publication_whose_check_is_lost_is_refused_in_time() {
     bench.advance(secs(2));
     assert!(matches!(bench.reply(id), Some(Err(_))));
 }
+
+#[test]
+fn a_block_that_is_being_checked_is_not_asked_for() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let (link, other) = (bench.participant("m2"), bench.participant("m3"));
+    bench.receive(other, &state_info("m3", 2, 2));
+    bench.hold_checks = true;
+    bench.receive(link, &pushed(0, good_block(0)));
+    bench.receive(link, &pushed(1, good_block(1)));
+    bench.sent();
+    bench.advance(secs(2));
+    assert_eq!(bench.metrics().state_requests_sent, 0);
+    assert_eq!(bench.notes.iter().filter(|note| is_gap(note)).count(), 0);
+    bench.answer_all();
+    assert_eq!(bench.commits.len(), 2);
+}
+
+#[test]
+fn a_block_is_asked_for_once_the_pushed_copy_proves_bad() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let (link, other) = (bench.participant("m2"), bench.participant("m3"));
+    bench.receive(other, &state_info("m3", 2, 1));
+    bench.hold_checks = true;
+    bench.receive(link, &pushed(0, Bytes::from_static(b"forged")));
+    bench.advance(secs(2));
+    bench.answer();
+    bench.advance(millis(20));
+    assert_eq!(bench.metrics().state_requests_sent, 1);
+}
+
+#[test]
+fn a_block_that_no_message_can_carry_is_refused() {
+    let mut bench = Bench::joined(&["m"], |config| config.limits.max_envelope = 10_000);
+    let fits = 10_000 - 249 - 128;
+    let id = bench.publish(0, vec![0; fits + 1].into());
+    assert_eq!(
+        bench.reply(id),
+        Some(Err(crate::RequestError::TooLong {
+            what: "the block",
+            actual: fits + 1,
+            limit: fits
+        }))
+    );
+    let id = bench.publish(0, vec![0; fits].into());
+    let error = crate::CryptoError::BadBlock;
+    let refused = Err(crate::RequestError::BadBlock(error));
+    assert_eq!(bench.reply(id), Some(refused), "it is looked at");
+}
+
+fn is_gap(note: &crate::Notification) -> bool {
+    matches!(note, crate::Notification::GapDetected { .. })
+}

@@ -279,9 +279,17 @@ fn members_beyond_the_cap_are_refused_and_counted_until_one_is_dead() {
     let mut bench = Bench::with(|config| config.membership.max_members = 2.try_into().unwrap());
     let link = bench.member("m2");
     bench.receive(link, &beat("m3", 1).message());
+    bench.advance(secs(1));
+    bench.sent();
     bench.receive(link, &beat("m4", 1).message());
     assert_eq!(bench.liveness("m4"), None);
     assert_eq!(bench.metrics().members_shed, 1);
+    bench.advance(secs(1));
+    assert_eq!(
+        bench.beats_pushed(),
+        [],
+        "what is not kept would go round for ever"
+    );
     bench.advance(secs(20));
     bench.receive(link, &beat("m2", 2).message());
     bench.advance(secs(10));

@@ -247,3 +247,64 @@ fn a_silent_member_is_asked_before_it_is_held_dead() {
     bench.advance(secs(2));
     assert_eq!(bench.liveness("m2"), Some(false));
 }
+
+fn at(name: &str, incarnation: u64, sequence: u64) -> SignedMessage {
+    let mut beat = beat(name, sequence);
+    beat.time.incarnation = incarnation;
+    beat.message()
+}
+
+#[test]
+fn a_member_restarted_with_an_earlier_clock_is_believed_on_its_own_link() {
+    let mut bench = Bench::new();
+    let relay = bench.member("m3");
+    let link = bench.connect("m2");
+    bench.receive(link, &at("m2", 900, 7));
+    bench.link_down(link);
+    bench.incarnations.insert("m2".to_owned(), 800);
+    let link = bench.connect("m2");
+    bench.receive(relay, &at("m2", 900, 8));
+    let incarnation = |bench: &Bench| {
+        let members = bench.node.members();
+        let found = members.iter().find(|member| member.peer == peer("m2"));
+        found.map(|member| member.incarnation)
+    };
+    assert_eq!(incarnation(&bench), Some(800), "its former self is no more");
+    for sequence in 1..12 {
+        bench.advance(secs(5));
+        bench.receive(link, &at("m2", 800, sequence));
+        bench.receive(relay, &beat("m3", sequence + 1).message());
+        assert_eq!(bench.liveness("m2"), Some(true));
+    }
+    bench.receive(relay, &at("m2", 901, 1));
+    assert_eq!(incarnation(&bench), Some(901), "a later start is believed");
+}
+
+#[test]
+fn a_forgotten_member_may_come_back_with_an_earlier_clock() {
+    let mut bench = Bench::with(|config| config.membership.forget_after = secs(5));
+    let link = bench.connect("m2");
+    bench.receive(link, &at("m2", 900, 7));
+    bench.link_down(link);
+    bench.advance(secs(120));
+    assert_eq!(bench.liveness("m2"), None);
+    bench.incarnations.insert("m2".to_owned(), 800);
+    let link = bench.connect("m2");
+    bench.receive(link, &at("m2", 800, 1));
+    assert_eq!(bench.liveness("m2"), Some(true));
+}
+
+#[test]
+fn what_a_peer_published_before_it_was_restarted_with_an_earlier_clock_is_dropped() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.connect("m2");
+    bench.receive(link, &at("m2", 900, 1));
+    bench.receive(link, &state_info("m2", 50, 9));
+    bench.link_down(link);
+    bench.incarnations.insert("m2".to_owned(), 800);
+    let link = bench.connect("m2");
+    bench.receive(link, &at("m2", 800, 1));
+    bench.receive(link, &state_info("m2", 1, 3));
+    let info = bench.node.channel(&main_channel()).unwrap();
+    assert_eq!(info.peers[0].height, 3);
+}

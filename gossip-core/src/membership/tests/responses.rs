@@ -176,3 +176,26 @@ fn a_request_that_cannot_be_signed_does_not_block_later_ones() {
     bench.cannot_sign = false;
     asked(&mut bench, "m2");
 }
+
+#[test]
+fn heartbeats_of_peers_that_do_not_exist_do_not_make_the_exchange_hurry_without_end() {
+    let requests = |inventions: u64| {
+        let mut bench = Bench::new();
+        let link = bench.member("m2");
+        for second in 0..60u64 {
+            for number in 0..inventions {
+                let name = format!("m{}", 1000 + second * 100 + number);
+                bench.receive(link, &beat(&name, 1).anonymous().message());
+            }
+            bench.receive(link, &beat("m2", 2 + second).message());
+            if let Some((_, nonce, _)) = requests(&mut bench).pop() {
+                let view = view(&[]);
+                bench.receive(link, &response(nonce, view));
+            }
+            bench.advance(secs(1));
+        }
+        bench.metrics().messages_sent
+    };
+    let (calm, told) = (requests(0), requests(50));
+    assert!(told < calm + 40, "{told} messages instead of {calm}");
+}

@@ -335,3 +335,32 @@ fn a_block_dropped_after_a_refused_commit_is_fetched_from_a_peer() {
     bench.commit_all();
     assert_eq!(bench.transfer.height(), 2);
 }
+
+#[test]
+fn a_slow_answer_is_not_asked_for_again_of_the_same_peer_while_it_travels() {
+    let mut bench = Bench::at(0);
+    bench.claim(1, 10);
+    let ask = bench.one_ask();
+    assert_eq!(bench.wait(TIMEOUT * 4), [], "it is late, not lost");
+    assert_eq!(bench.io.metrics.state_requests_timed_out, 1);
+    let all: Vec<u64> = (0..10).collect();
+    bench.deliver(&ask, &all);
+    bench.commit_all();
+    assert_eq!(bench.transfer.height(), 10);
+    assert_eq!(bench.io.metrics.state_requests_sent, 1);
+}
+
+#[test]
+fn a_peer_that_cannot_be_reached_is_not_waited_for() {
+    let mut bench = Bench::at(0);
+    bench.claim(1, 10);
+    bench.claim(2, 10);
+    let ask = bench.one_ask();
+    bench.call(|transfer, cx| transfer.on_unsent(cx, &ask.peer));
+    let now = bench.now;
+    let key = bench.io.timers.pop_due(now);
+    assert_eq!(key, Some(TimerKey::StateTransfer(channel())));
+    let again = asks(&bench.call(StateTransfer::on_timer));
+    assert_eq!(ranges(&again), ranges(&[ask.clone()]));
+    assert_ne!(again[0].peer, ask.peer);
+}
