@@ -85,7 +85,8 @@
 //! Identities up to [`MAX_IDENTITY_BYTES`]; [`MAX_CHANNELS`] channels; [`DEFAULT_CACHE_CAPACITY`]
 //! remembered identities, shed by least recent use and counted in [`CacheStats`]; blocks up to
 //! [`MAX_BLOCK_BYTES`], with at most 128 signatures. What of a block nobody signed, its metadata,
-//! has bounds of its own, so that who passes a block on cannot pad it. Organisations, revocation lists and policies are as large as configured.
+//! has bounds of its own, so that who passes a block on cannot pad it. Organisations, revocation
+//! lists and policies are as large as configured.
 
 mod authority;
 mod block;

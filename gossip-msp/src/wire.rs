@@ -41,8 +41,9 @@ pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
-/// Deepest nesting of groups that is skipped.
-const MAX_GROUPS: usize = 100;
+/// Deepest nesting of groups that is skipped: deeper than decoders in Go follow (10000), so that no
+/// transaction that Fabric orders makes us refuse its block.
+const MAX_GROUPS: usize = 16 * 1024;
 const MAX_FIELD_NUMBER: u64 = (1 << 29) - 1;
 
 impl<'a> Fields<'a> {

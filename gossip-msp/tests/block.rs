@@ -289,6 +289,13 @@ fn transactions_that_are_no_canonical_envelopes_are_refused_though_signed() {
     // A field that we do not know, where every implementation keeps it.
     let extended = Bytes::from([&good[..], &[0x1a, 0x01, 0xff]].concat());
     assert_eq!(sealed(vec![good.clone(), extended]), Ok(()));
+    // The like as groups, nested as deep as Fabric's decoder follows.
+    let groups = [[0x1b; 10_000], [0x1c; 10_000]].concat();
+    let nested = Bytes::from([&good[..], &groups].concat());
+    assert_eq!(sealed(vec![good.clone(), nested]), Ok(()));
+    let bottomless = Bytes::from([&good[..], &[0x1b; 1_000_000]].concat());
+    let refused = sealed(vec![good.clone(), bottomless]);
+    assert_eq!(refused, Err(BlockError::IllFormedTransaction(1)));
 }
 
 #[test]
