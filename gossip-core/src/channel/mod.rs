@@ -110,9 +110,12 @@ impl Channels {
 
     /// The channel whose name a peer proves to know.
     pub(crate) fn by_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
-        self.table
-            .values()
-            .find(|channel| channel.has_mac(peer, mac))
+        let mut channels = self.table.values();
+        if let Some(known) = channels.find(|channel| channel.info_mac(peer) == Some(mac)) {
+            return Some(known);
+        }
+        let mut channels = self.table.values();
+        channels.find(|channel| channel.info_mac(peer).is_none() && channel.has_mac(peer, mac))
     }
 }
 
@@ -218,10 +221,16 @@ impl Channel {
     }
 
     pub(crate) fn has_mac(&self, peer: &[u8], mac: &[u8]) -> bool {
-        match self.infos.get(RawKey::new(peer).as_key()) {
-            Some(info) => info.mac == mac,
+        match self.info_mac(peer) {
+            Some(known) => known == mac,
             None => channel_mac(peer, self.id.as_str().as_bytes()) == mac,
         }
+    }
+
+    /// The MAC of a peer's state info, if one is held: it never changes, and need not be computed.
+    fn info_mac(&self, peer: &[u8]) -> Option<&[u8]> {
+        let info = self.infos.get(RawKey::new(peer).as_key())?;
+        Some(&info.mac)
     }
 
     /// Would this state info change anything?
