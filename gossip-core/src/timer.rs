@@ -19,6 +19,8 @@ pub(crate) enum TimerKey {
     Redial(PeerId),
     /// The oldest outstanding check may be lost.
     Checks,
+    /// State infos have waited for an identity for long enough.
+    Parked,
     /// Our next heartbeat.
     Heartbeat,
     /// The next exchange of views.

@@ -134,6 +134,11 @@ impl RawEnvelope {
         !self.payload.is_empty() && !self.signature.is_empty()
     }
 
+    /// Nothing but a payload of `length` bytes.
+    pub(crate) fn is_bare(&self, length: usize) -> bool {
+        self.payload.len() == length && self.encoded.len() == optional_length(length)
+    }
+
     /// Refuses an envelope that carries much besides its parts: nobody has signed the rest, so
     /// whoever relays it could add as much as it likes.
     pub(crate) fn check_padding(&self) -> Result<(), DecodeError> {

@@ -63,6 +63,14 @@ impl SignedMessage {
         Self::new(message, envelope)
     }
 
+    /// Whether this is how [`SignedMessage::unsigned`] encodes `message`, but for the order of fields:
+    /// nothing is signed, and nothing is said besides it.
+    #[must_use]
+    pub fn is_encoding_of(&self, message: &GossipMessage) -> bool {
+        let length = raw::GossipMessage::from(message).encoded_len();
+        self.0.message == *message && self.0.envelope.is_bare(length)
+    }
+
     /// The same message without the part that must not leave the originator's organisation: same
     /// payload and signature bytes, new envelope. A clone if there is no such part.
     #[must_use]

@@ -105,11 +105,16 @@ impl Default for OutboxConfig {
 /// Checks of what arrives.
 #[derive(Clone, Debug)]
 pub struct GateConfig {
-    /// Messages whose check is outstanding, in all. When full, links are read no further.
-    /// Default 1,024.
+    /// Checks handed to the crypto service and not yet done, in all. When full, links are read no
+    /// further. Default 1,024.
     pub max_pending: NonZeroUsize,
-    /// The same for one link. Default 64.
+    /// The same for one link; what exceeds it waits, and the link is read no further. Default 64.
     pub max_pending_per_link: NonZeroUsize,
+    /// Bytes kept for outstanding checks, in all; one message is always allowed. When full, links are
+    /// read no further. Default 256 MiB.
+    pub max_pending_bytes: u64,
+    /// The same for one link. Default 32 MiB.
+    pub max_pending_bytes_per_link: u64,
     /// How long a check may take before it counts as lost. Default 30 s.
     pub check_timeout: Duration,
     /// Authentications remembered so that a replayed one is recognised. Default 4,096.
@@ -121,6 +126,8 @@ impl Default for GateConfig {
         Self {
             max_pending: non_zero(1024),
             max_pending_per_link: non_zero(64),
+            max_pending_bytes: 256 << 20,
+            max_pending_bytes_per_link: 32 << 20,
             check_timeout: Duration::from_secs(30),
             max_remembered_handshakes: non_zero(4096),
         }

@@ -1,19 +1,19 @@
 //! Heartbeats, on their own and in requests and responses.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use gossip_proto::{Alive, Content, MembershipRequest, MembershipResponse, SignedMessage};
 
 use super::news::{Admitted, AliveNews, AliveSource, News, Sender};
 use super::{
-    Asks, Check, Gate, Key, Known, MAX_COPIES, count, is_oversized, signed, valid_identity,
+    Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed, valid_identity,
     verified,
 };
 use crate::cx::Cx;
 use crate::link::IDENTITIES;
 use crate::membership::Requester;
-use crate::{CryptoJob, CryptoOutcome, LinkId, PeerId};
+use crate::{CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId};
 
 impl Gate {
     #[allow(
@@ -61,19 +61,16 @@ impl Gate {
             news.push(News::UnknownIdentity);
             return;
         };
-        if let Some(ticket) = self.in_flight.get(&key) {
+        if let Some(ticket) = self.in_flight.get(&key).copied() {
             cx.metrics().duplicates += 1;
-            if let Some(Check::Alive {
-                claim: first,
-                copies,
-                ..
-            }) = self.jobs.get_mut(*ticket)
-            {
-                wait(first, copies, claim);
+            if let Some(Check::Alive { copies, .. }) = self.jobs.get_mut(ticket) {
+                let bytes = copies.add(claim);
+                self.jobs.hold(ticket, Some(link), bytes);
+                self.jobs.join(cx, ticket, Some(link));
             }
             return;
         }
-        self.check_alive(cx, Some(link), key, claim, VecDeque::new());
+        self.check_alive(cx, Some(link), key, Copies::new(claim));
     }
 
     fn check_alive(
@@ -81,16 +78,14 @@ impl Gate {
         cx: &mut Cx<'_>,
         link: Option<LinkId>,
         key: Key,
-        claim: AliveClaim,
-        copies: VecDeque<AliveClaim>,
+        copies: Copies<AliveClaim>,
     ) {
-        let job = claim.job.clone();
+        let (job, bytes) = (copies.first.job.clone(), copies.bytes());
         let check = Check::Alive {
             key: key.clone(),
-            claim,
             copies,
         };
-        let ticket = self.jobs.start(cx, link, job, check);
+        let ticket = self.jobs.start(cx, link, job, bytes, check);
         self.in_flight.insert(key, ticket);
     }
 
@@ -98,29 +93,33 @@ impl Gate {
         &mut self,
         cx: &mut Cx<'_>,
         key: Key,
-        (claim, mut copies): (AliveClaim, VecDeque<AliveClaim>),
+        copies: Copies<AliveClaim>,
         outcome: CryptoOutcome,
         news: &mut Vec<News>,
     ) {
-        let mut alive = claim.news;
-        let ok = match claim.identity {
-            None => verified(outcome).is_ok(),
+        let first = &copies.first;
+        let verdict = match &first.identity {
+            None => verified(outcome),
             Some(bytes) => match valid_identity(outcome) {
-                Ok(valid) if is_subject(&alive.message, &valid.peer) => {
+                Ok(valid) if is_subject(&first.news.message, &valid.peer) => {
+                    let bytes = bytes.clone();
                     news.push(News::Identity { valid, bytes });
-                    true
+                    Ok(())
                 }
-                Ok(_) | Err(_) => false,
+                Ok(_) => Err(CryptoError::StolenIdentity),
+                Err(error) => Err(error),
             },
         };
-        count(cx, ok);
-        if !ok {
-            if let Some(next) = copies.pop_front() {
-                self.check_alive(cx, None, key, next, copies);
+        count(cx, &verdict);
+        if verdict.is_err() {
+            if let (_, Some(rest)) = copies.rest() {
+                self.check_alive(cx, None, key, rest);
             }
             return;
         }
-        for copy in copies {
+        let (first, others) = copies.into_parts();
+        let mut alive = first.news;
+        for copy in others {
             // What differs in nothing but the secret, which a relay may have removed, is as true.
             if same_text(&alive.message, &copy.news.message) {
                 merge(&mut alive, copy.news);
@@ -236,21 +235,27 @@ pub(super) struct AliveClaim {
     identity: Option<Bytes>,
 }
 
-/// Lets a copy wait for the verdict on the first one, or for its turn if that is bad.
-fn wait(first: &mut AliveClaim, copies: &mut VecDeque<AliveClaim>, claim: AliveClaim) {
-    let room = copies.len() < MAX_COPIES;
-    let mut earlier = std::iter::once(first).chain(copies.iter_mut());
-    let known = earlier.find(|earlier| {
-        earlier.news.message == claim.news.message
-            || earlier.news.source.from() == claim.news.source.from()
-    });
-    match known {
-        Some(earlier) if earlier.news.message == claim.news.message => {
-            merge(&mut earlier.news, claim.news);
-        }
-        Some(_) => {}
-        None if room => copies.push_back(claim),
-        None => {}
+impl Claim for AliveClaim {
+    fn is_same(&self, other: &Self) -> bool {
+        self.news.message == other.news.message
+    }
+
+    fn shares_sender(&self, other: &Self) -> bool {
+        let sender = other.news.source.from();
+        self.news.source.from() == sender || self.news.holders.contains(sender)
+    }
+
+    fn merge(&mut self, same: Self) {
+        merge(&mut self.news, same.news);
+    }
+
+    fn has_several_senders(&self) -> bool {
+        !self.news.holders.is_empty()
+    }
+
+    fn bytes(&self) -> u64 {
+        let identity = self.identity.as_ref().map_or(0, Bytes::len);
+        (self.news.message.encoded().len() + identity) as u64
     }
 }
 
@@ -259,8 +264,11 @@ fn merge(alive: &mut AliveNews, copy: AliveNews) {
     if source.rank() > alive.source.rank() {
         std::mem::swap(&mut source, &mut alive.source);
     }
-    alive.holders.push(source.from().clone());
-    alive.holders.extend(copy.holders);
+    for holder in std::iter::once(source.from().clone()).chain(copy.holders) {
+        if *alive.source.from() != holder && !alive.holders.contains(&holder) {
+            alive.holders.push(holder);
+        }
+    }
 }
 
 fn same_text(a: &SignedMessage, b: &SignedMessage) -> bool {

@@ -1,12 +1,10 @@
 //! Blocks, published, pushed and sent on request.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, Tag};
 
 use super::news::{Admitted, BlockNews, BlockSource, News, Sender};
-use super::{Check, Gate, Key, Known, MAX_COPIES, count, verified};
+use super::{Check, Claim, Copies, Gate, Key, Known, count, verified};
 use crate::cx::Cx;
 use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId};
 
@@ -14,29 +12,38 @@ impl Gate {
     /// Has a block of the application, or of a peer that we asked, verified.
     pub(crate) fn check_block(&mut self, cx: &mut Cx<'_>, link: Option<LinkId>, block: BlockNews) {
         let key = Key::Block(block.channel.clone(), block.seq);
-        if let Some(ticket) = self.in_flight.get(&key) {
-            if let Some(Check::Block { news, copies, .. }) = self.jobs.get_mut(*ticket) {
-                // What we asked for, or were asked for, is awaited, so it always has a place: there
-                // is no more of it than of publications and requests outstanding.
-                if !is_pushed(&block) || has_place(news, copies, &block) {
-                    copies.push_back(block);
-                } else {
+        if let Some(ticket) = self.in_flight.get(&key).copied() {
+            if let Some(Check::Block { copies, .. }) = self.jobs.get_mut(ticket) {
+                let bytes = copies.add(block);
+                if bytes == 0 {
                     cx.metrics().duplicates += 1;
                 }
+                self.jobs.hold(ticket, link, bytes);
+                self.jobs.join(cx, ticket, link);
             }
             return;
         }
+        self.start_block(cx, link, key, Copies::new(block));
+    }
+
+    fn start_block(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: Option<LinkId>,
+        key: Key,
+        copies: Copies<BlockNews>,
+    ) {
         let job = CryptoJob::VerifyBlock {
-            channel: block.channel.clone(),
-            seq: block.seq,
-            block: block.data.clone(),
+            channel: copies.first.channel.clone(),
+            seq: copies.first.seq,
+            block: copies.first.data.clone(),
         };
+        let bytes = copies.bytes();
         let check = Check::Block {
             key: key.clone(),
-            news: block,
-            copies: VecDeque::new(),
+            copies,
         };
-        let ticket = self.jobs.start(cx, link, job, check);
+        let ticket = self.jobs.start(cx, link, job, bytes, check);
         self.in_flight.insert(key, ticket);
     }
 
@@ -83,11 +90,12 @@ impl Gate {
         if !wanted {
             return;
         }
-        // Private data is not covered by the orderers' signatures: it is not passed on.
-        let clean = if payload.private_data.is_empty() {
+        // Nothing besides the block is covered by the orderers' signatures, so nothing is passed on.
+        let clean = block_content(&channel, seq, payload.data.clone());
+        let clean = if message.is_encoding_of(&clean) {
             message.clone()
         } else {
-            block_message(&channel, seq, payload.data.clone())
+            SignedMessage::unsigned(clean)
         };
         let block = BlockNews {
             channel,
@@ -103,63 +111,96 @@ impl Gate {
     pub(super) fn conclude_block(
         &mut self,
         cx: &mut Cx<'_>,
-        mut block: BlockNews,
-        mut copies: VecDeque<BlockNews>,
+        key: Key,
+        copies: Copies<BlockNews>,
         outcome: CryptoOutcome,
         news: &mut Vec<News>,
     ) {
         if let Err(error) = verified(outcome) {
-            count(cx, false);
-            cx.metrics().blocks_bad += 1;
-            let data = block.data.clone();
-            news.push(bad_block(block, error));
-            // Another copy may be the true one.
-            while let Some(copy) = copies.pop_front() {
-                if copy.data == data {
-                    news.push(bad_block(copy, error));
-                } else {
-                    self.check_block(cx, None, copy);
-                }
-            }
+            self.conclude_bad_block(cx, key, copies, error, news);
             return;
         }
         // They are looked at again when the block is known.
         let mut publications = Vec::new();
-        for copy in copies {
+        let (block, others) = copies.into_parts();
+        for copy in others {
             cx.metrics().duplicates += 1;
-            match copy.source {
-                BlockSource::Local { id } => {
-                    let BlockNews {
-                        channel, seq, data, ..
-                    } = copy;
-                    publications.push(News::Publish {
-                        id,
-                        channel,
-                        seq,
-                        data,
-                    });
-                }
-                BlockSource::Pushed { from } if copy.data == block.data => {
-                    block.holders.push(from);
-                    block.message = block.message.or(copy.message);
-                }
-                BlockSource::Pushed { .. } | BlockSource::Transfer { .. } => {}
+            if let BlockSource::Local { id } = copy.source {
+                publications.push(News::Publish {
+                    id,
+                    channel: copy.channel,
+                    seq: copy.seq,
+                    data: copy.data,
+                });
             }
         }
         news.push(News::Block(Admitted::new(block)));
         news.append(&mut publications);
     }
+
+    fn conclude_bad_block(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: Key,
+        copies: Copies<BlockNews>,
+        error: CryptoError,
+        news: &mut Vec<News>,
+    ) {
+        let verdict = Err::<(), _>(error);
+        count(cx, &verdict);
+        if error != CryptoError::Overloaded {
+            cx.metrics().blocks_bad += 1;
+        }
+        let (first, mut rest) = copies.rest();
+        let data = first.data.clone();
+        news.push(bad_block(first, error));
+        // Another copy may be the true one.
+        while let Some(copies) = rest {
+            if copies.first.data != data {
+                self.start_block(cx, None, key, copies);
+                return;
+            }
+            let (same, others) = copies.rest();
+            news.push(bad_block(same, error));
+            rest = others;
+        }
+    }
 }
 
-fn is_pushed(block: &BlockNews) -> bool {
-    matches!(block.source, BlockSource::Pushed { .. })
-}
+impl Claim for BlockNews {
+    fn is_same(&self, other: &Self) -> bool {
+        self.data == other.data
+    }
 
-/// A pushed copy waits with at most a few others, one of each sender.
-fn has_place(first: &BlockNews, copies: &VecDeque<BlockNews>, block: &BlockNews) -> bool {
-    let mut known = std::iter::once(first).chain(copies);
-    let pushed = copies.iter().filter(|copy| is_pushed(copy)).count();
-    pushed < MAX_COPIES && known.all(|copy| copy.source != block.source)
+    fn shares_sender(&self, other: &Self) -> bool {
+        self.source == other.source
+            || self
+                .holders
+                .iter()
+                .any(|holder| other.holders.contains(holder))
+    }
+
+    fn merge(&mut self, same: Self) {
+        for holder in same.holders {
+            if !self.holders.contains(&holder) {
+                self.holders.push(holder);
+            }
+        }
+        self.message = self.message.take().or(same.message);
+    }
+
+    fn has_several_senders(&self) -> bool {
+        self.holders.len() > 1
+    }
+
+    /// What we asked for, or were asked for.
+    fn is_awaited(&self) -> bool {
+        !matches!(self.source, BlockSource::Pushed { .. })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.data.len() as u64
+    }
 }
 
 fn bad_block(block: BlockNews, error: CryptoError) -> News {
@@ -173,7 +214,11 @@ fn bad_block(block: BlockNews, error: CryptoError) -> News {
 
 /// The message that carries a block.
 pub(crate) fn block_message(channel: &ChannelId, seq: u64, data: Bytes) -> SignedMessage {
-    SignedMessage::unsigned(GossipMessage {
+    SignedMessage::unsigned(block_content(channel, seq, data))
+}
+
+fn block_content(channel: &ChannelId, seq: u64, data: Bytes) -> GossipMessage {
+    GossipMessage {
         nonce: 0,
         channel: Bytes::copy_from_slice(channel.as_str().as_bytes()),
         tag: Tag::ChanAndOrg,
@@ -182,5 +227,5 @@ pub(crate) fn block_message(channel: &ChannelId, seq: u64, data: Bytes) -> Signe
             data,
             private_data: Vec::new(),
         }),
-    })
+    }
 }

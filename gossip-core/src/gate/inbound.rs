@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gossip_proto::{Content, GossipMessage, SignedMessage};
 
 use super::news::{AliveSource, News, Sender};
-use super::{Asks, Check, Gate, Key, Known, MAX_COPIES, signed};
+use super::{Asks, Check, Gate, Key, Known, MAX_QUESTIONS, signed};
 use crate::cx::Cx;
 use crate::{ChannelId, CryptoJob};
 
@@ -134,7 +134,7 @@ impl Gate {
         let key = Key::Access(sender.link, channel.clone());
         if let Some(ticket) = self.in_flight.get(&key) {
             if let Some(Check::Access { waiting, .. }) = self.jobs.get_mut(*ticket)
-                && waiting.len() < MAX_COPIES
+                && waiting.len() < MAX_QUESTIONS
             {
                 waiting.push(asked);
             }
@@ -155,7 +155,7 @@ impl Gate {
             sequence,
             waiting: vec![asked],
         };
-        let ticket = self.jobs.start(cx, Some(sender.link), job, check);
+        let ticket = self.jobs.start(cx, Some(sender.link), job, 0, check);
         self.in_flight.insert(key, ticket);
     }
 

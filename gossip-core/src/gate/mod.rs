@@ -10,30 +10,34 @@
 
 mod alive;
 mod block;
+mod copies;
 mod inbound;
 mod jobs;
 mod news;
+mod parked;
 mod state_info;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use gossip_proto::{ConnEstablish, PeerTime, SignedMessage, UnsignedMessage};
 
 use self::alive::AliveClaim;
 pub(crate) use self::block::block_message;
+use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
 pub(crate) use self::news::{
     Admitted, AliveNews, AliveSource, BlockNews, BlockSource, News, Sender, StateInfoNews,
 };
+use self::parked::Parked;
 use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::link::Links;
 use crate::membership::Membership;
 use crate::{
-    ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId, Signed, Ticket,
-    ValidIdentity,
+    ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId, RequestId, Signed,
+    Ticket, ValidIdentity,
 };
 
 /// What the gate asks of its siblings before it spends a signature check.
@@ -45,7 +49,7 @@ pub(crate) struct Known<'a> {
 }
 
 /// Checks of what arrives, signatures on what leaves.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Gate {
     jobs: Jobs<Check>,
     /// Checks of messages that may come in several copies.
@@ -53,8 +57,7 @@ pub(crate) struct Gate {
     /// Links whose peers were found to be readers of a channel, at a configuration of it.
     access: BTreeMap<(LinkId, ChannelId), u64>,
     budgets: BTreeMap<(LinkId, Asks), Budget>,
-    /// State infos that wait for an identity, one per publisher and channel.
-    parked: BTreeMap<(PeerId, ChannelId), StateInfoNews>,
+    parked: Parked,
 }
 
 /// One item, whatever the number of copies.
@@ -71,19 +74,16 @@ enum Key {
 enum Check {
     Alive {
         key: Key,
-        claim: AliveClaim,
-        copies: VecDeque<AliveClaim>,
+        copies: Copies<AliveClaim>,
     },
     StateInfo {
         key: Key,
         identity: Bytes,
-        news: StateInfoNews,
-        copies: VecDeque<StateInfoNews>,
+        copies: Copies<StateInfoNews>,
     },
     Block {
         key: Key,
-        news: BlockNews,
-        copies: VecDeque<BlockNews>,
+        copies: Copies<BlockNews>,
     },
     Access {
         key: Key,
@@ -121,40 +121,26 @@ struct Budget {
     spent: u32,
 }
 
-/// Different copies kept besides the one being checked, at most one of each sender, so that it takes
-/// as many colluding senders to shadow the true one; more are dropped.
-const MAX_COPIES: usize = 3;
+/// Questions that wait for one check of a link's access to a channel; more are dropped.
+const MAX_QUESTIONS: usize = 4;
 
 impl Gate {
-    pub(crate) fn new() -> Self {
-        Self {
-            jobs: Jobs::default(),
-            in_flight: BTreeMap::new(),
-            access: BTreeMap::new(),
-            budgets: BTreeMap::new(),
-            parked: BTreeMap::new(),
-        }
-    }
-
     /// May this link feed one more message?
     pub(crate) fn admits(&self, config: &Config, link: LinkId) -> bool {
-        let config = &config.gate;
-        self.jobs.len() < config.max_pending.get()
-            && self.jobs.of_link(link) < config.max_pending_per_link.get()
+        self.jobs.admit(&config.gate, link)
     }
 
     /// Has our `ConnEstablish` signed.
     pub(crate) fn sign_conn(&mut self, cx: &mut Cx<'_>, link: LinkId, unsigned: UnsignedMessage) {
         let job = sign_job(&unsigned);
         self.jobs
-            .start_urgent(cx, job, Check::SignConn { link, unsigned });
+            .start_handshake(cx, link, job, Check::SignConn { link, unsigned });
     }
 
     /// Has our heartbeat signed.
     pub(crate) fn sign_alive(&mut self, cx: &mut Cx<'_>, unsigned: UnsignedMessage) {
         let job = sign_job(&unsigned);
-        self.jobs
-            .start_urgent(cx, job, Check::SignAlive { unsigned });
+        self.jobs.start_own(cx, job, Check::SignAlive { unsigned });
     }
 
     /// Has our state info signed.
@@ -166,7 +152,7 @@ impl Gate {
     ) {
         let job = sign_job(&unsigned);
         self.jobs
-            .start_urgent(cx, job, Check::SignStateInfo { channel, unsigned });
+            .start_own(cx, job, Check::SignStateInfo { channel, unsigned });
     }
 
     /// Has a link's authentication looked at.
@@ -184,7 +170,7 @@ impl Gate {
             signed: signed(message),
         };
         self.jobs
-            .start_urgent(cx, job, Check::Conn { link, identity });
+            .start_handshake(cx, link, job, Check::Conn { link, identity });
     }
 
     /// The crypto service has answered.
@@ -210,12 +196,46 @@ impl Gate {
         }
     }
 
-    /// A link is gone: what waited on its behalf goes on, but nothing more is kept for it.
-    pub(crate) fn on_link_down(&mut self, link: LinkId) {
+    /// Ends everything. Returns the publications that wait for a verdict.
+    pub(crate) fn stop(&mut self) -> Vec<RequestId> {
+        let mut publications = Vec::new();
+        for check in std::mem::take(self).jobs.into_all() {
+            let Check::Block { copies, .. } = check else {
+                continue;
+            };
+            let (first, others) = copies.into_parts();
+            for block in std::iter::once(first).chain(others) {
+                if let BlockSource::Local { id } = block.source {
+                    publications.push(id);
+                }
+            }
+        }
+        publications
+    }
+
+    /// State infos have been parked for long enough.
+    pub(crate) fn fire_parked(&mut self, cx: &mut Cx<'_>) {
+        self.parked.fire(cx);
+    }
+
+    /// A channel has been left.
+    pub(crate) fn on_channel_gone(&mut self, channel: &ChannelId) {
+        self.parked.forget_channel(channel);
+        self.access.retain(|(_, of), _| of != channel);
+    }
+
+    /// A link is gone: checks on its behalf that have not begun are given up unless others told the
+    /// same, or wait for it.
+    pub(crate) fn on_link_down(&mut self, cx: &mut Cx<'_>, link: LinkId) {
         self.budgets.retain(|(of, _), _| *of != link);
         self.access.retain(|(of, _), _| *of != link);
         self.in_flight
             .retain(|key, _| !matches!(key, Key::Access(of, _) if *of == link));
+        for check in self.jobs.on_link_down(cx, link, Check::is_shared) {
+            if let Some(key) = check.key() {
+                self.in_flight.remove(key);
+            }
+        }
     }
 
     fn conclude(
@@ -234,7 +254,7 @@ impl Gate {
                         bytes: identity,
                     });
                 }
-                count(cx, result.is_ok());
+                count(cx, &result);
                 news.push(News::Authenticated { link, result });
             }
             Check::SignConn { link, unsigned } => {
@@ -250,27 +270,22 @@ impl Gate {
                 let message = sign(unsigned, outcome);
                 news.push(News::StateInfoSigned { channel, message });
             }
-            Check::Alive { key, claim, copies } => {
+            Check::Alive { key, copies } => {
                 self.in_flight.remove(&key);
-                self.conclude_alive(cx, key, (claim, copies), outcome, news);
+                self.conclude_alive(cx, key, copies, outcome, news);
             }
             Check::StateInfo {
                 key,
                 identity,
-                news: info,
                 copies,
             } => {
                 self.in_flight.remove(&key);
-                let verdict = verified(outcome).is_ok();
-                self.conclude_state_info(cx, key, (identity, info, copies), verdict, news);
+                let verdict = verified(outcome);
+                self.conclude_state_info(cx, key, (identity, copies), verdict, news);
             }
-            Check::Block {
-                key,
-                news: block,
-                copies,
-            } => {
+            Check::Block { key, copies } => {
                 self.in_flight.remove(&key);
-                self.conclude_block(cx, block, copies, outcome, news);
+                self.conclude_block(cx, key, copies, outcome, news);
             }
             Check::Access {
                 key,
@@ -281,15 +296,46 @@ impl Gate {
                     // The link is gone, and what would be kept for it would stay for ever.
                     return;
                 }
-                let ok = verified(outcome).is_ok();
-                count(cx, ok);
-                if let (true, Key::Access(link, channel)) = (ok, key) {
+                let verdict = verified(outcome);
+                count(cx, &verdict);
+                if let (Ok(()), Key::Access(link, channel)) = (verdict, key) {
                     self.access.insert((link, channel), sequence);
                     news.extend(waiting);
                 } else {
                     cx.metrics().state_requests_refused += 1;
                 }
             }
+        }
+    }
+}
+
+impl Check {
+    /// What copies of the same item are recognised by.
+    fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Alive { key, .. }
+            | Self::StateInfo { key, .. }
+            | Self::Block { key, .. }
+            | Self::Access { key, .. } => Some(key),
+            Self::Conn { .. }
+            | Self::SignConn { .. }
+            | Self::SignAlive { .. }
+            | Self::SignStateInfo { .. } => None,
+        }
+    }
+
+    /// Somebody else than the link that it runs for is interested. Of a block it has been told that
+    /// it is being checked, so a verdict must follow.
+    fn is_shared(&self) -> bool {
+        match self {
+            Self::Alive { copies, .. } => copies.is_shared(),
+            Self::StateInfo { copies, .. } => copies.is_shared(),
+            Self::Block { .. } => true,
+            Self::Access { .. }
+            | Self::Conn { .. }
+            | Self::SignConn { .. }
+            | Self::SignAlive { .. }
+            | Self::SignStateInfo { .. } => false,
         }
     }
 }
@@ -332,7 +378,7 @@ fn valid_identity(outcome: CryptoOutcome) -> Result<ValidIdentity, CryptoError> 
         CryptoOutcome::Authenticated(result) | CryptoOutcome::Validated(result) => result,
         CryptoOutcome::Verified(Err(error)) | CryptoOutcome::Signed(Err(error)) => Err(error),
         CryptoOutcome::Verified(Ok(())) | CryptoOutcome::Signed(Ok(_)) => {
-            Err(CryptoError::Overloaded)
+            Err(CryptoError::MalformedIdentity)
         }
     }
 }
@@ -344,12 +390,16 @@ fn verified(outcome: CryptoOutcome) -> Result<(), CryptoError> {
             result.map(|_| ())
         }
         CryptoOutcome::Signed(Err(error)) => Err(error),
-        CryptoOutcome::Signed(Ok(_)) => Err(CryptoError::Overloaded),
+        CryptoOutcome::Signed(Ok(_)) => Err(CryptoError::BadSignature),
     }
 }
 
-fn count(cx: &mut Cx<'_>, ok: bool) {
-    if !ok {
+/// What was not looked at has not failed.
+fn count<T>(cx: &mut Cx<'_>, verdict: &Result<T, CryptoError>) {
+    if verdict
+        .as_ref()
+        .is_err_and(|error| *error != CryptoError::Overloaded)
+    {
         cx.metrics().verifications_failed += 1;
     }
 }

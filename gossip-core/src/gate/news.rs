@@ -87,6 +87,8 @@ impl AliveSource {
 pub(crate) struct StateInfoNews {
     pub(crate) channel: ChannelId,
     pub(crate) message: SignedMessage,
+    /// Who told it first.
+    pub(crate) from: PeerId,
     /// Who pushed it; nobody for an element of a snapshot, which is not forwarded.
     pub(crate) pushed_by: Vec<PeerId>,
 }
@@ -127,7 +129,7 @@ pub(crate) enum News {
     StateInfoPull { sender: Sender, channel: ChannelId },
     /// A block is valid.
     Block(Admitted<BlockNews>),
-    /// A block is not.
+    /// A block is not, or with the error `Overloaded` could not be looked at.
     BadBlock {
         channel: ChannelId,
         seq: u64,

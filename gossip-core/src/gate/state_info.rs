@@ -1,14 +1,12 @@
 //! State infos, pushed, in snapshots, and parked until their publisher is known.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage};
 
 use super::news::{Admitted, News, Sender, StateInfoNews};
-use super::{Check, Gate, Key, Known, MAX_COPIES, count, is_oversized, signed};
+use super::{Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed};
 use crate::cx::Cx;
-use crate::{ChannelId, CryptoJob, LinkId, OrgId, PeerId};
+use crate::{ChannelId, CryptoError, CryptoJob, LinkId, OrgId, PeerId};
 
 impl Gate {
     /// An identity has become known: what waited for it can be checked.
@@ -19,17 +17,8 @@ impl Gate {
         peer: &PeerId,
         news: &mut Vec<News>,
     ) {
-        let first = (peer.clone(), ChannelId::new(""));
-        let waiting: Vec<_> = self
-            .parked
-            .range(first..)
-            .take_while(|((of, _), _)| of == peer)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in waiting {
-            if let Some(parked) = self.parked.remove(&key) {
-                self.check_state_info(cx, known, None, parked, news);
-            }
+        for parked in self.parked.take(cx, peer) {
+            self.check_state_info(cx, known, None, parked, news);
         }
     }
 
@@ -85,8 +74,9 @@ impl Gate {
         let Some(own) = known.channels.get(&channel) else {
             return;
         };
+        // What is pushed was found to be of this channel by its MAC.
         let from_member = sender.org.as_ref().is_some_and(|org| own.has_org(org));
-        if !from_member || !own.has_mac(&info.pki_id, &info.channel_mac) {
+        if !from_member || !(pushed || own.has_mac(&info.pki_id, &info.channel_mac)) {
             cx.metrics().violations += 1;
             return;
         }
@@ -94,7 +84,7 @@ impl Gate {
             cx.metrics().duplicates += 1;
             return;
         }
-        if is_oversized(cx, &message) {
+        if !message.envelope().is_signed() || is_oversized(cx, &message) {
             cx.metrics().violations += 1;
             return;
         }
@@ -102,6 +92,7 @@ impl Gate {
         let info = StateInfoNews {
             channel,
             message,
+            from: sender.peer.clone(),
             pushed_by,
         };
         self.check_state_info(cx, known, Some(sender.link), info, news);
@@ -124,26 +115,28 @@ impl Gate {
         let peer = PeerId::new(&info.pki_id);
         let Some(identity) = known.identities.get(&info.pki_id) else {
             news.push(News::UnknownIdentity);
-            self.park(cx, peer, state_info);
+            self.parked.park(cx, peer, &state_info);
             return;
         };
         let member = identity
             .org
             .as_ref()
             .is_some_and(|org: &OrgId| own.has_org(org));
-        if !member || !own.is_news(info) || !state_info.message.envelope().is_signed() {
+        if !member || !own.is_news(info) {
             return;
         }
         let key = Key::StateInfo(state_info.channel.clone(), peer, info.time);
-        if let Some(ticket) = self.in_flight.get(&key) {
+        if let Some(ticket) = self.in_flight.get(&key).copied() {
             cx.metrics().duplicates += 1;
-            if let Some(Check::StateInfo { news, copies, .. }) = self.jobs.get_mut(*ticket) {
-                wait(news, copies, state_info);
+            if let Some(Check::StateInfo { copies, .. }) = self.jobs.get_mut(ticket) {
+                let bytes = copies.add(state_info);
+                self.jobs.hold(ticket, link, bytes);
+                self.jobs.join(cx, ticket, link);
             }
             return;
         }
         let identity = identity.bytes.clone();
-        self.start_state_info(cx, link, key, (identity, state_info, VecDeque::new()));
+        self.start_state_info(cx, link, key, (identity, Copies::new(state_info)));
     }
 
     fn start_state_info(
@@ -151,20 +144,20 @@ impl Gate {
         cx: &mut Cx<'_>,
         link: Option<LinkId>,
         key: Key,
-        (identity, state_info, copies): (Bytes, StateInfoNews, VecDeque<StateInfoNews>),
+        (identity, copies): (Bytes, Copies<StateInfoNews>),
     ) {
         let job = CryptoJob::Verify {
             identity: identity.clone(),
-            signed: signed(&state_info.message),
-            channel: Some(state_info.channel.clone()),
+            signed: signed(&copies.first.message),
+            channel: Some(copies.first.channel.clone()),
         };
+        let bytes = copies.bytes();
         let check = Check::StateInfo {
             key: key.clone(),
             identity,
-            news: state_info,
             copies,
         };
-        let ticket = self.jobs.start(cx, link, job, check);
+        let ticket = self.jobs.start(cx, link, job, bytes, check);
         self.in_flight.insert(key, ticket);
     }
 
@@ -172,44 +165,42 @@ impl Gate {
         &mut self,
         cx: &mut Cx<'_>,
         key: Key,
-        (identity, state_info, mut copies): (Bytes, StateInfoNews, VecDeque<StateInfoNews>),
-        ok: bool,
+        (identity, copies): (Bytes, Copies<StateInfoNews>),
+        verdict: Result<(), CryptoError>,
         news: &mut Vec<News>,
     ) {
-        count(cx, ok);
-        if ok {
+        count(cx, &verdict);
+        let (state_info, rest) = copies.rest();
+        if verdict.is_ok() {
             news.push(News::StateInfo(Admitted::new(state_info)));
-        } else if let Some(next) = copies.pop_front() {
-            self.start_state_info(cx, None, key, (identity, next, copies));
+        } else if let Some(rest) = rest {
+            self.start_state_info(cx, None, key, (identity, rest));
         }
-    }
-
-    fn park(&mut self, cx: &mut Cx<'_>, peer: PeerId, state_info: StateInfoNews) {
-        let key = (peer, state_info.channel.clone());
-        let full = self.parked.len() >= cx.config.channel.max_parked.get();
-        if full && !self.parked.contains_key(&key) {
-            cx.metrics().state_infos_shed += 1;
-            return;
-        }
-        self.parked.insert(key, state_info);
     }
 }
 
-/// Lets a copy wait for the verdict on the first one, or for its turn if that is bad.
-fn wait(first: &mut StateInfoNews, copies: &mut VecDeque<StateInfoNews>, copy: StateInfoNews) {
-    let room = copies.len() < MAX_COPIES;
-    let mut earlier = std::iter::once(first).chain(copies.iter_mut());
-    let same_sender = |earlier: &StateInfoNews| {
-        let senders = &earlier.pushed_by;
-        senders.iter().any(|sender| copy.pushed_by.contains(sender))
-    };
-    let known = earlier.find(|earlier| earlier.message == copy.message || same_sender(earlier));
-    match known {
-        Some(earlier) if earlier.message == copy.message => {
-            earlier.pushed_by.extend(copy.pushed_by);
+impl Claim for StateInfoNews {
+    fn is_same(&self, other: &Self) -> bool {
+        self.message == other.message
+    }
+
+    fn shares_sender(&self, other: &Self) -> bool {
+        self.from == other.from || self.pushed_by.contains(&other.from)
+    }
+
+    fn merge(&mut self, same: Self) {
+        for sender in same.pushed_by {
+            if !self.pushed_by.contains(&sender) {
+                self.pushed_by.push(sender);
+            }
         }
-        Some(_) => {}
-        None if room => copies.push_back(copy),
-        None => {}
+    }
+
+    fn has_several_senders(&self) -> bool {
+        self.pushed_by.iter().any(|sender| *sender != self.from)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.message.encoded().len() as u64
     }
 }

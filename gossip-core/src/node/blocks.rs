@@ -78,7 +78,12 @@ impl Node {
             }
             BlockSource::Transfer { from } => {
                 if let Some(channel) = self.channels.get_mut(id) {
-                    let effects = channel.transfer.on_bad_block(cx!(self), &from, seq);
+                    let transfer = &mut channel.transfer;
+                    let effects = if error == CryptoError::Overloaded {
+                        transfer.on_unchecked_block(cx!(self), &from, seq)
+                    } else {
+                        transfer.on_bad_block(cx!(self), &from, seq)
+                    };
                     self.on_transfer_effects(id, effects);
                 }
             }

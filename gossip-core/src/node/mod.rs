@@ -89,7 +89,7 @@ impl Node {
             now: start.now,
             stopped: false,
             links: Links::new(ModuleRng::fork(&start.seed, "links"), start.incarnation),
-            gate: Gate::new(),
+            gate: Gate::default(),
             identities: Identities::new(config.identity.clone()),
             membership,
             channels: Channels::default(),
@@ -233,6 +233,7 @@ impl Node {
             TimerKey::Dial(ticket) => self.links.on_timer_dial(cx, ticket, &mut self.link_fx),
             TimerKey::Redial(peer) => self.links.on_timer_redial(cx, &peer),
             TimerKey::Checks => self.gate.fire_checks(cx, &mut self.news),
+            TimerKey::Parked => self.gate.fire_parked(cx),
             TimerKey::Heartbeat => {
                 self.membership
                     .fire_heartbeat(cx, &self.identities, &mut self.membership_fx);
@@ -317,7 +318,7 @@ impl Node {
     }
 
     fn forget_link(&mut self, link: LinkId) {
-        self.gate.on_link_down(link);
+        self.gate.on_link_down(cx!(self), link);
         for channel in self.channels.iter_mut() {
             channel.transfer.on_link_gone(link);
         }

@@ -120,6 +120,7 @@ impl Node {
             channel: id,
             message,
             pushed_by,
+            ..
         } = info.get();
         if let Content::StateInfo(told) = &message.message().content
             && pushed_by.is_empty()
@@ -280,7 +281,12 @@ impl Node {
     }
 
     pub(super) fn refuse_publication(&mut self, id: crate::RequestId, error: CryptoError) {
-        let result = Err(crate::RequestError::BadBlock(error));
+        let error = if error == CryptoError::Overloaded {
+            crate::RequestError::Busy
+        } else {
+            crate::RequestError::BadBlock(error)
+        };
+        let result = Err(error);
         cx!(self).emit(crate::Command::Reply { id, result });
     }
 }

@@ -133,6 +133,7 @@ impl Node {
         }
         let storing = channel.transfer.stop(cx!(self), error);
         self.channels.set_storing(id, storing);
+        self.gate.on_channel_gone(id);
         self.io.timers.cancel(&TimerKey::Publish(id.clone()));
         self.io
             .timers
@@ -227,6 +228,10 @@ impl Node {
     fn stop(&mut self) -> Result<Response, RequestError> {
         for id in self.channels.ids() {
             self.drop_channel(&id, &RequestError::Stopped);
+        }
+        for id in self.gate.stop() {
+            let result = Err(RequestError::Stopped);
+            cx!(self).emit(Command::Reply { id, result });
         }
         self.links.stop(cx!(self));
         self.io.timers.clear();

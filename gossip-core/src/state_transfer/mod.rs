@@ -294,6 +294,18 @@ impl StateTransfer {
         self.resume(cx)
     }
 
+    /// A block that the peer sent on request could not be looked at: it is asked for again, and that is
+    /// nobody's fault.
+    pub(crate) fn on_unchecked_block(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        seq: u64,
+    ) -> Vec<Effect> {
+        self.requester.on_unchecked_block(peer, seq);
+        self.resume(cx)
+    }
+
     /// The timer `StateTransfer` of this channel has fired.
     pub(crate) fn on_timer(&mut self, cx: &mut Cx<'_>) -> Vec<Effect> {
         if self.pipeline.runs() {

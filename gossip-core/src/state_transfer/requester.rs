@@ -144,6 +144,14 @@ impl Requester {
         }
     }
 
+    /// A block that the peer sent on request could not be looked at.
+    pub(super) fn on_unchecked_block(&mut self, peer: &PeerId, seq: u64) {
+        let checking = self.checking.get(&seq);
+        if checking.is_some_and(|checking| checking.asked_of.as_ref() == Some(peer)) {
+            self.checking.remove(&seq);
+        }
+    }
+
     /// Takes an answer. One that nobody asked for changes nothing, the timers least of all.
     ///
     /// Returns whether the peer had less than it was asked for, so that the rest is asked elsewhere.

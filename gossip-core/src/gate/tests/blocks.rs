@@ -219,3 +219,80 @@ fn a_block_that_no_message_can_carry_is_refused() {
 fn is_gap(note: &crate::Notification) -> bool {
     matches!(note, crate::Notification::GapDetected { .. })
 }
+
+#[test]
+fn what_nobody_signed_around_a_block_is_not_passed_on() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.participant("m3");
+    bench.sent();
+    let content = pushed(0, good_block(0)).content().clone();
+    let wrapped = SignedMessage::unsigned(message(77, "main", Tag::ChanAndOrg, content));
+    bench.receive(link, &wrapped);
+    let relayed = bench.sent_like(|message| {
+        matches!(message.content(), Content::Data(_)).then(|| message.encoded().clone())
+    });
+    let plain = pushed(0, good_block(0)).encoded().clone();
+    assert_eq!(relayed, [("m3".to_owned(), plain)]);
+}
+
+fn overload(bench: &mut Bench) {
+    let (ticket, _) = bench.jobs.pop_front().unwrap();
+    let outcome = crate::CryptoOutcome::Verified(Err(crate::CryptoError::Overloaded));
+    bench.event(crate::Event::CryptoDone { ticket, outcome });
+}
+
+#[test]
+fn a_block_that_was_not_looked_at_is_no_bad_block() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.hold_checks = true;
+    bench.receive(link, &pushed(0, good_block(0)));
+    overload(&mut bench);
+    let id = bench.publish(0, good_block(0));
+    overload(&mut bench);
+    assert_eq!(bench.reply(id), Some(Err(crate::RequestError::Busy)));
+    let metrics = bench.metrics();
+    assert_eq!((metrics.blocks_bad, metrics.verifications_failed), (0, 0));
+    bench.receive(link, &pushed(0, good_block(0)));
+    bench.answer_all();
+    assert_eq!(bench.commits.len(), 1);
+}
+
+#[test]
+fn whoever_sent_a_block_that_was_not_looked_at_is_asked_again_at_once() {
+    let mut bench = joined();
+    let link = bench.participant("m2");
+    bench.receive(link, &state_info("m2", 2, 1));
+    let asked = |bench: &mut Bench| {
+        bench.sent_like(|message| match message.content() {
+            Content::StateRequest(_) => Some(message.message().nonce),
+            _ => None,
+        })
+    };
+    bench.advance(millis(20));
+    let nonce = asked(&mut bench)[0].1;
+    bench.hold_checks = true;
+    let payload = gossip_proto::Payload {
+        seq_num: 0,
+        data: good_block(0),
+        private_data: Vec::new(),
+    };
+    let content = Content::StateResponse(vec![payload]);
+    let answer = SignedMessage::unsigned(message(nonce, "main", Tag::ChanOrOrg, content));
+    bench.receive(link, &answer);
+    overload(&mut bench);
+    bench.advance(millis(20));
+    assert_eq!(asked(&mut bench).len(), 1);
+}
+
+#[test]
+fn publications_at_the_gate_are_answered_when_the_node_stops() {
+    let mut bench = joined();
+    bench.hold_checks = true;
+    let ids = [0, 0, 1].map(|seq| bench.publish(seq, good_block(seq)));
+    bench.ask(crate::Request::Stop).unwrap();
+    for id in ids {
+        assert_eq!(bench.reply(id), Some(Err(crate::RequestError::Stopped)));
+    }
+}

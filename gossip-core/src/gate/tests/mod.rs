@@ -8,7 +8,9 @@
 mod access;
 mod blocks;
 mod copies;
+mod fairness;
 mod limits;
+mod parked;
 mod state_infos;
 
 use gossip_proto::{Content, SignedMessage, StateRequest, Tag};

@@ -32,22 +32,6 @@ fn a_state_info_of_an_unknown_peer_is_parked_and_its_identity_asked_for() {
 }
 
 #[test]
-fn parked_state_infos_are_bounded_and_counted() {
-    let mut bench = Bench::joined(&["m"], |config| {
-        config.channel.max_parked = 2.try_into().unwrap();
-    });
-    let link = bench.participant("m2");
-    for name in ["m6", "m7", "m8"] {
-        bench.receive(link, &state_info(name, 1, 3));
-    }
-    assert_eq!(bench.metrics().state_infos_shed, 1);
-    for name in ["m6", "m7", "m8"] {
-        bench.receive(link, &beat(name, 1).message());
-    }
-    assert_eq!(heights(&bench), named(&[("m2", 0), ("m6", 3), ("m7", 3)]));
-}
-
-#[test]
 fn only_newer_state_infos_are_checked() {
     let mut bench = joined();
     let link = bench.participant("m2");

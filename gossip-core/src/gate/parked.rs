@@ -1,0 +1,121 @@
+//! State infos that wait, briefly, for the identity of their publisher.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gossip_proto::{RawEnvelope, SignedMessage};
+
+use super::StateInfoNews;
+use crate::cx::Cx;
+use crate::timer::TimerKey;
+use crate::{ChannelId, Instant, PeerId};
+
+/// One of each publisher, channel and sender, so that nobody's forgery takes another's place. At most
+/// `max_parked`, a quarter of it from one sender.
+#[derive(Debug, Default)]
+pub(super) struct Parked {
+    entries: BTreeMap<(PeerId, ChannelId, PeerId), Entry>,
+    by_sender: BTreeMap<PeerId, usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// In memory of its own: the frame that it came in may be much larger.
+    envelope: RawEnvelope,
+    pushed: bool,
+    until: Instant,
+}
+
+/// Enough for two exchanges of views; later the state info is asked for again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Parked {
+    /// Keeps a state info, instead of an earlier one from the same sender.
+    pub(super) fn park(&mut self, cx: &mut Cx<'_>, publisher: PeerId, info: &StateInfoNews) {
+        let max = cx.config.channel.max_parked.get();
+        let key = (publisher, info.channel.clone(), info.from.clone());
+        if !self.entries.contains_key(&key) {
+            let of_sender = self.by_sender.get(&info.from).copied().unwrap_or(0);
+            if self.entries.len() >= max || of_sender >= max.div_ceil(4) {
+                cx.metrics().state_infos_shed += 1;
+                return;
+            }
+            self.by_sender.insert(info.from.clone(), of_sender + 1);
+        }
+        let until = cx.now + PATIENCE;
+        let entry = Entry {
+            envelope: info.message.envelope().detach(),
+            pushed: !info.pushed_by.is_empty(),
+            until,
+        };
+        self.entries.insert(key, entry);
+        cx.timers().set_earlier(TimerKey::Parked, until);
+    }
+
+    /// Takes what waits for the identity of `publisher`.
+    pub(super) fn take(&mut self, cx: &Cx<'_>, publisher: &PeerId) -> Vec<StateInfoNews> {
+        let none = (publisher.clone(), ChannelId::new(""), PeerId::new(b""));
+        let keys: Vec<_> = self
+            .entries
+            .range(none..)
+            .map(|(key, _)| key.clone())
+            .take_while(|(of, ..)| of == publisher)
+            .collect();
+        let mut taken = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Some(entry) = self.remove(&key) else {
+                continue;
+            };
+            let (_, channel, from) = key;
+            if let Ok(message) = SignedMessage::decode_nested(&entry.envelope, &cx.config.limits) {
+                let pushed_by = entry.pushed.then(|| from.clone()).into_iter().collect();
+                taken.push(StateInfoNews {
+                    channel,
+                    message,
+                    from,
+                    pushed_by,
+                });
+            }
+        }
+        taken
+    }
+
+    /// Drops what has waited for long enough.
+    pub(super) fn fire(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now;
+        self.remove_if(|_, entry| entry.until <= now);
+        if let Some(next) = self.entries.values().map(|entry| entry.until).min() {
+            cx.timers().set(TimerKey::Parked, next);
+        }
+    }
+
+    /// Drops what concerns a channel that is no more.
+    pub(super) fn forget_channel(&mut self, channel: &ChannelId) {
+        self.remove_if(|of, _| of == channel);
+    }
+
+    fn remove_if(&mut self, is_over: impl Fn(&ChannelId, &Entry) -> bool) {
+        let over = self.entries.iter();
+        let over = over.filter(|((_, channel, _), entry)| is_over(channel, entry));
+        let over: Vec<_> = over.map(|(key, _)| key.clone()).collect();
+        for key in &over {
+            self.remove(key);
+        }
+    }
+
+    fn remove(&mut self, key: &(PeerId, ChannelId, PeerId)) -> Option<Entry> {
+        let entry = self.entries.remove(key)?;
+        if let Some(count) = self.by_sender.get_mut(&key.2) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_sender.remove(&key.2);
+            }
+        }
+        Some(entry)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
