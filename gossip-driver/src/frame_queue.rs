@@ -93,6 +93,21 @@ impl FrameQueue {
         .await
     }
 
+    /// The next frame of a class more urgent than `class`, as soon as there is one; `None` once the
+    /// queue has ended and is empty.
+    pub async fn next_above(&mut self, class: Class) -> Option<Outgoing> {
+        poll_fn(|cx| {
+            self.shared.waker.register(cx.waker());
+            let mut state = self.shared.lock();
+            match state.pop(class.index()) {
+                Some((class, frame)) => Poll::Ready(Some(self.outgoing(class, frame))),
+                None if state.finished && state.is_empty() => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
     /// The next frame if one is queued.
     pub fn try_next(&mut self) -> Option<Outgoing> {
         let popped = self.shared.lock().pop(Class::ALL.len());
@@ -194,6 +209,10 @@ struct State {
 }
 
 impl State {
+    fn is_empty(&self) -> bool {
+        self.frames.iter().all(VecDeque::is_empty)
+    }
+
     fn pop(&mut self, classes: usize) -> Option<(Class, Bytes)> {
         Class::ALL.into_iter().take(classes).find_map(|class| {
             self.frames[class.index()]
@@ -254,6 +273,25 @@ mod tests {
             Some((Class::Push, 1))
         );
         assert!(queue.next().now_or_never().unwrap().is_none());
+    }
+
+    #[test]
+    fn who_waits_for_urgent_frames_gets_no_other_and_hears_the_end() {
+        let (sender, mut queue) = frame_queue(|| {});
+        sender.push(Class::Push, frame(1));
+        sender.finish();
+        assert!(queue.next_above(Class::Push).now_or_never().is_none());
+        assert_eq!(
+            taken(queue.next_above(Class::Bulk).now_or_never().unwrap()),
+            Some((Class::Push, 1))
+        );
+        assert!(
+            queue
+                .next_above(Class::Push)
+                .now_or_never()
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]

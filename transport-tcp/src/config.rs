@@ -27,6 +27,11 @@ pub struct TcpConfig {
     /// How long a link may stay without a single byte from the remote before it counts as broken.
     /// After a third of it without anything to send, a keep-alive of 18 bytes goes out. Default 60 s.
     pub idle_timeout: Duration,
+    /// The most bytes of frames below control that are on their way on a link, not yet read by the
+    /// remote; a control frame waits behind no more than these. Within it, a link finds out what its
+    /// line needs; a lower bound holds back lines that are both fast and long, whose product of rate
+    /// and round trip is greater. Default 8 MiB.
+    pub window: u64,
     /// Incoming connections that may be in their handshake, or done and not yet accepted; more are
     /// closed at once and counted as shed. Default 64.
     pub max_handshakes: NonZeroUsize,
@@ -48,6 +53,7 @@ impl TcpConfig {
             handshake_timeout: Duration::from_secs(3),
             dial_timeout: Duration::from_secs(3),
             idle_timeout: Duration::from_secs(60),
+            window: 8 << 20,
             max_handshakes: HANDSHAKES,
         }
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gossip_driver::TransportError;
 
 use crate::cipher::{CipherState, TAG_LEN};
-use crate::records::{Assembler, Item};
+use crate::records::{Assembler, Counts, Item};
 
 /// A read buffer's size when little arrives, and when much does.
 const MIN_BUFFER: usize = 4 << 10;
@@ -61,6 +61,11 @@ impl Decoder {
         let step = self.advance(limit);
         self.failed = step.is_err();
         step
+    }
+
+    /// What was taken so far, by us and by the remote.
+    pub(crate) const fn counts(&self) -> Counts {
+        self.assembler.counts()
     }
 
     /// Where to put received bytes; never empty after [`Step::NeedMore`].

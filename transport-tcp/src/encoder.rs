@@ -1,14 +1,22 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
 use gossip_driver::core::Class;
 use gossip_driver::{FrameQueue, Outgoing, TransportError};
 
 use crate::cipher::{CipherState, TAG_LEN};
-use crate::records::{END, FIRST, FIRST_HEADER_LEN, HEADER_LEN, LAST, MIDDLE, WHOLE};
+use crate::flow::Flow;
+use crate::records::{END, FIRST, FIRST_HEADER_LEN, HEADER_LEN, LAST, MIDDLE, TAKEN, WHOLE};
+use crate::window::Window;
 
 /// Plain bytes per message: what the Noise limit of 65,535 leaves.
 const MESSAGE: usize = u16::MAX as usize - TAG_LEN;
 /// A further message is begun while the write buffer holds less than this. It bounds what an
 /// urgent frame waits for to one message and a half.
 const WRITE: usize = 32 << 10;
+/// The most urgent class that the window holds back.
+pub(crate) const HELD: Class = Class::Push;
 /// With less room than this in a message, a frame begins in the next one.
 const LEAST_PART: usize = 256;
 
@@ -23,14 +31,68 @@ pub(crate) struct Encoder {
     under_way: Vec<UnderWay>,
     /// Frames whose last byte is in the write buffer. They keep their credit until it is written.
     done: Vec<Outgoing>,
+    window: Window,
+    flow: Arc<Flow>,
+    /// Nobody reads what the remote grants, so the window does not hold.
+    deaf: bool,
 }
 
 impl Encoder {
-    pub(crate) const fn new(cipher: CipherState) -> Self {
+    /// One whose window is always open.
+    pub(crate) fn new(cipher: CipherState) -> Self {
         Self {
             cipher,
             under_way: Vec::new(),
             done: Vec::new(),
+            window: Window::new(u64::MAX),
+            flow: Arc::default(),
+            deaf: true,
+        }
+    }
+
+    pub(crate) fn with_window(self, window: Window, flow: Arc<Flow>) -> Self {
+        Self {
+            window,
+            flow,
+            deaf: false,
+            ..self
+        }
+    }
+
+    /// Hears what the remote has taken. To be called before [`fill`](Self::fill).
+    pub(crate) fn listen(&mut self, now: Instant) {
+        self.deaf &= !self.flow.is_listening();
+        self.window.update(self.flow.granted(), now);
+    }
+
+    /// Does somebody read what the remote grants?
+    pub(crate) fn is_heard(&self) -> bool {
+        self.flow.is_listening()
+    }
+
+    /// Nobody has read for a while: the window does not hold until somebody does.
+    pub(crate) fn ignore_window(&mut self) {
+        self.deaf = !self.flow.is_listening();
+    }
+
+    /// Does the window hold back what is below control?
+    pub(crate) const fn is_held(&self) -> bool {
+        !self.deaf && !self.window.is_open()
+    }
+
+    /// Is a frame neither sent in whole nor in the queue?
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    /// Ready when there is something to tell the remote, or the window may have opened; else the
+    /// writer will be woken.
+    pub(crate) fn poll_flow(&self, cx: &Context<'_>) -> Poll<()> {
+        self.flow.register(cx);
+        if self.flow.is_due() || self.is_held() && self.window.has_news(self.flow.granted()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 
@@ -89,19 +151,33 @@ impl Encoder {
     ) -> Result<bool, TransportError> {
         let full = start + 2 + MESSAGE;
         let mut filled = false;
+        if let Some(taken) = self.flow.tell() {
+            out.push(TAKEN);
+            out.extend_from_slice(&taken.to_be_bytes());
+            filled = true;
+        }
         while full - out.len() > FIRST_HEADER_LEN + LEAST_PART {
-            let next = match self.under_way.last() {
-                Some(top) => queue.try_next_above(top.class()),
-                None => queue.try_next(),
+            let top = self.under_way.last().map(UnderWay::class);
+            let next = match (top, self.is_held()) {
+                (Some(class), false) => queue.try_next_above(class),
+                (Some(class), true) => queue.try_next_above(class.min(HELD)),
+                (None, false) => queue.try_next(),
+                (None, true) => queue.try_next_above(HELD),
             };
             if let Some(outgoing) = next {
                 self.begin(outgoing)?;
             }
-            let Some(mut top) = self.under_way.pop() else {
+            let held = self.is_held();
+            let Some(mut top) = self.under_way.pop_if(|top| !held || top.class() < HELD) else {
                 break;
             };
             filled = true;
-            if top.append(out, full - out.len()) {
+            let before = out.len();
+            let complete = top.append(out, full - out.len());
+            if top.class() >= HELD {
+                self.window.add(out.len() - before);
+            }
+            if complete {
                 self.done.push(top.outgoing);
             } else {
                 self.under_way.push(top);

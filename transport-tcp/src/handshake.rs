@@ -23,7 +23,7 @@ use crate::Cipher;
 use crate::cipher::{CipherState, TAG_LEN};
 
 const MAGIC: [u8; 4] = *b"gssp";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const PREAMBLE_LEN: usize = 16;
 const MESSAGE_1: usize = 32;
 const MESSAGE_2: usize = 96;

@@ -15,6 +15,11 @@
 //!   large. Between two parts of a large frame more urgent ones go first, so a heartbeat waits for
 //!   little more than one message, however large the block before it. Each write to the socket
 //!   carries whole messages; under load that is 32 to 96 KiB.
+//! - **What is on its way** and not yet read by the remote lies before the next urgent frame, in
+//!   buffers of the system on both sides. So each side tells the other what it has read, and holds
+//!   frames below control back beyond a window, which grows from 256 KiB to what the line needs and
+//!   at most [`TcpConfig::window`]. On loopback, saturated, a heartbeat takes some 0.15 ms instead
+//!   of 2 to 3 (example `behind_bulk`).
 //! - **Reading** takes memory as bytes arrive, up to the caller's limit, never by a length that the
 //!   remote announced. A reader that stops stops the remote's writer. A remote that floods without ever
 //!   completing a frame delays the other tasks of its thread by a few reads at a time.
@@ -60,6 +65,7 @@ mod config;
 mod decoder;
 mod encoder;
 mod fate;
+mod flow;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -71,6 +77,7 @@ mod reader;
 mod records;
 mod stats;
 mod transport;
+mod window;
 mod writer;
 
 pub use self::cipher::Cipher;

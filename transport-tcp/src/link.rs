@@ -7,9 +7,12 @@ use gossip_driver::{Link, TcpRuntime};
 use crate::decoder::Decoder;
 use crate::encoder::Encoder;
 use crate::fate::Fate;
+use crate::flow::Flow;
 use crate::handshake::Session;
 use crate::idle::Idle;
 use crate::transport::Shared;
+use crate::window::Window;
+use crate::writer::DEAF;
 use crate::{Cipher, TcpReader, TcpWriter};
 
 /// An encrypted connection.
@@ -36,6 +39,8 @@ impl<R: TcpRuntime> TcpLink<R> {
     ) -> Self {
         let (incoming, outgoing) = R::split(stream);
         let fate = Arc::new(Fate::default());
+        let flow = Arc::new(Flow::default());
+        let window = Window::new(shared.config.window);
         let timeout = shared.config.idle_timeout;
         let now = shared.runtime.now();
         let reader = TcpReader {
@@ -43,15 +48,17 @@ impl<R: TcpRuntime> TcpLink<R> {
             stream: incoming,
             decoder: Decoder::new(session.opening),
             fate: Arc::clone(&fate),
+            flow: Arc::clone(&flow),
             counters: Arc::clone(&shared.counters),
             idle: Idle::new(timeout, now),
         };
         let writer = TcpWriter {
             runtime: shared.runtime.clone(),
             stream: outgoing,
-            encoder: Encoder::new(session.sealing),
+            encoder: Encoder::new(session.sealing).with_window(window, flow),
             fate,
             keep_alive: Idle::new(timeout / 3, now),
+            deaf: Idle::new(DEAF, now),
             ended: false,
         };
         Self {

@@ -10,6 +10,7 @@ use gossip_driver::{FrameReader, TcpRuntime, TransportError, yield_now};
 
 use crate::decoder::{Decoder, Step};
 use crate::fate::{Fate, Half};
+use crate::flow::Flow;
 use crate::idle::Idle;
 use crate::stats::Counters;
 
@@ -25,13 +26,16 @@ pub struct TcpReader<R: TcpRuntime> {
     pub(crate) stream: R::ReadHalf,
     pub(crate) decoder: Decoder,
     pub(crate) fate: Arc<Fate>,
+    pub(crate) flow: Arc<Flow>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) idle: Idle<R>,
 }
 
 impl<R: TcpRuntime> FrameReader for TcpReader<R> {
     async fn read(&mut self, limit: usize) -> Result<Option<Bytes>, TransportError> {
+        self.flow.set_listening(true);
         let result = self.frame(limit).await;
+        self.flow.set_listening(false);
         if result.is_err() {
             self.fate.seal();
         }
@@ -44,7 +48,9 @@ impl<R: TcpRuntime> TcpReader<R> {
         let mut waited = false;
         let mut reads = 0;
         loop {
-            match self.decoder.next(limit)? {
+            let step = self.decoder.next(limit)?;
+            self.flow.report(self.decoder.counts());
+            match step {
                 Step::Frame(frame) => return Ok(Some(frame)),
                 Step::End => return Ok(None),
                 Step::NeedMore => {}
@@ -84,6 +90,12 @@ impl<R: TcpRuntime> TcpReader<R> {
             return Poll::Ready(Err(TransportError::TimedOut));
         }
         Poll::Pending
+    }
+}
+
+impl<R: TcpRuntime> Drop for TcpReader<R> {
+    fn drop(&mut self) {
+        self.flow.set_listening(false);
     }
 }
 

@@ -7,9 +7,13 @@
 //! | a further part | tag `0x20` + class, length (2), bytes |
 //! | the last part | tag `0x30` + class, length (2), bytes |
 //! | end of the stream | tag `0x40` |
+//! | taken | tag `0x50`, bytes (4) |
 //!
 //! Parts of one class follow each other in order; records of more urgent classes may lie between
-//! them. A message without a record keeps the link alive.
+//! them. A message without a record keeps the link alive. "Taken" says how many bytes of records of
+//! the classes below control the sender has taken off the stream since it said so last; the other
+//! side keeps no more on their way than it thinks fit. After the end there is nothing more to hear,
+//! and all counts as taken.
 
 use bytes::Bytes;
 use gossip_driver::TransportError;
@@ -20,6 +24,7 @@ pub(crate) const FIRST: u8 = 0x10;
 pub(crate) const MIDDLE: u8 = 0x20;
 pub(crate) const LAST: u8 = 0x30;
 pub(crate) const END: u8 = 0x40;
+pub(crate) const TAKEN: u8 = 0x50;
 
 /// Tag and length, and the length of the whole frame where it is given.
 pub(crate) const HEADER_LEN: usize = 3;
@@ -37,10 +42,20 @@ pub(crate) enum Item {
     End,
 }
 
+/// Bytes of records below control since the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Read here.
+    pub(crate) taken: u64,
+    /// Read by the remote, as it says.
+    pub(crate) granted: u64,
+}
+
 /// Puts frames together from the records of opened messages.
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
     partial: [Option<Partial>; Class::ALL.len()],
+    counts: Counts,
     ended: bool,
 }
 
@@ -69,15 +84,43 @@ impl Assembler {
         self.ended
     }
 
+    pub(crate) const fn counts(&self) -> Counts {
+        self.counts
+    }
+
     fn record(&mut self, plain: &mut &[u8], limit: usize) -> Result<Option<Item>, TransportError> {
+        let before = plain.len();
         let [tag] = take(plain)?;
-        if tag == END {
-            if self.partial.iter().any(Option::is_some) {
-                return Err(TransportError::Framing("the stream ends within a frame"));
+        match tag {
+            END if self.partial.iter().any(Option::is_some) => {
+                Err(TransportError::Framing("the stream ends within a frame"))
             }
-            self.ended = true;
-            return Ok(Some(Item::End));
+            END => {
+                self.ended = true;
+                self.counts.granted = u64::MAX;
+                Ok(Some(Item::End))
+            }
+            TAKEN => {
+                let more = u32::from_be_bytes(take(plain)?);
+                self.counts.granted = self.counts.granted.saturating_add(more.into());
+                Ok(None)
+            }
+            _ => {
+                let item = self.part(tag, plain, limit)?;
+                if usize::from(tag & 0x0f) > Class::Control.index() {
+                    self.counts.taken += (before - plain.len()) as u64;
+                }
+                Ok(item)
+            }
         }
+    }
+
+    fn part(
+        &mut self,
+        tag: u8,
+        plain: &mut &[u8],
+        limit: usize,
+    ) -> Result<Option<Item>, TransportError> {
         let slot = self
             .partial
             .get_mut(usize::from(tag & 0x0f))
@@ -211,6 +254,28 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_below_control_is_counted_as_taken_and_the_end_grants_everything() {
+        let plain = [
+            record(FIRST | 2, Some(6), b"ab"),
+            record(WHOLE, None, b"now"),
+            record(WHOLE | 1, None, b"1234"),
+            record(LAST | 2, None, b"cdef"),
+        ]
+        .concat();
+        let mut assembler = Assembler::default();
+        let mut rest = plain.as_slice();
+        while assembler.next(&mut rest, LIMIT).unwrap().is_some() {}
+        let taken = (7 + 2) + (3 + 4) + (3 + 4);
+        assert_eq!(assembler.counts(), Counts { taken, granted: 0 });
+        let mut rest = [TAKEN, 0, 0, 1, 2, TAKEN, 0, 0, 0, 1].as_slice();
+        assert_eq!(assembler.next(&mut rest, LIMIT).unwrap(), None);
+        let granted = 0x103;
+        assert_eq!(assembler.counts(), Counts { taken, granted });
+        assembler.next(&mut [END].as_slice(), LIMIT).unwrap();
+        assert_eq!(assembler.counts().granted, u64::MAX);
+    }
+
+    #[test]
     fn memory_follows_the_bytes_that_arrived_not_the_length_announced() {
         let mut assembler = Assembler::default();
         let first = record(FIRST, Some(1 << 20), &[7; 1000]);
@@ -234,7 +299,8 @@ mod tests {
 
     #[test]
     fn each_breach_of_the_framing_is_named() {
-        let cases: [(&str, Vec<u8>); 11] = [
+        let cases: [(&str, Vec<u8>); 12] = [
+            ("a record is cut off", vec![TAKEN, 0, 0, 1]),
             ("a part of a frame is empty", record(FIRST, Some(1), b"")),
             (
                 "a part of a frame is empty",
@@ -243,7 +309,7 @@ mod tests {
             ("a record is cut off", vec![WHOLE, 0, 2, 1]),
             ("a record is cut off", vec![FIRST, 0, 0, 0]),
             ("a record has an unknown class", record(3, None, b"")),
-            ("a record has an unknown tag", record(0x50, None, b"")),
+            ("a record has an unknown tag", record(0x60, None, b"")),
             (
                 "a part comes without its beginning",
                 record(LAST, None, b"x"),

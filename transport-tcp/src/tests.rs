@@ -1,5 +1,8 @@
 //! Both halves of a link without sockets.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use bytes::Bytes;
 use gossip_driver::core::Class;
 use gossip_driver::{FrameQueue, FrameSender, TransportError, frame_queue};
@@ -8,6 +11,9 @@ use crate::Cipher;
 use crate::cipher::{CipherState, TAG_LEN};
 use crate::decoder::{Decoder, Step};
 use crate::encoder::Encoder;
+use crate::flow::{Flow, TELL};
+use crate::records::Counts;
+use crate::window::Window;
 
 const LIMIT: usize = 64 << 20;
 const KEY: [u8; 32] = [7; 32];
@@ -120,6 +126,76 @@ fn small_frames_share_a_message_and_urgent_ones_lie_between_the_parts_of_large_o
         frames.iter().map(Bytes::len).collect::<Vec<_>>(),
         [10, 1_000_000]
     );
+}
+
+/// An encoder with a window of `size` bytes, and the reader's end of its flow.
+fn windowed(size: u64) -> (Encoder, Arc<Flow>) {
+    let flow = Arc::new(Flow::default());
+    flow.set_listening(true);
+    let encoder = Encoder::new(state()).with_window(Window::new(size), Arc::clone(&flow));
+    (encoder, flow)
+}
+
+#[test]
+fn a_full_window_holds_blocks_back_and_nothing_urgent() {
+    let (sender, mut queue) = queue();
+    let (mut encoder, flow) = windowed(100_000);
+    sender.push(Class::Bulk, frame(1, 500_000));
+    sender.push(Class::Push, frame(2, 100));
+    let mut wire = encode(&mut encoder, &mut queue).concat();
+    assert!(
+        (100_000..200_000).contains(&wire.len()) && encoder.is_held(),
+        "{} bytes went out",
+        wire.len()
+    );
+    sender.push(Class::Control, frame(3, 10));
+    sender.push(Class::Push, frame(4, 100));
+    let urgent = encode(&mut encoder, &mut queue).concat();
+    assert_eq!(urgent.len(), 3 + 10 + 2 + TAG_LEN);
+    wire.extend(urgent);
+    let granted = u64::MAX;
+    flow.report(Counts { taken: 0, granted });
+    encoder.listen(Instant::now());
+    assert!(!encoder.is_held());
+    wire.extend(encode(&mut encoder, &mut queue).concat());
+    let (frames, _) = decode(&mut Decoder::new(state()), &wire, usize::MAX);
+    let lengths: Vec<_> = frames.iter().map(Bytes::len).collect();
+    assert_eq!(lengths, [100, 10, 100, 500_000]);
+}
+
+#[test]
+fn a_window_that_nobody_hears_of_does_not_hold_until_somebody_reads() {
+    let (sender, mut queue) = queue();
+    let (mut encoder, flow) = windowed(100_000);
+    sender.push(Class::Bulk, frame(1, 500_000));
+    encode(&mut encoder, &mut queue);
+    encoder.ignore_window();
+    assert!(encoder.is_held(), "somebody reads");
+    flow.set_listening(false);
+    encoder.ignore_window();
+    encode(&mut encoder, &mut queue);
+    assert!(!encoder.is_under_way());
+    flow.set_listening(true);
+    encoder.listen(Instant::now());
+    assert!(encoder.is_held());
+}
+
+#[test]
+fn what_was_taken_is_told_once_by_the_piece() {
+    let (_sender, mut queue) = queue();
+    let (mut encoder, flow) = windowed(100_000);
+    let mut told = Vec::new();
+    for taken in [TELL - 1, TELL, TELL + 1, 3 * TELL] {
+        flow.report(Counts { taken, granted: 0 });
+        let wire = encode(&mut encoder, &mut queue).concat();
+        let mut decoder = Decoder::new(state());
+        told.push(!wire.is_empty());
+        if taken == TELL {
+            decode(&mut decoder, &wire, usize::MAX).1.unwrap();
+            assert_eq!(decoder.counts().granted, TELL);
+        }
+    }
+    assert_eq!(told, [false, true, false, true]);
 }
 
 #[test]

@@ -3,15 +3,19 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use futures_util::Future as _;
 use futures_util::io::{AsyncWrite as _, AsyncWriteExt as _};
+use futures_util::{Future as _, FutureExt as _};
 use gossip_driver::{FrameQueue, FrameWriter, Outgoing, TcpRuntime, TransportError};
 
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, HELD};
 use crate::fate::{Fate, Half};
 use crate::idle::Idle;
 
+/// If our side reads nothing for this long while the window holds, it does so no longer: what the
+/// remote grants is not heard then.
+pub(crate) const DEAF: Duration = Duration::from_millis(20);
 /// A write buffer larger than this is given back when there is nothing to send.
 const KEEP_BUFFER: usize = 4 << 10;
 
@@ -24,12 +28,18 @@ pub struct TcpWriter<R: TcpRuntime> {
     pub(crate) encoder: Encoder,
     pub(crate) fate: Arc<Fate>,
     pub(crate) keep_alive: Idle<R>,
+    /// The window has held for this long.
+    pub(crate) deaf: Idle<R>,
     pub(crate) ended: bool,
 }
 
 /// What ended a pause.
 enum Pause {
     Frame(Outgoing),
+    /// Something was taken, by us or by the remote.
+    Taken,
+    /// The window holds, and nobody reads what would open it.
+    Deaf,
     KeepAlive,
     End,
 }
@@ -38,12 +48,15 @@ impl<R: TcpRuntime> FrameWriter for TcpWriter<R> {
     async fn run(mut self, mut queue: FrameQueue) -> Result<(), TransportError> {
         let mut buffer = Vec::new();
         loop {
+            self.encoder.listen(self.runtime.now());
             self.encoder.fill(&mut queue, &mut buffer)?;
             if buffer.is_empty() {
                 self.stream.flush().await?;
                 buffer.shrink_to(KEEP_BUFFER);
                 match self.pause(&mut queue).await? {
                     Pause::Frame(outgoing) => self.encoder.begin(outgoing)?,
+                    Pause::Taken => {}
+                    Pause::Deaf => self.encoder.ignore_window(),
                     Pause::KeepAlive => self.encoder.keep_alive(&mut buffer)?,
                     Pause::End => break,
                 }
@@ -62,13 +75,34 @@ impl<R: TcpRuntime> FrameWriter for TcpWriter<R> {
 
 impl<R: TcpRuntime> TcpWriter<R> {
     async fn pause(&mut self, queue: &mut FrameQueue) -> Result<Pause, TransportError> {
-        let mut next = pin!(queue.next());
+        let held = self.encoder.is_held();
+        if !held || self.encoder.is_heard() {
+            self.deaf.restart(self.runtime.now());
+        }
+        let next = async {
+            if held {
+                queue.next_above(HELD).await
+            } else {
+                queue.next().await
+            }
+        };
+        let mut next = pin!(next.fuse());
         poll_fn(|cx| {
-            if let Poll::Ready(next) = next.as_mut().poll(cx) {
-                return Poll::Ready(Ok(next.map_or(Pause::End, Pause::Frame)));
+            match next.as_mut().poll(cx) {
+                Poll::Ready(Some(outgoing)) => return Poll::Ready(Ok(Pause::Frame(outgoing))),
+                Poll::Ready(None) if !self.encoder.is_under_way() => {
+                    return Poll::Ready(Ok(Pause::End));
+                }
+                Poll::Ready(None) | Poll::Pending => {}
             }
             if self.fate.poll_broken(Half::Writer, cx).is_ready() {
                 return Poll::Ready(Err(TransportError::Closed));
+            }
+            if self.encoder.poll_flow(cx).is_ready() {
+                return Poll::Ready(Ok(Pause::Taken));
+            }
+            if held && self.deaf.poll_elapsed(&self.runtime, cx).is_ready() {
+                return Poll::Ready(Ok(Pause::Deaf));
             }
             self.keep_alive
                 .poll_elapsed(&self.runtime, cx)

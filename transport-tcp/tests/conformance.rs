@@ -1,9 +1,9 @@
 //! The public conformance suite, on each runtime and with each cipher.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use gossip_driver::{TcpRuntime, Transport as _};
 use gossip_driver::core::Endpoint;
 use gossip_driver::testing::transport::{Pair, suite};
+use gossip_driver::{TcpRuntime, Transport as _};
 use runtime_smol::SmolRuntime;
 use runtime_tokio::TokioRuntime;
 use transport_tcp::{Cipher, TcpConfig, TcpTransport};

@@ -8,10 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_driver::core::{Class, Config, Endpoint};
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{FrameReader as _, Link as _, Runtime as _, Transport as _, TransportError};
+use gossip_driver::{
+    FrameReader as _, FrameSender, FrameWriter as _, Link as _, Runtime as _, Transport as _,
+    TransportError,
+};
 use runtime_tokio::TokioRuntime;
 use support::{bind, config, counted, link, start};
-use transport_tcp::TcpTransport;
+use transport_tcp::{TcpLink, TcpTransport};
+
+const LARGE: usize = 100 << 20;
 
 #[tokio::test]
 async fn a_port_in_use_is_named() {
@@ -147,9 +152,42 @@ async fn keys_change_on_a_live_link_without_being_noticed() {
     }
 }
 
+/// Fills a link with bulk until nothing more leaves, while its remote reads nothing.
+async fn saturate() -> (FrameSender, TcpLink<TokioRuntime>) {
+    let transport = bind(config("n")).await;
+    let (near, far) = link(&transport, &transport).await;
+    let (mut reader, writer) = near.split();
+    let (returned, credit) = async_channel::bounded(1);
+    let (sender, queue) = gossip_driver::frame_queue(move || {
+        let _ = returned.try_send(());
+    });
+    tokio::spawn(writer.run(queue));
+    tokio::spawn(async move { reader.read(100).await });
+    (0..1024).for_each(|_| sender.push(Class::Bulk, vec![7; 64 << 10].into()));
+    let quiet = Duration::from_millis(300);
+    while tokio::time::timeout(quiet, credit.recv()).await.is_ok() {
+        let _ = sender.take_flushed();
+    }
+    (sender, far)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_urgent_frame_waits_behind_one_window_of_blocks_only() {
+    let (sender, far) = saturate().await;
+    sender.push(Class::Control, Bytes::from_static(b"beat"));
+    let (mut reader, _writer) = far.split();
+    let mut before = 0;
+    loop {
+        match reader.read(LARGE).await.unwrap().unwrap().len() {
+            4 => break,
+            length => before += length,
+        }
+    }
+    assert!(before <= 512 << 10, "{before} bytes came before it");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heartbeats_overtake_a_frame_of_100_mib() {
-    const LARGE: usize = 100 << 20;
     let transport = bind(config("n")).await;
     let (near, far) = link(&transport, &transport).await;
     let (near, _) = start(near.split().1);

@@ -89,6 +89,7 @@ fn reads_in_one_poll(more: impl FnMut() -> Vec<u8> + Send + 'static) -> usize {
         },
         decoder: Decoder::new(state()),
         fate: Arc::default(),
+        flow: Arc::default(),
         counters: Arc::default(),
         idle: Idle::new(Duration::from_secs(60), Instant::now()),
     };
