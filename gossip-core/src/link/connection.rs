@@ -45,6 +45,7 @@ pub(super) enum Phase {
 
 #[derive(Debug)]
 pub(super) struct Handshake {
+    pub(super) since: Instant,
     /// Our own authentication is sent.
     pub(super) conn_sent: bool,
     pub(super) theirs: Theirs,

@@ -82,7 +82,7 @@ impl Links {
         if let Some(expected) = target.and_then(|target| target.expected) {
             let waiting = self.dial_succeeded(cx, &expected.peer);
             self.adopt(cx, &peer, waiting);
-            if expected.peer != peer {
+            if expected.peer != peer && !self.routes.contains_key(&expected.peer) {
                 self.abandon(cx, &expected.peer);
                 fx.push(LinkEffect::IdentitySwitch {
                     expected: expected.peer,

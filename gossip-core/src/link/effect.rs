@@ -26,7 +26,8 @@ pub(crate) enum LinkEffect {
     },
     /// A link is authenticated, in both directions as far as we can know.
     Established(Box<EstablishedLink>),
-    /// A dial reached another peer of the organisation expected: `expected` is no more.
+    /// A dial reached another peer of the organisation expected, and no link to `expected` shows that
+    /// it lives on elsewhere: it is no more.
     IdentitySwitch { expected: PeerId, actual: PeerId },
     /// What we dialled is ourselves.
     SelfDial { endpoint: Endpoint },

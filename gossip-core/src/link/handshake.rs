@@ -7,8 +7,8 @@ use super::{CAPABILITIES, DialFailure, LinkEffect, Links, Refusal};
 use crate::cx::Cx;
 use crate::timer::TimerKey;
 use crate::{
-    Class, CloseReason, Command, CryptoError, Endpoint, LinkId, Notification, OrgId, PeerId,
-    ValidIdentity,
+    Class, CloseReason, Command, CryptoError, Endpoint, Instant, LinkId, Notification, OrgId,
+    PeerId, ValidIdentity,
 };
 
 /// What is wrong with a remote's first message.
@@ -171,7 +171,7 @@ impl Links {
 
     /// Asks for the signature under our own authentication.
     pub(super) fn sign_conn(
-        &self,
+        &mut self,
         cx: &Cx<'_>,
         link: LinkId,
         connection: &Connection,
@@ -187,7 +187,8 @@ impl Links {
             incarnation: self.incarnation,
         };
         let message = GossipMessage {
-            nonce: 0,
+            // Signatures may be deterministic, and where the transport binds nothing each is good once.
+            nonce: self.rng.next_u64(),
             channel: bytes::Bytes::new(),
             tag: Tag::Empty,
             content: Content::Conn(conn),
@@ -214,7 +215,10 @@ impl Links {
         let binding = &connection.binding;
         if conn.pki_id == cx.config.identity.peer.as_bytes() {
             // Only if both ends are ours is the remote ourselves: anybody can reflect what we sent.
-            let other = self.connections.iter().find(|(id, other)| {
+            let bound = !binding.ours.is_empty() && !binding.theirs.is_empty();
+            let others = self.authenticating.iter().filter(|_| bound);
+            let mut others = others.filter_map(|id| Some((id, self.connections.get(id)?)));
+            let other = others.find(|(id, other)| {
                 **id != link
                     && other.is_outgoing() != connection.is_outgoing()
                     && other.binding.ours == binding.theirs
@@ -228,7 +232,7 @@ impl Links {
         // A message bound to this very connection is no replay, even if its bytes are the same as
         // before: over TLS the binding is the certificate's, and signatures may be deterministic.
         let bound = !binding.theirs.is_empty() && conn.binding == binding.theirs;
-        if !bound && self.seen.contains(&message.digest()) {
+        if !bound && self.seen.contains(&proof(message)) {
             return Err(Refusal::Replayed.into());
         }
         if conn.binding != binding.theirs {
@@ -270,6 +274,7 @@ impl Links {
         let Some(Handshake {
             conn_sent: true,
             theirs: Theirs::Valid(message, identity),
+            ..
         }) = connection.handshake()
         else {
             return;
@@ -279,11 +284,12 @@ impl Links {
             return;
         };
         let max_seen = cx.config.gate.max_remembered_handshakes.get();
-        if self.seen.contains(&message.digest()) && connection.binding.theirs.is_empty() {
+        let proof = proof(&message);
+        if self.seen.contains(&proof) && connection.binding.theirs.is_empty() {
             self.refuse(cx, link, Refusal::Replayed, fx);
             return;
         }
-        self.seen.remember(message.digest(), max_seen);
+        self.seen.remember(proof, max_seen);
         if conn.probe {
             self.end_probe(cx, link, fx);
             return;
@@ -325,6 +331,18 @@ pub(super) fn turn_away(cx: &mut Cx<'_>, link: LinkId, remote: Endpoint, refusal
     });
 }
 
+/// What makes an authentication this one and no other. Only what is signed counts, for anybody can
+/// change the rest; Fabric signs the same text each time, so there its signature counts too.
+fn proof(message: &SignedMessage) -> [u8; 32] {
+    let envelope = message.envelope();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(envelope.payload());
+    if message.message().nonce == 0 {
+        hasher.update(envelope.signature());
+    }
+    hasher.finalize().into()
+}
+
 /// Whoever was dialled, or another peer of its organisation.
 fn is_acceptable(connection: &Connection, identity: &ValidIdentity) -> bool {
     let expected = connection
@@ -338,8 +356,9 @@ fn is_acceptable(connection: &Connection, identity: &ValidIdentity) -> bool {
 }
 
 impl Phase {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(since: Instant) -> Self {
         Self::Handshaking(Handshake {
+            since,
             conn_sent: false,
             theirs: Theirs::Awaited,
         })

@@ -15,8 +15,8 @@ use crate::outbox::{Outbox, Queued, Supersede};
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
-    Binding, Class, CloseReason, Command, Config, Endpoint, LinkDownReason, LinkId, OrgId, PeerId,
-    Ticket,
+    Binding, Class, CloseReason, Command, Config, Endpoint, Instant, LinkDownReason, LinkId, OrgId,
+    PeerId, Ticket,
 };
 
 /// What arrives on a link is, by the state of the link.
@@ -90,7 +90,7 @@ impl Links {
             });
             return;
         }
-        if dialled.is_none() && self.accepting() >= cx.config.link.max_handshakes.get() {
+        if dialled.is_none() && !self.make_handshake_room(cx, &remote, fx) {
             cx.metrics().handshakes_shed += 1;
             turn_away(cx, link, remote, Refusal::Overloaded);
             return;
@@ -102,7 +102,7 @@ impl Links {
             binding,
             dialled,
             outbox: Outbox::default(),
-            phase: Phase::new(),
+            phase: Phase::new(cx.now),
         };
         self.sign_conn(cx, link, &connection, fx);
         self.authenticating.insert(link);
@@ -410,13 +410,50 @@ impl Links {
         Sent::Queued
     }
 
-    fn accepting(&self) -> usize {
-        self.authenticating()
-            .filter(|connection| !connection.is_outgoing())
-            .count()
+    /// Sees to it that one more accepted link may authenticate: one that has long been at it gives way
+    /// if its host has more of them than the newcomer's host would have.
+    fn make_handshake_room(
+        &mut self,
+        cx: &mut Cx<'_>,
+        remote: &Endpoint,
+        fx: &mut Vec<LinkEffect>,
+    ) -> bool {
+        let mut accepting = 0;
+        let mut hosts: BTreeMap<&str, (usize, (Instant, LinkId))> = BTreeMap::new();
+        for link in &self.authenticating {
+            let Some(connection) = self.connections.get(link) else {
+                continue;
+            };
+            let Some(handshake) = connection.handshake().filter(|_| !connection.is_outgoing())
+            else {
+                continue;
+            };
+            let age = (handshake.since, *link);
+            let of_host = hosts.entry(host(&connection.remote)).or_insert((0, age));
+            of_host.0 += 1;
+            of_host.1 = of_host.1.min(age);
+            accepting += 1;
+        }
+        if accepting < cx.config.link.max_handshakes.get() {
+            return true;
+        }
+        let newcomers = hosts.get(host(remote)).map_or(0, |(count, _)| *count) + 1;
+        let most = hosts.into_values().max_by_key(|(count, _)| *count);
+        let Some((_, (_, oldest))) = most.filter(|(count, _)| *count > newcomers) else {
+            return false;
+        };
+        cx.metrics().handshakes_shed += 1;
+        self.refuse(cx, oldest, Refusal::Overloaded, fx);
+        true
     }
 
     fn session(&self, link: LinkId) -> Option<&Session> {
         self.connections.get(&link)?.session()
     }
+}
+
+/// By convention an address is `host:port`.
+fn host(endpoint: &Endpoint) -> &str {
+    let address = endpoint.as_str();
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }

@@ -1,6 +1,6 @@
 use std::collections::{BTreeSet, VecDeque};
 
-/// Digests of authentications that were accepted; when full, the oldest is forgotten.
+/// Authentications that were accepted, by what is signed of them; when full, the oldest is forgotten.
 #[derive(Debug, Default)]
 pub(super) struct SeenHandshakes {
     known: BTreeSet<[u8; 32]>,

@@ -185,3 +185,27 @@ fn a_peer_that_failed_long_ago_makes_room_for_another() {
     rig.advance(Duration::from_millis(300));
     assert_eq!(rig.send("c", "x"), Sent::Dialling);
 }
+
+#[test]
+fn one_host_does_not_keep_others_from_authenticating() {
+    let mut rig = Rig::new();
+    rig.config.link.max_handshakes = cap(4);
+    let up = |rig: &mut Rig, link: u64, remote: &str| {
+        let binding = Binding::symmetric(binding(link));
+        let remote = Endpoint::new(remote);
+        rig.run(|links, cx, fx| links.on_link_up(cx, LinkId(link), None, remote, binding, fx));
+        rig.take().pop().unwrap()
+    };
+    for link in 1..=4 {
+        up(&mut rig, link, &format!("flood:{link}"));
+    }
+    assert_eq!(up(&mut rig, 5, "flood:5"), "refuse 5 Overloaded");
+    assert_eq!(up(&mut rig, 6, "honest:1"), "sign 6");
+    assert!(!rig.links.is_handshaking(LinkId(1)), "the oldest gave way");
+    assert_eq!(up(&mut rig, 7, "other:1"), "sign 7");
+    assert!(!rig.links.is_handshaking(LinkId(2)));
+    assert_eq!(up(&mut rig, 8, "third:1"), "sign 8");
+    let refused = up(&mut rig, 9, "fourth:1");
+    assert_eq!(refused, "refuse 9 Overloaded", "all have the same share");
+    assert_eq!(rig.metrics().handshakes_shed, 5);
+}

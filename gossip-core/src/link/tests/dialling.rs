@@ -375,3 +375,18 @@ fn stopping_finishes_all_links_and_takes_no_more() {
     assert_eq!(rig.take(), ["close 3 Stopping"]);
     assert_eq!(rig.send("b", "x"), Sent::Dropped);
 }
+
+#[test]
+fn another_peer_at_an_old_address_is_no_verdict_on_one_that_is_connected() {
+    let mut rig = Rig::new();
+    rig.send("b1", "for whoever is there");
+    rig.establish(1, None, "b1");
+    rig.take();
+    rig.establish(2, Some(1), "b2");
+    let lines = rig.take();
+    assert!(
+        lines.iter().all(|line| !line.starts_with("switch")),
+        "{lines:?}"
+    );
+    assert!(rig.links.is_connected(&peer("b1")) && rig.links.is_connected(&peer("b2")));
+}

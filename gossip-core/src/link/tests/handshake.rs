@@ -91,9 +91,17 @@ fn our_authentication_tells_who_we_are_on_this_very_connection() {
         (conn.incarnation, conn.capabilities, conn.probe),
         (1, CAPABILITIES, false)
     );
-    assert_eq!(
-        (message.message().nonce, message.message().tag),
-        (0, Tag::Empty)
+    assert_eq!(message.message().tag, Tag::Empty);
+    let first = message.encoded().clone();
+    rig.link_up_bound(2, None, Binding::symmetric(ours));
+    rig.sign(2);
+    let Some(Command::Send { message, .. }) = rig.io.out.pop_front() else {
+        panic!("nothing sent");
+    };
+    assert_ne!(
+        first,
+        message.encoded(),
+        "even with deterministic signatures"
     );
 }
 
@@ -217,10 +225,53 @@ fn a_replay_is_refused_where_the_transport_binds_nothing() {
         rig.take().contains(&"refuse 2 Replayed".to_owned()),
         "both were under way at once"
     );
-    rig.link_up_bound(3, None, unbound());
+    let mut altered = conn.encoded().to_vec();
+    altered.extend_from_slice(&[15 << 3 | 2, 1, 7]);
+    let limits = gossip_proto::Limits::default();
+    let altered = SignedMessage::decode(altered.into(), &limits).unwrap();
+    for (link, replay) in [(3, conn), (4, altered)] {
+        rig.link_up_bound(link, None, unbound());
+        rig.take();
+        rig.first_message(link, &replay);
+        assert_eq!(rig.take(), refused(link, Refusal::Replayed));
+    }
+}
+
+#[test]
+fn a_reflection_closes_no_other_link_where_the_transport_binds_nothing() {
+    let mut rig = Rig::new();
+    let unbound = || Binding::symmetric(Bytes::new());
+    let conn = ConnEstablish {
+        binding: Bytes::new(),
+        ..conn_of("b", 1)
+    };
+    assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("b"))));
+    rig.link_up_bound(1, Some(1), unbound());
+    rig.sign(1);
+    rig.first_message(1, &signed(Content::Conn(conn)));
+    rig.authenticated(1, Ok(identity("b")));
+    rig.link_up_bound(2, None, unbound());
+    rig.sign(2);
+    let Some(Command::Send { message, .. }) = rig.io.out.pop_back() else {
+        panic!("not sent")
+    };
     rig.take();
-    rig.first_message(3, &conn);
-    assert_eq!(rig.take(), refused(3, Refusal::Replayed));
+    rig.first_message(2, &message);
+    assert_eq!(rig.take(), refused(2, Refusal::OwnIdentity));
+    assert!(rig.links.is_connected(&peer("b")));
+}
+
+#[test]
+fn an_established_link_is_no_end_of_a_dial_to_ourselves() {
+    let mut rig = Rig::new();
+    assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("b"))));
+    rig.establish(1, Some(1), "b");
+    rig.link_up_bound(2, None, Binding::symmetric(binding(1)));
+    rig.sign(2);
+    rig.take();
+    rig.first_message(2, &signed(Content::Conn(conn_of("m", 1))));
+    assert_eq!(rig.take(), refused(2, Refusal::OwnIdentity));
+    assert!(rig.links.is_connected(&peer("b")));
 }
 
 #[test]
