@@ -347,7 +347,10 @@ impl Channel {
     /// Arms the next round of requests for state infos.
     pub(crate) fn arm_request(&mut self, cx: &mut Cx<'_>) {
         let interval = cx.config.channel.request_interval;
-        self.request_delay = (self.request_delay * 2).min(interval * CALM);
+        self.request_delay = self
+            .request_delay
+            .saturating_mul(2)
+            .min(interval.saturating_mul(CALM));
         let at = cx.now + self.rng.jitter(self.request_delay);
         cx.timers()
             .set(TimerKey::RequestStateInfo(self.id.clone()), at);

@@ -109,6 +109,7 @@ impl Default for StateTransferConfig {
 impl StateTransferConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         positive("state_transfer.response_timeout", self.response_timeout)?;
+        positive("state_transfer.peer_penalty", self.peer_penalty)?;
         if self.window < self.batch {
             return Err(ConfigError::NotGreater {
                 field: "state_transfer.window",

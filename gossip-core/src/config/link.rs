@@ -20,7 +20,8 @@ pub struct LinkConfig {
     /// Authenticated links kept at most. Beyond it the link idle the longest is finished; if none
     /// is idle the newcomer is refused. Half of them are for dials of ours. Default 128.
     pub max_links: NonZeroUsize,
-    /// Accepted links that may authenticate at the same time; more are refused. Default 64.
+    /// Accepted links that may authenticate at the same time. Beyond it the oldest of the host that has
+    /// the most of them gives way, or else the newcomer is refused. Default 64.
     pub max_handshakes: NonZeroUsize,
     /// Dials that may be pending, and peers for which one may be pending or backing off. Default
     /// 1,024.
@@ -53,6 +54,8 @@ impl LinkConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         positive("link.dial_timeout", self.dial_timeout)?;
         positive("link.handshake_timeout", self.handshake_timeout)?;
+        // Without it a link that we do not prefer would go before whoever dialled it can finish it.
+        positive("link.linger", self.linger)?;
         positive("link.backoff_min", self.backoff_min)?;
         if self.backoff_max < self.backoff_min {
             return Err(ConfigError::NotGreater {

@@ -130,6 +130,7 @@ impl Config {
         }
         self.membership.validate()?;
         self.link.validate()?;
+        positive("gate.check_timeout", self.gate.check_timeout)?;
         self.channel.validate()?;
         self.state_transfer.validate()
     }
@@ -210,4 +211,54 @@ pub enum ConfigError {
         /// What it must exceed.
         other: &'static str,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        let identity = SelfIdentity {
+            peer: PeerId::new(b"me"),
+            org: OrgId::new(b"org"),
+            bytes: Bytes::from_static(b"identity"),
+        };
+        Config::new(identity, Endpoint::new("here"))
+    }
+
+    #[test]
+    fn times_that_must_pass_are_not_zero() {
+        assert_eq!(config().validate(), Ok(()));
+        let zero = Duration::ZERO;
+        let adjusted: [(&str, fn(&mut Config, Duration)); 3] = [
+            ("link.linger", |config, time| config.link.linger = time),
+            ("state_transfer.peer_penalty", |config, time| {
+                config.state_transfer.peer_penalty = time;
+            }),
+            ("gate.check_timeout", |config, time| {
+                config.gate.check_timeout = time
+            }),
+        ];
+        for (field, adjust) in adjusted {
+            let mut config = config();
+            adjust(&mut config, zero);
+            assert_eq!(config.validate(), Err(ConfigError::Zero { field }));
+        }
+    }
+
+    #[test]
+    fn our_own_heartbeat_fits_what_is_accepted_of_others() {
+        let mut config = config();
+        config.limits.max_signed = config.limits.max_metadata;
+        let refused = config.validate().unwrap_err();
+        assert!(matches!(
+            refused,
+            ConfigError::NotGreater {
+                field: "limits.max_signed",
+                ..
+            }
+        ));
+        config.limits.max_metadata = 1 << 10;
+        assert_eq!(config.validate(), Ok(()));
+    }
 }

@@ -186,7 +186,11 @@ impl Membership {
         fx: &mut Vec<MembershipEffect>,
     ) {
         let interval = cx.config.membership.sync_interval;
-        self.exchange.delay = (self.exchange.delay * 2).min(interval * CALM);
+        self.exchange.delay = self
+            .exchange
+            .delay
+            .saturating_mul(2)
+            .min(interval.saturating_mul(CALM));
         let at = cx.now + self.rng.jitter(self.exchange.delay);
         cx.timers().set(TimerKey::Sync, at);
         for peer in self.draw_for_sync(cx, room) {

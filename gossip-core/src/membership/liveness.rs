@@ -14,7 +14,7 @@ use crate::{Notification, PeerId};
 /// How long a member may be silent before it is asked itself: pushes reach most peers, not all, and
 /// in a large network somebody misses several of one member's heartbeats in a row.
 pub(super) fn doubt_after(expiration: Duration) -> Duration {
-    expiration * 3 / 5
+    expiration / 5 * 3
 }
 
 impl Membership {

@@ -55,7 +55,8 @@ impl OwnAlive {
     /// The latest heartbeat, if it is recent and says what we would say now.
     pub(super) fn current(&self, cx: &Cx<'_>) -> Option<&SignedMessage> {
         let signed = self.signed.as_ref()?;
-        let fresh = cx.now.since(signed.at) <= cx.config.membership.alive_interval * 2;
+        let fresh =
+            cx.now.since(signed.at) <= cx.config.membership.alive_interval.saturating_mul(2);
         (fresh && !self.outdated).then_some(&signed.whole)
     }
 

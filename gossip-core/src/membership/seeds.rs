@@ -177,8 +177,9 @@ impl Membership {
             State::Waiting | State::Dialling | State::Asked { .. } | State::Found { .. } => {}
         }
         seed.state = State::Dialling;
-        let patience = cx.config.link.dial_timeout + cx.config.link.handshake_timeout;
-        let again = cx.now + patience * 2;
+        let link = &cx.config.link;
+        let patience = link.dial_timeout.saturating_add(link.handshake_timeout);
+        let again = cx.now + patience.saturating_mul(2);
         cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
         fx.push(MembershipEffect::Dial(endpoint.clone()));
     }

@@ -308,3 +308,23 @@ fn what_a_peer_published_before_it_was_restarted_with_an_earlier_clock_is_droppe
     let info = bench.node.channel(&main_channel()).unwrap();
     assert_eq!(info.peers[0].height, 3);
 }
+
+#[test]
+fn the_longest_times_that_can_be_configured_are_lived_with() {
+    let longest = std::time::Duration::MAX;
+    let mut bench = Bench::joined(&["m"], |config| {
+        config.bootstrap = vec![crate::Endpoint::new("m9.lan:1")];
+        config.membership.alive_interval = longest - secs(1);
+        config.membership.alive_expiration = longest;
+        config.membership.reconnect_interval = longest;
+        config.membership.sync_interval = longest;
+        config.channel.request_interval = longest;
+        config.link.dial_timeout = longest;
+        config.link.handshake_timeout = longest;
+    });
+    bench.participant("m2");
+    bench.advance(secs(1));
+    bench.now = crate::Instant::from_nanos(u64::MAX);
+    bench.event(crate::Event::Tick);
+    assert_eq!(bench.node.members().len(), 1);
+}
