@@ -101,8 +101,6 @@ pub enum CloseReason {
     SelfDial,
     /// The remote broke the protocol.
     Violation,
-    /// A probe has been answered.
-    ProbeDone,
     /// The peer is held dead, or its identity is no longer valid.
     PeerGone,
     /// The cap on links is reached and this one was idle the longest.
@@ -129,11 +127,6 @@ pub enum CryptoJob {
         pki_id: Bytes,
         /// What it claims to have signed.
         signed: Signed,
-    },
-    /// Validate an identity not seen before.
-    ValidateIdentity {
-        /// The identity.
-        identity: Bytes,
     },
     /// Check a signature under an identity that was validated before.
     Verify {

@@ -148,8 +148,6 @@ pub enum DialError {
 pub enum CryptoOutcome {
     /// To `Authenticate`: what the identity says, if it is valid and the signature verifies.
     Authenticated(Result<ValidIdentity, CryptoError>),
-    /// To `ValidateIdentity`.
-    Validated(Result<ValidIdentity, CryptoError>),
     /// To `Verify` and `VerifyBlock`.
     Verified(Result<(), CryptoError>),
     /// To `Sign`.

@@ -24,20 +24,23 @@ impl ModuleRng {
 
     /// A random index below `len`, which must not be 0 (then 0).
     pub(crate) fn below(&mut self, len: usize) -> usize {
-        if len <= 1 {
-            return 0;
-        }
-        // Multiply-shift: the bias is below len / 2^64, and no loop depends on the draw.
-        let wide = u128::from(self.next_u64()) * len as u128;
-        (wide >> 64) as usize
+        self.below_u64(len as u64) as usize
     }
 
     /// Between three quarters and five quarters of `period`, so that peers do not act in step.
     pub(crate) fn jitter(&mut self, period: Duration) -> Duration {
         let nanos = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
-        let spread = nanos / 2;
-        let offset = self.below(usize::try_from(spread).unwrap_or(usize::MAX)) as u64;
+        let offset = self.below_u64(nanos / 2);
         Duration::from_nanos((nanos - nanos / 4).saturating_add(offset))
+    }
+
+    fn below_u64(&mut self, bound: u64) -> u64 {
+        if bound <= 1 {
+            return 0;
+        }
+        // Multiply-shift: the bias is below bound / 2^64, and no loop depends on the draw.
+        let wide = u128::from(self.next_u64()) * u128::from(bound);
+        (wide >> 64) as u64
     }
 }
 

@@ -26,9 +26,6 @@ where
             verify(service, None, &identity, &signed)?;
             Ok(valid)
         })),
-        CryptoJob::ValidateIdentity { identity } => {
-            CryptoOutcome::Validated(valid(service, &identity))
-        }
         CryptoJob::Verify {
             identity,
             signed,
@@ -51,9 +48,6 @@ pub(crate) fn refuse(job: &CryptoJob, reason: Option<CryptoError>) -> CryptoOutc
     match job {
         CryptoJob::Authenticate { .. } => {
             CryptoOutcome::Authenticated(Err(or(CryptoError::MalformedIdentity)))
-        }
-        CryptoJob::ValidateIdentity { .. } => {
-            CryptoOutcome::Validated(Err(or(CryptoError::MalformedIdentity)))
         }
         CryptoJob::Verify { .. } => CryptoOutcome::Verified(Err(or(CryptoError::BadSignature))),
         CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Err(or(CryptoError::BadBlock))),

@@ -89,9 +89,6 @@ impl Crypto {
                 });
                 CryptoOutcome::Authenticated(outcome)
             }
-            CryptoJob::ValidateIdentity { identity } => {
-                CryptoOutcome::Validated(self.validate(now, identity))
-            }
             CryptoJob::Verify {
                 identity,
                 signed,

@@ -158,9 +158,7 @@ impl Trace {
 
 const fn crypto_outcome(outcome: &CryptoOutcome) -> u8 {
     match outcome {
-        CryptoOutcome::Authenticated(result) | CryptoOutcome::Validated(result) => {
-            result.is_ok() as u8
-        }
+        CryptoOutcome::Authenticated(result) => result.is_ok() as u8,
         CryptoOutcome::Verified(result) => 2 + result.is_ok() as u8,
         CryptoOutcome::Signed(result) => 4 + result.is_ok() as u8,
     }

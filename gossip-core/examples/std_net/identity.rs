@@ -17,7 +17,6 @@ pub(crate) fn check(me: &str, job: CryptoJob) -> CryptoOutcome {
                 .and_then(|()| verify(&identity, &signed));
             CryptoOutcome::Authenticated(genuine.map(|()| valid))
         }
-        CryptoJob::ValidateIdentity { identity } => CryptoOutcome::Validated(Ok(valid(&identity))),
         CryptoJob::Verify {
             identity, signed, ..
         } => CryptoOutcome::Verified(verify(&identity, &signed)),

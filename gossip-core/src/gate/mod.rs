@@ -352,7 +352,6 @@ fn sign(unsigned: UnsignedMessage, outcome: CryptoOutcome) -> Option<SignedMessa
         CryptoOutcome::Signed(Ok(made)) => Some(unsigned.sign(made.payload, made.secret)),
         CryptoOutcome::Signed(Err(_))
         | CryptoOutcome::Authenticated(_)
-        | CryptoOutcome::Validated(_)
         | CryptoOutcome::Verified(_) => None,
     }
 }
@@ -375,7 +374,7 @@ fn is_oversized(cx: &Cx<'_>, message: &SignedMessage) -> bool {
 
 fn valid_identity(outcome: CryptoOutcome) -> Result<ValidIdentity, CryptoError> {
     match outcome {
-        CryptoOutcome::Authenticated(result) | CryptoOutcome::Validated(result) => result,
+        CryptoOutcome::Authenticated(result) => result,
         CryptoOutcome::Verified(Err(error)) | CryptoOutcome::Signed(Err(error)) => Err(error),
         CryptoOutcome::Verified(Ok(())) | CryptoOutcome::Signed(Ok(_)) => {
             Err(CryptoError::MalformedIdentity)
@@ -386,9 +385,7 @@ fn valid_identity(outcome: CryptoOutcome) -> Result<ValidIdentity, CryptoError> 
 fn verified(outcome: CryptoOutcome) -> Result<(), CryptoError> {
     match outcome {
         CryptoOutcome::Verified(result) => result,
-        CryptoOutcome::Authenticated(result) | CryptoOutcome::Validated(result) => {
-            result.map(|_| ())
-        }
+        CryptoOutcome::Authenticated(result) => result.map(|_| ()),
         CryptoOutcome::Signed(Err(error)) => Err(error),
         CryptoOutcome::Signed(Ok(_)) => Err(CryptoError::BadSignature),
     }

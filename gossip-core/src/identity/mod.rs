@@ -88,8 +88,8 @@ impl Identities {
     }
 
     /// Notes a verified use, so that the identity is not the first to make room.
-    pub(crate) fn touch(&mut self, now: Instant, peer: &PeerId) {
-        if let Some(identity) = self.entries.get_mut(peer) {
+    pub(crate) fn touch(&mut self, now: Instant, peer: &[u8]) {
+        if let Some(identity) = self.entries.get_mut(RawKey::new(peer).as_key()) {
             identity.used = now;
         }
     }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::cx::Io;
+use crate::node::bench::*;
 use crate::{Config, Endpoint};
 
 fn config(cap: usize) -> Config {
@@ -91,4 +92,22 @@ fn our_own_identity_cannot_be_removed() {
     let mut identities = Identities::new(config.identity.clone());
     assert!(!identities.remove(&mut cx, &PeerId::new(b"me")));
     assert!(identities.get(b"me").is_some());
+}
+
+#[test]
+fn what_an_identity_has_signed_counts_as_its_use() {
+    let mut bench = Bench::with(|config| config.identities.max_identities = 4.try_into().unwrap());
+    for name in ["m2", "m3", "m4"] {
+        bench.advance(secs(1));
+        bench.member(name);
+    }
+    bench.advance(secs(1));
+    let link = bench.connect("m2");
+    bench.advance(secs(1));
+    bench.receive(link, &beat("m3", 2).message());
+    bench.advance(secs(1));
+    for (name, held) in [("m5", ["m2", "m3"]), ("m6", ["m3", "m5"])] {
+        bench.receive(link, &beat(name, 1).message());
+        assert!(held.iter().all(|name| bench.holds_identity(name)), "{name}");
+    }
 }

@@ -168,6 +168,10 @@ impl Bench {
         &self.node.membership
     }
 
+    pub(crate) fn holds_identity(&self, name: &str) -> bool {
+        self.node.identities.get(name.as_bytes()).is_some()
+    }
+
     pub(crate) fn gate(&self) -> &Gate {
         &self.node.gate
     }
@@ -415,7 +419,6 @@ impl Bench {
                 valid.check_pki_id(pki_id)?;
                 verify(identity, signed).map(|()| valid)
             })),
-            CryptoJob::ValidateIdentity { identity } => CryptoOutcome::Validated(valid(identity)),
             CryptoJob::Verify {
                 identity,
                 signed,

@@ -16,6 +16,9 @@ impl Node {
         let member_fx = &mut self.membership_fx;
         match news {
             News::Alive(alive) => {
+                if let Content::Alive(told) = alive.get().message.content() {
+                    self.identities.touch(self.now, &told.pki_id);
+                }
                 self.membership
                     .on_alive(cx!(self), &self.identities, alive, member_fx);
             }
@@ -104,7 +107,7 @@ impl Node {
         let membership = &self.membership;
         let keep = |peer: &PeerId| membership.knows(peer.as_bytes());
         self.identities.put(cx!(self), valid, bytes, keep);
-        self.identities.touch(self.now, &valid.peer);
+        self.identities.touch(self.now, valid.peer.as_bytes());
         let known = Known {
             identities: &self.identities,
             membership: &self.membership,
@@ -122,6 +125,9 @@ impl Node {
             pushed_by,
             ..
         } = info.get();
+        if let Content::StateInfo(told) = message.content() {
+            self.identities.touch(self.now, &told.pki_id);
+        }
         if let Content::StateInfo(told) = &message.message().content
             && pushed_by.is_empty()
             && !self.membership.knows(&told.pki_id)

@@ -38,6 +38,7 @@ pub(crate) fn run(bytes: &[u8]) {
     while !feed.is_empty() {
         world.step(&mut feed);
     }
+    world.stop();
     world.settle();
 }
 
@@ -133,6 +134,17 @@ impl World {
             _ => self.request(feed),
         }
         self.check();
+    }
+
+    /// Nobody waits for an answer any more.
+    fn stop(&mut self) {
+        self.last_request += 1;
+        let id = RequestId(self.last_request);
+        self.requests.insert(id);
+        let request = Request::Stop;
+        self.event(Event::Request { id, request });
+        let unanswered = &self.requests;
+        assert!(unanswered.is_empty(), "never answered: {unanswered:?}");
     }
 
     fn event(&mut self, event: Event) {
@@ -262,12 +274,11 @@ impl World {
         };
         self.crypto.remove(&ticket);
         let error = CryptoError::BadSignature;
-        let outcome = match feed.below(6) {
+        let outcome = match feed.below(5) {
             0 => CryptoOutcome::Verified(Ok(())),
             1 => CryptoOutcome::Verified(Err(error)),
             2 => CryptoOutcome::Authenticated(valid(&[feed.below(9)])),
-            3 => CryptoOutcome::Validated(valid(&[feed.below(9)])),
-            4 => CryptoOutcome::Signed(Err(CryptoError::SigningFailed)),
+            3 => CryptoOutcome::Signed(Err(CryptoError::SigningFailed)),
             _ => CryptoOutcome::Signed(Ok(Signatures {
                 payload: Bytes::from_static(b"s"),
                 secret: None,
@@ -443,7 +454,6 @@ fn binding(link: LinkId) -> Bytes {
 fn judge(job: &CryptoJob) -> CryptoOutcome {
     match job {
         CryptoJob::Authenticate { identity, .. } => CryptoOutcome::Authenticated(valid(identity)),
-        CryptoJob::ValidateIdentity { identity } => CryptoOutcome::Validated(valid(identity)),
         CryptoJob::Verify { .. } | CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Ok(())),
         CryptoJob::Sign { secret, .. } => CryptoOutcome::Signed(Ok(Signatures {
             payload: Bytes::from_static(b"s"),
