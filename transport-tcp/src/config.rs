@@ -24,7 +24,8 @@ pub struct TcpConfig {
     pub handshake_timeout: Duration,
     /// How long a dial may take, the handshake included. Default 3 s.
     pub dial_timeout: Duration,
-    /// How long a link may stay without a single byte from the remote before it counts as broken.
+    /// How long a link may stay without a message from the remote before it counts as broken, or,
+    /// while a frame has begun and not ended, without any part of a frame.
     /// After a third of it without anything to send, a keep-alive of 18 bytes goes out. Default 60 s.
     pub idle_timeout: Duration,
     /// The most bytes of frames below control that are on their way on a link, not yet read by the
@@ -32,8 +33,8 @@ pub struct TcpConfig {
     /// line needs; a lower bound holds back lines that are both fast and long, whose product of rate
     /// and round trip is greater. Default 8 MiB.
     pub window: u64,
-    /// Incoming connections that may be in their handshake, or done and not yet accepted; more are
-    /// closed at once and counted as shed. Default 64.
+    /// Incoming connections that may be in their handshake, or done and not yet accepted; for one more
+    /// the oldest is closed, of the host that has the most, and counted as shed. Default 64.
     pub max_handshakes: NonZeroUsize,
 }
 

@@ -63,6 +63,11 @@ impl Decoder {
         step
     }
 
+    /// Has the last call of [`next`](Self::next) come further than to keep a frame waiting?
+    pub(crate) fn take_progress(&mut self) -> bool {
+        self.assembler.take_progress()
+    }
+
     /// What was taken so far, by us and by the remote.
     pub(crate) const fn counts(&self) -> Counts {
         self.assembler.counts()

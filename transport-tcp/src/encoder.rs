@@ -7,7 +7,9 @@ use gossip_driver::{FrameQueue, Outgoing, TransportError};
 
 use crate::cipher::{CipherState, TAG_LEN};
 use crate::flow::Flow;
-use crate::records::{END, FIRST, FIRST_HEADER_LEN, HEADER_LEN, LAST, MIDDLE, TAKEN, WHOLE};
+use crate::records::{
+    BESIDE, END, FIRST, FIRST_HEADER_LEN, HEADER_LEN, LAST, MIDDLE, TAKEN, WHOLE,
+};
 use crate::window::Window;
 
 /// Plain bytes per message: what the Noise limit of 65,535 leaves.
@@ -27,7 +29,8 @@ const LEAST_PART: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Encoder {
     cipher: CipherState,
-    /// Frames under way, the most urgent last: at most one per class.
+    /// Frames under way, the next to be sent last: at most one per class. The more urgent are later,
+    /// but for a long one that waits for the end of another.
     under_way: Vec<UnderWay>,
     /// Frames whose last byte is in the write buffer. They keep their credit until it is written.
     done: Vec<Outgoing>,
@@ -120,7 +123,14 @@ impl Encoder {
         if outgoing.frame().len() > limit {
             return Err(TransportError::FrameTooLong { limit });
         }
-        self.under_way.push(UnderWay { outgoing, sent: 0 });
+        let is_long = |outgoing: &Outgoing| outgoing.frame().len() > BESIDE;
+        let wait = is_long(&outgoing) && self.under_way.iter().any(|top| is_long(&top.outgoing));
+        let begun = UnderWay { outgoing, sent: 0 };
+        if wait {
+            self.under_way.insert(0, begun);
+        } else {
+            self.under_way.push(begun);
+        }
         Ok(())
     }
 
@@ -157,8 +167,8 @@ impl Encoder {
             filled = true;
         }
         while full - out.len() > FIRST_HEADER_LEN + LEAST_PART {
-            let top = self.under_way.last().map(UnderWay::class);
-            let next = match (top, self.is_held()) {
+            let taken = self.under_way.iter().map(UnderWay::class).min();
+            let next = match (taken, self.is_held()) {
                 (Some(class), false) => queue.try_next_above(class),
                 (Some(class), true) => queue.try_next_above(class.min(HELD)),
                 (None, false) => queue.try_next(),

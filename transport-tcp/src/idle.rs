@@ -24,6 +24,10 @@ impl<R: Runtime> Idle<R> {
         self.since = now;
     }
 
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= self.timeout
+    }
+
     pub(crate) fn poll_elapsed(&mut self, runtime: &R, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let deadline = self.since + self.timeout;

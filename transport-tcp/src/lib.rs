@@ -21,12 +21,12 @@
 //!   at most [`TcpConfig::window`]. On loopback, saturated, a heartbeat takes some 0.15 ms instead
 //!   of 2 to 3 (example `behind_bulk`).
 //! - **Reading** takes memory as bytes arrive, up to the caller's limit, never by a length that the
-//!   remote announced. A reader that stops stops the remote's writer. A remote that floods without ever
+//!   remote announced, for one long frame at a time. A reader that stops stops the remote's writer. A remote that floods without ever
 //!   completing a frame delays the other tasks of its thread by a few reads at a time.
 //! - **Keys** change every 16,384 messages in each direction, as the Noise specification defines.
 //! - **The end** of a stream is a sealed mark: a stream that was cut reads as an error.
 //! - **Silence**: a quiet link sends keep-alives; one from which nothing arrives for
-//!   [`TcpConfig::idle_timeout`] breaks.
+//!   [`TcpConfig::idle_timeout`] breaks, and so does one that leaves a frame unfinished for as long.
 //!
 //! # Example
 //! ```
@@ -70,6 +70,7 @@ mod flow;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
+mod handshakes;
 mod idle;
 mod link;
 mod listener;

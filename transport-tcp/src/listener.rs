@@ -1,16 +1,16 @@
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
-use futures_util::future::{Either, select};
+use futures_util::future::{Abortable, Either, select};
 use gossip_driver::core::Endpoint;
 use gossip_driver::{TcpRuntime, within};
 use tracing::{debug, warn};
 
 use crate::TcpLink;
 use crate::handshake::{Refusal, respond};
+use crate::handshakes::Handshakes;
 use crate::transport::Shared;
 
 /// The pause after the system refused to accept: typically it is out of file descriptors.
@@ -22,7 +22,7 @@ pub(crate) struct Listener<R: TcpRuntime> {
     shared: Arc<Shared<R>>,
     socket: R::Listener,
     ready: Sender<TcpLink<R>>,
-    under_way: Arc<AtomicUsize>,
+    under_way: Handshakes,
 }
 
 impl<R: TcpRuntime> Listener<R> {
@@ -35,21 +35,25 @@ impl<R: TcpRuntime> Listener<R> {
             shared,
             socket,
             ready,
-            under_way: Arc::default(),
+            under_way: Handshakes::default(),
         }
     }
 
     /// Returns when `stopping` is closed.
-    pub(crate) async fn run(self, stopping: Receiver<()>) {
+    pub(crate) async fn run(mut self, stopping: Receiver<()>) {
         let mut stop = pin!(stopping.recv());
+        let shared = Arc::clone(&self.shared);
+        let Shared {
+            runtime, counters, ..
+        } = &*shared;
         loop {
-            let Shared {
-                runtime, counters, ..
-            } = &*self.shared;
-            match select(&mut stop, pin!(runtime.accept(&self.socket))).await {
+            let accepted = match select(&mut stop, pin!(runtime.accept(&self.socket))).await {
                 Either::Left(_) => return,
-                Either::Right((Ok((stream, remote)), _)) => self.admit(stream, remote),
-                Either::Right((Err(error), _)) => {
+                Either::Right((accepted, _)) => accepted,
+            };
+            match accepted {
+                Ok((stream, remote)) => self.admit(stream, remote),
+                Err(error) => {
                     counters.accept_errors.add();
                     warn!(%error, "cannot accept a connection");
                     let pause = pin!(runtime.sleep_until(runtime.now() + PAUSE));
@@ -61,20 +65,24 @@ impl<R: TcpRuntime> Listener<R> {
         }
     }
 
-    fn admit(&self, stream: R::Stream, remote: Endpoint) {
-        let Some(place) = Place::take(&self.under_way, self.shared.config.max_handshakes.get())
-        else {
+    /// Begins a handshake. If too many are under way, one of them is given up rather than the
+    /// newcomer: who does not go on with it would shut everybody out otherwise.
+    fn admit(&mut self, stream: R::Stream, remote: Endpoint) {
+        if self.under_way.make_room(self.shared.config.max_handshakes) {
             self.shared.counters.shed.add();
-            debug!(%remote, "too many handshakes: connection closed");
-            return;
-        };
+            debug!("too many handshakes: one was given up");
+        }
+        let (registration, alive) = self.under_way.begin(&remote);
         let shared = Arc::clone(&self.shared);
         let ready = self.ready.clone();
         self.shared.runtime.spawn(async move {
-            if let Some(link) = greet(&shared, stream, remote).await {
-                let _ = ready.send(link).await;
-            }
-            drop(place);
+            let handshake = async {
+                if let Some(link) = greet(&shared, stream, remote).await {
+                    let _ = ready.send(link).await;
+                }
+            };
+            let _ = Abortable::new(handshake, registration).await;
+            drop(alive);
         });
     }
 }
@@ -112,20 +120,4 @@ async fn greet<R: TcpRuntime>(
         }
     }
     None
-}
-
-/// One of the places for handshakes under way, given back when dropped.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(under_way: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
-        let place = Self(Arc::clone(under_way));
-        (place.0.fetch_add(1, Ordering::Relaxed) < limit).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -55,14 +55,18 @@ impl<R: TcpRuntime> TcpReader<R> {
                 Step::End => return Ok(None),
                 Step::NeedMore => {}
             }
-            if !waited {
-                // Time during which nobody asked for bytes is not the remote's silence.
+            // Time during which nobody asked for bytes is not the remote's silence. Keep-alives within
+            // a frame are: the memory that the frame has taken is not to be held for ever.
+            if self.decoder.take_progress() || !waited {
                 self.idle.restart(self.runtime.now());
                 waited = true;
             }
             if reads == READS {
                 reads = 0;
                 yield_now().await;
+                if self.idle.is_over(self.runtime.now()) {
+                    return Err(self.silent());
+                }
             }
             reads += 1;
             let count = poll_fn(|cx| self.poll_receive(cx)).await?;
@@ -73,7 +77,6 @@ impl<R: TcpRuntime> TcpReader<R> {
                 )
                 .into());
             }
-            self.idle.restart(self.runtime.now());
             self.decoder.received(count);
         }
     }
@@ -86,10 +89,14 @@ impl<R: TcpRuntime> TcpReader<R> {
             return Poll::Ready(Err(TransportError::Closed));
         }
         if self.idle.poll_elapsed(&self.runtime, cx).is_ready() {
-            self.counters.idle.add();
-            return Poll::Ready(Err(TransportError::TimedOut));
+            return Poll::Ready(Err(self.silent()));
         }
         Poll::Pending
+    }
+
+    fn silent(&self) -> TransportError {
+        self.counters.idle.add();
+        TransportError::TimedOut
     }
 }
 

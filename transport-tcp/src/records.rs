@@ -10,7 +10,8 @@
 //! | taken | tag `0x50`, bytes (4) |
 //!
 //! Parts of one class follow each other in order; records of more urgent classes may lie between
-//! them. A message without a record keeps the link alive. "Taken" says how many bytes of records of
+//! them; of the frames that have begun and not ended, at most one is longer than 16 MiB. A message
+//! without a record keeps the link alive. "Taken" says how many bytes of records of
 //! the classes below control the sender has taken off the stream since it said so last; the other
 //! side keeps no more on their way than it thinks fit. After the end there is nothing more to hear,
 //! and all counts as taken.
@@ -29,6 +30,10 @@ pub(crate) const TAKEN: u8 = 0x50;
 /// Tag and length, and the length of the whole frame where it is given.
 pub(crate) const HEADER_LEN: usize = 3;
 pub(crate) const FIRST_HEADER_LEN: usize = 7;
+
+/// At most one frame that is longer than this is under way at a time: a link takes little more
+/// memory than its longest frame.
+pub(crate) const BESIDE: usize = 16 << 20;
 
 /// Memory for a large frame grows by this factor as its bytes arrive, up to its exact size.
 const GROWTH: usize = 4;
@@ -56,6 +61,7 @@ pub(crate) struct Counts {
 pub(crate) struct Assembler {
     partial: [Option<Partial>; Class::ALL.len()],
     counts: Counts,
+    progress: bool,
     ended: bool,
 }
 
@@ -84,6 +90,11 @@ impl Assembler {
         self.ended
     }
 
+    /// Has a frame come further since the last call, or is none under way?
+    pub(crate) fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.progress) || self.partial.iter().all(Option::is_none)
+    }
+
     pub(crate) const fn counts(&self) -> Counts {
         self.counts
     }
@@ -107,6 +118,7 @@ impl Assembler {
             }
             _ => {
                 let item = self.part(tag, plain, limit)?;
+                self.progress = true;
                 if usize::from(tag & 0x0f) > Class::Control.index() {
                     self.counts.taken += (before - plain.len()) as u64;
                 }
@@ -121,6 +133,8 @@ impl Assembler {
         plain: &mut &[u8],
         limit: usize,
     ) -> Result<Option<Item>, TransportError> {
+        let others = self.partial.iter().flatten();
+        let long = others.filter(|partial| partial.total > BESIDE).count();
         let slot = self
             .partial
             .get_mut(usize::from(tag & 0x0f))
@@ -140,6 +154,9 @@ impl Assembler {
                 let total = usize::try_from(u32::from_be_bytes(take(plain)?)).unwrap_or(usize::MAX);
                 if total > limit {
                     return Err(TransportError::FrameTooLong { limit });
+                }
+                if total > BESIDE && long > 0 {
+                    return Err(TransportError::Framing("two long frames are under way"));
                 }
                 let partial = slot.insert(Partial {
                     bytes: Vec::new(),
@@ -213,7 +230,7 @@ const CUT: TransportError = TransportError::Framing("a record is cut off");
 mod tests {
     use super::*;
 
-    const LIMIT: usize = 1 << 20;
+    const LIMIT: usize = 64 << 20;
 
     fn record(tag: u8, total: Option<u32>, bytes: &[u8]) -> Vec<u8> {
         let mut record = vec![tag];
@@ -278,7 +295,7 @@ mod tests {
     #[test]
     fn memory_follows_the_bytes_that_arrived_not_the_length_announced() {
         let mut assembler = Assembler::default();
-        let first = record(FIRST, Some(1 << 20), &[7; 1000]);
+        let first = record(FIRST, Some(LIMIT as u32), &[7; 1000]);
         assert_eq!(assembler.next(&mut first.as_slice(), LIMIT).unwrap(), None);
         let capacity = assembler.partial[0].as_ref().unwrap().bytes.capacity();
         assert!(capacity <= GROWTH * 1000, "{capacity} bytes taken for 1000");
@@ -299,7 +316,16 @@ mod tests {
 
     #[test]
     fn each_breach_of_the_framing_is_named() {
-        let cases: [(&str, Vec<u8>); 12] = [
+        let cases: [(&str, Vec<u8>); 13] = [
+            (
+                "two long frames are under way",
+                [
+                    record(FIRST | 2, Some(BESIDE as u32 + 1), b"x"),
+                    record(FIRST | 1, Some(BESIDE as u32), b"x"),
+                    record(FIRST, Some(BESIDE as u32 + 1), b"x"),
+                ]
+                .concat(),
+            ),
             ("a record is cut off", vec![TAKEN, 0, 0, 1]),
             ("a part of a frame is empty", record(FIRST, Some(1), b"")),
             (

@@ -19,7 +19,7 @@ pub struct TcpStats {
     pub failed: u64,
     /// Handshakes, in either direction, that missed their deadline.
     pub timed_out: u64,
-    /// Incoming connections closed because `max_handshakes` were under way.
+    /// Incoming connections closed for a newer one because `max_handshakes` were under way.
     pub shed: u64,
     /// Times the operating system refused to accept a connection.
     pub accept_errors: u64,

@@ -128,6 +128,26 @@ fn small_frames_share_a_message_and_urgent_ones_lie_between_the_parts_of_large_o
     );
 }
 
+#[test]
+fn a_long_frame_waits_for_the_end_of_another_and_nothing_else_does() {
+    let (sender, mut queue) = queue();
+    let mut encoder = Encoder::new(state());
+    let mut wire = Vec::new();
+    sender.push(Class::Bulk, frame(1, 17 << 20));
+    encoder.fill(&mut queue, &mut wire).unwrap();
+    sender.push(Class::Push, frame(2, 18 << 20));
+    sender.push(Class::Push, frame(3, 10));
+    let mut later = Vec::new();
+    encoder.fill(&mut queue, &mut later).unwrap();
+    sender.push(Class::Control, frame(4, 1 << 20));
+    wire.extend(later);
+    wire.extend(encode(&mut encoder, &mut queue).concat());
+    let (frames, end) = decode(&mut Decoder::new(state()), &wire, usize::MAX);
+    end.unwrap();
+    let lengths: Vec<_> = frames.iter().map(Bytes::len).collect();
+    assert_eq!(lengths, [1 << 20, 17 << 20, 18 << 20, 10]);
+}
+
 /// An encoder with a window of `size` bytes, and the reader's end of its flow.
 fn windowed(size: u64) -> (Encoder, Arc<Flow>) {
     let flow = Arc::new(Flow::default());

@@ -68,7 +68,7 @@ async fn a_silent_dialler_delays_nobody_and_is_dropped_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn handshakes_beyond_the_cap_are_shed_and_counted() {
+async fn silent_diallers_take_places_from_each_other_and_not_from_newcomers() {
     let mut config = config("n");
     config.max_handshakes = std::num::NonZeroUsize::new(2).unwrap();
     config.handshake_timeout = Duration::from_secs(60);
@@ -82,6 +82,7 @@ async fn handshakes_beyond_the_cap_are_shed_and_counted() {
         );
     }
     counted(&transport, |stats| stats.shed == 3).await;
+    link(&transport, &transport).await;
 }
 
 #[tokio::test]

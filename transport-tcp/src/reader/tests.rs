@@ -1,6 +1,6 @@
 //! A reader on a socket that always has more.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -13,15 +13,38 @@ use crate::Cipher;
 use crate::cipher::CipherState;
 use crate::encoder::Encoder;
 
-/// A runtime whose sockets come from the test.
+/// A runtime whose sockets come from the test, and whose time passes as they are read.
 #[derive(Clone)]
-struct Bare;
+struct Bare {
+    start: Instant,
+    passed: Arc<AtomicU64>,
+}
+
+impl Bare {
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            passed: Arc::default(),
+        }
+    }
+}
 
 impl Runtime for Bare {
-    type Sleep = std::future::Pending<()>;
+    type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    fn sleep_until(&self, _: Instant) -> Self::Sleep {
-        std::future::pending()
+    fn now(&self) -> Instant {
+        self.start + Duration::from_secs(self.passed.load(Ordering::Relaxed))
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Self::Sleep {
+        let runtime = self.clone();
+        Box::pin(poll_fn(move |_| {
+            if runtime.now() < deadline {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        }))
     }
 
     fn spawn(&self, _: impl Future<Output = ()> + Send + 'static) {}
@@ -54,11 +77,13 @@ impl TcpRuntime for Bare {
     }
 }
 
-/// Always ready with what `more` seals next; panics when a single poll of the reader reads without
-/// end.
+/// Yields what `more` seals next; when that is nothing, the reader waits and a second passes. Panics
+/// when a single poll of the reader reads without end.
 struct Flood {
     more: Box<dyn FnMut() -> Vec<u8> + Send>,
+    rest: Vec<u8>,
     reads: Arc<AtomicUsize>,
+    passed: Arc<AtomicU64>,
 }
 
 impl futures_util::io::AsyncRead for Flood {
@@ -69,9 +94,18 @@ impl futures_util::io::AsyncRead for Flood {
     ) -> Poll<io::Result<usize>> {
         let reads = self.reads.fetch_add(1, Ordering::Relaxed) + 1;
         assert!(reads <= 100, "the reader keeps the thread to itself");
-        let bytes = (self.more)();
-        into[..bytes.len()].copy_from_slice(&bytes);
-        Poll::Ready(Ok(bytes.len()))
+        if self.rest.is_empty() {
+            self.rest = (self.more)();
+        }
+        if self.rest.is_empty() {
+            self.reads.store(0, Ordering::Relaxed);
+            self.passed.fetch_add(1, Ordering::Relaxed);
+            return Poll::Pending;
+        }
+        let count = into.len().min(self.rest.len());
+        into[..count].copy_from_slice(&self.rest[..count]);
+        self.rest.drain(..count);
+        Poll::Ready(Ok(count))
     }
 }
 
@@ -79,24 +113,72 @@ fn state() -> CipherState {
     CipherState::new(Cipher::by_hardware(), &[7; 32]).unwrap()
 }
 
-fn reads_in_one_poll(more: impl FnMut() -> Vec<u8> + Send + 'static) -> usize {
-    let reads = Arc::new(AtomicUsize::new(0));
-    let mut reader = TcpReader {
-        runtime: Bare,
+fn reader(more: impl FnMut() -> Vec<u8> + Send + 'static) -> TcpReader<Bare> {
+    let runtime = Bare::new();
+    let now = runtime.now();
+    TcpReader {
         stream: Flood {
             more: Box::new(more),
-            reads: Arc::clone(&reads),
+            rest: Vec::new(),
+            reads: Arc::default(),
+            passed: Arc::clone(&runtime.passed),
         },
+        runtime,
         decoder: Decoder::new(state()),
         fate: Arc::default(),
         flow: Arc::default(),
         counters: Arc::default(),
-        idle: Idle::new(Duration::from_secs(60), Instant::now()),
-    };
+        idle: Idle::new(Duration::from_secs(60), now),
+    }
+}
+
+fn reads_in_one_poll(more: impl FnMut() -> Vec<u8> + Send + 'static) -> usize {
+    let mut reader = reader(more);
+    let reads = Arc::clone(&reader.stream.reads);
     let mut reading = std::pin::pin!(reader.read(100 << 20));
     let mut cx = Context::from_waker(Waker::noop());
     assert!(reading.as_mut().poll(&mut cx).is_pending());
     reads.load(Ordering::Relaxed)
+}
+
+/// What a reader says in the end to a remote that sends `first` and then a keep-alive every other
+/// second, and after how many seconds.
+fn kept_alive(mut first: Vec<u8>, mut encoder: Encoder) -> (Option<TransportError>, u64) {
+    let mut waits = false;
+    let mut reader = reader(move || {
+        waits = !waits;
+        let mut wire = std::mem::take(&mut first);
+        if waits && wire.is_empty() {
+            encoder.keep_alive(&mut wire).unwrap();
+        }
+        wire
+    });
+    let passed = Arc::clone(&reader.runtime.passed);
+    let mut reading = std::pin::pin!(reader.read(100 << 20));
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..1000 {
+        if let Poll::Ready(result) = reading.as_mut().poll(&mut cx) {
+            return (result.err(), passed.load(Ordering::Relaxed));
+        }
+    }
+    (None, passed.load(Ordering::Relaxed))
+}
+
+#[test]
+fn keep_alives_keep_a_link_alive_but_not_an_unfinished_frame() {
+    let (error, seconds) = kept_alive(Vec::new(), Encoder::new(state()));
+    assert!(
+        error.is_none() && seconds > 300,
+        "{error:?} after {seconds}"
+    );
+
+    let (sender, mut queue) = gossip_driver::frame_queue(|| {});
+    sender.push(Class::Bulk, vec![0; 1 << 20].into());
+    let (mut encoder, mut first) = (Encoder::new(state()), Vec::new());
+    encoder.fill(&mut queue, &mut first).unwrap();
+    let (error, seconds) = kept_alive(first, encoder);
+    assert!(matches!(error, Some(TransportError::TimedOut)), "{error:?}");
+    assert!((60..=62).contains(&seconds), "after {seconds}");
 }
 
 #[test]
