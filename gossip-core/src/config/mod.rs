@@ -229,21 +229,18 @@ mod tests {
     #[test]
     fn times_that_must_pass_are_not_zero() {
         assert_eq!(config().validate(), Ok(()));
-        let zero = Duration::ZERO;
-        let adjusted: [(&str, fn(&mut Config, Duration)); 3] = [
-            ("link.linger", |config, time| config.link.linger = time),
-            ("state_transfer.peer_penalty", |config, time| {
-                config.state_transfer.peer_penalty = time;
-            }),
-            ("gate.check_timeout", |config, time| {
-                config.gate.check_timeout = time
-            }),
-        ];
-        for (field, adjust) in adjusted {
+        let refused = |adjust: fn(&mut Config)| {
             let mut config = config();
-            adjust(&mut config, zero);
-            assert_eq!(config.validate(), Err(ConfigError::Zero { field }));
-        }
+            adjust(&mut config);
+            config.validate().unwrap_err()
+        };
+        let zero = |field| ConfigError::Zero { field };
+        let linger = refused(|config| config.link.linger = Duration::ZERO);
+        assert_eq!(linger, zero("link.linger"));
+        let penalty = refused(|config| config.state_transfer.peer_penalty = Duration::ZERO);
+        assert_eq!(penalty, zero("state_transfer.peer_penalty"));
+        let timeout = refused(|config| config.gate.check_timeout = Duration::ZERO);
+        assert_eq!(timeout, zero("gate.check_timeout"));
     }
 
     #[test]

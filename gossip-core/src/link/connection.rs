@@ -27,6 +27,14 @@ pub(super) struct DialTarget {
     pub(super) seed: bool,
 }
 
+impl DialTarget {
+    /// `peer` is not wanted any more; returns whether the dial still is.
+    pub(super) fn release(&mut self, peer: &PeerId) -> bool {
+        let of_peer = |expected: &mut Expected| expected.peer == *peer;
+        self.expected.take_if(of_peer).is_none() || self.seed
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
     pub(super) peer: PeerId,

@@ -1,15 +1,14 @@
 //! Dials: what is in flight, who waits for them, and how they are paced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::connection::{DialTarget, Expected};
-use super::waiting::Waiting;
 use super::{DialFailure, LinkEffect, Links, SendTo, Sent};
 use crate::cx::Cx;
-use crate::outbox::Queued;
+use crate::outbox::{Queue, Queued};
 use crate::timer::TimerKey;
-use crate::{Command, DialError, Endpoint, PeerId, Ticket};
+use crate::{CloseReason, Command, DialError, Endpoint, PeerId, Ticket};
 
 #[derive(Debug, Default)]
 pub(super) struct Dialler {
@@ -22,7 +21,8 @@ pub(super) struct Dialler {
 /// The attempts to get a link to one peer.
 #[derive(Debug, Default)]
 pub(super) struct Pursuit {
-    pub(super) waiting: Waiting,
+    /// In the order in which they were to be sent.
+    pub(super) waiting: Queue,
     to: SendTo,
     /// A dial, or the authentication of what it reached, is in flight.
     pub(super) attempt: bool,
@@ -139,7 +139,6 @@ impl Links {
         to: &SendTo,
         frame: Queued,
     ) -> Sent {
-        let claimed = self.is_claimed(peer);
         let Some(pursuit) = self.pursuit(cx, peer) else {
             cx.metrics().waiting_shed += 1;
             return Sent::Dropped;
@@ -147,16 +146,16 @@ impl Links {
         if to.endpoint.is_some() {
             pursuit.to = to.clone();
         }
-        let hopeless = pursuit.to.endpoint.is_none() && !pursuit.attempt && !claimed;
-        let shed = if hopeless {
-            1
-        } else {
-            pursuit.waiting.push(&cx.config.link, frame)
-        };
-        cx.metrics().waiting_shed += shed;
-        if hopeless {
+        let nowhere = pursuit.to.endpoint.is_none() && !pursuit.attempt;
+        if nowhere && !self.is_claimed(peer) {
+            cx.metrics().waiting_shed += 1;
             self.settle(cx, peer);
             return Sent::Dropped;
+        }
+        let config = &cx.config.link;
+        if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
+            let (frames, bytes) = (config.max_waiting.get(), config.max_waiting_bytes);
+            cx.metrics().waiting_shed += pursuit.waiting.push(frame, frames, bytes);
         }
         self.pursue(cx, peer);
         Sent::Dialling
@@ -164,6 +163,12 @@ impl Links {
 
     /// Dials `peer` if messages wait for it and nothing else may bring a link.
     pub(super) fn pursue(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let Some(pursuit) = self.dialler.pursuits.get(peer) else {
+            return;
+        };
+        if pursuit.attempt || pursuit.waiting.is_empty() || pursuit.pace == Pace::BackingOff {
+            return;
+        }
         if self.routes.contains_key(peer) || self.is_claimed(peer) {
             return;
         }
@@ -171,9 +176,6 @@ impl Links {
         let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
             return;
         };
-        if pursuit.attempt || pursuit.waiting.is_empty() || pursuit.pace == Pace::BackingOff {
-            return;
-        }
         let Some(endpoint) = pursuit.to.endpoint.clone() else {
             cx.metrics().waiting_shed += pursuit.waiting.take().len() as u64;
             self.settle(cx, peer);
@@ -242,7 +244,7 @@ impl Links {
         let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
             return Vec::new();
         };
-        let waiting = pursuit.waiting.take();
+        let waiting = pursuit.waiting.take().into();
         self.settle(cx, peer);
         waiting
     }
@@ -268,20 +270,27 @@ impl Links {
 
     /// Drops all interest in `peer`; returns the number of messages dropped.
     pub(super) fn abandon(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> usize {
-        let of_peer = |target: &DialTarget| {
-            !target.seed
-                && target
-                    .expected
-                    .as_ref()
-                    .is_some_and(|expected| expected.peer == *peer)
-        };
         self.dialler.dials.retain(|ticket, target| {
-            let keep = !of_peer(target);
+            let keep = target.release(peer);
             if !keep {
                 cx.timers().cancel(&TimerKey::Dial(*ticket));
             }
             keep
         });
+        let mut given_up = Vec::new();
+        for link in &self.authenticating {
+            let connection = self.connections.get_mut(link);
+            let target = connection.and_then(|connection| connection.dialled.as_mut());
+            if target.is_some_and(|target| !target.release(peer)) {
+                given_up.push(*link);
+            }
+        }
+        for link in given_up {
+            self.take(link);
+            cx.timers().cancel(&TimerKey::Handshake(link));
+            let reason = CloseReason::DialAbandoned;
+            cx.emit(Command::CloseLink { link, reason });
+        }
         cx.timers().cancel(&TimerKey::Redial(peer.clone()));
         let pursuit = self.dialler.pursuits.remove(peer);
         pursuit.map_or(0, |pursuit| pursuit.waiting.len())
@@ -308,7 +317,7 @@ impl Links {
             cx.metrics().waiting_shed += dropped;
             return;
         };
-        pursuit.waiting.adopt(queue);
+        pursuit.waiting.prepend(queue);
         if loss.to.endpoint.is_some() {
             pursuit.to = loss.to;
         }
@@ -383,7 +392,7 @@ impl Links {
         pursuit.attempt = false;
         pursuit.failures = pursuit.failures.saturating_add(1);
         let dropped = if alternative {
-            Vec::new()
+            VecDeque::new()
         } else {
             pursuit.waiting.take()
         };

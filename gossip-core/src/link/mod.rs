@@ -31,7 +31,6 @@ mod handshake;
 mod links;
 mod refusal;
 mod seen;
-mod waiting;
 
 #[cfg(test)]
 mod tests;

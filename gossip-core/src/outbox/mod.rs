@@ -16,12 +16,11 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::queue::Queued;
+pub(crate) use self::queue::{Queue, Queued};
 pub(crate) use self::supersede::Supersede;
 
 use gossip_proto::SignedMessage;
 
-use self::queue::Queue;
 use self::window::Window;
 use crate::cx::Cx;
 use crate::{Class, Command, LinkId, OutboxConfig};
@@ -52,17 +51,13 @@ impl Outbox {
             key,
             message,
         };
+        if class == Class::Control {
+            cx.metrics().control_shed += queue.push(frame, max_frames, max_bytes);
+            return true;
+        }
         let Some(frame) = queue.supersede(frame) else {
             return true;
         };
-        if class == Class::Control {
-            while !queue.has_room(frame.len(), max_frames, max_bytes) {
-                queue.pop();
-                cx.metrics().control_shed += 1;
-            }
-            queue.append(frame);
-            return true;
-        }
         if queue.has_room(frame.len(), max_frames, max_bytes) {
             queue.append(frame);
             return true;
@@ -75,13 +70,15 @@ impl Outbox {
     }
 
     /// Takes over what waited elsewhere, in front of nothing: behind what is queued here already.
-    /// Nothing is dropped, so that a link can be given up without losing a message.
+    /// Nothing is dropped but what a newer frame makes worthless, so that a link can be given up without
+    /// losing a message.
     pub(crate) fn adopt(&mut self, frames: Vec<Queued>) {
+        let mut classes = [const { Vec::new() }; 3];
         for frame in frames {
-            let queue = &mut self.queues[frame.class.index()];
-            if let Some(frame) = queue.supersede(frame) {
-                queue.append(frame);
-            }
+            classes[frame.class.index()].push(frame);
+        }
+        for (queue, frames) in self.queues.iter_mut().zip(classes) {
+            queue.adopt(frames);
         }
     }
 

@@ -29,6 +29,53 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// Adds a frame, at the cost of the oldest ones if there is no room. One that it supersedes is
+    /// replaced. Returns how many had to go.
+    pub(crate) fn push(&mut self, frame: Queued, max_frames: usize, max_bytes: u64) -> u64 {
+        let mut shed = 0;
+        if let Some(frame) = self.supersede(frame) {
+            while !self.has_room(frame.len(), max_frames, max_bytes) {
+                self.pop();
+                shed += 1;
+            }
+            self.append(frame);
+        }
+        while self.bytes > max_bytes && self.frames.len() > 1 {
+            self.pop();
+            shed += 1;
+        }
+        shed
+    }
+
+    /// Takes over frames that waited elsewhere, in their order, behind those that are here. Of one key
+    /// the frame that is here already is the newer one. Nothing else is dropped.
+    pub(crate) fn adopt(&mut self, frames: impl IntoIterator<Item = Queued>) {
+        let here = self.frames.len();
+        for frame in frames {
+            let known = frame.key.is_some()
+                && self
+                    .frames
+                    .iter()
+                    .take(here)
+                    .any(|own| own.key == frame.key);
+            if !known && let Some(frame) = self.supersede(frame) {
+                self.append(frame);
+            }
+        }
+    }
+
+    /// Takes over frames in front of all others. Nothing is dropped.
+    pub(crate) fn prepend(&mut self, frames: Vec<Queued>) {
+        for frame in frames.into_iter().rev() {
+            self.bytes += frame.len();
+            self.frames.push_front(frame);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Replaces the frame of the same key where it stands, or hands the frame back.
     pub(crate) fn supersede(&mut self, frame: Queued) -> Option<Queued> {
         let key = frame.key.as_ref();

@@ -239,3 +239,25 @@ fn what_was_drained_is_adopted_whole_and_in_order() {
     rig.outbox.adopt(frames);
     assert_eq!(rig.drain(), ["a1", "p0", "p1", "p2"]);
 }
+
+#[test]
+fn what_waited_elsewhere_does_not_replace_what_was_queued_since() {
+    let mut rig = Rig::new();
+    rig.push(Class::Control, alive("a"), "old a");
+    rig.push(Class::Control, alive("b"), "b");
+    let frames = rig.outbox.drain();
+    rig.push(Class::Control, alive("a"), "new a");
+    rig.outbox.adopt(frames);
+    assert_eq!(rig.drain(), ["new a", "b"]);
+}
+
+#[test]
+fn a_longer_heartbeat_in_the_place_of_a_shorter_one_keeps_the_bound() {
+    let mut rig = Rig::new();
+    rig.config.outbox.max_control_bytes = 150;
+    rig.push(Class::Control, alive("a"), "a1");
+    rig.push(Class::Control, alive("b"), "b1");
+    rig.push(Class::Control, alive("b"), &"b".repeat(140));
+    assert_eq!(rig.io.metrics.control_shed, 1);
+    assert_eq!(rig.drain().len(), 1);
+}

@@ -390,3 +390,19 @@ fn another_peer_at_an_old_address_is_no_verdict_on_one_that_is_connected() {
     );
     assert!(rig.links.is_connected(&peer("b1")) && rig.links.is_connected(&peer("b2")));
 }
+
+#[test]
+fn a_dial_that_was_given_up_while_it_authenticated_does_not_fail_the_next_one() {
+    let mut rig = Rig::new();
+    rig.send("b", "first");
+    rig.link_up(1, Some(1));
+    let reason = CloseReason::PeerGone;
+    rig.run(|links, cx, fx| links.close_peer(cx, &peer("b"), reason, fx));
+    rig.take();
+    assert_eq!(rig.send("b", "second"), Sent::Dialling);
+    rig.link_down(1, LinkDownReason::Broken);
+    rig.advance(Duration::from_millis(100));
+    rig.establish(2, Some(2), "b");
+    let lines = rig.take();
+    assert!(lines.contains(&"send 2 second".to_owned()), "{lines:?}");
+}
