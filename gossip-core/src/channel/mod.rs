@@ -5,7 +5,8 @@
 //! # Deviations
 //! - A first change of our own state is published at once, later ones no more often than the
 //!   interval. A peer that connects is told our state directly, so nobody waits for a round.
-//! - Snapshots are accepted from peers that were asked; a bad element costs itself only.
+//! - Snapshots are accepted from peers that were asked; a bad element costs itself only. What is too
+//!   large for one is told in parts.
 //! - Whoever asks for state infos or blocks must be admitted by the channel's reader policy.
 //! - Blocks are accepted by push from our own organisation only, which is where they are pushed.
 //! - State infos and their MACs are kept per channel and peer; a repeated one costs a look-up.

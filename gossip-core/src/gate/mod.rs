@@ -7,6 +7,8 @@
 //! Copies of one message that arrive while the first is being checked wait for its verdict: equal
 //! ones share it, different ones are checked if it is bad. So a forged copy cannot shadow the true
 //! one, and the true one is verified once.
+//!
+//! Each link has its share of the crypto service, so that what one of them brings delays no other.
 
 mod alive;
 mod block;

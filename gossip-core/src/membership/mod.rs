@@ -11,6 +11,7 @@
 //! - A response is accepted from a peer that was asked, once, by its nonce; a bad element costs
 //!   itself only. It carries the identities of the members it lists if the requester asks and both
 //!   sides understand that; a newcomer then needs no other protocol to learn everybody.
+//! - A view too large for one response is told in parts, one after the other.
 //! - A view that brings nothing new is asked for less often.
 //! - A heartbeat is signed once per interval and shared by pushes, requests and responses.
 
