@@ -107,6 +107,7 @@ mod driver;
 mod frame_queue;
 mod handle;
 mod intake;
+mod job_queue;
 mod ledger;
 mod ledger_ops;
 mod links;

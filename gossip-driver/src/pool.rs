@@ -6,30 +6,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use async_channel::{Receiver, Sender, TrySendError};
+use async_channel::Sender;
 use gossip_core::{CryptoError, CryptoJob, CryptoOutcome, Ticket};
 use tracing::{Span, warn};
 
 use crate::counters::Counters;
 use crate::crypto_jobs::{perform, refuse};
+use crate::job_queue::{Bounds, JobQueue};
 use crate::{MessageCryptoService, SecurityAdvisor};
 
-/// A fixed number of plain threads with one bounded queue of jobs.
+/// A fixed number of plain threads that share a queue of jobs.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    jobs: Sender<Job>,
-    /// Kept so that a stop can take back the jobs that nobody has begun.
-    queue: Receiver<Job>,
+    queue: Arc<JobQueue>,
     counters: Arc<Counters>,
 }
-
-type Job = (Ticket, CryptoJob);
 
 /// How a pool is set up.
 pub(crate) struct PoolSettings {
     pub(crate) threads: NonZeroUsize,
     /// Jobs that may wait.
-    pub(crate) queue: usize,
+    pub(crate) bounds: Bounds,
     pub(crate) counters: Arc<Counters>,
     pub(crate) span: Span,
     /// Dropped by each thread at its end.
@@ -49,20 +46,18 @@ impl Pool {
     {
         let PoolSettings {
             threads,
-            queue,
+            bounds,
             counters,
             span,
             alive,
         } = settings;
-        let (jobs, queue) = async_channel::bounded(queue.max(1));
         let pool = Self {
-            jobs,
-            queue,
+            queue: Arc::new(JobQueue::new(bounds)),
             counters,
         };
         for index in 0..threads.get() {
             let worker = Worker {
-                queue: pool.queue.clone(),
+                queue: Arc::clone(&pool.queue),
                 service: Arc::clone(service),
                 counters: Arc::clone(&pool.counters),
                 span: span.clone(),
@@ -78,25 +73,20 @@ impl Pool {
 
     /// Queues a job; its outcome at once if the queue is full.
     pub(crate) fn submit(&self, ticket: Ticket, job: CryptoJob) -> Option<CryptoOutcome> {
-        match self.jobs.try_send((ticket, job)) {
-            Ok(()) => None,
-            Err(TrySendError::Full((_, job)) | TrySendError::Closed((_, job))) => {
-                self.counters.crypto_jobs_shed.add();
-                Some(refuse(&job, Some(CryptoError::Overloaded)))
-            }
-        }
+        let (_, job) = self.queue.push((ticket, job))?;
+        self.counters.crypto_jobs_shed.add();
+        Some(refuse(&job, Some(CryptoError::Overloaded)))
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.jobs.close();
-        while self.queue.try_recv().is_ok() {}
+        self.queue.close();
     }
 }
 
 struct Worker<C, F> {
-    queue: Receiver<Job>,
+    queue: Arc<JobQueue>,
     service: Arc<C>,
     counters: Arc<Counters>,
     span: Span,
@@ -111,7 +101,7 @@ where
 {
     fn run(self) {
         let _entered = self.span.enter();
-        while let Ok((ticket, job)) = self.queue.recv_blocking() {
+        while let Some((ticket, job)) = self.queue.pop() {
             (self.report)(ticket, self.outcome(job));
         }
     }
@@ -129,6 +119,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use async_channel::Receiver;
     use bytes::Bytes;
 
     use super::*;
@@ -143,7 +134,10 @@ mod tests {
         let (done, outcomes) = async_channel::bounded(64);
         let settings = PoolSettings {
             threads: NonZeroUsize::new(threads).unwrap(),
-            queue,
+            bounds: Bounds {
+                urgent: queue,
+                checks: queue,
+            },
             counters: Arc::default(),
             span: Span::none(),
             alive,

@@ -18,6 +18,7 @@ use crate::counters::Counters;
 use crate::driver::{Application, Driver, Reporter, State};
 use crate::handle::Shared;
 use crate::intake::Window;
+use crate::job_queue::Bounds;
 use crate::links::{LinkSettings, Links};
 use crate::mailbox::Mailbox;
 use crate::pool::{Pool, PoolSettings};
@@ -78,7 +79,7 @@ where
     let pool = Pool::start(
         PoolSettings {
             threads: threads(&settings),
-            queue: jobs(&config),
+            bounds: bounds(&config),
             counters: Arc::clone(&counters),
             span: span.clone(),
             alive: tasks.alive(),
@@ -128,7 +129,7 @@ const COMPLETIONS: usize = 1024;
 const ACCEPTED: usize = 16;
 /// What the first frame of a link may hold besides the identity.
 const HANDSHAKE_SLACK: usize = 64 << 10;
-/// Signatures that may be wanted while the queue is full of checks.
+/// Signatures that may be wanted besides those of handshakes.
 const SIGNATURES: usize = 256;
 
 fn start<R: Runtime>(settings: &DriverConfig, clock: &Clock<R>) -> Result<Start, SpawnError> {
@@ -178,9 +179,19 @@ fn threads(settings: &DriverConfig) -> NonZeroUsize {
     threads.unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Jobs that may wait: every check and handshake that the core allows to be outstanding.
-fn jobs(config: &Config) -> usize {
-    config.gate.max_pending.get() + config.link.max_handshakes.get() + SIGNATURES
+/// Jobs that may wait: every check and handshake that the core allows to be outstanding. A handshake
+/// is a signature and a proof, and each channel's next block is checked whatever else is.
+fn bounds(config: &Config) -> Bounds {
+    let handshakes = config
+        .link
+        .max_handshakes
+        .saturating_add(config.link.max_dials.get());
+    Bounds {
+        urgent: handshakes.get().saturating_mul(2) + SIGNATURES,
+        checks: config.gate.max_pending.get()
+            + config.state_transfer.max_publications.get()
+            + config.channel.max_channels.get(),
+    }
 }
 
 fn start_accepting<R: Runtime, T: Transport>(
