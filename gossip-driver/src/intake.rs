@@ -44,6 +44,9 @@ struct State {
     bytes: usize,
     open: bool,
     scheduled: bool,
+    /// Nobody takes anything any more.
+    discards: bool,
+    pushed: u64,
 }
 
 impl Intake {
@@ -59,12 +62,25 @@ impl Intake {
     }
 
     /// Adds what a frame of `bytes` bytes was. The reader waits for [`Intake::room`] first.
+    ///
+    /// The end of a link does not wait for the core to admit the link, unless messages lie before it.
+    /// A message of a link that was never opened does not count: nobody is there to be let in.
     pub(crate) fn push(&self, arrival: Arrival, bytes: usize) {
         let schedule = {
             let mut state = self.lock();
+            state.pushed = state.pushed.wrapping_add(1);
+            if state.discards {
+                return;
+            }
+            let ends = matches!(arrival, Arrival::Down(_));
+            let is_message = |arrival: &Arrival| matches!(arrival, Arrival::Message(_));
+            if ends && !state.open {
+                state.queue.retain(|(arrival, _)| !is_message(arrival));
+            }
+            let ends = ends && !state.queue.iter().any(|(arrival, _)| is_message(arrival));
             state.queue.push_back((arrival, bytes));
             state.bytes = state.bytes.saturating_add(bytes);
-            !std::mem::replace(&mut state.scheduled, true)
+            !std::mem::replace(&mut state.scheduled, true) || ends
         };
         if schedule {
             self.ready.push(self.link);
@@ -78,7 +94,7 @@ impl Intake {
             let state = self.lock();
             let room = state.queue.is_empty()
                 || state.queue.len() < self.window.messages && state.bytes < self.window.bytes;
-            if state.open && room {
+            if state.discards || state.open && room {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -87,8 +103,8 @@ impl Intake {
         .await;
     }
 
-    /// Takes the next arrival if it may be taken: the end of a link always may, the rest if the
-    /// core admits it.
+    /// Takes the next arrival if it may be taken: the end of a link always may, and so may what is wrong with
+    /// its first frame; the rest if the core admits it.
     pub(crate) fn take(&self, admitted: impl FnOnce() -> bool) -> Taken {
         let mut state = self.lock();
         match state.queue.front() {
@@ -97,6 +113,7 @@ impl Intake {
                 return Taken::Nothing;
             }
             Some((Arrival::Down(_), _)) => {}
+            Some((Arrival::Malformed(_), _)) if !state.open => {}
             Some((Arrival::Message(_) | Arrival::Malformed(_), _)) => {
                 if !admitted() {
                     return Taken::Refused;
@@ -125,6 +142,22 @@ impl Intake {
         if waiting {
             self.ready.push(self.link);
         }
+    }
+
+    /// From now on whatever arrives is dropped, so that the reader can read to the end.
+    pub(crate) fn discard(&self) {
+        {
+            let mut state = self.lock();
+            state.discards = true;
+            state.queue.clear();
+        }
+        self.reader.wake();
+    }
+
+    /// How much has arrived, if nothing waits that may still be taken.
+    pub(crate) fn arrived(&self) -> Option<u64> {
+        let state = self.lock();
+        (state.queue.is_empty() || !state.open).then_some(state.pushed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,7 +1,6 @@
 //! The links of a node: a reader task, a writer task and a queue in each direction.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,8 +99,12 @@ impl Links {
         ));
         let (closing, closed) = async_channel::bounded(1);
         let (broken, writer_broke) = async_channel::bounded(1);
+        let ending = Ending {
+            closed: closed.clone(),
+            writer_broke,
+        };
         let writer = self.start_writer(tasks, writer, queue, closed, broken);
-        let reader = self.start_reader(tasks, reader, Arc::clone(&intake), writer_broke);
+        let reader = self.start_reader(tasks, reader, Arc::clone(&intake), ending);
         self.table.insert(
             id,
             Entry {
@@ -137,11 +140,13 @@ impl Links {
         true
     }
 
-    /// Stops reading everywhere; the writers flush within the linger time.
+    /// Ends all links: the writers flush within the linger time, and the readers drop what arrives
+    /// until nothing more does. A connection that is closed with unread bytes is reset, and a reset
+    /// may overtake what was flushed.
     pub(crate) fn finish_all(&mut self) {
-        while let Some((link, _)) = self.table.first_key_value() {
-            let link = *link;
-            self.remove(link);
+        self.refused.clear();
+        for entry in std::mem::take(&mut self.table).into_values() {
+            entry.intake.discard();
         }
     }
 
@@ -236,7 +241,7 @@ impl Links {
         tasks: &Tasks<R>,
         reader: impl FrameReader,
         intake: Arc<Intake>,
-        writer_broke: Receiver<()>,
+        ending: Ending,
     ) -> AbortHandle {
         let (abort, registration) = AbortHandle::new_pair();
         let settings = Arc::clone(&self.settings);
@@ -244,8 +249,8 @@ impl Links {
         let runtime = tasks.runtime().clone();
         let task = async move {
             let reading = shielded(read(reader, &intake, &settings, &counters));
-            let broken = writer_trouble(&runtime, writer_broke, settings.linger);
-            let reason = match select(pin!(reading), pin!(broken)).await {
+            let over = ending.over(&runtime, &intake, settings.linger);
+            let reason = match select(pin!(reading), pin!(over)).await {
                 Either::Left((Some(reason), _)) => reason,
                 Either::Left((None, _)) => {
                     counters.transport_panics.add();
@@ -255,7 +260,7 @@ impl Links {
             };
             intake.push(Arrival::Down(reason), 0);
         };
-        tasks.spawn_until_stop(async move {
+        tasks.spawn(async move {
             let _ = Abortable::new(task, registration).await;
         });
         abort
@@ -343,14 +348,37 @@ const TOO_LONG: DecodeError = DecodeError::Malformed {
     reason: "the frame is longer than this link may send",
 };
 
-/// Completes some time after the writer has failed: what the remote had sent before is still read.
-/// A writer that ends in order is no trouble.
-async fn writer_trouble(runtime: &impl Runtime, broke: Receiver<()>, linger: Duration) {
-    match broke.recv().await {
-        Ok(()) => runtime.sleep_until(deadline(runtime, linger)).await,
-        Err(_) => pending().await,
+/// Why a reader may stop before its remote does.
+struct Ending {
+    /// Closed with the link's entry.
+    closed: Receiver<()>,
+    /// Told that the writer has failed, or closed with it.
+    writer_broke: Receiver<()>,
+}
+
+impl Ending {
+    /// Completes when the writer is done, since it failed or because the node has given the link up,
+    /// and nothing more arrives: what the remote had sent before is still read. A writer that ends in
+    /// order while the link lives is no reason to stop.
+    async fn over(self, runtime: &impl Runtime, intake: &Intake, linger: Duration) {
+        if self.writer_broke.recv().await.is_err() {
+            let _ = self.closed.recv().await;
+        }
+        let latest = deadline(runtime, linger);
+        loop {
+            let before = intake.arrived();
+            let pause = deadline(runtime, QUIET).min(latest);
+            runtime.sleep_until(pause).await;
+            let is_quiet = before.is_some() && before == intake.arrived();
+            if is_quiet || runtime.now() >= latest {
+                return;
+            }
+        }
     }
 }
+
+/// A remote that sends nothing for this long has nothing more to say to a link that is over.
+const QUIET: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;

@@ -38,8 +38,14 @@ impl<R: Runtime> MemLink<R> {
             conditions,
             rng,
         } = ends;
+        let writer = MemWriter::new(
+            runtime.clone(),
+            outgoing,
+            Arc::clone(&incoming),
+            conditions,
+            rng,
+        );
         let reader = MemReader::new(runtime.clone(), incoming);
-        let writer = MemWriter::new(runtime.clone(), outgoing, conditions, rng);
         Self {
             remote,
             binding,

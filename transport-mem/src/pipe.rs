@@ -54,6 +54,8 @@ struct State {
     chunks: VecDeque<Chunk>,
     buffered: usize,
     broken: bool,
+    /// Nothing more is put in; what is in it still arrives.
+    cut: bool,
     stalled: bool,
 }
 
@@ -81,6 +83,12 @@ impl Pipe {
         self.wake();
     }
 
+    /// Breaks the pipe behind what is in it.
+    pub(crate) fn cut(&self) {
+        self.lock().cut = true;
+        self.wake();
+    }
+
     pub(crate) fn set_stalled(&self, stalled: bool) {
         self.lock().stalled = stalled;
         self.wake();
@@ -94,6 +102,7 @@ impl Pipe {
             return Ok(Arrival::Nothing);
         }
         match state.chunks.front() {
+            None if state.cut => return Err(reset()),
             None => return Ok(Arrival::Nothing),
             Some(next) if next.due > now => return Ok(Arrival::NotBefore(next.due)),
             Some(_) => {}
@@ -120,7 +129,11 @@ impl Pipe {
     /// Why the pipe is of no use any more; if it still is, the writer will be woken.
     pub(crate) fn poll_broken(&self, now: Instant, cx: &Context<'_>) -> Option<TransportError> {
         self.writer.register(cx.waker());
-        self.live(now).err()
+        match self.live(now) {
+            Ok(state) if state.cut => Some(reset()),
+            Ok(_) => None,
+            Err(error) => Some(error),
+        }
     }
 
     /// Sends a chunk; it arrives no earlier than the one before.
@@ -138,7 +151,7 @@ impl Pipe {
     fn live(&self, now: Instant) -> Result<MutexGuard<'_, State>, TransportError> {
         let state = self.lock();
         if state.broken || self.dies.is_some_and(|dies| dies <= now) {
-            return Err(io::Error::from(io::ErrorKind::ConnectionReset).into());
+            return Err(reset());
         }
         Ok(state)
     }
@@ -151,4 +164,8 @@ impl Pipe {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn reset() -> TransportError {
+    io::Error::from(io::ErrorKind::ConnectionReset).into()
 }

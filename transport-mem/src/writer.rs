@@ -15,10 +15,12 @@ use crate::pipe::{Chunk, Load, Pipe};
 const TICK: Duration = Duration::from_millis(1);
 
 /// The outgoing half of a [`MemLink`](crate::MemLink). Dropping it, or its future, before the
-/// queue has ended breaks this direction.
+/// queue has ended breaks the link: this direction at once, the other behind what is on its way.
 pub struct MemWriter<R: Runtime> {
     runtime: R,
     pipe: Arc<Pipe>,
+    /// The other direction.
+    incoming: Arc<Pipe>,
     conditions: Conditions,
     rng: ChaCha8Rng,
     /// When the last bit of what was sent is on the line.
@@ -30,6 +32,7 @@ impl<R: Runtime> MemWriter<R> {
     pub(crate) fn new(
         runtime: R,
         pipe: Arc<Pipe>,
+        incoming: Arc<Pipe>,
         conditions: Conditions,
         rng: ChaCha8Rng,
     ) -> Self {
@@ -37,6 +40,7 @@ impl<R: Runtime> MemWriter<R> {
         Self {
             runtime,
             pipe,
+            incoming,
             conditions,
             rng,
             line_free,
@@ -135,6 +139,8 @@ impl<R: Runtime> Drop for MemWriter<R> {
     fn drop(&mut self) {
         if !self.ended {
             self.pipe.break_off();
+            // Whoever reads on the same link need not wait for a remote that is gone.
+            self.incoming.cut();
         }
     }
 }

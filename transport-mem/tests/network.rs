@@ -56,6 +56,23 @@ async fn a_name_is_taken_until_it_is_closed_or_dropped() {
 }
 
 #[tokio::test]
+async fn a_writer_that_breaks_off_ends_its_reader_after_what_has_arrived() {
+    let network = MemNetwork::new(1);
+    let (a, b) = (node(&network, "a"), node(&network, "b"));
+    let (near, far) = link(&a, &b).await;
+    let (far_sender, mut far_reader) = start(far);
+    far_sender.push(Class::Push, frame(7));
+    while far_sender.take_flushed().0 == 0 {
+        tokio::task::yield_now().await;
+    }
+    let (mut reader, writer) = near.split();
+    drop(writer);
+    assert_eq!(reader.read(10).await.unwrap(), Some(frame(7)));
+    reader.read(10).await.unwrap_err();
+    far_reader.read(10).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn a_cut_breaks_links_and_refuses_dials_until_healed() {
     let network = MemNetwork::new(1);
     let (a, b, c) = (
@@ -131,10 +148,11 @@ async fn latency_and_bandwidth_take_their_time_and_urgent_frames_overtake() {
         before.elapsed() >= Duration::from_millis(40),
         "a dial took less than a round trip"
     );
-    let ((near, _), (_, mut reader)) = (start(near), start(far));
+    let ((near, _near_reader), (_far, mut reader)) = (start(near), start(far));
     let before = Instant::now();
     near.push(Class::Bulk, frame(200_000));
-    tokio::time::sleep(Duration::from_millis(10)).await;
+    // The writers run, and put the first chunk on the line.
+    tokio::task::yield_now().await;
     near.push(Class::Control, frame(10));
     assert_eq!(reader.read(1 << 20).await.unwrap().unwrap().len(), 10);
     assert!(before.elapsed() >= Duration::from_millis(20));

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use gossip_core::proto::{Content, GossipMessage, Tag, UnsignedMessage};
+
 use super::*;
 use crate::support::{Incoming, Manual, Outgoing, Pipe};
 use crate::{Link as _, TransportError};
@@ -72,6 +74,18 @@ impl Rig {
 impl Pipe {
     fn send(&self, count: usize) {
         self.send_sized(count, 50);
+    }
+
+    /// Sends a message that can be read.
+    fn send_message(&self) {
+        let message = GossipMessage {
+            nonce: 0,
+            channel: Bytes::new(),
+            tag: Tag::Empty,
+            content: Content::Empty,
+        };
+        let message = UnsignedMessage::new(message, None).sign(Bytes::new(), None);
+        self.outgoing.try_send(message.encoded().clone()).unwrap();
     }
 
     fn send_sized(&self, count: usize, bytes: usize) {
@@ -187,7 +201,7 @@ fn a_new_link_does_not_overtake_those_that_wait() {
     rig.runtime.settle();
     assert!(rig.links.next_arrival(|_| false).is_none());
     let (_new, far) = rig.connect();
-    far.send(1);
+    far.send_message();
     rig.runtime.settle();
     assert!(rig.links.next_arrival(|_| false).is_none());
     rig.links.reconsider(|_| true);
@@ -206,6 +220,30 @@ fn the_end_of_a_link_comes_after_all_its_messages() {
         rig.runtime.settle();
     }
     assert_eq!(rig.take(), None);
+}
+
+#[test]
+fn the_end_of_a_link_that_is_refused_is_heard_without_its_being_admitted() {
+    // Before its first message was taken, or while the core decides about it.
+    for taken in [false, true] {
+        let mut rig = Rig::new();
+        let (link, far) = rig.connect();
+        far.send_message();
+        rig.runtime.settle();
+        assert_eq!(rig.links.next_arrival(|_| taken).is_some(), taken);
+        if taken {
+            rig.links.settle(link, false);
+        }
+        far.incoming.close();
+        rig.links
+            .send(link, Class::Control, Bytes::from_static(b"lost"));
+        rig.runtime.settle();
+        rig.runtime.advance(QUIET);
+        rig.links.reconsider(|_| false);
+        let (from, arrival) = rig.links.next_arrival(|_| false).unwrap();
+        assert_eq!(from, link);
+        assert!(matches!(arrival, Arrival::Down(_)), "{arrival:?}");
+    }
 }
 
 #[test]
@@ -243,6 +281,55 @@ fn a_remote_that_finished_and_reads_no_more_is_dropped_after_the_linger_time() {
     assert_eq!(rig.runtime.tasks(), 1, "the writer lingers");
     rig.runtime.advance(LINGER);
     assert_eq!(rig.runtime.tasks(), 0);
+}
+
+#[test]
+fn a_node_that_stops_reads_on_until_the_remote_has_ended_or_is_quiet() {
+    for ends in [true, false] {
+        let mut rig = Rig::new();
+        let (link, far) = rig.admitted();
+        let (_refused, other) = rig.connect();
+        far.send(4);
+        other.send(4);
+        rig.links
+            .send(link, Class::Control, Bytes::from_static(b"bye"));
+        rig.links.finish_all();
+        rig.runtime.settle();
+        assert_eq!(far.incoming.try_recv().unwrap(), "bye");
+        far.send(5);
+        rig.runtime.settle();
+        assert_eq!((far.unread(), other.unread()), (0, 0));
+        if ends {
+            far.outgoing.close();
+            other.outgoing.close();
+            rig.runtime.settle();
+        } else {
+            assert_eq!(rig.runtime.tasks(), 2);
+            for _ in 0..2 {
+                rig.runtime.advance(QUIET);
+            }
+        }
+        assert_eq!(rig.runtime.tasks(), 0);
+    }
+}
+
+#[test]
+fn a_link_whose_writer_failed_ends_once_nothing_arrives_and_all_is_taken() {
+    let mut rig = Rig::new();
+    let (link, far) = rig.admitted();
+    far.incoming.close();
+    rig.links
+        .send(link, Class::Control, Bytes::from_static(b"lost"));
+    rig.runtime.settle();
+    far.send(1);
+    rig.runtime.advance(QUIET);
+    assert_eq!(rig.take(), Some((link, "frame")));
+    far.send(1);
+    rig.runtime.advance(QUIET);
+    assert_eq!(rig.take(), Some((link, "frame")));
+    rig.runtime.advance(QUIET);
+    rig.runtime.advance(QUIET);
+    assert_eq!(rig.take(), Some((link, "broken")));
 }
 
 #[test]
