@@ -87,11 +87,16 @@ pub(crate) async fn dial<R: Runtime, T: Transport>(
         Some(Some(Err(error))) => error,
         Some(None) => {
             counters.transport_panics.add();
+            counters.dials_failed.add();
             return Err(DialError::Handshake);
         }
         None => TransportError::TimedOut,
     };
     debug!(%to, %error, "a dial failed");
+    counters.dials_failed.add();
+    if matches!(error, TransportError::TimedOut) {
+        counters.dials_timed_out.add();
+    }
     Err(match error {
         TransportError::BadAddress(_) => DialError::BadAddress,
         TransportError::TimedOut => DialError::TimedOut,
@@ -102,6 +107,7 @@ pub(crate) async fn dial<R: Runtime, T: Transport>(
         | TransportError::FrameTooLong { .. } => DialError::Handshake,
         TransportError::Unreachable(_)
         | TransportError::Bind { .. }
+        | TransportError::Config(_)
         | TransportError::Io(_)
         | TransportError::Closed => DialError::Unreachable,
     })

@@ -4,16 +4,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gossip_core::Metrics;
 
+/// Declares counters: a public struct that shows them, with the method `counters` that lists them by
+/// name, and beside it a struct of [`Counter`]s that counts, with the method `snapshot`.
+///
+/// ```
+/// gossip_driver::counters! {
+///     /// What happened so far.
+///     Stats, Counters {
+///         /// Connections taken.
+///         accepted,
+///     }
+/// }
+///
+/// let counters = Counters::default();
+/// counters.accepted.add();
+/// assert_eq!(counters.snapshot().counters(), [("accepted", 1)]);
+/// # fn main() {}
+/// ```
+#[macro_export]
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
-        /// What the driver has counted since its start.
+    ($(#[$outer:meta])* $shown:ident, $counts:ident {
+        $($(#[$doc:meta])* $name:ident),* $(,)?
+    }) => {
+        $(#[$outer])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
-        pub struct DriverMetrics {
+        pub struct $shown {
             $($(#[$doc])* pub $name: u64,)*
         }
 
-        impl DriverMetrics {
+        impl $shown {
             /// Each counter with its name, in the order of declaration.
             #[must_use]
             pub fn counters(&self) -> Vec<(&'static str, u64)> {
@@ -22,23 +42,29 @@ macro_rules! counters {
         }
 
         #[derive(Debug, Default)]
-        pub(crate) struct Counters {
-            $(pub(crate) $name: Counter,)*
+        pub(crate) struct $counts {
+            $(pub(crate) $name: $crate::Counter,)*
         }
 
-        impl Counters {
-            pub(crate) fn snapshot(&self) -> DriverMetrics {
-                DriverMetrics { $($name: self.$name.0.load(Ordering::Relaxed)),* }
+        impl $counts {
+            pub(crate) fn snapshot(&self) -> $shown {
+                $shown { $($name: self.$name.get()),* }
             }
         }
     };
 }
 
 counters! {
+    /// What the driver has counted since its start.
+    DriverMetrics, Counters {
     /// Connections accepted.
     links_accepted,
     /// Connections dialled.
     links_dialled,
+    /// Dials that failed, those that took too long included.
+    dials_failed,
+    /// Dials that took longer than the core's `link.dial_timeout`.
+    dials_timed_out,
     /// Failures of the transport to accept.
     accepts_failed,
     /// Frames refused because they were longer than allowed; their links were closed.
@@ -55,19 +81,27 @@ counters! {
     requests_refused,
     /// Notifications that a slow listener has not read before they were overwritten.
     notifications_overwritten,
-}
-
-/// One counter.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Everything a node has counted: the core's numbers and the driver's.
+/// A number that many tasks increase; see [`counters!`](crate::counters).
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The present count.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Everything a node has counted: the core's numbers, the driver's and the transport's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeMetrics {
@@ -75,4 +109,6 @@ pub struct NodeMetrics {
     pub core: Metrics,
     /// Counted by the loop around it.
     pub driver: DriverMetrics,
+    /// Counted by the transport, by name.
+    pub transport: Vec<(&'static str, u64)>,
 }

@@ -15,6 +15,7 @@ use gossip_core::{
 
 use crate::counters::{Counters, NodeMetrics};
 use crate::mailbox::{Answer, Submission, refusal};
+use crate::transport_counters::TransportCounters;
 use crate::views::Views;
 use crate::{Channel, Notifications};
 
@@ -124,6 +125,7 @@ impl Gossip {
         NodeMetrics {
             core: self.shared.views.metrics(),
             driver: self.shared.counters.snapshot(),
+            transport: self.shared.transport.counters(),
         }
     }
 
@@ -156,6 +158,7 @@ pub(crate) struct Shared {
     pub(crate) views: Arc<Views>,
     news: InactiveReceiver<Notification>,
     counters: Arc<Counters>,
+    transport: TransportCounters,
     /// How far beyond the next number a block has a place in the payload buffer.
     pub(crate) window: u64,
 }
@@ -167,6 +170,7 @@ impl Shared {
         views: Arc<Views>,
         news: InactiveReceiver<Notification>,
         counters: Arc<Counters>,
+        transport: TransportCounters,
         window: u64,
     ) -> Self {
         Self {
@@ -175,6 +179,7 @@ impl Shared {
             views,
             news,
             counters,
+            transport,
             window,
         }
     }

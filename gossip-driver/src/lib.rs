@@ -120,6 +120,7 @@ mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transport;
+mod transport_counters;
 mod views;
 
 #[cfg(test)]
@@ -132,7 +133,7 @@ pub use gossip_core as core;
 
 pub use self::channel::{Channel, Publication};
 pub use self::config::DriverConfig;
-pub use self::counters::{DriverMetrics, NodeMetrics};
+pub use self::counters::{Counter, DriverMetrics, NodeMetrics};
 pub use self::crypto::{MessageCryptoService, SecurityAdvisor};
 pub use self::frame_queue::{FrameQueue, FrameSender, Outgoing, frame_queue};
 pub use self::handle::Gossip;
@@ -140,5 +141,5 @@ pub use self::ledger::Ledger;
 pub use self::notifications::{Notice, Notifications};
 pub use self::runtime::{Runtime, TcpRuntime};
 pub use self::spawn::{SpawnError, spawn};
-pub use self::tasks::{deadline, within, yield_now};
+pub use self::tasks::{deadline, later, within, yield_now};
 pub use self::transport::{FrameReader, FrameWriter, Link, Transport, TransportError};

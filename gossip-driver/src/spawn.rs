@@ -23,6 +23,7 @@ use crate::links::{LinkSettings, Links};
 use crate::mailbox::Mailbox;
 use crate::pool::{Pool, PoolSettings};
 use crate::tasks::Tasks;
+use crate::transport_counters::TransportCounters;
 use crate::views::{Publisher, Views};
 use crate::{
     DriverConfig, Gossip, Ledger, MessageCryptoService, Runtime, SecurityAdvisor, Transport,
@@ -97,7 +98,14 @@ where
         &wake,
         Arc::clone(&counters),
     );
-    let (gossip, application) = application(&config, &settings, &node, &wake, &counters);
+    let (gossip, application) = application(
+        &config,
+        &settings,
+        &node,
+        &wake,
+        &counters,
+        TransportCounters::new(&transport),
+    );
     let driver = Driver {
         node,
         clock,
@@ -218,6 +226,7 @@ fn application(
     node: &Node,
     wake: &Arc<AtomicWaker>,
     counters: &Arc<Counters>,
+    transport: TransportCounters,
 ) -> (Gossip, Application) {
     let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
     let (mut news, listener) = async_broadcast::broadcast(settings.notifications.get());
@@ -230,6 +239,7 @@ fn application(
         views,
         listener.deactivate(),
         Arc::clone(counters),
+        transport,
         config.state_transfer.window.get() as u64,
     ));
     (

@@ -126,8 +126,12 @@ pub async fn within<T>(
 
 /// The instant `after` from now, or far in the future where that cannot be expressed.
 pub fn deadline(runtime: &impl Runtime, after: Duration) -> Instant {
-    let now = runtime.now();
-    now.checked_add(after).unwrap_or_else(|| now + FAR)
+    later(runtime.now(), after)
+}
+
+/// The instant `by` after `at`, or far in the future where that cannot be expressed.
+pub fn later(at: Instant, by: Duration) -> Instant {
+    at.checked_add(by).unwrap_or_else(|| at + FAR)
 }
 
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -26,7 +26,8 @@ pub trait Transport: Send + Sync + 'static {
     /// [`TransportError::Closed`] if no connection can come any more; the driver then stops asking.
     fn accept(&self) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
 
-    /// Connects to `to` and does the transport's handshake.
+    /// Connects to `to` and does the transport's handshake. The driver drops it when it takes longer
+    /// than the core's `link.dial_timeout`.
     ///
     /// # Errors
     /// Says which step failed.
@@ -39,6 +40,12 @@ pub trait Transport: Send + Sync + 'static {
     /// taken again. The driver calls it at its end, and waits for it no longer than for the rest.
     fn close(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
+    }
+
+    /// What the transport has counted, by name: part of
+    /// [`NodeMetrics`](crate::NodeMetrics::transport).
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
     }
 }
 
@@ -58,6 +65,10 @@ impl<T: Transport> Transport for Arc<T> {
 
     fn close(&self) -> impl Future<Output = ()> + Send {
         (**self).close()
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        (**self).counters()
     }
 }
 
@@ -124,6 +135,9 @@ pub enum TransportError {
         /// What the operating system says.
         reason: std::io::Error,
     },
+    /// The transport's configuration cannot be used.
+    #[error("the transport's configuration cannot be used: {0}")]
+    Config(&'static str),
     /// Nobody answers.
     #[error("nobody answers at {0}")]
     Unreachable(Endpoint),

@@ -181,6 +181,44 @@ fn the_transport_is_closed_when_a_shutdown_completes_unless_it_takes_too_long() 
     }
 }
 
+/// A transport whose dials never end.
+struct Silent(Port);
+
+impl Transport for Silent {
+    type Link = Pipe;
+
+    async fn accept(&self) -> Result<Pipe, TransportError> {
+        self.0.accept().await
+    }
+
+    async fn dial(&self, _: &Endpoint) -> Result<Pipe, TransportError> {
+        pending().await
+    }
+}
+
+#[test]
+fn a_dial_that_takes_too_long_is_given_up_and_counted() {
+    run(async {
+        let crypto = TestCrypto::new("org1", "alice");
+        let mut config = config(&crypto, "alice", &["bob"]);
+        config.link.dial_timeout = Duration::from_millis(10);
+        let (port, settings) = (Net::default().join("alice"), DriverConfig::default());
+        let alice = spawn(
+            Threads,
+            config,
+            settings,
+            Silent(port),
+            crypto,
+            MemLedger::new(),
+        )
+        .unwrap();
+        while alice.metrics().driver.dials_timed_out == 0 {
+            async_io::Timer::after(Duration::from_millis(1)).await;
+        }
+        assert!(alice.metrics().driver.dials_failed >= 1);
+    });
+}
+
 #[test]
 fn after_shutdown_every_call_returns_stopped_at_once() {
     run(async {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_channel::Receiver;
 use gossip_driver::core::Endpoint;
-use gossip_driver::{Runtime, Transport, TransportError};
+use gossip_driver::{Runtime, Transport, TransportError, deadline};
 
 use crate::link::Ends;
 use crate::{MemLink, MemNetwork};
@@ -67,11 +67,10 @@ impl<R: Runtime> Transport for MemTransport<R> {
         if incoming.is_closed() {
             return Err(TransportError::Closed);
         }
-        let round_trip = network.conditions().latency * 2;
+        let round_trip = network.conditions().latency.saturating_mul(2);
         if !round_trip.is_zero() {
-            self.runtime
-                .sleep_until(self.runtime.now() + round_trip)
-                .await;
+            let answered = deadline(&self.runtime, round_trip);
+            self.runtime.sleep_until(answered).await;
         }
         let ends = network.connect(name, to, self.runtime.now())?;
         Ok(MemLink::new(&self.runtime, ends))

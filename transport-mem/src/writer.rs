@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use gossip_driver::{FrameQueue, FrameWriter, Outgoing, Runtime, TransportError};
+use gossip_driver::{FrameQueue, FrameWriter, Outgoing, Runtime, TransportError, later};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
@@ -84,12 +84,12 @@ impl<R: Runtime> MemWriter<R> {
             .bandwidth
             .map_or(0, |rate| length_ns / u128::from(rate.max(1)));
         let took = Duration::from_nanos(u64::try_from(took).unwrap_or(u64::MAX));
-        self.line_free = self.line_free.max(now) + took;
+        self.line_free = later(self.line_free.max(now), took);
         let jitter = match u64::try_from(self.conditions.jitter.as_nanos()).unwrap_or(u64::MAX) {
             0 => Duration::ZERO,
             most => Duration::from_nanos(self.rng.next_u64() % most),
         };
-        let due = self.line_free + self.conditions.latency + jitter;
+        let due = later(later(self.line_free, self.conditions.latency), jitter);
         self.pipe.put(Chunk { due, length, load });
     }
 

@@ -2,7 +2,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use gossip_driver::Runtime;
+use gossip_driver::{Runtime, later};
 
 /// A period of silence. Its timer is set only when somebody waits, and again only when it fires.
 pub(crate) struct Idle<R: Runtime> {
@@ -30,7 +30,7 @@ impl<R: Runtime> Idle<R> {
 
     pub(crate) fn poll_elapsed(&mut self, runtime: &R, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let deadline = self.since + self.timeout;
+            let deadline = later(self.since, self.timeout);
             let timer = self
                 .timer
                 .get_or_insert_with(|| Box::pin(runtime.sleep_until(deadline)));

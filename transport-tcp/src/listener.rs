@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use futures_util::future::{Abortable, Either, select};
 use gossip_driver::core::Endpoint;
-use gossip_driver::{TcpRuntime, within};
+use gossip_driver::{TcpRuntime, deadline, within};
 use tracing::{debug, warn};
 
 use crate::TcpLink;
@@ -56,7 +56,7 @@ impl<R: TcpRuntime> Listener<R> {
                 Err(error) => {
                     counters.accept_errors.add();
                     warn!(%error, "cannot accept a connection");
-                    let pause = pin!(runtime.sleep_until(runtime.now() + PAUSE));
+                    let pause = pin!(runtime.sleep_until(deadline(runtime, PAUSE)));
                     if let Either::Left(_) = select(&mut stop, pause).await {
                         return;
                     }

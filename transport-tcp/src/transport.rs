@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 use gossip_driver::core::Endpoint;
-use gossip_driver::{TcpRuntime, Transport, TransportError, within};
+use gossip_driver::{TcpRuntime, Transport, TransportError};
 use tracing::debug;
 
 use crate::handshake::{Identity, initiate};
@@ -36,8 +36,10 @@ impl<R: TcpRuntime> TcpTransport<R> {
     /// Listens on `config.listen` and starts to take connections.
     ///
     /// # Errors
-    /// [`TransportError::Bind`] names the address that cannot be listened on, and why.
+    /// [`TransportError::Config`] if a time or the window is zero; [`TransportError::Bind`] names the
+    /// address that cannot be listened on, and why.
     pub async fn bind(runtime: R, config: TcpConfig) -> Result<Self, TransportError> {
+        config.check()?;
         let identity = Identity::new(config.network_id.clone())?;
         let refused = |reason| TransportError::Bind {
             endpoint: config.listen.clone(),
@@ -118,23 +120,20 @@ impl<R: TcpRuntime> Transport for TcpTransport<R> {
         if port.is_none() {
             return Err(TransportError::BadAddress(to.clone()));
         }
-        let Shared {
-            runtime,
-            config,
-            counters,
-            ..
-        } = &*self.shared;
-        let connected = within(runtime, config.dial_timeout, self.connect(to)).await;
-        let result = connected.unwrap_or(Err(TransportError::TimedOut));
+        let counters = &self.shared.counters;
+        let result = self.connect(to).await;
         match &result {
             Ok(_) => counters.dialled.add(),
             Err(TransportError::WrongNetwork) => counters.wrong_network.add(),
             Err(TransportError::Refused(_)) => counters.refused.add(),
-            Err(TransportError::TimedOut) => counters.timed_out.add(),
             Err(TransportError::Unreachable(_)) => {}
             Err(_) => counters.failed.add(),
         }
         result
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.stats().counters()
     }
 
     /// Stops listening: [`accept`](Transport::accept) and [`dial`](Transport::dial) answer

@@ -86,21 +86,6 @@ async fn silent_diallers_take_places_from_each_other_and_not_from_newcomers() {
 }
 
 #[tokio::test]
-async fn a_silent_acceptor_fails_the_dial_at_the_deadline() {
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut config = config("n");
-    config.dial_timeout = Duration::from_millis(200);
-    let transport = bind(config).await;
-    let to = gossip_driver::core::Endpoint::new(&silent.local_addr().unwrap().to_string());
-    let result = transport.dial(&to).await;
-    assert!(
-        matches!(result, Err(TransportError::TimedOut)),
-        "{result:?}"
-    );
-    assert_eq!(transport.stats().timed_out, 1);
-}
-
-#[tokio::test]
 async fn the_dialler_chooses_the_cipher_and_the_acceptor_may_insist() {
     for (cipher, other) in [
         (Cipher::AesGcm, Cipher::ChaChaPoly),

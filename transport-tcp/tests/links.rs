@@ -14,7 +14,7 @@ use gossip_driver::{
 };
 use runtime_tokio::TokioRuntime;
 use support::{bind, config, counted, link, start};
-use transport_tcp::{TcpLink, TcpTransport};
+use transport_tcp::{TcpConfig, TcpLink, TcpTransport};
 
 const LARGE: usize = 100 << 20;
 
@@ -28,6 +28,52 @@ async fn a_port_in_use_is_named() {
         .unwrap_err();
     let expected = format!("cannot listen on {}: ", first.local_endpoint());
     assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
+#[tokio::test]
+async fn times_of_zero_are_refused_and_the_longest_are_not() {
+    let zeros: [fn(&mut TcpConfig); 3] = [
+        |config| config.idle_timeout = Duration::ZERO,
+        |config| config.handshake_timeout = Duration::ZERO,
+        |config| config.window = 0,
+    ];
+    for change in zeros {
+        let mut zero = config("n");
+        change(&mut zero);
+        let refused = TcpTransport::bind(TokioRuntime::current(), zero).await;
+        assert!(
+            matches!(refused, Err(TransportError::Config(_))),
+            "{refused:?}"
+        );
+    }
+    let mut longest = config("n");
+    longest.idle_timeout = Duration::MAX;
+    longest.handshake_timeout = Duration::MAX;
+    let transport = bind(longest).await;
+    let (near, far) = link(&transport, &transport).await;
+    let (sender, _) = start(near.split().1);
+    let (mut reader, _writer) = far.split();
+    let read = tokio::spawn(async move { reader.read(10).await });
+    tokio::task::yield_now().await;
+    sender.push(Class::Push, Bytes::from_static(b"x"));
+    assert_eq!(read.await.unwrap().unwrap().unwrap(), "x");
+}
+
+#[tokio::test]
+async fn a_nodes_metrics_show_what_its_transport_counts() {
+    let transport = bind(config("n")).await;
+    let crypto = TestCrypto::new("org1", "alice");
+    let local = transport.local_endpoint().clone();
+    let node = Config::new(crypto.identity(), local.clone());
+    let node = runtime_tokio::spawn(node, transport, crypto, MemLedger::new()).unwrap();
+    let other = bind(config("m")).await;
+    other.dial(&local).await.unwrap_err();
+    let refused = ("wrong_network", 1);
+    while !node.metrics().transport.contains(&refused) {
+        tokio::task::yield_now().await;
+    }
+    node.shutdown().await;
+    assert!(node.metrics().transport.contains(&refused));
 }
 
 #[tokio::test]
