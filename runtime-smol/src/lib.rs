@@ -3,7 +3,7 @@
 //! [`SmolRuntime`] starts its tasks on smol's global executor, or on an executor of the
 //! application's own. Timers and sockets are served by the `async-io` reactor, which async-std
 //! shares: an async-std application hands a [`SmolRuntime`] to the driver and awaits its handles
-//! like any other future (see the example `async_std`).
+//! like any other future (the example `async_std` is such an application).
 //!
 //! ```
 //! use std::time::Duration;
