@@ -6,6 +6,7 @@ mod support;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use futures_util::future::{AbortHandle, Abortable, join_all, pending};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -17,11 +18,19 @@ use gossip_driver::{
 
 use support::{Net, Pipe, Port, Threads, config, run};
 
-/// A ledger that never answers.
-struct Stuck;
+/// A ledger that never answers, and tells when it was asked first.
+struct Stuck(Sender<()>);
+
+impl Stuck {
+    fn new() -> (Self, Receiver<()>) {
+        let (asked, is_asked) = async_channel::bounded(1);
+        (Self(asked), is_asked)
+    }
+}
 
 impl Ledger for Stuck {
     async fn height(&self, _: &ChannelId) -> Result<u64, LedgerError> {
+        let _ = self.0.try_send(());
         pending().await
     }
 
@@ -244,10 +253,11 @@ fn after_shutdown_every_call_returns_stopped_at_once() {
 #[test]
 fn a_shutdown_answers_requests_that_the_ledger_keeps_waiting() {
     run(async {
-        let gossip = start(Threads, Stuck);
+        let (ledger, is_asked) = Stuck::new();
+        let gossip = start(Threads, ledger);
         let joining = gossip.join_channel("trade", org1());
         let stopping = async {
-            async_io::Timer::after(Duration::from_millis(20)).await;
+            is_asked.recv().await.unwrap();
             gossip.shutdown().await;
         };
         let (joined, ()) = futures_util::future::join(joining, stopping).await;
@@ -259,7 +269,8 @@ fn a_shutdown_answers_requests_that_the_ledger_keeps_waiting() {
 fn callers_hear_of_an_executor_that_drops_the_node() {
     run(async {
         let runtime = Mortal::default();
-        let gossip = start(runtime.clone(), Stuck);
+        let (ledger, is_asked) = Stuck::new();
+        let gossip = start(runtime.clone(), ledger);
         let joins = join_all((0..500).map(|number| {
             let gossip = gossip.clone();
             async move {
@@ -269,7 +280,7 @@ fn callers_hear_of_an_executor_that_drops_the_node() {
             }
         }));
         let killing = async {
-            async_io::Timer::after(Duration::from_millis(20)).await;
+            is_asked.recv().await.unwrap();
             runtime.kill();
         };
         let (joined, ()) = futures_util::future::join(joins, killing).await;

@@ -112,6 +112,7 @@ fn small_frames_share_a_message_and_urgent_ones_lie_between_the_parts_of_large_o
     let mut wire = Vec::new();
     encoder.fill(&mut queue, &mut wire).unwrap();
     let chunk = wire.len();
+    assert!(chunk <= 96 << 10, "a chunk of {chunk} bytes");
     sender.push(Class::Control, frame(3, 10));
     wire.extend(encode(&mut encoder, &mut queue).concat());
     let mut decoder = Decoder::new(state());
@@ -277,6 +278,21 @@ fn both_sides_change_keys_in_step() {
         let without = decode(&mut other, &wire, usize::MAX).0.len();
         assert_eq!(without, usize::from(round < 3), "round {round}");
     }
+}
+
+#[test]
+fn keys_change_after_16_384_messages() {
+    let mut encoder = Encoder::new(state());
+    let mut decoder = Decoder::new(state().with_rekey_interval(u64::MAX));
+    let mut message = || {
+        let mut wire = Vec::new();
+        encoder.keep_alive(&mut wire).unwrap();
+        decode(&mut decoder, &wire, usize::MAX).1
+    };
+    for _ in 0..16_384 {
+        message().unwrap();
+    }
+    message().unwrap_err();
 }
 
 #[test]
