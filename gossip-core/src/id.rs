@@ -1,4 +1,4 @@
-//! Identifiers. Those that come from the wire are shared byte strings: cloning one is a counter.
+//! Identifiers. Cloning one copies a few bytes or counts.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -6,56 +6,34 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// The first eight bytes as a number: decides nearly every comparison without following a pointer.
-fn prefix(bytes: &[u8]) -> u64 {
-    let mut first = [0; 8];
-    for (to, from) in first.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    u64::from_be_bytes(first)
+/// Bytes up to this length are kept in place. PKI-IDs are hashes of 32 bytes: comparing and cloning one
+/// then follows no pointer.
+const IN_PLACE: usize = 38;
+
+/// A byte string that is cloned often and never changed.
+#[derive(Clone)]
+enum Repr {
+    InPlace { len: u8, bytes: [u8; IN_PLACE] },
+    Shared(Arc<[u8]>),
 }
 
-/// What byte identifiers are looked up by, so that bytes from the wire need not be copied first.
-pub(crate) trait ByteKey {
-    fn parts(&self) -> (u64, &[u8]);
-}
-
-/// Bytes from the wire as a key.
-pub(crate) struct RawKey<'a>(u64, &'a [u8]);
-
-impl<'a> RawKey<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self(prefix(bytes), bytes)
+impl Repr {
+    fn new(bytes: &[u8]) -> Self {
+        let mut place = [0; IN_PLACE];
+        match (place.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+            (Some(start), Ok(len)) => {
+                start.copy_from_slice(bytes);
+                Self::InPlace { len, bytes: place }
+            }
+            _ => Self::Shared(bytes.into()),
+        }
     }
 
-    pub(crate) fn as_key(&self) -> &(dyn ByteKey + 'a) {
-        self
-    }
-}
-
-impl ByteKey for RawKey<'_> {
-    fn parts(&self) -> (u64, &[u8]) {
-        (self.0, self.1)
-    }
-}
-
-impl PartialEq for dyn ByteKey + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
-    }
-}
-
-impl Eq for dyn ByteKey + '_ {}
-
-impl PartialOrd for dyn ByteKey + '_ {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for dyn ByteKey + '_ {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.parts().cmp(&other.parts())
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::InPlace { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Shared(bytes) => bytes,
+        }
     }
 }
 
@@ -63,29 +41,25 @@ macro_rules! byte_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone)]
-        pub struct $name {
-            prefix: u64,
-            bytes: Arc<[u8]>,
-        }
+        pub struct $name(Repr);
 
         impl $name {
             /// Copies `bytes` into an identifier.
             #[must_use]
             pub fn new(bytes: &[u8]) -> Self {
-                Self { prefix: prefix(bytes), bytes: bytes.into() }
+                Self(Repr::new(bytes))
             }
 
             /// The identifier's bytes.
             #[must_use]
             pub fn as_bytes(&self) -> &[u8] {
-                &self.bytes
+                self.0.as_bytes()
             }
         }
 
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
-                self.prefix == other.prefix
-                    && (Arc::ptr_eq(&self.bytes, &other.bytes) || self.bytes == other.bytes)
+                self.as_bytes() == other.as_bytes()
             }
         }
 
@@ -99,42 +73,25 @@ macro_rules! byte_id {
 
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> Ordering {
-                self.prefix.cmp(&other.prefix).then_with(|| {
-                    if Arc::ptr_eq(&self.bytes, &other.bytes) {
-                        return Ordering::Equal;
-                    }
-                    self.bytes.cmp(&other.bytes)
-                })
+                self.as_bytes().cmp(other.as_bytes())
             }
         }
 
         impl Hash for $name {
             fn hash<H: Hasher>(&self, state: &mut H) {
-                self.bytes.hash(state);
-            }
-        }
-
-        impl ByteKey for $name {
-            fn parts(&self) -> (u64, &[u8]) {
-                (self.prefix, &self.bytes)
-            }
-        }
-
-        impl<'a> Borrow<dyn ByteKey + 'a> for $name {
-            fn borrow(&self) -> &(dyn ByteKey + 'a) {
-                self
+                self.as_bytes().hash(state);
             }
         }
 
         impl Borrow<[u8]> for $name {
             fn borrow(&self) -> &[u8] {
-                &self.bytes
+                self.as_bytes()
             }
         }
 
         impl AsRef<[u8]> for $name {
             fn as_ref(&self) -> &[u8] {
-                &self.bytes
+                self.as_bytes()
             }
         }
     };
@@ -152,7 +109,7 @@ byte_id! {
 
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes
+        self.as_bytes()
             .iter()
             .take(8)
             .try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -167,7 +124,7 @@ impl fmt::Debug for PeerId {
 
 impl fmt::Display for OrgId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.bytes))
+        f.write_str(&String::from_utf8_lossy(self.as_bytes()))
     }
 }
 
@@ -268,25 +225,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_are_ordered_as_their_bytes_are_also_against_raw_keys() {
+    fn identifiers_are_ordered_as_their_bytes_are_whether_kept_in_place_or_not() {
+        let long = [b'b'; 64];
         let texts: [&[u8]; 8] = [
             b"",
             b"\0",
             b"a",
             b"a\0",
-            b"abcdefgh",
-            b"abcdefgh\0",
-            b"abcdefghi",
-            b"b",
+            &long[..IN_PLACE],
+            &long[..39],
+            &long,
+            b"c",
         ];
         for left in texts {
             for right in texts {
-                let expected = left.cmp(right);
                 let (a, b) = (PeerId::new(left), PeerId::new(right));
-                assert_eq!(a.cmp(&b), expected);
+                assert_eq!(a.as_bytes(), left);
+                assert_eq!(a.cmp(&b), left.cmp(right));
                 assert_eq!(a == b, left == right);
-                let key: &dyn ByteKey = a.borrow();
-                assert_eq!(key.cmp(RawKey::new(right).as_key()), expected);
             }
         }
     }

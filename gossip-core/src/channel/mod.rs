@@ -26,7 +26,6 @@ use gossip_proto::{
 use self::own::OwnState;
 use crate::cx::Cx;
 use crate::gate::{Admitted, StateInfoNews};
-use crate::id::RawKey;
 use crate::identity::Identities;
 use crate::membership::Membership;
 use crate::rng::ModuleRng;
@@ -230,14 +229,14 @@ impl Channel {
 
     /// The MAC of a peer's state info, if one is held: it never changes, and need not be computed.
     fn info_mac(&self, peer: &[u8]) -> Option<&[u8]> {
-        let info = self.infos.get(RawKey::new(peer).as_key())?;
+        let info = self.infos.get(peer)?;
         Some(&info.mac)
     }
 
     /// Would this state info change anything?
     pub(crate) fn is_news(&self, info: &StateInfo) -> bool {
         self.infos
-            .get(RawKey::new(&info.pki_id).as_key())
+            .get(&info.pki_id[..])
             .is_none_or(|held| info.time > held.time)
     }
 
@@ -249,7 +248,7 @@ impl Channel {
     /// Has its publisher told us nothing before?
     pub(crate) fn is_stranger(&self, message: &SignedMessage) -> bool {
         matches!(&message.message().content, Content::StateInfo(info)
-            if !self.infos.contains_key(RawKey::new(&info.pki_id).as_key()))
+            if !self.infos.contains_key(&info.pki_id[..]))
     }
 
     /// A state info has passed the gate. Returns its publisher and height if it was news.

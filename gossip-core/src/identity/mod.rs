@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::cx::Cx;
-use crate::id::RawKey;
 use crate::timer::TimerKey;
 use crate::{Instant, OrgId, PeerId, SelfIdentity, ValidIdentity};
 
@@ -75,7 +74,7 @@ impl Identities {
     }
 
     pub(crate) fn get(&self, peer: &[u8]) -> Option<&Identity> {
-        self.entries.get(RawKey::new(peer).as_key())
+        self.entries.get(peer)
     }
 
     /// The organisation of a known peer. `None` means unknown, hence foreign.
@@ -89,7 +88,7 @@ impl Identities {
 
     /// Notes a verified use, so that the identity is not the first to make room.
     pub(crate) fn touch(&mut self, now: Instant, peer: &[u8]) {
-        if let Some(identity) = self.entries.get_mut(RawKey::new(peer).as_key()) {
+        if let Some(identity) = self.entries.get_mut(peer) {
             identity.used = now;
         }
     }

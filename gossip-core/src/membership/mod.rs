@@ -40,7 +40,6 @@ pub(crate) use self::seeds::Reached;
 use self::seeds::Seeds;
 use crate::cx::Cx;
 use crate::gate::{Admitted, AliveNews, AliveSource};
-use crate::id::RawKey;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
@@ -123,11 +122,11 @@ impl Membership {
         if alive.pki_id == self.own_peer.as_bytes() {
             return false;
         }
-        match self.records.get(RawKey::new(&alive.pki_id).as_key()) {
+        match self.records.get(&alive.pki_id[..]) {
             Some(record) => !dead && record.is_older_than(alive.time),
             None => self
                 .graves
-                .get(RawKey::new(&alive.pki_id).as_key())
+                .get(&alive.pki_id[..])
                 .is_none_or(|grave| alive.time > *grave),
         }
     }
@@ -176,8 +175,8 @@ impl Membership {
         direct: bool,
         fx: &mut Vec<MembershipEffect>,
     ) -> bool {
-        let key = RawKey::new(&alive.pki_id);
-        let Some(record) = self.records.get_mut(key.as_key()) else {
+        let key = &alive.pki_id[..];
+        let Some(record) = self.records.get_mut(key) else {
             return self.learn(cx, identities, message, alive, direct, fx);
         };
         if record.update(message, alive, direct, cx.now) {
@@ -190,7 +189,7 @@ impl Membership {
                 }
             }
             Liveness::Dead { .. } => {
-                if let Some((peer, record)) = self.records.remove_entry(key.as_key()) {
+                if let Some((peer, record)) = self.records.remove_entry(key) {
                     self.enlist(cx, peer, record, fx);
                 }
             }
@@ -314,7 +313,7 @@ impl Membership {
     }
 
     fn record(&self, peer: &[u8]) -> Option<&Record> {
-        self.records.get(RawKey::new(peer).as_key())
+        self.records.get(peer)
     }
 
     pub(crate) fn version(&self) -> u64 {

@@ -2,7 +2,6 @@
 
 use super::*;
 
-const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A channel at 0 that has asked peer 1, which says it has 10 blocks.
 fn asked() -> (Bench, Ask) {
