@@ -90,10 +90,9 @@ pub enum LedgerFate {
 /// The incarnation that a node starts again with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incarnation {
-    /// Greater than the last one, as it must be.
+    /// Greater than the last one, as it should be.
     Next,
-    /// Smaller than the last one, as after a clock was set back. Others have reason not to believe
-    /// such a node, so nobody is expected to see it until it starts with a greater one.
+    /// Smaller than the last one, as after a clock was set back.
     Backwards,
 }
 

@@ -108,7 +108,7 @@ fn a_partition_heals() {
 }
 
 #[test]
-fn a_node_whose_clock_was_set_back_raises_nobody_from_the_dead() {
+fn a_node_whose_clock_was_set_back_is_seen_by_all_again_and_raises_nobody_from_the_dead() {
     let (mut world, nodes) = network(&Scenario::new(1, 5, 1));
     world.audit();
     world.inject(&Fault::Crash { node: nodes[3] });
@@ -123,6 +123,7 @@ fn a_node_whose_clock_was_set_back_raises_nobody_from_the_dead() {
         world.run_for(Duration::from_secs(3));
         world.audit();
     }
+    assert!(world.views_complete());
     assert_sound(&mut world);
 }
 

@@ -176,15 +176,25 @@ impl Checker {
         watched.buried.remove(&subject);
     }
 
-    /// The observer lists the subject with this incarnation.
-    pub(crate) fn listed(&mut self, now: Instant, observer: u32, subject: u32, seen: u64) {
+    /// The observer lists the subject with this incarnation, which may be earlier than one listed
+    /// before only if it is the one that lives: its clock was set back.
+    pub(crate) fn listed(
+        &mut self,
+        now: Instant,
+        (observer, subject): (u32, u32),
+        (seen, actual): (u64, u64),
+    ) {
         let known = self.nodes[observer as usize]
             .incarnations
             .entry(subject)
             .or_insert(seen);
         let before = *known;
-        *known = before.max(seen);
-        if seen < before {
+        *known = if seen == actual {
+            seen
+        } else {
+            before.max(seen)
+        };
+        if seen < before && seen != actual {
             let subject = NodeId::new(subject);
             self.report(
                 now,
@@ -323,12 +333,12 @@ mod tests {
     #[test]
     fn an_older_incarnation_is_noticed_until_the_member_was_forgotten() {
         let (mut checker, _) = checker();
-        checker.listed(NOW, 0, 1, 5);
-        checker.listed(NOW, 0, 1, 6);
+        checker.listed(NOW, (0, 1), (5, 6));
+        checker.listed(NOW, (0, 1), (6, 6));
         checker.forgot(0, 1);
-        checker.listed(NOW, 0, 1, 2);
+        checker.listed(NOW, (0, 1), (2, 6));
         assert!(breaches(&checker).is_empty());
-        checker.listed(NOW, 0, 1, 1);
+        checker.listed(NOW, (0, 1), (1, 6));
         let subject = NodeId::new(1);
         assert_eq!(
             breaches(&checker),

@@ -45,8 +45,9 @@ impl World {
                     .checker
                     .report(now, node, Breach::ViewMismatch { subject });
             }
-            let incarnation = member.incarnation;
-            machine.checker.listed(now, node, subject, incarnation);
+            let actual = machine.hosts[subject as usize].incarnation;
+            let incarnations = (member.incarnation, actual);
+            machine.checker.listed(now, (node, subject), incarnations);
         }
     }
 
@@ -92,8 +93,8 @@ impl Machine {
         }
     }
 
-    /// Computes who should see whom: running nodes that are believed and share a channel that both
-    /// sides' organisations take part in.
+    /// Computes who should see whom: running nodes that share a channel that both sides'
+    /// organisations take part in.
     pub(super) fn expect_views(&mut self) {
         let hosts = &self.hosts;
         let linked = links_of_orgs(hosts);
@@ -102,10 +103,7 @@ impl Machine {
             let public =
                 a.config.external_endpoint.is_some() && b.config.external_endpoint.is_some();
             let orgs = (&a.config.identity.org, &b.config.identity.org);
-            a.up && b.up
-                && !a.disbelieved
-                && !b.disbelieved
-                && (orgs.0 == orgs.1 || public && linked.contains(&orgs))
+            a.up && b.up && (orgs.0 == orgs.1 || public && linked.contains(&orgs))
         });
     }
 }

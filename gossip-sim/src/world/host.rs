@@ -17,8 +17,6 @@ pub(super) struct Host {
     pub(super) starts: u64,
     pub(super) incarnation: u64,
     pub(super) last_change: Instant,
-    /// Others have reason not to believe it: its incarnation went backwards.
-    pub(super) disbelieved: bool,
     /// Which side of the partition.
     pub(super) side: u8,
     pub(super) ledger: SimLedger,
@@ -68,7 +66,6 @@ impl Host {
             starts: 0,
             incarnation: 0,
             last_change: Instant::START,
-            disbelieved: false,
             side: 0,
             ledger: SimLedger::default(),
             joins: BTreeMap::new(),

@@ -75,8 +75,7 @@ impl World {
             return;
         }
         host.starts += 1;
-        host.disbelieved = clock == Incarnation::Backwards && host.incarnation > 0;
-        host.incarnation = if host.disbelieved {
+        host.incarnation = if clock == Incarnation::Backwards && host.incarnation > 0 {
             host.incarnation.saturating_sub(1)
         } else {
             EPOCH + now.as_nanos() + host.starts
