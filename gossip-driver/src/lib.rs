@@ -88,6 +88,10 @@
 //!   has not authenticated yet has one message, with a small limit, in the process.
 //! - **Outgoing**: the core sends no more than a link's window, by class; the transport returns
 //!   credit as it writes frames ([`Outgoing::flushed`]), and none for what it could not write.
+//! - **Checks**: a few threads make and check signatures. Our own and the proofs of links come before
+//!   blocks and other messages, which keep a share.
+//! - **The end**: links send what they hold and read, without use, until their remotes have ended or
+//!   are quiet; then the transport is closed, and its place is free.
 //! - **Failures of services**: a panic in an implementation of a trait fails that one check, dial,
 //!   link or operation, and is counted.
 //! - **Bounds**: every queue has one (see [`DriverConfig`] and [`core::Config`]), and what is shed
