@@ -86,6 +86,29 @@ fn a_crashed_node_catches_up_with_or_without_its_ledger() {
 }
 
 #[test]
+fn a_crash_during_a_commit_and_a_plain_start_break_no_rule() {
+    let (mut world, nodes) = network(&Scenario::new(1, 3, 1));
+    let (victim, channel) = (nodes[2], Scenario::channel());
+    world.inject(&Fault::SlowLedger {
+        node: victim,
+        factor: 1_000,
+        lasting: MINUTE,
+    });
+    let made = blocks(&world, 3);
+    publish(&mut world, nodes[0], made, Duration::from_millis(50));
+    // By now the victim's first commit has begun, and takes its time.
+    assert!(world.wait(MINUTE, |world| world.ledger(nodes[1]).height(&channel) == 3));
+    assert_eq!(world.ledger(victim).height(&channel), 0);
+    world.inject(&Fault::Crash { node: victim });
+    world.start(victim);
+    let done = world.wait(LONG, |world| {
+        world.ledgers_complete(&channel, 3) && world.views_complete()
+    });
+    assert!(done, "height {}", world.ledger(victim).height(&channel));
+    assert_sound(&mut world);
+}
+
+#[test]
 fn a_partition_heals() {
     let (mut world, nodes) = network(&Scenario::new(2, 3, 1));
     let channel = Scenario::channel();

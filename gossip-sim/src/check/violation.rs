@@ -53,7 +53,7 @@ pub enum Breach {
         /// The first number that differs.
         seq: u64,
     },
-    /// A member was seen with an older incarnation than before.
+    /// A member was seen with an older incarnation than before, and does not run as that one.
     Stale {
         /// The member.
         subject: NodeId,

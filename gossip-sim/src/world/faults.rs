@@ -49,13 +49,12 @@ impl World {
                 ledger,
                 incarnation,
             } => {
-                let kept = *ledger == LedgerFate::Kept;
                 let host = &mut machine.hosts[node.place()];
                 if !host.up {
-                    if !kept {
+                    if *ledger == LedgerFate::Lost {
                         host.ledger = SimLedger::default();
+                        machine.checker.ledger_lost(node.index());
                     }
-                    machine.checker.restarted(node.index(), kept);
                     self.begin(node.index(), *incarnation);
                 }
             }

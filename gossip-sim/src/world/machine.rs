@@ -101,7 +101,8 @@ pub(super) struct Machine {
     pub(super) checker: Checker,
     pub(super) census: Census,
     pub(super) deliveries: Deliveries,
-    pub(super) askers: BTreeMap<RequestId, Asker>,
+    /// Requests outstanding: who was asked, and by whom.
+    pub(super) askers: BTreeMap<RequestId, (u32, Asker)>,
     pub(super) replies: BTreeMap<RequestId, Result<Response, RequestError>>,
     /// Replies to publishers, to be worked off after the node's commands.
     pub(super) publisher_replies: Vec<(u32, Result<Response, RequestError>)>,
@@ -218,7 +219,7 @@ impl Machine {
     }
 
     fn reply(&mut self, id: RequestId, result: Result<Response, RequestError>) {
-        match self.askers.remove(&id) {
+        match self.askers.remove(&id).map(|(_, asker)| asker) {
             Some(Asker::Publisher(publisher)) => self.publisher_replies.push((publisher, result)),
             Some(Asker::Application) => {
                 self.replies.insert(id, result);

@@ -345,7 +345,7 @@ impl World {
             Request::UpdateMetadata { .. } | Request::UpdateChaincodes { .. } | Request::Stop => {}
         }
         if self.nodes[node as usize].is_some() {
-            self.machine.askers.insert(id, asker);
+            self.machine.askers.insert(id, (node, asker));
             self.touch(node, Event::Request { id, request });
         }
         id

@@ -94,6 +94,7 @@ impl World {
         host.epoch += 1;
         host.last_change = now;
         let joins: Vec<_> = host.joins.clone().into_iter().collect();
+        self.machine.checker.started(node);
         self.nodes[node as usize] = Some(Box::new(core));
         self.census_stale = true;
         self.settle(node);
@@ -125,6 +126,7 @@ impl World {
         host.driver = Driver::default();
         self.nodes[node as usize] = None;
         self.machine.census.blind(node);
+        self.machine.askers.retain(|_, (asked, _)| *asked != node);
         self.machine.drop_links(node);
         self.census_stale = true;
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_core::proto::{Content, GossipMessage, SignedMessage, Tag};
 use gossip_core::{
-    ChannelId, Class, CloseReason, Command, CryptoJob, DialError, Event, Instant, LedgerOp,
-    LinkDownReason, LinkId, Ticket,
+    ChannelId, Class, CloseReason, Command, CryptoJob, DialError, Event, Instant, JoinChannel,
+    LedgerOp, LinkDownReason, LinkId, OrgId, Request, Ticket,
 };
 
 use super::machine::{Cargo, Machine, What};
@@ -366,6 +366,31 @@ fn a_slow_link_is_slow_also_if_it_was_dialled_after_the_fault() {
         .into_iter()
         .find(|(_, _, seen)| matches!(seen, Seen::Frame(_)));
     assert_eq!(arrived.map(|(at, _, _)| at), Some(20 + 50));
+}
+
+#[test]
+fn a_crash_ends_the_requests_of_its_node_only() {
+    let mut world = world(|_| {});
+    let nodes = [0, 1].map(NodeId::new);
+    for node in nodes {
+        world.machine.host(node.index()).up = false;
+        world.start(node);
+        let config = JoinChannel {
+            sequence: 1,
+            members: [(OrgId::new(b"org"), Vec::new())].into(),
+        };
+        let channel = ChannelId::new("c");
+        world.request(node, Request::JoinChannel { channel, config });
+    }
+    assert_eq!(world.machine.askers.len(), 2);
+    world.inject(&Fault::Crash { node: nodes[0] });
+    let asked: Vec<u32> = world
+        .machine
+        .askers
+        .values()
+        .map(|(node, _)| *node)
+        .collect();
+    assert_eq!(asked, [1]);
 }
 
 #[test]
