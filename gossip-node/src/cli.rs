@@ -21,11 +21,12 @@ pub(crate) struct Cli {
     log: Option<String>,
 
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
 }
 
+/// What to do.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Start a network of peers in this process, distribute files as blocks, check every ledger
     Demo(DemoArgs),
     /// Run thousands of peers in virtual time; the same seed gives the same run

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
 use gossip_driver::core::{ChannelId, Config, Endpoint, JoinChannel, Metrics, OrgId};
-use gossip_driver::{Channel, DriverConfig, Gossip, Runtime};
+use gossip_driver::{Channel, DriverConfig, Gossip, Runtime, Transport};
 use gossip_ledger::BlockLedger;
 use gossip_msp::X509Service;
 
@@ -49,7 +49,7 @@ struct Peer {
 
 impl Network {
     /// Starts all peers, with certificates made for the occasion. Also yields the maker of blocks
-    /// that they accept.
+    /// that they accept. If it fails, those already started have stopped when it returns.
     pub(crate) async fn start<R: Runtime, A: Addresses>(
         runtime: &R,
         addresses: &A,
@@ -61,36 +61,39 @@ impl Network {
         let seats = plan.seats();
         let organisations = Organisations::new(&seats)?;
         let maker = BlockMaker::new(channel_id(), organisations.orderer()?);
-        let mut transports = Vec::with_capacity(seats.len());
-        let mut endpoints = Vec::with_capacity(seats.len());
-        for index in (0u16..).take(seats.len()) {
+        let mut places = Vec::with_capacity(seats.len());
+        for (index, seat) in (0u16..).zip(seats) {
             let (transport, endpoint) = addresses.listen(index).await?;
-            transports.push(transport);
-            endpoints.push(endpoint);
+            places.push(Place {
+                seat,
+                transport,
+                endpoint,
+            });
         }
-        let first_of_org: Vec<(OrgId, Endpoint)> = (seats.iter().zip(&endpoints))
-            .filter(|(seat, _)| seat.is_leader())
-            .map(|(seat, endpoint)| (OrgId::new(seat.msp.as_bytes()), endpoint.clone()))
-            .collect();
-        let mut peers = Vec::with_capacity(seats.len());
-        for (index, (seat, transport)) in seats.into_iter().zip(transports).enumerate() {
-            interrupt.check()?;
-            let crypto = organisations.service(&seat, &channel_id())?;
-            let config = config(&seat, &crypto, &endpoints[index], &first_of_org[seat.org].1);
-            let path = data.ledger(&seat.name)?;
-            let ledger = BlockLedger::open(&path).map_err(|error| Failure::data(&path, error))?;
-            let ledger = Observed::new(ledger, index, Arc::clone(board));
-            let settings = settings(endpoints.len());
-            let gossip =
-                gossip_driver::spawn(runtime.clone(), config, settings, transport, crypto, ledger)
-                    .map_err(|error| Failure::step("start a peer", error))?;
-            peers.push(Peer { seat, gossip });
+        let launch = Launch {
+            data,
+            board,
+            organisations,
+            peers: places.len(),
+            first_of_org: (places.iter().filter(|place| place.seat.is_leader()))
+                .map(|place| place.endpoint.clone())
+                .collect(),
+        };
+        let mut network = Self {
+            members: members(&places),
+            peers: Vec::with_capacity(places.len()),
+        };
+        for (index, place) in places.into_iter().enumerate() {
+            let checked = interrupt.check();
+            match checked.and_then(|()| launch.start(runtime, index, place)) {
+                Ok(peer) => network.peers.push(peer),
+                Err(failure) => {
+                    network.stop().await;
+                    return Err(failure);
+                }
+            }
         }
-        let members = first_of_org
-            .into_iter()
-            .map(|(org, anchor)| (org, vec![anchor]))
-            .collect();
-        Ok((Self { peers, members }, maker))
+        Ok((network, maker))
     }
 
     /// Lets all peers join the channel.
@@ -165,6 +168,55 @@ impl Network {
     }
 }
 
+/// Where a peer will run.
+struct Place<T> {
+    seat: Seat,
+    transport: T,
+    endpoint: Endpoint,
+}
+
+/// What starting a peer takes.
+struct Launch<'a> {
+    data: &'a DataDir,
+    board: &'a Arc<Board>,
+    organisations: Organisations,
+    peers: usize,
+    first_of_org: Vec<Endpoint>,
+}
+
+impl Launch<'_> {
+    fn start<R: Runtime, T: Transport>(
+        &self,
+        runtime: &R,
+        index: usize,
+        place: Place<T>,
+    ) -> Result<Peer, Failure> {
+        let seat = place.seat;
+        let crypto = self.organisations.service(&seat, &channel_id())?;
+        let bootstrap = &self.first_of_org[seat.org];
+        let config = config(&seat, &crypto, &place.endpoint, bootstrap);
+        let path = self.data.ledger(&seat.name)?;
+        let ledger = BlockLedger::open(&path).map_err(|error| Failure::data(&path, error))?;
+        let ledger = Observed::new(ledger, index, Arc::clone(self.board));
+        let (runtime, settings) = (runtime.clone(), settings(self.peers));
+        let gossip =
+            gossip_driver::spawn(runtime, config, settings, place.transport, crypto, ledger)
+                .map_err(|error| Failure::step("start a peer", error))?;
+        Ok(Peer { seat, gossip })
+    }
+}
+
+/// The organisations, each with its leader as the anchor.
+fn members<T>(places: &[Place<T>]) -> BTreeMap<OrgId, Vec<Endpoint>> {
+    let leaders = places.iter().filter(|place| place.seat.is_leader());
+    leaders
+        .map(|place| {
+            let org = OrgId::new(place.seat.msp.as_bytes());
+            (org, vec![place.endpoint.clone()])
+        })
+        .collect()
+}
+
 fn config(seat: &Seat, crypto: &X509Service, endpoint: &Endpoint, bootstrap: &Endpoint) -> Config {
     let mut config = Config::new(crypto.identity(), endpoint.clone());
     config.network_id = Bytes::from_static(NETWORK_ID);
@@ -184,4 +236,46 @@ fn settings(peers: usize) -> DriverConfig {
     let mut settings = DriverConfig::default();
     settings.crypto_threads = std::num::NonZeroUsize::new(cores.div_ceil(peers));
     settings
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use runtime_tokio::TokioRuntime;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::demo::addresses::MemAddresses;
+
+    fn plan() -> Plan {
+        let args = ["gossip", "demo", "--orgs", "1", "--peers", "3"];
+        let Command::Demo(args) = Cli::parse_from(args).command else {
+            panic!("not a demo");
+        };
+        Plan::new(&args).unwrap()
+    }
+
+    #[test]
+    fn a_start_that_fails_stops_the_peers_already_started() {
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let runtime = TokioRuntime::new(tokio.handle().clone());
+        let (plan, data) = (plan(), DataDir::prepare(None, false).unwrap());
+        let ledgers: Vec<_> = (plan.seats().iter())
+            .map(|seat| data.ledger(&seat.name).unwrap())
+            .collect();
+        // No database opens where a folder is.
+        std::fs::create_dir(&ledgers[2]).unwrap();
+        let board = Arc::new(Board::new(ledgers.len()));
+        let addresses = MemAddresses::new(runtime.clone());
+        let (interrupt, started) = (Interrupt::never(), &runtime);
+        let starting = Network::start(started, &addresses, &plan, &data, &board, &interrupt);
+        let failure = tokio.block_on(starting).unwrap_err();
+        assert!(matches!(failure, Failure::Data { .. }), "{failure}");
+        for ledger in &ledgers[..2] {
+            BlockLedger::open(ledger).expect("closed by the peer that had it");
+        }
+    }
 }
