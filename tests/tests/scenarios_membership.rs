@@ -41,12 +41,11 @@ fn a_bootstrap_list_of_our_own_addresses_leads_nowhere() {
 #[test]
 fn a_seed_that_is_ourselves_under_another_name_is_tried_once() {
     let mut net = Net::new(1);
+    let alias = Endpoint::new("alias:1");
     let node = net.start_with("org", "p0", &[], |config| {
-        let alias = Endpoint::new("alias:1");
-        config.external_endpoint = Some(alias.clone());
-        config.endpoint = Endpoint::new("here:1");
-        config.bootstrap = vec![alias];
+        config.bootstrap = vec![alias.clone()];
     });
+    net.world.alias(node, alias);
     net.world.run_for(secs(100));
     assert_eq!(net.metrics(node).dials, 1);
     assert_eq!(net.alive(node), 0);

@@ -201,6 +201,8 @@ impl Membership {
                 seed.state = State::Own;
                 cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
             }
+            // The dial that showed it ends without a link.
+            Reached::Nobody if matches!(seed.state, State::Own) => {}
             Reached::Nobody => self.retry_seed(cx, endpoint),
             Reached::Peer(peer) => {
                 let org = identities.org_of(peer.as_bytes());

@@ -80,6 +80,11 @@ impl World {
         Ok(NodeId::new(index))
     }
 
+    /// Makes a node answer at `endpoint` too, of which it does not know, as behind a second name.
+    pub fn alias(&mut self, node: NodeId, endpoint: Endpoint) {
+        self.machine.endpoints.insert(endpoint, node.index());
+    }
+
     /// Starts a node now.
     pub fn start(&mut self, node: NodeId) {
         self.begin(node.index(), Incarnation::Next);
