@@ -42,12 +42,13 @@ pub(crate) struct DemoArgs {
     /// Peers in each organisation
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) peers: u16,
-    /// Files to distribute, in this order [default: a text built into the program]
+    /// Files to distribute, in this order [default: a text built into the program, repeated to
+    /// 1.4 MB]
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub(crate) input: Vec<PathBuf>,
-    /// Bytes of input in each block [default: 64KiB, or 512B for the built-in text]
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) block_size: Option<ByteSize>,
+    /// Bytes of input in each block
+    #[arg(long, default_value_t = ByteSize(64 << 10), value_name = "SIZE")]
+    pub(crate) block_size: ByteSize,
     /// What carries the messages
     #[arg(long, value_enum, default_value_t = TransportKind::Tcp)]
     pub(crate) transport: TransportKind,

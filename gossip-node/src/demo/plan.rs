@@ -17,10 +17,6 @@ const MAX_BLOCKS: u64 = 1_000_000;
 
 const MIN_BLOCK: u64 = 256;
 const MAX_BLOCK: u64 = 64 << 20;
-const DEFAULT_BLOCK: u64 = 64 << 10;
-
-/// The built-in text is short; cut into larger blocks it would make no chain to look at.
-const BUILT_IN_BLOCK: u64 = 512;
 
 /// A run of the demo.
 #[derive(Clone, Debug)]
@@ -80,12 +76,7 @@ impl Plan {
         }
         check_ports(args, peers)?;
         let input = Input::open(&args.input)?;
-        let default = if input.is_built_in() {
-            BUILT_IN_BLOCK
-        } else {
-            DEFAULT_BLOCK
-        };
-        let block_size = args.block_size.map_or(default, |size| size.0);
+        let block_size = args.block_size.0;
         if !(MIN_BLOCK..=MAX_BLOCK).contains(&block_size) {
             let (least, most) = (ByteSize(MIN_BLOCK), ByteSize(MAX_BLOCK));
             let text = format!("--block-size must be between {least} and {most}");

@@ -92,11 +92,9 @@ fn the_built_in_text_needs_no_options_but_says_what_it_did() {
 
 #[test]
 fn a_single_peer_is_a_network_too() {
-    assert_complete(
-        &json(["demo", "--json", "--orgs", "1", "--peers", "1"]),
-        1,
-        22,
-    );
+    let report = json(["demo", "--json", "--orgs", "1", "--peers", "1"]);
+    assert_complete(&report, 1, 22);
+    assert_eq!(report["block_size"], 64 << 10, "unless told otherwise");
 }
 
 #[test]
