@@ -6,7 +6,7 @@
 //!
 //! Most applications want `gossip-driver`, which runs a node on tokio, smol or another runtime. Use
 //! this crate directly to run it in a loop of your own, to simulate it, or to test what you build on
-//! it; `examples/std_net` is a complete loop over blocking `std::net` sockets.
+//! it; `examples/std_net` is a complete loop over blocking `std::net` sockets, and a short one is below.
 //!
 //! # The contract
 //!
@@ -86,6 +86,146 @@
 //! assert_eq!(joined, Some(42));
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! # A loop of your own
+//!
+//! Two nodes and one plain TCP connection, each node with a blocking loop: what has arrived, or else
+//! a tick, and then the commands. Their identity service believes everything, and an error ends the
+//! loop; `examples/std_net` has any number of links, asks [`Node::admits`] and outlives its remotes.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::{TcpListener, TcpStream};
+//! use std::sync::atomic::{AtomicUsize, Ordering};
+//! use std::sync::{Arc, mpsc};
+//! use std::{thread, time::Duration};
+//!
+//! use gossip_core::proto::{Limits, SignedMessage, bytes::Bytes};
+//! use gossip_core::{
+//!     Binding, Command, Config, CryptoJob, CryptoOutcome, Endpoint, Event, Instant, LinkId, Node,
+//!     OrgId, PeerId, SelfIdentity, Signatures, Start, Ticket, ValidIdentity,
+//! };
+//!
+//! type Error = Box<dyn std::error::Error + Send + Sync>;
+//! const LINK: LinkId = LinkId(0);
+//!
+//! /// Runs until both nodes have seen each other, and returns the connection.
+//! fn run(name: &str, listener: TcpListener, seed: Option<Endpoint>, met: &AtomicUsize)
+//! -> Result<Option<TcpStream>, Error> {
+//!     let identity = SelfIdentity {
+//!         peer: PeerId::new(name.as_bytes()),
+//!         org: OrgId::new(b"org1"),
+//!         bytes: Bytes::copy_from_slice(name.as_bytes()),
+//!     };
+//!     let mut config = Config::new(identity, Endpoint::new(&listener.local_addr()?.to_string()));
+//!     config.bootstrap.extend(seed.clone());
+//!     let start = Start { now: Instant::START, seed: [7; 32], incarnation: 1 };
+//!     let mut node = Node::new(Arc::new(config), start)?;
+//!
+//!     let (own, inputs) = mpsc::sync_channel(16);
+//!     let mut stream = None;
+//!     if seed.is_none() {
+//!         let (accepted, _) = listener.accept()?;
+//!         own.send(link_up(&accepted, None)?)?;
+//!         stream = Some(read_frames(accepted, own.clone())?);
+//!     }
+//!     let clock = std::time::Instant::now();
+//!     let mut alone = true;
+//!     while met.load(Ordering::SeqCst) < 2 {
+//!         let now = Instant::START + clock.elapsed();
+//!         let due = node.poll_timeout().map_or(Duration::MAX, |deadline| deadline.since(now));
+//!         let event = inputs.recv_timeout(due.min(Duration::from_millis(20)));
+//!         let now = Instant::START + clock.elapsed();
+//!         node.handle(now, event.unwrap_or(Event::Tick));
+//!         while let Some(command) = node.poll_command() {
+//!             match command {
+//!                 Command::Dial { ticket, endpoint } => {
+//!                     let dialled = TcpStream::connect(endpoint.as_str())?;
+//!                     node.handle(now, link_up(&dialled, Some(ticket))?);
+//!                     stream = Some(read_frames(dialled, own.clone())?);
+//!                 }
+//!                 Command::Send { link, message, .. } => {
+//!                     let stream = stream.as_mut().ok_or("no connection")?;
+//!                     let frame = message.encoded();
+//!                     stream.write_all(&u32::try_from(frame.len())?.to_be_bytes())?;
+//!                     stream.write_all(frame)?;
+//!                     let bytes = frame.len() as u64;
+//!                     node.handle(now, Event::Flushed { link, frames: 1, bytes });
+//!                 }
+//!                 Command::Crypto { ticket, job } => {
+//!                     node.handle(now, Event::CryptoDone { ticket, outcome: believe(job) });
+//!                 }
+//!                 Command::CloseLink { .. } => return Err("the connection was refused".into()),
+//!                 _ => {} // no channel, so no ledger; and nobody asks or listens
+//!             }
+//!         }
+//!         if alone && node.members().iter().any(|member| member.alive) {
+//!             alone = false;
+//!             met.fetch_add(1, Ordering::SeqCst);
+//!         }
+//!         assert!(clock.elapsed() < Duration::from_secs(60), "{name} has met nobody");
+//!     }
+//!     Ok(stream)
+//! }
+//!
+//! /// Both sides know both addresses. An encrypted transport has something better to bind to.
+//! fn link_up(stream: &TcpStream, dial: Option<Ticket>) -> Result<Event, Error> {
+//!     let [local, remote] = [stream.local_addr()?, stream.peer_addr()?].map(|at| at.to_string());
+//!     let binding = Binding { ours: local.into(), theirs: remote.clone().into() };
+//!     Ok(Event::LinkUp { link: LINK, dial, remote: Endpoint::new(&remote), binding })
+//! }
+//!
+//! /// Reads frames, each behind its length, on a thread; yields the stream to write to.
+//! fn read_frames(stream: TcpStream, own: mpsc::SyncSender<Event>) -> Result<TcpStream, Error> {
+//!     let mut reader = stream.try_clone()?;
+//!     thread::spawn(move || {
+//!         let mut length = [0; 4];
+//!         while reader.read_exact(&mut length).is_ok() {
+//!             let mut frame = vec![0; u32::from_be_bytes(length).min(1 << 20) as usize];
+//!             if reader.read_exact(&mut frame).is_err() {
+//!                 break;
+//!             }
+//!             let event = match SignedMessage::decode(frame.into(), &Limits::default()) {
+//!                 Ok(message) => Event::Received { link: LINK, message },
+//!                 Err(error) => Event::Malformed { link: LINK, error },
+//!             };
+//!             if own.send(event).is_err() {
+//!                 break;
+//!             }
+//!         }
+//!     });
+//!     Ok(stream)
+//! }
+//!
+//! fn believe(job: CryptoJob) -> CryptoOutcome {
+//!     match job {
+//!         CryptoJob::Authenticate { identity, .. } => CryptoOutcome::Authenticated(Ok(ValidIdentity {
+//!             peer: PeerId::new(&identity),
+//!             org: Some(OrgId::new(b"org1")),
+//!             expires_in: None,
+//!         })),
+//!         CryptoJob::Verify { .. } | CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Ok(())),
+//!         CryptoJob::Sign { secret, .. } => {
+//!             let signature = Bytes::from_static(b"me");
+//!             let secret = secret.map(|_| signature.clone());
+//!             CryptoOutcome::Signed(Ok(Signatures { payload: signature, secret }))
+//!         }
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Error> {
+//!     let [alice, bob] = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
+//!     let seed = Endpoint::new(&alice.local_addr()?.to_string());
+//!     let met = AtomicUsize::new(0);
+//!     thread::scope(|scope| {
+//!         let alice = scope.spawn(|| run("alice", alice, None, &met));
+//!         let bob = run("bob", bob, Some(seed), &met);
+//!         // Both connections stay open until both loops have ended.
+//!         let (_alice, _bob) = (alice.join().expect("no panic")?, bob?);
+//!         Ok(())
+//!     })
+//! }
 //! ```
 
 mod channel;

@@ -220,3 +220,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
     bob.shutdown().await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_block_is_committed_over_a_transport_of_ones_own() -> Result<(), Box<dyn std::error::Error>>
+    {
+        super::main()
+    }
+}

@@ -56,8 +56,142 @@
 //! ```
 //!
 //! `MemNetwork`, [`testing::TestCrypto`](testing) and [`testing::MemLedger`](testing) make this the
-//! pattern for an application's own tests (feature `testing`). The example `custom_transport`
-//! writes a transport from scratch, and `gossip-core`'s example `std_net` does without this crate.
+//! pattern for an application's own tests (feature `testing`). `gossip-core`'s example `std_net` does
+//! without this crate.
+//!
+//! # A transport of your own
+//!
+//! Two peers over a transport that passes frames through channels within the process. One over
+//! sockets is the example `custom_transport`; [`testing::transport`](testing) checks either.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::{Arc, Mutex};
+//!
+//! use async_channel::{Receiver, Sender, bounded};
+//! use bytes::Bytes;
+//! use gossip_driver::core::{Binding, Config, Endpoint, JoinChannel, OrgId};
+//! use gossip_driver::testing::{MemLedger, TestCrypto};
+//! use gossip_driver::{
+//!     DriverConfig, FrameQueue, FrameReader, FrameWriter, Gossip, Link, Transport, TransportError,
+//!     spawn,
+//! };
+//! use runtime_smol::SmolRuntime;
+//!
+//! /// Where the listeners are.
+//! #[derive(Clone, Default)]
+//! struct Exchange(Arc<Mutex<BTreeMap<Endpoint, Sender<Pipe>>>>);
+//!
+//! /// Listens under a name, and dials others.
+//! struct Pipes {
+//!     name: Endpoint,
+//!     exchange: Exchange,
+//!     dialled: Receiver<Pipe>,
+//! }
+//!
+//! impl Pipes {
+//!     fn listen(exchange: &Exchange, name: &str) -> Self {
+//!         let (here, dialled) = bounded(16);
+//!         let name = Endpoint::new(name);
+//!         exchange.0.lock().unwrap().insert(name.clone(), here);
+//!         Self { name, exchange: exchange.clone(), dialled }
+//!     }
+//! }
+//!
+//! impl Transport for Pipes {
+//!     type Link = Pipe;
+//!
+//!     async fn accept(&self) -> Result<Pipe, TransportError> {
+//!         self.dialled.recv().await.map_err(|_| TransportError::Closed)
+//!     }
+//!
+//!     async fn dial(&self, to: &Endpoint) -> Result<Pipe, TransportError> {
+//!         let there = self.exchange.0.lock().unwrap().get(to).cloned();
+//!         let there = there.ok_or_else(|| TransportError::Unreachable(to.clone()))?;
+//!         let ((ours, out), (theirs, back)) = (bounded(4), bounded(4));
+//!         let pipe = |remote: &Endpoint, writer, reader| {
+//!             // Over Noise this is the handshake's hash, so that nobody can relay it.
+//!             let binding = Binding::symmetric(format!("{} to {to}", self.name).into());
+//!             Pipe { remote: remote.clone(), binding, writer, reader }
+//!         };
+//!         let far = pipe(&self.name, theirs, out);
+//!         there.send(far).await.map_err(|_| TransportError::Unreachable(to.clone()))?;
+//!         Ok(pipe(to, ours, back))
+//!     }
+//! }
+//!
+//! /// A connection.
+//! struct Pipe {
+//!     remote: Endpoint,
+//!     binding: Binding,
+//!     writer: Sender<Bytes>,
+//!     reader: Receiver<Bytes>,
+//! }
+//!
+//! impl Link for Pipe {
+//!     type Reader = Incoming;
+//!     type Writer = Outgoing;
+//!
+//!     fn remote(&self) -> Endpoint {
+//!         self.remote.clone()
+//!     }
+//!     fn binding(&self) -> Binding {
+//!         self.binding.clone()
+//!     }
+//!     fn split(self) -> (Incoming, Outgoing) {
+//!         (Incoming(self.reader), Outgoing(self.writer))
+//!     }
+//! }
+//!
+//! struct Incoming(Receiver<Bytes>);
+//!
+//! impl FrameReader for Incoming {
+//!     async fn read(&mut self, limit: usize) -> Result<Option<Bytes>, TransportError> {
+//!         match self.0.recv().await {
+//!             Ok(frame) if frame.len() > limit => Err(TransportError::FrameTooLong { limit }),
+//!             Ok(frame) => Ok(Some(frame)),
+//!             Err(_) => Ok(None),
+//!         }
+//!     }
+//! }
+//!
+//! struct Outgoing(Sender<Bytes>);
+//!
+//! impl FrameWriter for Outgoing {
+//!     async fn run(self, mut queue: FrameQueue) -> Result<(), TransportError> {
+//!         while let Some(outgoing) = queue.next().await {
+//!             let sent = self.0.send(outgoing.frame().clone()).await;
+//!             sent.map_err(|_| TransportError::Closed)?;
+//!             outgoing.flushed(); // the node may send more on this link
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn start(exchange: &Exchange, name: &str) -> Result<Gossip, Box<dyn std::error::Error>> {
+//!     let crypto = TestCrypto::new("org1", name);
+//!     let mut config = Config::new(crypto.identity(), name.into());
+//!     config.bootstrap.push("alice".into());
+//!     let (runtime, settings) = (SmolRuntime::global(), DriverConfig::default());
+//!     let transport = Pipes::listen(exchange, name);
+//!     Ok(spawn(runtime, config, settings, transport, crypto, MemLedger::new())?)
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! smol::block_on(async {
+//!     let exchange = Exchange::default();
+//!     let (alice, bob) = (start(&exchange, "alice")?, start(&exchange, "bob")?);
+//!     let members = JoinChannel { sequence: 1, members: [(OrgId::new(b"org1"), vec![])].into() };
+//!     let publisher = alice.join_channel("trade", members.clone()).await?;
+//!     let receiver = bob.join_channel("trade", members).await?;
+//!     publisher.publish(0, "the first block").await?;
+//!     assert_eq!(receiver.wait_height(1).await?, 1);
+//!     alice.shutdown().await;
+//!     bob.shutdown().await;
+//!     Ok(())
+//! })
+//! # }
+//! ```
 //!
 //! # What an application sees
 //!

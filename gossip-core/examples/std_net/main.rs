@@ -392,3 +392,11 @@ fn no_ledger(op: LedgerOp) -> LedgerOutcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn two_nodes_meet_over_blocking_sockets() -> Result<(), Box<dyn std::error::Error>> {
+        super::main()
+    }
+}
