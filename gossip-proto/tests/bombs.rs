@@ -1,5 +1,6 @@
 //! Frames made to cost far more memory than they have bytes.
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
+#![allow(clippy::disallowed_types, reason = "it measures")]
 
 mod support;
 

@@ -38,6 +38,36 @@ const EXECUTORS: &[(&str, &str)] = &[
 /// Free of executors even in their tests.
 const PURE: &[&str] = &["gossip-proto", "gossip-core"];
 
+/// The crates without input or output, and all that they may depend on outside the workspace.
+const OUTSIDE: &[(&str, &[&str])] = &[
+    (
+        "gossip-proto",
+        &["blake3", "bytes", "prost", "sha2", "thiserror"],
+    ),
+    (
+        "gossip-core",
+        &[
+            "blake3",
+            "bytes",
+            "rand_chacha",
+            "rand_core",
+            "thiserror",
+            "tracing",
+        ],
+    ),
+    (
+        "gossip-sim",
+        &[
+            "blake3",
+            "bytes",
+            "rand_chacha",
+            "rand_core",
+            "serde",
+            "thiserror",
+        ],
+    ),
+];
+
 /// One line for each arrow that is not allowed.
 pub(crate) fn check(workspace: &Workspace) -> Violations {
     let names: Vec<&str> = workspace
@@ -63,6 +93,7 @@ fn violations(member: &Member, members: &[&str]) -> Violations {
         )];
     };
     let pure = PURE.contains(&member.name.as_str());
+    let outside = OUTSIDE.iter().find(|(name, _)| *name == member.name);
     let mut found = Vec::new();
     for dependency in &member.dependencies {
         let name = dependency.name.as_str();
@@ -70,6 +101,16 @@ fn violations(member: &Member, members: &[&str]) -> Violations {
         if inside && !dependency.dev && !allowed.contains(&name) {
             found.push(format!(
                 "{} -> {name}: this arrow is not allowed",
+                member.name
+            ));
+        }
+        if let Some((_, outside)) = outside
+            && !inside
+            && !dependency.dev
+            && !outside.contains(&name)
+        {
+            found.push(format!(
+                "{} -> {name}: not among what it may depend on",
                 member.name
             ));
         }
@@ -160,6 +201,19 @@ mod tests {
     fn the_core_stays_free_of_executors_even_in_tests() {
         assert_eq!(check_arrow("gossip-core", "tokio", true).len(), 1);
         assert_eq!(check_arrow("gossip-core", "runtime-smol", true).len(), 1);
+    }
+
+    #[test]
+    fn the_pure_crates_depend_on_nothing_outside_but_what_is_listed() {
+        assert!(check_arrow("gossip-core", "tracing", false).is_empty());
+        assert!(check_arrow("gossip-core", "proptest", true).is_empty());
+        for pure in ["gossip-proto", "gossip-core", "gossip-sim"] {
+            assert_eq!(
+                check_arrow(pure, "mio", false),
+                [format!("{pure} -> mio: not among what it may depend on")]
+            );
+        }
+        assert!(check_arrow("gossip-driver", "getrandom", false).is_empty());
     }
 
     #[test]
