@@ -1,20 +1,24 @@
 //! Developer commands. `cargo run -p xtask -- help` lists them.
 
+mod architecture;
 mod codegen;
 mod dependency_rule;
 mod file_sizes;
 mod msrv;
 mod schema;
+mod simulation;
 mod workspace;
 
 use std::{path::Path, process::ExitCode};
 
 const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
+  architecture      fail if ARCHITECTURE.md names a file or function that does not exist
   codegen           regenerate gossip-proto/src/generated from gossip-proto/proto
   codegen --check   fail if the generated code that is checked in differs
   dependency-rule   fail if a crate depends on one that the design does not allow
   file-sizes        fail if a source file is too long
-  msrv              fail if a dependency needs a newer compiler than the workspace states";
+  msrv              fail if a dependency needs a newer compiler than the workspace states
+  sim-1000          fail if a simulation of 1,000 peers differs in a second process or takes too long";
 
 /// What is wrong, one line each; empty if nothing is.
 type Violations = Vec<String>;
@@ -29,11 +33,13 @@ fn main() -> ExitCode {
         return fail("xtask: its folder has no parent: run it from the workspace");
     };
     let outcome = match args.as_slice() {
+        ["architecture"] => architecture::check(root),
         ["codegen"] => codegen::write(root),
         ["codegen", "--check"] => codegen::check(root),
         ["dependency-rule"] => workspace::load(root).map(|found| dependency_rule::check(&found)),
         ["file-sizes"] => file_sizes::check(root),
         ["msrv"] => workspace::load(root).map(|found| msrv::check(&found)),
+        ["sim-1000"] => simulation::check(root),
         ["help" | "--help" | "-h"] => {
             say(USAGE);
             return ExitCode::SUCCESS;
