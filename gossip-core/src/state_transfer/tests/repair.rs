@@ -361,6 +361,6 @@ fn a_peer_that_cannot_be_reached_is_not_waited_for() {
     let key = bench.io.timers.pop_due(now);
     assert_eq!(key, Some(TimerKey::StateTransfer(channel())));
     let again = asks(&bench.call(StateTransfer::on_timer));
-    assert_eq!(ranges(&again), ranges(&[ask.clone()]));
+    assert_eq!(ranges(&again), ranges(std::slice::from_ref(&ask)));
     assert_ne!(again[0].peer, ask.peer);
 }
