@@ -63,12 +63,12 @@ impl SignedMessage {
         Self::new(message, envelope)
     }
 
-    /// Whether this is how [`SignedMessage::unsigned`] encodes `message`, but for the order of fields:
-    /// nothing is signed, and nothing is said besides it.
+    /// Whether nothing is signed and the bytes hold nothing besides [`SignedMessage::message`]: they
+    /// are as long as [`SignedMessage::unsigned`] would make them.
     #[must_use]
-    pub fn is_encoding_of(&self, message: &GossipMessage) -> bool {
-        let length = raw::GossipMessage::from(message).encoded_len();
-        self.0.message == *message && self.0.envelope.is_bare(length)
+    pub fn is_bare(&self) -> bool {
+        let length = raw::GossipMessage::from(&self.0.message).encoded_len();
+        self.0.envelope.is_bare(length)
     }
 
     /// The same message without the part that must not leave the originator's organisation: same

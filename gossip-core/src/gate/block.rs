@@ -91,11 +91,11 @@ impl Gate {
             return;
         }
         // Nothing besides the block is covered by the orderers' signatures, so nothing is passed on.
-        let clean = block_content(&channel, seq, payload.data.clone());
-        let clean = if message.is_encoding_of(&clean) {
+        let bare = message.is_bare() && message.message().nonce == 0;
+        let clean = if bare && payload.private_data.is_empty() {
             message.clone()
         } else {
-            SignedMessage::unsigned(clean)
+            block_message(&channel, seq, payload.data.clone())
         };
         let block = BlockNews {
             channel,
@@ -214,11 +214,7 @@ fn bad_block(block: BlockNews, error: CryptoError) -> News {
 
 /// The message that carries a block.
 pub(crate) fn block_message(channel: &ChannelId, seq: u64, data: Bytes) -> SignedMessage {
-    SignedMessage::unsigned(block_content(channel, seq, data))
-}
-
-fn block_content(channel: &ChannelId, seq: u64, data: Bytes) -> GossipMessage {
-    GossipMessage {
+    SignedMessage::unsigned(GossipMessage {
         nonce: 0,
         channel: Bytes::copy_from_slice(channel.as_str().as_bytes()),
         tag: Tag::ChanAndOrg,
@@ -227,5 +223,5 @@ fn block_content(channel: &ChannelId, seq: u64, data: Bytes) -> GossipMessage {
             data,
             private_data: Vec::new(),
         }),
-    }
+    })
 }

@@ -2,7 +2,6 @@
 
 use super::*;
 
-
 /// A channel at 0 that has asked peer 1, which says it has 10 blocks.
 fn asked() -> (Bench, Ask) {
     let mut bench = Bench::at(0);
