@@ -74,11 +74,3 @@ async fn start(name: &str, bootstrap: Option<&Endpoint>) -> Result<(Gossip, Endp
     let gossip = runtime_smol::spawn(config, transport, crypto, MemLedger::new())?;
     Ok((gossip, local))
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn an_async_std_application_talks_over_smol() -> std::io::Result<()> {
-        super::main()
-    }
-}
