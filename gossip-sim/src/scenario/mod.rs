@@ -137,7 +137,10 @@ impl Scenario {
     /// # Errors
     /// There is nothing to simulate, or too much, or [`Scenario::tune`] makes no sense.
     pub fn run(&self, progress: &mut impl Progress) -> Result<Report, ScenarioError> {
-        #[allow(clippy::disallowed_types, reason = "only to tell what the run has cost")]
+        #[allow(
+            clippy::disallowed_types,
+            reason = "only to tell what the run has cost"
+        )]
         let begun = std::time::Instant::now();
         let mut world = self.build()?;
         let converged = self.converge(&mut world, progress);
