@@ -20,6 +20,10 @@ pub struct LinkConfig {
     /// Authenticated links kept at most. Beyond it the link idle the longest is finished; if none
     /// is idle the newcomer is refused. Half of them are for dials of ours. Default 128.
     pub max_links: NonZeroUsize,
+    /// With links to so many members of our own organisation up, gossip dials no more of them: it
+    /// draws among those that are connected, whichever side dialled. A random graph of this degree
+    /// holds together, and each further link costs a handshake and memory. Default 16.
+    pub org_links: NonZeroUsize,
     /// Accepted links that may authenticate at the same time. Beyond it the oldest of the host that has
     /// the most of them gives way, or else the newcomer is refused. Default 64.
     pub max_handshakes: NonZeroUsize,
@@ -42,6 +46,7 @@ impl Default for LinkConfig {
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
             max_links: non_zero(128),
+            org_links: non_zero(16),
             max_handshakes: non_zero(64),
             max_dials: non_zero(1024),
             max_waiting: non_zero(64),

@@ -201,6 +201,7 @@ impl Membership {
     /// Members of the organisations not asked for the longest, one of each, then any.
     fn draw_for_sync(&mut self, cx: &Cx<'_>, room: bool) -> Vec<PeerId> {
         let count = cx.config.membership.sync_peers;
+        let room = room && !self.roster.is_linked_enough(cx.config.link.org_links.get());
         let mut orgs: Vec<(Instant, OrgId)> = self
             .exchange
             .asked
@@ -448,16 +449,22 @@ impl Membership {
         response
     }
 
-    /// Random alive members of the organisations accepted; only connected ones if there is no room
-    /// for more links.
+    /// Random alive members of the organisations accepted; only connected ones, if there are any, when
+    /// there is no room for more links or no need of them.
     pub(crate) fn draw_of_orgs(
         &mut self,
         count: usize,
         room: bool,
         accept: impl Fn(&OrgId) -> bool,
     ) -> Vec<PeerId> {
-        self.roster.draw(count, |slot| {
-            (room || slot.connected) && slot.org.as_ref().is_some_and(&accept)
-        })
+        let accept = |slot: &Slot| slot.org.as_ref().is_some_and(&accept);
+        if !room {
+            let linked = |slot: &Slot| slot.peer.clone();
+            let linked = self.roster.draw_linked(count, accept, linked);
+            if !linked.is_empty() {
+                return linked;
+            }
+        }
+        self.roster.draw(count, accept)
     }
 }

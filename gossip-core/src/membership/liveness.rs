@@ -138,10 +138,8 @@ impl Membership {
         let org = identities.org_of(peer.as_bytes());
         if let Some(record) = self.records.get_mut(peer) {
             record.org = org.cloned();
-            if let Liveness::Alive { slot } = record.liveness
-                && let Some(entry) = self.roster.get_mut(slot)
-            {
-                entry.org = org.cloned();
+            if let Liveness::Alive { slot } = record.liveness {
+                self.roster.change(slot, |slot| slot.org = org.cloned());
             }
         }
         self.mark_connected(peer, true);
@@ -175,10 +173,8 @@ impl Membership {
     fn mark_connected(&mut self, peer: &PeerId, connected: bool) {
         self.version += 1;
         let liveness = self.records.get(peer).map(|record| record.liveness);
-        if let Some(Liveness::Alive { slot }) = liveness
-            && let Some(entry) = self.roster.get_mut(slot)
-        {
-            entry.connected = connected;
+        if let Some(Liveness::Alive { slot }) = liveness {
+            self.roster.change(slot, |slot| slot.connected = connected);
         }
     }
 }

@@ -109,7 +109,10 @@ impl Membership {
             own: OwnAlive::new(cx, incarnation),
             records: BTreeMap::new(),
             graves: BTreeMap::new(),
-            roster: Roster::new(ModuleRng::fork(seed, "roster")),
+            roster: Roster::new(
+                cx.config.identity.org.clone(),
+                ModuleRng::fork(seed, "roster"),
+            ),
             exchange: Exchange::new(cx.config.membership.sync_interval),
             seeds: Seeds::new(cx),
             rng,
@@ -153,14 +156,21 @@ impl Membership {
             return;
         }
         let direct = source.from().as_bytes() == alive.pki_id;
+        let stranger = !self.knows(&alive.pki_id);
         let taken = if dead {
             self.learn_dead(cx, identities, &message, alive, fx)
         } else {
             self.apply(cx, identities, &message, alive, direct, fx)
         };
         // What is not kept would be news again each time it came, and go round for ever.
-        if taken && let AliveSource::Pushed { from } = source {
-            holders.push(from);
+        let forward = match &source {
+            AliveSource::Pushed { .. } => taken,
+            // Whoever asks us for its first view is news to others too.
+            AliveSource::Request { .. } => taken && stranger,
+            AliveSource::Response { .. } | AliveSource::Hearsay { .. } => false,
+        };
+        if forward {
+            holders.push(source.from().clone());
             fx.push(MembershipEffect::Forward { message, holders });
         }
     }
@@ -184,9 +194,8 @@ impl Membership {
         }
         match record.liveness {
             Liveness::Alive { slot } => {
-                if let Some(entry) = self.roster.get_mut(slot) {
-                    entry.external = record.endpoint.is_some();
-                }
+                let external = record.endpoint.is_some();
+                self.roster.change(slot, |slot| slot.external = external);
             }
             Liveness::Dead { .. } => {
                 if let Some((peer, record)) = self.records.remove_entry(key) {
@@ -271,7 +280,8 @@ impl Membership {
 
     /// The alive members to whom a link is up.
     pub(crate) fn connected(&mut self) -> Vec<PeerId> {
-        self.roster.draw(usize::MAX, |slot| slot.connected)
+        self.roster
+            .draw_linked(usize::MAX, |_| true, |slot| slot.peer.clone())
     }
 
     pub(crate) fn is_alive(&self, peer: &[u8]) -> bool {

@@ -18,17 +18,27 @@ pub(crate) struct Slot {
 /// Draws alive members at random.
 #[derive(Debug)]
 pub(crate) struct Roster {
+    own_org: OrgId,
     slots: Vec<Slot>,
     /// A permutation of the slots' indices, shuffled a little further by each draw.
     order: Vec<usize>,
+    /// The same of those that are connected.
+    linked: Vec<usize>,
+    /// Members of our own organisation, and those of them that are connected.
+    own_members: usize,
+    own_linked: usize,
     rng: ModuleRng,
 }
 
 impl Roster {
-    pub(crate) fn new(rng: ModuleRng) -> Self {
+    pub(crate) fn new(own_org: OrgId, rng: ModuleRng) -> Self {
         Self {
+            own_org,
             slots: Vec::new(),
             order: Vec::new(),
+            linked: Vec::new(),
+            own_members: 0,
+            own_linked: 0,
             rng,
         }
     }
@@ -37,8 +47,9 @@ impl Roster {
         self.slots.len()
     }
 
-    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Slot> {
-        self.slots.get_mut(index)
+    /// Are links up to `enough` members of our own organisation, or to all that there are?
+    pub(crate) fn is_linked_enough(&self, enough: usize) -> bool {
+        self.own_linked >= enough.min(self.own_members)
     }
 
     /// Adds a member and returns its index.
@@ -46,7 +57,18 @@ impl Roster {
         let index = self.slots.len();
         self.slots.push(slot);
         self.order.push(index);
+        self.count_in(index);
         index
+    }
+
+    /// Changes the member at `index`.
+    pub(super) fn change(&mut self, index: usize, change: impl FnOnce(&mut Slot)) {
+        if index >= self.slots.len() {
+            return;
+        }
+        self.count_out(index);
+        change(&mut self.slots[index]);
+        self.count_in(index);
     }
 
     /// Removes the member at `index`. Returns the one that took its place, if any.
@@ -54,9 +76,13 @@ impl Roster {
         if index >= self.slots.len() {
             return None;
         }
+        self.count_out(index);
         let last = self.slots.len() - 1;
         self.slots.swap_remove(index);
         self.order.retain(|entry| *entry != last);
+        if let Some(entry) = self.linked.iter_mut().find(|entry| **entry == last) {
+            *entry = index;
+        }
         self.slots.get(index).map(|slot| &slot.peer)
     }
 
@@ -70,24 +96,79 @@ impl Roster {
     pub(crate) fn draw_map<T>(
         &mut self,
         count: usize,
-        mut accept: impl FnMut(&Slot) -> bool,
+        accept: impl FnMut(&Slot) -> bool,
         pick: impl Fn(&Slot) -> T,
     ) -> Vec<T> {
-        let mut drawn = Vec::with_capacity(count.min(self.slots.len()));
-        let len = self.order.len();
-        for place in 0..len {
-            if drawn.len() == count {
-                break;
-            }
-            let other = place + self.rng.below(len - place);
-            self.order.swap(place, other);
-            let slot = &self.slots[self.order[place]];
-            if accept(slot) {
-                drawn.push(pick(slot));
-            }
-        }
-        drawn
+        shuffle(
+            &self.slots,
+            &mut self.order,
+            &mut self.rng,
+            count,
+            accept,
+            pick,
+        )
     }
+
+    /// The same among the connected members, whatever the number of the others.
+    pub(crate) fn draw_linked<T>(
+        &mut self,
+        count: usize,
+        accept: impl FnMut(&Slot) -> bool,
+        pick: impl Fn(&Slot) -> T,
+    ) -> Vec<T> {
+        shuffle(
+            &self.slots,
+            &mut self.linked,
+            &mut self.rng,
+            count,
+            accept,
+            pick,
+        )
+    }
+
+    fn count_in(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        let own = usize::from(slot.org.as_ref() == Some(&self.own_org));
+        self.own_members += own;
+        if slot.connected {
+            self.own_linked += own;
+            self.linked.push(index);
+        }
+    }
+
+    fn count_out(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        let own = usize::from(slot.org.as_ref() == Some(&self.own_org));
+        self.own_members -= own;
+        if slot.connected {
+            self.own_linked -= own;
+            self.linked.retain(|entry| *entry != index);
+        }
+    }
+}
+
+fn shuffle<T>(
+    slots: &[Slot],
+    order: &mut [usize],
+    rng: &mut ModuleRng,
+    count: usize,
+    mut accept: impl FnMut(&Slot) -> bool,
+    pick: impl Fn(&Slot) -> T,
+) -> Vec<T> {
+    let mut drawn = Vec::with_capacity(count.min(order.len()));
+    let len = order.len();
+    for place in 0..len {
+        if drawn.len() == count {
+            break;
+        }
+        let other = place + rng.below(len - place);
+        order.swap(place, other);
+        let slot = &slots[order[place]];
+        if accept(slot) {
+            drawn.push(pick(slot));
+        }
+    }
+    drawn
 }
 
 #[cfg(test)]
@@ -95,7 +176,7 @@ mod tests {
     use super::*;
 
     fn roster(count: u8) -> Roster {
-        let mut roster = Roster::new(ModuleRng::fork(&[3; 32], "roster"));
+        let mut roster = Roster::new(OrgId::new(b"own"), ModuleRng::fork(&[3; 32], "roster"));
         for name in 0..count {
             roster.insert(Slot {
                 peer: PeerId::new(&[name]),
@@ -146,5 +227,37 @@ mod tests {
             left,
             [PeerId::new(&[0]), PeerId::new(&[2]), PeerId::new(&[4])]
         );
+    }
+
+    #[test]
+    fn connected_members_are_drawn_alone_however_they_came_and_others_went() {
+        let mut roster = roster(6);
+        for index in [0, 3, 5] {
+            roster.change(index, |slot| slot.connected = true);
+        }
+        roster.change(3, |slot| slot.connected = false);
+        roster.remove(1);
+        let name = |slot: &Slot| slot.peer.as_bytes()[0];
+        let mut linked = roster.draw_linked(9, |_| true, name);
+        linked.sort_unstable();
+        assert_eq!(linked, [0, 5]);
+        roster.remove(0);
+        assert_eq!(roster.draw_linked(9, |_| true, name), [5]);
+    }
+
+    #[test]
+    fn links_within_our_own_organisation_are_enough_at_the_bound_or_if_nobody_is_left() {
+        let mut roster = roster(3);
+        assert!(roster.is_linked_enough(2), "there is nobody of it");
+        for index in 0..3 {
+            roster.change(index, |slot| slot.org = Some(OrgId::new(b"own")));
+        }
+        roster.change(0, |slot| slot.connected = true);
+        assert!(!roster.is_linked_enough(2));
+        roster.change(1, |slot| slot.connected = true);
+        assert!(roster.is_linked_enough(2));
+        assert!(!roster.is_linked_enough(9));
+        roster.remove(2);
+        assert!(roster.is_linked_enough(9));
     }
 }

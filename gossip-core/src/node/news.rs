@@ -274,7 +274,9 @@ impl Node {
             effects.extend(channel.transfer.on_peer_gone(cx!(self), peer));
         }
         let count = self.config.channel.request_peers;
-        let room = self.links.room_for_more(&self.config);
+        let enough = self.config.link.org_links.get();
+        let room = self.links.room_for_more(&self.config)
+            && !self.membership.roster().is_linked_enough(enough);
         let peers = self
             .membership
             .draw_of_orgs(count, room, |org| channel.has_org(org));

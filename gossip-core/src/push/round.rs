@@ -5,7 +5,7 @@ use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::link::{Links, SendTo};
-use crate::membership::{Membership, Party, Slot, may_push, may_see_secret};
+use crate::membership::{Membership, Party, Roster, Slot, may_push, may_see_secret};
 use crate::outbox::Supersede;
 use crate::{Class, OrgId, PeerId};
 
@@ -69,7 +69,6 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
     let links = &*audience.links;
     let room = links.room_for_more(cx.config);
     let reachable = |slot: &Slot| slot.connected || (room && links.is_reachable_now(&slot.peer));
-    let count = cx.config.push.fanout;
     let pick = |slot: &Slot| Target {
         peer: slot.peer.clone(),
         inside: may_see_secret(own_org, slot.org.as_ref()),
@@ -84,11 +83,10 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
             };
             let accept = |slot: &Slot| {
                 slot.org.as_ref() == Some(own_org)
-                    && reachable(slot)
                     && channel.is_eligible(&slot.peer)
                     && !holders.contains(&slot.peer)
             };
-            audience.membership.roster().draw_map(count, accept, pick)
+            draw_among(cx, audience.membership.roster(), reachable, accept, pick)
         }
         What::StateInfo { channel, publisher } => {
             let abroad = if publisher == own_peer {
@@ -104,9 +102,9 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
                     .org
                     .as_ref()
                     .is_some_and(|org| org == own_org || (abroad && channel.has_org(org)));
-                hears && reachable(slot) && slot.peer != *publisher && !holders.contains(&slot.peer)
+                hears && slot.peer != *publisher && !holders.contains(&slot.peer)
             };
-            audience.membership.roster().draw_map(count, accept, pick)
+            draw_among(cx, audience.membership.roster(), reachable, accept, pick)
         }
         What::Alive { subject } => {
             let (org, external) = if subject == own_peer {
@@ -122,11 +120,33 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
                     external: slot.external,
                 };
                 may_push(own_org, about, target)
-                    && reachable(slot)
                     && slot.peer != *subject
                     && !holders.contains(&slot.peer)
             };
-            audience.membership.roster().draw_map(count, accept, pick)
+            draw_among(cx, audience.membership.roster(), reachable, accept, pick)
         }
     }
+}
+
+/// As many as the fan-out says: connected ones alone if there are enough links, else whoever can be
+/// reached.
+fn draw_among(
+    cx: &Cx<'_>,
+    roster: &mut Roster,
+    reachable: impl Fn(&Slot) -> bool,
+    accept: impl Fn(&Slot) -> bool,
+    pick: impl Fn(&Slot) -> Target,
+) -> Vec<Target> {
+    let count = cx.config.push.fanout;
+    let mut drawn = Vec::new();
+    if roster.is_linked_enough(cx.config.link.org_links.get()) {
+        drawn = roster.draw_linked(count, &accept, &pick);
+    }
+    if drawn.len() < count {
+        let new = |slot: &Slot| drawn.iter().all(|target| target.peer != slot.peer);
+        let also = |slot: &Slot| reachable(slot) && accept(slot) && new(slot);
+        let more = roster.draw_map(count - drawn.len(), also, pick);
+        drawn.extend(more);
+    }
+    drawn
 }
