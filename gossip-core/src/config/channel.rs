@@ -39,7 +39,8 @@ pub struct ChannelConfig {
     pub max_channels: NonZeroUsize,
     /// Bytes of state infos in one snapshot; the next one goes on where it ended. Default 4 MiB.
     pub max_snapshot_bytes: usize,
-    /// State infos parked until the identity of their publisher is known. Default 1,024.
+    /// State infos parked until the identity of their publisher is known, of at most 4 KiB each; a
+    /// quarter of them may come from one sender. Default 8,192.
     pub max_parked: NonZeroUsize,
 }
 
@@ -51,7 +52,7 @@ impl Default for ChannelConfig {
             request_peers: 3,
             max_channels: non_zero(64),
             max_snapshot_bytes: 4 << 20,
-            max_parked: non_zero(1024),
+            max_parked: non_zero(8192),
         }
     }
 }

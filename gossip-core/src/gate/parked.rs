@@ -10,8 +10,8 @@ use crate::cx::Cx;
 use crate::timer::TimerKey;
 use crate::{ChannelId, Instant, PeerId};
 
-/// One of each publisher, channel and sender, so that nobody's forgery takes another's place. At most
-/// `max_parked`, a quarter of it from one sender.
+/// One of each publisher, channel and sender, so that nobody's forgery takes another's place, and equal
+/// ones once. At most `max_parked`, a quarter of it from one sender, of at most `MAX_LENGTH` bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Parked {
     entries: BTreeMap<(PeerId, ChannelId, PeerId), Entry>,
@@ -26,6 +26,8 @@ struct Entry {
     until: Instant,
 }
 
+/// Longer ones are not parked; they come again.
+const MAX_LENGTH: usize = 4 << 10;
 /// Enough for two exchanges of views; later the state info is asked for again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -33,6 +35,14 @@ impl Parked {
     /// Keeps a state info, instead of an earlier one from the same sender.
     pub(super) fn park(&mut self, cx: &mut Cx<'_>, publisher: PeerId, info: &StateInfoNews) {
         let max = cx.config.channel.max_parked.get();
+        let envelope = info.message.envelope();
+        if envelope.encoded().len() > MAX_LENGTH {
+            cx.metrics().state_infos_shed += 1;
+            return;
+        }
+        if self.holds(&publisher, info) {
+            return;
+        }
         let key = (publisher, info.channel.clone(), info.from.clone());
         if !self.entries.contains_key(&key) {
             let of_sender = self.by_sender.get(&info.from).copied().unwrap_or(0);
@@ -44,7 +54,7 @@ impl Parked {
         }
         let until = cx.now + PATIENCE;
         let entry = Entry {
-            envelope: info.message.envelope().detach(),
+            envelope: envelope.detach(),
             pushed: !info.pushed_by.is_empty(),
             until,
         };
@@ -92,6 +102,19 @@ impl Parked {
     /// Drops what concerns a channel that is no more.
     pub(super) fn forget_channel(&mut self, channel: &ChannelId) {
         self.remove_if(|of, _| of == channel);
+    }
+
+    /// Does the same wait already, from whomever?
+    fn holds(&self, publisher: &PeerId, info: &StateInfoNews) -> bool {
+        let first = (publisher.clone(), info.channel.clone(), PeerId::new(b""));
+        let envelope = info.message.envelope();
+        self.entries
+            .range(first..)
+            .take_while(|((of, channel, _), _)| of == publisher && *channel == info.channel)
+            .any(|(_, entry)| {
+                entry.envelope.payload() == envelope.payload()
+                    && entry.envelope.signature() == envelope.signature()
+            })
     }
 
     fn remove_if(&mut self, is_over: impl Fn(&ChannelId, &Entry) -> bool) {

@@ -72,3 +72,25 @@ fn an_unsigned_state_info_is_not_parked() {
     bench.receive(link, &unsigned);
     assert_eq!(bench.gate().parked.len(), 0);
 }
+
+#[test]
+fn equal_state_infos_are_parked_once_and_long_ones_not_at_all() {
+    let mut bench = joined();
+    let (first, second) = (bench.participant("m2"), bench.participant("m3"));
+    for link in [first, second] {
+        bench.receive(link, &state_info("m9", 1, 3));
+    }
+    assert_eq!(bench.gate().parked.len(), 1);
+    let chaincode = crate::proto::Chaincode {
+        name: "c".repeat(1000),
+        version: String::new(),
+        metadata: vec![0; 4000].into(),
+    };
+    let properties = gossip_proto::Properties {
+        chaincodes: vec![chaincode],
+        ..gossip_proto::Properties::default()
+    };
+    let long = state_info_with("m8", "m8", 1, "main", properties);
+    bench.receive(first, &long);
+    assert_eq!(bench.gate().parked.len(), 1);
+}
