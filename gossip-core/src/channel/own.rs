@@ -67,7 +67,8 @@ impl OwnState {
     pub(crate) fn set_left(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
         self.properties.left_channel = true;
         self.asked_at = None;
-        self.mark(cx, channel);
+        self.dirty = true;
+        self.arm(cx, channel);
     }
 
     /// Takes a departure back that has not ended the channel yet.
@@ -79,8 +80,10 @@ impl OwnState {
 
     /// Publishes a change at once if the last publication is old enough, else when it is.
     pub(crate) fn mark(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
-        self.dirty = true;
-        self.arm(cx, channel);
+        // Once dirty, a timer runs, or somebody who can read it is waited for.
+        if !std::mem::replace(&mut self.dirty, true) {
+            self.arm(cx, channel);
+        }
     }
 
     fn arm(&self, cx: &mut Cx<'_>, channel: &ChannelId) {

@@ -20,8 +20,8 @@ pub struct LinkConfig {
     /// Authenticated links kept at most. Beyond it the link idle the longest is finished; if none
     /// is idle the newcomer is refused. Half of them are for dials of ours. Default 128.
     pub max_links: NonZeroUsize,
-    /// With links to so many members of our own organisation up, gossip dials no more of them: it
-    /// draws among those that are connected, whichever side dialled. A random graph of this degree
+    /// With links to so many members up, as many of them of our own organisation, gossip dials no
+    /// more: it draws among those that are connected, whichever side dialled. A random graph of this degree
     /// holds together, and each further link costs a handshake and memory. Default 16.
     pub org_links: NonZeroUsize,
     /// Accepted links that may authenticate at the same time. Beyond it the oldest of the host that has

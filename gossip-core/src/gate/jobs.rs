@@ -115,9 +115,16 @@ impl<T> Jobs<T> {
         cx.metrics().verifications += 1;
         let ticket = self.add(cx, Kind::Check, owner, job, what);
         self.hold(ticket, owner, bytes);
-        self.loads.entry(owner).or_default().checks += 1;
-        self.waiting.entry(owner).or_default().push_back(ticket);
-        self.proceed(cx);
+        let load = self.loads.entry(owner).or_default();
+        load.checks += 1;
+        let gate = &cx.config.gate;
+        let within_share = owner.is_none() || load.running < gate.max_pending_per_link.get();
+        if self.waiting.is_empty() && within_share && self.checking < gate.max_pending.get() {
+            self.hand_over(cx, ticket);
+        } else {
+            self.waiting.entry(owner).or_default().push_back(ticket);
+            self.proceed(cx);
+        }
         ticket
     }
 
@@ -335,8 +342,11 @@ impl<T> Jobs<T> {
             Kind::Handshake => self.authenticating += 1,
             Kind::Own => {}
         }
+        // As long as anything is outstanding, a timer runs for what was handed over first.
+        if self.deadlines.is_empty() {
+            cx.timers().set(TimerKey::Checks, until);
+        }
         self.deadlines.insert((until, ticket));
-        cx.timers().set_earlier(TimerKey::Checks, until);
         cx.emit(Command::Crypto { ticket, job });
     }
 

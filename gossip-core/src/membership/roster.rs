@@ -47,9 +47,11 @@ impl Roster {
         self.slots.len()
     }
 
-    /// Are links up to `enough` members of our own organisation, or to all that there are?
+    /// Are links up to `enough` members of our own organisation and `enough` in all, or to all that
+    /// there are?
     pub(crate) fn is_linked_enough(&self, enough: usize) -> bool {
         self.own_linked >= enough.min(self.own_members)
+            && self.linked.len() >= enough.min(self.slots.len())
     }
 
     /// Adds a member and returns its index.
@@ -248,7 +250,7 @@ mod tests {
     #[test]
     fn links_within_our_own_organisation_are_enough_at_the_bound_or_if_nobody_is_left() {
         let mut roster = roster(3);
-        assert!(roster.is_linked_enough(2), "there is nobody of it");
+        assert!(!roster.is_linked_enough(2), "others are there");
         for index in 0..3 {
             roster.change(index, |slot| slot.org = Some(OrgId::new(b"own")));
         }
@@ -258,6 +260,6 @@ mod tests {
         assert!(roster.is_linked_enough(2));
         assert!(!roster.is_linked_enough(9));
         roster.remove(2);
-        assert!(roster.is_linked_enough(9));
+        assert!(roster.is_linked_enough(9), "all that there are");
     }
 }

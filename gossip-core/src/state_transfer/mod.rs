@@ -46,7 +46,6 @@ use self::requester::Requester;
 use self::responder::Responder;
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
-use crate::timer::TimerKey;
 use crate::{
     BlockOrigin, ChannelId, Command, LedgerOutcome, LinkId, Notification, PeerId, RequestError,
     RequestId, Response, Ticket,
@@ -223,9 +222,7 @@ impl StateTransfer {
     /// A request could not be sent, as nothing leads to the peer. Others are asked at the next tick.
     pub(crate) fn on_unsent(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
         self.requester.on_disconnected(cx, peer);
-        let now = cx.now;
-        cx.timers()
-            .set_earlier(TimerKey::StateTransfer(self.channel.clone()), now);
+        self.requester.arm(cx, &self.channel, Some(cx.now));
     }
 
     /// A peer is dead or no longer a member: it is not asked any more.

@@ -46,6 +46,8 @@ pub(super) struct Requester {
     overdue_to: u64,
     /// The last gap that the application was told of.
     notified: Option<u64>,
+    /// When the timer fires, if it runs.
+    armed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Requester {
             missing: None,
             overdue_to: 0,
             notified: None,
+            armed: None,
         }
     }
 
@@ -214,6 +217,7 @@ impl Requester {
         channel: &ChannelId,
         buffer: &PayloadBuffer,
     ) {
+        self.armed = None;
         let now = cx.now;
         let mut silent = Vec::new();
         for asked in &mut self.asked {
@@ -258,13 +262,19 @@ impl Requester {
         self.tidy(buffer);
         self.observe(cx.now, buffer);
         while self.ask(cx, buffer, avoid, effects) {}
-        match self.next_deadline(cx, buffer) {
-            Some(at) => cx
-                .timers()
-                .set(TimerKey::StateTransfer(channel.clone()), at),
-            None => cx
-                .timers()
-                .cancel(&TimerKey::StateTransfer(channel.clone())),
+        let deadline = self.next_deadline(cx, buffer);
+        self.arm(cx, channel, deadline);
+    }
+
+    /// Has the timer fire then.
+    pub(super) fn arm(&mut self, cx: &mut Cx<'_>, channel: &ChannelId, at: Option<Instant>) {
+        if std::mem::replace(&mut self.armed, at) == at {
+            return;
+        }
+        let key = TimerKey::StateTransfer(channel.clone());
+        match at {
+            Some(at) => cx.timers().set(key, at),
+            None => cx.timers().cancel(&key),
         }
     }
 
@@ -273,8 +283,7 @@ impl Requester {
         self.claims.clear();
         self.asked.clear();
         self.checking.clear();
-        cx.timers()
-            .cancel(&TimerKey::StateTransfer(channel.clone()));
+        self.arm(cx, channel, None);
     }
 
     fn tidy(&mut self, buffer: &PayloadBuffer) {
