@@ -261,6 +261,12 @@ impl Links {
         self.settle(cx, peer);
     }
 
+    /// Is the peer being dialled, so that a message for it only waits for that?
+    pub(crate) fn is_dialled(&self, peer: &PeerId) -> bool {
+        let pursuit = self.dialler.pursuits.get(peer);
+        pursuit.is_some_and(|pursuit| pursuit.attempt)
+    }
+
     /// Whether a message to the peer would go out now or after one dial, as opposed to waiting for a
     /// pause between dials to end.
     pub(crate) fn is_reachable_now(&self, peer: &PeerId) -> bool {
@@ -371,7 +377,8 @@ impl Links {
         true
     }
 
-    fn dials_in_flight(&self) -> usize {
+    /// Dials, and what they reached while it authenticates.
+    pub(crate) fn dials_in_flight(&self) -> usize {
         let authenticating = self
             .authenticating()
             .filter(|connection| connection.is_outgoing());

@@ -201,7 +201,10 @@ impl Membership {
     /// Members of the organisations not asked for the longest, one of each, then any.
     fn draw_for_sync(&mut self, cx: &Cx<'_>, room: bool) -> Vec<PeerId> {
         let count = cx.config.membership.sync_peers;
-        let room = room && !self.roster.is_linked_enough(cx.config.link.org_links.get());
+        let room = room
+            && !self
+                .roster
+                .is_linked_enough(cx.config.link.org_links.get(), 0);
         let mut orgs: Vec<(Instant, OrgId)> = self
             .exchange
             .asked

@@ -48,10 +48,10 @@ impl Roster {
     }
 
     /// Are links up to `enough` members of our own organisation and `enough` in all, or to all that
-    /// there are?
-    pub(crate) fn is_linked_enough(&self, enough: usize) -> bool {
-        self.own_linked >= enough.min(self.own_members)
-            && self.linked.len() >= enough.min(self.slots.len())
+    /// there are, if `pending` more come up?
+    pub(crate) fn is_linked_enough(&self, enough: usize, pending: usize) -> bool {
+        self.own_linked + pending >= enough.min(self.own_members)
+            && self.linked.len() + pending >= enough.min(self.slots.len())
     }
 
     /// Adds a member and returns its index.
@@ -250,16 +250,17 @@ mod tests {
     #[test]
     fn links_within_our_own_organisation_are_enough_at_the_bound_or_if_nobody_is_left() {
         let mut roster = roster(3);
-        assert!(!roster.is_linked_enough(2), "others are there");
+        assert!(!roster.is_linked_enough(2, 0), "others are there");
         for index in 0..3 {
             roster.change(index, |slot| slot.org = Some(OrgId::new(b"own")));
         }
         roster.change(0, |slot| slot.connected = true);
-        assert!(!roster.is_linked_enough(2));
+        assert!(!roster.is_linked_enough(2, 0));
+        assert!(roster.is_linked_enough(2, 1), "one more is coming");
         roster.change(1, |slot| slot.connected = true);
-        assert!(roster.is_linked_enough(2));
-        assert!(!roster.is_linked_enough(9));
+        assert!(roster.is_linked_enough(2, 0));
+        assert!(!roster.is_linked_enough(9, 0));
         roster.remove(2);
-        assert!(roster.is_linked_enough(9), "all that there are");
+        assert!(roster.is_linked_enough(9, 0), "all that there are");
     }
 }

@@ -276,7 +276,7 @@ impl Node {
         let count = self.config.channel.request_peers;
         let enough = self.config.link.org_links.get();
         let room = self.links.room_for_more(&self.config)
-            && !self.membership.roster().is_linked_enough(enough);
+            && !self.membership.roster().is_linked_enough(enough, 0);
         let peers = self
             .membership
             .draw_of_orgs(count, room, |org| channel.has_org(org));

@@ -67,8 +67,6 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
     let own_org: &OrgId = &cx.config.identity.org;
     let own_peer = &cx.config.identity.peer;
     let links = &*audience.links;
-    let room = links.room_for_more(cx.config);
-    let reachable = |slot: &Slot| slot.connected || (room && links.is_reachable_now(&slot.peer));
     let pick = |slot: &Slot| Target {
         peer: slot.peer.clone(),
         inside: may_see_secret(own_org, slot.org.as_ref()),
@@ -86,7 +84,7 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
                     && channel.is_eligible(&slot.peer)
                     && !holders.contains(&slot.peer)
             };
-            draw_among(cx, audience.membership.roster(), reachable, accept, pick)
+            draw_among(cx, audience.membership.roster(), links, accept, pick)
         }
         What::StateInfo { channel, publisher } => {
             let abroad = if publisher == own_peer {
@@ -104,7 +102,7 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
                     .is_some_and(|org| org == own_org || (abroad && channel.has_org(org)));
                 hears && slot.peer != *publisher && !holders.contains(&slot.peer)
             };
-            draw_among(cx, audience.membership.roster(), reachable, accept, pick)
+            draw_among(cx, audience.membership.roster(), links, accept, pick)
         }
         What::Alive { subject } => {
             let (org, external) = if subject == own_peer {
@@ -123,30 +121,72 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
                     && slot.peer != *subject
                     && !holders.contains(&slot.peer)
             };
-            draw_among(cx, audience.membership.roster(), reachable, accept, pick)
+            draw_among(cx, audience.membership.roster(), links, accept, pick)
         }
     }
 }
 
-/// As many as the fan-out says: connected ones alone if there are enough links, else whoever can be
-/// reached.
+/// As many as the fan-out says: connected ones alone if there are enough links. Else also those that
+/// are being dialled, and for as long as links are wanted those that may be.
 fn draw_among(
     cx: &Cx<'_>,
     roster: &mut Roster,
-    reachable: impl Fn(&Slot) -> bool,
+    links: &Links,
     accept: impl Fn(&Slot) -> bool,
     pick: impl Fn(&Slot) -> Target,
 ) -> Vec<Target> {
-    let count = cx.config.push.fanout;
+    let (count, enough) = (cx.config.push.fanout, cx.config.link.org_links.get());
     let mut drawn = Vec::new();
-    if roster.is_linked_enough(cx.config.link.org_links.get()) {
+    if roster.is_linked_enough(enough, 0) {
         drawn = roster.draw_linked(count, &accept, &pick);
+        if drawn.len() == count {
+            return drawn;
+        }
     }
-    if drawn.len() < count {
-        let new = |slot: &Slot| drawn.iter().all(|target| target.peer != slot.peer);
-        let also = |slot: &Slot| reachable(slot) && accept(slot) && new(slot);
-        let more = roster.draw_map(count - drawn.len(), also, pick);
-        drawn.extend(more);
+    let own = &cx.config.identity.peer;
+    let wanted = !roster.is_linked_enough(enough, links.dials_in_flight());
+    let dialled = wanted && links.room_for_more(cx.config);
+    let near = |slot: &Slot| slot.connected || links.is_dialled(&slot.peer);
+    let far = |slot: &Slot| dialled && links.is_reachable_now(&slot.peer);
+    let ours = |slot: &Slot| near(slot) || far(slot) && is_ours_to_dial(own, &slot.peer);
+    let new = |slot: &Slot| drawn.iter().all(|target| target.peer != slot.peer);
+    let more = roster.draw_map(
+        count - drawn.len(),
+        |slot| ours(slot) && accept(slot) && new(slot),
+        &pick,
+    );
+    drawn.extend(more);
+    if drawn.is_empty() {
+        let anybody = |slot: &Slot| links.is_reachable_now(&slot.peer) && accept(slot);
+        drawn = roster.draw_map(1, anybody, pick);
     }
     drawn
+}
+
+/// Which of two peers dials the other unless it must. Both come to the same answer, so that they do not
+/// meet half-way with two connections of which one is closed; each peer has half of the others to dial.
+fn is_ours_to_dial(own: &PeerId, other: &PeerId) -> bool {
+    let last = |peer: &PeerId| peer.as_bytes().last().copied().unwrap_or_default();
+    let lower_dials = (last(own) ^ last(other)) & 1 == 0;
+    lower_dials == (own < other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_peers_one_dials_the_other_and_each_has_about_half_of_the_others() {
+        let peers: Vec<PeerId> = (0..200_u8)
+            .map(|name| PeerId::new(&[name / 7, name]))
+            .collect();
+        for own in &peers {
+            let others = || peers.iter().filter(|other| *other != own);
+            assert!(
+                others().all(|other| is_ours_to_dial(own, other) != is_ours_to_dial(other, own))
+            );
+            let ours = others().filter(|other| is_ours_to_dial(own, other)).count();
+            assert!((80..120).contains(&ours), "{ours} of 199");
+        }
+    }
 }
