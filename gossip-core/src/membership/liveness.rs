@@ -164,10 +164,12 @@ impl Membership {
         false
     }
 
-    /// A peer's last link has gone.
-    pub(crate) fn on_disconnected(&mut self, peer: &PeerId) {
+    /// A peer's last link has gone, and with it what it was asked.
+    pub(crate) fn on_disconnected(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
         self.exchange.set_connected(peer, false);
+        self.exchange.drop_request(peer);
         self.mark_connected(peer, false);
+        self.retry_seeds_of(cx, peer);
     }
 
     fn mark_connected(&mut self, peer: &PeerId, connected: bool) {

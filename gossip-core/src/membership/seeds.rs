@@ -174,7 +174,12 @@ impl Membership {
                 cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
                 return;
             }
-            State::Waiting | State::Dialling | State::Asked { .. } | State::Found { .. } => {}
+            // It connects, but does not answer: no reason to hurry.
+            State::Asked { .. } => {
+                self.retry_seed(cx, endpoint);
+                return;
+            }
+            State::Waiting | State::Dialling | State::Found { .. } => {}
         }
         seed.state = State::Dialling;
         let link = &cx.config.link;
@@ -219,6 +224,18 @@ impl Membership {
                 cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
                 self.request(cx, identities, &peer, fx);
             }
+        }
+    }
+
+    /// A peer that was asked has gone without an answer: it is tried again as if nobody had been there.
+    pub(super) fn retry_seeds_of(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let asked =
+            |seed: &Seed| matches!(&seed.state, State::Asked { peer: asked } if asked == peer);
+        let seeds = self.seeds.table.iter();
+        let seeds = seeds.filter(|(_, seed)| asked(seed));
+        let endpoints: Vec<Endpoint> = seeds.map(|(endpoint, _)| endpoint.clone()).collect();
+        for endpoint in &endpoints {
+            self.retry_seed(cx, endpoint);
         }
     }
 

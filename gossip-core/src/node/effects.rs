@@ -37,7 +37,7 @@ impl Node {
                 self.on_reached(&endpoint, Reached::Nobody);
             }
             LinkEffect::Disconnected { peer } => {
-                self.membership.on_disconnected(&peer);
+                self.membership.on_disconnected(cx!(self), &peer);
                 self.on_disconnected(&peer);
             }
         }

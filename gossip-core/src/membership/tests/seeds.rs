@@ -243,3 +243,34 @@ fn a_stopped_node_dials_nobody() {
     bench.advance(secs(600));
     assert!(bench.dials.is_empty());
 }
+
+#[test]
+fn a_seed_that_goes_before_it_answers_is_tried_again_soon() {
+    let mut bench = with_bootstrap(&["m2:1"]);
+    bench.advance(secs(0));
+    let link = bench.answer_dial("m2");
+    assert_eq!(requests(&mut bench).len(), 1);
+    bench.link_down(link);
+    bench.advance(millis(300));
+    bench.answer_dial("m2");
+    assert_eq!(requests(&mut bench).len(), 1, "and asked again");
+}
+
+#[test]
+fn a_seed_that_connects_and_never_answers_is_asked_less_and_less() {
+    let mut bench = with_bootstrap(&["m2:1"]);
+    bench.advance(secs(0));
+    bench.answer_dial("m2");
+    let mut asked = |minutes: u64| {
+        for _ in 0..minutes * 60 {
+            bench.advance(secs(1));
+            while !bench.dials.is_empty() {
+                bench.answer_dial("m2");
+            }
+        }
+        requests(&mut bench).len()
+    };
+    let (first, later) = (asked(1), asked(10));
+    assert!(first >= 4, "{first} in the first minute");
+    assert!((15..=30).contains(&later), "{later} in ten minutes");
+}
