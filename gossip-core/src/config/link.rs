@@ -22,7 +22,7 @@ pub struct LinkConfig {
     pub max_links: NonZeroUsize,
     /// With links to so many members up, as many of them of our own organisation, gossip dials no
     /// more: it draws among those that are connected, whichever side dialled. A random graph of this degree
-    /// holds together, and each further link costs a handshake and memory. Default 16.
+    /// holds together, and each further link costs a handshake and memory. Default 12.
     pub org_links: NonZeroUsize,
     /// Accepted links that may authenticate at the same time. Beyond it the oldest of the host that has
     /// the most of them gives way, or else the newcomer is refused. Default 64.
@@ -46,7 +46,7 @@ impl Default for LinkConfig {
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
             max_links: non_zero(128),
-            org_links: non_zero(16),
+            org_links: non_zero(12),
             max_handshakes: non_zero(64),
             max_dials: non_zero(1024),
             max_waiting: non_zero(64),

@@ -134,8 +134,21 @@ impl Membership {
         self.heartbeat(cx, identities, fx);
     }
 
+    /// Pushes our latest heartbeat if it is current, so that nobody checks a second one, else a new one.
+    pub(crate) fn greet(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        match self.own.current(cx) {
+            Some(own) => fx.push(MembershipEffect::Push(own.clone())),
+            None => self.heartbeat(cx, identities, fx),
+        }
+    }
+
     /// Signs a new heartbeat and pushes it.
-    pub(crate) fn heartbeat(
+    fn heartbeat(
         &mut self,
         cx: &mut Cx<'_>,
         identities: &Identities,

@@ -182,7 +182,7 @@ impl Node {
         if self.membership.has_first_member() {
             // Nobody knew of us until now: do not wait for the next heartbeat.
             self.membership
-                .heartbeat(cx!(self), &self.identities, &mut self.membership_fx);
+                .greet(cx!(self), &self.identities, &mut self.membership_fx);
         }
         for id in self.channels.ids() {
             if let Some(channel) = self.channels.get_mut(&id) {
