@@ -65,6 +65,9 @@ pub(crate) struct Requester {
 const MAX_USES: usize = 256;
 /// After news the next exchange comes this much sooner than usual, then later and later.
 const HURRY: u32 = 8;
+/// The shorter the list of members, the less an exchange costs, and the sooner it may come: so long for
+/// each of them, as a fraction of the usual interval.
+const PER_MEMBER: u32 = 400;
 /// Without news exchanges become rarer, up to this many times the interval.
 const CALM: u32 = 4;
 
@@ -99,8 +102,12 @@ impl Exchange {
     }
 
     /// The view has changed: there may be more to learn, so exchange soon.
-    pub(super) fn news(&mut self, cx: &mut Cx<'_>, rng: &mut ModuleRng) {
-        let soon = cx.config.membership.sync_interval / HURRY;
+    pub(super) fn news(&mut self, cx: &mut Cx<'_>, rng: &mut ModuleRng, members: usize) {
+        let interval = cx.config.membership.sync_interval;
+        let members = u32::try_from(members).unwrap_or(u32::MAX).saturating_add(1);
+        let soon = (interval / PER_MEMBER)
+            .saturating_mul(members)
+            .min(interval / HURRY);
         if self.delay > soon {
             self.delay = soon;
             let at = cx.now + rng.jitter(soon);
@@ -276,7 +283,8 @@ impl Membership {
             .is_none_or(|at| at + cx.config.membership.sync_interval <= cx.now)
         {
             self.exchange.hurried = Some(cx.now);
-            self.exchange.news(cx, &mut self.rng);
+            let members = self.records.len();
+            self.exchange.news(cx, &mut self.rng, members);
         }
     }
 

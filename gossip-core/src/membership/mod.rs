@@ -223,7 +223,8 @@ impl Membership {
         let org = identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
         let record = Record::new(message, alive, org, direct, liveness, cx.now);
-        self.exchange.news(cx, &mut self.rng);
+        let members = self.records.len();
+        self.exchange.news(cx, &mut self.rng, members);
         self.enlist(cx, peer.clone(), record, fx);
         self.ask_new_org(cx, identities, &peer, fx);
         true
