@@ -220,7 +220,12 @@ impl Membership {
 
     /// Members of the organisations not asked for the longest, one of each, then any.
     fn draw_for_sync(&mut self, cx: &Cx<'_>, room: bool) -> Vec<PeerId> {
-        let count = cx.config.membership.sync_peers;
+        // In a hurry exchanges follow each other closely: one peer each time is enough.
+        let hurried = self.exchange.delay < cx.config.membership.sync_interval;
+        let count = match cx.config.membership.sync_peers {
+            peers if hurried => peers.min(1),
+            peers => peers,
+        };
         let room = room
             && !self
                 .roster
