@@ -84,7 +84,7 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
                     && channel.is_eligible(&slot.peer)
                     && !holders.contains(&slot.peer)
             };
-            draw_among(cx, audience.membership.roster(), links, accept, pick)
+            draw_among(cx, audience.membership.roster(), links, true, accept, pick)
         }
         What::StateInfo { channel, publisher } => {
             let abroad = if publisher == own_peer {
@@ -102,7 +102,7 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
                     .is_some_and(|org| org == own_org || (abroad && channel.has_org(org)));
                 hears && slot.peer != *publisher && !holders.contains(&slot.peer)
             };
-            draw_among(cx, audience.membership.roster(), links, accept, pick)
+            draw_among(cx, audience.membership.roster(), links, false, accept, pick)
         }
         What::Alive { subject } => {
             let (org, external) = if subject == own_peer {
@@ -121,44 +121,41 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
                     && slot.peer != *subject
                     && !holders.contains(&slot.peer)
             };
-            draw_among(cx, audience.membership.roster(), links, accept, pick)
+            draw_among(cx, audience.membership.roster(), links, false, accept, pick)
         }
     }
 }
 
-/// As many as the fan-out says: connected ones alone if there are enough links. Else also those that
-/// are being dialled, and for as long as links are wanted those that may be.
+/// As many as the fan-out says: of the connected ones, if there are enough links or will be when all
+/// dials have ended, else also of those that may be dialled. With a `sparse` audience, of which enough
+/// links need not lead to anybody, the rest is dialled all the same.
 fn draw_among(
     cx: &Cx<'_>,
     roster: &mut Roster,
     links: &Links,
+    sparse: bool,
     accept: impl Fn(&Slot) -> bool,
     pick: impl Fn(&Slot) -> Target,
 ) -> Vec<Target> {
     let (count, enough) = (cx.config.push.fanout, cx.config.link.org_links.get());
-    let mut drawn = Vec::new();
-    if roster.is_linked_enough(enough, 0) {
-        drawn = roster.draw_linked(count, &accept, &pick);
-        if drawn.len() == count {
-            return drawn;
-        }
-    }
     let own = &cx.config.identity.peer;
-    let wanted = !roster.is_linked_enough(enough, links.dials_in_flight());
-    let dialled = wanted && links.room_for_more(cx.config);
-    let near = |slot: &Slot| slot.connected || links.is_dialled(&slot.peer);
-    let far = |slot: &Slot| dialled && links.is_reachable_now(&slot.peer);
-    let ours = |slot: &Slot| near(slot) || far(slot) && is_ours_to_dial(own, &slot.peer);
-    let new = |slot: &Slot| drawn.iter().all(|target| target.peer != slot.peer);
-    let more = roster.draw_map(
-        count - drawn.len(),
-        |slot| ours(slot) && accept(slot) && new(slot),
-        &pick,
-    );
-    drawn.extend(more);
-    if drawn.is_empty() {
-        let anybody = |slot: &Slot| links.is_reachable_now(&slot.peer) && accept(slot);
-        drawn = roster.draw_map(1, anybody, pick);
+    let room = links.room_for_more(cx.config);
+    let wanted = room && !roster.is_linked_enough(enough, links.dials_in_flight());
+    let mut drawn = if wanted {
+        let ours = |slot: &Slot| {
+            let far = || links.is_reachable_now(&slot.peer) && is_ours_to_dial(own, &slot.peer);
+            slot.connected || links.is_dialled(&slot.peer) || far()
+        };
+        roster.draw_map(count, |slot| ours(slot) && accept(slot), &pick)
+    } else {
+        roster.draw_linked(count, &accept, &pick)
+    };
+    let least = if sparse && room { count } else { 1 };
+    if drawn.len() < least {
+        let new = |slot: &Slot| drawn.iter().all(|target| target.peer != slot.peer);
+        let anybody = |slot: &Slot| links.is_reachable_now(&slot.peer) && accept(slot) && new(slot);
+        let more = roster.draw_map(least - drawn.len(), anybody, pick);
+        drawn.extend(more);
     }
     drawn
 }

@@ -230,3 +230,19 @@ fn a_peer_that_is_not_connected_is_dialled_at_its_internal_endpoint() {
     bench.answer_dial("m3");
     assert!(bench.blocks_pushed().contains(&("m3".to_owned(), 0)));
 }
+
+#[test]
+fn a_block_is_pushed_to_members_of_its_channel_that_no_link_leads_to() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.member("m2");
+    for number in 3..=14 {
+        bench.member(&format!("m{number}"));
+    }
+    bench.receive(link, &beat("m20", 1).message());
+    bench.receive(link, &state_info("m20", 1, 0));
+    bench.advance(secs(1));
+    bench.dials.clear();
+    bench.publish(0, good_block(0));
+    let dialled: Vec<_> = bench.dials.iter().map(|(_, to)| to.as_str()).collect();
+    assert_eq!(dialled, [internal("m20")]);
+}
