@@ -1,0 +1,86 @@
+//! A case is one measurement in a process of its own, so that memory and threads of one do not show
+//! in the next.
+
+use std::fmt;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Measured;
+use crate::{w1, w2, w3, w4, w6, w7};
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(tag = "workload", rename_all = "lowercase")]
+pub(crate) enum Case {
+    W1(w1::Case),
+    W2(w2::Case),
+    W3(w3::Case),
+    W4(w4::Case),
+    W6(w6::Case),
+    W7(w7::Case),
+}
+
+impl Case {
+    /// Measures in a process of its own.
+    pub(crate) fn run_apart(&self) -> Result<Measured> {
+        let program = std::env::current_exe().context("this program cannot be found again")?;
+        let output = Command::new(program)
+            .arg("case")
+            .arg(serde_json::to_string(self)?)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .context("the process of a case cannot be started")?;
+        if !output.status.success() {
+            bail!("{self} failed: {}", output.status);
+        }
+        serde_json::from_slice(&output.stdout).context("a case printed something else than figures")
+    }
+
+    /// Measures here.
+    pub(crate) fn run(self) -> Result<Measured> {
+        match self {
+            Self::W1(case) => on_tokio(case.run()),
+            Self::W2(case) => case.run(),
+            Self::W3(case) => case.run(),
+            Self::W4(case) => on_tokio(case.run()),
+            Self::W6(case) => on_tokio(case.run()),
+            Self::W7(case) => on_tokio(case.run()),
+        }
+    }
+}
+
+/// Two workers, on every machine.
+fn on_tokio<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let result = tokio.block_on(work);
+    tokio.shutdown_background();
+    result
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::W1(case) => write!(f, "w1 {case}"),
+            Self::W2(case) => write!(f, "w2 {case}"),
+            Self::W3(case) => write!(f, "w3 {case}"),
+            Self::W4(case) => write!(f, "w4 {case}"),
+            Self::W6(case) => write!(f, "w6 {case}"),
+            Self::W7(case) => write!(f, "w7 {case}"),
+        }
+    }
+}
+
+/// A size as people say it.
+pub(crate) fn size(bytes: usize) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{} KB", bytes >> 10),
+        _ => format!("{} MB", bytes >> 20),
+    }
+}

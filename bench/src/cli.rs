@@ -1,0 +1,78 @@
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Measures this project next to plain code and to libraries of the field.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+pub(crate) struct Cli {
+    /// Small sizes, one round: everything ends within two minutes.
+    #[arg(long, global = true)]
+    pub(crate) quick: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// What to measure; all of it if absent.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Dissemination: one node publishes, all others receive.
+    W1,
+    /// Membership from a cold start, simulated.
+    W2,
+    /// The core alone: nanoseconds per event.
+    W3,
+    /// Memory, and the processor's time when idle.
+    W4,
+    /// One link of the transport.
+    W6,
+    /// The whole stack: mesh, idle, flood.
+    W7,
+}
+
+impl Command {
+    pub(crate) const ALL: [Self; 6] = [Self::W1, Self::W2, Self::W3, Self::W4, Self::W6, Self::W7];
+}
+
+/// Which part of a workload, and what becomes of the figures.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Whose code to measure, where a workload has several.
+    #[arg(long, global = true, value_enum, default_value = "all")]
+    pub(crate) peer: PeerChoice,
+    /// Only this number of nodes.
+    #[arg(long, global = true)]
+    pub(crate) nodes: Option<usize>,
+    /// Only this payload or frame, in bytes.
+    #[arg(long, global = true)]
+    pub(crate) size: Option<usize>,
+    /// Only this part of a workload, as the first column of the table begins: `paced`, `idle`, ...
+    #[arg(long, global = true)]
+    pub(crate) part: Option<String>,
+    /// How often each case is measured; the medians are shown.
+    #[arg(long, global = true)]
+    pub(crate) rounds: Option<usize>,
+    /// Writes all rounds of all cases there.
+    #[arg(long, global = true)]
+    pub(crate) json: Option<PathBuf>,
+    /// Draws charts into this directory.
+    #[arg(long, global = true)]
+    pub(crate) plot: Option<PathBuf>,
+}
+
+/// Whose code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PeerChoice {
+    /// This project.
+    Ours,
+    /// Plain code over a static tree (W1).
+    Floor,
+    /// libp2p's gossipsub (W1; feature `gossipsub`).
+    Gossipsub,
+    /// foca (W2; feature `foca`).
+    Foca,
+    /// Whatever is built in.
+    All,
+}

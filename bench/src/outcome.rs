@@ -1,0 +1,92 @@
+//! What a run yields, and what several runs of one case come to.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::case::Case;
+
+/// The figures of one run, in the order in which they are shown.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    figures: Vec<(String, f64)>,
+    /// Percent and milliseconds of a latency's distribution; empty if none was measured.
+    #[serde(default)]
+    pub(crate) curve: Vec<(f64, f64)>,
+}
+
+impl Measured {
+    pub(crate) fn set(&mut self, name: &str, value: f64) {
+        self.figures.push((name.to_owned(), value));
+    }
+
+    pub(crate) fn figures(&self) -> &[(String, f64)] {
+        &self.figures
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<f64> {
+        let found = self.figures.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| *value)
+    }
+}
+
+/// A case with all its rounds.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Outcome {
+    pub(crate) case: Case,
+    pub(crate) label: String,
+    pub(crate) rounds: Vec<Measured>,
+}
+
+impl Outcome {
+    pub(crate) fn new(case: Case) -> Self {
+        Self {
+            label: case.to_string(),
+            case,
+            rounds: Vec::new(),
+        }
+    }
+
+    /// The median of each figure over the rounds, in the order of the first round.
+    pub(crate) fn medians(&self) -> Vec<(String, f64)> {
+        let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for (name, value) in self.rounds.iter().flat_map(Measured::figures) {
+            values.entry(name).or_default().push(*value);
+        }
+        let first = self.rounds.first().map(Measured::figures).unwrap_or_default();
+        first
+            .iter()
+            .filter_map(|(name, _)| Some((name.clone(), median(values.remove(name.as_str())?))))
+            .collect()
+    }
+
+    pub(crate) fn median(&self, name: &str) -> Option<f64> {
+        let values: Vec<f64> = self.rounds.iter().filter_map(|round| round.get(name)).collect();
+        (!values.is_empty()).then(|| median(values))
+    }
+
+    /// The curve of the round in the middle.
+    pub(crate) fn curve(&self) -> &[(f64, f64)] {
+        let middle = self.rounds.get(self.rounds.len() / 2);
+        middle.map(|round| round.curve.as_slice()).unwrap_or_default()
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
+    let at = |index: usize| values.get(index).copied().unwrap_or_default();
+    f64::midpoint(at(low), at(high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_one_in_the_middle_or_between_the_two() {
+        assert_eq!(median(vec![9.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 9.0]), 3.0);
+        assert_eq!(median(Vec::new()), 0.0);
+    }
+}

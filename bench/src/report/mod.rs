@@ -1,0 +1,7 @@
+//! Figures for people: tables and charts.
+
+mod plot;
+mod table;
+
+pub(crate) use self::plot::plots;
+pub(crate) use self::table::table;

@@ -1,0 +1,151 @@
+//! The whole of ours in one process: nodes on loopback TCP with P-256 identities of one organisation.
+
+mod ledger;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use futures_util::future::{join_all, try_join_all};
+use gossip_driver::core::{ChannelId, Config, Endpoint, JoinChannel, Metrics, OrgId};
+use gossip_driver::{Channel, DriverConfig, Gossip, Ledger};
+use gossip_msp::{
+    CertificateAuthority, ChannelPolicy, KeyKind, Orderer, SigningIdentity, Validity, X509Service,
+};
+use runtime_tokio::TokioRuntime;
+use transport_tcp::{TcpConfig, TcpTransport};
+
+pub(crate) use self::ledger::BenchLedger;
+
+const NETWORK: &[u8] = b"bench";
+const MSP: &str = "BenchMSP";
+const ORDERERS: &str = "OrdererMSP";
+const DAYS: u32 = 7;
+
+/// Everything that is made before the clock runs: identities, and sockets that listen.
+pub(crate) struct Prepared {
+    services: Vec<X509Service>,
+    transports: Vec<TcpTransport<TokioRuntime>>,
+    orderer: SigningIdentity,
+}
+
+/// Nodes that run.
+pub(crate) struct Stack {
+    pub(crate) nodes: Vec<Gossip>,
+    pub(crate) orderer: Orderer,
+}
+
+impl Prepared {
+    pub(crate) async fn new(nodes: usize) -> Result<Self> {
+        let valid = Validity::days(DAYS);
+        let peers = CertificateAuthority::new(MSP, valid)?;
+        let orderers = CertificateAuthority::new(ORDERERS, valid)?;
+        let orderer = orderers
+            .issue_orderer("orderer0", KeyKind::EcdsaP256, valid)?
+            .signing_identity()?;
+        let mut services = Vec::with_capacity(nodes);
+        let mut transports = Vec::with_capacity(nodes);
+        for index in 0..nodes {
+            let issued = peers.issue(&format!("peer{index}"), KeyKind::EcdsaP256, valid)?;
+            let organisations = vec![peers.organisation()?, orderers.organisation()?];
+            let service = X509Service::new(issued.signing_identity()?, organisations)?;
+            let policy = ChannelPolicy::new([MSP]).with_orderer_organisation(ORDERERS);
+            service.set_channel(channel_id(), policy)?;
+            services.push(service);
+            let listen = TcpConfig::new(Endpoint::new("127.0.0.1:0"), NETWORK);
+            transports.push(TcpTransport::bind(TokioRuntime::current(), listen).await?);
+        }
+        Ok(Self {
+            services,
+            transports,
+            orderer,
+        })
+    }
+
+    /// Starts all nodes in one loop; all bootstrap to the first.
+    pub(crate) fn start<L: Ledger>(self, ledger: impl Fn(usize) -> L) -> Result<Stack> {
+        let mut nodes = Vec::with_capacity(self.services.len());
+        let first = self
+            .transports
+            .first()
+            .map(|transport| transport.local_endpoint().clone())
+            .context("a network has at least one node")?;
+        let count = self.services.len();
+        let started = self.services.into_iter().zip(self.transports).enumerate();
+        for (index, (service, transport)) in started {
+            let endpoint = transport.local_endpoint().clone();
+            let mut config = Config::new(service.identity(), endpoint);
+            config.network_id = Bytes::from_static(NETWORK);
+            if index > 0 {
+                config.bootstrap = vec![first.clone()];
+            }
+            nodes.push(gossip_driver::spawn(
+                TokioRuntime::current(),
+                config,
+                settings(count),
+                transport,
+                service,
+                ledger(index),
+            )?);
+        }
+        Ok(Stack {
+            nodes,
+            orderer: Orderer::new(channel_id(), Arc::new(self.orderer)),
+        })
+    }
+}
+
+impl Stack {
+    /// Waits until every node has seen all others alive.
+    pub(crate) async fn wait_members(&self) -> Result<()> {
+        let others = self.nodes.len() - 1;
+        try_join_all(self.nodes.iter().map(|node| node.wait_members(others))).await?;
+        Ok(())
+    }
+
+    /// Lets all nodes join the channel, and waits until each knows that all others have.
+    pub(crate) async fn join(&self) -> Result<Vec<Channel>> {
+        let members = BTreeMap::from([(OrgId::new(MSP.as_bytes()), Vec::new())]);
+        let config = JoinChannel {
+            sequence: 1,
+            members,
+        };
+        let joins = self.nodes.iter();
+        let joins = joins.map(|node| node.join_channel(channel_id(), config.clone()));
+        let channels = try_join_all(joins).await?;
+        let others = self.nodes.len() - 1;
+        try_join_all(channels.iter().map(|channel| channel.wait_peers(others))).await?;
+        Ok(channels)
+    }
+
+    /// The next block, with `payload` as its only transaction.
+    pub(crate) fn block(&mut self, payload: &[u8]) -> Result<Bytes> {
+        let transaction = self.orderer.transaction(payload)?;
+        Ok(self.orderer.cut(&[transaction])?.bytes)
+    }
+
+    /// The sum over all nodes of what `count` picks of a node's counters.
+    pub(crate) fn sum(&self, count: impl Fn(&Metrics) -> u64) -> f64 {
+        let counts = self.nodes.iter().map(|node| count(&node.metrics().core));
+        counts.sum::<u64>() as f64
+    }
+
+    pub(crate) async fn stop(self) {
+        join_all(self.nodes.iter().map(Gossip::shutdown)).await;
+    }
+}
+
+pub(crate) fn channel_id() -> ChannelId {
+    ChannelId::new("bench")
+}
+
+/// Nodes of one process share its cores.
+fn settings(nodes: usize) -> DriverConfig {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let mut settings = DriverConfig::default();
+    settings.crypto_threads = NonZeroUsize::new(cores.div_ceil(nodes));
+    settings
+}
