@@ -49,13 +49,22 @@ fn main() -> Result<()> {
         return one(&arguments.next().context("a case is given as JSON")?);
     }
     let cli = Cli::parse();
-    let commands = cli.command.map_or_else(|| Command::ALL.to_vec(), |one| vec![one]);
+    let commands = cli
+        .command
+        .map_or_else(|| Command::ALL.to_vec(), |one| vec![one]);
     let cases: Vec<Case> = commands
         .into_iter()
         .flat_map(|command| plan::cases(command, &cli.options, cli.quick))
         .collect();
-    anyhow::ensure!(!cases.is_empty(), "nothing is left to measure: see --part, --peer and --help");
-    let rounds = cli.options.rounds.unwrap_or(if cli.quick { 1 } else { ROUNDS }).max(1);
+    anyhow::ensure!(
+        !cases.is_empty(),
+        "nothing is left to measure: see --part, --peer and --help"
+    );
+    let rounds = cli
+        .options
+        .rounds
+        .unwrap_or(if cli.quick { 1 } else { ROUNDS })
+        .max(1);
     let outcomes = measure(cases, rounds)?;
     report::table(&outcomes);
     if let Some(path) = &cli.options.json {
@@ -79,7 +88,9 @@ fn one(case: &str) -> Result<()> {
 fn measure(cases: Vec<Case>, rounds: usize) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<Outcome> = cases.into_iter().map(Outcome::new).collect();
     let bar = ProgressBar::new((outcomes.len() * rounds) as u64);
-    bar.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} [{elapsed}]")?);
+    bar.set_style(ProgressStyle::with_template(
+        "{wide_bar} {pos}/{len} {msg} [{elapsed}]",
+    )?);
     for _ in 0..rounds {
         for outcome in &mut outcomes {
             bar.set_message(outcome.label.clone());

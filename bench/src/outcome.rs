@@ -53,7 +53,11 @@ impl Outcome {
         for (name, value) in self.rounds.iter().flat_map(Measured::figures) {
             values.entry(name).or_default().push(*value);
         }
-        let first = self.rounds.first().map(Measured::figures).unwrap_or_default();
+        let first = self
+            .rounds
+            .first()
+            .map(Measured::figures)
+            .unwrap_or_default();
         first
             .iter()
             .filter_map(|(name, _)| Some((name.clone(), median(values.remove(name.as_str())?))))
@@ -61,14 +65,20 @@ impl Outcome {
     }
 
     pub(crate) fn median(&self, name: &str) -> Option<f64> {
-        let values: Vec<f64> = self.rounds.iter().filter_map(|round| round.get(name)).collect();
+        let values: Vec<f64> = self
+            .rounds
+            .iter()
+            .filter_map(|round| round.get(name))
+            .collect();
         (!values.is_empty()).then(|| median(values))
     }
 
     /// The curve of the round in the middle.
     pub(crate) fn curve(&self) -> &[(f64, f64)] {
         let middle = self.rounds.get(self.rounds.len() / 2);
-        middle.map(|round| round.curve.as_slice()).unwrap_or_default()
+        middle
+            .map(|round| round.curve.as_slice())
+            .unwrap_or_default()
     }
 }
 

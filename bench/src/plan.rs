@@ -20,7 +20,10 @@ pub(crate) fn cases(command: Command, options: &Options, quick: bool) -> Vec<Cas
     let wanted = |case: &Case| {
         let label = case.to_string();
         let label = label.split_once(' ').map_or("", |(_, rest)| rest);
-        options.part.as_ref().is_none_or(|part| label.starts_with(part.as_str()))
+        options
+            .part
+            .as_ref()
+            .is_none_or(|part| label.starts_with(part.as_str()))
     };
     all.into_iter().filter(wanted).collect()
 }
@@ -36,7 +39,11 @@ fn dissemination(options: &Options, quick: bool) -> Vec<Case> {
     let peers = [
         (PeerChoice::Floor, w1::Peer::Floor, true),
         (PeerChoice::Ours, w1::Peer::Ours, true),
-        (PeerChoice::Gossipsub, w1::Peer::Gossipsub, cfg!(feature = "gossipsub")),
+        (
+            PeerChoice::Gossipsub,
+            w1::Peer::Gossipsub,
+            cfg!(feature = "gossipsub"),
+        ),
     ];
     let modes: &[w1::Mode] = match quick {
         true => &[w1::Mode::Closed],
@@ -52,7 +59,12 @@ fn dissemination(options: &Options, quick: bool) -> Vec<Case> {
                     let all = options.peer == PeerChoice::All && built_in;
                     if all || options.peer == choice {
                         let (mode, nodes, size) = (*mode, *nodes, *size);
-                        cases.push(Case::W1(w1::Case { peer, mode, nodes, size }));
+                        cases.push(Case::W1(w1::Case {
+                            peer,
+                            mode,
+                            nodes,
+                            size,
+                        }));
                     }
                 }
             }
@@ -71,7 +83,11 @@ fn cold_start(options: &Options, quick: bool) -> Vec<Case> {
         ] {
             let all = options.peer == PeerChoice::All && built_in;
             if all || options.peer == choice {
-                cases.push(Case::W2(w2::Case { peer, nodes, seed: 1 }));
+                cases.push(Case::W2(w2::Case {
+                    peer,
+                    nodes,
+                    seed: 1,
+                }));
             }
         }
     }
@@ -89,7 +105,9 @@ fn core(quick: bool) -> Vec<Case> {
 
 fn footprint(options: &Options, quick: bool) -> Vec<Case> {
     let nodes = pick(if quick { &[] } else { &[8, 32] }, options.nodes);
-    let meshed = nodes.into_iter().map(|nodes| Case::W4(w4::Case::Nodes { nodes }));
+    let meshed = nodes
+        .into_iter()
+        .map(|nodes| Case::W4(w4::Case::Nodes { nodes }));
     meshed
         .chain([Case::W4(w4::Case::Members { members: 10_000 })])
         .collect()
@@ -99,7 +117,9 @@ fn transport(options: &Options, quick: bool) -> Vec<Case> {
     let sizes = if quick { &SIZES[1..2] } else { &SIZES[..] };
     let mut cases = Vec::new();
     for size in pick(sizes, options.size) {
-        cases.push(Case::W6(w6::Case::Aead { size: size.min(64 << 10) }));
+        cases.push(Case::W6(w6::Case::Aead {
+            size: size.min(64 << 10),
+        }));
         cases.push(Case::W6(w6::Case::Throughput { size }));
     }
     cases.push(Case::W6(w6::Case::Tcp));
@@ -109,7 +129,11 @@ fn transport(options: &Options, quick: bool) -> Vec<Case> {
 
 fn stack(options: &Options, quick: bool) -> Vec<Case> {
     let mut cases = Vec::new();
-    let mesh = if quick { &[16][..] } else { &[8, 16, 32, 64, 128] };
+    let mesh = if quick {
+        &[16][..]
+    } else {
+        &[8, 16, 32, 64, 128]
+    };
     for nodes in pick(mesh, options.nodes) {
         cases.push(Case::W7(w7::Case::Mesh { nodes }));
     }

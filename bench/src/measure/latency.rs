@@ -30,7 +30,10 @@ impl Latencies {
 
     /// Percent and milliseconds, for a chart of the distribution.
     pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
-        let percents = (0..=98).step_by(2).map(f64::from).chain([99.0, 99.5, 99.9, 100.0]);
+        let percents = (0..=98)
+            .step_by(2)
+            .map(f64::from)
+            .chain([99.0, 99.5, 99.9, 100.0]);
         percents
             .map(|percent| (percent, self.millis(percent / 100.0)))
             .collect()

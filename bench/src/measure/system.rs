@@ -35,7 +35,9 @@ pub(crate) fn resident_bytes() -> u64 {
 
 fn received(path: &str) -> Option<u64> {
     let text = fs::read_to_string(path).ok()?;
-    let line = text.lines().find_map(|line| line.trim().strip_prefix("lo:"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("lo:"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 

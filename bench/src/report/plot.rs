@@ -23,7 +23,11 @@ pub(crate) fn plots(outcomes: &[Outcome], directory: &Path) -> Result<()> {
         };
         let name = group(first).replace(' ', "-");
         for (figure, _) in first.medians().into_iter().take(2) {
-            bars(chunk, &figure, &directory.join(format!("{name}-{figure}.svg")))?;
+            bars(
+                chunk,
+                &figure,
+                &directory.join(format!("{name}-{figure}.svg")),
+            )?;
         }
         if chunk.iter().any(|outcome| !outcome.curve().is_empty()) {
             curves(chunk, &directory.join(format!("{name}-latency.svg")))?;
@@ -46,7 +50,10 @@ fn bars(outcomes: &[Outcome], figure: &str, path: &Path) -> Result<()> {
         .margin(10)
         .x_label_area_size(30)
         .y_label_area_size(330)
-        .build_cartesian_2d(0.0..highest.max(f64::MIN_POSITIVE), (0..rows.max(1)).into_segmented())?;
+        .build_cartesian_2d(
+            0.0..highest.max(f64::MIN_POSITIVE),
+            (0..rows.max(1)).into_segmented(),
+        )?;
     let label = |segment: &SegmentValue<u32>| match segment {
         SegmentValue::CenterOf(row) => values
             .get((rows - 1).saturating_sub(*row) as usize)
@@ -78,7 +85,10 @@ fn curves(outcomes: &[Outcome], path: &Path) -> Result<()> {
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption("latency to the last node, ms, by percentile", ("sans-serif", 18))
+        .caption(
+            "latency to the last node, ms, by percentile",
+            ("sans-serif", 18),
+        )
         .margin(10)
         .x_label_area_size(30)
         .y_label_area_size(60)

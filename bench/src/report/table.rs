@@ -15,7 +15,10 @@ pub(crate) fn table(outcomes: &[Outcome]) {
         let head = names(first).into_iter().map(|name| name.replace('_', " "));
         table.set_header(std::iter::once(String::new()).chain(head));
         for outcome in group {
-            let values = outcome.medians().into_iter().map(|(_, value)| figure(value));
+            let values = outcome
+                .medians()
+                .into_iter()
+                .map(|(_, value)| figure(value));
             table.add_row(std::iter::once(outcome.label.clone()).chain(values));
         }
         for column in table.column_iter_mut().skip(1) {
@@ -26,7 +29,11 @@ pub(crate) fn table(outcomes: &[Outcome]) {
 }
 
 fn names(outcome: &Outcome) -> Vec<String> {
-    outcome.medians().into_iter().map(|(name, _)| name).collect()
+    outcome
+        .medians()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// Three digits that count.

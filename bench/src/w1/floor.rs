@@ -46,12 +46,9 @@ impl Network for Floor {
         let random = SystemRandom::new();
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
             .map_err(|_| anyhow::anyhow!("no key could be made"))?;
-        let key = EcdsaKeyPair::from_pkcs8(
-            &ECDSA_P256_SHA256_FIXED_SIGNING,
-            document.as_ref(),
-            &random,
-        )
-        .map_err(|_| anyhow::anyhow!("the key cannot be used"))?;
+        let key =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random)
+                .map_err(|_| anyhow::anyhow!("the key cannot be used"))?;
         let public = key.public_key().as_ref().to_vec();
         let arity = if nodes <= 8 { 7 } else { 3 };
         let mut children: Vec<Vec<mpsc::Sender<Bytes>>> = vec![Vec::new(); nodes];
@@ -99,15 +96,22 @@ impl Network for Floor {
 }
 
 impl Relay {
-    async fn run(self, mut stream: OwnedReadHalf, noise: Arc<StatelessTransportState>) -> Result<()> {
+    async fn run(
+        self,
+        mut stream: OwnedReadHalf,
+        noise: Arc<StatelessTransportState>,
+    ) -> Result<()> {
         let mut sealed = BytesMut::with_capacity(256 << 10);
         let mut plain = BytesMut::new();
         let mut counter = 0;
         while stream.read_buf(&mut sealed).await? > 0 {
-            while let Some(length) = whole(&sealed, 2, |head| u16::from_be_bytes([head[0], head[1]]).into()) {
+            while let Some(length) = whole(&sealed, 2, |head| {
+                u16::from_be_bytes([head[0], head[1]]).into()
+            }) {
                 let start = plain.len();
                 plain.resize(start + length, 0);
-                let opened = noise.read_message(counter, &sealed[2..2 + length], &mut plain[start..])?;
+                let opened =
+                    noise.read_message(counter, &sealed[2..2 + length], &mut plain[start..])?;
                 counter += 1;
                 plain.truncate(start + opened);
                 sealed.advance(2 + length);
@@ -207,7 +211,9 @@ async fn write(
         while let Some(frame) = next {
             plain.extend_from_slice(&u32::try_from(frame.len())?.to_be_bytes());
             plain.extend_from_slice(&frame);
-            next = (plain.len() < WRITE).then(|| queue.try_recv().ok()).flatten();
+            next = (plain.len() < WRITE)
+                .then(|| queue.try_recv().ok())
+                .flatten();
         }
         for chunk in plain.chunks(CHUNK) {
             let start = sealed.len();

@@ -120,7 +120,8 @@ impl Case {
             Mode::Closed | Mode::Paced => 0,
         };
         for index in 0..warm {
-            self.publish(&mut network, &tracker, &payloads, index).await?;
+            self.publish(&mut network, &tracker, &payloads, index)
+                .await?;
             tracker.wait(index + 1, PATIENCE).await;
         }
         let before = tracker.copies();
@@ -185,12 +186,21 @@ impl Case {
         let bytes = (self.size * expected) as f64;
         let latencies = tracker.latencies(first);
         let mut measured = Measured::default();
-        measured.set("payloads_per_s", (complete - first) as f64 / usage.wall.as_secs_f64());
-        measured.set("cpu_us_per_copy", usage.cpu.as_secs_f64() * 1e6 / copies.max(1) as f64);
+        measured.set(
+            "payloads_per_s",
+            (complete - first) as f64 / usage.wall.as_secs_f64(),
+        );
+        measured.set(
+            "cpu_us_per_copy",
+            usage.cpu.as_secs_f64() * 1e6 / copies.max(1) as f64,
+        );
         measured.set("p50_ms", latencies.millis(0.5));
         measured.set("p99_ms", latencies.millis(0.99));
         measured.set("redundancy", usage.loopback.bytes as f64 / bytes);
-        measured.set("segments_per_copy", usage.loopback.segments as f64 / copies.max(1) as f64);
+        measured.set(
+            "segments_per_copy",
+            usage.loopback.segments as f64 / copies.max(1) as f64,
+        );
         measured.set("lost_copies", expected.saturating_sub(copies) as f64);
         measured.curve = latencies.curve();
         measured
@@ -209,7 +219,9 @@ impl Payloads {
         // Not compressible, and not the same everywhere.
         let mut state = TAG;
         let filler = (0..size.max(16)).map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 56) as u8
         });
         let mut template: Vec<u8> = filler.collect();
@@ -242,6 +254,11 @@ impl fmt::Display for Case {
             Mode::Paced => "paced",
             Mode::Burst => "burst",
         };
-        write!(f, "{mode}, {} nodes, {}, {peer}", self.nodes, size(self.size))
+        write!(
+            f,
+            "{mode}, {} nodes, {}, {peer}",
+            self.nodes,
+            size(self.size)
+        )
     }
 }

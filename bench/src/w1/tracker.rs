@@ -68,7 +68,8 @@ impl Tracker {
     pub(crate) fn delivered(&self, index: usize) {
         let now = self.started.elapsed();
         self.copies.fetch_add(1, Ordering::Relaxed);
-        self.last_copy.store(now.as_nanos() as u64, Ordering::Relaxed);
+        self.last_copy
+            .store(now.as_nanos() as u64, Ordering::Relaxed);
         let mut payloads = self.lock();
         let Some(payload) = payloads.get_mut(index) else {
             return;

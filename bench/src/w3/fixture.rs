@@ -62,7 +62,12 @@ impl Fixture {
         for index in 0..LINKS.min(members) {
             fixture.receive(LinkId(index as u64), &state_info(index))?;
         }
-        let seen = fixture.node.members().iter().filter(|member| member.alive).count();
+        let seen = fixture
+            .node
+            .members()
+            .iter()
+            .filter(|member| member.alive)
+            .count();
         ensure!(seen == members, "{seen} of {members} members are known");
         Ok(fixture)
     }
@@ -153,9 +158,8 @@ impl Fixture {
                 }))
             }
             CryptoJob::ValidateIdentity { .. }
-            | CryptoJob::Verify { .. } | CryptoJob::VerifyBlock { .. } => {
-                CryptoOutcome::Verified(Ok(()))
-            }
+            | CryptoJob::Verify { .. }
+            | CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Ok(())),
         };
         Event::CryptoDone { ticket, outcome }
     }

@@ -74,7 +74,10 @@ async fn throughput(size: usize) -> Result<Measured> {
     let mut measured = Measured::default();
     measured.set("gb_per_s", bytes as f64 / 1e9 / seconds);
     measured.set("gb_per_cpu_s", bytes as f64 / 1e9 / usage.cpu.as_secs_f64());
-    measured.set("cpu_ns_per_byte", usage.cpu.as_secs_f64() * 1e9 / bytes as f64);
+    measured.set(
+        "cpu_ns_per_byte",
+        usage.cpu.as_secs_f64() * 1e9 / bytes as f64,
+    );
     measured.set("frames_per_s", f64::from(frames) / seconds);
     let segments = usage.loopback.segments as f64 / f64::from(frames);
     measured.set("segments_per_frame", segments);
@@ -90,7 +93,9 @@ async fn control() -> Result<Measured> {
         let mut latencies = Vec::with_capacity(PROBES);
         while let Some(frame) = reader.read(LIMIT).await? {
             if frame.len() == 8 {
-                let sent = frame.first_chunk::<8>().map_or(0, |sent| u64::from_be_bytes(*sent));
+                let sent = frame
+                    .first_chunk::<8>()
+                    .map_or(0, |sent| u64::from_be_bytes(*sent));
                 latencies.push(begun.elapsed().saturating_sub(Duration::from_nanos(sent)));
             }
             if latencies.len() == PROBES {
@@ -133,7 +138,10 @@ async fn tcp() -> Result<Measured> {
     feeding.abort();
     let mut measured = Measured::default();
     measured.set("gb_per_s", bytes as f64 / 1e9 / usage.wall.as_secs_f64());
-    measured.set("cpu_ns_per_byte", usage.cpu.as_secs_f64() * 1e9 / bytes as f64);
+    measured.set(
+        "cpu_ns_per_byte",
+        usage.cpu.as_secs_f64() * 1e9 / bytes as f64,
+    );
     Ok(measured)
 }
 
@@ -150,9 +158,12 @@ fn aead(size: usize) -> Result<Measured> {
             let mut nonce = [0; 12];
             nonce[4..].copy_from_slice(&count.to_be_bytes());
             let sealing = Nonce::assume_unique_for_key(nonce);
-            key.seal_in_place_append_tag(sealing, Aad::empty(), &mut buffer).map_err(failed)?;
+            key.seal_in_place_append_tag(sealing, Aad::empty(), &mut buffer)
+                .map_err(failed)?;
             let opening = Nonce::assume_unique_for_key(nonce);
-            let plain = key.open_in_place(opening, Aad::empty(), &mut buffer).map_err(failed)?;
+            let plain = key
+                .open_in_place(opening, Aad::empty(), &mut buffer)
+                .map_err(failed)?;
             black_box(plain.len());
             buffer.truncate(size);
             count += 1;

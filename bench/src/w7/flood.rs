@@ -52,7 +52,10 @@ pub(super) async fn run(nodes: usize, size: usize) -> Result<Measured> {
     let mut measured = Measured::default();
     measured.set("blocks_per_s", complete as f64 / usage.wall.as_secs_f64());
     measured.set("cpu_us_per_copy", usage.cpu.as_secs_f64() * 1e6 / copies);
-    measured.set("redundancy", usage.loopback.bytes as f64 / (size * expected) as f64);
+    measured.set(
+        "redundancy",
+        usage.loopback.bytes as f64 / (size * expected) as f64,
+    );
     measured.set("share_by_push", pushed / copies);
     measured.set("p50_ms", latencies.millis(0.5));
     measured.set("p99_ms", latencies.millis(0.99));

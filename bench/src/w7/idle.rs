@@ -30,8 +30,14 @@ pub(super) async fn run(nodes: usize, channel: bool) -> Result<Measured> {
     let seconds = usage.wall.as_secs_f64();
     let share = 1.0 / nodes as f64;
     let mut measured = Measured::default();
-    measured.set("cpu_s_per_node_minute", usage.cpu.as_secs_f64() * 60.0 / seconds * share);
-    measured.set("bytes_per_s_per_node", usage.loopback.bytes as f64 / seconds * share);
+    measured.set(
+        "cpu_s_per_node_minute",
+        usage.cpu.as_secs_f64() * 60.0 / seconds * share,
+    );
+    measured.set(
+        "bytes_per_s_per_node",
+        usage.loopback.bytes as f64 / seconds * share,
+    );
     measured.set("messages_per_s_per_node", messages / seconds * share);
     measured.set("mb_per_node", memory as f64 / 1e6 * share);
     drop(joined);

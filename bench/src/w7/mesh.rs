@@ -28,8 +28,14 @@ pub(super) async fn run(nodes: usize) -> Result<Measured> {
     measured.set("kb_per_node", usage.loopback.bytes as f64 / 1e3 * share);
     measured.set("dials", dials);
     measured.set("dials_per_floor", dials / floor);
-    measured.set("links", stack.sum(|metrics| metrics.links_established) / 2.0);
-    measured.set("checks_per_node", stack.sum(|metrics| metrics.verifications) * share);
+    measured.set(
+        "links",
+        stack.sum(|metrics| metrics.links_established) / 2.0,
+    );
+    measured.set(
+        "checks_per_node",
+        stack.sum(|metrics| metrics.verifications) * share,
+    );
     stack.stop().await;
     Ok(measured)
 }

@@ -39,7 +39,11 @@ impl fmt::Display for Case {
         match self {
             Self::Mesh { nodes } => write!(f, "mesh, {nodes} nodes"),
             Self::Idle { nodes, channel } => {
-                let with = if *channel { "one channel" } else { "no channel" };
+                let with = if *channel {
+                    "one channel"
+                } else {
+                    "no channel"
+                };
                 write!(f, "idle, {nodes} nodes, {with}")
             }
             Self::Flood { nodes, size: bytes } => {
