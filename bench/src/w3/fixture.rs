@@ -157,9 +157,9 @@ impl Fixture {
                     expires_in: None,
                 }))
             }
-            CryptoJob::ValidateIdentity { .. }
-            | CryptoJob::Verify { .. }
-            | CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Ok(())),
+            CryptoJob::Verify { .. } | CryptoJob::VerifyBlock { .. } => {
+                CryptoOutcome::Verified(Ok(()))
+            }
         };
         Event::CryptoDone { ticket, outcome }
     }
