@@ -4,6 +4,7 @@ mod architecture;
 mod codegen;
 mod dependency_rule;
 mod file_sizes;
+mod instructions;
 mod msrv;
 mod schema;
 mod simulation;
@@ -17,6 +18,8 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   codegen --check   fail if the generated code that is checked in differs
   dependency-rule   fail if a crate depends on one that the design does not allow
   file-sizes        fail if a source file is too long
+  instructions --check  fail if the core's hot paths take more or fewer instructions than expected
+  instructions --write  take over what they take now (both need valgrind)
   msrv              fail if a dependency needs a newer compiler than the workspace states
   sim-1000          fail if a simulation of 1,000 peers differs in a second process or takes too long";
 
@@ -38,6 +41,8 @@ fn main() -> ExitCode {
         ["codegen", "--check"] => codegen::check(root),
         ["dependency-rule"] => workspace::load(root).map(|found| dependency_rule::check(&found)),
         ["file-sizes"] => file_sizes::check(root),
+        ["instructions", "--check"] => instructions::check(root),
+        ["instructions", "--write"] => instructions::write(root),
         ["msrv"] => workspace::load(root).map(|found| msrv::check(&found)),
         ["sim-1000"] => simulation::check(root),
         ["help" | "--help" | "-h"] => {
