@@ -69,6 +69,8 @@ fn a_height_that_grows_is_seen_by_all() {
                 .all(|(_, height)| *height == 5)
         })
     });
+    // Whoever heard of it last passes it on once more.
+    net.world.run_for(secs(1));
     let before = net.world.stats().traffic();
     net.world.run_for(secs(3));
     let infos = |traffic: &[gossip_sim::KindTraffic]| {
