@@ -11,6 +11,8 @@
 //! - A response is accepted from a peer that was asked, once, by its nonce; a bad element costs
 //!   itself only. It carries the identities of the members it lists if the requester asks and both
 //!   sides understand that; a newcomer then needs no other protocol to learn everybody.
+//! - The first heartbeat that a newcomer asks with is passed on, so that others hear of it before they
+//!   exchange views; exchanges follow each other the sooner the fewer members are known.
 //! - A view too large for one response is told in parts, one after the other.
 //! - A view that brings nothing new is asked for less often.
 //! - A heartbeat is signed once per interval and shared by pushes, requests and responses.
@@ -156,7 +158,7 @@ impl Membership {
             return;
         }
         let direct = source.from().as_bytes() == alive.pki_id;
-        let stranger = !self.knows(&alive.pki_id);
+        let newcomer = !self.is_alive(&alive.pki_id);
         let taken = if dead {
             self.learn_dead(cx, identities, &message, alive, fx)
         } else {
@@ -165,8 +167,8 @@ impl Membership {
         // What is not kept would be news again each time it came, and go round for ever.
         let forward = match &source {
             AliveSource::Pushed { .. } => taken,
-            // Whoever asks us for its first view is news to others too.
-            AliveSource::Request { .. } => taken && stranger,
+            // Whoever asks us for its first view, or is back, is news to others too.
+            AliveSource::Request { .. } => taken && newcomer,
             AliveSource::Response { .. } | AliveSource::Hearsay { .. } => false,
         };
         if forward {
@@ -195,7 +197,7 @@ impl Membership {
         match record.liveness {
             Liveness::Alive { slot } => {
                 let external = record.endpoint.is_some();
-                self.roster.change(slot, |slot| slot.external = external);
+                self.roster.set_external(slot, external);
             }
             Liveness::Dead { .. } => {
                 if let Some((peer, record)) = self.records.remove_entry(key) {

@@ -63,6 +63,13 @@ impl Roster {
         index
     }
 
+    /// Notes whether the member at `index` has an external endpoint; asked for with each heartbeat.
+    pub(super) fn set_external(&mut self, index: usize, external: bool) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.external = external;
+        }
+    }
+
     /// Changes the member at `index`.
     pub(super) fn change(&mut self, index: usize, change: impl FnOnce(&mut Slot)) {
         if index >= self.slots.len() {

@@ -6,7 +6,8 @@
 //! - Blocks are pushed at once; only small messages are collected. A newer heartbeat or state info
 //!   of a peer replaces an older one that still waits.
 //! - Peers known to hold a message are left out before the draw, so that the fan-out is full.
-//! - Once as many links are up as are allowed, only connected peers are drawn.
+//! - With enough links up, connected peers are drawn alone; of two peers that are not connected one
+//!   dials the other. Once as many links are up as are allowed, nobody is dialled.
 
 mod round;
 

@@ -140,7 +140,9 @@ fn draw_among(
     let (count, enough) = (cx.config.push.fanout, cx.config.link.org_links.get());
     let own = &cx.config.identity.peer;
     let room = links.room_for_more(cx.config);
-    let wanted = room && !roster.is_linked_enough(enough, links.dials_in_flight());
+    let wanted = room
+        && !roster.is_linked_enough(enough, 0)
+        && !roster.is_linked_enough(enough, links.dials_in_flight());
     let mut drawn = if wanted {
         let ours = |slot: &Slot| {
             let far = || links.is_reachable_now(&slot.peer) && is_ours_to_dial(own, &slot.peer);
@@ -150,7 +152,11 @@ fn draw_among(
     } else {
         roster.draw_linked(count, &accept, &pick)
     };
-    let least = if sparse && room { count } else { 1 };
+    let least = match (room, sparse) {
+        (false, _) => 0,
+        (true, false) => 1,
+        (true, true) => count,
+    };
     if drawn.len() < least {
         let new = |slot: &Slot| drawn.iter().all(|target| target.peer != slot.peer);
         let anybody = |slot: &Slot| links.is_reachable_now(&slot.peer) && accept(slot) && new(slot);

@@ -246,3 +246,18 @@ fn a_block_is_pushed_to_members_of_its_channel_that_no_link_leads_to() {
     let dialled: Vec<_> = bench.dials.iter().map(|(_, to)| to.as_str()).collect();
     assert_eq!(dialled, [internal("m20")]);
 }
+
+#[test]
+fn nobody_is_dialled_when_all_links_are_taken() {
+    let mut bench = Bench::joined(&["m"], |config| {
+        config.link.max_links = 2.try_into().unwrap()
+    });
+    let link = bench.participant("m2");
+    bench.receive(link, &beat("m20", 1).message());
+    bench.receive(link, &state_info("m20", 1, 0));
+    bench.advance(secs(1));
+    bench.dials.clear();
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert_eq!(bench.commits.len(), 1);
+    assert!(bench.dials.is_empty(), "{:?}", bench.dials);
+}
