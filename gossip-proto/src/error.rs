@@ -93,6 +93,18 @@ pub enum DecodeError {
         /// The absent part.
         field: &'static str,
     },
+    /// A field of fixed length has another one.
+    #[error("{message}.{field} has {actual} bytes, not {expected}")]
+    WrongLength {
+        /// The message.
+        message: &'static str,
+        /// The field.
+        field: &'static str,
+        /// The field's length.
+        actual: usize,
+        /// The length it must have.
+        expected: usize,
+    },
     /// An enumeration has no such value, or the value says that none was set where one is needed.
     #[error("{message}.{field} has the illegal value {value}")]
     UnknownEnum {

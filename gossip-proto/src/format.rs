@@ -76,6 +76,7 @@ impl Display for Content {
             Self::PrivateRequest(digests) => write!(f, ": {} digests", digests.len()),
             Self::PrivateResponse(elements) => write!(f, ": {} elements", elements.len()),
             Self::PrivateData(body) => write!(f, ": {body}"),
+            Self::Pulses(pulses) => write!(f, ": {} pulses", pulses.len()),
         }
     }
 }
@@ -98,9 +99,11 @@ impl Display for MembershipRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         write!(f, "self information: {}", self.self_information)?;
         if self.want_identities {
-            f.write_str(", wants identities")
-        } else {
-            Ok(())
+            f.write_str(", wants identities")?;
+        }
+        match self.held.len() / 8 {
+            0 => Ok(()),
+            held => write!(f, ", holds {held}"),
         }
     }
 }
@@ -108,7 +111,11 @@ impl Display for MembershipRequest {
 impl Display for MembershipResponse {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let (alive, dead, identities) = (self.alive.len(), self.dead.len(), self.identities.len());
-        write!(f, "{alive} alive, {dead} dead, {identities} identities")
+        write!(f, "{alive} alive, {dead} dead, {identities} identities")?;
+        match self.pulses.len() {
+            0 => Ok(()),
+            pulses => write!(f, ", {pulses} pulses"),
+        }
     }
 }
 

@@ -50,11 +50,13 @@ pub enum Kind {
     PrivateResponse,
     /// Private data pushed at endorsement time.
     PrivateData,
+    /// Signs of life.
+    Pulses,
 }
 
 impl Kind {
     /// Every kind, in the order of their field numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Alive,
         Self::MembershipRequest,
         Self::MembershipResponse,
@@ -76,6 +78,7 @@ impl Kind {
         Self::PrivateRequest,
         Self::PrivateResponse,
         Self::PrivateData,
+        Self::Pulses,
     ];
 
     /// The name of the kind's field in the schema.
@@ -103,6 +106,7 @@ impl Kind {
             Self::PrivateRequest => "privateReq",
             Self::PrivateResponse => "privateRes",
             Self::PrivateData => "private_data",
+            Self::Pulses => "pulses",
         }
     }
 }
@@ -139,6 +143,7 @@ impl Content {
             Self::PrivateRequest(_) => Kind::PrivateRequest,
             Self::PrivateResponse(_) => Kind::PrivateResponse,
             Self::PrivateData(_) => Kind::PrivateData,
+            Self::Pulses(_) => Kind::Pulses,
         }
     }
 
@@ -165,7 +170,8 @@ impl Content {
             | Self::Ack(_)
             | Self::PrivateRequest(_)
             | Self::PrivateResponse(_)
-            | Self::PrivateData(_) => None,
+            | Self::PrivateData(_)
+            | Self::Pulses(_) => None,
         }
     }
 
@@ -188,7 +194,8 @@ impl Content {
             | Kind::Hello
             | Kind::Digest
             | Kind::DataRequest
-            | Kind::DataUpdate => Tag::Empty,
+            | Kind::DataUpdate
+            | Kind::Pulses => Tag::Empty,
             Kind::PeerIdentity => Tag::OrgOnly,
             Kind::StateInfo
             | Kind::StateInfoPull

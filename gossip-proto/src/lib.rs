@@ -110,7 +110,8 @@ pub use limits::Limits;
 pub use message::{
     Alive, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, StateInfo, StateRequest, Tag,
+    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, StateInfo, StateRequest,
+    Tag,
 };
 pub use signed::{SignedMessage, UnsignedMessage};
 

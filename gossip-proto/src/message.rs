@@ -83,6 +83,8 @@ pub enum Content {
     PrivateResponse(Vec<PrivateElement>),
     /// Private data pushed at endorsement time.
     PrivateData(PrivateData),
+    /// Extension (field 1000): signs of life.
+    Pulses(Vec<Pulse>),
 }
 
 /// A peer's logical clock: lexicographic, incarnation first.
@@ -107,6 +109,23 @@ pub struct Alive {
     pub time: PeerTime,
     /// The peer's identity, present while the peer is young.
     pub identity: Option<Bytes>,
+    /// Extension (field 1000): the link of a hash chain that the next [`Pulse`]'s proof leads to.
+    pub pulse_anchor: Option<[u8; 32]>,
+}
+
+/// A sign of life (extension): the peer is alive, and its last heartbeat holds.
+///
+/// Nothing is signed. The proof is a link of a hash chain whose end the peer has signed in its heartbeat:
+/// hashing it leads there, and nobody else can have known it (Lamport, "Password authentication with
+/// insecure communication", 1981).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulse {
+    /// The peer that is alive. Not empty.
+    pub pki_id: Bytes,
+    /// Orders the pulses and heartbeats of one incarnation.
+    pub sequence: u64,
+    /// A link of the peer's hash chain.
+    pub proof: [u8; 32],
 }
 
 /// A request for a view of the membership (`gossip.MembershipRequest`).
@@ -116,6 +135,9 @@ pub struct MembershipRequest {
     pub self_information: RawEnvelope,
     /// Extension (field 1000): the response should carry the identities of the members it lists.
     pub want_identities: bool,
+    /// Extension (field 1001): eight bytes for each heartbeat that the requester holds, which need not be
+    /// listed.
+    pub held: Bytes,
 }
 
 /// A view of the membership (`gossip.MembershipResponse`).
@@ -127,6 +149,8 @@ pub struct MembershipResponse {
     pub dead: Vec<RawEnvelope>,
     /// Extension (field 1000): identities of the members listed.
     pub identities: Vec<PeerIdentity>,
+    /// Extension (field 1001): the latest pulses of the living, listed or not.
+    pub pulses: Vec<Pulse>,
 }
 
 /// A block and its number (`gossip.Payload`).

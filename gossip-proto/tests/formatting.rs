@@ -106,6 +106,7 @@ fn hostile_text_stays_on_one_line() {
         metadata: id(1),
         time: PeerTime::default(),
         identity: None,
+        pulse_anchor: None,
     };
     let message = GossipMessage {
         nonce: 1,

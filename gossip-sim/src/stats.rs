@@ -183,7 +183,8 @@ impl Stats {
             | Content::Ack(_)
             | Content::PrivateRequest(_)
             | Content::PrivateResponse(_)
-            | Content::PrivateData(_) => {}
+            | Content::PrivateData(_)
+            | Content::Pulses(_) => {}
         }
     }
 }

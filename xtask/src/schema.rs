@@ -10,13 +10,14 @@ use protox::prost_reflect::prost_types::{
 use crate::Failure;
 
 /// Fields with a limit of their own; every other field is bounded by its frame.
-const SIZES: [(&str, &str); 40] = [
+const SIZES: [(&str, &str); 43] = [
     ("common.ChannelHeader.channel_id", "Channel"),
     ("common.ChannelHeader.tls_cert_hash", "Hash"),
     ("common.ChannelHeader.tx_id", "Name"),
     ("common.MSPRole.msp_identifier", "Name"),
     ("gossip.Acknowledgement.error", "Text"),
     ("gossip.AliveMessage.identity", "Identity"),
+    ("gossip.AliveMessage.pulse_anchor", "Hash"),
     ("gossip.Chaincode.metadata", "Metadata"),
     ("gossip.Chaincode.name", "Name"),
     ("gossip.Chaincode.version", "Name"),
@@ -40,6 +41,8 @@ const SIZES: [(&str, &str); 40] = [
     ("gossip.PrivatePayload.collection_name", "Name"),
     ("gossip.PrivatePayload.namespace", "Name"),
     ("gossip.PrivatePayload.tx_id", "Name"),
+    ("gossip.Pulse.pki_id", "PkiId"),
+    ("gossip.Pulse.proof", "Hash"),
     ("gossip.PvtDataDigest.collection", "Name"),
     ("gossip.PvtDataDigest.namespace", "Name"),
     ("gossip.PvtDataDigest.tx_id", "Name"),

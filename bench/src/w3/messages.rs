@@ -50,6 +50,7 @@ pub(super) fn alive(index: usize, sequence: u64) -> Bytes {
             sequence,
         },
         identity: None,
+        pulse_anchor: None,
     };
     signed(Bytes::new(), Tag::Empty, Content::Alive(alive))
         .encoded()
@@ -67,6 +68,7 @@ pub(super) fn first_alive(index: usize) -> SignedMessage {
             sequence: 1,
         },
         identity: Some(identity(index)),
+        pulse_anchor: None,
     };
     signed(Bytes::new(), Tag::Empty, Content::Alive(alive))
 }

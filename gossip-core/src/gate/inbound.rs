@@ -103,7 +103,8 @@ impl Gate {
             | Content::Ack(_)
             | Content::PrivateRequest(_)
             | Content::PrivateResponse(_)
-            | Content::PrivateData(_) => cx.metrics().violations += 1,
+            | Content::PrivateData(_)
+            | Content::Pulses(_) => cx.metrics().violations += 1,
         }
     }
 

@@ -348,6 +348,7 @@ impl Membership {
             content: Content::MembershipRequest(MembershipRequest {
                 self_information: own.envelope().clone(),
                 want_identities: std::mem::take(&mut self.exchange.wants_identities),
+                held: Bytes::new(),
             }),
         };
         fx.push(MembershipEffect::Request {

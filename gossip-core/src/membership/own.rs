@@ -93,6 +93,7 @@ impl OwnAlive {
             metadata: self.metadata.clone(),
             time: self.time,
             identity: (cx.now < self.publish_identity_until).then(|| own.bytes.clone()),
+            pulse_anchor: None,
         };
         let message = GossipMessage {
             nonce: 0,

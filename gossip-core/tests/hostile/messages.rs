@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gossip_core::proto::{
     Alive, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership, Limits,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    Properties, PullIds, PullKind, RawEnvelope, SignedMessage, StateInfo, StateRequest, Tag,
+    Properties, PullIds, PullKind, Pulse, RawEnvelope, SignedMessage, StateInfo, StateRequest, Tag,
     UnsignedMessage, channel_mac,
 };
 
@@ -25,7 +25,7 @@ pub(super) fn conn(name: &[u8], binding: &Bytes, feed: &mut Feed<'_>) -> SignedM
 
 /// Any message at all.
 pub(super) fn any(feed: &mut Feed<'_>) -> SignedMessage {
-    let (tag, content) = match feed.below(20) {
+    let (tag, content) = match feed.below(22) {
         0..=3 => return alive(feed),
         4..=5 => (Tag::Empty, membership_request(feed)),
         6..=7 => (Tag::Empty, membership_response(feed)),
@@ -50,6 +50,10 @@ pub(super) fn any(feed: &mut Feed<'_>) -> SignedMessage {
         17 => {
             let name = [feed.below(9)];
             return conn(&name, &Bytes::from_static(b"binding 1"), feed);
+        }
+        18..=19 => {
+            let pulses = (0..feed.below(6)).map(|_| pulse(feed)).collect();
+            (Tag::Empty, Content::Pulses(pulses))
         }
         _ => other(feed),
     };
@@ -98,6 +102,7 @@ fn alive(feed: &mut Feed<'_>) -> SignedMessage {
         endpoint: ["", "1.example:1", "::", "x"][usize::from(feed.below(4))].to_owned(),
         metadata: Bytes::from(vec![0; usize::from(feed.below(3))]),
         time: time(feed),
+        pulse_anchor: feed.flag().then(|| [feed.below(2); 32]),
     };
     let secret = feed.flag().then_some("1.lan:1");
     let nonce = feed.number();
@@ -116,10 +121,19 @@ fn element(feed: &mut Feed<'_>) -> RawEnvelope {
     }
 }
 
+fn pulse(feed: &mut Feed<'_>) -> Pulse {
+    Pulse {
+        pki_id: name(feed),
+        sequence: feed.number(),
+        proof: [feed.below(2); 32],
+    }
+}
+
 fn membership_request(feed: &mut Feed<'_>) -> Content {
     Content::MembershipRequest(MembershipRequest {
         self_information: element(feed),
         want_identities: feed.flag(),
+        held: Bytes::from(vec![feed.byte(); usize::from(feed.below(40))]),
     })
 }
 
@@ -133,6 +147,7 @@ fn membership_response(feed: &mut Feed<'_>) -> Content {
         alive: (0..feed.below(10)).map(|_| element(feed)).collect(),
         dead: (0..feed.below(6)).map(|_| element(feed)).collect(),
         identities: (0..feed.below(4)).map(|_| identity(feed)).collect(),
+        pulses: (0..feed.below(4)).map(|_| pulse(feed)).collect(),
     })
 }
 

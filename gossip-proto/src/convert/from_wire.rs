@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{
     Alive, Chaincode, ConnEstablish, Content, DataUpdate, DecodeError, GossipMessage, Hello,
     Leadership, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime,
-    PrivateData, PrivateDigest, PrivateElement, Properties, PullIds, PullKind, RawEnvelope,
+    PrivateData, PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope,
     StateInfo, StateRequest, Tag, raw, raw::gossip_message::Content as Raw, wire,
 };
 
@@ -49,6 +49,7 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
                 "self_information",
             )?)?,
             want_identities: raw.want_identities,
+            held: raw.held,
         }),
         Raw::MemRes(raw) => Content::MembershipResponse(MembershipResponse {
             alive: envelopes(raw.alive)?,
@@ -58,6 +59,7 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
                 .into_iter()
                 .map(peer_identity)
                 .collect::<Result<_, _>>()?,
+            pulses: pulses(raw.pulses)?,
         }),
         Raw::DataMsg(raw) => Content::Data(payload(needed(
             raw.payload,
@@ -109,6 +111,7 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
                 .collect::<Result<_, _>>()?,
         ),
         Raw::PrivateData(raw) => Content::PrivateData(private_data(raw)?),
+        Raw::Pulses(raw) => Content::Pulses(pulses(raw.pulses)?),
     })
 }
 
@@ -121,6 +124,35 @@ fn alive(raw: wire::AliveMessage) -> Result<Alive, DecodeError> {
         metadata: member.metadata,
         time: time(raw.timestamp, MESSAGE)?,
         identity: Some(raw.identity).filter(|identity| !identity.is_empty()),
+        pulse_anchor: match raw.pulse_anchor {
+            anchor if anchor.is_empty() => None,
+            anchor => Some(chain_link(&anchor, MESSAGE, "pulse_anchor")?),
+        },
+    })
+}
+
+fn pulses(raw: Vec<wire::Pulse>) -> Result<Vec<Pulse>, DecodeError> {
+    const MESSAGE: &str = "gossip.Pulse";
+    let pulse = |raw: wire::Pulse| {
+        Ok(Pulse {
+            pki_id: present(raw.pki_id, MESSAGE, "pki_id")?,
+            sequence: raw.seq_num,
+            proof: chain_link(&raw.proof, MESSAGE, "proof")?,
+        })
+    };
+    raw.into_iter().map(pulse).collect()
+}
+
+fn chain_link(
+    bytes: &[u8],
+    message: &'static str,
+    field: &'static str,
+) -> Result<[u8; 32], DecodeError> {
+    bytes.try_into().map_err(|_| DecodeError::WrongLength {
+        message,
+        field,
+        actual: bytes.len(),
+        expected: 32,
     })
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     Alive, Chaincode, ConnEstablish, Content, GossipMessage, Leadership, MembershipResponse,
-    Payload, PeerIdentity, PeerTime, PrivateData, PrivateDigest, PrivateElement, PullKind,
+    Payload, PeerIdentity, PeerTime, PrivateData, PrivateDigest, PrivateElement, PullKind, Pulse,
     RawEnvelope, StateInfo, Tag, raw, raw::gossip_message::Content as Raw, wire,
 };
 
@@ -38,6 +38,7 @@ fn content(content: &Content) -> Raw {
             self_information: request.self_information.encoded().clone(),
             known: Vec::new(),
             want_identities: request.want_identities,
+            held: request.held.clone(),
         }),
         Content::MembershipResponse(response) => Raw::MemRes(mem_res(response)),
         Content::Data(data) => Raw::DataMsg(wire::DataMessage {
@@ -91,6 +92,9 @@ fn content(content: &Content) -> Raw {
             elements: elements.iter().map(private_element).collect(),
         }),
         Content::PrivateData(data) => Raw::PrivateData(private_data(data)),
+        Content::Pulses(list) => Raw::Pulses(wire::Pulses {
+            pulses: pulses(list),
+        }),
     }
 }
 
@@ -103,7 +107,19 @@ fn alive_msg(alive: &Alive) -> wire::AliveMessage {
         }),
         timestamp: time(alive.time),
         identity: alive.identity.clone().unwrap_or_default(),
+        pulse_anchor: alive
+            .pulse_anchor
+            .map_or_else(Bytes::new, |anchor| Bytes::copy_from_slice(&anchor)),
     }
+}
+
+fn pulses(pulses: &[Pulse]) -> Vec<wire::Pulse> {
+    let pulse = |pulse: &Pulse| wire::Pulse {
+        pki_id: pulse.pki_id.clone(),
+        seq_num: pulse.sequence,
+        proof: Bytes::copy_from_slice(&pulse.proof),
+    };
+    pulses.iter().map(pulse).collect()
 }
 
 fn mem_res(response: &MembershipResponse) -> raw::MembershipResponse {
@@ -111,6 +127,7 @@ fn mem_res(response: &MembershipResponse) -> raw::MembershipResponse {
         alive: envelopes(&response.alive),
         dead: envelopes(&response.dead),
         identities: response.identities.iter().map(peer_identity).collect(),
+        pulses: pulses(&response.pulses),
     }
 }
 

@@ -49,7 +49,7 @@ pub struct GossipMessage {
     pub tag: i32,
     #[prost(
         oneof = "gossip_message::Content",
-        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25"
+        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000"
     )]
     pub content: ::core::option::Option<gossip_message::Content>,
 }
@@ -148,6 +148,9 @@ pub mod gossip_message {
         PrivateRes(super::RemotePvtDataResponse),
         #[prost(message, tag = "25")]
         PrivateData(super::PrivateDataMessage),
+        /// Extension, between peers that both announce it.
+        #[prost(message, tag = "1000")]
+        Pulses(super::Pulses),
     }
 }
 /// What a peer publishes of itself in a channel.
@@ -311,6 +314,27 @@ pub struct AliveMessage {
     /// Included while the peer is young.
     #[prost(bytes = "bytes", tag = "4")]
     pub identity: ::prost::bytes::Bytes,
+    /// Extension: the link of a hash chain that the proof of the next Pulse leads to.
+    #[prost(bytes = "bytes", tag = "1000")]
+    pub pulse_anchor: ::prost::bytes::Bytes,
+}
+/// Extension: many heartbeats that say nothing but that their peers are still alive.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Pulses {
+    #[prost(message, repeated, tag = "1")]
+    pub pulses: ::prost::alloc::vec::Vec<Pulse>,
+}
+/// Extension: a peer is still alive, and what its last AliveMessage says still holds.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Pulse {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub pki_id: ::prost::bytes::Bytes,
+    /// The AliveMessage's seq_num grown by the number of links between its pulse_anchor and the proof.
+    #[prost(uint64, tag = "2")]
+    pub seq_num: u64,
+    /// An earlier link of the hash chain, which nobody but the peer could know.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub proof: ::prost::bytes::Bytes,
 }
 /// A proposal or declaration of leadership within an organisation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -341,6 +365,9 @@ pub struct MembershipRequest {
     /// Extension: the response should carry the identities of the members it lists.
     #[prost(bool, tag = "1000")]
     pub want_identities: bool,
+    /// Extension: eight bytes for each AliveMessage that the requester holds; they need not be listed.
+    #[prost(bytes = "bytes", tag = "1001")]
+    pub held: ::prost::bytes::Bytes,
 }
 /// A view of the membership: AliveMessages of the living and of the dead.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -352,6 +379,9 @@ pub struct MembershipResponse {
     /// Extension: identities of the members listed.
     #[prost(message, repeated, tag = "1000")]
     pub identities: ::prost::alloc::vec::Vec<PeerIdentity>,
+    /// Extension: the latest pulses of the living, listed or not.
+    #[prost(message, repeated, tag = "1001")]
+    pub pulses: ::prost::alloc::vec::Vec<Pulse>,
 }
 /// Who is alive, and where.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

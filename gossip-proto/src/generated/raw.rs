@@ -11,7 +11,7 @@ pub struct GossipMessage {
     pub tag: i32,
     #[prost(
         oneof = "gossip_message::Content",
-        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25"
+        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000"
     )]
     pub content: ::core::option::Option<gossip_message::Content>,
 }
@@ -61,6 +61,8 @@ pub mod gossip_message {
         PrivateRes(crate::wire::RemotePvtDataResponse),
         #[prost(message, tag = "25")]
         PrivateData(super::PrivateDataMessage),
+        #[prost(message, tag = "1000")]
+        Pulses(crate::wire::Pulses),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -105,6 +107,8 @@ pub struct MembershipRequest {
     pub known: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     #[prost(bool, tag = "1000")]
     pub want_identities: bool,
+    #[prost(bytes = "bytes", tag = "1001")]
+    pub held: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MembershipResponse {
@@ -114,4 +118,6 @@ pub struct MembershipResponse {
     pub dead: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     #[prost(message, repeated, tag = "1000")]
     pub identities: ::prost::alloc::vec::Vec<crate::wire::PeerIdentity>,
+    #[prost(message, repeated, tag = "1001")]
+    pub pulses: ::prost::alloc::vec::Vec<crate::wire::Pulse>,
 }

@@ -3,7 +3,7 @@
 use crate::scan::{Count, Field, Kind, Schema, Size};
 
 /// How many fields are counted.
-pub(crate) const COUNTERS: usize = 24;
+pub(crate) const COUNTERS: usize = 26;
 
 pub(crate) static COMMON_BLOCK: Schema = Schema {
     name: "common.Block",
@@ -258,6 +258,7 @@ pub(crate) static GOSSIP_GOSSIP_MESSAGE: Schema = Schema {
         Field { number: 23, name: "privateReq", kind: Kind::Message(&GOSSIP_REMOTE_PVT_DATA_REQUEST), count: Count::None },
         Field { number: 24, name: "privateRes", kind: Kind::Message(&GOSSIP_REMOTE_PVT_DATA_RESPONSE), count: Count::None },
         Field { number: 25, name: "private_data", kind: Kind::Message(&GOSSIP_PRIVATE_DATA_MESSAGE), count: Count::None },
+        Field { number: 1000, name: "pulses", kind: Kind::Message(&GOSSIP_PULSES), count: Count::None },
     ],
 };
 
@@ -393,6 +394,23 @@ pub(crate) static GOSSIP_ALIVE_MESSAGE: Schema = Schema {
         Field { number: 1, name: "membership", kind: Kind::Message(&GOSSIP_MEMBER), count: Count::None },
         Field { number: 2, name: "timestamp", kind: Kind::Message(&GOSSIP_PEER_TIME), count: Count::None },
         Field { number: 4, name: "identity", kind: Kind::Bytes(Size::Identity), count: Count::None },
+        Field { number: 1000, name: "pulse_anchor", kind: Kind::Bytes(Size::Hash), count: Count::None },
+    ],
+};
+
+pub(crate) static GOSSIP_PULSES: Schema = Schema {
+    name: "gossip.Pulses",
+    fields: &[
+        Field { number: 1, name: "pulses", kind: Kind::Message(&GOSSIP_PULSE), count: Count::List(13) },
+    ],
+};
+
+pub(crate) static GOSSIP_PULSE: Schema = Schema {
+    name: "gossip.Pulse",
+    fields: &[
+        Field { number: 1, name: "pki_id", kind: Kind::Bytes(Size::PkiId), count: Count::None },
+        Field { number: 2, name: "seq_num", kind: Kind::Varint, count: Count::None },
+        Field { number: 3, name: "proof", kind: Kind::Bytes(Size::Hash), count: Count::None },
     ],
 };
 
@@ -416,18 +434,20 @@ pub(crate) static GOSSIP_PEER_TIME: Schema = Schema {
 pub(crate) static GOSSIP_MEMBERSHIP_REQUEST: Schema = Schema {
     name: "gossip.MembershipRequest",
     fields: &[
-        Field { number: 1, name: "self_information", kind: Kind::Message(&GOSSIP_ENVELOPE), count: Count::Once(13) },
-        Field { number: 2, name: "known", kind: Kind::Bytes(Size::PkiId), count: Count::List(14) },
+        Field { number: 1, name: "self_information", kind: Kind::Message(&GOSSIP_ENVELOPE), count: Count::Once(14) },
+        Field { number: 2, name: "known", kind: Kind::Bytes(Size::PkiId), count: Count::List(15) },
         Field { number: 1000, name: "want_identities", kind: Kind::Varint, count: Count::None },
+        Field { number: 1001, name: "held", kind: Kind::Bytes(Size::Frame), count: Count::None },
     ],
 };
 
 pub(crate) static GOSSIP_MEMBERSHIP_RESPONSE: Schema = Schema {
     name: "gossip.MembershipResponse",
     fields: &[
-        Field { number: 1, name: "alive", kind: Kind::Message(&GOSSIP_ENVELOPE), count: Count::List(15) },
-        Field { number: 2, name: "dead", kind: Kind::Message(&GOSSIP_ENVELOPE), count: Count::List(16) },
-        Field { number: 1000, name: "identities", kind: Kind::Message(&GOSSIP_PEER_IDENTITY), count: Count::List(17) },
+        Field { number: 1, name: "alive", kind: Kind::Message(&GOSSIP_ENVELOPE), count: Count::List(16) },
+        Field { number: 2, name: "dead", kind: Kind::Message(&GOSSIP_ENVELOPE), count: Count::List(17) },
+        Field { number: 1000, name: "identities", kind: Kind::Message(&GOSSIP_PEER_IDENTITY), count: Count::List(18) },
+        Field { number: 1001, name: "pulses", kind: Kind::Message(&GOSSIP_PULSE), count: Count::List(19) },
     ],
 };
 
@@ -456,14 +476,14 @@ pub(crate) static GOSSIP_REMOTE_STATE_REQUEST: Schema = Schema {
 pub(crate) static GOSSIP_REMOTE_STATE_RESPONSE: Schema = Schema {
     name: "gossip.RemoteStateResponse",
     fields: &[
-        Field { number: 1, name: "payloads", kind: Kind::Message(&GOSSIP_PAYLOAD), count: Count::List(18) },
+        Field { number: 1, name: "payloads", kind: Kind::Message(&GOSSIP_PAYLOAD), count: Count::List(20) },
     ],
 };
 
 pub(crate) static GOSSIP_REMOTE_PVT_DATA_REQUEST: Schema = Schema {
     name: "gossip.RemotePvtDataRequest",
     fields: &[
-        Field { number: 1, name: "digests", kind: Kind::Message(&GOSSIP_PVT_DATA_DIGEST), count: Count::List(19) },
+        Field { number: 1, name: "digests", kind: Kind::Message(&GOSSIP_PVT_DATA_DIGEST), count: Count::List(21) },
     ],
 };
 
@@ -481,7 +501,7 @@ pub(crate) static GOSSIP_PVT_DATA_DIGEST: Schema = Schema {
 pub(crate) static GOSSIP_REMOTE_PVT_DATA_RESPONSE: Schema = Schema {
     name: "gossip.RemotePvtDataResponse",
     fields: &[
-        Field { number: 1, name: "elements", kind: Kind::Message(&GOSSIP_PVT_DATA_ELEMENT), count: Count::List(20) },
+        Field { number: 1, name: "elements", kind: Kind::Message(&GOSSIP_PVT_DATA_ELEMENT), count: Count::List(22) },
     ],
 };
 
@@ -489,7 +509,7 @@ pub(crate) static GOSSIP_PVT_DATA_ELEMENT: Schema = Schema {
     name: "gossip.PvtDataElement",
     fields: &[
         Field { number: 1, name: "digest", kind: Kind::Message(&GOSSIP_PVT_DATA_DIGEST), count: Count::None },
-        Field { number: 2, name: "payload", kind: Kind::Bytes(Size::Frame), count: Count::List(21) },
+        Field { number: 2, name: "payload", kind: Kind::Bytes(Size::Frame), count: Count::List(23) },
     ],
 };
 
@@ -529,7 +549,7 @@ pub(crate) static RWSET_TX_PVT_READ_WRITE_SET: Schema = Schema {
     name: "rwset.TxPvtReadWriteSet",
     fields: &[
         Field { number: 1, name: "data_model", kind: Kind::Varint, count: Count::None },
-        Field { number: 2, name: "ns_pvt_rwset", kind: Kind::Message(&RWSET_NS_PVT_READ_WRITE_SET), count: Count::List(22) },
+        Field { number: 2, name: "ns_pvt_rwset", kind: Kind::Message(&RWSET_NS_PVT_READ_WRITE_SET), count: Count::List(24) },
     ],
 };
 
@@ -537,7 +557,7 @@ pub(crate) static RWSET_NS_PVT_READ_WRITE_SET: Schema = Schema {
     name: "rwset.NsPvtReadWriteSet",
     fields: &[
         Field { number: 1, name: "namespace", kind: Kind::Text(Size::Frame), count: Count::None },
-        Field { number: 2, name: "collection_pvt_rwset", kind: Kind::Message(&RWSET_COLLECTION_PVT_READ_WRITE_SET), count: Count::List(23) },
+        Field { number: 2, name: "collection_pvt_rwset", kind: Kind::Message(&RWSET_COLLECTION_PVT_READ_WRITE_SET), count: Count::List(25) },
     ],
 };
 

@@ -119,7 +119,7 @@ messages! {
         StateInfoPullReq "state_info_pull_req", StateRequest "state_request",
         StateResponse "state_response", LeadershipMsg "leadership_msg",
         PeerIdentity "peer_identity", Ack "ack", PrivateReq "privateReq",
-        PrivateRes "privateRes", PrivateData "private_data"
+        PrivateRes "privateRes", PrivateData "private_data", Pulses "pulses"
     };
     wire::StateInfo { timestamp, pki_id, channel_mac = "channel_MAC", properties };
     wire::Properties { ledger_height, left_channel, chaincodes };
@@ -135,11 +135,13 @@ messages! {
     wire::Payload { seq_num, data, private_data };
     wire::PrivateDataMessage { payload };
     wire::PrivatePayload { collection_name, namespace, tx_id, private_rwset, private_sim_height, collection_configs };
-    wire::AliveMessage { membership, timestamp, identity };
+    wire::AliveMessage { membership, timestamp, identity, pulse_anchor };
+    wire::Pulses { pulses };
+    wire::Pulse { pki_id, seq_num, proof };
     wire::LeadershipMessage { pki_id, timestamp, is_declaration };
     wire::PeerTime { inc_num, seq_num };
-    wire::MembershipRequest { self_information, known, want_identities };
-    wire::MembershipResponse { alive, dead, identities };
+    wire::MembershipRequest { self_information, known, want_identities, held };
+    wire::MembershipResponse { alive, dead, identities, pulses };
     wire::Member { endpoint, metadata, pki_id };
     wire::Empty {};
     wire::RemoteStateRequest { start_seq_num, end_seq_num };

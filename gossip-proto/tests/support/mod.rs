@@ -5,8 +5,8 @@ use bytes::Bytes;
 use gossip_proto::{
     Alive, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership, Limits,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, RawEnvelope, SignedMessage,
-    StateInfo, StateRequest, UnsignedMessage,
+    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope,
+    SignedMessage, StateInfo, StateRequest, UnsignedMessage,
 };
 use serde_json::Value;
 
@@ -72,6 +72,7 @@ pub fn signed_alive() -> SignedMessage {
             sequence: 4,
         },
         identity: Some(Bytes::from_static(b"IDENTITY-BYTES")),
+        pulse_anchor: None,
     });
     let unsigned = UnsignedMessage::new(message(content), Some("10.0.0.7:7051"));
     unsigned.sign(
@@ -82,6 +83,14 @@ pub fn signed_alive() -> SignedMessage {
 
 pub fn id(byte: u8) -> Bytes {
     vec![byte; 32].into()
+}
+
+pub fn pulse() -> Pulse {
+    Pulse {
+        pki_id: id(1),
+        sequence: 5,
+        proof: [8; 32],
+    }
 }
 
 /// One content of every kind; pulls of both kinds.
@@ -110,10 +119,12 @@ pub fn samples() -> Vec<Content> {
             metadata: Bytes::new(),
             time,
             identity: None,
+            pulse_anchor: Some([7; 32]),
         }),
         Content::MembershipRequest(MembershipRequest {
             self_information: alive.clone(),
             want_identities: true,
+            held: id(3),
         }),
         Content::MembershipResponse(MembershipResponse {
             alive: vec![alive.clone(), alive.clone()],
@@ -123,6 +134,7 @@ pub fn samples() -> Vec<Content> {
                 cert: Bytes::from_static(b"IDENTITY-BYTES"),
                 metadata: Bytes::new(),
             }],
+            pulses: vec![pulse()],
         }),
         Content::Data(block(5)),
         Content::Empty,
@@ -177,6 +189,7 @@ pub fn samples() -> Vec<Content> {
             sim_height: 10,
             collection_configs: vector("collection_configs"),
         }),
+        Content::Pulses(vec![pulse(), pulse()]),
     ];
     for kind in [PullKind::Block, PullKind::Identity] {
         samples.extend(pull_samples(kind, &alive));

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use gossip_proto::{
     Alive, Chaincode, ConnEstablish, Content, DataUpdate, Hello, Leadership, Limits,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, RawEnvelope, StateInfo,
+    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope, StateInfo,
     StateRequest,
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -55,6 +55,14 @@ fn envelopes() -> impl Strategy<Value = RawEnvelope> {
     })
 }
 
+fn pulses() -> impl Strategy<Value = Pulse> {
+    (ids(), any::<u64>(), any::<[u8; 32]>()).prop_map(|(pki_id, sequence, proof)| Pulse {
+        pki_id,
+        sequence,
+        proof,
+    })
+}
+
 fn membership() -> impl Strategy<Value = Content> {
     let alive = (
         ids(),
@@ -62,32 +70,40 @@ fn membership() -> impl Strategy<Value = Content> {
         bytes(0..20),
         times(),
         option::of(bytes(1..20)),
+        any::<Option<[u8; 32]>>(),
     )
-        .prop_map(|(pki_id, endpoint, metadata, time, identity)| {
-            Content::Alive(Alive {
-                pki_id,
-                endpoint,
-                metadata,
-                time,
-                identity,
-            })
-        });
-    let request = (envelopes(), any::<bool>()).prop_map(|(self_information, want_identities)| {
+        .prop_map(
+            |(pki_id, endpoint, metadata, time, identity, pulse_anchor)| {
+                Content::Alive(Alive {
+                    pki_id,
+                    endpoint,
+                    metadata,
+                    time,
+                    identity,
+                    pulse_anchor,
+                })
+            },
+        );
+    let request = (envelopes(), any::<bool>(), bytes(0..40));
+    let request = request.prop_map(|(self_information, want_identities, held)| {
         Content::MembershipRequest(MembershipRequest {
             self_information,
             want_identities,
+            held,
         })
     });
     let lists = (
         vec(envelopes(), 0..4),
         vec(envelopes(), 0..4),
         vec(identities(), 0..4),
+        vec(pulses(), 0..4),
     );
-    let response = lists.prop_map(|(alive, dead, identities)| {
+    let response = lists.prop_map(|(alive, dead, identities, pulses)| {
         Content::MembershipResponse(MembershipResponse {
             alive,
             dead,
             identities,
+            pulses,
         })
     });
     let conn = (
@@ -109,6 +125,7 @@ fn membership() -> impl Strategy<Value = Content> {
             incarnation,
         })
     });
+    let beats = vec(pulses(), 0..4).prop_map(Content::Pulses);
     let identity = identities().prop_map(Content::PeerIdentity);
     let ack = ".{0,30}".prop_map(Content::Ack);
     prop_oneof![
@@ -118,6 +135,7 @@ fn membership() -> impl Strategy<Value = Content> {
         conn,
         identity,
         ack,
+        beats,
         Just(Content::Empty)
     ]
 }

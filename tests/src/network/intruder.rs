@@ -137,6 +137,7 @@ pub fn alive(signer: &SigningIdentity, endpoint: &Endpoint, sequence: u64) -> Go
             sequence,
         },
         identity: Some(signer.bytes().clone()),
+        pulse_anchor: None,
     };
     message(Tag::Empty, Content::Alive(alive))
 }

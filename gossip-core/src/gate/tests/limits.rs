@@ -107,6 +107,7 @@ fn an_identity_that_yields_another_peer_proves_nothing() {
             sequence: 1,
         },
         identity: Some(identity_of("m2")),
+        pulse_anchor: None,
     };
     let unsigned =
         gossip_proto::UnsignedMessage::new(message(0, "", Tag::Empty, Content::Alive(alive)), None);

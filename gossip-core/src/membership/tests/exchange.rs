@@ -94,6 +94,7 @@ fn identities_are_told_to_those_who_ask_for_them() {
         let content = Content::MembershipRequest(gossip_proto::MembershipRequest {
             self_information: beat("m9", 1).envelope(),
             want_identities: want,
+            held: Bytes::new(),
         });
         let ask = message(1, "", gossip_proto::Tag::Empty, content);
         bench.receive(link, &SignedMessage::unsigned(ask));
@@ -147,6 +148,7 @@ fn a_request_without_a_heartbeat_inside_is_a_violation() {
         let content = Content::MembershipRequest(gossip_proto::MembershipRequest {
             self_information: inside.envelope().clone(),
             want_identities: false,
+            held: Bytes::new(),
         });
         let bad = message(1, "", gossip_proto::Tag::Empty, content);
         bench.receive(link, &SignedMessage::unsigned(bad));

@@ -58,7 +58,7 @@ fn answer(bench: &mut Bench, link: LinkId, name: &str, alive: &[&Beat], dead: &[
     let view = MembershipResponse {
         alive: envelopes(alive),
         dead: envelopes(dead),
-        identities: Vec::new(),
+        ..MembershipResponse::default()
     };
     bench.receive(link, &response(nonce, view));
 }

@@ -82,7 +82,7 @@ fn a_bad_element_of_a_response_costs_only_itself() {
             beat("m5", 1).envelope(),
         ],
         dead: vec![garbage, beat("m7", 1).envelope()],
-        identities: Vec::new(),
+        ..MembershipResponse::default()
     };
     bad.alive.push(beat("m8", 1).envelope());
     bench.receive(link, &response(nonce, bad));

@@ -102,6 +102,7 @@ impl Beat {
             metadata: Bytes::from_static(self.metadata.as_bytes()),
             time: self.time,
             identity: self.identity.then(|| identity_of(&self.name)),
+            pulse_anchor: None,
         };
         let message = message(0, "", Tag::Empty, Content::Alive(alive));
         sign(
@@ -218,6 +219,7 @@ pub(crate) fn request(own: &Beat, nonce: u64) -> SignedMessage {
     let request = MembershipRequest {
         self_information: own.envelope(),
         want_identities: false,
+        held: Bytes::new(),
     };
     SignedMessage::unsigned(message(
         nonce,
