@@ -13,11 +13,14 @@ use crate::tasks::{deadline, shielded, within};
 use crate::{Link, Runtime, Transport, TransportError};
 
 /// A connection as the driver takes it in.
+///
+/// The halves are boxed: queues have a slot for each connection that may come, and futures keep a copy
+/// of whatever is moved into them, so that halves of a kilobyte would take some forty.
 pub(crate) struct Opened<K: Link> {
     pub(crate) remote: Endpoint,
     pub(crate) binding: Binding,
-    pub(crate) reader: K::Reader,
-    pub(crate) writer: K::Writer,
+    pub(crate) reader: Box<K::Reader>,
+    pub(crate) writer: Box<K::Writer>,
 }
 
 impl<K: Link> Opened<K> {
@@ -27,8 +30,8 @@ impl<K: Link> Opened<K> {
         Self {
             remote,
             binding,
-            reader,
-            writer,
+            reader: Box::new(reader),
+            writer: Box::new(writer),
         }
     }
 }

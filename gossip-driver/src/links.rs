@@ -82,8 +82,8 @@ impl Links {
     /// Takes a connection in: starts its tasks.
     pub(crate) fn attach<R: Runtime>(
         &mut self,
-        reader: impl FrameReader,
-        writer: impl FrameWriter,
+        reader: Box<impl FrameReader>,
+        writer: Box<impl FrameWriter>,
         tasks: &Tasks<R>,
     ) -> LinkId {
         let id = LinkId(self.next);
@@ -239,7 +239,7 @@ impl Links {
     fn start_reader<R: Runtime>(
         &self,
         tasks: &Tasks<R>,
-        reader: impl FrameReader,
+        reader: Box<impl FrameReader>,
         intake: Arc<Intake>,
         ending: Ending,
     ) -> AbortHandle {
@@ -269,7 +269,7 @@ impl Links {
     fn start_writer<R: Runtime>(
         &self,
         tasks: &Tasks<R>,
-        writer: impl FrameWriter,
+        writer: Box<impl FrameWriter>,
         queue: FrameQueue,
         closed: Receiver<()>,
         broken: Sender<()>,
@@ -279,7 +279,7 @@ impl Links {
         let counters = Arc::clone(&self.counters);
         let runtime = tasks.runtime().clone();
         let task = async move {
-            let writing = pin!(shielded(async { writer.run(queue).await }));
+            let writing = Box::pin(shielded(async { writer.run(queue).await }));
             let result = match select(writing, pin!(closed.recv())).await {
                 Either::Left((result, _)) => result,
                 Either::Right((_, writing)) => {
@@ -312,7 +312,7 @@ impl Links {
 /// Reads until the remote has closed its half or the connection breaks. After the first frame, and
 /// whenever its queue is full, it reads nothing, so that the transport holds the remote back.
 async fn read(
-    mut reader: impl FrameReader,
+    mut reader: Box<impl FrameReader>,
     intake: &Intake,
     settings: &LinkSettings,
     counters: &Counters,

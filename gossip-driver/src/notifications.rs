@@ -1,9 +1,10 @@
 //! News for the application as a stream.
 
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use async_broadcast::{Receiver, RecvError};
+use async_broadcast::{InactiveReceiver, Receiver, RecvError, Sender};
 use futures_util::Stream;
 use gossip_core::Notification;
 
@@ -38,6 +39,35 @@ impl Stream for Notifications {
     }
 }
 
+/// Room for this many is taken at the start; it doubles up to the limit while listeners are slow.
+const FIRST_ROOM: usize = 16;
+
+/// The driver's end.
+#[derive(Debug)]
+pub(crate) struct News {
+    sender: Sender<Notification>,
+    limit: usize,
+}
+
+impl News {
+    /// At most `limit` notifications wait for the slowest listener.
+    pub(crate) fn new(limit: NonZeroUsize) -> (Self, InactiveReceiver<Notification>) {
+        let limit = limit.get();
+        let (mut sender, listener) = async_broadcast::broadcast(FIRST_ROOM.min(limit));
+        sender.set_overflow(true);
+        (Self { sender, limit }, listener.deactivate())
+    }
+
+    /// Tells all listeners, if there are any. True: the oldest that waited had to go.
+    pub(crate) fn tell(&mut self, notification: Notification) -> bool {
+        let room = self.sender.capacity();
+        if room < self.limit && self.sender.is_full() {
+            self.sender.set_capacity((room * 2).min(self.limit));
+        }
+        matches!(self.sender.try_broadcast(notification), Ok(Some(_)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::{FutureExt as _, StreamExt as _};
@@ -45,20 +75,32 @@ mod tests {
 
     use super::*;
 
+    fn news(number: u32) -> Notification {
+        Notification::MemberAlive(PeerId::new(&number.to_be_bytes()))
+    }
+
     #[test]
     fn a_slow_listener_is_told_how_much_it_missed() {
-        let (mut sender, receiver) = async_broadcast::broadcast(2);
-        sender.set_overflow(true);
-        let mut notices = Notifications(receiver);
-        let news = |byte| Notification::MemberAlive(PeerId::new(&[byte]));
-        for byte in 0..5 {
-            sender.try_broadcast(news(byte)).unwrap();
+        for limit in [2, 100] {
+            let (mut sender, listener) = News::new(NonZeroUsize::new(limit).unwrap());
+            let mut notices = Notifications(listener.activate());
+            let limit = u32::try_from(limit).unwrap();
+            let overwritten = (0..limit + 3).filter(|number| sender.tell(news(*number)));
+            assert_eq!(overwritten.count(), 3);
+            drop(sender);
+            let mut next = || notices.next().now_or_never().unwrap();
+            assert_eq!(next(), Some(Notice::Lagged(3)));
+            for number in 3..limit + 3 {
+                assert_eq!(next(), Some(Notice::Event(news(number))));
+            }
+            assert_eq!(next(), None);
         }
-        drop(sender);
-        let mut next = || notices.next().now_or_never().unwrap();
-        assert_eq!(next(), Some(Notice::Lagged(3)));
-        assert_eq!(next(), Some(Notice::Event(news(3))));
-        assert_eq!(next(), Some(Notice::Event(news(4))));
-        assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn news_that_nobody_listens_to_are_not_kept() {
+        let (mut sender, _listener) = News::new(NonZeroUsize::new(100).unwrap());
+        assert!(!(0..200).any(|number| sender.tell(news(number))));
+        assert_eq!(sender.sender.len(), 0);
     }
 }

@@ -21,6 +21,7 @@ use crate::intake::Window;
 use crate::job_queue::Bounds;
 use crate::links::{LinkSettings, Links};
 use crate::mailbox::Mailbox;
+use crate::notifications::News;
 use crate::pool::{Pool, PoolSettings};
 use crate::tasks::Tasks;
 use crate::transport_counters::TransportCounters;
@@ -126,13 +127,13 @@ where
         tasks,
         application,
     };
-    runtime.spawn(driver.run().instrument(span));
+    runtime.spawn(Box::new(driver).run().instrument(span));
     Ok(gossip)
 }
 
-/// Completions that wait for the loop. Those who complete wait for room, the loop never waits for
-/// them, so any number is safe.
-const COMPLETIONS: usize = 1024;
+/// Completions that wait for the loop: as many as it takes in a turn. Those who complete wait for
+/// room, the loop never waits for them, so any number is safe; the memory is taken at once.
+const COMPLETIONS: usize = 256;
 /// Connections accepted that wait for the loop.
 const ACCEPTED: usize = 16;
 /// What the first frame of a link may hold besides the identity.
@@ -229,15 +230,14 @@ fn application(
     transport: TransportCounters,
 ) -> (Gossip, Application) {
     let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
-    let (mut news, listener) = async_broadcast::broadcast(settings.notifications.get());
-    news.set_overflow(true);
+    let (news, listener) = News::new(settings.notifications);
     let views = Arc::new(Views::new());
     let publisher = Publisher::new(Arc::clone(&views), node);
     let gossip = Gossip::new(Shared::new(
         requests,
         Arc::clone(wake),
         views,
-        listener.deactivate(),
+        listener,
         Arc::clone(counters),
         transport,
         config.state_transfer.window.get() as u64,

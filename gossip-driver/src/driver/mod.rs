@@ -27,6 +27,7 @@ use crate::counters::Counters;
 use crate::intake::Arrival;
 use crate::links::Links;
 use crate::mailbox::{Answer, Mailbox, Reply};
+use crate::notifications::News;
 use crate::pool::Pool;
 use crate::tasks::{Tasks, shielded, within, yield_now};
 use crate::views::Publisher;
@@ -92,7 +93,7 @@ impl<K: Link> Clone for Reporter<K> {
 /// since it tells that all is over.
 pub(crate) struct Application {
     pub(crate) mailbox: Mailbox,
-    pub(crate) news: async_broadcast::Sender<Notification>,
+    pub(crate) news: News,
     pub(crate) publisher: Publisher,
 }
 
@@ -146,7 +147,7 @@ enum Stop {
 
 impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
     /// Runs until the node is stopped, and then ends everything that it has started.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self: Box<Self>) {
         info!("gossip started");
         self.turn();
         while self.state.stop != Stop::Done {
@@ -343,7 +344,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
     fn tell(&mut self) {
         self.application.publisher.publish(&self.node);
         for notification in self.state.told.drain(..) {
-            if let Ok(Some(_)) = self.application.news.try_broadcast(notification) {
+            if self.application.news.tell(notification) {
                 self.counters.notifications_overwritten.add();
             }
         }
@@ -353,7 +354,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
     }
 
     /// The core has stopped: links flush, tasks and threads end, callers hear that it is over.
-    async fn finish(self) {
+    async fn finish(self: Box<Self>) {
         let Self {
             transport,
             ledger,
@@ -366,7 +367,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             application,
             shutdown_timeout,
             ..
-        } = self;
+        } = *self;
         let Application {
             mailbox,
             news,

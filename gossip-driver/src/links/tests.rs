@@ -45,7 +45,8 @@ impl Rig {
     }
 
     fn attach(&mut self, reader: Incoming, writer: impl FrameWriter) -> LinkId {
-        self.links.attach(reader, writer, &self.tasks)
+        self.links
+            .attach(Box::new(reader), Box::new(writer), &self.tasks)
     }
 
     /// A link that the core has admitted.
