@@ -7,7 +7,7 @@ use crate::cipher::{CipherState, TAG_LEN};
 use crate::records::{Assembler, Counts, Item};
 
 /// A read buffer's size when little arrives, and when much does.
-const MIN_BUFFER: usize = 4 << 10;
+pub(crate) const MIN_BUFFER: usize = 4 << 10;
 const MAX_BUFFER: usize = 256 << 10;
 /// After this many reads in a row that use less than an eighth of it, the buffer is halved.
 const SMALL_READS: u32 = 16;
@@ -25,8 +25,8 @@ pub(crate) enum Step {
 
 /// The incoming half of a link without its socket: bytes in, frames out.
 ///
-/// Messages are opened where they were read. The buffer grows while reads fill it and shrinks
-/// again, so an idle link costs a few kilobytes and a busy one few system calls.
+/// Messages are opened where they were read. The buffer grows while reads fill it, shrinks again, and
+/// is given back when the link rests, so an idle link costs nothing and a busy one few system calls.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     cipher: CipherState,
@@ -89,6 +89,34 @@ impl Decoder {
             self.buffer.resize(least, 0);
         }
         self.buffer.get_mut(self.sealed.end..).unwrap_or_default()
+    }
+
+    /// Does it hold no buffer? Then bytes that come are better read elsewhere and handed to
+    /// [`accept`](Self::accept): a link may wait for long.
+    pub(crate) const fn is_at_rest(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Is its buffer larger than a link needs on which little arrives?
+    pub(crate) const fn is_large(&self) -> bool {
+        self.buffer.len() > MIN_BUFFER
+    }
+
+    /// Gives the buffer back, unless it holds a part of a message.
+    pub(crate) fn rest(&mut self) {
+        if self.sealed.is_empty() && self.plain.is_empty() {
+            self.buffer = Vec::new();
+            self.sealed = 0..0;
+            self.plain = 0..0;
+            self.small_reads = 0;
+        }
+    }
+
+    /// Takes bytes that were read elsewhere, at most [`MIN_BUFFER`], while it was at rest.
+    pub(crate) fn accept(&mut self, bytes: &[u8]) {
+        let space = self.space().iter_mut();
+        let count = space.zip(bytes).map(|(to, from)| *to = *from).count();
+        self.received(count);
     }
 
     /// `count` bytes were put into [`space`](Self::space).

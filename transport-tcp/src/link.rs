@@ -10,6 +10,7 @@ use crate::fate::Fate;
 use crate::flow::Flow;
 use crate::handshake::Session;
 use crate::idle::Idle;
+use crate::reader::LULL;
 use crate::transport::Shared;
 use crate::window::Window;
 use crate::writer::DEAF;
@@ -51,6 +52,7 @@ impl<R: TcpRuntime> TcpLink<R> {
             flow: Arc::clone(&flow),
             counters: Arc::clone(&shared.counters),
             idle: Idle::new(timeout, now),
+            lull: Idle::new(LULL, now),
         };
         let writer = TcpWriter {
             runtime: shared.runtime.clone(),

@@ -2,13 +2,14 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::io::AsyncRead as _;
 use gossip_driver::{FrameReader, TcpRuntime, TransportError, yield_now};
 
-use crate::decoder::{Decoder, Step};
+use crate::decoder::{Decoder, MIN_BUFFER, Step};
 use crate::fate::{Fate, Half};
 use crate::flow::Flow;
 use crate::idle::Idle;
@@ -17,6 +18,8 @@ use crate::stats::Counters;
 /// Reads without a whole frame after which other tasks get their turn: a remote that always has more
 /// to say, and never completes anything, must not have a thread of the executor to itself.
 const READS: usize = 4;
+/// A link on which nothing has arrived for this long gives a large read buffer back.
+pub(crate) const LULL: Duration = Duration::from_secs(2);
 
 /// The incoming half of a [`TcpLink`](crate::TcpLink).
 ///
@@ -29,6 +32,7 @@ pub struct TcpReader<R: TcpRuntime> {
     pub(crate) flow: Arc<Flow>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) idle: Idle<R>,
+    pub(crate) lull: Idle<R>,
 }
 
 impl<R: TcpRuntime> FrameReader for TcpReader<R> {
@@ -69,6 +73,9 @@ impl<R: TcpRuntime> TcpReader<R> {
                 }
             }
             reads += 1;
+            if self.decoder.is_large() {
+                self.lull.restart(self.runtime.now());
+            }
             let count = poll_fn(|cx| self.poll_receive(cx)).await?;
             if count == 0 {
                 return Err(io::Error::new(
@@ -77,12 +84,11 @@ impl<R: TcpRuntime> TcpReader<R> {
                 )
                 .into());
             }
-            self.decoder.received(count);
         }
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, TransportError>> {
-        if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, self.decoder.space()) {
+        if let Poll::Ready(read) = self.poll_read(cx) {
             return Poll::Ready(read.map_err(TransportError::from));
         }
         if self.fate.poll_broken(Half::Reader, cx).is_ready() {
@@ -91,7 +97,23 @@ impl<R: TcpRuntime> TcpReader<R> {
         if self.idle.poll_elapsed(&self.runtime, cx).is_ready() {
             return Poll::Ready(Err(self.silent()));
         }
+        if !self.decoder.is_large() || self.lull.poll_elapsed(&self.runtime, cx).is_ready() {
+            self.decoder.rest();
+        }
         Poll::Pending
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        if !self.decoder.is_at_rest() {
+            let count = ready!(stream.poll_read(cx, self.decoder.space()))?;
+            self.decoder.received(count);
+            return Poll::Ready(Ok(count));
+        }
+        let mut bytes = [0; MIN_BUFFER];
+        let count = ready!(stream.poll_read(cx, &mut bytes))?;
+        self.decoder.accept(bytes.get(..count).unwrap_or_default());
+        Poll::Ready(Ok(count))
     }
 
     fn silent(&self) -> TransportError {

@@ -16,8 +16,8 @@ use crate::idle::Idle;
 /// If our side reads nothing for this long while the window holds, it does so no longer: what the
 /// remote grants is not heard then.
 pub(crate) const DEAF: Duration = Duration::from_millis(20);
-/// A write buffer larger than this is given back when there is nothing to send.
-const KEEP_BUFFER: usize = 4 << 10;
+/// A write buffer's size when little is sent; while nothing is, there is none.
+const MIN_BUFFER: usize = 4 << 10;
 
 /// The outgoing half of a [`TcpLink`](crate::TcpLink).
 ///
@@ -52,9 +52,11 @@ impl<R: TcpRuntime> FrameWriter for TcpWriter<R> {
             self.encoder.fill(&mut queue, &mut buffer)?;
             if buffer.is_empty() {
                 self.stream.flush().await?;
-                buffer.shrink_to(KEEP_BUFFER);
-                match self.pause(&mut queue).await? {
-                    Pause::Frame(outgoing) => self.encoder.begin(outgoing)?,
+                match self.pause(&mut queue, &mut buffer).await? {
+                    Pause::Frame(outgoing) => {
+                        buffer.reserve(MIN_BUFFER);
+                        self.encoder.begin(outgoing)?;
+                    }
                     Pause::Taken => {}
                     Pause::Deaf => self.encoder.ignore_window(),
                     Pause::KeepAlive => self.encoder.keep_alive(&mut buffer)?,
@@ -74,7 +76,12 @@ impl<R: TcpRuntime> FrameWriter for TcpWriter<R> {
 }
 
 impl<R: TcpRuntime> TcpWriter<R> {
-    async fn pause(&mut self, queue: &mut FrameQueue) -> Result<Pause, TransportError> {
+    /// Waits for something to do. While it waits, the empty `buffer` is given back.
+    async fn pause(
+        &mut self,
+        queue: &mut FrameQueue,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Pause, TransportError> {
         let held = self.encoder.is_held();
         if !held || self.encoder.is_heard() {
             self.deaf.restart(self.runtime.now());
@@ -104,9 +111,11 @@ impl<R: TcpRuntime> TcpWriter<R> {
             if held && self.deaf.poll_elapsed(&self.runtime, cx).is_ready() {
                 return Poll::Ready(Ok(Pause::Deaf));
             }
-            self.keep_alive
-                .poll_elapsed(&self.runtime, cx)
-                .map(|()| Ok(Pause::KeepAlive))
+            if self.keep_alive.poll_elapsed(&self.runtime, cx).is_ready() {
+                return Poll::Ready(Ok(Pause::KeepAlive));
+            }
+            *buffer = Vec::new();
+            Poll::Pending
         })
         .await
     }

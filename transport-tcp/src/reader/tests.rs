@@ -129,6 +129,7 @@ fn reader(more: impl FnMut() -> Vec<u8> + Send + 'static) -> TcpReader<Bare> {
         flow: Arc::default(),
         counters: Arc::default(),
         idle: Idle::new(Duration::from_secs(60), now),
+        lull: Idle::new(LULL, now),
     }
 }
 
@@ -208,4 +209,46 @@ fn a_frame_that_does_not_end_leaves_the_thread_to_others() {
         wire.drain(..count).collect()
     });
     assert_eq!(reads, READS);
+}
+
+/// Whether a reader still holds a buffer, when it has read a frame of this many bytes and has then been
+/// polled for nothing so many times, a second each.
+fn holds_a_buffer(bytes: usize, polls: usize) -> bool {
+    let (sender, mut queue) = gossip_driver::frame_queue(|| {});
+    sender.push(Class::Bulk, vec![0; bytes].into());
+    let mut encoder = Encoder::new(state());
+    let mut reader = reader(move || {
+        let mut wire = Vec::new();
+        encoder.fill(&mut queue, &mut wire).unwrap();
+        wire
+    });
+    let mut cx = Context::from_waker(Waker::noop());
+    {
+        let mut reading = std::pin::pin!(reader.read(100 << 20));
+        let frame = loop {
+            if let Poll::Ready(frame) = reading.as_mut().poll(&mut cx) {
+                break frame.unwrap().unwrap();
+            }
+        };
+        assert_eq!(frame.len(), bytes);
+    }
+    {
+        let mut reading = std::pin::pin!(reader.read(100 << 20));
+        for _ in 0..polls {
+            assert!(reading.as_mut().poll(&mut cx).is_pending());
+        }
+    }
+    !reader.decoder.is_at_rest()
+}
+
+#[test]
+fn a_buffer_that_bulk_has_filled_is_given_back_after_a_lull() {
+    assert!(holds_a_buffer(1 << 20, 1));
+    assert!(!holds_a_buffer(1 << 20, 3));
+}
+
+#[test]
+fn a_link_on_which_little_arrives_holds_no_buffer_while_it_waits() {
+    assert!(holds_a_buffer(100, 0));
+    assert!(!holds_a_buffer(100, 1));
 }
