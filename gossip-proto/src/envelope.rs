@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use prost::encoding::{encode_varint, encoded_len_varint};
 
 use crate::{
-    DecodeError, Limits, scan, schema,
+    DecodeError, Limits, direct, scan, schema,
     wire_reader::{Value, WireReader},
 };
 
@@ -35,6 +35,22 @@ impl RawEnvelope {
     /// # Errors
     /// A [`DecodeError`] that names what is malformed or too long.
     pub fn parse(encoded: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
+        let Some(parts) = direct::envelope(&encoded, limits) else {
+            return Self::parse_generally(encoded, limits);
+        };
+        Ok(Self {
+            payload: encoded.slice_ref(parts.payload),
+            signature: encoded.slice_ref(parts.signature),
+            secret: parts.secret.map(|(payload, signature)| RawSecret {
+                payload: encoded.slice_ref(payload),
+                signature: encoded.slice_ref(signature),
+            }),
+            encoded,
+        })
+    }
+
+    /// As [`RawEnvelope::parse`], whatever the fields and their order.
+    pub(crate) fn parse_generally(encoded: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
         scan::check(&schema::GOSSIP_ENVELOPE, &encoded, limits)?;
         Self::slice(encoded)
     }

@@ -13,7 +13,8 @@
 //! 1. **Limits.** The bytes are walked along the schema without allocating anything, and what
 //!    exceeds [`Limits`] is refused: two bytes on the wire could otherwise make a list element of a
 //!    hundred bytes in memory.
-//! 2. **Decoding**, by prost. Byte fields are slices of the frame, nothing is copied but texts.
+//! 2. **Decoding**, by prost; what floods a network, in its common encoding, is read in one pass with
+//!    the limits instead. Byte fields are slices of the frame, nothing is copied but texts.
 //! 3. **Validation.** A [`GossipMessage`] cannot lack a part that the protocol needs.
 //! 4. **Tag.** Each kind of content has one legal [`Tag`].
 //!
@@ -90,6 +91,7 @@
 mod convert;
 mod decode;
 mod digest;
+mod direct;
 mod envelope;
 mod error;
 mod format;

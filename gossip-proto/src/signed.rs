@@ -7,7 +7,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::{
-    Content, DecodeError, GossipMessage, Limits, RawEnvelope, RawSecret, decode, raw, wire,
+    Content, DecodeError, GossipMessage, Limits, RawEnvelope, RawSecret, decode, direct, raw, wire,
 };
 
 /// A validated message together with the very bytes of the envelope that it came in.
@@ -30,7 +30,7 @@ impl SignedMessage {
     /// # Errors
     /// A [`DecodeError`]; [`DecodeError::is_fatal`] tells whether the connection can be kept.
     pub fn decode(frame: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
-        let signed = Self::decode_nested(&RawEnvelope::parse(frame, limits)?, limits)?;
+        let signed = Self::decode_envelope(RawEnvelope::parse(frame, limits)?, limits)?;
         signed.message().check_tag()?;
         Ok(signed)
     }
@@ -41,12 +41,7 @@ impl SignedMessage {
     /// # Errors
     /// A [`DecodeError`].
     pub fn decode_nested(envelope: &RawEnvelope, limits: &Limits) -> Result<Self, DecodeError> {
-        if envelope.payload().is_empty() {
-            return Err(DecodeError::NoPayload);
-        }
-        envelope.check_padding()?;
-        let raw: raw::GossipMessage = decode(envelope.payload().clone(), limits)?;
-        Ok(Self::new(GossipMessage::try_from(raw)?, envelope.clone()))
+        Self::decode_envelope(envelope.clone(), limits)
     }
 
     /// Wraps a message whose authenticity is that of the connection or of its content. It is encoded
@@ -124,6 +119,18 @@ impl SignedMessage {
             .0
             .digest
             .get_or_init(|| blake3::hash(self.encoded()).into())
+    }
+
+    fn decode_envelope(envelope: RawEnvelope, limits: &Limits) -> Result<Self, DecodeError> {
+        if envelope.payload().is_empty() {
+            return Err(DecodeError::NoPayload);
+        }
+        envelope.check_padding()?;
+        if let Some(message) = direct::message(envelope.payload(), limits) {
+            return Ok(Self::new(message, envelope));
+        }
+        let raw: raw::GossipMessage = decode(envelope.payload().clone(), limits)?;
+        Ok(Self::new(GossipMessage::try_from(raw)?, envelope))
     }
 
     fn new(message: GossipMessage, envelope: RawEnvelope) -> Self {
