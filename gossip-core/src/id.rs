@@ -35,6 +35,30 @@ impl Repr {
             Self::Shared(bytes) => bytes,
         }
     }
+
+    /// The first bytes as a number, which nearly always decides how two identifiers are ordered. What
+    /// is kept in place ends with zeros, so an identifier never has a smaller one than its prefix.
+    #[inline]
+    fn start(&self) -> Option<u64> {
+        match self {
+            Self::InPlace { bytes, .. } => {
+                bytes.first_chunk().map(|start| u64::from_be_bytes(*start))
+            }
+            Self::Shared(bytes) => bytes.first_chunk().map(|start| u64::from_be_bytes(*start)),
+        }
+    }
+
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.start()
+            .cmp(&other.start())
+            .then_with(|| self.as_bytes().cmp(other.as_bytes()))
+    }
+
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.start() == other.start() && self.as_bytes() == other.as_bytes()
+    }
 }
 
 macro_rules! byte_id {
@@ -59,7 +83,7 @@ macro_rules! byte_id {
 
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
-                self.as_bytes() == other.as_bytes()
+                self.0.eq(&other.0)
             }
         }
 
@@ -73,7 +97,7 @@ macro_rules! byte_id {
 
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> Ordering {
-                self.as_bytes().cmp(other.as_bytes())
+                self.0.cmp(&other.0)
             }
         }
 

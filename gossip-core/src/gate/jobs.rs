@@ -3,7 +3,7 @@
 //! Each link has its share of the service, and its own queue for what exceeds it: however much one
 //! message brings, the next check of another link is handed over at once.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::cx::Cx;
 use crate::rotation::from_after;
@@ -16,7 +16,7 @@ type Owner = Option<LinkId>;
 /// Outstanding work, each piece with what it stands for.
 #[derive(Debug)]
 pub(super) struct Jobs<T> {
-    started: BTreeMap<Ticket, Started<T>>,
+    started: BTreeMap<Ticket, Box<Started<T>>>,
     /// Checks that wait until others of their owner, or of all, are done. Bounded by what a link may
     /// have outstanding, plus one message's list for each, because a link with much outstanding is
     /// read no further. May name a ticket that has found another place.
@@ -26,8 +26,10 @@ pub(super) struct Jobs<T> {
     /// The same for authentications. Bounded by the links that authenticate, two for each.
     handshakes: VecDeque<Ticket>,
     loads: BTreeMap<Owner, Load>,
-    /// When what was handed over is overdue.
-    deadlines: BTreeSet<(Instant, Ticket)>,
+    /// When what was handed over is overdue, in order.
+    deadlines: VecDeque<(Instant, Ticket)>,
+    /// A timer runs for the first of them, or for an earlier one that is done.
+    armed: bool,
     checking: usize,
     authenticating: usize,
     bytes: u64,
@@ -77,7 +79,8 @@ impl<T> Default for Jobs<T> {
             turn: None,
             handshakes: VecDeque::new(),
             loads: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
+            deadlines: VecDeque::new(),
+            armed: false,
             checking: 0,
             authenticating: 0,
             bytes: 0,
@@ -185,10 +188,12 @@ impl<T> Jobs<T> {
 
     /// Ends a piece of work whose answer is overdue.
     pub(super) fn pop_overdue(&mut self, cx: &mut Cx<'_>) -> Option<T> {
-        let (at, ticket) = self.deadlines.first().copied()?;
+        self.armed = false;
+        let (at, ticket) = self.deadlines.front().copied()?;
         if at <= cx.now {
             return self.finish(cx, ticket);
         }
+        self.armed = true;
         cx.timers().set(TimerKey::Checks, at);
         None
     }
@@ -250,7 +255,7 @@ impl<T> Jobs<T> {
             until: cx.now,
             held: Vec::new(),
         };
-        self.started.insert(ticket, started);
+        self.started.insert(ticket, Box::new(started));
         ticket
     }
 
@@ -268,9 +273,11 @@ impl<T> Jobs<T> {
     }
 
     fn end(&mut self, ticket: Ticket) -> Option<T> {
-        let started = self.started.remove(&ticket)?;
+        let started = *self.started.remove(&ticket)?;
         let running = usize::from(!started.waits());
-        self.deadlines.remove(&(started.until, ticket));
+        if let Ok(place) = self.deadlines.binary_search(&(started.until, ticket)) {
+            self.deadlines.remove(place);
+        }
         match started.kind {
             Kind::Check => {
                 self.checking = self.checking.saturating_sub(running);
@@ -343,10 +350,13 @@ impl<T> Jobs<T> {
             Kind::Own => {}
         }
         // As long as anything is outstanding, a timer runs for what was handed over first.
-        if self.deadlines.is_empty() {
+        if !std::mem::replace(&mut self.armed, true) {
             cx.timers().set(TimerKey::Checks, until);
         }
-        self.deadlines.insert((until, ticket));
+        let place = self
+            .deadlines
+            .partition_point(|earlier| *earlier < (until, ticket));
+        self.deadlines.insert(place, (until, ticket));
         cx.emit(Command::Crypto { ticket, job });
     }
 

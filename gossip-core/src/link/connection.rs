@@ -3,8 +3,9 @@
 use gossip_proto::{Content, SignedMessage};
 
 use super::TIE_BREAK;
-use crate::outbox::Outbox;
-use crate::{Binding, Endpoint, Instant, OrgId, PeerId, ValidIdentity};
+use crate::cx::Cx;
+use crate::outbox::{Outbox, Supersede};
+use crate::{Binding, Class, Endpoint, Instant, LinkId, OrgId, PeerId, ValidIdentity};
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -138,6 +139,38 @@ impl Connection {
 
     pub(super) fn is_finishing(&self) -> bool {
         matches!(self.phase, Phase::Finishing(_))
+    }
+
+    /// Queues a frame and hands to the transport what the windows allow; `false` if it was refused.
+    pub(super) fn send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        class: Class,
+        key: Option<Supersede>,
+        mut message: SignedMessage,
+    ) -> bool {
+        if let Phase::Up(session) = &mut self.phase {
+            match self.outbox.send_directly(cx, link, class, message) {
+                Some(waits) => message = waits,
+                None => {
+                    session.active = cx.now;
+                    return true;
+                }
+            }
+        }
+        let queued = self.outbox.push(cx, class, key, message);
+        self.pump(cx, link);
+        queued
+    }
+
+    /// Hands to the transport what the windows allow.
+    pub(super) fn pump(&mut self, cx: &mut Cx<'_>, link: LinkId) {
+        if let Phase::Up(session) = &mut self.phase
+            && self.outbox.pump(cx, link)
+        {
+            session.active = cx.now;
+        }
     }
 }
 

@@ -146,7 +146,7 @@ impl Links {
     pub(crate) fn on_flushed(&mut self, cx: &mut Cx<'_>, link: LinkId, frames: u32, bytes: u64) {
         if let Some(connection) = self.connections.get_mut(&link) {
             connection.outbox.flushed(frames, bytes);
-            self.pump(cx, link);
+            connection.pump(cx, link);
         }
     }
 
@@ -354,19 +354,14 @@ impl Links {
         };
         if let Some(connection) = self.connections.get_mut(&primary) {
             connection.outbox.adopt(frames);
-            self.pump(cx, primary);
+            connection.pump(cx, primary);
         }
     }
 
     /// Hands to the transport what a link's windows allow.
     pub(super) fn pump(&mut self, cx: &mut Cx<'_>, link: LinkId) {
-        let Some(connection) = self.connections.get_mut(&link) else {
-            return;
-        };
-        if let Phase::Up(session) = &mut connection.phase
-            && connection.outbox.pump(cx, link)
-        {
-            session.active = cx.now;
+        if let Some(connection) = self.connections.get_mut(&link) {
+            connection.pump(cx, link);
         }
     }
 
@@ -403,11 +398,11 @@ impl Links {
         let Some(connection) = self.connections.get_mut(&link) else {
             return Sent::Dropped;
         };
-        if !connection.outbox.push(cx, class, key, message) {
-            return Sent::Dropped;
+        if connection.send(cx, link, class, key, message) {
+            Sent::Queued
+        } else {
+            Sent::Dropped
         }
-        self.pump(cx, link);
-        Sent::Queued
     }
 
     /// Sees to it that one more accepted link may authenticate: one that has long been at it gives way

@@ -69,6 +69,24 @@ impl Outbox {
         false
     }
 
+    /// Hands a frame to the transport at once if none of its class waits and the window allows it;
+    /// returns it if not. Ask for no other class: what waits of one does so for its own window.
+    pub(crate) fn send_directly(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        class: Class,
+        message: SignedMessage,
+    ) -> Option<SignedMessage> {
+        let len = message.encoded().len() as u64;
+        let waiting = !self.queues[class.index()].is_empty();
+        if waiting || !self.window.admits(&cx.config.outbox, class, len) {
+            return Some(message);
+        }
+        self.send_now(cx, link, class, message);
+        None
+    }
+
     /// Takes over what waited elsewhere, in front of nothing: behind what is queued here already.
     /// Nothing is dropped but what a newer frame makes worthless, so that a link can be given up without
     /// losing a message.

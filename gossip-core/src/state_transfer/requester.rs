@@ -266,15 +266,22 @@ impl Requester {
         self.arm(cx, channel, deadline);
     }
 
-    /// Has the timer fire then.
+    /// Has the timer fire then at the latest. One that runs is not put off: blocks come and go much
+    /// faster than deadlines do, and when it fires early it is set again.
     pub(super) fn arm(&mut self, cx: &mut Cx<'_>, channel: &ChannelId, at: Option<Instant>) {
-        if std::mem::replace(&mut self.armed, at) == at {
-            return;
+        if let Some(at) = at
+            && self.armed.is_none_or(|armed| at < armed)
+        {
+            self.armed = Some(at);
+            cx.timers()
+                .set(TimerKey::StateTransfer(channel.clone()), at);
         }
-        let key = TimerKey::StateTransfer(channel.clone());
-        match at {
-            Some(at) => cx.timers().set(key, at),
-            None => cx.timers().cancel(&key),
+    }
+
+    fn disarm(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
+        if self.armed.take().is_some() {
+            cx.timers()
+                .cancel(&TimerKey::StateTransfer(channel.clone()));
         }
     }
 
@@ -283,7 +290,7 @@ impl Requester {
         self.claims.clear();
         self.asked.clear();
         self.checking.clear();
-        self.arm(cx, channel, None);
+        self.disarm(cx, channel);
     }
 
     fn tidy(&mut self, buffer: &PayloadBuffer) {

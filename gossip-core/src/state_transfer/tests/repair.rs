@@ -318,7 +318,8 @@ fn a_late_joiner_catches_up_in_order_within_the_window() {
     assert_eq!(bench.transfer.height(), 500);
     assert_eq!(bench.io.metrics.blocks_transferred, 499);
     assert_eq!(bench.io.metrics.state_requests_timed_out, 0);
-    assert_eq!(bench.io.timers.next(), None);
+    assert_eq!(bench.wait(TIMEOUT * 4), []);
+    assert_eq!(bench.io.timers.next(), None, "nothing is left to wait for");
 }
 
 #[test]
