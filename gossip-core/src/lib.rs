@@ -241,6 +241,7 @@ mod membership;
 mod metrics;
 mod node;
 mod outbox;
+mod peer_table;
 mod push;
 mod request;
 mod rng;

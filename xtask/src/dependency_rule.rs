@@ -49,6 +49,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
         &[
             "blake3",
             "bytes",
+            "foldhash",
+            "hashbrown",
             "rand_chacha",
             "rand_core",
             "thiserror",

@@ -6,11 +6,10 @@
 //! An identity is kept while it is valid, whether it is used or not: purging for disuse made the
 //! original forget its seeds. A cap bounds the store instead.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 
 use crate::cx::Cx;
+use crate::peer_table::PeerTable;
 use crate::timer::TimerKey;
 use crate::{Instant, OrgId, PeerId, SelfIdentity, ValidIdentity};
 
@@ -28,20 +27,20 @@ pub(crate) struct Identity {
 #[derive(Debug)]
 pub(crate) struct Identities {
     own: SelfIdentity,
-    entries: BTreeMap<PeerId, Identity>,
+    entries: PeerTable<Identity>,
 }
 
 impl Identities {
-    pub(crate) fn new(own: SelfIdentity) -> Self {
+    /// `seed` keeps others from knowing where an identity is kept.
+    pub(crate) fn new(own: SelfIdentity, seed: u64) -> Self {
         let identity = Identity {
             bytes: own.bytes.clone(),
             org: Some(own.org.clone()),
             used: Instant::START,
         };
-        Self {
-            entries: BTreeMap::from([(own.peer.clone(), identity)]),
-            own,
-        }
+        let mut entries = PeerTable::new(seed);
+        entries.insert(own.peer.clone(), identity);
+        Self { own, entries }
     }
 
     pub(crate) fn own(&self) -> &SelfIdentity {
@@ -57,7 +56,7 @@ impl Identities {
         bytes: &Bytes,
         keep: impl Fn(&PeerId) -> bool,
     ) {
-        if self.entries.contains_key(&valid.peer) {
+        if self.entries.contains_key(valid.peer.as_bytes()) {
             return;
         }
         self.make_room(cx, keep);
@@ -99,7 +98,7 @@ impl Identities {
             return false;
         }
         cx.timers().cancel(&TimerKey::Identity(peer.clone()));
-        self.entries.remove(peer).is_some()
+        self.entries.remove(peer.as_bytes()).is_some()
     }
 
     fn make_room(&mut self, cx: &mut Cx<'_>, keep: impl Fn(&PeerId) -> bool) {

@@ -33,7 +33,7 @@ fn an_identity_that_expires_arms_a_timer_at_its_end() {
         config: &config,
         io: &mut io,
     };
-    let mut identities = Identities::new(config.identity.clone());
+    let mut identities = Identities::new(config.identity.clone(), 7);
     let left = Duration::from_secs(5);
     identities.put(
         &mut cx,
@@ -59,7 +59,7 @@ fn an_identity_that_expires_arms_a_timer_at_its_end() {
 fn at_the_cap_strangers_go_before_members_and_our_own_stays() {
     let config = config(3);
     let mut io = Io::default();
-    let mut identities = Identities::new(config.identity.clone());
+    let mut identities = Identities::new(config.identity.clone(), 7);
     for (at, name) in [(1, b"m"), (2, b"s"), (3, b"t")] {
         let mut cx = Cx {
             now: Instant::from_millis(at),
@@ -89,7 +89,7 @@ fn our_own_identity_cannot_be_removed() {
         config: &config,
         io: &mut io,
     };
-    let mut identities = Identities::new(config.identity.clone());
+    let mut identities = Identities::new(config.identity.clone(), 7);
     assert!(!identities.remove(&mut cx, &PeerId::new(b"me")));
     assert!(identities.get(b"me").is_some());
 }

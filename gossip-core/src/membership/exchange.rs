@@ -13,7 +13,6 @@ use super::{Membership, MembershipEffect, Slot};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
-use crate::rotation::from_after;
 use crate::timer::TimerKey;
 use crate::{Instant, LinkId, Notification, OrgId, PeerId};
 
@@ -439,7 +438,7 @@ impl Membership {
         let mut response = MembershipResponse::default();
         let mut spent = 0_usize;
         let mut last: Option<&PeerId> = None;
-        for (peer, record) in from_after(&self.records, self.exchange.listed.as_ref()) {
+        for (peer, record) in self.records.iter_from_after(self.exchange.listed.as_ref()) {
             let subject = Party {
                 org: record.org.as_ref(),
                 external: record.endpoint.is_some(),

@@ -26,7 +26,7 @@ impl Membership {
         peer: &PeerId,
         fx: &mut Vec<MembershipEffect>,
     ) {
-        let Some(record) = self.records.get(peer) else {
+        let Some(record) = self.records.get(peer.as_bytes()) else {
             return;
         };
         match record.liveness {
@@ -57,7 +57,7 @@ impl Membership {
 
     fn die(&mut self, cx: &mut Cx<'_>, peer: &PeerId, fx: &mut Vec<MembershipEffect>) {
         self.delist(peer);
-        if let Some(record) = self.records.get_mut(peer) {
+        if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             record.liveness = Liveness::Dead { since: cx.now };
         }
         self.arm_dead(cx, peer);
@@ -90,7 +90,11 @@ impl Membership {
 
     fn arm_dead(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
         let again = cx.now + self.rng.jitter(cx.config.membership.reconnect_interval);
-        let at = match self.records.get(peer).map(|record| record.liveness) {
+        let at = match self
+            .records
+            .get(peer.as_bytes())
+            .map(|record| record.liveness)
+        {
             Some(Liveness::Dead { since }) => again.min(since + cx.config.membership.forget_after),
             _ => again,
         };
@@ -102,7 +106,7 @@ impl Membership {
         self.delist(peer);
         cx.timers().cancel(&TimerKey::Member(peer.clone()));
         self.exchange.drop_request(peer);
-        let Some(record) = self.records.remove(peer) else {
+        let Some((_, record)) = self.records.remove(peer.as_bytes()) else {
             return;
         };
         self.version += 1;
@@ -114,13 +118,16 @@ impl Membership {
     }
 
     fn delist(&mut self, peer: &PeerId) {
-        let Some(Liveness::Alive { slot }) = self.records.get(peer).map(|record| record.liveness)
+        let Some(Liveness::Alive { slot }) = self
+            .records
+            .get(peer.as_bytes())
+            .map(|record| record.liveness)
         else {
             return;
         };
         self.version += 1;
         let moved = self.roster.remove(slot).cloned();
-        if let Some(record) = moved.and_then(|moved| self.records.get_mut(&moved)) {
+        if let Some(record) = moved.and_then(|moved| self.records.get_mut(moved.as_bytes())) {
             record.liveness = Liveness::Alive { slot };
         }
     }
@@ -136,7 +143,7 @@ impl Membership {
         self.exchange.set_connected(peer, true);
         let overturned = incarnation.is_some_and(|now| self.overturn_later_incarnation(peer, now));
         let org = identities.org_of(peer.as_bytes());
-        if let Some(record) = self.records.get_mut(peer) {
+        if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             record.org = org.cloned();
             if let Liveness::Alive { slot } = record.liveness {
                 self.roster.change(slot, |slot| slot.org = org.cloned());
@@ -149,7 +156,7 @@ impl Membership {
     /// A peer that was restarted with an earlier clock is the one that lives, whatever its former self
     /// has told.
     fn overturn_later_incarnation(&mut self, peer: &PeerId, incarnation: u64) -> bool {
-        if let Some(record) = self.records.get_mut(peer) {
+        if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             return record.overturn_later_incarnation(incarnation);
         }
         if let Some(grave) = self.graves.get_mut(peer)
@@ -174,7 +181,10 @@ impl Membership {
 
     fn mark_connected(&mut self, peer: &PeerId, connected: bool) {
         self.version += 1;
-        let liveness = self.records.get(peer).map(|record| record.liveness);
+        let liveness = self
+            .records
+            .get(peer.as_bytes())
+            .map(|record| record.liveness);
         if let Some(Liveness::Alive { slot }) = liveness {
             self.roster.change(slot, |slot| slot.connected = connected);
         }

@@ -43,6 +43,7 @@ use self::seeds::Seeds;
 use crate::cx::Cx;
 use crate::gate::{Admitted, AliveNews, AliveSource};
 use crate::identity::Identities;
+use crate::peer_table::PeerTable;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{Endpoint, LinkId, Member, Notification, OrgId, PeerId};
@@ -88,7 +89,7 @@ pub(crate) struct Membership {
     own_peer: PeerId,
     own_org: OrgId,
     own: OwnAlive,
-    records: BTreeMap<PeerId, Record>,
+    records: PeerTable<Record>,
     /// The last time heard of members forgotten since. Same cap as the records.
     graves: BTreeMap<PeerId, PeerTime>,
     roster: Roster,
@@ -109,7 +110,7 @@ impl Membership {
             own_peer: cx.config.identity.peer.clone(),
             own_org: cx.config.identity.org.clone(),
             own: OwnAlive::new(cx, incarnation),
-            records: BTreeMap::new(),
+            records: PeerTable::new(ModuleRng::fork(seed, "members").next_u64()),
             graves: BTreeMap::new(),
             roster: Roster::new(
                 cx.config.identity.org.clone(),
@@ -127,7 +128,7 @@ impl Membership {
         if alive.pki_id == self.own_peer.as_bytes() {
             return false;
         }
-        match self.records.get(&alive.pki_id[..]) {
+        match self.records.get(&alive.pki_id) {
             Some(record) => !dead && record.is_older_than(alive.time),
             None => self
                 .graves
@@ -200,7 +201,7 @@ impl Membership {
                 self.roster.set_external(slot, external);
             }
             Liveness::Dead { .. } => {
-                if let Some((peer, record)) = self.records.remove_entry(key) {
+                if let Some((peer, record)) = self.records.remove(key) {
                     self.enlist(cx, peer, record, fx);
                 }
             }

@@ -169,7 +169,12 @@ impl Membership {
         };
         match &seed.state {
             State::Own => return,
-            State::Found { peer } if self.records.get(peer).is_some_and(|r| r.is_alive()) => {
+            State::Found { peer }
+                if self
+                    .records
+                    .get(peer.as_bytes())
+                    .is_some_and(|r| r.is_alive()) =>
+            {
                 let again = cx.now + cx.config.membership.reconnect_interval;
                 cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
                 return;
@@ -213,7 +218,7 @@ impl Membership {
                 let org = identities.org_of(peer.as_bytes());
                 if !seed.accepts(&self.own_org, org) {
                     tracing::warn!(%endpoint, %peer, "the peer at this seed is of the wrong organisation");
-                    if seed.anchor_of.is_empty() && !self.records.contains_key(&peer) {
+                    if seed.anchor_of.is_empty() && !self.records.contains_key(peer.as_bytes()) {
                         fx.push(MembershipEffect::RefuseBootstrap(peer));
                     }
                     self.retry_seed(cx, endpoint);

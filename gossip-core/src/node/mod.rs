@@ -90,7 +90,10 @@ impl Node {
             stopped: false,
             links: Links::new(ModuleRng::fork(&start.seed, "links"), start.incarnation),
             gate: Gate::default(),
-            identities: Identities::new(config.identity.clone()),
+            identities: Identities::new(
+                config.identity.clone(),
+                ModuleRng::fork(&start.seed, "identities").next_u64(),
+            ),
             membership,
             channels: Channels::default(),
             emitter: Emitter::default(),
