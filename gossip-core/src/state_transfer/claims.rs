@@ -25,16 +25,21 @@ impl Claims {
     /// Records a claim; false if the peer is new and `max` are known already.
     #[must_use]
     pub(super) fn set(&mut self, peer: &PeerId, claim: Claim, max: usize) -> bool {
-        if !self.peers.contains_key(peer) && self.peers.len() >= max {
-            return false;
-        }
-        if let Some(before) = self.peers.insert(peer.clone(), claim) {
-            if before.height == claim.height {
+        let mut place = (claim.height, peer.clone());
+        if let Some(known) = self.peers.get_mut(peer) {
+            let before = std::mem::replace(known, claim).height;
+            if before == claim.height {
                 return true;
             }
-            self.by_height.remove(&(before.height, peer.clone()));
+            place.0 = before;
+            self.by_height.remove(&place);
+            place.0 = claim.height;
+        } else if self.peers.len() >= max {
+            return false;
+        } else {
+            self.peers.insert(peer.clone(), claim);
         }
-        self.by_height.insert((claim.height, peer.clone()));
+        self.by_height.insert(place);
         true
     }
 

@@ -154,9 +154,16 @@ impl PayloadBuffer {
 
     /// The next block is in the ledger.
     pub(super) fn committed(&mut self) -> Option<BlockOrigin> {
-        let origin = self.blocks.get(&self.next).map(|block| block.origin);
-        self.rebase(self.next.saturating_add(1));
-        origin
+        let next = self.next.saturating_add(1);
+        let Some(block) = self.blocks.remove(&self.next) else {
+            self.rebase(next);
+            return None;
+        };
+        self.bytes = self.bytes.saturating_sub(length(&block));
+        self.next = next;
+        self.frontier = self.frontier.max(next);
+        self.version += 1;
+        Some(block.origin)
     }
 
     /// Drops the next block; its place can be filled again.
