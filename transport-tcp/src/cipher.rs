@@ -71,7 +71,8 @@ impl Cipher {
 /// each half owns its key and works in its own buffer.
 pub(crate) struct CipherState {
     cipher: Cipher,
-    key: LessSafeKey,
+    /// Apart, since it is large and futures keep a copy of what is moved into them.
+    key: Box<LessSafeKey>,
     counter: u64,
     rekey_interval: u64,
 }
@@ -80,7 +81,7 @@ impl CipherState {
     pub(crate) fn new(cipher: Cipher, key: &[u8; 32]) -> Result<Self, Unspecified> {
         Ok(Self {
             cipher,
-            key: cipher.key(key)?,
+            key: Box::new(cipher.key(key)?),
             counter: 0,
             rekey_interval: REKEY_INTERVAL,
         })
@@ -131,7 +132,7 @@ impl CipherState {
         let _tag = self
             .key
             .seal_in_place_separate_tag(nonce, Aad::empty(), &mut key)?;
-        self.key = self.cipher.key(&key)?;
+        *self.key = self.cipher.key(&key)?;
         Ok(())
     }
 }

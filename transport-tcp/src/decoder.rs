@@ -9,6 +9,10 @@ use crate::records::{Assembler, Counts, Item};
 /// A read buffer's size when little arrives, and when much does.
 pub(crate) const MIN_BUFFER: usize = 4 << 10;
 const MAX_BUFFER: usize = 256 << 10;
+/// A buffer grows beyond this only after so many reads in a row that fill it: a view of the members
+/// fills it once or twice, a stream of blocks at once as often as that.
+const MID_BUFFER: usize = 64 << 10;
+const FULL_READS: u32 = 8;
 /// After this many reads in a row that use less than an eighth of it, the buffer is halved.
 const SMALL_READS: u32 = 16;
 
@@ -37,6 +41,7 @@ pub(crate) struct Decoder {
     /// What of the buffer is opened and not yet taken apart; lies before `sealed`.
     plain: Range<usize>,
     small_reads: u32,
+    full_reads: u32,
     failed: bool,
 }
 
@@ -49,6 +54,7 @@ impl Decoder {
             sealed: 0..0,
             plain: 0..0,
             small_reads: 0,
+            full_reads: 0,
             failed: false,
         }
     }
@@ -109,6 +115,7 @@ impl Decoder {
             self.sealed = 0..0;
             self.plain = 0..0;
             self.small_reads = 0;
+            self.full_reads = 0;
         }
     }
 
@@ -124,11 +131,18 @@ impl Decoder {
         self.sealed.end = (self.sealed.end + count).min(self.buffer.len());
         if self.sealed.end == self.buffer.len() {
             self.small_reads = 0;
-            if self.buffer.len() < MAX_BUFFER {
-                self.buffer
-                    .resize((self.buffer.len() * 4).min(MAX_BUFFER), 0);
+            self.full_reads = self.full_reads.saturating_add(1);
+            let most = match self.full_reads {
+                0..FULL_READS => MID_BUFFER,
+                FULL_READS.. => MAX_BUFFER,
+            };
+            if self.buffer.len() < most {
+                self.buffer.resize((self.buffer.len() * 4).min(most), 0);
             }
-        } else if count < self.buffer.len() / 8 {
+            return;
+        }
+        self.full_reads = 0;
+        if count < self.buffer.len() / 8 {
             self.small_reads += 1;
         } else {
             self.small_reads = 0;

@@ -19,7 +19,7 @@ use crate::stats::Counters;
 /// to say, and never completes anything, must not have a thread of the executor to itself.
 const READS: usize = 4;
 /// A link on which nothing has arrived for this long gives a large read buffer back.
-pub(crate) const LULL: Duration = Duration::from_secs(2);
+pub(crate) const LULL: Duration = Duration::from_millis(100);
 
 /// The incoming half of a [`TcpLink`](crate::TcpLink).
 ///

@@ -129,7 +129,7 @@ fn reader(more: impl FnMut() -> Vec<u8> + Send + 'static) -> TcpReader<Bare> {
         flow: Arc::default(),
         counters: Arc::default(),
         idle: Idle::new(Duration::from_secs(60), now),
-        lull: Idle::new(LULL, now),
+        lull: Idle::new(Duration::from_secs(2), now),
     }
 }
 
