@@ -44,6 +44,10 @@ counters! {
     violations,
     /// Messages dropped because they were known already.
     duplicates,
+    /// Signs of life that were news.
+    pulses,
+    /// Signs of life dropped because they prove nothing, or because their link costs too much.
+    pulses_refused,
     /// Signature checks asked for.
     verifications,
     /// Signature checks that failed.

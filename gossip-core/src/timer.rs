@@ -9,6 +9,8 @@ use crate::{ChannelId, Endpoint, Instant, LinkId, PeerId, Ticket};
 pub(crate) enum TimerKey {
     /// Push what the emitter has collected.
     Emitter,
+    /// Push the signs of life collected.
+    Pulses,
     /// A link has not authenticated in time.
     Handshake(LinkId),
     /// A finished link's remote has not closed its half in time.

@@ -138,6 +138,8 @@ pub struct MembershipRequest {
     /// Extension (field 1001): eight bytes for each heartbeat that the requester holds, which need not be
     /// listed.
     pub held: Bytes,
+    /// Extension (field 1002): the requester's latest pulse, if it is later than its heartbeat.
+    pub pulse: Option<Pulse>,
 }
 
 /// A view of the membership (`gossip.MembershipResponse`).
@@ -149,7 +151,8 @@ pub struct MembershipResponse {
     pub dead: Vec<RawEnvelope>,
     /// Extension (field 1000): identities of the members listed.
     pub identities: Vec<PeerIdentity>,
-    /// Extension (field 1001): the latest pulses of the living, listed or not.
+    /// Extension (field 1001): the latest pulses of the living, if they are later than what is
+    /// listed of them.
     pub pulses: Vec<Pulse>,
 }
 

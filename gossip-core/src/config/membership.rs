@@ -25,6 +25,10 @@ pub struct MembershipConfig {
     /// Our heartbeats carry our identity for this long after the start. Default 10 s
     /// (`publishCertPeriod`).
     pub publish_identity_for: Duration,
+    /// Where all members understand it, heartbeats that tell nothing new are not signed but proven by a
+    /// hash chain, many of them travel in one message, and views are told by what has changed in them.
+    /// Default true.
+    pub pulses: bool,
     /// Members kept, alive or dead; beyond it a newcomer is refused, dead ones making room first.
     /// Default 16,384.
     pub max_members: NonZeroUsize,
@@ -47,6 +51,7 @@ impl Default for MembershipConfig {
             sync_peers: 3,
             response_timeout: Duration::from_secs(5),
             publish_identity_for: Duration::from_secs(10),
+            pulses: true,
             max_members: non_zero(16_384),
             max_response_bytes: 4 << 20,
             max_requests_per_second: 4,

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use gossip_proto::{Alive, Content, MembershipRequest, MembershipResponse, SignedMessage};
+use gossip_proto::{
+    Alive, Content, MembershipRequest, MembershipResponse, PeerIdentity, Pulse, SignedMessage,
+};
 
 use super::news::{Admitted, AliveNews, AliveSource, News, Sender};
+use super::pulse::following;
 use super::{
     Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed, valid_identity,
     verified,
 };
 use crate::cx::Cx;
-use crate::link::IDENTITIES;
+use crate::link::{IDENTITIES, PULSES};
 use crate::membership::Requester;
 use crate::{CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId};
 
@@ -24,19 +27,22 @@ impl Gate {
         &mut self,
         cx: &mut Cx<'_>,
         known: &Known<'_>,
-        link: LinkId,
+        sender: &Sender,
         message: SignedMessage,
         source: AliveSource,
-        identities: &BTreeMap<Bytes, Bytes>,
+        with: &Companions,
         news: &mut Vec<News>,
     ) {
+        let link = sender.link;
         let Content::Alive(alive) = &message.message().content else {
             cx.metrics().violations += 1;
             return;
         };
         let dead = matches!(source, AliveSource::Hearsay { .. });
+        let pulse = with.pulses.get(&alive.pki_id);
         if !known.membership.is_news(alive, dead) {
             cx.metrics().duplicates += 1;
+            self.pulses(cx, known, sender, pulse, false, news);
             return;
         }
         if !message.envelope().is_signed() || is_oversized(cx, &message) {
@@ -44,12 +50,13 @@ impl Gate {
             return;
         }
         let key = Key::Alive(PeerId::new(&alive.pki_id), alive.time);
-        let claim = alive_job(known, alive, &message, identities).map(|(job, identity)| {
+        let claim = alive_job(known, alive, &message, &with.identities).map(|(job, identity)| {
             let holders = Vec::new();
             let news = AliveNews {
                 message,
                 source,
                 holders,
+                pulse: pulse.cloned(),
             };
             AliveClaim {
                 news,
@@ -125,6 +132,9 @@ impl Gate {
                 merge(&mut alive, copy.news);
             }
         }
+        if let Content::Alive(told) = &alive.message.message().content {
+            alive.pulse = following(told, alive.pulse);
+        }
         news.push(News::Alive(Admitted::new(alive)));
     }
 
@@ -153,18 +163,29 @@ impl Gate {
         if !self.within_budget(cx, sender.link, Asks::Members) {
             return;
         }
+        let capabilities = known.links.capabilities(&sender.peer);
         let requester = Requester {
             peer: sender.peer.clone(),
             link: sender.link,
             nonce,
             external: !alive.endpoint.is_empty(),
-            wants_identities: request.want_identities
-                && known.links.capabilities(&sender.peer) & IDENTITIES != 0,
+            wants_identities: request.want_identities && capabilities & IDENTITIES != 0,
+            held: request.held.clone(),
+            takes_pulses: capabilities & PULSES != 0,
         };
         // The link has proven who asks, so the answer does not wait for the heartbeat's check.
         news.push(News::MembershipRequest(requester));
-        let source = AliveSource::Request { from: sender.peer };
-        self.alive(cx, known, sender.link, own, source, &BTreeMap::new(), news);
+        let from = sender.peer.clone();
+        let with = Companions::new(&[], request.pulse.as_slice());
+        self.alive(
+            cx,
+            known,
+            &sender,
+            own,
+            AliveSource::Request { from },
+            &with,
+            news,
+        );
     }
 
     pub(super) fn membership_response(
@@ -186,11 +207,7 @@ impl Gate {
         news.push(News::MembershipResponse {
             peer: sender.peer.clone(),
         });
-        let identities: BTreeMap<Bytes, Bytes> = response
-            .identities
-            .iter()
-            .map(|identity| (identity.pki_id.clone(), identity.cert.clone()))
-            .collect();
+        let with = Companions::new(&response.identities, &response.pulses);
         let cap = cx.config.membership.max_members.get();
         let living = response.alive.iter().map(|envelope| (envelope, false));
         let dead = response.dead.iter().map(|envelope| (envelope, true));
@@ -205,24 +222,55 @@ impl Gate {
             } else {
                 AliveSource::Response { from }
             };
-            self.alive(cx, known, sender.link, message, source, &identities, news);
+            self.alive(cx, known, sender, message, source, &with, news);
         }
     }
 
     /// May the link ask for this once more in the present second? Counts it if not.
     pub(super) fn within_budget(&mut self, cx: &mut Cx<'_>, link: LinkId, asks: Asks) -> bool {
+        let most = cx.config.membership.max_requests_per_second;
+        let within = self.spend(cx, link, asks, 1, most);
+        if !within {
+            cx.metrics().requests_limited += 1;
+        }
+        within
+    }
+
+    /// May the link cost so much in the present second, and `most` in all?
+    pub(super) fn spend(
+        &mut self,
+        cx: &Cx<'_>,
+        link: LinkId,
+        asks: Asks,
+        cost: u32,
+        most: u32,
+    ) -> bool {
         let second = cx.now.as_nanos() / 1_000_000_000;
         let budget = self.budgets.entry((link, asks)).or_default();
         if budget.second != second {
             budget.second = second;
             budget.spent = 0;
         }
-        budget.spent = budget.spent.saturating_add(1);
-        let within = budget.spent <= cx.config.membership.max_requests_per_second;
-        if !within {
-            cx.metrics().requests_limited += 1;
+        budget.spent = budget.spent.saturating_add(cost);
+        budget.spent <= most
+    }
+}
+
+/// What came along with heartbeats in one message.
+#[derive(Debug, Default)]
+pub(super) struct Companions {
+    identities: BTreeMap<Bytes, Bytes>,
+    pulses: BTreeMap<Bytes, Pulse>,
+}
+
+impl Companions {
+    fn new(identities: &[PeerIdentity], pulses: &[Pulse]) -> Self {
+        let identity = |one: &PeerIdentity| (one.pki_id.clone(), one.cert.clone());
+        let pulse = |one: &Pulse| (one.pki_id.clone(), one.clone());
+        Self {
+            identities: identities.iter().map(identity).collect(),
+            pulses: pulses.iter().map(pulse).collect(),
         }
-        within
     }
 }
 
@@ -264,6 +312,7 @@ fn merge(alive: &mut AliveNews, copy: AliveNews) {
     if source.rank() > alive.source.rank() {
         std::mem::swap(&mut source, &mut alive.source);
     }
+    alive.pulse = alive.pulse.take().or(copy.pulse);
     for holder in std::iter::once(source.from().clone()).chain(copy.holders) {
         if *alive.source.from() != holder && !alive.holders.contains(&holder) {
             alive.holders.push(holder);

@@ -1,9 +1,8 @@
 //! Messages coming in: to the check that their kind needs.
 
-use std::collections::BTreeMap;
-
 use gossip_proto::{Content, GossipMessage, SignedMessage};
 
+use super::alive::Companions;
 use super::news::{AliveSource, News, Sender};
 use super::{Asks, Check, Gate, Key, Known, MAX_QUESTIONS, signed};
 use crate::cx::Cx;
@@ -24,15 +23,8 @@ impl Gate {
                 let source = AliveSource::Pushed {
                     from: sender.peer.clone(),
                 };
-                self.alive(
-                    cx,
-                    known,
-                    sender.link,
-                    message,
-                    source,
-                    &BTreeMap::new(),
-                    news,
-                );
+                let with = Companions::default();
+                self.alive(cx, known, &sender, message, source, &with, news);
             }
             Content::MembershipRequest(request) => {
                 let nonce = message.message().nonce;
@@ -91,6 +83,7 @@ impl Gate {
                     });
                 }
             }
+            Content::Pulses(pulses) => self.pulses(cx, known, &sender, pulses, true, news),
             Content::Empty => {}
             // Authentication is over; the rest belongs to protocols that this node does not speak.
             Content::Conn(_)
@@ -103,8 +96,7 @@ impl Gate {
             | Content::Ack(_)
             | Content::PrivateRequest(_)
             | Content::PrivateResponse(_)
-            | Content::PrivateData(_)
-            | Content::Pulses(_) => cx.metrics().violations += 1,
+            | Content::PrivateData(_) => cx.metrics().violations += 1,
         }
     }
 

@@ -17,6 +17,7 @@ mod inbound;
 mod jobs;
 mod news;
 mod parked;
+mod pulse;
 mod state_info;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,8 @@ pub(crate) use self::block::block_message;
 use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
 pub(crate) use self::news::{
-    Admitted, AliveNews, AliveSource, BlockNews, BlockSource, News, Sender, StateInfoNews,
+    Admitted, AliveNews, AliveSource, BlockNews, BlockSource, News, PulseNews, Sender,
+    StateInfoNews,
 };
 use self::parked::Parked;
 use crate::channel::Channels;
@@ -114,6 +116,7 @@ enum Check {
 enum Asks {
     Members,
     StateInfos(ChannelId),
+    Hashes,
 }
 
 /// Messages answered for one link in the present second.

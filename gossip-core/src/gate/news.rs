@@ -1,7 +1,7 @@
 //! What the gate lets through.
 
 use bytes::Bytes;
-use gossip_proto::{Payload, SignedMessage, StateRequest};
+use gossip_proto::{Payload, Pulse, SignedMessage, StateRequest};
 
 use crate::membership::Requester;
 use crate::{ChannelId, CryptoError, LinkId, OrgId, PeerId, RequestId, ValidIdentity};
@@ -40,6 +40,19 @@ pub(crate) struct AliveNews {
     pub(crate) source: AliveSource,
     /// Others who sent it to us.
     pub(crate) holders: Vec<PeerId>,
+    /// A later sign of life that follows from it.
+    pub(crate) pulse: Option<Pulse>,
+}
+
+/// A sign of life.
+#[derive(Debug)]
+pub(crate) struct PulseNews {
+    pub(crate) pulse: Pulse,
+    /// The incarnation that it was found to be of.
+    pub(crate) incarnation: u64,
+    pub(crate) from: PeerId,
+    /// It was pushed, so it is passed on.
+    pub(crate) pushed: bool,
 }
 
 /// How a heartbeat came.
@@ -119,6 +132,8 @@ pub(crate) enum BlockSource {
 pub(crate) enum News {
     /// A heartbeat is authentic.
     Alive(Admitted<AliveNews>),
+    /// A sign of life is authentic.
+    Pulse(Admitted<PulseNews>),
     /// A peer asks for our view.
     MembershipRequest(Requester),
     /// A response that was asked for has come; its elements follow one by one.

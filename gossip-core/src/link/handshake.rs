@@ -3,7 +3,7 @@
 use gossip_proto::{ConnEstablish, Content, GossipMessage, SignedMessage, Tag, UnsignedMessage};
 
 use super::connection::{Connection, Handshake, Phase, Theirs};
-use super::{CAPABILITIES, DialFailure, LinkEffect, Links, Refusal};
+use super::{DialFailure, LinkEffect, Links, Refusal, capabilities};
 use crate::cx::Cx;
 use crate::timer::TimerKey;
 use crate::{
@@ -182,7 +182,7 @@ impl Links {
             identity: cx.config.identity.bytes.clone(),
             binding: connection.binding.ours.clone(),
             probe: false,
-            capabilities: CAPABILITIES,
+            capabilities: capabilities(cx.config),
             network_id: cx.config.network_id.clone(),
             incarnation: self.incarnation,
         };

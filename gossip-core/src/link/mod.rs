@@ -35,6 +35,8 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
+use crate::Config;
+
 pub(crate) use self::effect::{DialFailure, EstablishedLink, LinkEffect, SendTo, Sent};
 pub(crate) use self::links::{Incoming, Links};
 pub use self::refusal::Refusal;
@@ -45,5 +47,17 @@ const TIE_BREAK: u64 = 1;
 /// Asks for, and sends, the identities of the members that a membership response lists.
 pub(crate) const IDENTITIES: u64 = 2;
 
-/// What we understand beyond the original protocol, as announced in each authentication.
-pub(crate) const CAPABILITIES: u64 = TIE_BREAK | IDENTITIES;
+/// Takes signs of life that are no signed heartbeats.
+pub(crate) const PULSES: u64 = 4;
+
+/// What we understand beyond the original protocol.
+pub(crate) const CAPABILITIES: u64 = TIE_BREAK | IDENTITIES | PULSES;
+
+/// What we announce of it in each authentication.
+const fn capabilities(config: &Config) -> u64 {
+    if config.membership.pulses {
+        CAPABILITIES
+    } else {
+        CAPABILITIES & !PULSES
+    }
+}

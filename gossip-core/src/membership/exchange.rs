@@ -9,6 +9,7 @@ use gossip_proto::{
 };
 
 use super::disclosure::{Party, may_list, may_see_secret};
+use super::held::{self, Held};
 use super::{Membership, MembershipEffect, Slot};
 use crate::cx::Cx;
 use crate::identity::Identities;
@@ -58,6 +59,10 @@ pub(crate) struct Requester {
     pub(crate) external: bool,
     /// It asks for the identities of the members listed.
     pub(crate) wants_identities: bool,
+    /// What it holds already, as the request tells.
+    pub(crate) held: Bytes,
+    /// It understands pulses.
+    pub(crate) takes_pulses: bool,
 }
 
 /// Uses that wait for a signature; more are dropped, their peers ask again.
@@ -135,6 +140,12 @@ impl Membership {
         let at = cx.now + self.rng.jitter(cx.config.membership.alive_interval);
         cx.timers().set(TimerKey::Heartbeat, at);
         if self.is_alone() {
+            return;
+        }
+        if self.is_pulsing(cx)
+            && let Some(pulse) = self.own.next_pulse(cx, identities)
+        {
+            fx.push(MembershipEffect::Pulse { pulse, from: None });
             return;
         }
         self.heartbeat(cx, identities, fx);
@@ -340,14 +351,23 @@ impl Membership {
         let Some(own) = self.own.latest(may_see_secret(&self.own_org, org)) else {
             return;
         };
+        let own = own.envelope().clone();
+        let want_identities = std::mem::take(&mut self.exchange.wants_identities);
+        let understands = self.record(peer.as_bytes()).and_then(|record| record.link);
+        let held = match understands {
+            // Identities come with the members listed.
+            Some(_) if !want_identities => self.held(nonce, peer),
+            Some(_) | None => Bytes::new(),
+        };
         let message = GossipMessage {
             nonce,
             channel: Bytes::new(),
             tag: Tag::Empty,
             content: Content::MembershipRequest(MembershipRequest {
-                self_information: own.envelope().clone(),
-                want_identities: std::mem::take(&mut self.exchange.wants_identities),
-                held: Bytes::new(),
+                self_information: own,
+                want_identities,
+                held,
+                pulse: self.own.pulse().cloned(),
             }),
         };
         fx.push(MembershipEffect::Request {
@@ -355,6 +375,12 @@ impl Membership {
             endpoint: self.endpoint_of(peer.as_bytes()).cloned(),
             message: SignedMessage::unsigned(message),
         });
+    }
+
+    /// What we need not be told again; of the peer asked itself we want to hear.
+    fn held(&self, nonce: u64, asked: &PeerId) -> Bytes {
+        let others = self.records.iter().filter(|(peer, _)| *peer != asked);
+        held::encode(others.map(|(peer, record)| held::digest(nonce, peer, record)))
     }
 
     /// Is a response with this nonce expected of this peer?
@@ -381,7 +407,10 @@ impl Membership {
             self.send_response(cx, identities, &requester, fx);
             return;
         }
-        self.exchange.defer(Use::Respond(requester));
+        // It may wait for long, and is not worth its memory.
+        let held = Bytes::new();
+        self.exchange
+            .defer(Use::Respond(Requester { held, ..requester }));
         if let Some(unsigned) = self.own.next(cx, identities) {
             fx.push(MembershipEffect::Sign(unsigned));
         }
@@ -411,6 +440,8 @@ impl Membership {
         let inside = may_see_secret(&self.own_org, target.org);
         if let Some(own) = self.own.latest(inside) {
             response.alive.push(own.envelope().clone());
+            let pulse = self.own.pulse().filter(|_| requester.takes_pulses);
+            response.pulses.extend(pulse.cloned());
         }
         let message = GossipMessage {
             nonce: requester.nonce,
@@ -435,6 +466,7 @@ impl Membership {
         budget: usize,
     ) -> MembershipResponse {
         let inside = may_see_secret(&self.own_org, target.org);
+        let held = Held::decode(&requester.held, self.records.len());
         let mut response = MembershipResponse::default();
         let mut spent = 0_usize;
         let mut last: Option<&PeerId> = None;
@@ -444,6 +476,9 @@ impl Membership {
                 external: record.endpoint.is_some(),
             };
             if *peer == requester.peer || !may_list(&self.own_org, subject, target) {
+                continue;
+            }
+            if held.contains(held::digest(requester.nonce, peer, record)) {
                 continue;
             }
             let envelope = if inside {
@@ -464,6 +499,8 @@ impl Membership {
             last = Some(peer);
             if record.is_alive() {
                 response.alive.push(envelope);
+                let pulse = Self::pulse_of(peer, record).filter(|_| requester.takes_pulses);
+                response.pulses.extend(pulse);
             } else {
                 response.dead.push(envelope);
             }

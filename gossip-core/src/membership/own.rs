@@ -1,10 +1,14 @@
 //! Our own heartbeat: signed when somebody is there to read it, shared by all who need it.
 
 use bytes::Bytes;
-use gossip_proto::{Alive, Content, GossipMessage, PeerTime, SignedMessage, Tag, UnsignedMessage};
+use gossip_proto::{
+    Alive, Content, GossipMessage, PeerTime, Pulse, SignedMessage, Tag, UnsignedMessage,
+};
 
+use super::chain::{Chain, ChainLink};
 use crate::cx::Cx;
 use crate::identity::Identities;
+use crate::rng::ModuleRng;
 use crate::{Endpoint, Instant};
 
 /// Our heartbeat and what it says.
@@ -20,17 +24,24 @@ pub(super) struct OwnAlive {
     signing: bool,
     /// What we say has changed since the last signature was asked for.
     outdated: bool,
+    chain: Chain,
+    /// The heartbeat signed last is anchored in this chain.
+    anchored: bool,
+    /// The latest pulse since the heartbeat.
+    pulse: Option<Pulse>,
+    rng: ModuleRng,
 }
 
 #[derive(Debug)]
 struct Signed {
     whole: SignedMessage,
     without_secret: SignedMessage,
+    /// When it was signed, or confirmed by a pulse.
     at: Instant,
 }
 
 impl OwnAlive {
-    pub(super) fn new(cx: &Cx<'_>, incarnation: u64) -> Self {
+    pub(super) fn new(cx: &Cx<'_>, seed: &[u8; 32], incarnation: u64) -> Self {
         let config = cx.config;
         Self {
             time: PeerTime {
@@ -44,6 +55,10 @@ impl OwnAlive {
             signed: None,
             signing: false,
             outdated: false,
+            chain: Chain::default(),
+            anchored: false,
+            pulse: None,
+            rng: ModuleRng::fork(seed, "pulses"),
         }
     }
 
@@ -82,6 +97,7 @@ impl OwnAlive {
         self.signing = true;
         self.outdated = false;
         self.time.sequence = self.time.sequence.saturating_add(1);
+        let anchor = cx.config.membership.pulses.then(|| self.anchor());
         let own = identities.own();
         let alive = Alive {
             pki_id: Bytes::copy_from_slice(own.peer.as_bytes()),
@@ -93,7 +109,7 @@ impl OwnAlive {
             metadata: self.metadata.clone(),
             time: self.time,
             identity: (cx.now < self.publish_identity_until).then(|| own.bytes.clone()),
-            pulse_anchor: None,
+            pulse_anchor: anchor.flatten(),
         };
         let message = GossipMessage {
             nonce: 0,
@@ -105,10 +121,49 @@ impl OwnAlive {
         Some(Box::new(unsigned))
     }
 
+    /// Shows that we live on and that our heartbeat holds; `None` if a new one has to be signed.
+    pub(super) fn next_pulse(&mut self, cx: &Cx<'_>, identities: &Identities) -> Option<Pulse> {
+        let signed = self.signed.as_mut()?;
+        let Content::Alive(alive) = signed.whole.content() else {
+            return None;
+        };
+        let young = cx.now < self.publish_identity_until;
+        let holds = !self.signing && !self.outdated && alive.identity.is_some() == young;
+        if !holds || !self.anchored {
+            return None;
+        }
+        let proof = self.chain.reveal()?;
+        self.time.sequence = self.time.sequence.saturating_add(1);
+        signed.at = cx.now;
+        let pulse = Pulse {
+            pki_id: Bytes::copy_from_slice(identities.own().peer.as_bytes()),
+            sequence: self.time.sequence,
+            proof,
+        };
+        self.pulse = Some(pulse.clone());
+        Some(pulse)
+    }
+
+    /// Our latest pulse, if it is later than our heartbeat.
+    pub(super) fn pulse(&self) -> Option<&Pulse> {
+        self.pulse.as_ref()
+    }
+
+    /// The link that the next heartbeat tells, of a new chain if the old one is used up.
+    fn anchor(&mut self) -> Option<ChainLink> {
+        self.chain.reveal().or_else(|| {
+            self.anchored = false;
+            self.chain = Chain::draw(&mut self.rng);
+            self.chain.reveal()
+        })
+    }
+
     /// A signature has come back, or failed.
     pub(super) fn on_signed(&mut self, now: Instant, signed: Option<SignedMessage>) {
         self.signing = false;
         if let Some(whole) = signed {
+            self.anchored = true;
+            self.pulse = None;
             let without_secret = whole.without_secret();
             self.signed = Some(Signed {
                 whole,

@@ -1,8 +1,9 @@
 //! What is kept of one member.
 
 use bytes::Bytes;
-use gossip_proto::{Alive, PeerTime, RawEnvelope, SignedMessage};
+use gossip_proto::{Alive, PeerTime, Pulse, RawEnvelope, SignedMessage};
 
+use super::chain::ChainLink;
 use crate::{Endpoint, Instant, OrgId};
 
 /// Alive or dead: exactly one of the two.
@@ -18,7 +19,12 @@ pub(super) enum Liveness {
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) liveness: Liveness,
+    /// Of the latest heartbeat or pulse.
     pub(super) time: PeerTime,
+    /// The sequence of the latest heartbeat.
+    pub(super) signed_sequence: u64,
+    /// The link of its hash chain that came with `time`, if its heartbeat has begun one.
+    pub(super) link: Option<ChainLink>,
     /// A later incarnation that a link has shown to be no more: others may still tell of it.
     overturned: Option<u64>,
     pub(super) last_seen: Instant,
@@ -44,6 +50,8 @@ impl Record {
         let mut record = Self {
             liveness,
             time: alive.time,
+            signed_sequence: alive.time.sequence,
+            link: alive.pulse_anchor,
             overturned: None,
             last_seen: now,
             org,
@@ -67,9 +75,18 @@ impl Record {
     ) -> bool {
         let restarted = self.time.incarnation != alive.time.incarnation;
         self.time = alive.time;
+        self.signed_sequence = alive.time.sequence;
+        self.link = alive.pulse_anchor;
         self.last_seen = now;
         self.envelope = message.envelope().detach();
         self.describe(message, alive, direct) || restarted
+    }
+
+    /// Takes over a later sign of life.
+    pub(super) fn beat(&mut self, pulse: &Pulse, now: Instant) {
+        self.time.sequence = pulse.sequence;
+        self.link = Some(pulse.proof);
+        self.last_seen = now;
     }
 
     /// Would a heartbeat of this time be news?
@@ -86,6 +103,7 @@ impl Record {
                 incarnation,
                 sequence: 0,
             };
+            self.link = None;
         }
         later
     }

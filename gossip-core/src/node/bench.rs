@@ -216,13 +216,22 @@ impl Bench {
     }
 
     pub(crate) fn authenticate(&mut self, link: LinkId) {
+        self.authenticate_with(link, crate::link::CAPABILITIES);
+    }
+
+    /// It understands nothing but the original protocol.
+    pub(crate) fn authenticate_as_fabric(&mut self, link: LinkId) {
+        self.authenticate_with(link, 0);
+    }
+
+    fn authenticate_with(&mut self, link: LinkId, capabilities: u64) {
         let name = self.links[&link].clone();
         let conn = ConnEstablish {
             pki_id: Bytes::copy_from_slice(name.as_bytes()),
             identity: identity_of(&name),
             binding: binding(link),
             probe: false,
-            capabilities: crate::link::CAPABILITIES,
+            capabilities,
             network_id: Bytes::new(),
             incarnation: self.incarnations.get(&name).copied().unwrap_or(1),
         };

@@ -8,9 +8,21 @@ use crate::cx::Cx;
 use crate::link::{EstablishedLink, LinkEffect, SendTo};
 use crate::membership::{MembershipEffect, Reached, may_see_secret};
 use crate::outbox::Supersede;
-use crate::push::{Audience, Item, What, push};
+use crate::push::{Audience, Beat, Item, What, push, push_pulses};
 use crate::state_transfer::Effect;
 use crate::{Class, CloseReason, PeerId, Refusal};
+
+/// Whom a push may reach, borrowing the modules that know.
+macro_rules! audience {
+    ($node:expr) => {
+        Audience {
+            identities: &$node.identities,
+            membership: &mut $node.membership,
+            channels: &$node.channels,
+            links: &mut $node.links,
+        }
+    };
+}
 
 impl Node {
     pub(super) fn on_link_effect(&mut self, effect: LinkEffect) {
@@ -138,6 +150,10 @@ impl Node {
                     holders: Vec::new(),
                 });
             }
+            MembershipEffect::Pulse { pulse, from } => {
+                let beats = self.pulses.add(cx!(self), Beat { pulse, from });
+                self.push_pulses(beats);
+            }
             MembershipEffect::Forward { message, holders } => {
                 self.forward_alive(message, holders);
             }
@@ -152,8 +168,8 @@ impl Node {
                     expected_org: org.cloned(),
                 };
                 let key = Some(Supersede::MembershipRequest);
-                self.links
-                    .send(cx!(self), &peer, &to, Class::Control, key, message);
+                let class = class_of_view(&message);
+                self.links.send(cx!(self), &peer, &to, class, key, message);
             }
             MembershipEffect::Respond { link, message } => {
                 let key = Some(Supersede::MembershipResponse);
@@ -238,14 +254,14 @@ impl Node {
     }
 
     pub(super) fn push_all(&mut self, items: Vec<Item>) {
-        let mut audience = Audience {
-            identities: &self.identities,
-            membership: &mut self.membership,
-            channels: &self.channels,
-            links: &mut self.links,
-        };
         for item in &items {
-            push(cx!(self), &mut audience, item);
+            push(cx!(self), &mut audience!(self), item);
+        }
+    }
+
+    pub(super) fn push_pulses(&mut self, beats: Vec<Beat>) {
+        if !beats.is_empty() {
+            push_pulses(cx!(self), &mut audience!(self), beats);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::gate::{Gate, Known, News, Sender};
 use crate::identity::Identities;
 use crate::link::{Incoming, LinkEffect, Links};
 use crate::membership::{Membership, MembershipEffect};
-use crate::push::Emitter;
+use crate::push::{Emitter, PulseEmitter};
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
@@ -51,6 +51,7 @@ pub struct Node {
     membership: Membership,
     channels: Channels,
     emitter: Emitter,
+    pulses: PulseEmitter,
     /// Publications at the gate; bounded by the configuration.
     publishing: usize,
     link_fx: Vec<LinkEffect>,
@@ -97,6 +98,7 @@ impl Node {
             membership,
             channels: Channels::default(),
             emitter: Emitter::default(),
+            pulses: PulseEmitter::default(),
             publishing: 0,
             link_fx: Vec::new(),
             membership_fx: Vec::new(),
@@ -228,6 +230,10 @@ impl Node {
             TimerKey::Emitter => {
                 let items = self.emitter.take(cx);
                 self.push_all(items);
+            }
+            TimerKey::Pulses => {
+                let beats = self.pulses.take(cx!(self));
+                self.push_pulses(beats);
             }
             TimerKey::Handshake(link) => {
                 self.links.on_timer_handshake(cx, link, &mut self.link_fx);

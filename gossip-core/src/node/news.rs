@@ -22,6 +22,10 @@ impl Node {
                 self.membership
                     .on_alive(cx!(self), &self.identities, alive, member_fx);
             }
+            News::Pulse(pulse) => {
+                self.identities.touch(self.now, &pulse.get().pulse.pki_id);
+                self.membership.on_pulse(cx!(self), pulse, member_fx);
+            }
             News::MembershipRequest(requester) => {
                 self.membership
                     .on_request(cx!(self), &self.identities, requester, member_fx);

@@ -134,6 +134,7 @@ fn membership_request(feed: &mut Feed<'_>) -> Content {
         self_information: element(feed),
         want_identities: feed.flag(),
         held: Bytes::from(vec![feed.byte(); usize::from(feed.below(40))]),
+        pulse: feed.flag().then(|| pulse(feed)),
     })
 }
 

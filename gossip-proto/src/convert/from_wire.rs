@@ -50,6 +50,7 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
             )?)?,
             want_identities: raw.want_identities,
             held: raw.held,
+            pulse: raw.pulse.map(pulse).transpose()?,
         }),
         Raw::MemRes(raw) => Content::MembershipResponse(MembershipResponse {
             alive: envelopes(raw.alive)?,
@@ -132,15 +133,16 @@ fn alive(raw: wire::AliveMessage) -> Result<Alive, DecodeError> {
 }
 
 fn pulses(raw: Vec<wire::Pulse>) -> Result<Vec<Pulse>, DecodeError> {
-    const MESSAGE: &str = "gossip.Pulse";
-    let pulse = |raw: wire::Pulse| {
-        Ok(Pulse {
-            pki_id: present(raw.pki_id, MESSAGE, "pki_id")?,
-            sequence: raw.seq_num,
-            proof: chain_link(&raw.proof, MESSAGE, "proof")?,
-        })
-    };
     raw.into_iter().map(pulse).collect()
+}
+
+fn pulse(raw: wire::Pulse) -> Result<Pulse, DecodeError> {
+    const MESSAGE: &str = "gossip.Pulse";
+    Ok(Pulse {
+        pki_id: present(raw.pki_id, MESSAGE, "pki_id")?,
+        sequence: raw.seq_num,
+        proof: chain_link(&raw.proof, MESSAGE, "proof")?,
+    })
 }
 
 fn chain_link(

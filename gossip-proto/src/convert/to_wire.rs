@@ -39,6 +39,7 @@ fn content(content: &Content) -> Raw {
             known: Vec::new(),
             want_identities: request.want_identities,
             held: request.held.clone(),
+            pulse: request.pulse.as_ref().map(pulse),
         }),
         Content::MembershipResponse(response) => Raw::MemRes(mem_res(response)),
         Content::Data(data) => Raw::DataMsg(wire::DataMessage {
@@ -114,12 +115,15 @@ fn alive_msg(alive: &Alive) -> wire::AliveMessage {
 }
 
 fn pulses(pulses: &[Pulse]) -> Vec<wire::Pulse> {
-    let pulse = |pulse: &Pulse| wire::Pulse {
+    pulses.iter().map(pulse).collect()
+}
+
+fn pulse(pulse: &Pulse) -> wire::Pulse {
+    wire::Pulse {
         pki_id: pulse.pki_id.clone(),
         seq_num: pulse.sequence,
         proof: Bytes::copy_from_slice(&pulse.proof),
-    };
-    pulses.iter().map(pulse).collect()
+    }
 }
 
 fn mem_res(response: &MembershipResponse) -> raw::MembershipResponse {

@@ -368,6 +368,9 @@ pub struct MembershipRequest {
     /// Extension: eight bytes for each AliveMessage that the requester holds; they need not be listed.
     #[prost(bytes = "bytes", tag = "1001")]
     pub held: ::prost::bytes::Bytes,
+    /// Extension: the requester's latest pulse, if it is later than its AliveMessage.
+    #[prost(message, optional, tag = "1002")]
+    pub pulse: ::core::option::Option<Pulse>,
 }
 /// A view of the membership: AliveMessages of the living and of the dead.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -379,7 +382,7 @@ pub struct MembershipResponse {
     /// Extension: identities of the members listed.
     #[prost(message, repeated, tag = "1000")]
     pub identities: ::prost::alloc::vec::Vec<PeerIdentity>,
-    /// Extension: the latest pulses of the living, listed or not.
+    /// Extension: the latest pulses of the living, if they are later than what is listed of them.
     #[prost(message, repeated, tag = "1001")]
     pub pulses: ::prost::alloc::vec::Vec<Pulse>,
 }

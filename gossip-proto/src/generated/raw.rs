@@ -109,6 +109,8 @@ pub struct MembershipRequest {
     pub want_identities: bool,
     #[prost(bytes = "bytes", tag = "1001")]
     pub held: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "1002")]
+    pub pulse: ::core::option::Option<crate::wire::Pulse>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MembershipResponse {

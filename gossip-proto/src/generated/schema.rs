@@ -438,6 +438,7 @@ pub(crate) static GOSSIP_MEMBERSHIP_REQUEST: Schema = Schema {
         Field { number: 2, name: "known", kind: Kind::Bytes(Size::PkiId), count: Count::List(15) },
         Field { number: 1000, name: "want_identities", kind: Kind::Varint, count: Count::None },
         Field { number: 1001, name: "held", kind: Kind::Bytes(Size::Frame), count: Count::None },
+        Field { number: 1002, name: "pulse", kind: Kind::Message(&GOSSIP_PULSE), count: Count::None },
     ],
 };
 

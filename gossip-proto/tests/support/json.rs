@@ -140,7 +140,7 @@ messages! {
     wire::Pulse { pki_id, seq_num, proof };
     wire::LeadershipMessage { pki_id, timestamp, is_declaration };
     wire::PeerTime { inc_num, seq_num };
-    wire::MembershipRequest { self_information, known, want_identities, held };
+    wire::MembershipRequest { self_information, known, want_identities, held, pulse };
     wire::MembershipResponse { alive, dead, identities, pulses };
     wire::Member { endpoint, metadata, pki_id };
     wire::Empty {};

@@ -125,6 +125,7 @@ pub fn samples() -> Vec<Content> {
             self_information: alive.clone(),
             want_identities: true,
             held: id(3),
+            pulse: Some(pulse()),
         }),
         Content::MembershipResponse(MembershipResponse {
             alive: vec![alive.clone(), alive.clone()],

@@ -84,12 +84,18 @@ fn membership() -> impl Strategy<Value = Content> {
                 })
             },
         );
-    let request = (envelopes(), any::<bool>(), bytes(0..40));
-    let request = request.prop_map(|(self_information, want_identities, held)| {
+    let request = (
+        envelopes(),
+        any::<bool>(),
+        bytes(0..40),
+        option::of(pulses()),
+    );
+    let request = request.prop_map(|(self_information, want_identities, held, pulse)| {
         Content::MembershipRequest(MembershipRequest {
             self_information,
             want_identities,
             held,
+            pulse,
         })
     });
     let lists = (

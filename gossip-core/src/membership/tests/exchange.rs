@@ -95,6 +95,7 @@ fn identities_are_told_to_those_who_ask_for_them() {
             self_information: beat("m9", 1).envelope(),
             want_identities: want,
             held: Bytes::new(),
+            pulse: None,
         });
         let ask = message(1, "", gossip_proto::Tag::Empty, content);
         bench.receive(link, &SignedMessage::unsigned(ask));
@@ -149,6 +150,7 @@ fn a_request_without_a_heartbeat_inside_is_a_violation() {
             self_information: inside.envelope().clone(),
             want_identities: false,
             held: Bytes::new(),
+            pulse: None,
         });
         let bad = message(1, "", gossip_proto::Tag::Empty, content);
         bench.receive(link, &SignedMessage::unsigned(bad));

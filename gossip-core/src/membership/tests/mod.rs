@@ -8,6 +8,7 @@
 mod exchange;
 mod heartbeats;
 mod liveness;
+mod pulses;
 mod responses;
 mod seeds;
 

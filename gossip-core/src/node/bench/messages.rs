@@ -5,9 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_proto::{
     Alive, Content, GossipMessage, Limits, MembershipRequest, MembershipResponse, Payload,
-    PeerTime, Properties, RawEnvelope, SignedMessage, StateInfo, Tag, UnsignedMessage, channel_mac,
+    PeerTime, Properties, Pulse, RawEnvelope, SignedMessage, StateInfo, Tag, UnsignedMessage,
+    channel_mac,
 };
 
+use crate::membership::walk;
 use crate::{ChannelId, OrgId, PeerId};
 
 pub(crate) fn peer(name: &str) -> PeerId {
@@ -52,6 +54,7 @@ pub(crate) struct Beat {
     pub(crate) secret: Option<String>,
     pub(crate) identity: bool,
     pub(crate) metadata: &'static str,
+    pub(crate) anchored: bool,
 }
 
 /// The heartbeat number `sequence` of `name`, with both endpoints and the identity.
@@ -66,6 +69,7 @@ pub(crate) fn beat(name: &str, sequence: u64) -> Beat {
         secret: Some(internal(name)),
         identity: true,
         metadata: "",
+        anchored: false,
     }
 }
 
@@ -82,6 +86,12 @@ impl Beat {
 
     pub(crate) fn secret(mut self, secret: Option<&str>) -> Self {
         self.secret = secret.map(str::to_owned);
+        self
+    }
+
+    /// Begins a hash chain, or goes on with it.
+    pub(crate) fn anchored(mut self) -> Self {
+        self.anchored = true;
         self
     }
 
@@ -102,7 +112,7 @@ impl Beat {
             metadata: Bytes::from_static(self.metadata.as_bytes()),
             time: self.time,
             identity: self.identity.then(|| identity_of(&self.name)),
-            pulse_anchor: None,
+            pulse_anchor: self.anchored.then(|| link(&self.name, self.time.sequence)),
         };
         let message = message(0, "", Tag::Empty, Content::Alive(alive));
         sign(
@@ -114,6 +124,26 @@ impl Beat {
     pub(crate) fn envelope(&self) -> RawEnvelope {
         self.message().envelope().clone()
     }
+}
+
+/// The link of its chain that `name` tells as number `sequence`, of a thousand.
+fn link(name: &str, sequence: u64) -> [u8; 32] {
+    let secret = *blake3::hash(name.as_bytes()).as_bytes();
+    walk(&secret, 1000_u64.saturating_sub(sequence))
+}
+
+/// The sign of life number `sequence` of `name`.
+pub(crate) fn pulse(name: &str, sequence: u64) -> Pulse {
+    Pulse {
+        pki_id: Bytes::copy_from_slice(name.as_bytes()),
+        sequence,
+        proof: link(name, sequence),
+    }
+}
+
+pub(crate) fn pulses(pulses: &[Pulse]) -> SignedMessage {
+    let content = Content::Pulses(pulses.to_vec());
+    SignedMessage::unsigned(message(0, "", Tag::Empty, content))
 }
 
 pub(crate) fn message(nonce: u64, channel: &str, tag: Tag, content: Content) -> GossipMessage {
@@ -216,10 +246,21 @@ pub(crate) fn pushed_with(seq: u64, data: Bytes, private_data: Vec<Bytes>) -> Si
 }
 
 pub(crate) fn request(own: &Beat, nonce: u64) -> SignedMessage {
+    request_with(own, nonce, Bytes::new(), None)
+}
+
+/// A request that tells what is held, and a sign of life.
+pub(crate) fn request_with(
+    own: &Beat,
+    nonce: u64,
+    held: Bytes,
+    pulse: Option<Pulse>,
+) -> SignedMessage {
     let request = MembershipRequest {
         self_information: own.envelope(),
         want_identities: false,
-        held: Bytes::new(),
+        held,
+        pulse,
     };
     SignedMessage::unsigned(message(
         nonce,

@@ -1,0 +1,79 @@
+//! Signs of life between heartbeats: who is heard of by them, and when ours may be one.
+
+use gossip_proto::Pulse;
+
+use super::chain::ChainLink;
+use super::record::Record;
+use super::{Membership, MembershipEffect};
+use crate::PeerId;
+use crate::cx::Cx;
+use crate::gate::{Admitted, PulseNews};
+
+/// What a member has told last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    pub(crate) incarnation: u64,
+    pub(crate) sequence: u64,
+    /// The link of its hash chain, if its heartbeat has begun one.
+    pub(crate) link: Option<ChainLink>,
+}
+
+impl Membership {
+    /// What the next sign of life of a member must follow.
+    pub(crate) fn heard_of(&self, peer: &[u8]) -> Option<Heard> {
+        self.record(peer).map(|record| Heard {
+            incarnation: record.time.incarnation,
+            sequence: record.time.sequence,
+            link: record.link,
+        })
+    }
+
+    /// A sign of life has passed the gate.
+    pub(crate) fn on_pulse(
+        &mut self,
+        cx: &mut Cx<'_>,
+        news: Admitted<PulseNews>,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let PulseNews {
+            pulse,
+            incarnation,
+            from,
+            pushed,
+        } = news.into_inner();
+        let key = &pulse.pki_id[..];
+        let Some(record) = self.records.get_mut(key) else {
+            return;
+        };
+        let known = record.time;
+        if known.incarnation != incarnation || known.sequence >= pulse.sequence {
+            return;
+        }
+        cx.metrics().pulses += 1;
+        record.beat(&pulse, cx.now);
+        let back = !record.is_alive();
+        if back && let Some((peer, record)) = self.records.remove(key) {
+            self.enlist(cx, peer, record, fx);
+        }
+        if pushed || back {
+            let from = Some(from);
+            fx.push(MembershipEffect::Pulse { pulse, from });
+        }
+    }
+
+    /// May our heartbeat be a pulse? Only if everybody alive can do something with it.
+    pub(super) fn is_pulsing(&self, cx: &Cx<'_>) -> bool {
+        let deaf = |(_, record): (&PeerId, &Record)| record.is_alive() && record.link.is_none();
+        cx.config.membership.pulses && !self.records.iter().any(deaf)
+    }
+
+    /// The last pulse of a member since its heartbeat.
+    pub(super) fn pulse_of(peer: &PeerId, record: &Record) -> Option<Pulse> {
+        let proof = record.link?;
+        (record.time.sequence > record.signed_sequence).then(|| Pulse {
+            pki_id: bytes::Bytes::copy_from_slice(peer.as_bytes()),
+            sequence: record.time.sequence,
+            proof,
+        })
+    }
+}

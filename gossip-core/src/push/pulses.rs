@@ -1,0 +1,118 @@
+//! Signs of life, many to a message: they may wait a little for each other.
+
+use gossip_proto::{Content, GossipMessage, Pulse, SignedMessage, Tag};
+
+use super::Audience;
+use crate::cx::Cx;
+use crate::link::{PULSES, SendTo};
+use crate::membership::{Party, Slot, may_push};
+use crate::timer::TimerKey;
+use crate::{Class, PeerId};
+
+/// A sign of life to be pushed.
+#[derive(Debug)]
+pub(crate) struct Beat {
+    pub(crate) pulse: Pulse,
+    /// Who told it, if not we.
+    pub(crate) from: Option<PeerId>,
+}
+
+/// They wait for so long a part of the interval between two heartbeats.
+const PATIENCE: u32 = 8;
+/// So many do not wait, so that no message becomes long.
+const MAX_BEATS: usize = 512;
+
+/// Collects signs of life.
+#[derive(Debug, Default)]
+pub(crate) struct PulseEmitter {
+    buffer: Vec<Beat>,
+}
+
+impl PulseEmitter {
+    /// Takes one. Returns what is to be pushed now: nothing, or all that was collected.
+    pub(crate) fn add(&mut self, cx: &mut Cx<'_>, beat: Beat) -> Vec<Beat> {
+        self.buffer.push(beat);
+        if self.buffer.len() >= MAX_BEATS {
+            return self.take(cx);
+        }
+        let at = cx.now + cx.config.membership.alive_interval / PATIENCE;
+        cx.timers().set_earlier(TimerKey::Pulses, at);
+        Vec::new()
+    }
+
+    /// Everything collected.
+    pub(crate) fn take(&mut self, cx: &mut Cx<'_>) -> Vec<Beat> {
+        cx.timers().cancel(&TimerKey::Pulses);
+        std::mem::take(&mut self.buffer)
+    }
+}
+
+/// A connected peer that understands pulses, and those for it.
+struct Target {
+    slot: Slot,
+    pulses: Vec<Pulse>,
+}
+
+/// Sends each of `beats` to as many random connected peers of its audience as the fan-out says: the
+/// same ones for all where they may hear all.
+pub(crate) fn push_pulses(cx: &mut Cx<'_>, audience: &mut Audience<'_>, beats: Vec<Beat>) {
+    let links = &*audience.links;
+    let listens = |slot: &Slot| links.capabilities(&slot.peer) & PULSES != 0;
+    let target = |slot: &Slot| Target {
+        slot: slot.clone(),
+        pulses: Vec::new(),
+    };
+    let roster = audience.membership.roster();
+    let mut targets = roster.draw_linked(usize::MAX, listens, target);
+    for beat in beats {
+        address(cx, audience, &mut targets, &beat);
+    }
+    for target in targets {
+        if !target.pulses.is_empty() {
+            let (peer, message) = (&target.slot.peer, message(target.pulses));
+            let to = SendTo::default();
+            audience
+                .links
+                .send(cx, peer, &to, Class::Control, None, message);
+        }
+    }
+}
+
+fn address(cx: &Cx<'_>, audience: &Audience<'_>, targets: &mut [Target], beat: &Beat) {
+    let own_org = &cx.config.identity.org;
+    let subject = &beat.pulse.pki_id[..];
+    let about = if subject == cx.config.identity.peer.as_bytes() {
+        Party {
+            org: Some(own_org),
+            external: audience.membership.is_self_external(),
+        }
+    } else {
+        Party {
+            org: audience.identities.org_of(subject),
+            external: audience.membership.is_external(subject),
+        }
+    };
+    let may_hear = |target: &&mut Target| {
+        let slot = &target.slot;
+        let party = Party {
+            org: slot.org.as_ref(),
+            external: slot.external,
+        };
+        may_push(own_org, about, party)
+            && slot.peer.as_bytes() != subject
+            && beat.from.as_ref() != Some(&slot.peer)
+    };
+    let hearers = targets.iter_mut().filter(may_hear);
+    for target in hearers.take(cx.config.push.fanout) {
+        target.pulses.push(beat.pulse.clone());
+    }
+}
+
+fn message(pulses: Vec<Pulse>) -> SignedMessage {
+    SignedMessage::unsigned(GossipMessage {
+        nonce: 0,
+        channel: bytes::Bytes::new(),
+        tag: Tag::Empty,
+        content: Content::Pulses(pulses),
+    })
+}
