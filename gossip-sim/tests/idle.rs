@@ -1,0 +1,64 @@
+//! What a network costs in which nothing happens.
+#![allow(clippy::expect_used, reason = "a test may")]
+
+use std::time::Duration;
+
+use gossip_core::Instant;
+use gossip_sim::{Fault, World, WorldConfig, internal_endpoint, node_config};
+
+const NODES: usize = 24;
+const MINUTES: u64 = 20;
+
+/// A network of one organisation; `deaf` nodes are like Fabric's peers in that they take no pulses.
+fn network(deaf: usize) -> World {
+    let mut world = World::new(WorldConfig::new(5));
+    for index in 0..NODES {
+        let mut config = node_config("org", &format!("peer{index}"));
+        config.membership.pulses = index >= deaf;
+        if index > 0 {
+            config.bootstrap = vec![internal_endpoint("org", "peer0")];
+        }
+        let node = world.add(config).expect("valid");
+        world.start_at(node, Instant::from_millis(index as u64));
+    }
+    world.run_for(Duration::from_secs(30));
+    assert!(world.views_complete(), "{:?}", world.missing_views(9));
+    world
+}
+
+fn checks(world: &World) -> u64 {
+    let nodes = world.nodes();
+    nodes
+        .filter_map(|node| world.node(node))
+        .map(|node| node.metrics().verifications)
+        .sum()
+}
+
+/// Per node and member.
+fn checks_in(world: &mut World, time: Duration) -> f64 {
+    let before = checks(world);
+    world.run_for(time);
+    assert!(world.views_complete(), "{:?}", world.missing_views(9));
+    assert_eq!(world.stats().false_deaths, 0);
+    (checks(world) - before) as f64 / (NODES * (NODES - 1)) as f64
+}
+
+#[test]
+fn members_that_understand_pulses_check_a_signature_every_ten_minutes() {
+    let mut world = network(0);
+    let checks = checks_in(&mut world, Duration::from_secs(60 * MINUTES));
+    let heartbeats = (60 * MINUTES / 5) as f64;
+    assert!((1.0..heartbeats / 60.0).contains(&checks), "{checks}");
+}
+
+#[test]
+fn one_that_does_not_understand_them_hears_signed_heartbeats_of_all() {
+    let mut world = network(1);
+    let checks = checks_in(&mut world, Duration::from_secs(60));
+    assert!((8.0..14.0).contains(&checks), "{checks}");
+    let deaf = world.nodes().next().expect("there are nodes");
+    world.inject(&Fault::Crash { node: deaf });
+    world.run_for(Duration::from_secs(60));
+    let checks = checks_in(&mut world, Duration::from_secs(60));
+    assert!(checks < 1.0, "{checks}");
+}
