@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Measured;
-use crate::{w1, w2, w3, w4, w6, w7};
+use crate::{growth, w1, w2, w3, w4, w6, w7};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -20,9 +20,30 @@ pub(crate) enum Case {
     W4(w4::Case),
     W6(w6::Case),
     W7(w7::Case),
+    Growth(growth::Case),
 }
 
 impl Case {
+    /// What charts of this case and its like are called: short, as a file name.
+    pub(crate) fn group(&self) -> &'static str {
+        match self {
+            Self::W1(case) => match case.mode {
+                w1::Mode::Closed => "w1-closed",
+                w1::Mode::Paced => "w1-paced",
+                w1::Mode::Burst => "w1-burst",
+            },
+            Self::W2(_) => "w2",
+            Self::W3(_) => "w3",
+            Self::W4(w4::Case::Nodes { .. }) => "w4-nodes",
+            Self::W4(w4::Case::Members { .. }) => "w4-members",
+            Self::W6(_) => "w6",
+            Self::W7(w7::Case::Mesh { .. }) => "w7-mesh",
+            Self::W7(w7::Case::Idle { .. }) => "w7-idle",
+            Self::W7(w7::Case::Flood { .. }) => "w7-flood",
+            Self::Growth(case) => case.point().part,
+        }
+    }
+
     /// Measures in a process of its own.
     pub(crate) fn run_apart(&self) -> Result<Measured> {
         let program = std::env::current_exe().context("this program cannot be found again")?;
@@ -48,6 +69,7 @@ impl Case {
             Self::W4(case) => on_tokio(case.run()),
             Self::W6(case) => on_tokio(case.run()),
             Self::W7(case) => on_tokio(case.run()),
+            Self::Growth(case) => on_tokio(case.run()),
         }
     }
 }
@@ -72,6 +94,7 @@ impl fmt::Display for Case {
             Self::W4(case) => write!(f, "w4 {case}"),
             Self::W6(case) => write!(f, "w6 {case}"),
             Self::W7(case) => write!(f, "w7 {case}"),
+            Self::Growth(case) => write!(f, "growth {case}"),
         }
     }
 }

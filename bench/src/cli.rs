@@ -30,10 +30,20 @@ pub(crate) enum Command {
     W6,
     /// The whole stack: mesh, idle, flood.
     W7,
+    /// The cost of a unit of work as the work grows: sockets, simulator, payload.
+    Growth,
 }
 
 impl Command {
-    pub(crate) const ALL: [Self; 6] = [Self::W1, Self::W2, Self::W3, Self::W4, Self::W6, Self::W7];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::W1,
+        Self::W2,
+        Self::W3,
+        Self::W4,
+        Self::W6,
+        Self::W7,
+        Self::Growth,
+    ];
 }
 
 /// Which part of a workload, and what becomes of the figures.
@@ -42,13 +52,13 @@ pub(crate) struct Options {
     /// Whose code to measure, where a workload has several.
     #[arg(long, global = true, value_enum, default_value = "all")]
     pub(crate) peer: PeerChoice,
-    /// Only this number of nodes.
+    /// Only this number of nodes, as far as a workload has several.
     #[arg(long, global = true)]
     pub(crate) nodes: Option<usize>,
     /// Only this payload or frame, in bytes.
     #[arg(long, global = true)]
     pub(crate) size: Option<usize>,
-    /// Only this part of a workload, as the first column of the table begins: `paced`, `idle`, ...
+    /// Only this part of a workload, as the first column of the table begins: `paced`, `idle`, `sockets`, ...
     #[arg(long, global = true)]
     pub(crate) part: Option<String>,
     /// How often each case is measured; the medians are shown.
@@ -57,7 +67,7 @@ pub(crate) struct Options {
     /// Writes all rounds of all cases there.
     #[arg(long, global = true)]
     pub(crate) json: Option<PathBuf>,
-    /// Draws charts into this directory.
+    /// Draws charts (SVG) into this directory.
     #[arg(long, global = true)]
     pub(crate) plot: Option<PathBuf>,
 }
@@ -67,7 +77,7 @@ pub(crate) struct Options {
 pub(crate) enum PeerChoice {
     /// This project.
     Ours,
-    /// Plain code over a static tree (W1).
+    /// Plain code over a static tree (W1 and growth).
     Floor,
     /// libp2p's gossipsub (W1; feature `gossipsub`).
     Gossipsub,

@@ -1,5 +1,6 @@
-//! The benchmark workloads W1 to W7 of `bench/README.md`: this project next to plain code and to
-//! libraries of the field, on the same work, one after the other, medians of several rounds.
+//! The benchmark workloads W1 to W7 of `bench/README.md` and its growth curves: this project next to
+//! plain code and to libraries of the field, on the same work, one after the other, medians of
+//! several rounds.
 //!
 //! ```console
 //! $ cargo run --release -p bench -- w1 --nodes 8
@@ -19,6 +20,7 @@
 
 mod case;
 mod cli;
+mod growth;
 mod measure;
 mod outcome;
 mod plan;
@@ -74,6 +76,13 @@ fn main() -> Result<()> {
     if let Some(directory) = &cli.options.plot {
         report::plots(&outcomes, directory)?;
     }
+    let missing = outcomes.iter().filter(|it| it.rounds.len() < rounds);
+    let missing: Vec<&str> = missing.map(|it| it.label.as_str()).collect();
+    anyhow::ensure!(
+        missing.is_empty(),
+        "some rounds failed: {}",
+        missing.join("; ")
+    );
     Ok(())
 }
 
@@ -84,7 +93,8 @@ fn one(case: &str) -> Result<()> {
     Ok(())
 }
 
-/// Round by round, so that all cases share the machine's moods.
+/// Round by round, so that all cases share the machine's moods. A run that fails leaves the others
+/// their figures.
 fn measure(cases: Vec<Case>, rounds: usize) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<Outcome> = cases.into_iter().map(Outcome::new).collect();
     let bar = ProgressBar::new((outcomes.len() * rounds) as u64);
@@ -94,7 +104,10 @@ fn measure(cases: Vec<Case>, rounds: usize) -> Result<Vec<Outcome>> {
     for _ in 0..rounds {
         for outcome in &mut outcomes {
             bar.set_message(outcome.label.clone());
-            outcome.rounds.push(outcome.case.run_apart()?);
+            match outcome.case.run_apart() {
+                Ok(measured) => outcome.rounds.push(measured),
+                Err(error) => bar.suspend(|| eprintln!("{error}")),
+            }
             bar.inc(1);
         }
     }

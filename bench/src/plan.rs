@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::cli::{Command, Options, PeerChoice};
-use crate::{w1, w2, w3, w4, w6, w7};
+use crate::{growth, w1, w2, w3, w4, w6, w7};
 
 const SIZES: [usize; 3] = [1 << 10, 64 << 10, 1 << 20];
 
@@ -16,6 +16,7 @@ pub(crate) fn cases(command: Command, options: &Options, quick: bool) -> Vec<Cas
         Command::W4 => footprint(options, quick),
         Command::W6 => transport(options, quick),
         Command::W7 => stack(options, quick),
+        Command::Growth => growth(options, quick),
     };
     let wanted = |case: &Case| {
         let label = case.to_string();
@@ -148,4 +149,47 @@ fn stack(options: &Options, quick: bool) -> Vec<Case> {
         }
     }
     cases
+}
+
+fn growth(options: &Options, quick: bool) -> Vec<Case> {
+    let peers: Vec<w1::Peer> = [
+        (PeerChoice::Floor, w1::Peer::Floor),
+        (PeerChoice::Ours, w1::Peer::Ours),
+    ]
+    .into_iter()
+    .filter(|(choice, _)| [PeerChoice::All, *choice].contains(&options.peer))
+    .map(|(_, peer)| peer)
+    .collect();
+    let mut cases = Vec::new();
+    for peer in peers.clone() {
+        let nodes: &[usize] = if quick { &[8] } else { &[8, 16, 32, 64, 128] };
+        for nodes in pick(nodes, options.nodes) {
+            cases.push(growth::Case::Sockets { peer, nodes });
+        }
+    }
+    if peers.contains(&w1::Peer::Ours) {
+        let one: &[usize] = if quick { &[64] } else { &[64, 256, 1_000] };
+        for peers in pick(one, options.nodes) {
+            cases.push(growth::Case::Simulator { orgs: 1, peers });
+        }
+        let many: &[usize] = if quick {
+            &[128]
+        } else {
+            &[128, 256, 1_024, 4_096]
+        };
+        for nodes in pick(many, options.nodes) {
+            let orgs = nodes / growth::ORG;
+            if orgs > 1 {
+                let peers = growth::ORG;
+                cases.push(growth::Case::Simulator { orgs, peers });
+            }
+        }
+    }
+    for peer in peers {
+        let sizes: &[usize] = if quick { &SIZES[..2] } else { &growth::SIZES };
+        for size in pick(sizes, options.size) {
+            cases.push(growth::Case::Payload { peer, size });
+        }
+    }
+    cases.into_iter().map(Case::Growth).collect()
 }

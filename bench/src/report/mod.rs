@@ -1,5 +1,6 @@
 //! Figures for people: tables and charts.
 
+mod lines;
 mod plot;
 mod table;
 

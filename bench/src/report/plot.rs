@@ -2,33 +2,31 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use super::lines;
+use crate::case::Case;
 use crate::outcome::Outcome;
 
 const SIZE: (u32, u32) = (900, 480);
 
-/// Draws into `directory`: each distribution of latencies, and each leading figure as bars, one
-/// chart per group of cases that have the same figures.
+/// Draws into `directory`: curves for what grows; of each other group of cases its two leading
+/// figures as bars, `GROUP.svg`, and its distribution of latencies if it has one,
+/// `GROUP-latency.svg`.
 pub(crate) fn plots(outcomes: &[Outcome], directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)
         .with_context(|| format!("{} cannot be made", directory.display()))?;
-    let group = |outcome: &Outcome| {
-        let mut words = outcome.label.split(',');
-        words.next().unwrap_or_default().to_owned()
-    };
-    for chunk in outcomes.chunk_by(|a, b| group(a) == group(b)) {
+    for chunk in outcomes.chunk_by(|a, b| a.case.group() == b.case.group()) {
         let Some(first) = chunk.first() else {
             continue;
         };
-        let name = group(first).replace(' ', "-");
-        for (figure, _) in first.medians().into_iter().take(2) {
-            bars(
-                chunk,
-                &figure,
-                &directory.join(format!("{name}-{figure}.svg")),
-            )?;
+        let name = first.case.group();
+        if matches!(first.case, Case::Growth(_)) {
+            lines::charts(chunk, directory)?;
+            continue;
         }
+        panels(chunk, &directory.join(format!("{name}.svg")))?;
         if chunk.iter().any(|outcome| !outcome.curve().is_empty()) {
             curves(chunk, &directory.join(format!("{name}-latency.svg")))?;
         }
@@ -36,16 +34,37 @@ pub(crate) fn plots(outcomes: &[Outcome], directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn bars(outcomes: &[Outcome], figure: &str, path: &Path) -> Result<()> {
+/// One panel of bars for each leading figure, one below the other.
+fn panels(outcomes: &[Outcome], path: &Path) -> Result<()> {
+    let mut figures: Vec<String> = Vec::new();
+    for (figure, _) in outcomes.iter().flat_map(Outcome::medians) {
+        if figures.len() < 2 && !figures.contains(&figure) {
+            figures.push(figure);
+        }
+    }
+    let rows = outcomes.len().max(2) as u32;
+    let height = figures.len().max(1) as u32 * (80 + 28 * rows);
+    let area = SVGBackend::new(path, (SIZE.0, height)).into_drawing_area();
+    area.fill(&WHITE)?;
+    for (figure, panel) in figures.iter().zip(area.split_evenly((figures.len(), 1))) {
+        bars(outcomes, figure, &panel)?;
+    }
+    area.present()?;
+    Ok(())
+}
+
+fn bars(
+    outcomes: &[Outcome],
+    figure: &str,
+    area: &DrawingArea<SVGBackend<'_>, Shift>,
+) -> Result<()> {
     let values: Vec<(String, f64)> = outcomes
         .iter()
         .filter_map(|outcome| Some((outcome.label.clone(), outcome.median(figure)?)))
         .collect();
     let highest = values.iter().map(|(_, value)| *value).fold(0.0, f64::max) * 1.1;
     let rows = values.len() as u32;
-    let area = SVGBackend::new(path, (SIZE.0, 80 + 28 * rows.max(2))).into_drawing_area();
-    area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&area)
+    let mut chart = ChartBuilder::on(area)
         .caption(figure.replace('_', " "), ("sans-serif", 18))
         .margin(10)
         .x_label_area_size(30)
@@ -73,7 +92,6 @@ fn bars(outcomes: &[Outcome], figure: &str, path: &Path) -> Result<()> {
         bar
     });
     chart.draw_series(drawn)?;
-    area.present()?;
     Ok(())
 }
 

@@ -16,6 +16,8 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::floor::Floor;
+pub(crate) use self::ours::Ours;
 pub(crate) use self::tracker::Tracker;
 use crate::case::size;
 use crate::measure::{Meter, Usage};
@@ -47,6 +49,16 @@ pub(crate) enum Peer {
     Floor,
     /// libp2p's gossipsub (feature `gossipsub`).
     Gossipsub,
+}
+
+impl Peer {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Floor => "floor",
+            Self::Gossipsub => "gossipsub",
+        }
+    }
 }
 
 /// How payloads come.
@@ -82,7 +94,8 @@ impl Case {
         match self.mode {
             Mode::Closed if self.size <= 1 << 10 => 24_000 / self.nodes,
             Mode::Closed if self.size <= 64 << 10 => 3_200 / self.nodes,
-            Mode::Closed => (280 / self.nodes).max(8),
+            Mode::Closed if self.size <= 1 << 20 => (280 / self.nodes).max(8),
+            Mode::Closed => ((128 << 20) / self.size).max(8),
             Mode::Paced if self.size <= 64 << 10 => 200,
             Mode::Paced => 60,
             Mode::Burst => WARM_UP + BURST,
@@ -102,8 +115,8 @@ impl Case {
             bail!("a network to measure has at least two nodes: --nodes 2");
         }
         match self.peer {
-            Peer::Ours => self.on::<ours::Ours>().await,
-            Peer::Floor => self.on::<floor::Floor>().await,
+            Peer::Ours => self.on::<Ours>().await,
+            Peer::Floor => self.on::<Floor>().await,
             #[cfg(feature = "gossipsub")]
             Peer::Gossipsub => self.on::<gossipsub::Gossipsub>().await,
             #[cfg(not(feature = "gossipsub"))]
@@ -215,7 +228,7 @@ pub(crate) struct Payloads {
 const TAG: u64 = 0x6265_6e63_682d_7731;
 
 impl Payloads {
-    fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         // Not compressible, and not the same everywhere.
         let mut state = TAG;
         let filler = (0..size.max(16)).map(|_| {
@@ -229,7 +242,7 @@ impl Payloads {
         Self { template }
     }
 
-    fn make(&self, index: usize) -> Bytes {
+    pub(crate) fn make(&self, index: usize) -> Bytes {
         let mut payload = self.template.clone();
         payload[8..16].copy_from_slice(&(index as u64).to_be_bytes());
         payload.into()
@@ -244,11 +257,6 @@ pub(crate) fn index_of(payload: &[u8]) -> Option<usize> {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let peer = match self.peer {
-            Peer::Ours => "ours",
-            Peer::Floor => "floor",
-            Peer::Gossipsub => "gossipsub",
-        };
         let mode = match self.mode {
             Mode::Closed => "closed loop",
             Mode::Paced => "paced",
@@ -256,9 +264,10 @@ impl fmt::Display for Case {
         };
         write!(
             f,
-            "{mode}, {} nodes, {}, {peer}",
+            "{mode}, {} nodes, {}, {}",
             self.nodes,
-            size(self.size)
+            size(self.size),
+            self.peer.name()
         )
     }
 }

@@ -13,6 +13,21 @@ pub(crate) struct Ours {
     next: u64,
 }
 
+impl Ours {
+    /// Nodes that have found each other; `publisher` is the channel at the first.
+    pub(crate) const fn new(stack: Stack, publisher: Channel) -> Self {
+        Self {
+            stack,
+            publisher,
+            next: 0,
+        }
+    }
+
+    pub(crate) const fn stack(&self) -> &Stack {
+        &self.stack
+    }
+}
+
 impl Network for Ours {
     async fn start(nodes: usize, tracker: &Arc<Tracker>) -> Result<Self> {
         let stack = Prepared::new(nodes).await?.start(|index| {
@@ -25,11 +40,7 @@ impl Network for Ours {
         })?;
         stack.wait_members().await?;
         let publisher = stack.join().await?.swap_remove(0);
-        Ok(Self {
-            stack,
-            publisher,
-            next: 0,
-        })
+        Ok(Self::new(stack, publisher))
     }
 
     async fn publish(&mut self, payload: &[u8]) -> Result<()> {
