@@ -21,7 +21,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// More than the last block takes.
 const AFTER: Duration = Duration::from_millis(500);
 const LIMIT: Duration = Duration::from_secs(120);
-/// Heartbeats and state infos so seldom that they do not cover the blocks.
+/// State infos so seldom that they do not cover the blocks.
 const SELDOM: Duration = Duration::from_secs(60);
 
 /// What the world had done, and what that had cost.
@@ -40,8 +40,6 @@ pub(super) fn run(orgs: usize, peers: usize) -> Result<Measured> {
     scenario.world.crypto = Delay::fixed(WORK);
     scenario.world.ledger = Delay::fixed(WORK);
     scenario.tune = |config| {
-        config.membership.alive_interval = SELDOM;
-        config.membership.alive_expiration = 5 * SELDOM;
         config.channel.publish_interval = SELDOM;
         config.push.burst_latency = Duration::ZERO;
     };
