@@ -256,7 +256,7 @@ pub use gossip_proto as proto;
 pub use self::command::{Class, CloseReason, Command, CryptoJob, LedgerOp, Signed};
 pub use self::config::{
     ChannelConfig, Config, ConfigError, GateConfig, IdentityConfig, LinkConfig, MembershipConfig,
-    OutboxConfig, PushConfig, SelfIdentity, StateTransferConfig,
+    OutboxConfig, PullConfig, PushConfig, SelfIdentity, StateTransferConfig,
 };
 pub use self::event::{
     Binding, CryptoError, CryptoOutcome, DialError, Event, LedgerError, LedgerOutcome,

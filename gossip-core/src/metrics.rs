@@ -106,6 +106,20 @@ counters! {
     state_responses_refused,
     /// State requests that nobody answered in time.
     state_requests_timed_out,
+    /// Rounds of pull begun.
+    pull_rounds,
+    /// Items asked for in rounds of pull.
+    pull_items_requested,
+    /// Items that came as asked, not yet verified.
+    pull_items_received,
+    /// Items sent to peers that pull.
+    pull_items_sent,
+    /// Messages and items of a pull refused: unsolicited, late, too much, or of somebody who has no right.
+    pull_refused,
+    /// Identities received by pull that are valid.
+    identities_pulled,
+    /// Blocks received by pull that were new.
+    blocks_pulled,
     /// Signatures that our own key failed to make.
     signing_failures,
 }

@@ -3,6 +3,7 @@
 mod channel;
 mod link;
 mod membership;
+mod pull;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use thiserror::Error;
 pub use self::channel::{ChannelConfig, PushConfig, StateTransferConfig};
 pub use self::link::{GateConfig, IdentityConfig, LinkConfig, OutboxConfig};
 pub use self::membership::MembershipConfig;
+pub use self::pull::PullConfig;
 use crate::{Endpoint, OrgId, PeerId};
 
 /// Everything a node must know before it starts.
@@ -46,6 +48,8 @@ pub struct Config {
     pub membership: MembershipConfig,
     /// Spreading by push.
     pub push: PushConfig,
+    /// Pulling what push has missed.
+    pub pull: PullConfig,
     /// Channels.
     pub channel: ChannelConfig,
     /// Ordered commit and the repair of gaps.
@@ -81,6 +85,7 @@ impl Config {
             identities: IdentityConfig::default(),
             membership: MembershipConfig::default(),
             push: PushConfig::default(),
+            pull: PullConfig::default(),
             channel: ChannelConfig::default(),
             state_transfer: StateTransferConfig::default(),
         }
@@ -132,6 +137,7 @@ impl Config {
         self.link.validate()?;
         positive("gate.check_timeout", self.gate.check_timeout)?;
         self.channel.validate()?;
+        self.pull.validate()?;
         self.state_transfer.validate()
     }
 
@@ -241,6 +247,25 @@ mod tests {
         assert_eq!(penalty, zero("state_transfer.peer_penalty"));
         let timeout = refused(|config| config.gate.check_timeout = Duration::ZERO);
         assert_eq!(timeout, zero("gate.check_timeout"));
+    }
+
+    #[test]
+    fn rounds_of_pull_neither_overlap_nor_outlast_the_responders_patience() {
+        let refused = |adjust: fn(&mut PullConfig)| {
+            let mut config = config();
+            adjust(&mut config.pull);
+            match config.validate() {
+                Err(ConfigError::NotGreater { field, .. }) => field,
+                other => panic!("{other:?}"),
+            }
+        };
+        let defaults = PullConfig::default();
+        let waits = defaults.digest_wait + defaults.response_wait;
+        assert!(defaults.interval > waits && defaults.request_wait > defaults.digest_wait);
+        let overlapping = refused(|pull| pull.interval = pull.digest_wait + pull.response_wait);
+        assert_eq!(overlapping, "pull.interval");
+        let impatient = refused(|pull| pull.request_wait = pull.digest_wait);
+        assert_eq!(impatient, "pull.request_wait");
     }
 
     #[test]

@@ -84,13 +84,13 @@ impl Gate {
                 }
             }
             Content::Pulses(pulses) => self.pulses(cx, known, &sender, pulses, true, news),
+            Content::Hello(_)
+            | Content::Digest(_)
+            | Content::DataRequest(_)
+            | Content::DataUpdate(_) => self.pull(cx, known, sender, message, news),
             Content::Empty => {}
             // Authentication is over; the rest belongs to protocols that this node does not speak.
             Content::Conn(_)
-            | Content::Hello(_)
-            | Content::Digest(_)
-            | Content::DataRequest(_)
-            | Content::DataUpdate(_)
             | Content::Leadership(_)
             | Content::PeerIdentity(_)
             | Content::Ack(_)

@@ -17,6 +17,7 @@ mod inbound;
 mod jobs;
 mod news;
 mod parked;
+mod pull;
 mod pulse;
 mod state_info;
 
@@ -116,6 +117,8 @@ enum Check {
 enum Asks {
     Members,
     StateInfos(ChannelId),
+    /// Of identities, or of a channel's blocks.
+    Pull(Option<ChannelId>),
     Hashes,
 }
 

@@ -184,6 +184,12 @@ pub(crate) enum News {
         nonce: u64,
         payloads: Vec<Payload>,
     },
+    /// A step of a pull of identities, or of a channel's blocks.
+    Pull {
+        sender: Sender,
+        channel: Option<ChannelId>,
+        message: SignedMessage,
+    },
     /// An identity was found valid.
     Identity { valid: ValidIdentity, bytes: Bytes },
     /// Something could not be checked for want of an identity.

@@ -5,6 +5,7 @@ pub(crate) mod bench;
 mod blocks;
 mod effects;
 mod news;
+mod pull;
 mod requests;
 
 use std::sync::Arc;

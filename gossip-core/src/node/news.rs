@@ -77,6 +77,11 @@ impl Node {
             } => {
                 self.on_state_response(&sender, &channel, nonce, payloads);
             }
+            News::Pull {
+                sender,
+                channel,
+                message,
+            } => self.on_pull(&sender, channel.as_ref(), &message),
             News::Identity { valid, bytes } => self.on_identity(&valid, &bytes),
             News::UnknownIdentity => self.membership.on_unknown_identity(cx!(self)),
             News::Authenticated { link, result } => {
