@@ -242,6 +242,7 @@ mod metrics;
 mod node;
 mod outbox;
 mod peer_table;
+mod pull;
 mod push;
 mod request;
 mod rng;

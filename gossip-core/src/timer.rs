@@ -33,6 +33,10 @@ pub(crate) enum TimerKey {
     Seed(Endpoint),
     /// An identity expires.
     Identity(PeerId),
+    /// The next step of the pull of identities.
+    PullIdentities,
+    /// The next step of a channel's pull of blocks.
+    PullBlocks(ChannelId),
     /// Publish our state info.
     Publish(ChannelId),
     /// Ask for the state infos of others.

@@ -95,6 +95,10 @@ enum Check {
         sequence: u64,
         waiting: Vec<News>,
     },
+    Identity {
+        from: PeerId,
+        message: SignedMessage,
+    },
     Conn {
         link: LinkId,
         identity: Bytes,
@@ -108,6 +112,9 @@ enum Check {
     },
     SignStateInfo {
         channel: ChannelId,
+        unsigned: UnsignedMessage,
+    },
+    SignIdentity {
         unsigned: UnsignedMessage,
     },
 }
@@ -278,6 +285,12 @@ impl Gate {
                 let message = sign(unsigned, outcome);
                 news.push(News::StateInfoSigned { channel, message });
             }
+            Check::SignIdentity { unsigned } => {
+                news.push(News::IdentitySigned(sign(unsigned, outcome)));
+            }
+            Check::Identity { from, message } => {
+                Self::conclude_identity(cx, from, message, outcome, news);
+            }
             Check::Alive { key, copies } => {
                 self.in_flight.remove(&key);
                 self.conclude_alive(cx, key, copies, outcome, news);
@@ -325,10 +338,12 @@ impl Check {
             | Self::StateInfo { key, .. }
             | Self::Block { key, .. }
             | Self::Access { key, .. } => Some(key),
-            Self::Conn { .. }
+            Self::Identity { .. }
+            | Self::Conn { .. }
             | Self::SignConn { .. }
             | Self::SignAlive { .. }
-            | Self::SignStateInfo { .. } => None,
+            | Self::SignStateInfo { .. }
+            | Self::SignIdentity { .. } => None,
         }
     }
 
@@ -340,10 +355,12 @@ impl Check {
             Self::StateInfo { copies, .. } => copies.is_shared(),
             Self::Block { .. } => true,
             Self::Access { .. }
+            | Self::Identity { .. }
             | Self::Conn { .. }
             | Self::SignConn { .. }
             | Self::SignAlive { .. }
-            | Self::SignStateInfo { .. } => false,
+            | Self::SignStateInfo { .. }
+            | Self::SignIdentity { .. } => false,
         }
     }
 }

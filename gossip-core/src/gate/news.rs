@@ -192,6 +192,15 @@ pub(crate) enum News {
     },
     /// An identity was found valid.
     Identity { valid: ValidIdentity, bytes: Bytes },
+    /// An identity that was asked for is valid, and its peer has signed this message that tells it.
+    Announced {
+        valid: ValidIdentity,
+        message: SignedMessage,
+    },
+    /// An identity that was asked for is not.
+    BadIdentity { from: PeerId, subject: PeerId },
+    /// The announcement of our identity is signed, or could not be.
+    IdentitySigned(Option<SignedMessage>),
     /// Something could not be checked for want of an identity.
     UnknownIdentity,
     /// A link's authentication was looked at.

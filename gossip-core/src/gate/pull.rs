@@ -1,11 +1,11 @@
 //! The four steps of a pull, and the identities that come by it.
 
-use gossip_proto::{Content, PullKind, SignedMessage};
+use gossip_proto::{Content, PullKind, SignedMessage, UnsignedMessage};
 
 use super::news::{News, Sender};
-use super::{Asks, Gate, Known};
-use crate::ChannelId;
+use super::{Asks, Check, Gate, Known, count, sign_job, signed, valid_identity};
 use crate::cx::Cx;
+use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId};
 
 impl Gate {
     /// A step of a pull has come. It carries no signature: the link has proven whose it is, and what items
@@ -50,6 +50,60 @@ impl Gate {
             channel,
             message,
         });
+    }
+
+    /// Has an identity authenticated that was asked for, with what its peer has signed of it.
+    pub(crate) fn check_identity(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        from: PeerId,
+        message: SignedMessage,
+    ) {
+        let Content::PeerIdentity(identity) = message.content() else {
+            return;
+        };
+        let job = CryptoJob::Authenticate {
+            identity: identity.cert.clone(),
+            pki_id: identity.pki_id.clone(),
+            signed: signed(&message),
+        };
+        let bytes = message.encoded().len() as u64;
+        let check = Check::Identity { from, message };
+        self.jobs.start(cx, Some(link), job, bytes, check);
+    }
+
+    pub(super) fn conclude_identity(
+        cx: &mut Cx<'_>,
+        from: PeerId,
+        message: SignedMessage,
+        outcome: CryptoOutcome,
+        news: &mut Vec<News>,
+    ) {
+        let Content::PeerIdentity(identity) = message.content() else {
+            return;
+        };
+        let verdict = valid_identity(outcome).and_then(|valid| {
+            valid.check_pki_id(&identity.pki_id)?;
+            Ok(valid)
+        });
+        count(cx, &verdict);
+        match verdict {
+            Ok(valid) => news.push(News::Announced { valid, message }),
+            Err(CryptoError::Overloaded) => {}
+            Err(error) => {
+                let subject = PeerId::new(&identity.pki_id);
+                tracing::debug!(%from, %subject, %error, "identity refused");
+                news.push(News::BadIdentity { from, subject });
+            }
+        }
+    }
+
+    /// Has the announcement of our identity signed.
+    pub(crate) fn sign_identity(&mut self, cx: &mut Cx<'_>, unsigned: UnsignedMessage) {
+        let job = sign_job(&unsigned);
+        self.jobs
+            .start_own(cx, job, Check::SignIdentity { unsigned });
     }
 
     /// Blocks are pulled between members of one organisation that both take part in the channel.

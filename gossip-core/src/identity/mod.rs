@@ -5,8 +5,11 @@
 //! # Deviations
 //! An identity is kept while it is valid, whether it is used or not: purging for disuse made the
 //! original forget its seeds. A cap bounds the store instead.
+//!
+//! What pull tells others is here too: the announcement that a peer has signed of its identity goes with it.
 
 use bytes::Bytes;
+use gossip_proto::RawEnvelope;
 
 use crate::cx::Cx;
 use crate::peer_table::PeerTable;
@@ -20,6 +23,8 @@ pub(crate) struct Identity {
     pub(crate) bytes: Bytes,
     /// Its organisation; absent means foreign.
     pub(crate) org: Option<OrgId>,
+    /// What its peer has signed of it, if we were told.
+    pub(crate) announcement: Option<RawEnvelope>,
     used: Instant,
 }
 
@@ -36,6 +41,7 @@ impl Identities {
         let identity = Identity {
             bytes: own.bytes.clone(),
             org: Some(own.org.clone()),
+            announcement: None,
             used: Instant::START,
         };
         let mut entries = PeerTable::new(seed);
@@ -67,6 +73,7 @@ impl Identities {
         let identity = Identity {
             bytes: Bytes::copy_from_slice(bytes),
             org: valid.org.clone(),
+            announcement: None,
             used: cx.now,
         };
         self.entries.insert(valid.peer.clone(), identity);
@@ -74,6 +81,28 @@ impl Identities {
 
     pub(crate) fn get(&self, peer: &[u8]) -> Option<&Identity> {
         self.entries.get(peer)
+    }
+
+    /// Keeps what a peer has signed of its identity, `bytes`; found authentic.
+    pub(crate) fn announce(&mut self, peer: &[u8], bytes: &Bytes, announcement: &RawEnvelope) {
+        if let Some(identity) = self.entries.get_mut(peer)
+            && identity.bytes == *bytes
+        {
+            identity.announcement = Some(announcement.without_secret().detach());
+        }
+    }
+
+    /// What a peer has signed of its identity, if we were told.
+    pub(crate) fn announcement_of(&self, peer: &[u8]) -> Option<&RawEnvelope> {
+        self.get(peer)?.announcement.as_ref()
+    }
+
+    /// All, beginning behind `after`, or with the first if there is none.
+    pub(crate) fn iter_from_after<'a>(
+        &'a self,
+        after: Option<&PeerId>,
+    ) -> impl Iterator<Item = (&'a PeerId, &'a Identity)> + use<'a> {
+        self.entries.iter_from_after(after)
     }
 
     /// The organisation of a known peer. `None` means unknown, hence foreign.

@@ -26,6 +26,18 @@ pub(crate) fn may_see_secret(own: &OrgId, target: Option<&OrgId>) -> bool {
     target == Some(own)
 }
 
+/// May `target` be told the identity of `subject`?
+pub(crate) fn may_identify(own: &OrgId, subject: Party<'_>, target: Option<&OrgId>) -> bool {
+    match target {
+        None => false,
+        Some(target) if target == own => true,
+        Some(target) => {
+            let concerned = subject.org.is_some_and(|org| org == own || org == target);
+            concerned && subject.external
+        }
+    }
+}
+
 /// May a heartbeat of `subject` be pushed to `target`?
 pub(crate) fn may_push(own: &OrgId, subject: Party<'_>, target: Party<'_>) -> bool {
     let Some(subject_org) = subject.org else {
@@ -88,6 +100,22 @@ mod tests {
         assert!(may_push(&own, subject, party(Some(&other), true)));
         assert!(!may_push(&own, subject, party(Some(&own), false)));
         assert!(!may_push(&own, subject, party(Some(&third), true)));
+    }
+
+    #[test]
+    fn identities_of_hidden_peers_and_of_third_organisations_stay_inside() {
+        let (own, other, third) = (OrgId::new(b"s"), OrgId::new(b"t"), OrgId::new(b"u"));
+        for subject in [Some(&own), Some(&other), Some(&third), None] {
+            for external in [false, true] {
+                let subject = party(subject, external);
+                assert!(may_identify(&own, subject, Some(&own)));
+                assert!(!may_identify(&own, subject, None));
+            }
+        }
+        assert!(may_identify(&own, party(Some(&own), true), Some(&other)));
+        assert!(may_identify(&own, party(Some(&other), true), Some(&other)));
+        assert!(!may_identify(&own, party(Some(&own), false), Some(&other)));
+        assert!(!may_identify(&own, party(Some(&third), true), Some(&other)));
     }
 
     #[test]

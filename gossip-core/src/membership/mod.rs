@@ -36,13 +36,13 @@ mod seeds;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use gossip_proto::{Alive, Content, PeerTime, Pulse, SignedMessage, UnsignedMessage};
 
 pub(crate) use self::chain::{LENGTH as CHAIN_LENGTH, walk};
-pub(crate) use self::disclosure::{Party, may_push, may_see_secret};
+pub(crate) use self::disclosure::{Party, may_identify, may_push, may_see_secret};
 use self::exchange::Exchange;
 pub(crate) use self::exchange::Requester;
 use self::own::OwnAlive;
@@ -310,6 +310,16 @@ impl Membership {
 
     pub(crate) fn knows(&self, peer: &[u8]) -> bool {
         self.record(peer).is_some()
+    }
+
+    /// Alive members that understand nothing beyond the original protocol, as far as one can tell:
+    /// `capable` knows it of those that are connected, heartbeats that begin a chain show it of others.
+    pub(crate) fn plain(&self, capable: impl Fn(&PeerId) -> Option<bool>) -> BTreeSet<PeerId> {
+        let is_plain = |(peer, record): (&PeerId, &Record)| {
+            let plain = record.is_alive() && record.link.is_none() && capable(peer) != Some(true);
+            plain.then(|| peer.clone())
+        };
+        self.records.iter().filter_map(is_plain).collect()
     }
 
     /// Nobody is alive but us.

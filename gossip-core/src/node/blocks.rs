@@ -279,7 +279,7 @@ impl Node {
             .send(cx!(self), peer, &to, Class::Control, Some(key), message);
     }
 
-    fn address_of(&self, peer: &PeerId) -> SendTo {
+    pub(super) fn address_of(&self, peer: &PeerId) -> SendTo {
         SendTo {
             endpoint: self.membership.endpoint_of(peer.as_bytes()).cloned(),
             expected_org: self.identities.org_of(peer.as_bytes()).cloned(),

@@ -16,6 +16,7 @@ use crate::gate::{Gate, Known, News, Sender};
 use crate::identity::Identities;
 use crate::link::{Incoming, LinkEffect, Links};
 use crate::membership::{Membership, MembershipEffect};
+use crate::pull::IdentityPull;
 use crate::push::{Emitter, PulseEmitter};
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
@@ -51,6 +52,7 @@ pub struct Node {
     identities: Identities,
     membership: Membership,
     channels: Channels,
+    identity_pull: IdentityPull,
     emitter: Emitter,
     pulses: PulseEmitter,
     /// Publications at the gate; bounded by the configuration.
@@ -86,6 +88,7 @@ impl Node {
             io: &mut io,
         };
         let membership = Membership::new(&mut cx, &start.seed, start.incarnation);
+        let identity_pull = IdentityPull::new(&mut cx, &start.seed);
         Ok(Self {
             start,
             now: start.now,
@@ -98,6 +101,7 @@ impl Node {
             ),
             membership,
             channels: Channels::default(),
+            identity_pull,
             emitter: Emitter::default(),
             pulses: PulseEmitter::default(),
             publishing: 0,
@@ -262,6 +266,8 @@ impl Node {
                     .fire_seed(cx, &endpoint, &mut self.membership_fx);
             }
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
+            TimerKey::PullIdentities => self.pull_identities(),
+            TimerKey::PullBlocks(_) => {}
             TimerKey::Publish(channel) => self.publish_state(&channel),
             TimerKey::RequestStateInfo(channel) => self.request_state_infos(&channel),
             TimerKey::StateTransfer(channel) => self.on_transfer_timer(&channel),

@@ -83,6 +83,11 @@ impl Node {
                 message,
             } => self.on_pull(&sender, channel.as_ref(), &message),
             News::Identity { valid, bytes } => self.on_identity(&valid, &bytes),
+            News::Announced { valid, message } => self.on_announced(&valid, &message),
+            News::BadIdentity { from, subject } => {
+                self.identity_pull.on_bad(self.now, from, subject);
+            }
+            News::IdentitySigned(message) => self.on_own_announcement(message.as_ref()),
             News::UnknownIdentity => self.membership.on_unknown_identity(cx!(self)),
             News::Authenticated { link, result } => {
                 self.links
@@ -112,7 +117,7 @@ impl Node {
         }
     }
 
-    fn on_identity(&mut self, valid: &ValidIdentity, bytes: &Bytes) {
+    pub(super) fn on_identity(&mut self, valid: &ValidIdentity, bytes: &Bytes) {
         let membership = &self.membership;
         let keep = |peer: &PeerId| membership.knows(peer.as_bytes());
         self.identities.put(cx!(self), valid, bytes, keep);

@@ -1,0 +1,233 @@
+//! Identities by pull.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{
+    Content, GossipMessage, Hello, PeerIdentity, PullIds, RawEnvelope, SignedMessage, Tag,
+    UnsignedMessage,
+};
+
+use super::{ItemId, Outgoing, Pull};
+use crate::cx::Cx;
+use crate::gate::Sender;
+use crate::identity::{Identities, Identity};
+use crate::membership::{Membership, Party, may_identify};
+use crate::rng::ModuleRng;
+use crate::{Instant, PeerId};
+
+/// Bad identities are not asked for again of whoever sent them, for this long.
+const GRUDGE: Duration = Duration::from_secs(300);
+/// Bad identities remembered; with more, the next ones may be asked for again.
+const MAX_GRUDGES: usize = 1024;
+
+impl ItemId for PeerId {
+    fn encode(&self) -> Bytes {
+        Bytes::copy_from_slice(self.as_bytes())
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        (!bytes.is_empty()).then(|| Self::new(bytes))
+    }
+}
+
+/// The identities that their owners have signed as announcements, ours among them: what we have seen
+/// otherwise we cannot prove to others.
+#[derive(Debug)]
+pub(crate) struct IdentityPull {
+    pub(crate) pull: Pull<PeerId>,
+    /// The last one told in a digest that could not tell all.
+    told: Option<PeerId>,
+    /// By sender and subject.
+    grudges: BTreeMap<(PeerId, PeerId), Instant>,
+    /// Our own announcement is being signed.
+    signing: bool,
+}
+
+impl IdentityPull {
+    pub(crate) fn new(cx: &mut Cx<'_>, seed: &[u8; 32]) -> Self {
+        let rng = ModuleRng::fork(seed, "pull of identities");
+        Self {
+            pull: Pull::new(cx, None, rng),
+            told: None,
+            grudges: BTreeMap::new(),
+            signing: false,
+        }
+    }
+
+    /// Our own announcement, if it has to be signed now that somebody may want it.
+    pub(crate) fn announcement(&mut self, identities: &Identities) -> Option<UnsignedMessage> {
+        let own = identities.own();
+        if self.signing || identities.announcement_of(own.peer.as_bytes()).is_some() {
+            return None;
+        }
+        self.signing = true;
+        let content = Content::PeerIdentity(PeerIdentity {
+            pki_id: Bytes::copy_from_slice(own.peer.as_bytes()),
+            cert: own.bytes.clone(),
+            metadata: Bytes::new(),
+        });
+        let message = GossipMessage {
+            nonce: 0,
+            channel: Bytes::new(),
+            tag: Tag::Empty,
+            content,
+        };
+        Some(UnsignedMessage::new(message, None))
+    }
+
+    /// Our announcement is signed, or could not be.
+    pub(crate) fn on_signed(&mut self) {
+        self.signing = false;
+    }
+
+    /// Answers a hello with the identities that its sender may know of.
+    pub(crate) fn on_hello(
+        &mut self,
+        cx: &mut Cx<'_>,
+        stores: (&Identities, &Membership),
+        sender: &Sender,
+        hello: &Hello,
+    ) -> Option<SignedMessage> {
+        let most = cx.config.pull.max_ids.get();
+        let offered = |peer: &PeerId, identity: &Identity| {
+            let own = self.signing && *peer == stores.0.own().peer;
+            (own || identity.announcement.is_some()) && may_tell(stores, sender, peer, identity)
+        };
+        let mut ids = BTreeSet::new();
+        let mut more = false;
+        let mut last = None;
+        for (peer, identity) in stores.0.iter_from_after(self.told.as_ref()) {
+            if !offered(peer, identity) {
+                continue;
+            }
+            more = ids.len() == most;
+            if more {
+                break;
+            }
+            last = Some(peer.clone());
+            ids.insert(peer.clone());
+        }
+        self.told = last.filter(|_| more);
+        self.pull.on_hello(cx, &sender.peer, hello.nonce, &ids)
+    }
+
+    /// A peer tells which identities it holds.
+    pub(crate) fn on_digest(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        from: &PeerId,
+        digest: &PullIds,
+    ) -> Vec<Outgoing> {
+        let (now, longest) = (cx.now, cx.config.limits.max_pki_id);
+        let own = &identities.own().peer;
+        let wants = |id: &PeerId| {
+            id.as_bytes().len() <= longest
+                && id != own
+                && identities.announcement_of(id.as_bytes()).is_none()
+                && self
+                    .grudges
+                    .get(&(from.clone(), id.clone()))
+                    .is_none_or(|until| *until <= now)
+        };
+        self.pull.on_digest(cx, from, digest, wants)
+    }
+
+    /// Answers a request with those of the identities that its sender may know of.
+    pub(crate) fn on_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        stores: (&Identities, &Membership),
+        sender: &Sender,
+        request: &PullIds,
+    ) -> Option<SignedMessage> {
+        let ids = self.pull.on_request(cx, &sender.peer, request);
+        let budget = cx.config.pull.max_update_bytes;
+        let mut data: Vec<RawEnvelope> = Vec::new();
+        let mut spent = 0_u64;
+        for id in &ids {
+            let Some(identity) = stores.0.get(id.as_bytes()) else {
+                continue;
+            };
+            let Some(announcement) = &identity.announcement else {
+                continue;
+            };
+            if !may_tell(stores, sender, id, identity) {
+                continue;
+            }
+            spent = spent.saturating_add(announcement.encoded().len() as u64);
+            if spent > budget && !data.is_empty() {
+                break;
+            }
+            data.push(announcement.clone());
+        }
+        cx.metrics().pull_items_sent += data.len() as u64;
+        (!data.is_empty()).then(|| self.pull.update(request.nonce, data))
+    }
+
+    /// Of what an update brings, what was asked for: to be authenticated.
+    pub(crate) fn on_update(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: &PeerId,
+        nonce: u64,
+        data: &[RawEnvelope],
+    ) -> Vec<SignedMessage> {
+        let mut taken = Vec::new();
+        if !self.pull.expects_update(cx, from, nonce) {
+            return taken;
+        }
+        for envelope in data.iter().take(cx.config.pull.max_ids.get()) {
+            let bytes = envelope.encoded().len();
+            let decoded = SignedMessage::decode_nested(envelope, &cx.config.limits);
+            let good = decoded.ok().filter(|message| {
+                bytes <= cx.config.limits.max_signed && message.envelope().is_signed()
+            });
+            let Some(message) = good else {
+                cx.metrics().violations += 1;
+                continue;
+            };
+            let Content::PeerIdentity(identity) = message.content() else {
+                cx.metrics().violations += 1;
+                continue;
+            };
+            let id = PeerId::new(&identity.pki_id);
+            if self.pull.take(cx, from, &id, bytes) {
+                taken.push(message);
+            }
+        }
+        taken
+    }
+
+    /// An identity that `from` sent is not valid: it is not asked for it again soon.
+    pub(crate) fn on_bad(&mut self, now: Instant, from: PeerId, subject: PeerId) {
+        if self.grudges.len() >= MAX_GRUDGES {
+            self.grudges.retain(|_, until| *until > now);
+        }
+        if self.grudges.len() < MAX_GRUDGES {
+            self.grudges.insert((from, subject), now + GRUDGE);
+        }
+    }
+}
+
+fn may_tell(
+    (identities, membership): (&Identities, &Membership),
+    sender: &Sender,
+    peer: &PeerId,
+    identity: &Identity,
+) -> bool {
+    let own = identities.own();
+    let external = if *peer == own.peer {
+        membership.is_self_external()
+    } else {
+        // Of those who are gone nobody outside needs to hear.
+        membership.is_alive(peer.as_bytes()) && membership.is_external(peer.as_bytes())
+    };
+    let subject = Party {
+        org: identity.org.as_ref(),
+        external,
+    };
+    may_identify(&own.org, subject, sender.org.as_ref())
+}

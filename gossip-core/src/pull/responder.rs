@@ -1,0 +1,44 @@
+//! Who has said hello and may request.
+
+use std::collections::BTreeMap;
+
+use crate::cx::Cx;
+use crate::{Instant, PeerId};
+
+/// The hellos that are still good for a request, the latest of each peer. Bounded by `link.max_links`.
+#[derive(Debug, Default)]
+pub(super) struct Responder {
+    open: BTreeMap<PeerId, Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    nonce: u64,
+    until: Instant,
+}
+
+impl Responder {
+    /// Notes a hello; `false` if too many others are open.
+    pub(super) fn on_hello(&mut self, cx: &Cx<'_>, peer: &PeerId, nonce: u64) -> bool {
+        self.open.retain(|_, open| open.until > cx.now);
+        let full = self.open.len() >= cx.config.link.max_links.get();
+        if full && !self.open.contains_key(peer) {
+            return false;
+        }
+        let until = cx.now + cx.config.pull.request_wait;
+        self.open.insert(peer.clone(), Open { nonce, until });
+        true
+    }
+
+    /// Is this request the one that a hello was followed by? It is good for one.
+    pub(super) fn on_request(&mut self, now: Instant, peer: &PeerId, nonce: u64) -> bool {
+        let good = self
+            .open
+            .get(peer)
+            .is_some_and(|open| open.nonce == nonce && open.until > now);
+        if good {
+            self.open.remove(peer);
+        }
+        good
+    }
+}
