@@ -86,6 +86,10 @@ counters! {
     blocks_pushed,
     /// Blocks received by push that were known already.
     blocks_duplicate,
+    /// Peers asked for blocks as they come.
+    branches_grafted,
+    /// Peers asked to send no more blocks, since others are faster.
+    branches_pruned,
     /// Blocks received by state transfer that were new.
     blocks_transferred,
     /// Blocks published by the application.

@@ -37,6 +37,8 @@ pub(crate) enum TimerKey {
     PullIdentities,
     /// The next step of a channel's pull of blocks.
     PullBlocks(ChannelId),
+    /// Tell neighbours our height.
+    Announce(ChannelId),
     /// Publish our state info.
     Publish(ChannelId),
     /// Ask for the state infos of others.

@@ -76,6 +76,10 @@ impl Display for Content {
             Self::PrivateRequest(digests) => write!(f, ": {} digests", digests.len()),
             Self::PrivateResponse(elements) => write!(f, ": {} elements", elements.len()),
             Self::PrivateData(body) => write!(f, ": {body}"),
+            Self::Tree(tree) => match tree.branch {
+                None => write!(f, ": height {}", tree.ledger_height),
+                Some(branch) => write!(f, ": height {}, {branch:?}", tree.ledger_height),
+            },
             Self::Pulses(pulses) => write!(f, ": {} pulses", pulses.len()),
         }
     }

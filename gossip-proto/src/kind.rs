@@ -52,11 +52,13 @@ pub enum Kind {
     PrivateData,
     /// Signs of life.
     Pulses,
+    /// How blocks travel between two neighbours.
+    Tree,
 }
 
 impl Kind {
     /// Every kind, in the order of their field numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Alive,
         Self::MembershipRequest,
         Self::MembershipResponse,
@@ -79,6 +81,7 @@ impl Kind {
         Self::PrivateResponse,
         Self::PrivateData,
         Self::Pulses,
+        Self::Tree,
     ];
 
     /// The name of the kind's field in the schema.
@@ -107,6 +110,7 @@ impl Kind {
             Self::PrivateResponse => "privateRes",
             Self::PrivateData => "private_data",
             Self::Pulses => "pulses",
+            Self::Tree => "tree",
         }
     }
 }
@@ -144,6 +148,7 @@ impl Content {
             Self::PrivateResponse(_) => Kind::PrivateResponse,
             Self::PrivateData(_) => Kind::PrivateData,
             Self::Pulses(_) => Kind::Pulses,
+            Self::Tree(_) => Kind::Tree,
         }
     }
 
@@ -171,7 +176,8 @@ impl Content {
             | Self::PrivateRequest(_)
             | Self::PrivateResponse(_)
             | Self::PrivateData(_)
-            | Self::Pulses(_) => None,
+            | Self::Pulses(_)
+            | Self::Tree(_) => None,
         }
     }
 
@@ -185,7 +191,7 @@ impl Content {
             };
         }
         match self.kind() {
-            Kind::Data | Kind::Leadership => Tag::ChanAndOrg,
+            Kind::Data | Kind::Leadership | Kind::Tree => Tag::ChanAndOrg,
             Kind::Alive
             | Kind::MembershipRequest
             | Kind::MembershipResponse

@@ -110,10 +110,10 @@ pub use error::DecodeError;
 pub use kind::Kind;
 pub use limits::Limits;
 pub use message::{
-    Alive, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
+    Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
     PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, StateInfo, StateRequest,
-    Tag,
+    Tag, Tree,
 };
 pub use signed::{SignedMessage, UnsignedMessage};
 

@@ -85,6 +85,8 @@ pub enum Content {
     PrivateData(PrivateData),
     /// Extension (field 1000): signs of life.
     Pulses(Vec<Pulse>),
+    /// Extension (field 1001): how blocks travel between two neighbours.
+    Tree(Tree),
 }
 
 /// A peer's logical clock: lexicographic, incarnation first.
@@ -165,6 +167,25 @@ pub struct Payload {
     pub data: Bytes,
     /// Serialized `gossip.PvtDataPayload`s, in solicited responses only.
     pub private_data: Vec<Bytes>,
+}
+
+/// How blocks travel between two neighbours in a channel (extension): the messages of Plumtree (Leitão,
+/// Pereira, Rodrigues, "Epidemic Broadcast Trees", 2007), with a height instead of a list of ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// The number of blocks in the sender's ledger.
+    pub ledger_height: u64,
+    /// What the sender wants changed, if anything.
+    pub branch: Option<Branch>,
+}
+
+/// What the sender of a [`Tree`] wants of the receiver (extension).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// Blocks as they come.
+    Graft,
+    /// No more blocks, only heights.
+    Prune,
 }
 
 /// What a pull is about (`gossip.PullMsgType`).

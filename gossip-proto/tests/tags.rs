@@ -17,7 +17,9 @@ const TAGS: [Tag; 6] = [
 
 const fn expected(kind: Kind, pull: Option<PullKind>) -> Tag {
     match (kind, pull) {
-        (_, Some(PullKind::Block)) | (Kind::Data | Kind::Leadership, _) => Tag::ChanAndOrg,
+        (_, Some(PullKind::Block)) | (Kind::Data | Kind::Leadership | Kind::Tree, _) => {
+            Tag::ChanAndOrg
+        }
         (_, Some(PullKind::Identity)) => Tag::Empty,
         (Kind::PeerIdentity, _) => Tag::OrgOnly,
         (

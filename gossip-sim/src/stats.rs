@@ -184,7 +184,8 @@ impl Stats {
             | Content::PrivateRequest(_)
             | Content::PrivateResponse(_)
             | Content::PrivateData(_)
-            | Content::Pulses(_) => {}
+            | Content::Pulses(_)
+            | Content::Tree(_) => {}
         }
     }
 }

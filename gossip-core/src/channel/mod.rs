@@ -14,6 +14,7 @@
 mod own;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,6 +25,7 @@ use gossip_proto::{
 };
 
 use self::own::OwnState;
+use self::tree::Tree;
 use crate::cx::Cx;
 use crate::gate::{Admitted, StateInfoNews};
 use crate::identity::Identities;
@@ -128,6 +130,7 @@ pub(crate) struct Channel {
     infos: BTreeMap<PeerId, Info>,
     pub(crate) own: OwnState,
     pub(crate) transfer: StateTransfer,
+    pub(crate) tree: Tree,
     /// The application waits for the ledger's height.
     pub(crate) joining: Option<RequestId>,
     /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
@@ -176,6 +179,7 @@ impl Channel {
             infos: BTreeMap::new(),
             own: OwnState::new(incarnation.saturating_add(cx.now.as_nanos())),
             transfer: StateTransfer::new(cx, id.clone(), transfer_rng),
+            tree: Tree::default(),
             joining: None,
             asked: BTreeMap::new(),
             told: None,
@@ -241,8 +245,11 @@ impl Channel {
     }
 
     /// Is a block of this number, pushed to us, worth verifying?
-    pub(crate) fn wants_pushed(&self, cx: &mut Cx<'_>, seq: u64) -> bool {
-        !self.own.has_left() && self.transfer.want(cx, seq, BlockOrigin::Push) == Want::Yes
+    pub(crate) fn wants_pushed(&self, cx: &mut Cx<'_>, seq: u64) -> Want {
+        if self.own.has_left() {
+            return Want::Beyond;
+        }
+        self.transfer.want(cx, seq, BlockOrigin::Push)
     }
 
     /// Has its publisher told us nothing before?

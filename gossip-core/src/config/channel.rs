@@ -8,6 +8,10 @@ use super::{ConfigError, non_zero, positive};
 pub struct PushConfig {
     /// Peers that each message is pushed to. Default 3 (`propagatePeerNum`); 0 turns push off.
     pub fanout: usize,
+    /// Peers that understand it get each block once, along the branches of a tree that the network finds
+    /// and repairs by itself, and hear of heights from others; only the rest is pushed at random. Default
+    /// true.
+    pub tree: bool,
     /// Messages collected before they are pushed. Default 10 (`maxPropagationBurstSize`).
     pub burst_size: NonZeroUsize,
     /// How long a message may wait for others. Default 10 ms (`maxPropagationBurstLatency`).
@@ -18,6 +22,7 @@ impl Default for PushConfig {
     fn default() -> Self {
         Self {
             fanout: 3,
+            tree: true,
             burst_size: non_zero(10),
             burst_latency: Duration::from_millis(10),
         }

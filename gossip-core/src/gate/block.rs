@@ -6,6 +6,7 @@ use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, Tag};
 use super::news::{Admitted, BlockNews, BlockSource, News, Sender};
 use super::{Check, Claim, Copies, Gate, Key, Known, count, verified};
 use crate::cx::Cx;
+use crate::state_transfer::Want;
 use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId};
 
 impl Gate {
@@ -72,8 +73,8 @@ impl Gate {
         let Some(own) = known.channels.get(&channel) else {
             return;
         };
-        let wanted = own.wants_pushed(cx, seq);
-        if wanted {
+        let want = own.wants_pushed(cx, seq);
+        if want == Want::Yes {
             news.push(News::CheckingBlock {
                 channel: channel.clone(),
                 seq,
@@ -87,7 +88,12 @@ impl Gate {
                 peer: sender.peer.clone(),
             });
         }
-        if !wanted {
+        if want == Want::Known {
+            let peer = sender.peer.clone();
+            news.push(News::Superfluous { channel, seq, peer });
+            return;
+        }
+        if want != Want::Yes {
             return;
         }
         // Nothing besides the block is covered by the orderers' signatures, so nothing is passed on.

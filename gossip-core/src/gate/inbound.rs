@@ -83,6 +83,20 @@ impl Gate {
                     });
                 }
             }
+            Content::Tree(tree) => {
+                let own_org = sender.org.as_ref();
+                if !own_org.is_some_and(|org| known.identities.is_own_org(org)) {
+                    cx.metrics().violations += 1;
+                } else if let Some(channel) = self.channel_of(cx, known, &sender, message.message())
+                {
+                    let tree = *tree;
+                    news.push(News::Tree {
+                        sender,
+                        channel,
+                        tree,
+                    });
+                }
+            }
             Content::Pulses(pulses) => self.pulses(cx, known, &sender, pulses, true, news),
             Content::Hello(_)
             | Content::Digest(_)

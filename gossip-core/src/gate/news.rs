@@ -1,7 +1,7 @@
 //! What the gate lets through.
 
 use bytes::Bytes;
-use gossip_proto::{Payload, Pulse, SignedMessage, StateRequest};
+use gossip_proto::{Payload, Pulse, SignedMessage, StateRequest, Tree};
 
 use crate::membership::Requester;
 use crate::{ChannelId, CryptoError, LinkId, OrgId, PeerId, RequestId, ValidIdentity};
@@ -162,6 +162,18 @@ pub(crate) enum News {
         channel: ChannelId,
         seq: u64,
         peer: PeerId,
+    },
+    /// A peer has pushed a block that we have.
+    Superfluous {
+        channel: ChannelId,
+        seq: u64,
+        peer: PeerId,
+    },
+    /// A neighbour tells its height, and what it wants.
+    Tree {
+        sender: Sender,
+        channel: ChannelId,
+        tree: Tree,
     },
     /// A publication coincided with the check of another copy: it has to be looked at again.
     Publish {

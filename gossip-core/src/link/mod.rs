@@ -50,14 +50,20 @@ pub(crate) const IDENTITIES: u64 = 2;
 /// Takes signs of life that are no signed heartbeats.
 pub(crate) const PULSES: u64 = 4;
 
+/// Gets blocks along the branches of a tree, and heights from everybody else.
+pub(crate) const TREE: u64 = 8;
+
 /// What we understand beyond the original protocol.
-pub(crate) const CAPABILITIES: u64 = TIE_BREAK | IDENTITIES | PULSES;
+pub(crate) const CAPABILITIES: u64 = TIE_BREAK | IDENTITIES | PULSES | TREE;
 
 /// What we announce of it in each authentication.
 const fn capabilities(config: &Config) -> u64 {
-    if config.membership.pulses {
-        CAPABILITIES
-    } else {
-        CAPABILITIES & !PULSES
+    let mut capabilities = CAPABILITIES;
+    if !config.membership.pulses {
+        capabilities &= !PULSES;
     }
+    if !config.push.tree {
+        capabilities &= !TREE;
+    }
+    capabilities
 }

@@ -7,7 +7,6 @@ use super::{Node, cx};
 use crate::gate::{Admitted, BlockNews, BlockSource, Sender, block_message};
 use crate::link::{SendTo, Sent};
 use crate::outbox::Supersede;
-use crate::push::{Item, What};
 use crate::state_transfer::Effect;
 use crate::{
     BlockOrigin, ChannelId, Class, Command, CryptoError, LedgerOutcome, LinkId, PeerId,
@@ -26,6 +25,7 @@ impl Node {
             holders,
         } = block.into_inner();
         let local = matches!(source, BlockSource::Local { .. });
+        let brought = matches!(source, BlockSource::Pushed { .. });
         if local {
             self.publishing = self.publishing.saturating_sub(1);
         }
@@ -53,9 +53,12 @@ impl Node {
         let mut pushed = message.map(|message| (message, holders));
         for effect in effects {
             if matches!(&effect, Effect::Accepted { seq: accepted, .. } if *accepted == seq)
-                && let Some((message, holders)) = pushed.take()
+                && let Some((message, mut holders)) = pushed.take()
             {
-                self.push_block(&id, message, holders);
+                if brought {
+                    self.on_brought(&id, seq, &mut holders);
+                }
+                self.push_block(&id, seq, message, holders);
                 continue;
             }
             self.on_transfer_effect(&id, effect);
@@ -96,16 +99,6 @@ impl Node {
             let effects = channel.transfer.on_unasked_bad_block(cx!(self), seq);
             self.on_transfer_effects(id, effects);
         }
-    }
-
-    fn push_block(&mut self, id: &ChannelId, message: SignedMessage, holders: Vec<PeerId>) {
-        self.push(Item {
-            what: What::Block {
-                channel: id.clone(),
-            },
-            message,
-            holders,
-        });
     }
 
     pub(super) fn on_ledger_done(&mut self, ticket: Ticket, outcome: LedgerOutcome) {
@@ -190,15 +183,26 @@ impl Node {
                 if let Some(channel) = self.channels.get_mut(id) {
                     channel.own.set_height(cx!(self), id, height);
                 }
+                self.announce_soon(id);
             }
             Effect::Accepted {
                 seq,
                 data,
                 origin: BlockOrigin::Local,
             } => {
-                self.push_block(id, block_message(id, seq, data), Vec::new());
+                if let Some(channel) = self.channels.get_mut(id) {
+                    let own = &self.config.identity.peer;
+                    channel.tree.on_published(seq, own);
+                }
+                self.push_block(id, seq, block_message(id, seq, data), Vec::new());
             }
-            Effect::Accepted { .. } => {}
+            Effect::Accepted { seq, data, .. } => {
+                let branches = self.channels.get(id).map(|channel| channel.tree.branches());
+                if branches.is_some_and(|mut branches| branches.next().is_some()) {
+                    // Whoever waits for us lacks it too, for the same reason.
+                    self.feed_branches(id, seq, &block_message(id, seq, data), &[]);
+                }
+            }
             Effect::Verify { peer, seq, data } => {
                 let link = self.links.link_of(&peer);
                 let block = BlockNews {
@@ -215,8 +219,12 @@ impl Node {
                 peer,
                 nonce,
                 request,
+                newest,
             } => {
                 self.send_state_request(id, &peer, nonce, request);
+                if newest {
+                    self.graft(id, &peer);
+                }
             }
             Effect::Respond {
                 link,

@@ -5,7 +5,7 @@ use gossip_proto::{Content, SignedMessage};
 use super::{Node, cx};
 use crate::channel::Channel;
 use crate::cx::Cx;
-use crate::link::{EstablishedLink, LinkEffect, SendTo};
+use crate::link::{EstablishedLink, LinkEffect, SendTo, TREE};
 use crate::membership::{MembershipEffect, Reached, may_see_secret};
 use crate::outbox::Supersede;
 use crate::push::{Audience, Beat, Item, What, push, push_pulses};
@@ -50,6 +50,8 @@ impl Node {
             }
             LinkEffect::Disconnected { peer } => {
                 self.membership.on_disconnected(cx!(self), &peer);
+                self.plain.remove(&peer);
+                self.regrow_trees(&peer);
                 self.on_disconnected(&peer);
             }
         }
@@ -58,6 +60,11 @@ impl Node {
     fn on_established(&mut self, established: &EstablishedLink) {
         let peer = &established.identity.peer;
         tracing::debug!(link = %established.link, %peer, "link established");
+        if self.links.capabilities(peer) & TREE == 0 {
+            self.plain.insert(peer.clone());
+        } else {
+            self.plain.remove(peer);
+        }
         let restarted_earlier =
             self.membership
                 .on_connected(&self.identities, peer, established.incarnation);
@@ -255,8 +262,13 @@ impl Node {
 
     pub(super) fn push_all(&mut self, items: Vec<Item>) {
         for item in &items {
-            push(cx!(self), &mut audience!(self), item);
+            self.push_now(item);
         }
+    }
+
+    /// Sends it, and returns to whom.
+    pub(super) fn push_now(&mut self, item: &Item) -> Vec<PeerId> {
+        push(cx!(self), &mut audience!(self), item)
     }
 
     pub(super) fn push_pulses(&mut self, beats: Vec<Beat>) {

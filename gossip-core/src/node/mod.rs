@@ -7,7 +7,9 @@ mod effects;
 mod news;
 mod pull;
 mod requests;
+mod tree;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::channel::Channels;
@@ -22,7 +24,7 @@ use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
     ChannelId, ChannelInfo, CloseReason, Command, Config, ConfigError, Event, Instant, LinkId,
-    Member, Metrics, RequestError,
+    Member, Metrics, PeerId, RequestError,
 };
 use gossip_proto::{DecodeError, SignedMessage};
 
@@ -54,6 +56,8 @@ pub struct Node {
     channels: Channels,
     identity_pull: IdentityPull,
     emitter: Emitter,
+    /// Connected peers that do not know of trees.
+    plain: BTreeSet<PeerId>,
     pulses: PulseEmitter,
     /// Publications at the gate; bounded by the configuration.
     publishing: usize,
@@ -103,6 +107,7 @@ impl Node {
             channels: Channels::default(),
             identity_pull,
             emitter: Emitter::default(),
+            plain: BTreeSet::new(),
             pulses: PulseEmitter::default(),
             publishing: 0,
             link_fx: Vec::new(),
@@ -268,6 +273,7 @@ impl Node {
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
             TimerKey::PullIdentities => self.pull_identities(),
             TimerKey::PullBlocks(_) => {}
+            TimerKey::Announce(channel) => self.announce(&channel),
             TimerKey::Publish(channel) => self.publish_state(&channel),
             TimerKey::RequestStateInfo(channel) => self.request_state_infos(&channel),
             TimerKey::StateTransfer(channel) => self.on_transfer_timer(&channel),

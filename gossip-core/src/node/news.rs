@@ -52,6 +52,12 @@ impl Node {
                 }
             }
             News::Holder { channel, seq, peer } => self.on_holder(&channel, seq, &peer),
+            News::Superfluous { channel, seq, peer } => self.on_superfluous(&channel, seq, &peer),
+            News::Tree {
+                sender,
+                channel,
+                tree,
+            } => self.on_tree(&sender, &channel, tree),
             News::Publish {
                 id,
                 channel,
@@ -200,7 +206,7 @@ impl Node {
     }
 
     /// A peer showed that it holds a block: as good as a state info with that height.
-    fn on_holder(&mut self, id: &ChannelId, seq: u64, peer: &PeerId) {
+    pub(super) fn on_holder(&mut self, id: &ChannelId, seq: u64, peer: &PeerId) {
         let connected = self.links.is_connected(peer);
         let Some(channel) = self.channels.get_mut(id) else {
             return;

@@ -135,6 +135,7 @@ impl Node {
         self.channels.set_storing(id, storing);
         self.gate.on_channel_gone(id);
         self.io.timers.cancel(&TimerKey::Publish(id.clone()));
+        self.io.timers.cancel(&TimerKey::Announce(id.clone()));
         self.io
             .timers
             .cancel(&TimerKey::RequestStateInfo(id.clone()));

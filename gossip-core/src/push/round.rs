@@ -4,7 +4,7 @@ use super::{Item, What};
 use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::identity::Identities;
-use crate::link::{Links, SendTo};
+use crate::link::{Links, SendTo, TREE};
 use crate::membership::{Membership, Party, Roster, Slot, may_push, may_see_secret};
 use crate::outbox::Supersede;
 use crate::{Class, OrgId, PeerId};
@@ -17,11 +17,11 @@ pub(crate) struct Audience<'a> {
     pub(crate) links: &'a mut Links,
 }
 
-/// Sends `item` to as many random peers of its audience as the fan-out says.
-pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) {
-    let peers = draw(cx, audience, item);
+/// Sends `item` to as many random peers of its audience as the fan-out says. Returns them.
+pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
+    let targets = draw(cx, audience, item);
     let mut outside = None;
-    for target in peers {
+    for target in &targets {
         let message = if target.inside {
             item.message.clone()
         } else {
@@ -29,7 +29,7 @@ pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) {
                 .get_or_insert_with(|| item.message.without_secret())
                 .clone()
         };
-        let to = address(audience, &target);
+        let to = address(audience, target);
         let (class, key) = match &item.what {
             What::Alive { subject } => (Class::Control, Some(Supersede::Alive(subject.clone()))),
             What::StateInfo { channel, publisher } => (
@@ -42,6 +42,7 @@ pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) {
             .links
             .send(cx, &target.peer, &to, class, key, message);
     }
+    targets.into_iter().map(|target| target.peer).collect()
 }
 
 /// A peer drawn.
@@ -79,10 +80,18 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
             let Some(channel) = channels.get(channel) else {
                 return Vec::new();
             };
+            let (tree, grows) = (cx.config.push.tree, channel.tree.must_grow());
+            // Who knows of branches gets blocks along them, once they have been found.
+            let open = |peer: &PeerId| {
+                !tree
+                    || links.capabilities(peer) & TREE == 0
+                    || grows && channel.tree.is_untried(peer)
+            };
             let accept = |slot: &Slot| {
                 slot.org.as_ref() == Some(own_org)
                     && channel.is_eligible(&slot.peer)
                     && !holders.contains(&slot.peer)
+                    && open(&slot.peer)
             };
             draw_among(cx, audience.membership.roster(), links, true, accept, pick)
         }

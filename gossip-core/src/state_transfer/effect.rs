@@ -48,6 +48,8 @@ pub(crate) enum Effect {
         nonce: u64,
         /// Which.
         request: StateRequest,
+        /// The newest block known of is among them.
+        newest: bool,
     },
     /// Answer a peer's request.
     Respond {

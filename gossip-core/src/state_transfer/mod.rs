@@ -47,8 +47,8 @@ use self::responder::Responder;
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
 use crate::{
-    BlockOrigin, ChannelId, Command, LedgerOutcome, LinkId, Notification, PeerId, RequestError,
-    RequestId, Response, Ticket,
+    BlockOrigin, ChannelId, Command, Instant, LedgerOutcome, LinkId, Notification, PeerId,
+    RequestError, RequestId, Response, Ticket,
 };
 
 /// One channel's blocks on their way to and from the ledger.
@@ -276,6 +276,16 @@ impl StateTransfer {
         if self.buffer.want(seq) == Want::Yes {
             self.requester.on_checking(cx, seq, bytes);
         }
+    }
+
+    /// A push has come of a block that is held or stored.
+    pub(crate) fn on_late_push(&mut self, now: Instant, seq: u64) {
+        self.requester.on_late_push(now, seq);
+    }
+
+    /// Does the peer say that it has the block?
+    pub(crate) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
+        self.requester.may_have(peer, seq)
     }
 
     /// A block that was pushed or published does not verify, or could not be checked. The caller has

@@ -20,6 +20,12 @@ const MAX_PARALLEL: usize = 4;
 /// Requests that were given up but whose late answers are still of use; the oldest is forgotten.
 const MAX_LATE: usize = 8;
 
+/// Blocks that others tell of are on their way to us too, by longer ways.
+const HEARSAY: u32 = 3;
+
+/// A push that lags by more is a lost one.
+const MAX_PATIENCE: Duration = Duration::from_millis(500);
+
 /// A late request keeps its peer from being asked for this many more times the response timeout: an
 /// answer that is merely slow would otherwise queue behind itself.
 const LATE_PATIENCE: u32 = 4;
@@ -27,7 +33,8 @@ const LATE_PATIENCE: u32 = 4;
 /// Which numbers are missing, who is being asked for them, and whom not to ask.
 ///
 /// A number is missing if it is the first one neither held nor on its way and a later one is held,
-/// or a peer claims to have it. Missing for `gap_patience`, it is *overdue*, with everything up to the greatest
+/// or a peer claims to have it. Missing for longer than
+/// pushes were seen to lag, and for `gap_patience` at least, it is *overdue*, with everything up to the greatest
 /// number known then: these are asked for, in ranges of `batch`, as far as the window and the room
 /// for bytes reach. A false claim therefore costs one request to the peer that made it, and then
 /// one per penalty of that peer: claims of a peer under penalty count for nothing.
@@ -42,6 +49,10 @@ pub(super) struct Requester {
     checking: BTreeMap<u64, Checking>,
     /// The number that is missing, and since when.
     missing: Option<(u64, Instant)>,
+    /// The number that was missing for too long last, and since when.
+    overdue: Option<(u64, Instant)>,
+    /// How long pushes were seen to lag behind what tells of their blocks, and some more.
+    patience: Duration,
     /// Numbers below are asked for without patience.
     overdue_to: u64,
     /// The last gap that the application was told of.
@@ -78,6 +89,8 @@ impl Requester {
             asked: Vec::new(),
             checking: BTreeMap::new(),
             missing: None,
+            overdue: None,
+            patience: Duration::ZERO,
             overdue_to: 0,
             notified: None,
             armed: None,
@@ -89,6 +102,21 @@ impl Requester {
         if !self.claims.set(peer, claim, max) {
             cx.metrics().members_shed += 1;
         }
+    }
+
+    pub(super) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
+        self.claims.height(peer).is_some_and(|height| height > seq)
+    }
+
+    /// The number may be missing for so long: longer, if nothing that follows it has come either.
+    fn patience(&self, cx: &Cx<'_>, number: u64, buffer: &PayloadBuffer) -> Duration {
+        let gap = cx.config.state_transfer.gap_patience;
+        let least = if number < buffer.end() {
+            gap
+        } else {
+            gap * HEARSAY
+        };
+        self.patience.max(least)
     }
 
     pub(super) fn on_connected(&mut self, peer: &PeerId) {
@@ -109,11 +137,30 @@ impl Requester {
     /// The check of a block begins that nobody was asked for: until its verdict the number is not
     /// missing.
     pub(super) fn on_checking(&mut self, cx: &mut Cx<'_>, seq: u64, bytes: u64) {
+        if let Some((_, since)) = self.missing.filter(|(number, _)| *number == seq) {
+            self.learn(cx.now.since(since));
+        }
         self.checking.entry(seq).or_insert(Checking {
             asked_of: None,
             bytes,
             deadline: cx.now + cx.config.gate.check_timeout,
         });
+    }
+
+    /// A push has come of a block that was there already: if it was fetched, that was too early.
+    pub(super) fn on_late_push(&mut self, now: Instant, seq: u64) {
+        if let Some((_, since)) = self.overdue.filter(|(number, _)| *number == seq) {
+            self.overdue = None;
+            self.learn(now.since(since));
+        }
+    }
+
+    /// A push lagged by so much: be patient for twice as long, and a little less each time.
+    fn learn(&mut self, lag: Duration) {
+        let before = self.patience - self.patience / 16;
+        self.patience = lag
+            .saturating_mul(2)
+            .clamp(before, MAX_PATIENCE.max(before));
     }
 
     /// A block passed its check; if it was sent on request, its sender gains.
@@ -232,11 +279,11 @@ impl Requester {
         }
         self.checking.retain(|_, checking| checking.deadline > now);
         self.observe(now, buffer);
-        let patience = cx.config.state_transfer.gap_patience;
         if let Some((number, since)) = self.missing
-            && since + patience <= now
+            && since + self.patience(cx, number, buffer) <= now
         {
             self.missing = None;
+            self.overdue = Some((number, since));
             self.overdue_to = self.known_end(now, buffer);
             if self.notified != Some(number) {
                 self.notified = Some(number);
@@ -378,6 +425,7 @@ impl Requester {
             peer,
             nonce,
             request: StateRequest { start, end },
+            newest: end.saturating_add(1) >= self.known_end(cx.now, buffer),
         });
         true
     }
@@ -446,8 +494,9 @@ impl Requester {
             .values()
             .map(|checking| checking.deadline)
             .min();
-        let patience = cx.config.state_transfer.gap_patience;
-        let overdue = self.missing.map(|(_, since)| since + patience);
+        let overdue = self
+            .missing
+            .map(|(number, since)| since + self.patience(cx, number, buffer));
         let pardon = self.penalties.next_end(cx.now, |peer| {
             self.claims
                 .height(peer)

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use gossip_core::proto::{
-    Alive, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership, Limits,
+    Alive, Branch, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership, Limits,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
     Properties, PullIds, PullKind, Pulse, RawEnvelope, SignedMessage, StateInfo, StateRequest, Tag,
-    UnsignedMessage, channel_mac,
+    Tree, UnsignedMessage, channel_mac,
 };
 
 use super::feed::Feed;
@@ -25,7 +25,7 @@ pub(super) fn conn(name: &[u8], binding: &Bytes, feed: &mut Feed<'_>) -> SignedM
 
 /// Any message at all.
 pub(super) fn any(feed: &mut Feed<'_>) -> SignedMessage {
-    let (tag, content) = match feed.below(22) {
+    let (tag, content) = match feed.below(24) {
         0..=3 => return alive(feed),
         4..=5 => (Tag::Empty, membership_request(feed)),
         6..=7 => (Tag::Empty, membership_response(feed)),
@@ -54,6 +54,14 @@ pub(super) fn any(feed: &mut Feed<'_>) -> SignedMessage {
         18..=19 => {
             let pulses = (0..feed.below(6)).map(|_| pulse(feed)).collect();
             (Tag::Empty, Content::Pulses(pulses))
+        }
+        20..=21 => {
+            let tree = Tree {
+                ledger_height: feed.number(),
+                branch: [None, Some(Branch::Graft), Some(Branch::Prune)]
+                    [usize::from(feed.below(3))],
+            };
+            (Tag::ChanAndOrg, Content::Tree(tree))
         }
         _ => other(feed),
     };

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use crate::{
-    Alive, Chaincode, ConnEstablish, Content, DataUpdate, DecodeError, GossipMessage, Hello,
-    Leadership, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime,
+    Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, DecodeError, GossipMessage,
+    Hello, Leadership, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime,
     PrivateData, PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope,
-    StateInfo, StateRequest, Tag, raw, raw::gossip_message::Content as Raw, wire,
+    StateInfo, StateRequest, Tag, Tree, raw, raw::gossip_message::Content as Raw, wire,
 };
 
 impl TryFrom<raw::GossipMessage> for GossipMessage {
@@ -113,6 +113,10 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
         ),
         Raw::PrivateData(raw) => Content::PrivateData(private_data(raw)?),
         Raw::Pulses(raw) => Content::Pulses(pulses(raw.pulses)?),
+        Raw::Tree(raw) => Content::Tree(Tree {
+            ledger_height: raw.ledger_height,
+            branch: branch(raw.branch)?,
+        }),
     })
 }
 
@@ -248,6 +252,19 @@ fn payload(raw: wire::Payload) -> Payload {
 
 fn envelopes(raw: Vec<Bytes>) -> Result<Vec<RawEnvelope>, DecodeError> {
     raw.into_iter().map(RawEnvelope::slice).collect()
+}
+
+fn branch(value: i32) -> Result<Option<Branch>, DecodeError> {
+    match wire::Branch::try_from(value) {
+        Ok(wire::Branch::Unchanged) => Ok(None),
+        Ok(wire::Branch::Graft) => Ok(Some(Branch::Graft)),
+        Ok(wire::Branch::Prune) => Ok(Some(Branch::Prune)),
+        Err(_) => Err(DecodeError::UnknownEnum {
+            message: "gossip.Tree",
+            field: "branch",
+            value,
+        }),
+    }
 }
 
 fn pull_kind(value: i32, message: &'static str) -> Result<PullKind, DecodeError> {

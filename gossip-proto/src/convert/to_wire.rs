@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use crate::{
-    Alive, Chaincode, ConnEstablish, Content, GossipMessage, Leadership, MembershipResponse,
-    Payload, PeerIdentity, PeerTime, PrivateData, PrivateDigest, PrivateElement, PullKind, Pulse,
-    RawEnvelope, StateInfo, Tag, raw, raw::gossip_message::Content as Raw, wire,
+    Alive, Branch, Chaincode, ConnEstablish, Content, GossipMessage, Leadership,
+    MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData, PrivateDigest,
+    PrivateElement, PullKind, Pulse, RawEnvelope, StateInfo, Tag, raw,
+    raw::gossip_message::Content as Raw, wire,
 };
 
 impl From<&GossipMessage> for raw::GossipMessage {
@@ -93,9 +94,21 @@ fn content(content: &Content) -> Raw {
             elements: elements.iter().map(private_element).collect(),
         }),
         Content::PrivateData(data) => Raw::PrivateData(private_data(data)),
+        Content::Tree(tree) => Raw::Tree(wire::Tree {
+            ledger_height: tree.ledger_height,
+            branch: branch(tree.branch).into(),
+        }),
         Content::Pulses(list) => Raw::Pulses(wire::Pulses {
             pulses: pulses(list),
         }),
+    }
+}
+
+const fn branch(branch: Option<Branch>) -> wire::Branch {
+    match branch {
+        None => wire::Branch::Unchanged,
+        Some(Branch::Graft) => wire::Branch::Graft,
+        Some(Branch::Prune) => wire::Branch::Prune,
     }
 }
 

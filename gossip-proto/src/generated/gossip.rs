@@ -49,7 +49,7 @@ pub struct GossipMessage {
     pub tag: i32,
     #[prost(
         oneof = "gossip_message::Content",
-        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000"
+        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000, 1001"
     )]
     pub content: ::core::option::Option<gossip_message::Content>,
 }
@@ -151,6 +151,8 @@ pub mod gossip_message {
         /// Extension, between peers that both announce it.
         #[prost(message, tag = "1000")]
         Pulses(super::Pulses),
+        #[prost(message, tag = "1001")]
+        Tree(super::Tree),
     }
 }
 /// What a peer publishes of itself in a channel.
@@ -261,6 +263,15 @@ pub struct DataUpdate {
     pub data: ::prost::alloc::vec::Vec<Envelope>,
     #[prost(enumeration = "PullMsgType", tag = "3")]
     pub msg_type: i32,
+}
+/// Extension: how blocks travel between two neighbours in a channel, one of whom has the other's ear.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Tree {
+    /// The number of blocks in the sender's ledger.
+    #[prost(uint64, tag = "1")]
+    pub ledger_height: u64,
+    #[prost(enumeration = "Branch", tag = "2")]
+    pub branch: i32,
 }
 /// A block, pushed or pulled.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -499,6 +510,38 @@ impl PullMsgType {
             "UNDEFINED" => Some(Self::Undefined),
             "BLOCK_MSG" => Some(Self::BlockMsg),
             "IDENTITY_MSG" => Some(Self::IdentityMsg),
+            _ => None,
+        }
+    }
+}
+/// Extension: what the sender of a Tree wants of the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Branch {
+    Unchanged = 0,
+    /// Blocks as they come.
+    Graft = 1,
+    /// No more blocks, only heights.
+    Prune = 2,
+}
+impl Branch {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unchanged => "UNCHANGED",
+            Self::Graft => "GRAFT",
+            Self::Prune => "PRUNE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "UNCHANGED" => Some(Self::Unchanged),
+            "GRAFT" => Some(Self::Graft),
+            "PRUNE" => Some(Self::Prune),
             _ => None,
         }
     }

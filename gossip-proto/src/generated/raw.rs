@@ -11,7 +11,7 @@ pub struct GossipMessage {
     pub tag: i32,
     #[prost(
         oneof = "gossip_message::Content",
-        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000"
+        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000, 1001"
     )]
     pub content: ::core::option::Option<gossip_message::Content>,
 }
@@ -63,6 +63,8 @@ pub mod gossip_message {
         PrivateData(super::PrivateDataMessage),
         #[prost(message, tag = "1000")]
         Pulses(crate::wire::Pulses),
+        #[prost(message, tag = "1001")]
+        Tree(crate::wire::Tree),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -122,4 +124,33 @@ pub struct MembershipResponse {
     pub identities: ::prost::alloc::vec::Vec<crate::wire::PeerIdentity>,
     #[prost(message, repeated, tag = "1001")]
     pub pulses: ::prost::alloc::vec::Vec<crate::wire::Pulse>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Branch {
+    Unchanged = 0,
+    Graft = 1,
+    Prune = 2,
+}
+impl Branch {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unchanged => "UNCHANGED",
+            Self::Graft => "GRAFT",
+            Self::Prune => "PRUNE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "UNCHANGED" => Some(Self::Unchanged),
+            "GRAFT" => Some(Self::Graft),
+            "PRUNE" => Some(Self::Prune),
+            _ => None,
+        }
+    }
 }

@@ -259,6 +259,7 @@ pub(crate) static GOSSIP_GOSSIP_MESSAGE: Schema = Schema {
         Field { number: 24, name: "privateRes", kind: Kind::Message(&GOSSIP_REMOTE_PVT_DATA_RESPONSE), count: Count::None },
         Field { number: 25, name: "private_data", kind: Kind::Message(&GOSSIP_PRIVATE_DATA_MESSAGE), count: Count::None },
         Field { number: 1000, name: "pulses", kind: Kind::Message(&GOSSIP_PULSES), count: Count::None },
+        Field { number: 1001, name: "tree", kind: Kind::Message(&GOSSIP_TREE), count: Count::None },
     ],
 };
 
@@ -350,6 +351,14 @@ pub(crate) static GOSSIP_DATA_UPDATE: Schema = Schema {
         Field { number: 1, name: "nonce", kind: Kind::Varint, count: Count::None },
         Field { number: 2, name: "data", kind: Kind::Message(&GOSSIP_ENVELOPE), count: Count::List(10) },
         Field { number: 3, name: "msg_type", kind: Kind::Varint, count: Count::None },
+    ],
+};
+
+pub(crate) static GOSSIP_TREE: Schema = Schema {
+    name: "gossip.Tree",
+    fields: &[
+        Field { number: 1, name: "ledger_height", kind: Kind::Varint, count: Count::None },
+        Field { number: 2, name: "branch", kind: Kind::Varint, count: Count::None },
     ],
 };
 

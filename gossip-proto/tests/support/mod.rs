@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use gossip_proto::{
-    Alive, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership, Limits,
-    MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
+    Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
+    Limits, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
     PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope,
-    SignedMessage, StateInfo, StateRequest, UnsignedMessage,
+    SignedMessage, StateInfo, StateRequest, Tree, UnsignedMessage,
 };
 use serde_json::Value;
 
@@ -191,6 +191,10 @@ pub fn samples() -> Vec<Content> {
             collection_configs: vector("collection_configs"),
         }),
         Content::Pulses(vec![pulse(), pulse()]),
+        Content::Tree(Tree {
+            ledger_height: 9,
+            branch: Some(Branch::Prune),
+        }),
     ];
     for kind in [PullKind::Block, PullKind::Identity] {
         samples.extend(pull_samples(kind, &alive));

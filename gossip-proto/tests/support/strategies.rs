@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use gossip_proto::{
-    Alive, Chaincode, ConnEstablish, Content, DataUpdate, Hello, Leadership, Limits,
+    Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, Hello, Leadership, Limits,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
     PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope, StateInfo,
-    StateRequest,
+    StateRequest, Tree,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -132,6 +132,17 @@ fn membership() -> impl Strategy<Value = Content> {
         })
     });
     let beats = vec(pulses(), 0..4).prop_map(Content::Pulses);
+    let branch = prop_oneof![
+        Just(None),
+        Just(Some(Branch::Graft)),
+        Just(Some(Branch::Prune))
+    ];
+    let tree = (any::<u64>(), branch).prop_map(|(ledger_height, branch)| {
+        Content::Tree(Tree {
+            ledger_height,
+            branch,
+        })
+    });
     let identity = identities().prop_map(Content::PeerIdentity);
     let ack = ".{0,30}".prop_map(Content::Ack);
     prop_oneof![
@@ -142,6 +153,7 @@ fn membership() -> impl Strategy<Value = Content> {
         identity,
         ack,
         beats,
+        tree,
         Just(Content::Empty)
     ]
 }

@@ -193,7 +193,7 @@ fn a_block_is_asked_for_once_the_pushed_copy_proves_bad() {
     bench.receive(link, &pushed(0, Bytes::from_static(b"forged")));
     bench.advance(secs(2));
     bench.answer();
-    bench.advance(millis(20));
+    bench.advance(millis(60));
     assert_eq!(bench.metrics().state_requests_sent, 1);
 }
 
@@ -270,7 +270,7 @@ fn whoever_sent_a_block_that_was_not_looked_at_is_asked_again_at_once() {
             _ => None,
         })
     };
-    bench.advance(millis(20));
+    bench.advance(millis(60));
     let nonce = asked(&mut bench)[0].1;
     bench.hold_checks = true;
     let payload = gossip_proto::Payload {
@@ -282,7 +282,7 @@ fn whoever_sent_a_block_that_was_not_looked_at_is_asked_again_at_once() {
     let answer = SignedMessage::unsigned(message(nonce, "main", Tag::ChanOrOrg, content));
     bench.receive(link, &answer);
     overload(&mut bench);
-    bench.advance(millis(20));
+    bench.advance(millis(60));
     assert_eq!(asked(&mut bench).len(), 1);
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_proto::{
-    Alive, Content, GossipMessage, Limits, MembershipRequest, MembershipResponse, Payload,
-    PeerTime, Properties, Pulse, RawEnvelope, SignedMessage, StateInfo, Tag, UnsignedMessage,
+    Alive, Branch, Content, GossipMessage, Limits, MembershipRequest, MembershipResponse, Payload,
+    PeerTime, Properties, Pulse, RawEnvelope, SignedMessage, StateInfo, Tag, Tree, UnsignedMessage,
     channel_mac,
 };
 
@@ -294,4 +294,13 @@ pub(crate) fn snapshot(channel: &str, elements: &[SignedMessage]) -> SignedMessa
         Tag::ChanOrOrg,
         Content::StateSnapshot(elements),
     ))
+}
+
+/// What a neighbour tells of the tree of `main`.
+pub(crate) fn tree(ledger_height: u64, branch: Option<Branch>) -> SignedMessage {
+    let tree = Tree {
+        ledger_height,
+        branch,
+    };
+    SignedMessage::unsigned(message(0, "main", Tag::ChanAndOrg, Content::Tree(tree)))
 }

@@ -5,6 +5,8 @@
     reason = "what a test does not look for it passes over, whatever it is"
 )]
 
+mod tree;
+
 use std::collections::BTreeSet;
 
 use gossip_proto::Content;
@@ -34,7 +36,10 @@ fn names(names: &[String]) -> Vec<&str> {
 #[test]
 fn a_block_goes_to_as_many_as_the_fan_out_says_and_in_the_end_to_everybody() {
     let all = members(10);
-    let mut bench = quiet(&names(&all), |config| config.push.fanout = 4);
+    let mut bench = quiet(&names(&all), |config| {
+        config.push.tree = false;
+        config.push.fanout = 4;
+    });
     let mut reached = BTreeSet::new();
     for seq in 0..30 {
         bench.publish(seq, good_block(seq));

@@ -200,7 +200,7 @@ impl Bench {
     }
 
     pub(super) fn patience(&mut self) -> Vec<Ask> {
-        self.wait(self.config.state_transfer.gap_patience)
+        self.wait(self.config.state_transfer.gap_patience * 3)
     }
 
     /// The first request after patience, which must be the only one.
@@ -264,6 +264,7 @@ pub(super) fn asks(effects: &[Effect]) -> Vec<Ask> {
             peer,
             nonce,
             request,
+            ..
         } = effect
         {
             asked.push(Ask {

@@ -1,0 +1,233 @@
+//! Our part of a channel's broadcast tree (Leitão, Pereira, Rodrigues, "Epidemic Broadcast Trees", 2007).
+//!
+//! Blocks travel along branches, to each peer once; all other links carry heights, by which a peer that was
+//! missed sees it. A copy too many cuts a branch, a block too few makes one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use gossip_proto::Branch;
+
+use crate::{Instant, PeerId};
+
+/// Branches that one node feeds; more are served what they ask for, but not fed.
+const MAX_BRANCHES: usize = 8;
+/// Blocks of which it is remembered who brought them.
+const MAX_BROUGHT: usize = 128;
+/// A peer that goes on sending what we have is asked to stop again after so long.
+const PRUNE_AGAIN: Duration = Duration::from_secs(1);
+
+/// The branches of one node in one channel.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    /// Peers that get blocks from us as they come.
+    branches: BTreeSet<PeerId>,
+    /// Links that carry no blocks: who was told to stop, when, or told us to. Bounded by the links.
+    cut: BTreeMap<PeerId, Instant>,
+    /// The first branches have been drawn.
+    grown: bool,
+    /// Who brings our blocks.
+    feeder: Option<PeerId>,
+    /// Who brought a block first.
+    brought: BTreeMap<u64, PeerId>,
+    /// A height waits to be told.
+    announcing: bool,
+    /// The heights that peers were told. Bounded by the links.
+    told: BTreeMap<PeerId, u64>,
+}
+
+impl Tree {
+    /// Those that get blocks from us as they come.
+    pub(crate) fn branches(&self) -> impl Iterator<Item = &PeerId> {
+        self.branches.iter()
+    }
+
+    pub(crate) fn is_branch(&self, peer: &PeerId) -> bool {
+        self.branches.contains(peer)
+    }
+
+    /// May a branch to this peer be tried that nobody has asked for?
+    pub(crate) fn is_untried(&self, peer: &PeerId) -> bool {
+        !self.is_branch(peer) && !self.cut.contains_key(peer)
+    }
+
+    /// Must branches be drawn? Only at first, and when none is left.
+    pub(crate) fn must_grow(&self) -> bool {
+        !self.grown || self.branches.is_empty()
+    }
+
+    /// Branches have been drawn.
+    pub(crate) fn grow(&mut self, peers: impl IntoIterator<Item = PeerId>) {
+        self.grown = true;
+        for peer in peers {
+            self.graft(&peer);
+        }
+    }
+
+    /// A peer gets blocks from us from now on, if there are not too many that do.
+    pub(crate) fn graft(&mut self, peer: &PeerId) -> bool {
+        let room = self.branches.len() < MAX_BRANCHES || self.is_branch(peer);
+        if room {
+            self.cut.remove(peer);
+            self.branches.insert(peer.clone());
+        }
+        room
+    }
+
+    /// The peer wants no more blocks from us.
+    pub(crate) fn on_pruned(&mut self, now: Instant, peer: &PeerId) {
+        self.branches.remove(peer);
+        self.cut.insert(peer.clone(), now);
+    }
+
+    /// A peer was the first to bring a block: it is a neighbour in the tree, from which our blocks come.
+    /// Unless the branch was cut while the block was on its way: then nothing more will come, and the one
+    /// returned, from which blocks do come, shall not take us for its own source.
+    pub(crate) fn on_brought(&mut self, seq: u64, peer: &PeerId) -> Option<PeerId> {
+        self.note(seq, peer);
+        if self.cut.contains_key(peer) {
+            return self.feeder.clone();
+        }
+        self.graft(peer);
+        self.feeder = Some(peer.clone());
+        None
+    }
+
+    /// A block is our own: whoever sends it to us sends one too many.
+    pub(crate) fn on_published(&mut self, seq: u64, own: &PeerId) {
+        self.note(seq, own);
+    }
+
+    /// A peer has sent a block that another one had brought. Returns whether to tell it to stop.
+    pub(crate) fn on_superfluous(&mut self, now: Instant, seq: u64, peer: &PeerId) -> bool {
+        let first = self.brought.get(&seq).filter(|first| *first != peer);
+        // Of two branches cut one after the other the last would have been the one to keep.
+        if first.is_none_or(|first| self.cut.contains_key(first)) {
+            return false;
+        }
+        let recent = |at: &Instant| *at + PRUNE_AGAIN > now;
+        if !self.is_branch(peer) && self.cut.get(peer).is_some_and(recent) {
+            return false;
+        }
+        self.on_pruned(now, peer);
+        true
+    }
+
+    /// A link is gone. Returns whether it was the one that brought us blocks.
+    pub(crate) fn on_disconnected(&mut self, peer: &PeerId) -> bool {
+        self.branches.remove(peer);
+        self.cut.remove(peer);
+        self.told.remove(peer);
+        self.feeder.take_if(|feeder| feeder == peer).is_some()
+    }
+
+    /// Has the peer not been told of this height, nor sent blocks?
+    pub(crate) fn is_untold(&self, peer: &PeerId, height: u64) -> bool {
+        !self.is_branch(peer) && self.told.get(peer).is_none_or(|told| *told < height)
+    }
+
+    /// A height is to be told. Returns whether none was waiting.
+    pub(crate) fn announces(&mut self) -> bool {
+        !std::mem::replace(&mut self.announcing, true)
+    }
+
+    pub(crate) fn on_announced(&mut self) {
+        self.announcing = false;
+    }
+
+    pub(crate) fn on_told(&mut self, peer: &PeerId, height: u64) {
+        self.told.insert(peer.clone(), height);
+    }
+
+    /// What the peer asked for. Returns whether it gets blocks from now on, if it wants them.
+    pub(crate) fn on_asked(&mut self, now: Instant, peer: &PeerId, branch: Branch) -> bool {
+        match branch {
+            Branch::Graft => self.graft(peer),
+            Branch::Prune => {
+                self.on_pruned(now, peer);
+                false
+            }
+        }
+    }
+
+    fn note(&mut self, seq: u64, by: &PeerId) {
+        self.brought.insert(seq, by.clone());
+        while self.brought.len() > MAX_BROUGHT {
+            self.brought.pop_first();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(name: u8) -> PeerId {
+        PeerId::new(&[name])
+    }
+
+    fn branches(tree: &Tree) -> Vec<PeerId> {
+        tree.branches().cloned().collect()
+    }
+
+    #[test]
+    fn the_first_to_bring_a_block_is_a_branch_and_a_later_one_is_cut_once() {
+        let mut tree = Tree::default();
+        tree.grow([peer(2), peer(3)]);
+        tree.on_brought(7, &peer(1));
+        assert_eq!(branches(&tree), [peer(1), peer(2), peer(3)]);
+        assert!(!tree.on_superfluous(Instant::START, 7, &peer(1)));
+        assert!(tree.on_superfluous(Instant::START, 7, &peer(2)));
+        assert!(
+            !tree.on_superfluous(Instant::START, 7, &peer(2)),
+            "it may not have heard yet"
+        );
+        assert!(tree.on_superfluous(Instant::START + PRUNE_AGAIN, 7, &peer(2)));
+        assert_eq!(branches(&tree), [peer(1), peer(3)]);
+        assert!(!tree.is_untried(&peer(2)));
+    }
+
+    #[test]
+    fn a_copy_of_a_block_that_no_neighbour_brought_cuts_nothing() {
+        let mut tree = Tree::default();
+        tree.grow([peer(2)]);
+        assert!(!tree.on_superfluous(Instant::START, 7, &peer(2)));
+        assert!(tree.is_branch(&peer(2)));
+    }
+
+    #[test]
+    fn branches_are_bounded_and_drawn_anew_when_none_is_left() {
+        let mut tree = Tree::default();
+        assert!(tree.must_grow());
+        tree.grow((0..20).map(peer));
+        assert_eq!(branches(&tree).len(), MAX_BRANCHES);
+        assert!(!tree.on_asked(Instant::START, &peer(100), Branch::Graft));
+        for name in 0..20 {
+            assert!(!tree.must_grow() || name as usize >= MAX_BRANCHES);
+            tree.on_asked(Instant::START, &peer(name), Branch::Prune);
+        }
+        assert!(tree.must_grow());
+        assert!(tree.on_asked(Instant::START, &peer(3), Branch::Graft));
+        assert!(!tree.must_grow());
+    }
+
+    #[test]
+    fn what_was_on_its_way_on_a_branch_that_was_cut_cuts_no_other() {
+        let mut tree = Tree::default();
+        assert_eq!(tree.on_brought(7, &peer(1)), None);
+        assert!(tree.on_superfluous(Instant::START, 7, &peer(2)));
+        // The next block was faster on the branch that has just been cut.
+        assert_eq!(tree.on_brought(8, &peer(2)), Some(peer(1)));
+        assert!(!tree.on_superfluous(Instant::START, 8, &peer(1)));
+        assert_eq!(branches(&tree), [peer(1)]);
+    }
+
+    #[test]
+    fn the_loss_of_the_one_that_brought_the_last_block_is_noticed() {
+        let mut tree = Tree::default();
+        tree.on_brought(7, &peer(1));
+        tree.on_brought(8, &peer(2));
+        assert!(!tree.on_disconnected(&peer(1)));
+        assert!(tree.on_disconnected(&peer(2)));
+    }
+}

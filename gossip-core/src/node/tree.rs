@@ -1,0 +1,223 @@
+//! Blocks along the branches of a channel's tree, heights along all other links.
+
+use gossip_proto::{Branch, Content, GossipMessage, SignedMessage, Tag, Tree};
+
+use super::{Node, cx};
+use crate::gate::Sender;
+use crate::link::{SendTo, TREE};
+use crate::membership::Slot;
+use crate::push::{Item, What};
+use crate::timer::TimerKey;
+use crate::{ChannelId, Class, PeerId};
+
+/// A height waits for so long, so that a fast channel does not tell each one.
+const ANNOUNCE_AFTER: std::time::Duration = std::time::Duration::from_millis(100);
+/// As many peers are told a height at a time.
+const ANNOUNCE_TO: usize = 3;
+
+impl Node {
+    /// Sends a block to the branches, and to as many others as the fan-out says if they have to be
+    /// found first or do not know of branches.
+    pub(super) fn push_block(
+        &mut self,
+        id: &ChannelId,
+        seq: u64,
+        message: SignedMessage,
+        mut holders: Vec<PeerId>,
+    ) {
+        let fed = self.feed_branches(id, seq, &message, &holders);
+        let Some(channel) = self.channels.get(id) else {
+            return;
+        };
+        let tree = self.config.push.tree;
+        if tree && !channel.tree.must_grow() && self.plain.is_empty() {
+            return;
+        }
+        holders.extend(fed);
+        let what = What::Block {
+            channel: id.clone(),
+        };
+        let drawn = self.push_now(&Item {
+            what,
+            message,
+            holders,
+        });
+        let links = &self.links;
+        let understands = |peer: &PeerId| links.capabilities(peer) & TREE != 0;
+        if let Some(channel) = self.channels.get_mut(id).filter(|_| tree) {
+            channel.tree.grow(drawn.into_iter().filter(understands));
+        }
+    }
+
+    /// Sends a block to the branches that may lack it. Returns them.
+    pub(super) fn feed_branches(
+        &mut self,
+        id: &ChannelId,
+        seq: u64,
+        message: &SignedMessage,
+        holders: &[PeerId],
+    ) -> Vec<PeerId> {
+        let Some(channel) = self.channels.get(id) else {
+            return Vec::new();
+        };
+        let links = &self.links;
+        let lacks = |peer: &&PeerId| {
+            !holders.contains(peer)
+                && links.is_connected(peer)
+                && channel.is_eligible(peer)
+                && !channel.transfer.may_have(peer, seq)
+        };
+        let fed: Vec<PeerId> = channel.tree.branches().filter(lacks).cloned().collect();
+        for peer in &fed {
+            let to = SendTo::default();
+            self.links
+                .send(cx!(self), peer, &to, Class::Push, None, message.clone());
+        }
+        fed
+    }
+
+    /// A block has come by push, from these peers in this order. Adds who shall not get it back.
+    pub(super) fn on_brought(&mut self, id: &ChannelId, seq: u64, by: &mut Vec<PeerId>) {
+        let Some((first, late)) = by.split_first() else {
+            return;
+        };
+        let knows = self.links.capabilities(first) & TREE != 0;
+        let channel = self.channels.get_mut(id).filter(|_| knows);
+        let source = channel.and_then(|channel| channel.tree.on_brought(seq, first));
+        for peer in late {
+            self.on_superfluous(id, seq, peer);
+        }
+        by.extend(source);
+    }
+
+    /// A peer has pushed a block that we have.
+    pub(super) fn on_superfluous(&mut self, id: &ChannelId, seq: u64, peer: &PeerId) {
+        let now = self.now;
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        channel.transfer.on_late_push(now, seq);
+        if self.links.capabilities(peer) & TREE != 0 && channel.tree.on_superfluous(now, seq, peer)
+        {
+            self.io.metrics.branches_pruned += 1;
+            self.tell_tree(id, peer, Some(Branch::Prune));
+        }
+    }
+
+    /// Asks a peer for blocks as they come, if it can send them.
+    pub(super) fn graft(&mut self, id: &ChannelId, peer: &PeerId) {
+        let own_org = self.identities.org_of(peer.as_bytes());
+        let able = self.config.push.tree
+            && self.links.capabilities(peer) & TREE != 0
+            && own_org.is_some_and(|org| self.identities.is_own_org(org));
+        let Some(channel) = self.channels.get_mut(id).filter(|_| able) else {
+            return;
+        };
+        if channel.tree.graft(peer) {
+            self.io.metrics.branches_grafted += 1;
+            self.tell_tree(id, peer, Some(Branch::Graft));
+        }
+    }
+
+    /// What a neighbour tells of its height, and wants.
+    pub(super) fn on_tree(&mut self, sender: &Sender, id: &ChannelId, tree: Tree) {
+        let now = self.now;
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        if !self.config.push.tree || !channel.is_eligible(&sender.peer) {
+            return;
+        }
+        if let Some(branch) = tree.branch {
+            channel.tree.on_asked(now, &sender.peer, branch);
+        }
+        if let Some(last) = tree.ledger_height.checked_sub(1) {
+            self.on_holder(id, last, &sender.peer);
+        }
+    }
+
+    /// Our height has changed: whoever gets no blocks from us shall hear of it.
+    pub(super) fn announce_soon(&mut self, id: &ChannelId) {
+        let at = self.now + ANNOUNCE_AFTER;
+        if self.config.push.tree
+            && let Some(channel) = self.channels.get_mut(id)
+            && channel.tree.announces()
+        {
+            self.io.timers.set(TimerKey::Announce(id.clone()), at);
+        }
+    }
+
+    /// Tells a few neighbours our height, and goes on later if there are more.
+    pub(super) fn announce(&mut self, id: &ChannelId) {
+        let Some(channel) = self.channels.get(id) else {
+            return;
+        };
+        let (links, own_org) = (&self.links, &self.config.identity.org);
+        let height = channel.transfer.height();
+        let unaware = |slot: &Slot| {
+            slot.org.as_ref() == Some(own_org)
+                && channel.tree.is_untold(&slot.peer, height)
+                && channel.is_eligible(&slot.peer)
+                && !channel
+                    .transfer
+                    .may_have(&slot.peer, height.saturating_sub(1))
+                && links.capabilities(&slot.peer) & TREE != 0
+        };
+        let roster = self.membership.roster();
+        let told = roster.draw_linked(ANNOUNCE_TO, unaware, |slot| slot.peer.clone());
+        for peer in &told {
+            self.tell_tree(id, peer, None);
+        }
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.tree.on_announced();
+        }
+        if told.len() == ANNOUNCE_TO {
+            self.announce_soon(id);
+        }
+    }
+
+    /// The link to a peer is gone: if it brought our blocks, another one shall.
+    pub(super) fn regrow_trees(&mut self, gone: &PeerId) {
+        let own_org = self.config.identity.org.clone();
+        for id in self.channels.ids() {
+            let Some(channel) = self.channels.get_mut(&id) else {
+                continue;
+            };
+            if !channel.tree.on_disconnected(gone) {
+                continue;
+            }
+            let able = |slot: &Slot| {
+                slot.org.as_ref() == Some(&own_org)
+                    && slot.peer != *gone
+                    && channel.is_eligible(&slot.peer)
+                    && !channel.tree.is_branch(&slot.peer)
+            };
+            let roster = self.membership.roster();
+            let drawn = roster.draw_linked(1, able, |slot| slot.peer.clone());
+            for peer in drawn {
+                self.graft(&id, &peer);
+            }
+        }
+    }
+
+    fn tell_tree(&mut self, id: &ChannelId, peer: &PeerId, branch: Option<Branch>) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        let ledger_height = channel.transfer.height();
+        channel.tree.on_told(peer, ledger_height);
+        let tree = Tree {
+            ledger_height,
+            branch,
+        };
+        let message = SignedMessage::unsigned(GossipMessage {
+            nonce: 0,
+            channel: bytes::Bytes::copy_from_slice(id.as_str().as_bytes()),
+            tag: Tag::ChanAndOrg,
+            content: Content::Tree(tree),
+        });
+        let to = SendTo::default();
+        self.links
+            .send(cx!(self), peer, &to, Class::Control, None, message);
+    }
+}

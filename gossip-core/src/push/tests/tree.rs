@@ -1,0 +1,222 @@
+//! Blocks along branches, heights along all other links.
+
+use gossip_proto::{Branch, Tree};
+
+use super::*;
+use crate::LinkId;
+
+/// What was told of the tree since the last call: to whom, and what.
+fn told(bench: &mut Bench) -> Vec<(String, Tree)> {
+    bench.sent_like(|message| match message.content() {
+        Content::Tree(tree) => Some(*tree),
+        _ => None,
+    })
+}
+
+fn wanted(bench: &mut Bench, branch: Branch) -> Vec<String> {
+    let told = told(bench).into_iter();
+    let of = |(to, tree): (String, Tree)| (tree.branch == Some(branch)).then_some(to);
+    told.filter_map(of).collect()
+}
+
+fn fed(bench: &mut Bench) -> Vec<String> {
+    let pushed = bench.blocks_pushed().into_iter();
+    pushed.map(|(to, _)| to).collect()
+}
+
+/// A quiet node in `main` with these neighbours.
+fn neighbours(names: &[&str]) -> (Bench, Vec<LinkId>) {
+    let mut bench = Bench::joined(&["m", "a"], |_| {});
+    let links = names.iter().map(|name| bench.participant(name)).collect();
+    bench.advance(secs(1));
+    bench.sent();
+    (bench, links)
+}
+
+#[test]
+fn the_first_branches_are_drawn_and_kept() {
+    let all = members(10);
+    let (mut bench, _) = neighbours(&names(&all));
+    bench.publish(0, good_block(0));
+    let first = fed(&mut bench);
+    assert_eq!(first.len(), 3);
+    for seq in 1..20 {
+        bench.publish(seq, good_block(seq));
+        assert_eq!(fed(&mut bench), first);
+    }
+}
+
+#[test]
+fn a_copy_too_many_cuts_its_branch_and_is_told_so_once() {
+    let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
+    bench.receive(links[0], &pushed(0, good_block(0)));
+    assert_eq!(fed(&mut bench), ["m3", "m4"]);
+    bench.receive(links[1], &pushed(0, good_block(0)));
+    bench.receive(links[1], &pushed(0, good_block(0)));
+    assert_eq!(wanted(&mut bench, Branch::Prune), ["m3"]);
+    assert_eq!(bench.metrics().branches_pruned, 1);
+    bench.receive(links[0], &pushed(1, good_block(1)));
+    assert_eq!(fed(&mut bench), ["m4"]);
+    bench.publish(2, good_block(2));
+    assert_eq!(
+        fed(&mut bench),
+        ["m2", "m4"],
+        "the one that brings blocks is a branch too"
+    );
+}
+
+#[test]
+fn a_copy_of_our_own_block_cuts_its_branch() {
+    let (mut bench, links) = neighbours(&["m2", "m3"]);
+    bench.publish(0, good_block(0));
+    bench.receive(links[1], &pushed(0, good_block(0)));
+    assert_eq!(wanted(&mut bench, Branch::Prune), ["m3"]);
+}
+
+#[test]
+fn copies_that_come_while_the_first_is_checked_cut_their_branches_too() {
+    let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
+    bench.hold_checks = true;
+    bench.receive(links[1], &pushed(0, good_block(0)));
+    bench.receive(links[2], &pushed(0, good_block(0)));
+    bench.answer_all();
+    assert_eq!(wanted(&mut bench, Branch::Prune), ["m4"]);
+}
+
+#[test]
+fn whoever_wants_no_blocks_hears_of_heights_and_may_want_them_again() {
+    let (mut bench, links) = neighbours(&["m2", "m3"]);
+    bench.publish(0, good_block(0));
+    assert_eq!(fed(&mut bench), ["m2", "m3"]);
+    bench.receive(links[1], &tree(0, Some(Branch::Prune)));
+    for seq in 1..4 {
+        bench.publish(seq, good_block(seq));
+    }
+    assert_eq!(fed(&mut bench), ["m2", "m2", "m2"]);
+    bench.advance(millis(100));
+    let height = Tree {
+        ledger_height: 4,
+        branch: None,
+    };
+    assert_eq!(
+        told(&mut bench),
+        [("m3".to_owned(), height)],
+        "several are told as one"
+    );
+    bench.advance(secs(1));
+    assert_eq!(told(&mut bench), []);
+    bench.receive(links[1], &tree(4, Some(Branch::Graft)));
+    bench.publish(4, good_block(4));
+    assert_eq!(fed(&mut bench), ["m2", "m3"]);
+}
+
+#[test]
+fn nobody_is_sent_or_told_what_it_says_to_have() {
+    let (mut bench, links) = neighbours(&["m2", "m3"]);
+    bench.publish(0, good_block(0));
+    bench.receive(links[1], &tree(0, Some(Branch::Prune)));
+    bench.receive(links[0], &tree(2, None));
+    bench.receive(links[1], &tree(2, None));
+    bench.sent();
+    bench.publish(1, good_block(1));
+    assert_eq!(fed(&mut bench), [] as [&str; 0]);
+    bench.advance(secs(1));
+    assert_eq!(told(&mut bench), []);
+}
+
+#[test]
+fn a_block_that_a_neighbour_has_and_nobody_brings_is_fetched_and_makes_a_branch() {
+    let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
+    bench.receive(links[2], &tree(1, None));
+    bench.advance(millis(59));
+    assert_eq!(told(&mut bench), []);
+    bench.advance(millis(1));
+    let asked = bench.sent_like(|message| match message.content() {
+        Content::StateRequest(request) => Some((request.start, request.end, false)),
+        Content::Tree(tree) => Some((0, 0, tree.branch == Some(Branch::Graft))),
+        _ => None,
+    });
+    let m4 = || "m4".to_owned();
+    assert_eq!(asked, [(m4(), (0, 0, false)), (m4(), (0, 0, true))]);
+    bench.publish(0, good_block(0));
+    bench.publish(1, good_block(1));
+    assert!(fed(&mut bench).contains(&m4()));
+}
+
+#[test]
+fn when_the_link_is_lost_that_brought_blocks_another_is_asked_at_once() {
+    let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
+    bench.receive(links[0], &pushed(0, good_block(0)));
+    bench.receive(links[1], &pushed(0, good_block(0)));
+    bench.receive(links[2], &pushed(0, good_block(0)));
+    bench.sent();
+    bench.link_down(links[0]);
+    let grafted = wanted(&mut bench, Branch::Graft);
+    assert!(grafted == ["m3"] || grafted == ["m4"], "{grafted:?}");
+}
+
+#[test]
+fn what_had_to_be_fetched_goes_on_to_the_branches() {
+    let (mut bench, links) = neighbours(&["m2", "m3"]);
+    bench.receive(links[1], &tree(0, Some(Branch::Graft)));
+    bench.receive(links[0], &tree(1, None));
+    bench.advance(millis(60));
+    let nonces = bench.sent_like(|message| match message.content() {
+        Content::StateRequest(_) => Some(message.message().nonce),
+        _ => None,
+    });
+    let block = gossip_proto::Payload {
+        seq_num: 0,
+        data: good_block(0),
+        private_data: Vec::new(),
+    };
+    let content = Content::StateResponse(vec![block]);
+    let answer = message(nonces[0].1, "main", gossip_proto::Tag::ChanOrOrg, content);
+    bench.receive(links[0], &gossip_proto::SignedMessage::unsigned(answer));
+    assert_eq!(fed(&mut bench), ["m3"]);
+}
+
+#[test]
+fn a_peer_that_knows_of_no_tree_is_pushed_to_at_random_besides() {
+    let (mut bench, _) = neighbours(&["m2", "m3"]);
+    bench.publish(0, good_block(0));
+    for name in ["m4", "m5", "m6", "m7"] {
+        let link = bench.link_up(name, None);
+        bench.authenticate_as_fabric(link);
+        bench.receive(link, &beat(name, 1).message());
+        bench.receive(link, &state_info(name, 1, 0));
+    }
+    bench.sent();
+    let mut reached = BTreeSet::new();
+    for seq in 1..30 {
+        bench.publish(seq, good_block(seq));
+        let fed = fed(&mut bench);
+        assert_eq!(
+            (fed.len(), &fed[..2]),
+            (5, &["m2".to_owned(), "m3".to_owned()][..])
+        );
+        reached.extend(fed);
+    }
+    assert_eq!(reached.len(), 6);
+    bench.advance(secs(1));
+    assert_eq!(told(&mut bench), [], "they would not understand it");
+}
+
+#[test]
+fn strangers_to_the_channel_or_organisation_have_no_say_in_the_tree() {
+    let (mut bench, links) = neighbours(&["m2", "a2"]);
+    let idle = bench.member("m3");
+    bench.publish(0, good_block(0));
+    bench.receive(links[1], &tree(5, Some(Branch::Graft)));
+    assert_eq!(bench.metrics().violations, 1);
+    bench.receive(idle, &tree(5, Some(Branch::Graft)));
+    bench.sent();
+    bench.publish(1, good_block(1));
+    assert_eq!(fed(&mut bench), ["m2"]);
+    bench.advance(millis(100));
+    assert_eq!(
+        bench.metrics().state_requests_sent,
+        0,
+        "their heights count for nothing"
+    );
+}
