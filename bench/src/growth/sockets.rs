@@ -47,19 +47,25 @@ async fn ours(nodes: usize) -> Result<Measured> {
     let forming = forming.stop();
     let publisher = stack.join().await?.swap_remove(0);
     sleep(SETTLE).await;
-    let heard = messages(&stack);
+    let (heard, checked) = (messages(&stack), checks(&stack));
     let idle = Meter::start();
     sleep(IDLE).await;
     let idle = idle.stop();
-    let heard = messages(&stack) - heard;
+    let (heard, checked) = (messages(&stack) - heard, checks(&stack) - checked);
 
     let mut network = Ours::new(stack, publisher);
+    let before = (messages(network.stack()), checks(network.stack()));
     let paced = pace(&mut network, &tracker, nodes).await?;
+    let length = paced.wall.as_secs_f64() / idle.wall.as_secs_f64();
+    let more_heard = messages(network.stack()) - before.0 - heard * length;
+    let more_checked = checks(network.stack()) - before.1 - checked * length;
     let received = tracker.copies() as f64 + network.stack().sum(|it| it.blocks_duplicate);
-    let rest = cpu_micros(&idle) * paced.wall.as_secs_f64() / idle.wall.as_secs_f64();
-    let own = (cpu_micros(&paced) - rest).max(0.0);
+    let own = (cpu_micros(&paced) - cpu_micros(&idle) * length).max(0.0);
     let mut measured = Measured::default();
     block_figures(&mut measured, own, received, &tracker);
+    let copies = tracker.copies() as f64;
+    measured.set("messages_per_copy", more_heard / copies);
+    measured.set("checks_per_copy", more_checked / copies);
     let pairs = (nodes * (nodes - 1)) as f64;
     measured.set("mesh_s", forming.wall.as_secs_f64());
     measured.set("mesh_cpu_us_per_pair", cpu_micros(&forming) / pairs);
@@ -118,6 +124,10 @@ fn block_figures(measured: &mut Measured, cpu: f64, received: f64, tracker: &Tra
 
 fn messages(stack: &Stack) -> f64 {
     stack.sum(|metrics| metrics.messages_received)
+}
+
+fn checks(stack: &Stack) -> f64 {
+    stack.sum(|metrics| metrics.verifications)
 }
 
 fn cpu_micros(usage: &Usage) -> f64 {

@@ -199,10 +199,7 @@ fn draw(chart: &Chart, curves: &[Curve], path: &Path) -> Result<()> {
         .x_label_formatter(&across)
         .y_label_formatter(&|value| short(*value))
         .draw()?;
-    let lowest = curves.iter().map(middle).fold(f64::INFINITY, f64::min);
     for (curve, colour) in curves.iter().zip(COLOURS) {
-        // Values of curves that lie close together must not cover each other.
-        let place = if middle(curve) > lowest { -20 } else { 8 };
         context
             .draw_series(LineSeries::new(
                 curve.points.iter().copied(),
@@ -211,6 +208,9 @@ fn draw(chart: &Chart, curves: &[Curve], path: &Path) -> Result<()> {
             .label(curve.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)));
         context.draw_series(curve.points.iter().map(|point| {
+            // Values of curves that lie close together must not cover each other.
+            let is_lowest = all().all(|other| other.0 != point.0 || other.1 >= point.1);
+            let place = if is_lowest { 8 } else { -20 };
             let value = Text::new(
                 short(point.1),
                 (-10, place),
@@ -219,20 +219,21 @@ fn draw(chart: &Chart, curves: &[Curve], path: &Path) -> Result<()> {
             EmptyElement::at(*point) + Circle::new((0, 0), 4, colour.filled()) + value
         }))?;
     }
+    // Where no curve is high.
+    let top = |end: f64| ends(all().filter(|point| point.0 == end).map(|point| point.1)).1;
+    let legend = if top(left) > top(right) {
+        SeriesLabelPosition::UpperRight
+    } else {
+        SeriesLabelPosition::UpperLeft
+    };
     context
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
+        .position(legend)
         .label_font(("sans-serif", 14))
         .background_style(WHITE.mix(0.85))
         .draw()?;
     area.present()?;
     Ok(())
-}
-
-/// The mean of a curve's values as the chart shows them.
-fn middle(curve: &Curve) -> f64 {
-    let heights = curve.points.iter().map(|point| point.1.ln());
-    heights.sum::<f64>() / curve.points.len().max(1) as f64
 }
 
 /// The least and the greatest.
