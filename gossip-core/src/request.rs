@@ -193,4 +193,6 @@ pub enum BlockOrigin {
     Push,
     /// A peer sent it on request.
     StateTransfer,
+    /// A peer showed that it holds it, and was asked for it.
+    Pull,
 }

@@ -30,6 +30,7 @@ use crate::cx::Cx;
 use crate::gate::{Admitted, StateInfoNews};
 use crate::identity::Identities;
 use crate::membership::Membership;
+use crate::pull::BlockPull;
 use crate::rng::ModuleRng;
 use crate::rotation::from_after;
 use crate::state_transfer::{StateTransfer, Want};
@@ -131,6 +132,7 @@ pub(crate) struct Channel {
     pub(crate) own: OwnState,
     pub(crate) transfer: StateTransfer,
     pub(crate) tree: Tree,
+    pub(crate) pull: BlockPull,
     /// The application waits for the ledger's height.
     pub(crate) joining: Option<RequestId>,
     /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
@@ -171,6 +173,7 @@ impl Channel {
     ) -> Self {
         let transfer_rng = ModuleRng::fork(seed, &format!("transfer {id}"));
         let rng = ModuleRng::fork(seed, &format!("channel {id}"));
+        let pull_rng = ModuleRng::fork(seed, &format!("pull {id}"));
         let now = cx.now;
         cx.timers().set(TimerKey::RequestStateInfo(id.clone()), now);
         Self {
@@ -180,6 +183,7 @@ impl Channel {
             own: OwnState::new(incarnation.saturating_add(cx.now.as_nanos())),
             transfer: StateTransfer::new(cx, id.clone(), transfer_rng),
             tree: Tree::default(),
+            pull: BlockPull::new(cx, id.clone(), pull_rng),
             joining: None,
             asked: BTreeMap::new(),
             told: None,

@@ -125,6 +125,7 @@ pub(crate) enum BlockSource {
     Local { id: RequestId },
     Pushed { from: PeerId },
     Transfer { from: PeerId },
+    Pulled { from: PeerId },
 }
 
 /// What comes out of the gate.

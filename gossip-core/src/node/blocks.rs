@@ -48,6 +48,7 @@ impl Node {
                     .transfer
                     .admit(cx, seq, data, BlockOrigin::StateTransfer)
             }
+            BlockSource::Pulled { .. } => channel.transfer.admit(cx, seq, data, BlockOrigin::Pull),
         };
         // Copies of a block asked for may have come by push as well: then it is passed on.
         let mut pushed = message.map(|message| (message, holders));
@@ -90,11 +91,12 @@ impl Node {
                     self.on_transfer_effects(id, effects);
                 }
             }
+            BlockSource::Pulled { from } => self.on_bad_pulled_block(id, from, seq, error),
             BlockSource::Pushed { .. } => self.on_unasked_bad_block(id, seq),
         }
     }
 
-    fn on_unasked_bad_block(&mut self, id: &ChannelId, seq: u64) {
+    pub(super) fn on_unasked_bad_block(&mut self, id: &ChannelId, seq: u64) {
         if let Some(channel) = self.channels.get_mut(id) {
             let effects = channel.transfer.on_unasked_bad_block(cx!(self), seq);
             self.on_transfer_effects(id, effects);
@@ -107,7 +109,7 @@ impl Node {
             .iter_mut()
             .find(|channel| channel.transfer.owns(ticket));
         let Some(channel) = owner else {
-            self.channels.on_stored(ticket);
+            self.on_pull_read(ticket, outcome);
             return;
         };
         let id = channel.id().clone();

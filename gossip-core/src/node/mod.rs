@@ -272,8 +272,8 @@ impl Node {
             }
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
             TimerKey::PullIdentities => self.pull_identities(),
-            TimerKey::PullBlocks(_) => {}
             TimerKey::Announce(channel) => self.announce(&channel),
+            TimerKey::PullBlocks(channel) => self.pull_blocks(&channel),
             TimerKey::Publish(channel) => self.publish_state(&channel),
             TimerKey::RequestStateInfo(channel) => self.request_state_infos(&channel),
             TimerKey::StateTransfer(channel) => self.on_transfer_timer(&channel),
@@ -343,6 +343,7 @@ impl Node {
         self.gate.on_link_down(cx!(self), link);
         for channel in self.channels.iter_mut() {
             channel.transfer.on_link_gone(link);
+            channel.pull.on_link_gone(link);
         }
     }
 

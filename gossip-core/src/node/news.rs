@@ -91,7 +91,7 @@ impl Node {
             News::Identity { valid, bytes } => self.on_identity(&valid, &bytes),
             News::Announced { valid, message } => self.on_announced(&valid, &message),
             News::BadIdentity { from, subject } => {
-                self.identity_pull.on_bad(self.now, from, subject);
+                self.identity_pull.pull.on_bad(self.now, from, subject);
             }
             News::IdentitySigned(message) => self.on_own_announcement(message.as_ref()),
             News::UnknownIdentity => self.membership.on_unknown_identity(cx!(self)),

@@ -131,6 +131,7 @@ impl Node {
                 result,
             });
         }
+        channel.pull.pull.stop(cx!(self));
         let storing = channel.transfer.stop(cx!(self), error);
         self.channels.set_storing(id, storing);
         self.gate.on_channel_gone(id);

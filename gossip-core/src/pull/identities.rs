@@ -1,7 +1,6 @@
 //! Identities by pull.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use gossip_proto::{
@@ -10,17 +9,12 @@ use gossip_proto::{
 };
 
 use super::{ItemId, Outgoing, Pull};
+use crate::PeerId;
 use crate::cx::Cx;
 use crate::gate::Sender;
 use crate::identity::{Identities, Identity};
 use crate::membership::{Membership, Party, may_identify};
 use crate::rng::ModuleRng;
-use crate::{Instant, PeerId};
-
-/// Bad identities are not asked for again of whoever sent them, for this long.
-const GRUDGE: Duration = Duration::from_secs(300);
-/// Bad identities remembered; with more, the next ones may be asked for again.
-const MAX_GRUDGES: usize = 1024;
 
 impl ItemId for PeerId {
     fn encode(&self) -> Bytes {
@@ -39,8 +33,6 @@ pub(crate) struct IdentityPull {
     pub(crate) pull: Pull<PeerId>,
     /// The last one told in a digest that could not tell all.
     told: Option<PeerId>,
-    /// By sender and subject.
-    grudges: BTreeMap<(PeerId, PeerId), Instant>,
     /// Our own announcement is being signed.
     signing: bool,
 }
@@ -51,7 +43,6 @@ impl IdentityPull {
         Self {
             pull: Pull::new(cx, None, rng),
             told: None,
-            grudges: BTreeMap::new(),
             signing: false,
         }
     }
@@ -121,16 +112,12 @@ impl IdentityPull {
         from: &PeerId,
         digest: &PullIds,
     ) -> Vec<Outgoing> {
-        let (now, longest) = (cx.now, cx.config.limits.max_pki_id);
+        let longest = cx.config.limits.max_pki_id;
         let own = &identities.own().peer;
         let wants = |id: &PeerId| {
             id.as_bytes().len() <= longest
                 && id != own
                 && identities.announcement_of(id.as_bytes()).is_none()
-                && self
-                    .grudges
-                    .get(&(from.clone(), id.clone()))
-                    .is_none_or(|until| *until <= now)
         };
         self.pull.on_digest(cx, from, digest, wants)
     }
@@ -199,16 +186,6 @@ impl IdentityPull {
             }
         }
         taken
-    }
-
-    /// An identity that `from` sent is not valid: it is not asked for it again soon.
-    pub(crate) fn on_bad(&mut self, now: Instant, from: PeerId, subject: PeerId) {
-        if self.grudges.len() >= MAX_GRUDGES {
-            self.grudges.retain(|_, until| *until > now);
-        }
-        if self.grudges.len() < MAX_GRUDGES {
-            self.grudges.insert((from, subject), now + GRUDGE);
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! A round: *hello* with a fresh nonce to a few peers; each answers with a *digest* of the ids that it holds
 //! and may tell; of each id that is wanted one of those who hold it is *requested*; the *update* brings the
 //! items. [`Pull`] is the machine, initiator and responder in one. It is used twice: for identities, once
-//! per node ([`IdentityPull`]), and for blocks, once per channel. It holds no items. What it
+//! per node ([`IdentityPull`]), and for blocks, once per channel ([`BlockPull`]). It holds no items. What it
 //! offers is a view of the identities held and of the ledger's latest blocks, taken when somebody asks; what
 //! it brings goes through the gate like everything else.
 //!
@@ -27,17 +27,20 @@
 #[cfg(test)]
 mod tests;
 
+mod blocks;
 mod identities;
 mod responder;
 mod round;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_proto::{
     Content, DataUpdate, GossipMessage, Hello, PullIds, PullKind, RawEnvelope, SignedMessage, Tag,
 };
 
+pub(crate) use self::blocks::BlockPull;
 pub(crate) use self::identities::IdentityPull;
 use self::responder::Responder;
 use self::round::{Refused, Round};
@@ -53,6 +56,11 @@ pub(crate) trait ItemId: Ord + Clone {
     fn decode(bytes: &[u8]) -> Option<Self>;
 }
 
+/// How long a bad item is not asked for again of whoever sent it.
+const GRUDGE: Duration = Duration::from_secs(300);
+/// Bad items remembered; with more, the next ones may be asked for again.
+const MAX_GRUDGES: usize = 1024;
+
 /// A message for a peer.
 pub(crate) type Outgoing = (PeerId, SignedMessage);
 
@@ -63,6 +71,8 @@ pub(crate) struct Pull<I> {
     channel: Option<ChannelId>,
     round: Round<I>,
     responder: Responder,
+    /// Bad items, by sender and id: they are not asked for again of whoever sent them.
+    grudges: BTreeMap<(PeerId, I), Instant>,
     /// When the next round begins.
     next: Instant,
     rng: ModuleRng,
@@ -76,11 +86,17 @@ impl<I: ItemId> Pull<I> {
             channel,
             round: Round::default(),
             responder: Responder::default(),
+            grudges: BTreeMap::new(),
             next,
             rng,
         };
         cx.timers().set(pull.timer(), next);
         pull
+    }
+
+    /// No timer fires any more.
+    pub(crate) fn stop(&self, cx: &mut Cx<'_>) {
+        cx.timers().cancel(&self.timer());
     }
 
     /// Between two rounds: when the timer fires, peers have to be drawn.
@@ -150,7 +166,13 @@ impl<I: ItemId> Pull<I> {
     ) -> Vec<Outgoing> {
         let most = cx.config.pull.max_ids.get();
         let ids = digest.ids.iter().take(most);
-        let ids = ids.filter_map(|id| I::decode(id)).filter(wants);
+        let (now, grudges) = (cx.now, &self.grudges);
+        let is_bad = |id: &I| {
+            let until = grudges.get(&(peer.clone(), id.clone()));
+            until.is_some_and(|until| *until > now)
+        };
+        let ids = ids.filter_map(|id| I::decode(id));
+        let ids = ids.filter(|id| wants(id) && !is_bad(id));
         match self.round.on_digest(peer, digest.nonce, ids) {
             Err(Refused) => {
                 cx.metrics().pull_refused += 1;
@@ -203,6 +225,16 @@ impl<I: ItemId> Pull<I> {
     pub(crate) fn update(&self, nonce: u64, data: Vec<RawEnvelope>) -> SignedMessage {
         let kind = self.kind();
         self.message(Content::DataUpdate(DataUpdate { nonce, data, kind }))
+    }
+
+    /// An item that `from` sent does not verify: it is not asked for it again soon.
+    pub(crate) fn on_bad(&mut self, now: Instant, from: PeerId, id: I) {
+        if self.grudges.len() >= MAX_GRUDGES {
+            self.grudges.retain(|_, until| *until > now);
+        }
+        if self.grudges.len() < MAX_GRUDGES {
+            self.grudges.insert((from, id), now + GRUDGE);
+        }
     }
 
     fn request(&mut self, cx: &mut Cx<'_>) -> Vec<Outgoing> {

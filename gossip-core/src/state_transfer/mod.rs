@@ -104,6 +104,22 @@ impl StateTransfer {
         want
     }
 
+    /// Is this block missing, with a place for it, and not on its way?
+    pub(crate) fn lacks(&self, seq: u64) -> bool {
+        let wanted = self.pipeline.runs() && self.buffer.want(seq) == Want::Yes;
+        wanted && !self.requester.expects(seq, &self.buffer)
+    }
+
+    /// A block that waits for the ledger.
+    pub(crate) fn held_block(&self, seq: u64) -> Option<&Bytes> {
+        self.buffer.get(seq)
+    }
+
+    /// The numbers of the blocks that wait for the ledger, in order.
+    pub(crate) fn held_numbers(&self) -> impl Iterator<Item = u64> {
+        self.buffer.numbers()
+    }
+
     /// Takes a verified block that a peer sent.
     pub(crate) fn admit(
         &mut self,
@@ -278,6 +294,13 @@ impl StateTransfer {
         }
     }
 
+    /// The same of a block that came by pull, which tells nothing of how long pushes take.
+    pub(crate) fn on_checking_pulled(&mut self, cx: &mut Cx<'_>, seq: u64, bytes: u64) {
+        if self.buffer.want(seq) == Want::Yes {
+            self.requester.await_verdict(cx, seq, bytes);
+        }
+    }
+
     /// A push has come of a block that is held or stored.
     pub(crate) fn on_late_push(&mut self, now: Instant, seq: u64) {
         self.requester.on_late_push(now, seq);
@@ -369,6 +392,7 @@ impl StateTransfer {
                 BlockOrigin::Local => metrics.blocks_published += 1,
                 BlockOrigin::Push => metrics.blocks_pushed += 1,
                 BlockOrigin::StateTransfer => metrics.blocks_transferred += 1,
+                BlockOrigin::Pull => metrics.blocks_pulled += 1,
             }
             effects.push(Effect::Accepted { seq, data, origin });
         }

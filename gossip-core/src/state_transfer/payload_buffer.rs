@@ -112,6 +112,14 @@ impl PayloadBuffer {
         self.blocks.contains_key(&seq)
     }
 
+    pub(super) fn get(&self, seq: u64) -> Option<&Bytes> {
+        self.blocks.get(&seq).map(|block| &block.data)
+    }
+
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.blocks.keys().copied()
+    }
+
     /// The cheap check before a block is verified. Bytes are not looked at.
     pub(super) fn want(&self, seq: u64) -> Want {
         if seq < self.next || self.holds(seq) {

@@ -140,6 +140,11 @@ impl Requester {
         if let Some((_, since)) = self.missing.filter(|(number, _)| *number == seq) {
             self.learn(cx.now.since(since));
         }
+        self.await_verdict(cx, seq, bytes);
+    }
+
+    /// A block is being checked that state transfer did not ask for.
+    pub(super) fn await_verdict(&mut self, cx: &Cx<'_>, seq: u64, bytes: u64) {
         self.checking.entry(seq).or_insert(Checking {
             asked_of: None,
             bytes,
@@ -393,8 +398,7 @@ impl Requester {
         let config = &cx.config.state_transfer;
         let awaited = self.asked.iter().filter(|asked| !asked.late).count();
         let limit = buffer.limit().min(self.overdue_to);
-        let Some(start) = (buffer.frontier()..limit).find(|seq| !self.expected(*seq, buffer))
-        else {
+        let Some(start) = (buffer.frontier()..limit).find(|seq| !self.expects(*seq, buffer)) else {
             return false;
         };
         let roomy = self.room(buffer, awaited, config.max_response_bytes);
@@ -404,7 +408,7 @@ impl Requester {
         // Without room only the next number is sure of a place.
         let batch = if roomy { config.batch.get() as u64 } else { 1 };
         let end = (start..limit.min(start.saturating_add(batch)))
-            .take_while(|seq| !self.expected(*seq, buffer))
+            .take_while(|seq| !self.expects(*seq, buffer))
             .last()
             .unwrap_or(start);
         let Some((peer, height)) = self.choose(cx, (start, end), avoid) else {
@@ -431,7 +435,7 @@ impl Requester {
     }
 
     /// Held, awaited or being checked.
-    fn expected(&self, seq: u64, buffer: &PayloadBuffer) -> bool {
+    pub(super) fn expects(&self, seq: u64, buffer: &PayloadBuffer) -> bool {
         buffer.holds(seq)
             || self.checking.contains_key(&seq)
             || self

@@ -1,0 +1,291 @@
+//! Blocks: what is asked for, taken and offered.
+
+use gossip_proto::PullKind::Block;
+
+use super::*;
+use crate::{BlockOrigin, Config, Notification, Request};
+
+/// A plain peer that takes part in `main` with an empty ledger.
+fn plain_participant(bench: &mut Bench, name: &str) -> LinkId {
+    let link = plain(bench, name);
+    bench.receive(link, &state_info(name, 1, 0));
+    link
+}
+
+fn joined(adjust: impl FnOnce(&mut Config)) -> Bench {
+    Bench::joined(&["m", "a"], adjust)
+}
+
+/// A round in which `m2` has been asked, and tells `ids`. Returns the link, the nonce and what is requested.
+fn asked(bench: &mut Bench, ids: &[&str]) -> (LinkId, u64, Vec<String>) {
+    let link = plain_participant(bench, "m2");
+    let (to, nonce) = round(bench, Block).remove(0);
+    assert_eq!(to, "m2");
+    bench.receive(link, &digest(Block, nonce, ids));
+    let wanted = requests(bench).into_iter().flat_map(|(_, (_, ids))| ids);
+    let mut wanted: Vec<String> = wanted.collect();
+    wanted.sort_by_key(|id| id.parse::<u64>().unwrap());
+    (link, nonce, wanted)
+}
+
+fn good(seq: u64) -> SignedMessage {
+    pushed(seq, good_block(seq))
+}
+
+/// A node with so many blocks in its ledger.
+fn stored(count: u64, adjust: impl FnOnce(&mut Config)) -> Bench {
+    let mut bench = joined(adjust);
+    for seq in 0..count {
+        bench.publish(seq, good_block(seq));
+    }
+    assert_eq!(bench.commits.len() as u64, count);
+    bench
+}
+
+fn numbers(range: std::ops::Range<u64>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+#[test]
+fn blocks_that_a_plain_peer_holds_are_requested_verified_and_committed_in_order() {
+    let mut bench = joined(|_| {});
+    let (link, nonce, wanted) = asked(&mut bench, &["1", "0", "2"]);
+    assert_eq!(wanted, ["0", "1", "2"]);
+    bench.blocks_pushed();
+    bench.receive(link, &update(Block, nonce, &[good(2), good(0)]));
+    bench.receive(link, &update(Block, nonce, &[good(1)]));
+    let numbers: Vec<u64> = bench.commits.iter().map(|(_, seq)| *seq).collect();
+    assert_eq!(numbers, [0, 1, 2]);
+    let pulled = |note: &&Notification| matches!(note, Notification::Committed { origin, .. } if *origin == BlockOrigin::Pull);
+    assert_eq!(bench.notes.iter().filter(pulled).count(), 3);
+    assert_eq!(bench.blocks_pushed(), [], "pulled blocks are not passed on");
+    let metrics = bench.metrics();
+    assert_eq!((metrics.blocks_pulled, metrics.pull_refused), (3, 0));
+}
+
+#[test]
+fn only_what_is_missing_and_has_a_place_is_requested() {
+    let mut bench = stored(5, |_| {});
+    let link = bench.participant("m3");
+    bench.receive(link, &good(7));
+    let ids = [
+        "3", "4", "5", "6", "7", "8", "44", "45", "-1", "+6", "06", "x", "",
+    ];
+    let (_, _, wanted) = asked(&mut bench, &ids);
+    assert_eq!(wanted, ["5", "6", "8", "44"]);
+}
+
+#[test]
+fn a_bad_block_costs_itself_only_and_is_not_asked_for_again_of_the_same_peer() {
+    let mut bench = joined(|_| {});
+    let (link, nonce, _) = asked(&mut bench, &["0", "1", "2", "3"]);
+    let wrong_channel = SignedMessage::unsigned(gossip_proto::GossipMessage {
+        channel: Bytes::from_static(b"other"),
+        ..good(2).message().clone()
+    });
+    let bad = pushed(1, Bytes::from_static(b"bad"));
+    let items = [bad, wrong_channel, announcement("m9"), good(0)];
+    bench.receive(link, &update(Block, nonce, &items));
+    assert_eq!(bench.commits.len(), 1);
+    let metrics = bench.metrics();
+    assert_eq!((metrics.blocks_bad, metrics.violations), (1, 2));
+    let (_, nonce) = round(&mut bench, Block).remove(0);
+    bench.receive(link, &digest(Block, nonce, &["1", "2", "3"]));
+    assert_eq!(requests(&mut bench)[0].1.1, ["2", "3"]);
+}
+
+#[test]
+fn blocks_that_nobody_asked_for_cost_no_check() {
+    let mut bench = joined(|_| {});
+    let (link, nonce, _) = asked(&mut bench, &["0"]);
+    let other = plain_participant(&mut bench, "m3");
+    let checked = bench.checked;
+    bench.receive(other, &update(Block, nonce, &[good(0)]));
+    bench.receive(link, &update(Block, nonce ^ 1, &[good(0)]));
+    bench.receive(link, &update(Block, nonce, &[good(1)]));
+    assert_eq!(bench.checked, checked);
+    bench.advance(secs(3));
+    bench.receive(link, &update(Block, nonce, &[good(0)]));
+    assert_eq!((bench.checked, bench.metrics().pull_refused), (checked, 4));
+    // So a later push of it is as good as ever.
+    bench.receive(link, &good(0));
+    assert_eq!(bench.commits.len(), 1);
+}
+
+#[test]
+fn an_item_held_by_then_is_not_verified_again() {
+    let mut bench = joined(|_| {});
+    let (link, nonce, _) = asked(&mut bench, &["0"]);
+    bench.receive(link, &good(0));
+    let checked = bench.checked;
+    bench.receive(link, &update(Block, nonce, &[good(0)]));
+    assert_eq!(bench.checked, checked);
+}
+
+#[test]
+fn the_latest_blocks_of_the_ledger_and_what_waits_for_it_are_offered() {
+    let mut bench = stored(15, |_| {});
+    let link = bench.participant("m2");
+    bench.receive(link, &good(17));
+    bench.sent();
+    bench.receive(link, &hello(Block, 9));
+    let mut expected = numbers(5..15);
+    expected.push("17".to_owned());
+    assert_eq!(digests(&mut bench), [("m2".to_owned(), expected)]);
+    let wanted = ["4", "5", "6", "9", "17", "17", "18", "x"];
+    bench.receive(link, &request_of(Block, 9, &wanted));
+    let sent: Vec<String> = updates(&mut bench)
+        .into_iter()
+        .flat_map(|(_, ids)| ids)
+        .collect();
+    assert_eq!(sent, ["5", "6", "9", "17"]);
+    assert_eq!(bench.metrics().pull_items_sent, 4);
+    bench.receive(link, &request_of(Block, 9, &wanted));
+    assert_eq!(updates(&mut bench), [], "a hello is good for one request");
+}
+
+#[test]
+fn a_committed_block_leaves_the_offer_when_it_is_no_longer_among_the_latest() {
+    let mut bench = stored(10, |_| {});
+    let link = bench.participant("m2");
+    let offer = |bench: &mut Bench, nonce| {
+        bench.receive(link, &hello(Block, nonce));
+        digests(bench).pop().map(|(_, ids)| ids)
+    };
+    assert_eq!(offer(&mut bench, 1), Some(numbers(0..10)));
+    bench.publish(10, good_block(10));
+    assert_eq!(offer(&mut bench, 2), Some(numbers(1..11)));
+}
+
+#[test]
+fn an_empty_ledger_answers_no_hello() {
+    let mut bench = joined(|_| {});
+    let link = bench.participant("m2");
+    bench.receive(link, &hello(Block, 9));
+    assert_eq!(digests(&mut bench), []);
+}
+
+#[test]
+fn an_answer_is_bounded_in_bytes_but_one_block_always_fits() {
+    let bound = |config: &mut Config| config.pull.max_update_bytes = 1;
+    let mut bench = stored(6, bound);
+    let link = bench.participant("m2");
+    for (nonce, wanted, sent) in [(1, vec!["0", "1", "4"], "0"), (2, vec!["4", "5"], "4")] {
+        bench.receive(link, &hello(Block, nonce));
+        bench.receive(link, &request_of(Block, nonce, &wanted));
+        assert_eq!(updates(&mut bench), [("m2".to_owned(), names(&[sent]))]);
+    }
+}
+
+#[test]
+fn blocks_are_pulled_within_an_organisation_by_members_that_take_part_only() {
+    let mut bench = stored(3, |_| {});
+    let (foreign, silent) = (bench.participant("a1"), bench.member("m3"));
+    let outsider = bench.member("b1");
+    let before = bench.metrics().clone();
+    for link in [foreign, silent, outsider] {
+        bench.receive(link, &hello(Block, 5));
+        bench.receive(link, &request_of(Block, 5, &["0"]));
+    }
+    assert_eq!((digests(&mut bench), bench.bulk), (vec![], 0));
+    let after = bench.metrics();
+    assert_eq!(after.pull_refused - before.pull_refused, 4);
+    assert_eq!(
+        after.violations - before.violations,
+        2,
+        "not in the channel"
+    );
+    bench.receive(silent, &state_info("m3", 1, 0));
+    bench.receive(silent, &hello(Block, 5));
+    assert_eq!(digests(&mut bench).len(), 1);
+}
+
+#[test]
+fn whoever_leaves_or_loses_its_place_in_the_channel_gets_no_blocks() {
+    let mut bench = stored(3, |_| {});
+    let link = bench.participant("m2");
+    let left = gossip_proto::Properties {
+        left_channel: true,
+        ..Default::default()
+    };
+    bench.receive(link, &state_info_with("m2", "m2", 2, "main", left));
+    bench.receive(link, &hello(Block, 5));
+    assert_eq!(digests(&mut bench), []);
+}
+
+#[test]
+fn after_we_have_left_nothing_is_pulled_in_either_direction() {
+    let mut bench = stored(3, |_| {});
+    let link = plain_participant(&mut bench, "m2");
+    round(&mut bench, Block);
+    let channel = main_channel();
+    bench.ask(Request::LeaveChannel { channel }).unwrap();
+    bench.receive(link, &hello(Block, 5));
+    assert_eq!(digests(&mut bench), []);
+    bench.advance(secs(12));
+    assert_eq!(hellos(&mut bench, Block), []);
+}
+
+#[test]
+fn only_plain_members_of_our_organisation_that_take_part_are_asked() {
+    let mut bench = joined(|_| {});
+    bench.participant("m2");
+    plain(&mut bench, "m3");
+    plain_participant(&mut bench, "a1");
+    bench.advance(secs(12));
+    assert_eq!(hellos(&mut bench, Block), []);
+    plain_participant(&mut bench, "m4");
+    assert_eq!(round(&mut bench, Block)[0].0, "m4");
+}
+
+#[test]
+fn without_push_every_member_of_our_organisation_that_takes_part_is_asked() {
+    let mut bench = joined(|config| config.push.fanout = 0);
+    for name in ["m2", "m3", "a1"] {
+        bench.participant(name);
+    }
+    let to: Vec<String> = round(&mut bench, Block)
+        .into_iter()
+        .map(|(to, _)| to)
+        .collect();
+    assert_eq!(to, ["m2", "m3"]);
+}
+
+#[test]
+fn two_that_pull_each_other_at_once_both_get_what_they_lack() {
+    let mut bench = stored(2, |_| {});
+    let (link, nonce, wanted) = asked(&mut bench, &["0", "1", "2", "3"]);
+    assert_eq!(wanted, ["2", "3"]);
+    bench.receive(link, &hello(Block, 5));
+    bench.receive(link, &request_of(Block, 5, &["0", "1"]));
+    bench.receive(link, &update(Block, nonce, &[good(2), good(3)]));
+    assert_eq!(updates(&mut bench), [("m2".to_owned(), numbers(0..2))]);
+    assert_eq!(bench.commits.len(), 4);
+}
+
+#[test]
+fn one_slow_responder_does_not_keep_another_ones_blocks_away() {
+    let mut bench = joined(|_| {});
+    let slow = plain_participant(&mut bench, "m2");
+    let quick = plain_participant(&mut bench, "m3");
+    let nonces = round(&mut bench, Block);
+    bench.receive(quick, &digest(Block, nonces[1].1, &["0", "1"]));
+    bench.advance(secs(1));
+    assert_eq!(requests(&mut bench)[0].1.1, ["0", "1"]);
+    bench.receive(quick, &update(Block, nonces[1].1, &[good(0), good(1)]));
+    bench.advance(secs(2));
+    bench.receive(slow, &digest(Block, nonces[0].1, &["2"]));
+    bench.receive(slow, &update(Block, nonces[0].1, &[good(2)]));
+    assert_eq!((bench.commits.len(), bench.metrics().pull_refused), (2, 2));
+}
+
+#[test]
+fn what_state_transfer_awaits_is_not_requested_as_well() {
+    let mut bench = joined(|_| {});
+    let link = plain_participant(&mut bench, "m2");
+    let (_, nonce) = round(&mut bench, Block).remove(0);
+    bench.receive(link, &state_info("m2", 2, 3));
+    bench.advance(millis(100));
+    bench.receive(link, &digest(Block, nonce, &["0", "1", "2", "3"]));
+    assert_eq!(requests(&mut bench)[0].1.1, ["3"]);
+}
