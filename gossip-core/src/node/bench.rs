@@ -44,6 +44,9 @@ pub(crate) struct Bench {
     /// Commits wait until the test finishes them.
     pub(crate) hold_commits: bool,
     held_commits: Vec<(Ticket, LedgerOp)>,
+    /// Reads wait until the test finishes them.
+    pub(crate) hold_reads: bool,
+    held_reads: Vec<(Ticket, LedgerOp)>,
     /// Our own key cannot sign.
     pub(crate) cannot_sign: bool,
     pub(crate) dials: Vec<(Ticket, Endpoint)>,
@@ -95,6 +98,8 @@ impl Bench {
             signatures: 0,
             hold_commits: false,
             held_commits: Vec::new(),
+            hold_reads: false,
+            held_reads: Vec::new(),
             cannot_sign: false,
             dials: Vec::new(),
             closed: Vec::new(),
@@ -346,6 +351,14 @@ impl Bench {
         }
     }
 
+    pub(crate) fn finish_reads(&mut self) {
+        self.hold_reads = false;
+        for (ticket, op) in std::mem::take(&mut self.held_reads) {
+            let outcome = self.ledger(op);
+            self.event(Event::LedgerDone { ticket, outcome });
+        }
+    }
+
     fn drain(&mut self) {
         while let Some(command) = self.node.poll_command() {
             self.execute(command);
@@ -381,6 +394,11 @@ impl Bench {
                 if self.hold_commits && matches!(op, LedgerOp::Commit { .. }) =>
             {
                 self.held_commits.push((ticket, op));
+            }
+            Command::Ledger { ticket, op }
+                if self.hold_reads && matches!(op, LedgerOp::Read { .. }) =>
+            {
+                self.held_reads.push((ticket, op));
             }
             Command::Ledger { ticket, op } => {
                 let outcome = self.ledger(op);

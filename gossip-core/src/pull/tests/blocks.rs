@@ -289,3 +289,42 @@ fn what_state_transfer_awaits_is_not_requested_as_well() {
     bench.receive(link, &digest(Block, nonce, &["0", "1", "2", "3"]));
     assert_eq!(requests(&mut bench)[0].1.1, ["3"]);
 }
+
+#[test]
+fn one_request_of_a_peer_is_answered_at_a_time() {
+    let mut bench = stored(6, |_| {});
+    let (link, other) = (bench.participant("m2"), bench.participant("m3"));
+    bench.hold_reads = true;
+    for nonce in [1, 2] {
+        bench.receive(link, &hello(Block, nonce));
+        bench.receive(link, &request_of(Block, nonce, &["0", "1", "4"]));
+    }
+    bench.receive(other, &hello(Block, 3));
+    bench.receive(other, &request_of(Block, 3, &["5"]));
+    assert_eq!(bench.metrics().pull_refused, 1);
+    bench.finish_reads();
+    let mut sent = updates(&mut bench);
+    sent.sort_unstable();
+    let expected = [("m2", "0 1"), ("m2", "4"), ("m3", "5")];
+    let sent: Vec<(&str, String)> = sent
+        .iter()
+        .map(|(to, ids)| (to.as_str(), ids.join(" ")))
+        .collect();
+    assert_eq!(sent, expected.map(|(to, ids)| (to, ids.to_owned())));
+}
+
+#[test]
+fn a_read_for_a_peer_that_is_gone_goes_nowhere() {
+    let mut bench = stored(6, |_| {});
+    let link = bench.participant("m2");
+    bench.hold_reads = true;
+    bench.receive(link, &hello(Block, 1));
+    bench.receive(link, &request_of(Block, 1, &["0", "4"]));
+    bench.link_down(link);
+    let again = bench.connect("m2");
+    bench.finish_reads();
+    assert_eq!(updates(&mut bench), []);
+    bench.receive(again, &hello(Block, 2));
+    bench.receive(again, &request_of(Block, 2, &["0"]));
+    assert_eq!(updates(&mut bench).len(), 1);
+}

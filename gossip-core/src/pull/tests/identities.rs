@@ -224,3 +224,51 @@ fn rounds_of_a_plain_network_begin_an_interval_apart() {
     }
     assert!((27..=33).contains(&rounds), "{rounds} in two minutes");
 }
+
+#[test]
+fn two_members_behind_one_endpoint_are_asked_each_for_what_it_holds() {
+    let mut bench = Bench::new();
+    let behind = |bench: &mut Bench, name: &str| {
+        let link = bench.link_up(name, None);
+        bench.authenticate_as_fabric(link);
+        let beat = beat(name, 1).secret(Some("same.lan:1"));
+        bench.receive(link, &beat.message());
+        link
+    };
+    let (first, second) = (behind(&mut bench, "m2"), behind(&mut bench, "m3"));
+    let nonces = round(&mut bench, Identity);
+    assert_ne!(nonces[0].1, nonces[1].1);
+    bench.receive(first, &digest(Identity, nonces[0].1, &["a1"]));
+    bench.receive(second, &digest(Identity, nonces[1].1, &["a2"]));
+    let requests = requests(&mut bench);
+    let to_each = |place: usize| (requests[place].0.as_str(), requests[place].1.1.join(" "));
+    assert_eq!(to_each(0), ("m2", "a1".to_owned()));
+    assert_eq!(to_each(1), ("m3", "a2".to_owned()));
+}
+
+#[test]
+fn a_peer_that_is_gone_in_the_middle_of_a_round_harms_nobody() {
+    let mut bench = Bench::new();
+    let (first, second) = (plain(&mut bench, "m2"), plain(&mut bench, "m3"));
+    let nonces = round(&mut bench, Identity);
+    bench.receive(first, &digest(Identity, nonces[0].1, &["a1"]));
+    bench.link_down(first);
+    bench.receive(second, &digest(Identity, nonces[1].1, &["a2"]));
+    bench.receive(
+        second,
+        &update(Identity, nonces[1].1, &[announcement("a2")]),
+    );
+    assert!(bench.holds_identity("a2") && !bench.holds_identity("a1"));
+    assert_eq!(bench.metrics().pull_refused, 0);
+}
+
+#[test]
+fn nothing_is_pulled_or_answered_after_the_stop() {
+    let mut bench = Bench::new();
+    let link = plain(&mut bench, "m2");
+    bench.ask(crate::Request::Stop).unwrap();
+    bench.sent();
+    bench.receive(link, &hello(Identity, 5));
+    bench.advance(secs(12));
+    assert!(bench.sent().is_empty());
+}

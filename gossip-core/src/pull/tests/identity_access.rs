@@ -139,3 +139,27 @@ fn a_node_that_cannot_sign_its_announcement_says_so_and_tries_again() {
     bench.receive(link, &request_of(Identity, 2, &["m1"]));
     assert_eq!(updates(&mut bench), [("m4".to_owned(), names(&["m1"]))]);
 }
+
+#[test]
+fn ids_taken_of_one_request_are_bounded() {
+    let mut bench = Bench::with(|config| config.pull.max_ids = 3.try_into().unwrap());
+    let link = bench.connect("m4");
+    bench.receive(link, &hello(Identity, 5));
+    bench.receive(link, &request_of(Identity, 5, &["x", "y", "z", "m1"]));
+    assert_eq!(updates(&mut bench), []);
+    bench.receive(link, &hello(Identity, 6));
+    bench.receive(link, &request_of(Identity, 6, &["x", "y", "m1"]));
+    assert_eq!(updates(&mut bench)[0].1, ["m1"]);
+}
+
+#[test]
+fn a_newer_hello_of_a_peer_takes_the_place_of_the_one_before() {
+    let mut bench = Bench::new();
+    let link = bench.connect("m4");
+    bench.receive(link, &hello(Identity, 5));
+    bench.receive(link, &hello(Identity, 6));
+    bench.receive(link, &request_of(Identity, 5, &["m1"]));
+    assert_eq!(updates(&mut bench), []);
+    bench.receive(link, &request_of(Identity, 6, &["m1"]));
+    assert_eq!(updates(&mut bench).len(), 1);
+}
