@@ -258,8 +258,9 @@ fn channels_keep_their_peers_and_blocks_apart() {
     net.until(SOON, "all hold theirs", |net| {
         even.iter().all(|node| net.height(*node, "even") == 5)
             && odd.iter().all(|node| net.height(*node, "odd") == 7)
+            && net.is_full_channel(&even, "even")
+            && net.is_full_channel(&odd, "odd")
     });
-    assert!(net.is_full_channel(&even, "even") && net.is_full_channel(&odd, "odd"));
     assert!(even.iter().all(|node| net.height(*node, "odd") == 0));
     net.assert_sound();
 }

@@ -148,6 +148,7 @@ impl Membership {
             fx.push(MembershipEffect::Pulse { pulse, from: None });
             return;
         }
+        self.told_newcomers = self.told_newcomers.saturating_add(1);
         self.heartbeat(cx, identities, fx);
     }
 
@@ -158,9 +159,10 @@ impl Membership {
         identities: &Identities,
         fx: &mut Vec<MembershipEffect>,
     ) {
-        match self.own.current(cx) {
-            Some(own) => fx.push(MembershipEffect::Push(own.clone())),
-            None => self.heartbeat(cx, identities, fx),
+        if self.own.current(cx).is_none() {
+            self.heartbeat(cx, identities, fx);
+        } else if let Some(own) = self.own.take_for_push() {
+            fx.push(MembershipEffect::Push(own));
         }
     }
 
@@ -196,8 +198,8 @@ impl Membership {
                 Use::Push if pushed => {}
                 Use::Push => {
                     pushed = true;
-                    if let Some(own) = self.own.latest(true) {
-                        fx.push(MembershipEffect::Push(own.clone()));
+                    if let Some(own) = self.own.take_for_push() {
+                        fx.push(MembershipEffect::Push(own));
                     }
                 }
                 Use::Request { peer, nonce } => self.send_request(identities, &peer, nonce, fx),

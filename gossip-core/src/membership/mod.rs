@@ -18,7 +18,8 @@
 //! - A heartbeat is signed once per interval and shared by pushes, requests and responses.
 //! - Where all members understand it, a heartbeat that would tell nothing new is a *pulse* instead: the next
 //!   link of a hash chain that the last signed one has begun. It costs a hash to check instead of a
-//!   signature, and many of them travel in one message. A peer alive that does not understand it makes all
+//!   signature, and many of them travel in one message. After somebody has come alive heartbeats are signed for
+//!   a while, since a pulse tells nothing to a stranger. A peer alive that does not understand it makes all
 //!   others sign again.
 //! - A request tells what its sender holds in eight bytes for each member; what the other side holds too is
 //!   not told again. So a view that changes little costs little, whatever its size.
@@ -108,6 +109,8 @@ pub(crate) struct Membership {
     exchange: Exchange,
     seeds: Seeds,
     rng: ModuleRng,
+    /// Heartbeats signed since somebody has come alive.
+    told_newcomers: u32,
     version: u64,
 }
 
@@ -131,6 +134,7 @@ impl Membership {
             exchange: Exchange::new(cx.config.membership.sync_interval),
             seeds: Seeds::new(cx),
             rng,
+            told_newcomers: 0,
             version: 0,
         }
     }
@@ -263,6 +267,7 @@ impl Membership {
             connected: self.exchange.is_connected(&peer),
         });
         record.liveness = Liveness::Alive { slot };
+        self.told_newcomers = 0;
         let deadline = cx.now + liveness::doubt_after(cx.config.membership.alive_expiration);
         cx.timers().set(TimerKey::Member(peer.clone()), deadline);
         cx.notify(Notification::MemberAlive(peer.clone()));

@@ -27,6 +27,8 @@ pub(super) struct OwnAlive {
     chain: Chain,
     /// The heartbeat signed last is anchored in this chain.
     anchored: bool,
+    /// The heartbeat signed last has been pushed, not only told to those who asked.
+    pushed: bool,
     /// The latest pulse since the heartbeat.
     pulse: Option<Pulse>,
     rng: ModuleRng,
@@ -57,6 +59,7 @@ impl OwnAlive {
             outdated: false,
             chain: Chain::default(),
             anchored: false,
+            pushed: false,
             pulse: None,
             rng: ModuleRng::fork(seed, "pulses"),
         }
@@ -129,7 +132,7 @@ impl OwnAlive {
         };
         let young = cx.now < self.publish_identity_until;
         let holds = !self.signing && !self.outdated && alive.identity.is_some() == young;
-        if !holds || !self.anchored {
+        if !holds || !self.anchored || !self.pushed {
             return None;
         }
         let proof = self.chain.reveal()?;
@@ -142,6 +145,12 @@ impl OwnAlive {
         };
         self.pulse = Some(pulse.clone());
         Some(pulse)
+    }
+
+    /// The latest heartbeat, to be pushed.
+    pub(super) fn take_for_push(&mut self) -> Option<SignedMessage> {
+        self.pushed = true;
+        self.latest(true).cloned()
     }
 
     /// Our latest pulse, if it is later than our heartbeat.
@@ -163,6 +172,7 @@ impl OwnAlive {
         self.signing = false;
         if let Some(whole) = signed {
             self.anchored = true;
+            self.pushed = false;
             self.pulse = None;
             let without_secret = whole.without_secret();
             self.signed = Some(Signed {

@@ -9,6 +9,10 @@ use crate::PeerId;
 use crate::cx::Cx;
 use crate::gate::{Admitted, PulseNews};
 
+/// Signed heartbeats pushed since somebody has come alive: a pulse of ours tells nothing to one that does
+/// not know us, and one push does not reach everybody.
+const HEARTBEATS_TO_NEWCOMERS: u32 = 2;
+
 /// What a member has told last.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heard {
@@ -61,8 +65,12 @@ impl Membership {
         }
     }
 
-    /// May our heartbeat be a pulse? Only if everybody alive can do something with it.
+    /// May our heartbeat be a pulse? Only if everybody alive can do something with it, and if all have had
+    /// the time to hear a signed one.
     pub(super) fn is_pulsing(&self, cx: &Cx<'_>) -> bool {
+        if self.told_newcomers < HEARTBEATS_TO_NEWCOMERS {
+            return false;
+        }
         let deaf = |(_, record): (&PeerId, &Record)| record.is_alive() && record.link.is_none();
         cx.config.membership.pulses && !self.records.iter().any(deaf)
     }
