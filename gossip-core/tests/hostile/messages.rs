@@ -160,7 +160,7 @@ fn membership_response(feed: &mut Feed<'_>) -> Content {
     })
 }
 
-fn payload(feed: &mut Feed<'_>) -> Payload {
+pub(super) fn payload(feed: &mut Feed<'_>) -> Payload {
     Payload {
         seq_num: feed.number(),
         data: Bytes::from(vec![7; usize::from(feed.below(4))]),

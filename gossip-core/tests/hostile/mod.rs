@@ -4,6 +4,7 @@
 
 mod feed;
 mod messages;
+mod pull;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use gossip_core::{
 };
 
 use self::feed::Feed;
+use self::pull::Hellos;
 
 const MAX_MEMBERS: usize = 6;
 const MAX_LINKS: usize = 5;
@@ -53,6 +55,7 @@ struct World {
     last_link: u64,
     requests: BTreeSet<RequestId>,
     last_request: u64,
+    hellos: Hellos,
     stopped: bool,
 }
 
@@ -77,6 +80,7 @@ fn config() -> Config {
     config.channel.max_parked = cap(2);
     config.outbox.window_frames = cap(WINDOW_FRAMES);
     config.outbox.max_control = cap(8);
+    config.pull.peers = 1;
     config.state_transfer.window = cap(12);
     config.state_transfer.max_publications = cap(3);
     config
@@ -112,6 +116,7 @@ impl World {
             last_link: 0,
             requests: BTreeSet::new(),
             last_request: 0,
+            hellos: Hellos::default(),
             stopped: false,
         };
         world.drain();
@@ -132,6 +137,13 @@ impl World {
             19 => self.receive_bytes(feed),
             20 => self.flushed(feed),
             _ => self.request(feed),
+        }
+        if feed.flag()
+            && let Some((link, messages)) = self.hellos.answer(feed)
+        {
+            for message in messages {
+                self.event(Event::Received { link, message });
+            }
         }
         self.check();
     }
@@ -312,8 +324,13 @@ impl World {
         if !self.node.admits(link) && feed.below(4) > 0 {
             return;
         }
-        let message = messages::any(feed);
-        self.event(Event::Received { link, message });
+        let messages = match feed.below(6) {
+            0 => self.hellos.steps(feed),
+            _ => vec![messages::any(feed)],
+        };
+        for message in messages {
+            self.event(Event::Received { link, message });
+        }
     }
 
     /// The bytes of a message, some of them altered.
@@ -395,7 +412,8 @@ impl World {
             assert!(commands < 2_000, "commands without end");
             match command {
                 Command::Dial { ticket, .. } => assert!(self.dials.insert(ticket)),
-                Command::Send { link, .. } => {
+                Command::Send { link, message, .. } => {
+                    self.hellos.note(link, &message);
                     // A link may have gone in this very turn; the driver drops what is for it.
                     if let Some(used) = self.links.get_mut(&link) {
                         *used += 1;

@@ -9,6 +9,7 @@ mod blocks;
 mod identities;
 mod identity_access;
 mod round;
+mod storm;
 
 use bytes::Bytes;
 use gossip_proto::{
