@@ -29,6 +29,13 @@ impl Default for PushConfig {
     }
 }
 
+impl PushConfig {
+    /// Blocks travel along trees, and at all.
+    pub(crate) const fn has_tree(&self) -> bool {
+        self.tree && self.fanout > 0
+    }
+}
+
 /// Channels.
 #[derive(Clone, Debug)]
 pub struct ChannelConfig {

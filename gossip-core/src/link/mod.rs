@@ -62,7 +62,7 @@ const fn capabilities(config: &Config) -> u64 {
     if !config.membership.pulses {
         capabilities &= !PULSES;
     }
-    if !config.push.tree {
+    if !config.push.has_tree() {
         capabilities &= !TREE;
     }
     capabilities

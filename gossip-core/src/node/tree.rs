@@ -29,7 +29,7 @@ impl Node {
         let Some(channel) = self.channels.get(id) else {
             return;
         };
-        let tree = self.config.push.tree;
+        let tree = self.config.push.has_tree();
         if tree && !channel.tree.must_grow() && self.plain.is_empty() {
             return;
         }
@@ -107,7 +107,7 @@ impl Node {
     /// Asks a peer for blocks as they come, if it can send them.
     pub(super) fn graft(&mut self, id: &ChannelId, peer: &PeerId) {
         let own_org = self.identities.org_of(peer.as_bytes());
-        let able = self.config.push.tree
+        let able = self.config.push.has_tree()
             && self.links.capabilities(peer) & TREE != 0
             && own_org.is_some_and(|org| self.identities.is_own_org(org));
         let Some(channel) = self.channels.get_mut(id).filter(|_| able) else {
@@ -125,7 +125,7 @@ impl Node {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        if !self.config.push.tree || !channel.is_eligible(&sender.peer) {
+        if !self.config.push.has_tree() || !channel.is_eligible(&sender.peer) {
             return;
         }
         if let Some(branch) = tree.branch {
@@ -139,7 +139,7 @@ impl Node {
     /// Our height has changed: whoever gets no blocks from us shall hear of it.
     pub(super) fn announce_soon(&mut self, id: &ChannelId) {
         let at = self.now + ANNOUNCE_AFTER;
-        if self.config.push.tree
+        if self.config.push.has_tree()
             && let Some(channel) = self.channels.get_mut(id)
             && channel.tree.announces()
         {

@@ -3,7 +3,8 @@
 //! Answers to Fabric's batching emitter and `sendGossipBatch`.
 //!
 //! # Deviations
-//! - Blocks are pushed at once; only small messages are collected. A newer heartbeat or state info
+//! - Blocks are pushed at once, and along the branches of a tree where peers know of it: see `node/tree.rs`
+//!   and `channel/tree.rs`. Only small messages are collected. A newer heartbeat or state info
 //!   of a peer replaces an older one that still waits.
 //! - Peers known to hold a message are left out before the draw, so that the fan-out is full.
 //! - With enough links up, connected peers are drawn alone; of two peers that are not connected one
@@ -56,9 +57,6 @@ impl Emitter {
         let config = &cx.config.push;
         if config.fanout == 0 {
             return Vec::new();
-        }
-        if matches!(item.what, What::Block { .. }) {
-            return vec![item];
         }
         match self
             .buffer

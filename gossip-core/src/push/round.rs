@@ -80,7 +80,7 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
             let Some(channel) = channels.get(channel) else {
                 return Vec::new();
             };
-            let (tree, grows) = (cx.config.push.tree, channel.tree.must_grow());
+            let (tree, grows) = (cx.config.push.has_tree(), channel.tree.must_grow());
             // Who knows of branches gets blocks along them, once they have been found.
             let open = |peer: &PeerId| {
                 !tree
