@@ -48,6 +48,7 @@
 //!         metadata: Bytes::new(),
 //!         time: PeerTime { incarnation: 1, sequence: 1 },
 //!         identity: None,
+//!         pulse_anchor: None,
 //!     }),
 //! };
 //! heartbeat.check_tag()?;

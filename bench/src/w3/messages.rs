@@ -8,6 +8,8 @@ use gossip_core::proto::{
 
 pub(super) const CHANNEL: &str = "bench";
 const SIGNATURE: [u8; 70] = [7; 70];
+/// What a peer of ours understands beyond the original protocol.
+const CAPABILITIES: u64 = 0b1111;
 
 /// The PKI-ID of peer number `index`; 32 bytes that differ early, as hashes do.
 pub(super) fn pki_id(index: usize) -> Bytes {
@@ -33,7 +35,7 @@ pub(super) fn conn(index: usize, binding: Bytes) -> SignedMessage {
             identity: identity(index),
             binding,
             probe: false,
-            capabilities: 0,
+            capabilities: CAPABILITIES,
             network_id: Bytes::new(),
             incarnation: 1,
         }),

@@ -130,7 +130,12 @@ impl Case {
                 messages::alive(index % self.amount, 2 + (index / self.amount) as u64)
             }
         };
-        (fixture.link(index), frame)
+        // Along a tree that has grown new blocks come from one neighbour.
+        let sender = match self.kind {
+            Kind::FirstCopy => 0,
+            Kind::Duplicate | Kind::KnownAlive | Kind::NewAlive => index,
+        };
+        (fixture.link(sender), frame)
     }
 }
 
