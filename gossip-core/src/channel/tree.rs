@@ -74,8 +74,8 @@ impl Tree {
         room
     }
 
-    /// The peer wants no more blocks from us.
-    pub(crate) fn on_pruned(&mut self, now: Instant, peer: &PeerId) {
+    /// No more blocks travel between us and the peer.
+    pub(crate) fn cut(&mut self, now: Instant, peer: &PeerId) {
         self.branches.remove(peer);
         self.cut.insert(peer.clone(), now);
     }
@@ -98,19 +98,15 @@ impl Tree {
         self.note(seq, own);
     }
 
-    /// A peer has sent a block that another one had brought. Returns whether to tell it to stop.
-    pub(crate) fn on_superfluous(&mut self, now: Instant, seq: u64, peer: &PeerId) -> bool {
+    /// A peer has sent a block that another one had brought. Is it to be told to stop?
+    pub(crate) fn is_superfluous(&self, now: Instant, seq: u64, peer: &PeerId) -> bool {
         let first = self.brought.get(&seq).filter(|first| *first != peer);
         // Of two branches cut one after the other the last would have been the one to keep.
         if first.is_none_or(|first| self.cut.contains_key(first)) {
             return false;
         }
         let recent = |at: &Instant| *at + PRUNE_AGAIN > now;
-        if !self.is_branch(peer) && self.cut.get(peer).is_some_and(recent) {
-            return false;
-        }
-        self.on_pruned(now, peer);
-        true
+        self.is_branch(peer) || !self.cut.get(peer).is_some_and(recent)
     }
 
     /// A link is gone. Returns whether it was the one that brought us blocks.
@@ -144,7 +140,7 @@ impl Tree {
         match branch {
             Branch::Graft => self.graft(peer),
             Branch::Prune => {
-                self.on_pruned(now, peer);
+                self.cut(now, peer);
                 false
             }
         }
@@ -166,6 +162,14 @@ mod tests {
         PeerId::new(&[name])
     }
 
+    fn superfluous(tree: &mut Tree, now: Instant, seq: u64, peer: &PeerId) -> bool {
+        let superfluous = tree.is_superfluous(now, seq, peer);
+        if superfluous {
+            tree.cut(now, peer);
+        }
+        superfluous
+    }
+
     fn branches(tree: &Tree) -> Vec<PeerId> {
         tree.branches().cloned().collect()
     }
@@ -176,13 +180,18 @@ mod tests {
         tree.grow([peer(2), peer(3)]);
         tree.on_brought(7, &peer(1));
         assert_eq!(branches(&tree), [peer(1), peer(2), peer(3)]);
-        assert!(!tree.on_superfluous(Instant::START, 7, &peer(1)));
-        assert!(tree.on_superfluous(Instant::START, 7, &peer(2)));
+        assert!(!superfluous(&mut tree, Instant::START, 7, &peer(1)));
+        assert!(superfluous(&mut tree, Instant::START, 7, &peer(2)));
         assert!(
-            !tree.on_superfluous(Instant::START, 7, &peer(2)),
+            !superfluous(&mut tree, Instant::START, 7, &peer(2)),
             "it may not have heard yet"
         );
-        assert!(tree.on_superfluous(Instant::START + PRUNE_AGAIN, 7, &peer(2)));
+        assert!(superfluous(
+            &mut tree,
+            Instant::START + PRUNE_AGAIN,
+            7,
+            &peer(2)
+        ));
         assert_eq!(branches(&tree), [peer(1), peer(3)]);
         assert!(!tree.is_untried(&peer(2)));
     }
@@ -191,7 +200,7 @@ mod tests {
     fn a_copy_of_a_block_that_no_neighbour_brought_cuts_nothing() {
         let mut tree = Tree::default();
         tree.grow([peer(2)]);
-        assert!(!tree.on_superfluous(Instant::START, 7, &peer(2)));
+        assert!(!superfluous(&mut tree, Instant::START, 7, &peer(2)));
         assert!(tree.is_branch(&peer(2)));
     }
 
@@ -215,10 +224,10 @@ mod tests {
     fn what_was_on_its_way_on_a_branch_that_was_cut_cuts_no_other() {
         let mut tree = Tree::default();
         assert_eq!(tree.on_brought(7, &peer(1)), None);
-        assert!(tree.on_superfluous(Instant::START, 7, &peer(2)));
+        assert!(superfluous(&mut tree, Instant::START, 7, &peer(2)));
         // The next block was faster on the branch that has just been cut.
         assert_eq!(tree.on_brought(8, &peer(2)), Some(peer(1)));
-        assert!(!tree.on_superfluous(Instant::START, 8, &peer(1)));
+        assert!(!superfluous(&mut tree, Instant::START, 8, &peer(1)));
         assert_eq!(branches(&tree), [peer(1)]);
     }
 

@@ -89,7 +89,7 @@ impl Gate {
             });
         }
         if want == Want::Known {
-            let peer = sender.peer.clone();
+            let peer = sender.peer;
             news.push(News::Superfluous { channel, seq, peer });
             return;
         }

@@ -97,8 +97,9 @@ impl Node {
             return;
         };
         channel.transfer.on_late_push(now, seq);
-        if self.links.capabilities(peer) & TREE != 0 && channel.tree.on_superfluous(now, seq, peer)
+        if channel.tree.is_superfluous(now, seq, peer) && self.links.capabilities(peer) & TREE != 0
         {
+            channel.tree.cut(now, peer);
             self.io.metrics.branches_pruned += 1;
             self.tell_tree(id, peer, Some(Branch::Prune));
         }
