@@ -286,6 +286,9 @@ impl Channel {
         }
         let properties = info.properties.as_ref();
         let left = properties.is_some_and(|told| told.left_channel);
+        if left {
+            self.tree.forget(&peer);
+        }
         let height = properties.map_or(0, |told| told.ledger_height);
         let record = Info {
             time: info.time,
@@ -326,6 +329,7 @@ impl Channel {
         if self.infos.remove(peer).is_some() {
             self.version += 1;
         }
+        self.tree.forget(peer);
         self.asked.remove(peer);
     }
 

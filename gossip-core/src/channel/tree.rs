@@ -109,8 +109,8 @@ impl Tree {
         self.is_branch(peer) || !self.cut.get(peer).is_some_and(recent)
     }
 
-    /// A link is gone. Returns whether it was the one that brought us blocks.
-    pub(crate) fn on_disconnected(&mut self, peer: &PeerId) -> bool {
+    /// A peer is no neighbour any more. Returns whether it was the one that brought us blocks.
+    pub(crate) fn forget(&mut self, peer: &PeerId) -> bool {
         self.branches.remove(peer);
         self.cut.remove(peer);
         self.told.remove(peer);
@@ -236,7 +236,7 @@ mod tests {
         let mut tree = Tree::default();
         tree.on_brought(7, &peer(1));
         tree.on_brought(8, &peer(2));
-        assert!(!tree.on_disconnected(&peer(1)));
-        assert!(tree.on_disconnected(&peer(2)));
+        assert!(!tree.forget(&peer(1)));
+        assert!(tree.forget(&peer(2)));
     }
 }

@@ -184,7 +184,7 @@ impl Node {
             let Some(channel) = self.channels.get_mut(&id) else {
                 continue;
             };
-            if !channel.tree.on_disconnected(gone) {
+            if !channel.tree.forget(gone) {
                 continue;
             }
             let able = |slot: &Slot| {

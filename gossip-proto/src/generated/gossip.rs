@@ -264,7 +264,7 @@ pub struct DataUpdate {
     #[prost(enumeration = "PullMsgType", tag = "3")]
     pub msg_type: i32,
 }
-/// Extension: how blocks travel between two neighbours in a channel, one of whom has the other's ear.
+/// Extension: how blocks travel between two neighbours in a channel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Tree {
     /// The number of blocks in the sender's ledger.

@@ -156,6 +156,21 @@ fn when_the_link_is_lost_that_brought_blocks_another_is_asked_at_once() {
 }
 
 #[test]
+fn a_branch_that_leaves_the_channel_makes_room_for_another() {
+    let (mut bench, links) = neighbours(&["m2"]);
+    bench.publish(0, good_block(0));
+    assert_eq!(fed(&mut bench), ["m2"]);
+    bench.participant("m3");
+    let left = gossip_proto::Properties {
+        left_channel: true,
+        ..gossip_proto::Properties::default()
+    };
+    bench.receive(links[0], &state_info_with("m2", "m2", 2, "main", left));
+    bench.publish(1, good_block(1));
+    assert_eq!(fed(&mut bench), ["m3"]);
+}
+
+#[test]
 fn what_had_to_be_fetched_goes_on_to_the_branches() {
     let (mut bench, links) = neighbours(&["m2", "m3"]);
     bench.receive(links[1], &tree(0, Some(Branch::Graft)));
