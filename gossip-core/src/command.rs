@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use gossip_proto::SignedMessage;
 
-use crate::{ChannelId, Endpoint, LinkId, Notification, RequestError, RequestId, Response, Ticket};
+use crate::{
+    ChannelId, Delivery, Endpoint, LinkId, Notification, RequestError, RequestId, Response, Ticket,
+};
 
 /// An output of [`Node::poll_command`](crate::Node::poll_command), to be carried out in order.
 ///
@@ -55,6 +57,9 @@ pub enum Command {
         /// The operation.
         op: LedgerOp,
     },
+    /// Hand a message to the application, which has asked for such by
+    /// [`Request::Listen`](crate::Request::Listen). A driver whose listeners are slow may drop it.
+    Deliver(Delivery),
     /// The answer to a request.
     Reply {
         /// The request.

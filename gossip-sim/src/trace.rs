@@ -192,6 +192,10 @@ impl Trace {
         self.bytes(error.to_string().as_bytes());
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "what is asked for rarely may take the time to be written out"
+    )]
     fn request(&mut self, request: &Request) {
         match request {
             Request::JoinChannel { channel, config } => {
@@ -225,6 +229,10 @@ impl Trace {
                 chaincodes.iter().for_each(|one| self.chaincode(one));
             }
             Request::Stop => self.kind(5, 0),
+            other => {
+                self.kind(6, 0);
+                self.bytes(format!("{other:?}").as_bytes());
+            }
         }
     }
 

@@ -139,7 +139,8 @@ impl Fixture {
             | Command::FinishLink { .. }
             | Command::CloseLink { .. }
             | Command::Reply { .. }
-            | Command::Notify(_) => None,
+            | Command::Notify(_)
+            | Command::Deliver(_) => None,
         }
     }
 

@@ -247,7 +247,7 @@ impl Peer {
                     outcome: no_ledger(op),
                 });
             }
-            Command::Reply { .. } | Command::Notify(_) => {}
+            Command::Reply { .. } | Command::Notify(_) | Command::Deliver(_) => {}
         }
     }
 

@@ -56,6 +56,7 @@ impl Node {
             if matches!(&effect, Effect::Accepted { seq: accepted, .. } if *accepted == seq)
                 && let Some((message, mut holders)) = pushed.take()
             {
+                self.deliver(&id, || message.clone());
                 if brought {
                     self.on_brought(&id, seq, &mut holders);
                 }
@@ -199,6 +200,7 @@ impl Node {
                 self.push_block(id, seq, block_message(id, seq, data), Vec::new());
             }
             Effect::Accepted { seq, data, .. } => {
+                self.deliver(id, || block_message(id, seq, data.clone()));
                 let branches = self.channels.get(id).map(|channel| channel.tree.branches());
                 if branches.is_some_and(|mut branches| branches.next().is_some()) {
                     // Whoever waits for us lacks it too, for the same reason.

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use gossip_core::{Command, Endpoint, Event, LedgerOp, LinkDownReason, RequestId, Ticket};
+use gossip_core::{
+    Command, Delivery, Endpoint, Event, LedgerOp, LinkDownReason, Request, RequestId, Ticket,
+};
 use tracing::{debug, trace};
 
 use super::{Completion, Driver, Stop, link_down};
@@ -40,6 +42,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
                 }
             }
             Command::Ledger { ticket, op } => self.use_ledger(ticket, op),
+            Command::Deliver(delivery) => self.deliver(delivery),
             Command::Reply { id, result } => self.reply(id, result),
             Command::Notify(notification) => {
                 debug!(?notification, "news");
@@ -76,6 +79,16 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             let event = Event::LedgerDone { ticket, outcome };
             reporter.report(Completion::Event(event)).await;
         });
+    }
+
+    /// Hands a message to those who listen. If nobody does any more, the core is told.
+    fn deliver(&mut self, delivery: Delivery) {
+        let listeners = &self.application.listeners;
+        if !listeners.deliver(delivery, &self.counters) {
+            let request = Request::Listen(listeners.interest());
+            let id = self.request_id();
+            self.state.done.push(Event::Request { id, request });
+        }
     }
 
     fn reply(&mut self, id: RequestId, result: Answer) {

@@ -119,7 +119,8 @@ impl Bench {
                 | Command::Send { .. }
                 | Command::FinishLink { .. }
                 | Command::CloseLink { .. }
-                | Command::Crypto { .. } => panic!("unexpected {command:?}"),
+                | Command::Crypto { .. }
+                | Command::Deliver(_) => panic!("unexpected {command:?}"),
             });
         }
         out
