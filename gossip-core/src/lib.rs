@@ -248,6 +248,7 @@ mod push;
 mod request;
 mod rng;
 mod rotation;
+mod snapshot;
 mod state_transfer;
 mod time;
 mod timer;
@@ -270,5 +271,6 @@ pub use self::messaging::{AckFailure, Delivery, Interest, Received, SendCriteria
 pub use self::metrics::Metrics;
 pub use self::node::{Node, Start};
 pub use self::request::{BlockOrigin, JoinChannel, Notification, Request, RequestError, Response};
+pub use self::snapshot::{Snapshot, SnapshotChannel, SnapshotLink, SnapshotMember, Store};
 pub use self::time::Instant;
 pub use self::view::{ChannelInfo, ChannelPeer, Member};

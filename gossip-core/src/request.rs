@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::{
     AckFailure, ChannelId, Endpoint, Interest, LinkId, OrgId, PeerId, SendCriteria, SendOutcome,
+    Snapshot,
 };
 
 /// A question or order of the application.
@@ -85,6 +86,9 @@ pub enum Request {
     /// Choose what is handed to the application by [`Command::Deliver`](crate::Command::Deliver); at first
     /// nothing. Answered by [`Response::Done`].
     Listen(Interest),
+    /// Tell everything that the node holds, for operators. Costs a walk over all of it. Answered by
+    /// [`Response::Snapshot`].
+    Snapshot,
     /// Close all links and fall silent: later events change nothing. Answered by
     /// [`Response::Done`].
     Stop,
@@ -116,6 +120,8 @@ pub enum Response {
     },
     /// The message was handed over, as far as it could be.
     Sent(SendOutcome),
+    /// What the node holds.
+    Snapshot(Box<Snapshot>),
     /// As many peers as were asked for have acknowledged the message.
     Acknowledged {
         /// They, in the order of their answers.

@@ -11,6 +11,7 @@ use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use gossip_core::{
     ChannelId, ChannelInfo, JoinChannel, Member, Notification, Request, RequestError, Response,
+    Snapshot,
 };
 
 use crate::counters::{Counters, NodeMetrics};
@@ -128,6 +129,20 @@ impl Gossip {
             driver: self.shared.counters.snapshot(),
             transport: self.shared.transport.counters(),
         }
+    }
+
+    /// Everything that the node holds now: peers, links, channels, queues, and every store with its bound.
+    /// Costs a walk over all of it. With the feature `serde` it can be serialised.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    #[doc = include_str!("../doc/snapshot.md")]
+    pub async fn snapshot(&self) -> Result<Snapshot, RequestError> {
+        // The other answers are to other requests.
+        let Response::Snapshot(snapshot) = self.shared.ask(Request::Snapshot).await? else {
+            return Err(RequestError::Stopped);
+        };
+        Ok(*snapshot)
     }
 
     /// Has the node stopped, or been told to?

@@ -35,6 +35,7 @@ use crate::membership::Membership;
 use crate::pull::BlockPull;
 use crate::rng::ModuleRng;
 use crate::rotation::from_after;
+use crate::snapshot::Stores;
 use crate::state_transfer::{StateTransfer, Want};
 use crate::timer::TimerKey;
 use crate::{
@@ -106,6 +107,10 @@ impl Channels {
     pub(crate) fn version(&self) -> u64 {
         let versions = self.table.values().map(Channel::version);
         self.version + versions.sum::<u64>()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Channel> {
+        self.table.values()
     }
 
     /// The channel that a message names.
@@ -428,6 +433,18 @@ impl Channel {
             tag: Tag::ChanOrOrg,
             content: Content::StateSnapshot(elements),
         })
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let max = config.membership.max_members.get();
+        stores.add("state infos", self.infos.len(), max);
+        stores.add("makers of leadership", self.leadership.len(), max);
+        let asked = config.channel.request_peers.saturating_mul(8);
+        stores.add("peers asked for state infos", self.asked.len(), asked);
+        self.tree.stores(config, stores);
+        self.transfer.stores(config, stores);
+        self.pull.pull.stores(config, stores);
     }
 
     pub(crate) fn info(&self, membership: &Membership, identities: &Identities) -> ChannelInfo {

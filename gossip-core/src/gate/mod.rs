@@ -41,6 +41,7 @@ use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::link::Links;
 use crate::membership::Membership;
+use crate::snapshot::Stores;
 use crate::{
     ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId, RequestId, Signed,
     Ticket, ValidIdentity,
@@ -264,6 +265,20 @@ impl Gate {
                 self.in_flight.remove(key);
             }
         }
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        self.jobs.stores(config, stores);
+        let links = config.link.max_links.get().saturating_mul(2);
+        let pairs = links.saturating_mul(config.channel.max_channels.get());
+        stores.add("readers of channels", self.access.len(), pairs);
+        // Of members, hashes and identities once, of each channel twice.
+        let most = pairs
+            .saturating_mul(2)
+            .saturating_add(links.saturating_mul(3));
+        stores.add("budgets of links", self.budgets.len(), most);
+        self.parked.stores(config, stores);
     }
 
     fn conclude(

@@ -49,6 +49,11 @@ impl Identities {
         Self { own, entries }
     }
 
+    /// How many are known, our own included.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn own(&self) -> &SelfIdentity {
         &self.own
     }

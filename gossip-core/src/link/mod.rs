@@ -31,6 +31,7 @@ mod handshake;
 mod links;
 mod refusal;
 mod seen;
+mod snapshot;
 
 #[cfg(test)]
 mod tests;

@@ -14,8 +14,9 @@ use super::{Membership, MembershipEffect, Slot};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{Instant, LinkId, Notification, OrgId, PeerId};
+use crate::{Config, Instant, LinkId, Notification, OrgId, PeerId};
 
 /// Requests and responses under way, and what waits for our heartbeat to be signed.
 #[derive(Debug)]
@@ -103,6 +104,15 @@ impl Exchange {
 
     pub(super) fn drop_request(&mut self, peer: &PeerId) {
         self.awaited.remove(peer);
+    }
+
+    pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let max = config.membership.max_members.get();
+        // Also peers that are connected and have told nothing of themselves yet.
+        let most = max.saturating_add(config.link.max_links.get());
+        stores.add("requests for views", self.awaited.len(), most);
+        stores.add("uses of our next heartbeat", self.uses.len(), MAX_USES + 1);
+        stores.add("organisations asked", self.asked.len(), most);
     }
 
     /// The view has changed: there may be more to learn, so exchange soon.

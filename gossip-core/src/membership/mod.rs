@@ -56,8 +56,9 @@ use crate::gate::{Admitted, AliveNews, AliveSource};
 use crate::identity::Identities;
 use crate::peer_table::PeerTable;
 use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{Endpoint, LinkId, Member, Notification, OrgId, PeerId};
+use crate::{Config, Endpoint, LinkId, Member, Notification, OrgId, PeerId};
 
 /// What membership wants of its siblings.
 #[derive(Debug)]
@@ -355,6 +356,17 @@ impl Membership {
 
     pub(crate) fn set_metadata(&mut self, metadata: Bytes) {
         self.own.set_metadata(metadata);
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let max = config.membership.max_members.get();
+        stores.add("members", self.records.len(), max);
+        stores.add("members forgotten", self.graves.len(), max);
+        self.exchange.stores(config, stores);
+        // As many as the application names.
+        let seeds = self.seeds.len();
+        stores.add("seeds", seeds, seeds);
     }
 
     fn record(&self, peer: &[u8]) -> Option<&Record> {

@@ -72,6 +72,10 @@ impl Seeds {
         seeds
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     fn entry(&mut self, cx: &mut Cx<'_>, endpoint: &Endpoint) -> &mut Seed {
         self.table.entry(endpoint.clone()).or_insert_with(|| {
             let now = cx.now;

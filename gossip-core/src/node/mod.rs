@@ -8,6 +8,9 @@ mod messages;
 mod news;
 mod pull;
 mod requests;
+mod snapshot;
+#[cfg(test)]
+mod snapshot_tests;
 mod tree;
 
 use std::collections::BTreeSet;

@@ -44,6 +44,7 @@ impl Node {
                 self.gossip(id, *message);
                 return;
             }
+            Request::Snapshot => Ok(Response::Snapshot(Box::new(self.snapshot()))),
             Request::Listen(interest) => Ok(self.listen(interest)),
             Request::Stop => self.stop(),
         };

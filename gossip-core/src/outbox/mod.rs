@@ -23,7 +23,8 @@ use gossip_proto::SignedMessage;
 
 use self::window::Window;
 use crate::cx::Cx;
-use crate::{Class, Command, LinkId, OutboxConfig};
+use crate::snapshot::{Stores, queue_name};
+use crate::{Class, Command, Config, LinkId, OutboxConfig};
 
 /// The frames that wait for one link, and the credit that the link's transport has left.
 #[derive(Debug, Default)]
@@ -149,6 +150,24 @@ impl Outbox {
     }
 
     /// Nothing is queued, and the transport holds nothing.
+    /// Each class's queue. What is taken over from another link, or waited for this one, comes on top of the
+    /// class's own bound.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        for class in Class::ALL {
+            let queue = &self.queues[class.index()];
+            let (frames, bytes) = limits(&config.outbox, class);
+            let link = &config.link;
+            let frames = frames
+                .saturating_mul(2)
+                .saturating_add(link.max_waiting.get());
+            let bytes = bytes
+                .saturating_mul(2)
+                .saturating_add(link.max_waiting_bytes);
+            let (now, most) = ((queue.len(), frames), (queue.bytes(), bytes));
+            stores.add_bytes(queue_name(class), now, most);
+        }
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.queues.iter().all(Queue::is_empty) && self.window.is_empty()
     }

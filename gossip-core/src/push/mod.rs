@@ -74,6 +74,11 @@ impl Emitter {
         Vec::new()
     }
 
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Everything collected.
     pub(crate) fn take(&mut self, cx: &mut Cx<'_>) -> Vec<Item> {
         cx.timers().cancel(&TimerKey::Emitter);
