@@ -82,6 +82,10 @@ counters! {
     requests_limited,
     /// State infos dropped while waiting for an identity.
     state_infos_shed,
+    /// State infos of channels not joined that were passed on.
+    state_infos_relayed,
+    /// State infos of channels not joined dropped: too many of one publisher, in all, or for a link to ask.
+    relays_shed,
     /// Blocks received by push that were new.
     blocks_pushed,
     /// Blocks received by push that were known already.

@@ -23,6 +23,8 @@ pub(crate) enum TimerKey {
     Checks,
     /// State infos have waited for an identity for long enough.
     Parked,
+    /// State infos of channels not joined have been remembered for long enough.
+    Relay,
     /// Our next heartbeat.
     Heartbeat,
     /// The next exchange of views.

@@ -15,10 +15,12 @@ mod block;
 mod copies;
 mod inbound;
 mod jobs;
+mod macs;
 mod news;
 mod parked;
 mod pull;
 mod pulse;
+mod relay;
 mod state_info;
 
 use std::collections::BTreeMap;
@@ -30,8 +32,9 @@ use self::alive::AliveClaim;
 pub(crate) use self::block::block_message;
 use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
+use self::macs::Macs;
 pub(crate) use self::news::{
-    Admitted, AliveNews, AliveSource, BlockNews, BlockSource, News, PulseNews, Sender,
+    Admitted, AliveNews, AliveSource, BlockNews, BlockSource, News, PulseNews, RelayNews, Sender,
     StateInfoNews,
 };
 use self::parked::Parked;
@@ -40,6 +43,7 @@ use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::link::Links;
 use crate::membership::Membership;
+use crate::relay::{Mac, Relay};
 use crate::{
     ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId, RequestId, Signed,
     Ticket, ValidIdentity,
@@ -51,6 +55,7 @@ pub(crate) struct Known<'a> {
     pub(crate) membership: &'a Membership,
     pub(crate) channels: &'a Channels,
     pub(crate) links: &'a Links,
+    pub(crate) relay: &'a Relay,
 }
 
 /// Checks of what arrives, signatures on what leaves.
@@ -63,6 +68,7 @@ pub(crate) struct Gate {
     access: BTreeMap<(LinkId, ChannelId), u64>,
     budgets: BTreeMap<(LinkId, Asks), Budget>,
     parked: Parked,
+    macs: Macs,
 }
 
 /// One item, whatever the number of copies.
@@ -70,6 +76,7 @@ pub(crate) struct Gate {
 enum Key {
     Alive(PeerId, PeerTime),
     StateInfo(ChannelId, PeerId, PeerTime),
+    Relay(PeerId, Mac, PeerTime),
     Block(ChannelId, u64),
     Access(LinkId, ChannelId),
 }
@@ -85,6 +92,11 @@ enum Check {
         key: Key,
         identity: Bytes,
         copies: Copies<StateInfoNews>,
+    },
+    Relay {
+        key: Key,
+        identity: Bytes,
+        copies: Copies<RelayNews>,
     },
     Block {
         key: Key,
@@ -127,6 +139,8 @@ enum Asks {
     /// Of identities, or of a channel's blocks.
     Pull(Option<ChannelId>),
     Hashes,
+    /// That signatures be checked of what is passed on to others.
+    Relay,
 }
 
 /// Messages answered for one link in the present second.
@@ -233,8 +247,14 @@ impl Gate {
         self.parked.fire(cx);
     }
 
+    /// A channel has been joined.
+    pub(crate) fn on_channel_joined(&mut self) {
+        self.macs.clear();
+    }
+
     /// A channel has been left.
     pub(crate) fn on_channel_gone(&mut self, channel: &ChannelId) {
+        self.macs.clear();
         self.parked.forget_channel(channel);
         self.access.retain(|(_, of), _| of != channel);
     }
@@ -304,6 +324,15 @@ impl Gate {
                 let verdict = verified(outcome);
                 self.conclude_state_info(cx, key, (identity, copies), verdict, news);
             }
+            Check::Relay {
+                key,
+                identity,
+                copies,
+            } => {
+                self.in_flight.remove(&key);
+                let verdict = verified(outcome);
+                self.conclude_relay(cx, key, (identity, copies), verdict, news);
+            }
             Check::Block { key, copies } => {
                 self.in_flight.remove(&key);
                 self.conclude_block(cx, key, copies, outcome, news);
@@ -336,6 +365,7 @@ impl Check {
         match self {
             Self::Alive { key, .. }
             | Self::StateInfo { key, .. }
+            | Self::Relay { key, .. }
             | Self::Block { key, .. }
             | Self::Access { key, .. } => Some(key),
             Self::Identity { .. }
@@ -353,6 +383,7 @@ impl Check {
         match self {
             Self::Alive { copies, .. } => copies.is_shared(),
             Self::StateInfo { copies, .. } => copies.is_shared(),
+            Self::Relay { copies, .. } => copies.is_shared(),
             Self::Block { .. } => true,
             Self::Access { .. }
             | Self::Identity { .. }

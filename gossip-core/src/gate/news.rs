@@ -4,6 +4,7 @@ use bytes::Bytes;
 use gossip_proto::{Payload, Pulse, SignedMessage, StateRequest, Tree};
 
 use crate::membership::Requester;
+use crate::relay::Mac;
 use crate::{ChannelId, CryptoError, LinkId, OrgId, PeerId, RequestId, ValidIdentity};
 
 /// A value whose origin has been verified. Only the gate can make one, so a module that takes it
@@ -106,6 +107,18 @@ pub(crate) struct StateInfoNews {
     pub(crate) pushed_by: Vec<PeerId>,
 }
 
+/// A state info of a channel that we have not joined.
+#[derive(Debug)]
+pub(crate) struct RelayNews {
+    pub(crate) publisher: PeerId,
+    pub(crate) mac: Mac,
+    pub(crate) message: SignedMessage,
+    /// Who told it first.
+    pub(crate) from: PeerId,
+    /// Others who told it.
+    pub(crate) holders: Vec<PeerId>,
+}
+
 /// A block.
 #[derive(Debug)]
 pub(crate) struct BlockNews {
@@ -141,6 +154,8 @@ pub(crate) enum News {
     MembershipResponse { peer: PeerId },
     /// A state info is authentic and its publisher may read the channel.
     StateInfo(Admitted<StateInfoNews>),
+    /// A state info of a channel not joined is authentic.
+    Relay(Admitted<RelayNews>),
     /// A peer that may read the channel asks for its state infos.
     StateInfoPull { sender: Sender, channel: ChannelId },
     /// A block is valid.

@@ -80,7 +80,11 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
-        if !own.is_news(info) {
+        let is_there = || {
+            pushed && *info.pki_id == *sender.peer.as_bytes()
+                || known.membership.knows(&info.pki_id)
+        };
+        if !own.is_news(info, is_there) {
             cx.metrics().duplicates += 1;
             return;
         }
@@ -122,7 +126,9 @@ impl Gate {
             .org
             .as_ref()
             .is_some_and(|org: &OrgId| own.has_org(org));
-        if !member || !own.is_news(info) {
+        let is_there =
+            || state_info.pushed_by.contains(&peer) || known.membership.knows(&info.pki_id);
+        if !member || !own.is_news(info, is_there) {
             return;
         }
         let key = Key::StateInfo(state_info.channel.clone(), peer, info.time);

@@ -21,6 +21,7 @@ use gossip_proto::{ConnEstablish, Content, SignedMessage, Tag, UnsignedMessage};
 use self::messages::signature;
 pub(crate) use self::messages::*;
 use super::{Node, Start};
+use crate::channel::Channels;
 use crate::gate::Gate;
 use crate::membership::Membership;
 use crate::{
@@ -175,6 +176,15 @@ impl Bench {
 
     pub(crate) fn holds_identity(&self, name: &str) -> bool {
         self.node.identities.get(name.as_bytes()).is_some()
+    }
+
+    /// State infos of channels not joined that are remembered.
+    pub(crate) fn relayed(&self) -> usize {
+        self.node.relay.len()
+    }
+
+    pub(crate) fn channels(&self) -> &Channels {
+        &self.node.channels
     }
 
     pub(crate) fn gate(&self) -> &Gate {

@@ -20,6 +20,7 @@ use crate::link::{Incoming, LinkEffect, Links};
 use crate::membership::{Membership, MembershipEffect};
 use crate::pull::IdentityPull;
 use crate::push::{Emitter, PulseEmitter};
+use crate::relay::Relay;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
@@ -54,6 +55,7 @@ pub struct Node {
     identities: Identities,
     membership: Membership,
     channels: Channels,
+    relay: Relay,
     identity_pull: IdentityPull,
     emitter: Emitter,
     /// Connected peers that do not know of trees.
@@ -105,6 +107,7 @@ impl Node {
             ),
             membership,
             channels: Channels::default(),
+            relay: Relay::new(&config),
             identity_pull,
             emitter: Emitter::default(),
             plain: BTreeSet::new(),
@@ -253,6 +256,7 @@ impl Node {
             TimerKey::Redial(peer) => self.links.on_timer_redial(cx, &peer),
             TimerKey::Checks => self.gate.fire_checks(cx, &mut self.news),
             TimerKey::Parked => self.gate.fire_parked(cx),
+            TimerKey::Relay => self.relay.fire(cx),
             TimerKey::Heartbeat => {
                 self.membership
                     .fire_heartbeat(cx, &self.identities, &mut self.membership_fx);
@@ -325,6 +329,7 @@ impl Node {
             membership: &self.membership,
             channels: &self.channels,
             links: &self.links,
+            relay: &self.relay,
         };
         self.gate
             .on_received(cx!(self), &known, sender, message, &mut self.news);

@@ -5,7 +5,7 @@ use gossip_proto::Content;
 use super::effects::class_of_view;
 use super::{Node, cx};
 use crate::gate::{Admitted, StateInfoNews};
-use crate::gate::{Known, News, Sender};
+use crate::gate::{Known, News, RelayNews, Sender};
 use crate::outbox::Supersede;
 use crate::push::{Item, What};
 use crate::{ChannelId, CryptoError, Notification, PeerId, ValidIdentity};
@@ -32,6 +32,7 @@ impl Node {
             }
             News::MembershipResponse { peer } => self.membership.on_response(cx!(self), &peer),
             News::StateInfo(info) => self.on_state_info(&info),
+            News::Relay(relayed) => self.on_relayed(relayed.into_inner()),
             News::StateInfoPull { sender, channel } => self.on_state_info_pull(&sender, &channel),
             News::Block(block) => self.on_block(block),
             News::BadBlock {
@@ -133,6 +134,7 @@ impl Node {
             membership: &self.membership,
             channels: &self.channels,
             links: &self.links,
+            relay: &self.relay,
         };
         self.gate
             .on_identity(cx!(self), &known, &valid.peer, &mut self.news);
@@ -159,7 +161,8 @@ impl Node {
             return;
         };
         let stranger = channel.is_stranger(message);
-        let Some((publisher, height)) = channel.on_state_info(cx!(self), &self.identities, info)
+        let Some((publisher, height)) =
+            channel.on_state_info(cx!(self), &self.identities, &self.membership, info)
         else {
             return;
         };
@@ -190,6 +193,31 @@ impl Node {
                 what,
                 message: message.clone(),
                 holders: pushed_by.clone(),
+            });
+        }
+    }
+
+    /// Tells our organisation of a channel that is none of ours.
+    fn on_relayed(&mut self, relayed: RelayNews) {
+        let RelayNews {
+            publisher,
+            mac,
+            message,
+            from,
+            mut holders,
+        } = relayed;
+        let Content::StateInfo(info) = &message.message().content else {
+            return;
+        };
+        self.identities.touch(self.now, publisher.as_bytes());
+        if self.relay.add(cx!(self), (publisher.clone(), mac), info) {
+            self.io.metrics.state_infos_relayed += 1;
+            holders.push(from);
+            let what = What::Relay { publisher, mac };
+            self.push(Item {
+                what,
+                message,
+                holders,
             });
         }
     }

@@ -73,6 +73,7 @@ impl Node {
             let mut channel = Channel::new(cx!(self), id.clone(), config, seed, incarnation);
             channel.joining = Some(request);
             self.channels.insert(channel);
+            self.gate.on_channel_joined();
         }
         self.membership.set_anchors(cx!(self), id, &config.members);
         Ok(answer)
