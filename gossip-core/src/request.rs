@@ -96,6 +96,9 @@ pub enum RequestError {
         /// The sequence in force.
         current: u64,
     },
+    /// The configuration names no organisation.
+    #[error("the configuration names no organisation: name all members, our own among them")]
+    NoMembers,
     /// Our own organisation is not among the members. If the channel was joined, it is left now.
     #[error("our organisation {0} is not a member of the channel")]
     NotAMember(OrgId),

@@ -12,6 +12,7 @@
 //! - State infos and their MACs are kept per channel and peer; a repeated one costs a look-up.
 
 mod own;
+mod readers;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -25,6 +26,7 @@ use gossip_proto::{
 };
 
 use self::own::OwnState;
+use self::readers::Readers;
 use self::tree::Tree;
 use crate::cx::Cx;
 use crate::gate::{Admitted, StateInfoNews};
@@ -49,6 +51,8 @@ pub(crate) struct Channels {
     version: u64,
     /// Channels left while the ledger stored a block. Bounded by the channels that can be joined.
     storing: BTreeMap<ChannelId, Ticket>,
+    /// Configurations taken over, of all channels.
+    revisions: u64,
 }
 
 impl Channels {
@@ -64,9 +68,17 @@ impl Channels {
         self.table.values_mut()
     }
 
-    pub(crate) fn insert(&mut self, channel: Channel) {
+    pub(crate) fn insert(&mut self, mut channel: Channel) {
         self.version += 1;
+        let first = self.next_revision();
+        channel.revisions = (first, first);
         self.table.insert(channel.id.clone(), channel);
+    }
+
+    /// Names one more configuration.
+    pub(crate) fn next_revision(&mut self) -> u64 {
+        self.revisions += 1;
+        self.revisions
     }
 
     pub(crate) fn remove(&mut self, channel: &ChannelId) -> Option<Channel> {
@@ -132,9 +144,13 @@ pub(crate) struct Channel {
     id: ChannelId,
     sequence: u64,
     orgs: BTreeSet<OrgId>,
+    /// The configuration joined with and the one in force, among all of all channels: what was found by
+    /// another does not count.
+    revisions: (u64, u64),
     /// The marks are of peers forgotten, so that what they said is not news when it is told again.
     infos: MessageStore<PeerId, PeerTime, Info>,
     pub(crate) own: OwnState,
+    pub(crate) readers: Readers,
     pub(crate) transfer: StateTransfer,
     pub(crate) tree: Tree,
     pub(crate) pull: BlockPull,
@@ -183,6 +199,8 @@ impl Channel {
         Self {
             sequence: config.sequence,
             orgs: config.members.keys().cloned().collect(),
+            revisions: (0, 0),
+            readers: Readers::default(),
             infos: MessageStore::new(Bounds {
                 ttl: None,
                 max_live: cx.config.membership.max_members.get(),
@@ -214,13 +232,35 @@ impl Channel {
         self.sequence
     }
 
+    /// Names the configuration in force.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revisions.1
+    }
+
+    pub(crate) fn is_current(&self, revision: u64) -> bool {
+        self.revision() == revision
+    }
+
+    /// Was this configuration, or is it, in force since we have joined?
+    pub(crate) fn has_had(&self, revision: u64) -> bool {
+        let (first, last) = self.revisions;
+        (first..=last).contains(&revision)
+    }
+
+    /// What a peer published last, as it came.
+    pub(crate) fn told_by(&self, peer: &PeerId) -> Option<(PeerTime, &RawEnvelope)> {
+        let held = self.infos.live().get(peer)?;
+        Some((held.time, &held.value.envelope))
+    }
+
     pub(crate) fn has_org(&self, org: &OrgId) -> bool {
         self.orgs.contains(org)
     }
 
-    /// Takes over a newer configuration: what organisations no longer in it published is dropped.
-    /// Returns the peers concerned.
-    pub(crate) fn configure(&mut self, config: &JoinChannel) -> Vec<PeerId> {
+    /// Takes over a newer configuration: what organisations no longer in it published is dropped, and
+    /// all others are to be held against its policy. Returns the peers dropped.
+    pub(crate) fn configure(&mut self, config: &JoinChannel, revision: u64) -> Vec<PeerId> {
+        self.revisions.1 = revision;
         self.sequence = config.sequence;
         self.orgs = config.members.keys().cloned().collect();
         let gone: Vec<PeerId> = self
@@ -231,8 +271,9 @@ impl Channel {
             .map(|(peer, _)| peer.clone())
             .collect();
         for peer in &gone {
-            self.infos.retire(peer);
+            self.forget(peer);
         }
+        self.readers.review(self.infos.live().keys());
         self.version += 1;
         gone
     }

@@ -135,9 +135,9 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
-        let sequence = own.sequence();
+        let revision = own.revision();
         let place = (sender.link, channel.clone());
-        if self.access.get(&place) == Some(&sequence) {
+        if self.access.get(&place) == Some(&revision) {
             news.push(asked);
             return;
         }
@@ -162,7 +162,7 @@ impl Gate {
         };
         let check = Check::Access {
             key: key.clone(),
-            sequence,
+            revision,
             waiting: vec![asked],
         };
         let ticket = self.jobs.start(cx, Some(sender.link), job, 0, check);

@@ -35,7 +35,7 @@ use self::jobs::Jobs;
 use self::macs::Macs;
 pub(crate) use self::news::{
     Admitted, AliveNews, AliveSource, BlockNews, BlockSource, News, PulseNews, RelayNews, Sender,
-    StateInfoNews,
+    StateInfoNews, Verdict,
 };
 use self::parked::Parked;
 use crate::channel::Channels;
@@ -104,9 +104,10 @@ enum Check {
     },
     Access {
         key: Key,
-        sequence: u64,
+        revision: u64,
         waiting: Vec<News>,
     },
+    Reader(Verdict),
     Identity {
         from: PeerId,
         message: SignedMessage,
@@ -311,6 +312,11 @@ impl Gate {
             Check::Identity { from, message } => {
                 Self::conclude_identity(cx, from, message, outcome, news);
             }
+            Check::Reader(verdict) => {
+                let result = verified(outcome);
+                count(cx, &result);
+                news.push(News::Reviewed { verdict, result });
+            }
             Check::Alive { key, copies } => {
                 self.in_flight.remove(&key);
                 self.conclude_alive(cx, key, copies, outcome, news);
@@ -339,7 +345,7 @@ impl Gate {
             }
             Check::Access {
                 key,
-                sequence,
+                revision,
                 waiting,
             } => {
                 if self.in_flight.remove(&key).is_none() {
@@ -349,7 +355,7 @@ impl Gate {
                 let verdict = verified(outcome);
                 count(cx, &verdict);
                 if let (Ok(()), Key::Access(link, channel)) = (verdict, key) {
-                    self.access.insert((link, channel), sequence);
+                    self.access.insert((link, channel), revision);
                     news.extend(waiting);
                 } else {
                     cx.metrics().state_requests_refused += 1;
@@ -368,7 +374,8 @@ impl Check {
             | Self::Relay { key, .. }
             | Self::Block { key, .. }
             | Self::Access { key, .. } => Some(key),
-            Self::Identity { .. }
+            Self::Reader(_)
+            | Self::Identity { .. }
             | Self::Conn { .. }
             | Self::SignConn { .. }
             | Self::SignAlive { .. }
@@ -384,7 +391,7 @@ impl Check {
             Self::Alive { copies, .. } => copies.is_shared(),
             Self::StateInfo { copies, .. } => copies.is_shared(),
             Self::Relay { copies, .. } => copies.is_shared(),
-            Self::Block { .. } => true,
+            Self::Block { .. } | Self::Reader(_) => true,
             Self::Access { .. }
             | Self::Identity { .. }
             | Self::Conn { .. }

@@ -1,7 +1,7 @@
 //! What the gate lets through.
 
 use bytes::Bytes;
-use gossip_proto::{Payload, Pulse, SignedMessage, StateRequest, Tree};
+use gossip_proto::{Payload, PeerTime, Pulse, SignedMessage, StateRequest, Tree};
 
 use crate::membership::Requester;
 use crate::relay::Mac;
@@ -97,7 +97,7 @@ impl AliveSource {
 }
 
 /// A state info.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct StateInfoNews {
     pub(crate) channel: ChannelId,
     pub(crate) message: SignedMessage,
@@ -105,6 +105,17 @@ pub(crate) struct StateInfoNews {
     pub(crate) from: PeerId,
     /// Who pushed it; nobody for an element of a snapshot, which is not forwarded.
     pub(crate) pushed_by: Vec<PeerId>,
+    /// The configuration of the channel whose policy its publisher was held against.
+    pub(crate) revision: u64,
+}
+
+/// Which state info held was looked at again, and by which configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) channel: ChannelId,
+    pub(crate) revision: u64,
+    pub(crate) peer: PeerId,
+    pub(crate) time: PeerTime,
 }
 
 /// A state info of a channel that we have not joined.
@@ -154,6 +165,17 @@ pub(crate) enum News {
     MembershipResponse { peer: PeerId },
     /// A state info is authentic and its publisher may read the channel.
     StateInfo(Admitted<StateInfoNews>),
+    /// A state info held was looked at again.
+    Reviewed {
+        verdict: Verdict,
+        result: Result<(), CryptoError>,
+    },
+    /// A state info is genuine, but the channel's policy does not admit its publisher.
+    NotAdmitted {
+        channel: ChannelId,
+        revision: u64,
+        peer: PeerId,
+    },
     /// A state info of a channel not joined is authentic.
     Relay(Admitted<RelayNews>),
     /// A peer that may read the channel asks for its state infos.

@@ -84,6 +84,7 @@ impl Parked {
                     message,
                     from,
                     pushed_by,
+                    revision: 0,
                 });
             }
         }

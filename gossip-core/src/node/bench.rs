@@ -463,10 +463,10 @@ impl Bench {
             } => {
                 let name = name_in(identity).unwrap_or_default();
                 let admitted = channel.is_none() || !self.not_readers.contains(name);
-                CryptoOutcome::Verified(match admitted {
-                    true => verify(identity, signed),
+                CryptoOutcome::Verified(verify(identity, signed).and_then(|()| match admitted {
+                    true => Ok(()),
                     false => Err(CryptoError::NotAdmitted),
-                })
+                }))
             }
             CryptoJob::VerifyBlock { seq, block, .. } => {
                 let good = *block == good_block(*seq);

@@ -5,6 +5,7 @@ pub(crate) mod bench;
 mod blocks;
 mod effects;
 mod news;
+mod policy;
 mod pull;
 mod requests;
 mod tree;
@@ -79,6 +80,20 @@ macro_rules! cx {
     };
 }
 pub(crate) use cx;
+
+/// What the gate asks its siblings, borrowing neither it nor the context.
+macro_rules! known {
+    ($node:expr) => {
+        Known {
+            identities: &$node.identities,
+            membership: &$node.membership,
+            channels: &$node.channels,
+            links: &$node.links,
+            relay: &$node.relay,
+        }
+    };
+}
+pub(crate) use known;
 
 impl Node {
     /// Makes a node.
@@ -324,13 +339,7 @@ impl Node {
             Incoming::Stray => return,
         };
         let sender = Sender { link, peer, org };
-        let known = Known {
-            identities: &self.identities,
-            membership: &self.membership,
-            channels: &self.channels,
-            links: &self.links,
-            relay: &self.relay,
-        };
+        let known = known!(self);
         self.gate
             .on_received(cx!(self), &known, sender, message, &mut self.news);
     }

@@ -3,7 +3,7 @@
 use gossip_proto::Content;
 
 use super::effects::class_of_view;
-use super::{Node, cx};
+use super::{Node, cx, known};
 use crate::gate::{Admitted, StateInfoNews};
 use crate::gate::{Known, News, RelayNews, Sender};
 use crate::outbox::Supersede;
@@ -32,6 +32,12 @@ impl Node {
             }
             News::MembershipResponse { peer } => self.membership.on_response(cx!(self), &peer),
             News::StateInfo(info) => self.on_state_info(&info),
+            News::Reviewed { verdict, result } => self.on_reviewed(&verdict, result),
+            News::NotAdmitted {
+                channel,
+                revision,
+                peer,
+            } => self.on_not_admitted(&channel, revision, &peer),
             News::Relay(relayed) => self.on_relayed(relayed.into_inner()),
             News::StateInfoPull { sender, channel } => self.on_state_info_pull(&sender, &channel),
             News::Block(block) => self.on_block(block),
@@ -129,13 +135,7 @@ impl Node {
         let keep = |peer: &PeerId| membership.knows(peer.as_bytes());
         self.identities.put(cx!(self), valid, bytes, keep);
         self.identities.touch(self.now, valid.peer.as_bytes());
-        let known = Known {
-            identities: &self.identities,
-            membership: &self.membership,
-            channels: &self.channels,
-            links: &self.links,
-            relay: &self.relay,
-        };
+        let known = known!(self);
         self.gate
             .on_identity(cx!(self), &known, &valid.peer, &mut self.news);
     }
@@ -145,6 +145,7 @@ impl Node {
             channel: id,
             message,
             pushed_by,
+            revision,
             ..
         } = info.get();
         if let Content::StateInfo(told) = message.content() {
@@ -160,6 +161,13 @@ impl Node {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
+        if !channel.is_current(*revision) {
+            // Its signer was held against a policy that is not in force any more.
+            let known = known!(self);
+            self.gate
+                .check_again(cx!(self), &known, info.get().clone(), &mut self.news);
+            return;
+        }
         let stranger = channel.is_stranger(message);
         let Some((publisher, height)) =
             channel.on_state_info(cx!(self), &self.identities, &self.membership, info)
@@ -331,6 +339,10 @@ impl Node {
         channel.on_asked(self.now, &peers);
         let message = channel.pull_request(&self.config.identity.peer);
         self.on_transfer_effects(id, effects);
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.readers.resume();
+        }
+        self.review_readers(id);
         for peer in peers {
             self.send_control(&peer, Supersede::StateInfoPull(id.clone()), message.clone());
         }

@@ -45,6 +45,9 @@ impl Node {
         id: &ChannelId,
         config: &JoinChannel,
     ) -> Result<Option<Response>, RequestError> {
+        if config.members.is_empty() {
+            return Err(RequestError::NoMembers);
+        }
         let own_org = self.config.identity.org.clone();
         if !config.members.contains_key(&own_org) {
             let sequence = self.channels.get(id).map(Channel::sequence);
@@ -84,6 +87,7 @@ impl Node {
         id: &ChannelId,
         config: &JoinChannel,
     ) -> Result<Response, RequestError> {
+        let revision = self.channels.next_revision();
         let Some(channel) = self.channels.get_mut(id) else {
             return Err(RequestError::UnknownChannel(id.clone()));
         };
@@ -99,12 +103,13 @@ impl Node {
         }
         let height = channel.transfer.height();
         channel.own.rejoin(cx!(self), id);
-        for peer in channel.configure(config) {
+        for peer in channel.configure(config, revision) {
             if let Some(channel) = self.channels.get_mut(id) {
                 let effects = channel.transfer.on_peer_gone(cx!(self), &peer);
                 self.on_transfer_effects(id, effects);
             }
         }
+        self.review_readers(id);
         Ok(Response::Joined { height })
     }
 

@@ -140,6 +140,7 @@ fn invented_channels_cost_bounded_memory_and_checks_and_harm_no_other_publisher(
     let mut bench = Bench::with(|config| {
         config.channel.max_relayed_per_peer = 3.try_into().unwrap();
         config.channel.max_relay_checks = 5;
+        config.membership.alive_expiration = secs(1000);
     });
     let link = bench.member("m2");
     let checked = bench.checked;
