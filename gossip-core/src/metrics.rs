@@ -76,6 +76,8 @@ counters! {
     waiting_shed,
     /// Identities dropped because the cap was reached.
     identities_shed,
+    /// Identities dropped because they were looked at again and are not valid.
+    identities_purged,
     /// Members refused because the cap was reached.
     members_shed,
     /// Requests for members or state infos dropped because the peer asked too often.

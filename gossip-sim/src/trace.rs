@@ -225,6 +225,16 @@ impl Trace {
                 chaincodes.iter().for_each(|one| self.chaincode(one));
             }
             Request::Stop => self.kind(5, 0),
+            Request::SuspectPeers { peers } => {
+                let peers = peers.as_deref().unwrap_or_default();
+                self.kind(6, peers.len() as u64);
+                peers.iter().for_each(|peer| self.bytes(peer.as_bytes()));
+            }
+            Request::Identities => self.kind(7, 0),
+            Request::IsInMyOrg { peer } => {
+                self.kind(8, 0);
+                self.bytes(peer.as_bytes());
+            }
         }
     }
 

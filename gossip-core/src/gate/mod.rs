@@ -108,6 +108,7 @@ enum Check {
         waiting: Vec<News>,
     },
     Reader(Verdict),
+    Validate(PeerId),
     Identity {
         from: PeerId,
         message: SignedMessage,
@@ -201,6 +202,13 @@ impl Gate {
         };
         self.jobs
             .start_handshake(cx, link, job, Check::Conn { link, identity });
+    }
+
+    /// Has an identity validated again.
+    pub(crate) fn validate(&mut self, cx: &mut Cx<'_>, identity: Bytes, peer: PeerId) {
+        let pki_id = Bytes::copy_from_slice(peer.as_bytes());
+        let job = CryptoJob::Validate { identity, pki_id };
+        self.jobs.start(cx, None, job, 0, Check::Validate(peer));
     }
 
     /// The crypto service has answered.
@@ -312,6 +320,14 @@ impl Gate {
             Check::Identity { from, message } => {
                 Self::conclude_identity(cx, from, message, outcome, news);
             }
+            Check::Validate(peer) => {
+                let result = valid_identity(outcome).and_then(|valid| {
+                    valid.check_pki_id(peer.as_bytes())?;
+                    Ok(valid)
+                });
+                count(cx, &result);
+                news.push(News::Validated { peer, result });
+            }
             Check::Reader(verdict) => {
                 let result = verified(outcome);
                 count(cx, &result);
@@ -375,6 +391,7 @@ impl Check {
             | Self::Block { key, .. }
             | Self::Access { key, .. } => Some(key),
             Self::Reader(_)
+            | Self::Validate(_)
             | Self::Identity { .. }
             | Self::Conn { .. }
             | Self::SignConn { .. }
@@ -391,7 +408,7 @@ impl Check {
             Self::Alive { copies, .. } => copies.is_shared(),
             Self::StateInfo { copies, .. } => copies.is_shared(),
             Self::Relay { copies, .. } => copies.is_shared(),
-            Self::Block { .. } | Self::Reader(_) => true,
+            Self::Block { .. } | Self::Reader(_) | Self::Validate(_) => true,
             Self::Access { .. }
             | Self::Identity { .. }
             | Self::Conn { .. }

@@ -165,6 +165,11 @@ pub(crate) enum News {
     MembershipResponse { peer: PeerId },
     /// A state info is authentic and its publisher may read the channel.
     StateInfo(Admitted<StateInfoNews>),
+    /// An identity known was validated again.
+    Validated {
+        peer: PeerId,
+        result: Result<ValidIdentity, CryptoError>,
+    },
     /// A state info held was looked at again.
     Reviewed {
         verdict: Verdict,

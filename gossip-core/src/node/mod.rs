@@ -8,15 +8,17 @@ mod news;
 mod policy;
 mod pull;
 mod requests;
+mod suspects;
 mod tree;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::channel::Channels;
 use crate::cx::{Cx, Io};
 use crate::gate::{Gate, Known, News, Sender};
-use crate::identity::Identities;
+use crate::identity::{Identities, OwnExpiry, Suspicion};
 use crate::link::{Incoming, LinkEffect, Links};
 use crate::membership::{Membership, MembershipEffect};
 use crate::pull::IdentityPull;
@@ -39,6 +41,8 @@ pub struct Start {
     pub seed: [u8; 32],
     /// Greater at each start of the same peer, for example nanoseconds since 1970.
     pub incarnation: u64,
+    /// How long our own identity is still valid, if it expires: the application is warned ahead of it.
+    pub identity_expires_in: Option<Duration>,
 }
 
 /// A gossip peer, without any input or output of its own.
@@ -54,6 +58,8 @@ pub struct Node {
     links: Links,
     gate: Gate,
     identities: Identities,
+    suspicion: Suspicion,
+    own_expiry: OwnExpiry,
     membership: Membership,
     channels: Channels,
     relay: Relay,
@@ -110,6 +116,8 @@ impl Node {
         };
         let membership = Membership::new(&mut cx, &start.seed, start.incarnation);
         let identity_pull = IdentityPull::new(&mut cx, &start.seed);
+        let mut own_expiry = OwnExpiry::default();
+        own_expiry.set(&mut cx, start.identity_expires_in);
         Ok(Self {
             start,
             now: start.now,
@@ -120,6 +128,8 @@ impl Node {
                 config.identity.clone(),
                 ModuleRng::fork(&start.seed, "identities").next_u64(),
             ),
+            suspicion: Suspicion::default(),
+            own_expiry,
             membership,
             channels: Channels::default(),
             relay: Relay::new(&config),
@@ -290,6 +300,7 @@ impl Node {
                     .fire_seed(cx, &endpoint, &mut self.membership_fx);
             }
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
+            TimerKey::OwnExpiry => self.own_expiry.fire(cx),
             TimerKey::PullIdentities => self.pull_identities(),
             TimerKey::Announce(channel) => self.announce(&channel),
             TimerKey::PullBlocks(channel) => self.pull_blocks(&channel),

@@ -16,8 +16,11 @@ impl Node {
         let member_fx = &mut self.membership_fx;
         match news {
             News::Alive(alive) => {
-                if let Content::Alive(told) = alive.get().message.content() {
-                    self.identities.touch(self.now, &told.pki_id);
+                if let Content::Alive(told) = alive.get().message.content()
+                    && !self.identities.touch(self.now, &told.pki_id)
+                {
+                    // Its identity has ended while the heartbeat was being checked.
+                    return;
                 }
                 self.membership
                     .on_alive(cx!(self), &self.identities, alive, member_fx);
@@ -32,6 +35,7 @@ impl Node {
             }
             News::MembershipResponse { peer } => self.membership.on_response(cx!(self), &peer),
             News::StateInfo(info) => self.on_state_info(&info),
+            News::Validated { peer, result } => self.on_validated(&peer, result),
             News::Reviewed { verdict, result } => self.on_reviewed(&verdict, result),
             News::NotAdmitted {
                 channel,

@@ -34,6 +34,16 @@ impl Node {
                 channel: id,
                 chaincodes,
             } => self.update_chaincodes(&id, chaincodes),
+            Request::SuspectPeers { peers } => {
+                self.suspect(id, peers);
+                return;
+            }
+            Request::Identities => Ok(Response::Identities(self.identity_infos())),
+            Request::IsInMyOrg { peer } => {
+                let org = self.identities.org_of(peer.as_bytes());
+                let inside = org.is_some_and(|org| self.identities.is_own_org(org));
+                Ok(Response::IsInMyOrg(inside))
+            }
             Request::Stop => self.stop(),
         };
         cx!(self).emit(Command::Reply { id, result });
@@ -237,7 +247,8 @@ impl Node {
         for id in self.channels.ids() {
             self.drop_channel(&id, &RequestError::Stopped);
         }
-        for id in self.gate.stop() {
+        let doubts = self.suspicion.stop();
+        for id in self.gate.stop().into_iter().chain(doubts) {
             let result = Err(RequestError::Stopped);
             cx!(self).emit(Command::Reply { id, result });
         }
