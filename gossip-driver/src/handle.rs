@@ -131,10 +131,10 @@ impl Gossip {
     /// # }
     /// ```
     pub async fn identity_info(&self) -> Result<Vec<IdentityInfo>, RequestError> {
-        match self.shared.ask(Request::Identities).await? {
-            Response::Identities(known) => Ok(known),
-            _ => Ok(Vec::new()),
-        }
+        let Response::Identities(known) = self.shared.ask(Request::Identities).await? else {
+            return Ok(Vec::new());
+        };
+        Ok(known)
     }
 
     /// Has each known identity that `is_suspect` looked at again by the crypto service, and returns the
@@ -188,10 +188,11 @@ impl Gossip {
         let known = self.identity_info().await?;
         let suspects = known.into_iter().filter(is_suspect).map(|known| known.peer);
         let peers = Some(suspects.collect());
-        match self.shared.ask(Request::SuspectPeers { peers }).await? {
-            Response::Suspected { purged } => Ok(purged),
-            _ => Ok(Vec::new()),
-        }
+        let answer = self.shared.ask(Request::SuspectPeers { peers }).await?;
+        let Response::Suspected { purged } = answer else {
+            return Ok(Vec::new());
+        };
+        Ok(purged)
     }
 
     /// Is a peer of our organisation? `false` if its identity is not known, or its organisation is not.
