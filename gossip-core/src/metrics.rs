@@ -76,12 +76,18 @@ counters! {
     waiting_shed,
     /// Identities dropped because the cap was reached.
     identities_shed,
+    /// Identities dropped because they were looked at again and are not valid.
+    identities_purged,
     /// Members refused because the cap was reached.
     members_shed,
     /// Requests for members or state infos dropped because the peer asked too often.
     requests_limited,
     /// State infos dropped while waiting for an identity.
     state_infos_shed,
+    /// State infos of channels not joined that were passed on.
+    state_infos_relayed,
+    /// State infos of channels not joined dropped: too many of one publisher, in all, or for a link to ask.
+    relays_shed,
     /// Blocks received by push that were new.
     blocks_pushed,
     /// Blocks received by push that were known already.

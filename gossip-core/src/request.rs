@@ -1,6 +1,7 @@
 //! What an application asks of a node, and what it is told.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_proto::{Chaincode, DecodeError, GossipMessage, Kind};
@@ -89,6 +90,20 @@ pub enum Request {
     /// Tell everything that the node holds, for operators. Costs a walk over all of it. Answered by
     /// [`Response::Snapshot`].
     Snapshot,
+    /// Look again at the identities of these peers, or of all that are known. Whatever rests on one that is
+    /// not valid any more ends: its peer is forgotten and its links are closed. One that nobody could look
+    /// at is kept, and so is our own. Answered by [`Response::Suspected`] when all have been looked at.
+    SuspectPeers {
+        /// Whose; unknown ones are passed over. Absent: all.
+        peers: Option<Vec<PeerId>>,
+    },
+    /// All identities known, ours included. Answered by [`Response::Identities`].
+    Identities,
+    /// Is a peer of our organisation? Answered by [`Response::IsInMyOrg`].
+    IsInMyOrg {
+        /// Which.
+        peer: PeerId,
+    },
     /// Close all links and fall silent: later events change nothing. Answered by
     /// [`Response::Done`].
     Stop,
@@ -127,6 +142,15 @@ pub enum Response {
         /// They, in the order of their answers.
         by: Vec<PeerId>,
     },
+    /// All identities in doubt have been looked at.
+    Suspected {
+        /// The peers whose identities are not valid any more, in the order in which they were found.
+        purged: Vec<PeerId>,
+    },
+    /// The identities known, in the order of their peers.
+    Identities(Vec<crate::IdentityInfo>),
+    /// Whether a peer's identity is known and of our organisation.
+    IsInMyOrg(bool),
 }
 
 /// Why a request was refused. The node's state is unchanged unless a variant says otherwise.
@@ -147,6 +171,9 @@ pub enum RequestError {
         /// The sequence in force.
         current: u64,
     },
+    /// The configuration names no organisation.
+    #[error("the configuration names no organisation: name all members, our own among them")]
+    NoMembers,
     /// Our own organisation is not among the members. If the channel was joined, it is left now.
     #[error("our organisation {0} is not a member of the channel")]
     NotAMember(OrgId),
@@ -163,7 +190,7 @@ pub enum RequestError {
         /// The limit.
         limit: usize,
     },
-    /// Too many publications wait for room, and this is not the channel's next number: try again
+    /// Too many requests of this kind have not been answered yet; or too many publications wait for room, and this is not the channel's next number: try again
     /// when the channel's ledger has grown. Or a channel just left still stores a block.
     #[error("no room yet, as what was begun before has not ended: try again later")]
     Busy,
@@ -279,6 +306,25 @@ pub enum Notification {
         /// What the ledger said.
         reason: String,
     },
+    /// An identity in doubt was looked at and is not valid any more; whatever rested on it has ended.
+    IdentityPurged {
+        /// Whose.
+        peer: PeerId,
+        /// Why.
+        reason: crate::CryptoError,
+    },
+    /// Our own identity was looked at and is not valid. The node goes on, but others may refuse it.
+    OwnIdentityInvalid {
+        /// Why.
+        reason: crate::CryptoError,
+    },
+    /// Our own identity expires soon: the node must be started anew with another.
+    IdentityExpires {
+        /// How soon.
+        left: Duration,
+    },
+    /// Our own identity has expired. The node goes on, but others refuse it.
+    IdentityExpired,
     /// Our own key could not sign; heartbeats go on being tried.
     SigningFailed,
 }

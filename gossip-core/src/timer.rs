@@ -23,6 +23,8 @@ pub(crate) enum TimerKey {
     Checks,
     /// State infos have waited for an identity for long enough.
     Parked,
+    /// State infos of channels not joined have been remembered for long enough.
+    Relay,
     /// Our next heartbeat.
     Heartbeat,
     /// The next exchange of views.
@@ -35,6 +37,8 @@ pub(crate) enum TimerKey {
     Identity(PeerId),
     /// Acknowledgements of a message are overdue.
     Ack(u64),
+    /// Our own identity's end comes near.
+    OwnExpiry,
     /// The next step of the pull of identities.
     PullIdentities,
     /// The next step of a channel's pull of blocks.

@@ -1,5 +1,7 @@
 //! Read-only views for the application.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use gossip_proto::{Content, Limits, Properties, RawEnvelope, SignedMessage};
 
@@ -33,6 +35,20 @@ impl Member {
     pub fn preferred_endpoint(&self) -> Option<&Endpoint> {
         self.internal_endpoint.as_ref().or(self.endpoint.as_ref())
     }
+}
+
+/// An identity that was found valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IdentityInfo {
+    /// Whose.
+    pub peer: PeerId,
+    /// Its organisation, if known.
+    pub org: Option<OrgId>,
+    /// The serialized identity.
+    pub identity: Bytes,
+    /// How long it is still valid; absent if it does not expire, and of our own if nobody has told us.
+    pub expires_in: Option<Duration>,
 }
 
 /// A peer's part in a channel.

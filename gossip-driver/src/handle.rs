@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use gossip_core::{
-    ChannelId, ChannelInfo, JoinChannel, Member, Notification, Request, RequestError, Response,
-    Snapshot,
+    ChannelId, ChannelInfo, IdentityInfo, JoinChannel, Member, Notification, PeerId, Request,
+    RequestError, Response, Snapshot,
 };
 
 use crate::counters::{Counters, NodeMetrics};
@@ -100,6 +100,133 @@ impl Gossip {
                 views.is_stopping().then_some(Err(RequestError::Stopped))
             })
             .await
+    }
+
+    /// All identities known, ours included, in the order of their peers.
+    ///
+    /// An identity is known once it has been found valid: that of whoever has authenticated a link, and of
+    /// each member whose heartbeats could be checked. It stays known until it expires, is found to be valid
+    /// no more ([`Gossip::suspect_peers`]), or makes room for others.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    ///
+    /// ```
+    /// use gossip_driver::core::{Config, OrgId};
+    /// use gossip_driver::testing::{MemLedger, TestCrypto};
+    /// use gossip_driver::{DriverConfig, spawn};
+    /// use runtime_smol::SmolRuntime;
+    /// use transport_mem::MemNetwork;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = SmolRuntime::global();
+    /// let transport = MemNetwork::new(1).endpoint(runtime.clone(), "alice")?;
+    /// let crypto = TestCrypto::new("org1", "alice");
+    /// let config = Config::new(crypto.identity(), "alice".into());
+    /// let settings = DriverConfig::default();
+    /// let alice = spawn(runtime, config, settings, transport, crypto, MemLedger::new())?;
+    /// let known = smol::block_on(alice.identity_info())?;
+    /// assert_eq!(known.len(), 1, "nobody but ourselves");
+    /// assert_eq!(known[0].org, Some(OrgId::new(b"org1")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn identity_info(&self) -> Result<Vec<IdentityInfo>, RequestError> {
+        let Response::Identities(known) = self.shared.ask(Request::Identities).await? else {
+            return Ok(Vec::new());
+        };
+        Ok(known)
+    }
+
+    /// Has each known identity that `is_suspect` looked at again by the crypto service, and returns the
+    /// peers whose identities are not valid any more. To be called when the service has learnt something:
+    /// a new revocation list, or a new configuration of a channel.
+    ///
+    /// Whatever rested on such an identity ends: the peer is forgotten, its links are closed, and it is
+    /// refused until the service finds its identity valid again. The others' expiry is learnt anew. An
+    /// identity that the service could not look at is kept. Our own is never purged; if it is found
+    /// invalid, [`Notification::OwnIdentityInvalid`] tells so.
+    ///
+    /// # Errors
+    /// [`RequestError::Busy`] if too many such calls have not completed; nothing has changed then.
+    /// [`RequestError::Stopped`].
+    ///
+    /// ```
+    /// use gossip_driver::core::{Config, OrgId, PeerId};
+    /// use gossip_driver::testing::{MemLedger, TestCrypto};
+    /// use gossip_driver::{DriverConfig, Gossip, spawn};
+    /// use runtime_smol::SmolRuntime;
+    /// use transport_mem::MemNetwork;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let network = MemNetwork::new(1);
+    /// let start = |crypto: TestCrypto, name: &str| -> Result<Gossip, Box<dyn std::error::Error>> {
+    ///     let runtime = SmolRuntime::global();
+    ///     let transport = network.endpoint(runtime.clone(), name)?;
+    ///     let mut config = Config::new(crypto.identity(), name.into());
+    ///     config.bootstrap.push("alice".into());
+    ///     let settings = DriverConfig::default();
+    ///     Ok(spawn(runtime, config, settings, transport, crypto, MemLedger::new())?)
+    /// };
+    /// let service = TestCrypto::new("org1", "alice");
+    /// let alice = start(service.clone(), "alice")?;
+    /// let bob = start(TestCrypto::new("org1", "bob"), "bob")?;
+    /// smol::block_on(async {
+    ///     let members = alice.wait_members(1).await?;
+    ///     service.revoke("org1", "bob");
+    ///     let of_org1 = OrgId::new(b"org1");
+    ///     let purged = alice.suspect_peers(|known| known.org == Some(of_org1.clone())).await?;
+    ///     assert_eq!(purged, [members[0].peer.clone()]);
+    ///     assert!(!alice.is_in_my_org(&purged[0]).await?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub async fn suspect_peers(
+        &self,
+        is_suspect: impl Fn(&IdentityInfo) -> bool,
+    ) -> Result<Vec<PeerId>, RequestError> {
+        let known = self.identity_info().await?;
+        let suspects = known.into_iter().filter(is_suspect).map(|known| known.peer);
+        let peers = Some(suspects.collect());
+        let answer = self.shared.ask(Request::SuspectPeers { peers }).await?;
+        let Response::Suspected { purged } = answer else {
+            return Ok(Vec::new());
+        };
+        Ok(purged)
+    }
+
+    /// Is a peer of our organisation? `false` if its identity is not known, or its organisation is not.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    ///
+    /// ```
+    /// use gossip_driver::core::{Config, PeerId};
+    /// use gossip_driver::testing::{MemLedger, TestCrypto};
+    /// use gossip_driver::{DriverConfig, spawn};
+    /// use runtime_smol::SmolRuntime;
+    /// use transport_mem::MemNetwork;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = SmolRuntime::global();
+    /// let transport = MemNetwork::new(1).endpoint(runtime.clone(), "alice")?;
+    /// let crypto = TestCrypto::new("org1", "alice");
+    /// let own = crypto.identity().peer;
+    /// let config = Config::new(crypto.identity(), "alice".into());
+    /// let settings = DriverConfig::default();
+    /// let alice = spawn(runtime, config, settings, transport, crypto, MemLedger::new())?;
+    /// smol::block_on(async {
+    ///     assert!(alice.is_in_my_org(&own).await?);
+    ///     assert!(!alice.is_in_my_org(&PeerId::new(b"a stranger")).await?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub async fn is_in_my_org(&self, peer: &PeerId) -> Result<bool, RequestError> {
+        let peer = peer.clone();
+        let answer = self.shared.ask(Request::IsInMyOrg { peer }).await?;
+        Ok(answer == Response::IsInMyOrg(true))
     }
 
     /// Replaces the metadata that our heartbeats carry.

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_channel::Receiver;
 use futures_util::task::AtomicWaker;
-use gossip_core::{Config, ConfigError, Event, Node, Start};
+use gossip_core::{Config, ConfigError, CryptoError, Event, Node, Start};
 use thiserror::Error;
-use tracing::{Instrument as _, info_span};
+use tracing::{Instrument as _, info_span, warn};
 
 use crate::clock::{Clock, Timer};
 use crate::connect::{Opened, accept};
@@ -73,7 +73,8 @@ where
     let config = Arc::new(config);
     let span = info_span!("gossip", peer = %config.identity.peer);
     let clock = Clock::new(runtime.clone());
-    let node = Node::new(Arc::clone(&config), start(&settings, &clock)?)?;
+    let expires_in = expires_in(&crypto, &config.identity.bytes);
+    let node = Node::new(Arc::clone(&config), start(&settings, &clock, expires_in)?)?;
 
     let wake = Arc::new(AtomicWaker::new());
     let counters = Arc::new(Counters::default());
@@ -143,7 +144,24 @@ const HANDSHAKE_SLACK: usize = 64 << 10;
 /// Signatures that may be wanted besides those of handshakes.
 const SIGNATURES: usize = 256;
 
-fn start<R: Runtime>(settings: &DriverConfig, clock: &Clock<R>) -> Result<Start, SpawnError> {
+/// How long our own identity is valid. The node starts with one that is not, as its service may be
+/// mistaken, and says so.
+fn expires_in(crypto: &impl MessageCryptoService, identity: &[u8]) -> Option<Duration> {
+    match crypto.expires_in(identity) {
+        Ok(left) => left,
+        Err(CryptoError::Expired) => Some(Duration::ZERO),
+        Err(error) => {
+            warn!(%error, "our own identity is not valid");
+            None
+        }
+    }
+}
+
+fn start<R: Runtime>(
+    settings: &DriverConfig,
+    clock: &Clock<R>,
+    identity_expires_in: Option<Duration>,
+) -> Result<Start, SpawnError> {
     let seed = match settings.seed {
         Some(seed) => seed,
         None => {
@@ -165,6 +183,7 @@ fn start<R: Runtime>(settings: &DriverConfig, clock: &Clock<R>) -> Result<Start,
         now: clock.now(),
         seed,
         incarnation,
+        identity_expires_in,
     })
 }
 

@@ -148,12 +148,16 @@ pub struct IdentityConfig {
     /// Identities kept. Beyond it those of peers that are no members go first, then the ones used
     /// longest ago; our own stays. Default 16,384.
     pub max_identities: NonZeroUsize,
+    /// How long before our own identity expires the application is warned; again a day and an hour before.
+    /// Default 7 days.
+    pub warn_before: Duration,
 }
 
 impl Default for IdentityConfig {
     fn default() -> Self {
         Self {
             max_identities: non_zero(16_384),
+            warn_before: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
 }

@@ -85,6 +85,7 @@ impl Parked {
                     message,
                     from,
                     pushed_by,
+                    revision: 0,
                 });
             }
         }

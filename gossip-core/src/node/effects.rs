@@ -71,7 +71,7 @@ impl Node {
         for channel in self.channels.iter_mut() {
             if restarted_earlier {
                 // What it published before bears a later time than what it will.
-                channel.forget(peer);
+                channel.forget_restarted(peer);
             }
             channel.transfer.on_connected(peer);
         }
@@ -122,6 +122,7 @@ impl Node {
 
     /// Erases a peer whose identity is no longer valid.
     pub(super) fn forget_peer(&mut self, peer: &PeerId) {
+        self.relay.forget(peer);
         self.membership.forget(cx!(self), peer);
         self.on_forgotten(peer);
     }

@@ -6,25 +6,29 @@ mod blocks;
 mod effects;
 mod messages;
 mod news;
+mod policy;
 mod pull;
 mod requests;
 mod snapshot;
 #[cfg(test)]
 mod snapshot_tests;
+mod suspects;
 mod tree;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::channel::Channels;
 use crate::cx::{Cx, Io};
 use crate::gate::{Gate, Known, News, Sender};
-use crate::identity::Identities;
+use crate::identity::{Identities, OwnExpiry, Suspicion};
 use crate::link::{Incoming, LinkEffect, Links};
 use crate::membership::{Membership, MembershipEffect};
 use crate::messaging::{Acks, Interest};
 use crate::pull::IdentityPull;
 use crate::push::{Emitter, PulseEmitter};
+use crate::relay::Relay;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
@@ -42,6 +46,8 @@ pub struct Start {
     pub seed: [u8; 32],
     /// Greater at each start of the same peer, for example nanoseconds since 1970.
     pub incarnation: u64,
+    /// How long our own identity is still valid, if it expires: the application is warned ahead of it.
+    pub identity_expires_in: Option<Duration>,
 }
 
 /// A gossip peer, without any input or output of its own.
@@ -57,8 +63,11 @@ pub struct Node {
     links: Links,
     gate: Gate,
     identities: Identities,
+    suspicion: Suspicion,
+    own_expiry: OwnExpiry,
     membership: Membership,
     channels: Channels,
+    relay: Relay,
     identity_pull: IdentityPull,
     emitter: Emitter,
     /// Connected peers that do not know of trees.
@@ -88,6 +97,20 @@ macro_rules! cx {
 }
 pub(crate) use cx;
 
+/// What the gate asks its siblings, borrowing neither it nor the context.
+macro_rules! known {
+    ($node:expr) => {
+        Known {
+            identities: &$node.identities,
+            membership: &$node.membership,
+            channels: &$node.channels,
+            links: &$node.links,
+            relay: &$node.relay,
+        }
+    };
+}
+pub(crate) use known;
+
 impl Node {
     /// Makes a node.
     ///
@@ -103,6 +126,8 @@ impl Node {
         };
         let membership = Membership::new(&mut cx, &start.seed, start.incarnation);
         let identity_pull = IdentityPull::new(&mut cx, &start.seed);
+        let mut own_expiry = OwnExpiry::default();
+        own_expiry.set(&mut cx, start.identity_expires_in);
         Ok(Self {
             start,
             now: start.now,
@@ -113,8 +138,11 @@ impl Node {
                 config.identity.clone(),
                 ModuleRng::fork(&start.seed, "identities").next_u64(),
             ),
+            suspicion: Suspicion::default(),
+            own_expiry,
             membership,
             channels: Channels::default(),
+            relay: Relay::new(&config),
             identity_pull,
             emitter: Emitter::default(),
             plain: BTreeSet::new(),
@@ -266,6 +294,7 @@ impl Node {
             TimerKey::Redial(peer) => self.links.on_timer_redial(cx, &peer),
             TimerKey::Checks => self.gate.fire_checks(cx, &mut self.news),
             TimerKey::Parked => self.gate.fire_parked(cx),
+            TimerKey::Relay => self.relay.fire(cx),
             TimerKey::Heartbeat => {
                 self.membership
                     .fire_heartbeat(cx, &self.identities, &mut self.membership_fx);
@@ -285,6 +314,7 @@ impl Node {
             }
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
             TimerKey::Ack(nonce) => self.acks.fire(cx, nonce),
+            TimerKey::OwnExpiry => self.own_expiry.fire(cx),
             TimerKey::PullIdentities => self.pull_identities(),
             TimerKey::Announce(channel) => self.announce(&channel),
             TimerKey::PullBlocks(channel) => self.pull_blocks(&channel),
@@ -335,12 +365,7 @@ impl Node {
         };
         let sender = Sender { link, peer, org };
         self.deliver_raw(&sender, &message);
-        let known = Known {
-            identities: &self.identities,
-            membership: &self.membership,
-            channels: &self.channels,
-            links: &self.links,
-        };
+        let known = known!(self);
         self.gate
             .on_received(cx!(self), &known, sender, message, &mut self.news);
     }

@@ -46,6 +46,16 @@ impl Node {
             }
             Request::Snapshot => Ok(Response::Snapshot(Box::new(self.snapshot()))),
             Request::Listen(interest) => Ok(self.listen(interest)),
+            Request::SuspectPeers { peers } => {
+                self.suspect(id, peers);
+                return;
+            }
+            Request::Identities => Ok(Response::Identities(self.identity_infos())),
+            Request::IsInMyOrg { peer } => {
+                let org = self.identities.org_of(peer.as_bytes());
+                let inside = org.is_some_and(|org| self.identities.is_own_org(org));
+                Ok(Response::IsInMyOrg(inside))
+            }
             Request::Stop => self.stop(),
         };
         cx!(self).emit(Command::Reply { id, result });
@@ -57,6 +67,9 @@ impl Node {
         id: &ChannelId,
         config: &JoinChannel,
     ) -> Result<Option<Response>, RequestError> {
+        if config.members.is_empty() {
+            return Err(RequestError::NoMembers);
+        }
         let own_org = self.config.identity.org.clone();
         if !config.members.contains_key(&own_org) {
             let sequence = self.channels.get(id).map(Channel::sequence);
@@ -85,6 +98,7 @@ impl Node {
             let mut channel = Channel::new(cx!(self), id.clone(), config, seed, incarnation);
             channel.joining = Some(request);
             self.channels.insert(channel);
+            self.gate.on_channel_joined();
         }
         self.membership.set_anchors(cx!(self), id, &config.members);
         Ok(answer)
@@ -95,6 +109,7 @@ impl Node {
         id: &ChannelId,
         config: &JoinChannel,
     ) -> Result<Response, RequestError> {
+        let revision = self.channels.next_revision();
         let Some(channel) = self.channels.get_mut(id) else {
             return Err(RequestError::UnknownChannel(id.clone()));
         };
@@ -110,12 +125,13 @@ impl Node {
         }
         let height = channel.transfer.height();
         channel.own.rejoin(cx!(self), id);
-        for peer in channel.configure(config) {
+        for peer in channel.configure(config, revision) {
             if let Some(channel) = self.channels.get_mut(id) {
                 let effects = channel.transfer.on_peer_gone(cx!(self), &peer);
                 self.on_transfer_effects(id, effects);
             }
         }
+        self.review_readers(id);
         Ok(Response::Joined { height })
     }
 
@@ -243,13 +259,9 @@ impl Node {
         for id in self.channels.ids() {
             self.drop_channel(&id, &RequestError::Stopped);
         }
-        let waiting: Vec<RequestId> = self
-            .gate
-            .stop()
-            .into_iter()
-            .chain(self.acks.stop())
-            .collect();
-        for id in waiting {
+        let waiting = self.gate.stop().into_iter();
+        let waiting = waiting.chain(self.acks.stop());
+        for id in waiting.chain(self.suspicion.stop()) {
             let result = Err(RequestError::Stopped);
             cx!(self).emit(Command::Reply { id, result });
         }

@@ -18,6 +18,7 @@ use gossip_proto::SignedMessage;
 pub(crate) use self::pulses::{Beat, PulseEmitter, push_pulses};
 pub(crate) use self::round::{Audience, push};
 use crate::cx::Cx;
+use crate::relay::Mac;
 use crate::timer::TimerKey;
 use crate::{ChannelId, PeerId};
 
@@ -39,6 +40,11 @@ pub(crate) enum What {
     StateInfo {
         channel: ChannelId,
         publisher: PeerId,
+    },
+    /// Of a channel that we have not joined.
+    Relay {
+        publisher: PeerId,
+        mac: Mac,
     },
     Block {
         channel: ChannelId,

@@ -36,6 +36,10 @@ pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) ->
                 Class::Control,
                 Some(Supersede::StateInfo(publisher.clone(), channel.clone())),
             ),
+            What::Relay { publisher, mac } => (
+                Class::Control,
+                Some(Supersede::Relay(publisher.clone(), *mac)),
+            ),
             What::Block { .. } => (Class::Push, None),
         };
         audience
@@ -110,6 +114,14 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
                     .as_ref()
                     .is_some_and(|org| org == own_org || (abroad && channel.has_org(org)));
                 hears && slot.peer != *publisher && !holders.contains(&slot.peer)
+            };
+            draw_among(cx, audience.membership.roster(), links, false, accept, pick)
+        }
+        What::Relay { publisher, .. } => {
+            let accept = |slot: &Slot| {
+                slot.org.as_ref() == Some(own_org)
+                    && slot.peer != *publisher
+                    && !holders.contains(&slot.peer)
             };
             draw_among(cx, audience.membership.roster(), links, false, accept, pick)
         }

@@ -70,6 +70,8 @@ impl World {
     pub(super) fn begin(&mut self, node: u32, clock: Incarnation) {
         let seed = self.machine.config.seed;
         let now = self.machine.now;
+        let own = self.machine.host(node).config.identity.bytes.clone();
+        let identity_expires_in = self.machine.crypto.expires_in(&own, now);
         let host = self.machine.host(node);
         if host.up {
             return;
@@ -86,6 +88,7 @@ impl World {
             now,
             seed,
             incarnation: host.incarnation,
+            identity_expires_in,
         };
         let Ok(core) = Node::new(host.config.clone(), start) else {
             return;
