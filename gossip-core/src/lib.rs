@@ -264,9 +264,10 @@ pub use self::event::{
     LinkDownReason, Signatures, ValidIdentity,
 };
 pub use self::id::{ChannelId, Endpoint, LinkId, OrgId, PeerId, RequestId, Ticket};
-pub use self::link::Refusal;
+pub use self::link::{DropReason, Refusal};
 pub use self::metrics::Metrics;
 pub use self::node::{Node, Start};
+pub use self::push::PushOutcome;
 pub use self::request::{BlockOrigin, JoinChannel, Notification, Request, RequestError, Response};
 pub use self::time::Instant;
 pub use self::view::{ChannelInfo, ChannelPeer, Member};

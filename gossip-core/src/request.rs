@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gossip_proto::Chaincode;
 use thiserror::Error;
 
-use crate::{ChannelId, Endpoint, OrgId, PeerId};
+use crate::{ChannelId, Endpoint, OrgId, PeerId, PushOutcome};
 
 /// A question or order of the application.
 #[derive(Clone, Debug)]
@@ -26,7 +26,8 @@ pub enum Request {
     },
     /// Hand over a block: it is verified, committed in order and pushed to peers of our
     /// organisation. Answered by [`Response::Published`] once it is verified and has a place in
-    /// the payload buffer, so that a publisher who waits for the answer never overruns the ledger.
+    /// the payload buffer, so that a publisher who waits for the answer never overruns the ledger, and has been
+    /// handed to the links.
     Publish {
         /// The channel.
         channel: ChannelId,
@@ -75,6 +76,8 @@ pub enum Response {
     Published {
         /// The block is new, as opposed to one that we already hold or have committed.
         fresh: bool,
+        /// Who is sent it.
+        push: PushOutcome,
     },
 }
 

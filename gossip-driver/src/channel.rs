@@ -11,9 +11,8 @@ use futures_util::Stream as _;
 use gossip_core::proto::Chaincode;
 use gossip_core::{ChannelId, ChannelInfo, ChannelPeer, Request, RequestError};
 
-use crate::Gossip;
-use crate::handle::fresh;
 use crate::mailbox::Answer;
+use crate::{Gossip, Published};
 
 /// A handle of a channel that was joined, made by [`Gossip::join_channel`].
 ///
@@ -38,14 +37,18 @@ impl Channel {
 
     /// Hands over a block: it is verified, committed in order and pushed to others. Waits until it
     /// has a place in the payload buffer, so a publisher that waits each time never overruns the
-    /// ledger. `false` if the block was known already.
+    /// ledger. Tells whether the block is new and who is sent it; whether it has arrived is not known then.
     ///
     /// Blocks may be handed over in any order; one that is too far ahead waits for those before it.
     /// A caller who stops waiting does not take the block back.
     ///
     /// # Errors
     /// Those of [`Request::Publish`] except [`RequestError::Busy`]: this method waits instead.
-    pub async fn publish(&self, seq: u64, block: impl Into<Bytes>) -> Result<bool, RequestError> {
+    pub async fn publish(
+        &self,
+        seq: u64,
+        block: impl Into<Bytes>,
+    ) -> Result<Published, RequestError> {
         let block = block.into();
         let mut refused_at = None;
         loop {
@@ -55,7 +58,7 @@ impl Channel {
                 .shared
                 .ask(self.publication(seq, block.clone()))
                 .await;
-            match fresh(answer) {
+            match Published::read(answer) {
                 // The number has a place, its bytes have none yet.
                 Err(RequestError::Busy) => refused_at = Some(height),
                 other => return other,
@@ -229,12 +232,12 @@ impl fmt::Debug for Channel {
 pub struct Publication(Pin<Box<Receiver<Answer>>>);
 
 impl Future for Publication {
-    type Output = Result<bool, RequestError>;
+    type Output = Result<Published, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0
             .as_mut()
             .poll_next(cx)
-            .map(|answer| fresh(answer.unwrap_or(Err(RequestError::Stopped))))
+            .map(|answer| Published::read(answer.unwrap_or(Err(RequestError::Stopped))))
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use gossip_core::{
-    ChannelId, ChannelInfo, JoinChannel, Member, Notification, Request, RequestError, Response,
+    ChannelId, ChannelInfo, JoinChannel, Member, Notification, Request, RequestError,
 };
 
 use crate::counters::{Counters, NodeMetrics};
@@ -246,13 +246,5 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.requests.close();
         self.stop();
-    }
-}
-
-/// The answer to a publication: was the block new?
-pub(crate) fn fresh(answer: Answer) -> Result<bool, RequestError> {
-    match answer? {
-        Response::Published { fresh } => Ok(fresh),
-        Response::Done | Response::Joined { .. } => Ok(false),
     }
 }

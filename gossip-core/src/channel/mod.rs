@@ -144,6 +144,10 @@ pub(crate) struct Channel {
     rng: ModuleRng,
     /// Changes whenever the state infos do.
     version: u64,
+    /// Changes whenever somebody begins or ceases to take part.
+    attendance: u64,
+    /// How many are eligible, at versions of the membership and of the attendance.
+    eligible: Option<((u64, u64), usize)>,
 }
 
 /// What a peer has published of itself.
@@ -191,6 +195,8 @@ impl Channel {
             rng,
             id,
             version: 0,
+            attendance: 0,
+            eligible: None,
         }
     }
 
@@ -225,6 +231,7 @@ impl Channel {
             self.infos.remove(peer);
         }
         self.version += 1;
+        self.attendance += 1;
         gone
     }
 
@@ -300,8 +307,12 @@ impl Channel {
             since: cx.now,
         };
         self.version += 1;
-        if self.infos.insert(peer.clone(), record).is_none() {
+        let before = self.infos.insert(peer.clone(), record);
+        if before.is_none() {
             self.request_delay = cx.config.channel.request_interval;
+        }
+        if before.is_none_or(|before| before.left != left) {
+            self.attendance += 1;
         }
         Some((peer, (!left && properties.is_some()).then_some(height)))
     }
@@ -328,6 +339,7 @@ impl Channel {
     pub(crate) fn forget(&mut self, peer: &PeerId) {
         if self.infos.remove(peer).is_some() {
             self.version += 1;
+            self.attendance += 1;
         }
         self.tree.forget(peer);
         self.asked.remove(peer);
@@ -336,6 +348,30 @@ impl Channel {
     /// Takes this peer part in the channel, as far as it told?
     pub(crate) fn is_eligible(&self, peer: &PeerId) -> bool {
         self.infos.get(peer).is_some_and(|info| !info.left)
+    }
+
+    /// Alive members of our organisation that take part.
+    pub(crate) fn eligible<'a>(
+        &'a self,
+        own_org: &'a OrgId,
+        membership: &'a Membership,
+    ) -> impl Iterator<Item = &'a PeerId> {
+        let of_us = |(_, info): &(&PeerId, &Info)| info.org == *own_org && !info.left;
+        let ours = self.infos.iter().filter(of_us).map(|(peer, _)| peer);
+        ours.filter(|peer| membership.is_alive(peer.as_bytes()))
+    }
+
+    /// How many they are; counted anew only after a change.
+    pub(crate) fn count_eligible(&mut self, own_org: &OrgId, membership: &Membership) -> usize {
+        let versions = (membership.version(), self.attendance);
+        if let Some((counted, count)) = self.eligible
+            && counted == versions
+        {
+            return count;
+        }
+        let count = self.eligible(own_org, membership).count();
+        self.eligible = Some((versions, count));
+        count
     }
 
     /// The height that a peer published, if it takes part.

@@ -30,9 +30,14 @@ impl Default for PushConfig {
 }
 
 impl PushConfig {
+    /// Anything is pushed.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.fanout > 0
+    }
+
     /// Blocks travel along trees, and at all.
     pub(crate) const fn has_tree(&self) -> bool {
-        self.tree && self.fanout > 0
+        self.tree && self.is_on()
     }
 }
 

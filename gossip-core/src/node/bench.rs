@@ -26,8 +26,8 @@ use crate::membership::Membership;
 use crate::{
     Binding, ChannelId, Class, CloseReason, Command, Config, CryptoError, CryptoJob, CryptoOutcome,
     DialError, Endpoint, Event, Instant, JoinChannel, LedgerError, LedgerOp, LedgerOutcome,
-    LinkDownReason, LinkId, Metrics, Notification, OrgId, Request, RequestError, RequestId,
-    Response, SelfIdentity, Signatures, Signed, Ticket, ValidIdentity,
+    LinkDownReason, LinkId, Metrics, Notification, OrgId, PushOutcome, Request, RequestError,
+    RequestId, Response, SelfIdentity, Signatures, Signed, Ticket, ValidIdentity,
 };
 
 /// A node and what is around it.
@@ -60,6 +60,8 @@ pub(crate) struct Bench {
     replies: BTreeMap<RequestId, Result<Response, RequestError>>,
     ledgers: BTreeMap<ChannelId, Vec<Bytes>>,
     sent: Vec<(LinkId, SignedMessage)>,
+    /// The transport keeps what it is handed.
+    pub(crate) hold_flushes: bool,
     /// Frames sent in the class `Bulk`.
     pub(crate) bulk: usize,
     links: BTreeMap<LinkId, String>,
@@ -110,6 +112,7 @@ impl Bench {
             replies: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             sent: Vec::new(),
+            hold_flushes: false,
             bulk: 0,
             links: BTreeMap::new(),
             last_link: 0,
@@ -155,6 +158,22 @@ impl Bench {
 
     pub(crate) fn reply(&mut self, id: RequestId) -> Option<Result<Response, RequestError>> {
         self.replies.remove(&id)
+    }
+
+    /// What became of a publication, if it was accepted.
+    pub(crate) fn pushed(&mut self, id: RequestId) -> Option<PushOutcome> {
+        match self.reply(id)? {
+            Ok(Response::Published { push, .. }) => Some(push),
+            _ => None,
+        }
+    }
+
+    /// Was a block news that was published, if it was accepted?
+    pub(crate) fn was_fresh(&mut self, id: RequestId) -> Option<bool> {
+        match self.reply(id)? {
+            Ok(Response::Published { fresh, .. }) => Some(fresh),
+            _ => None,
+        }
     }
 
     pub(crate) fn publish(&mut self, seq: u64, block: Bytes) -> RequestId {
@@ -376,6 +395,9 @@ impl Bench {
                 self.bulk += usize::from(class == Class::Bulk);
                 let bytes = message.encoded().len() as u64;
                 self.sent.push((link, message));
+                if self.hold_flushes {
+                    return;
+                }
                 self.event(Event::Flushed {
                     link,
                     frames: 1,

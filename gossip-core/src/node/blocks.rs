@@ -10,7 +10,7 @@ use crate::outbox::Supersede;
 use crate::state_transfer::Effect;
 use crate::{
     BlockOrigin, ChannelId, Class, Command, CryptoError, LedgerOutcome, LinkId, PeerId,
-    RequestError, Response, Ticket,
+    PushOutcome, RequestError, RequestId, Response, Ticket,
 };
 
 impl Node {
@@ -53,17 +53,52 @@ impl Node {
         // Copies of a block asked for may have come by push as well: then it is passed on.
         let mut pushed = message.map(|message| (message, holders));
         for effect in effects {
-            if matches!(&effect, Effect::Accepted { seq: accepted, .. } if *accepted == seq)
+            if let Effect::Accepted {
+                seq: accepted,
+                request,
+                ..
+            } = &effect
+                && *accepted == seq
                 && let Some((message, mut holders)) = pushed.take()
             {
                 if brought {
                     self.on_brought(&id, seq, &mut holders);
                 }
-                self.push_block(&id, seq, message, holders);
+                let sent = self.push_block(&id, seq, message, holders);
+                self.answer_publication(&id, *request, true, sent);
                 continue;
             }
             self.on_transfer_effect(&id, effect);
         }
+    }
+
+    /// Tells the publisher, if there is one, what became of its block.
+    fn answer_publication(
+        &mut self,
+        id: &ChannelId,
+        request: Option<RequestId>,
+        fresh: bool,
+        sent: Vec<(PeerId, Sent)>,
+    ) {
+        let Some(request) = request else {
+            return;
+        };
+        let mut push = PushOutcome {
+            off: !self.config.push.is_on(),
+            ..PushOutcome::default()
+        };
+        for (peer, sent) in sent {
+            push.add(peer, sent);
+        }
+        let own_org = &self.config.identity.org;
+        if let Some(channel) = self.channels.get_mut(id) {
+            push.eligible = channel.count_eligible(own_org, &self.membership);
+        }
+        let result = Ok(Response::Published { fresh, push });
+        cx!(self).emit(Command::Reply {
+            id: request,
+            result,
+        });
     }
 
     pub(super) fn on_bad_block(
@@ -191,12 +226,18 @@ impl Node {
                 seq,
                 data,
                 origin: BlockOrigin::Local,
+                request,
             } => {
                 if let Some(channel) = self.channels.get_mut(id) {
                     let own = &self.config.identity.peer;
                     channel.tree.on_published(seq, own);
                 }
-                self.push_block(id, seq, block_message(id, seq, data), Vec::new());
+                let message = block_message(id, seq, data);
+                let sent = self.push_block(id, seq, message, Vec::new());
+                self.answer_publication(id, request, true, sent);
+            }
+            Effect::Known { request } => {
+                self.answer_publication(id, Some(request), false, Vec::new());
             }
             Effect::Accepted { seq, data, .. } => {
                 let branches = self.channels.get(id).map(|channel| channel.tree.branches());
@@ -264,7 +305,7 @@ impl Node {
         let sent = self
             .links
             .send(cx!(self), peer, &to, Class::Control, None, message);
-        if sent == Sent::Dropped
+        if matches!(sent, Sent::Dropped(_))
             && let Some(channel) = self.channels.get_mut(id)
         {
             channel.transfer.on_unsent(cx!(self), peer);

@@ -5,7 +5,7 @@ use gossip_proto::{Content, SignedMessage};
 use super::{Node, cx};
 use crate::channel::Channel;
 use crate::cx::Cx;
-use crate::link::{EstablishedLink, LinkEffect, SendTo, TREE};
+use crate::link::{EstablishedLink, LinkEffect, SendTo, Sent, TREE};
 use crate::membership::{MembershipEffect, Reached, may_see_secret};
 use crate::outbox::Supersede;
 use crate::push::{Audience, Beat, Item, What, push, push_pulses};
@@ -266,8 +266,8 @@ impl Node {
         }
     }
 
-    /// Sends it, and returns to whom.
-    pub(super) fn push_now(&mut self, item: &Item) -> Vec<PeerId> {
+    /// Sends it, and returns to whom, and what became of it.
+    pub(super) fn push_now(&mut self, item: &Item) -> Vec<(PeerId, Sent)> {
         push(cx!(self), &mut audience!(self), item)
     }
 

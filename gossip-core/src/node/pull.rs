@@ -199,7 +199,7 @@ impl Node {
 
     /// Whom to ask for identities. Between peers that tell them with the membership there is nothing to ask.
     fn holders_of_identities(&mut self) -> Vec<PeerId> {
-        let pushes = self.config.push.fanout > 0;
+        let pushes = self.config.push.is_on();
         if pushes && self.plain_members().is_empty() {
             return Vec::new();
         }
@@ -213,7 +213,7 @@ impl Node {
     /// Whom to ask for a channel's blocks: members of our organisation that take part. Of those that get
     /// what is missing by themselves nobody needs to be asked.
     fn holders_of_blocks(&mut self, id: &ChannelId) -> Vec<PeerId> {
-        let pushes = self.config.push.fanout > 0;
+        let pushes = self.config.push.is_on();
         let plain = if pushes {
             self.plain_members()
         } else {

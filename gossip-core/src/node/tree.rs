@@ -4,7 +4,7 @@ use gossip_proto::{Branch, Content, GossipMessage, SignedMessage, Tag, Tree};
 
 use super::{Node, cx};
 use crate::gate::Sender;
-use crate::link::{SendTo, TREE};
+use crate::link::{SendTo, Sent, TREE};
 use crate::membership::Slot;
 use crate::push::{Item, What};
 use crate::timer::TimerKey;
@@ -17,23 +17,23 @@ const ANNOUNCE_TO: usize = 3;
 
 impl Node {
     /// Sends a block to the branches, and to as many others as the fan-out says if they have to be
-    /// found first or do not know of branches.
+    /// found first or do not know of branches. Returns what became of it for each.
     pub(super) fn push_block(
         &mut self,
         id: &ChannelId,
         seq: u64,
         message: SignedMessage,
         mut holders: Vec<PeerId>,
-    ) {
-        let fed = self.feed_branches(id, seq, &message, &holders);
+    ) -> Vec<(PeerId, Sent)> {
+        let mut sent = self.feed_branches(id, seq, &message, &holders);
         let Some(channel) = self.channels.get(id) else {
-            return;
+            return sent;
         };
         let tree = self.config.push.has_tree();
         if tree && !channel.tree.must_grow() && self.plain.is_empty() {
-            return;
+            return sent;
         }
-        holders.extend(fed);
+        holders.extend(sent.iter().map(|(peer, _)| peer.clone()));
         let what = What::Block {
             channel: id.clone(),
         };
@@ -45,18 +45,23 @@ impl Node {
         let links = &self.links;
         let understands = |peer: &PeerId| links.capabilities(peer) & TREE != 0;
         if let Some(channel) = self.channels.get_mut(id).filter(|_| tree) {
-            channel.tree.grow(drawn.into_iter().filter(understands));
+            let drawn = drawn.iter().map(|(peer, _)| peer);
+            channel
+                .tree
+                .grow(drawn.filter(|peer| understands(peer)).cloned());
         }
+        sent.extend(drawn);
+        sent
     }
 
-    /// Sends a block to the branches that may lack it. Returns them.
+    /// Sends a block to the branches that may lack it. Returns what became of it for each.
     pub(super) fn feed_branches(
         &mut self,
         id: &ChannelId,
         seq: u64,
         message: &SignedMessage,
         holders: &[PeerId],
-    ) -> Vec<PeerId> {
+    ) -> Vec<(PeerId, Sent)> {
         let Some(channel) = self.channels.get(id) else {
             return Vec::new();
         };
@@ -67,11 +72,13 @@ impl Node {
                 && channel.is_eligible(peer)
                 && !channel.transfer.may_have(peer, seq)
         };
-        let fed: Vec<PeerId> = channel.tree.branches().filter(lacks).cloned().collect();
-        for peer in &fed {
-            let to = SendTo::default();
-            self.links
-                .send(cx!(self), peer, &to, Class::Push, None, message.clone());
+        let branches = channel.tree.branches().filter(lacks);
+        let mut fed: Vec<_> = branches.map(|peer| (peer.clone(), Sent::Queued)).collect();
+        for (peer, sent) in &mut fed {
+            let (to, message) = (SendTo::default(), message.clone());
+            *sent = self
+                .links
+                .send(cx!(self), peer, &to, Class::Push, None, message);
         }
         fed
     }

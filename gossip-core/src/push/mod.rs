@@ -10,11 +10,13 @@
 //! - With enough links up, connected peers are drawn alone; of two peers that are not connected one
 //!   dials the other. Once as many links are up as are allowed, nobody is dialled.
 
+mod outcome;
 mod pulses;
 mod round;
 
 use gossip_proto::SignedMessage;
 
+pub use self::outcome::PushOutcome;
 pub(crate) use self::pulses::{Beat, PulseEmitter, push_pulses};
 pub(crate) use self::round::{Audience, push};
 use crate::cx::Cx;
@@ -55,7 +57,7 @@ impl Emitter {
     /// Takes a message. Returns what is to be pushed now: nothing, or all that was collected.
     pub(crate) fn add(&mut self, cx: &mut Cx<'_>, item: Item) -> Vec<Item> {
         let config = &cx.config.push;
-        if config.fanout == 0 {
+        if !config.is_on() {
             return Vec::new();
         }
         match self

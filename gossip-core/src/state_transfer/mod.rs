@@ -48,7 +48,7 @@ use crate::cx::Cx;
 use crate::rng::ModuleRng;
 use crate::{
     BlockOrigin, ChannelId, Command, Instant, LedgerOutcome, LinkId, Notification, PeerId,
-    RequestError, RequestId, Response, Ticket,
+    RequestError, RequestId, Ticket,
 };
 
 /// One channel's blocks on their way to and from the ledger.
@@ -133,7 +133,7 @@ impl StateTransfer {
             return effects;
         }
         self.requester.on_checked(cx, seq);
-        match self.insert(cx, seq, data, origin, &mut effects) {
+        match self.insert(cx, seq, data, (origin, None), &mut effects) {
             Insert::Stored { .. } => {}
             Insert::Known => {
                 if origin == BlockOrigin::Push {
@@ -146,7 +146,8 @@ impl StateTransfer {
         effects
     }
 
-    /// Takes a verified block of the application, and answers at once, or when there is room.
+    /// Takes a verified block of the application. It is answered when it has been accepted and passed on, or
+    /// at once if it is known or there is no room to wait.
     pub(crate) fn publish(
         &mut self,
         cx: &mut Cx<'_>,
@@ -377,7 +378,7 @@ impl StateTransfer {
         cx: &mut Cx<'_>,
         seq: u64,
         data: Bytes,
-        origin: BlockOrigin,
+        (origin, request): (BlockOrigin, Option<RequestId>),
         effects: &mut Vec<Effect>,
     ) -> Insert {
         let block = Block {
@@ -394,7 +395,12 @@ impl StateTransfer {
                 BlockOrigin::StateTransfer => metrics.blocks_transferred += 1,
                 BlockOrigin::Pull => metrics.blocks_pulled += 1,
             }
-            effects.push(Effect::Accepted { seq, data, origin });
+            effects.push(Effect::Accepted {
+                seq,
+                data,
+                origin,
+                request,
+            });
         }
         inserted
     }
@@ -416,17 +422,20 @@ impl StateTransfer {
             return;
         }
         let inserted = if self.pipeline.runs() {
-            self.insert(cx, seq, data.clone(), BlockOrigin::Local, effects)
+            let origin = (BlockOrigin::Local, Some(id));
+            self.insert(cx, seq, data.clone(), origin, effects)
         } else {
             Insert::Beyond
         };
-        let result = match inserted {
-            Insert::Stored { .. } => Ok(Response::Published { fresh: true }),
-            Insert::Known => Ok(Response::Published { fresh: false }),
-            Insert::Beyond if self.publications.park(id, seq, data) => return,
-            Insert::Beyond => Err(RequestError::Busy),
-        };
-        cx.emit(Command::Reply { id, result });
+        match inserted {
+            Insert::Stored { .. } => {}
+            Insert::Known => effects.push(Effect::Known { request: id }),
+            Insert::Beyond if self.publications.park(id, seq, data) => {}
+            Insert::Beyond => {
+                let result = Err(RequestError::Busy);
+                cx.emit(Command::Reply { id, result });
+            }
+        }
     }
 
     fn place_parked(&mut self, cx: &mut Cx<'_>, effects: &mut Vec<Effect>) {
