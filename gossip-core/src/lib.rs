@@ -261,13 +261,15 @@ pub use self::config::{
 };
 pub use self::event::{
     Binding, CryptoError, CryptoOutcome, DialError, Event, LedgerError, LedgerOutcome,
-    LinkDownReason, Signatures, ValidIdentity,
+    LinkDownReason, Signatures, ValidIdentity, Verdict,
 };
 pub use self::id::{ChannelId, Endpoint, LinkId, OrgId, PeerId, RequestId, Ticket};
 pub use self::link::{DropReason, Refusal};
 pub use self::metrics::Metrics;
 pub use self::node::{Node, Start};
 pub use self::push::PushOutcome;
-pub use self::request::{BlockOrigin, JoinChannel, Notification, Request, RequestError, Response};
+pub use self::request::{
+    BlockOrigin, Coverage, JoinChannel, Notification, Request, RequestError, Response,
+};
 pub use self::time::Instant;
 pub use self::view::{ChannelInfo, ChannelPeer, Member};

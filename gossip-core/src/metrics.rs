@@ -100,6 +100,16 @@ counters! {
     blocks_published,
     /// Blocks refused because they do not verify.
     blocks_bad,
+    /// Blocks shown to the application.
+    validations,
+    /// Blocks not shown to it because it had too many to judge. They were ignored.
+    validations_shed,
+    /// Blocks that it did not judge in time. They were ignored.
+    validations_lost,
+    /// Blocks neither stored nor passed on because the application did not want them, or did not say.
+    blocks_ignored,
+    /// Blocks refused because the application rejected them.
+    blocks_rejected,
     /// Blocks too far ahead to keep.
     blocks_beyond_window,
     /// Blocks committed.

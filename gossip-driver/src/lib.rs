@@ -260,6 +260,7 @@ mod tasks;
 pub mod testing;
 mod transport;
 mod transport_counters;
+mod validator;
 mod views;
 
 #[cfg(test)]
@@ -283,3 +284,4 @@ pub use self::runtime::{Runtime, TcpRuntime};
 pub use self::spawn::{SpawnError, spawn};
 pub use self::tasks::{deadline, later, within, yield_now};
 pub use self::transport::{FrameReader, FrameWriter, Link, Transport, TransportError};
+pub use self::validator::{Candidate, Validator};

@@ -15,12 +15,12 @@ pub struct Published {
 impl Published {
     /// Reads the answer to a publication.
     pub(crate) fn read(answer: Answer) -> Result<Self, RequestError> {
-        match answer? {
-            Response::Published { fresh, push } => Ok(Self { fresh, push }),
-            Response::Done | Response::Joined { .. } => Ok(Self {
-                fresh: false,
-                push: PushOutcome::default(),
-            }),
+        if let Response::Published { fresh, push } = answer? {
+            return Ok(Self { fresh, push });
         }
+        Ok(Self {
+            fresh: false,
+            push: PushOutcome::default(),
+        })
     }
 }

@@ -25,6 +25,7 @@ use crate::notifications::News;
 use crate::pool::{Pool, PoolSettings};
 use crate::tasks::Tasks;
 use crate::transport_counters::TransportCounters;
+use crate::validator::Validators;
 use crate::views::{Publisher, Views};
 use crate::{
     DriverConfig, Gossip, Ledger, MessageCryptoService, Runtime, SecurityAdvisor, Transport,
@@ -111,7 +112,7 @@ where
         node,
         clock,
         timer: Timer::new(),
-        wake,
+        wake: Arc::clone(&wake),
         transport,
         ledger: Arc::new(ledger),
         pool,
@@ -123,6 +124,7 @@ where
         shutdown_timeout: settings.shutdown_timeout,
         max_unanswered: settings.max_unanswered.get(),
         counters,
+        validators: Validators::new(Arc::clone(&wake)),
         state: State::default(),
         tasks,
         application,
@@ -240,7 +242,10 @@ fn application(
         listener,
         Arc::clone(counters),
         transport,
-        config.state_transfer.window.get() as u64,
+        (
+            config.state_transfer.window.get() as u64,
+            config.gate.max_validations.get(),
+        ),
     ));
     (
         gossip,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use gossip_driver::core::{
-    ChannelId, JoinChannel, LedgerError, Notification, OrgId, Refusal, RequestError,
+    ChannelId, Coverage, JoinChannel, LedgerError, Notification, OrgId, Refusal, RequestError,
 };
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::{Channel, DriverConfig, Gossip, Ledger, Notice, spawn};
@@ -63,6 +63,16 @@ fn two_peers_meet_and_both_store_what_one_publishes() {
         }
         let again = publisher.publish(7, block(7)).await.unwrap();
         assert!(!again.fresh, "it is known already");
+        let (all, soon) = (Coverage::AllOfOrg, Duration::from_secs(60));
+        let holders = publisher.wait_coverage(49, all, soon).await.unwrap();
+        assert_eq!(holders, [seen[0].peer.clone()]);
+        let never = publisher.wait_coverage(50, all, Duration::from_millis(10));
+        let lacking = RequestError::NotCovered {
+            holding: 0,
+            wanted: 1,
+            lacking: holders,
+        };
+        assert_eq!(never.await, Err(lacking));
         assert_eq!(publisher.publish(50, "bad").await.err(), refused());
         receiver.wait_height(50).await.unwrap();
         publisher.wait_height(50).await.unwrap();

@@ -8,8 +8,8 @@ use std::fmt;
 use bytes::Bytes;
 use gossip_core::proto::Chaincode;
 use gossip_core::{
-    CryptoError, CryptoOutcome, Event, Instant, JoinChannel, LedgerOutcome, Request, Signatures,
-    ValidIdentity,
+    Coverage, CryptoError, CryptoOutcome, Event, Instant, JoinChannel, LedgerOutcome, Request,
+    Signatures, ValidIdentity,
 };
 use serde::{Serialize, Serializer};
 
@@ -128,6 +128,10 @@ impl Trace {
                 self.kind(8, ticket.0);
                 self.ledger_outcome(outcome);
             }
+            Event::Validated { ticket, verdict } => {
+                self.kind(10, ticket.0);
+                self.batch.push(*verdict as u8);
+            }
             Event::Request { id, request } => {
                 self.kind(9, id.0);
                 self.request(request);
@@ -225,6 +229,29 @@ impl Trace {
                 chaincodes.iter().for_each(|one| self.chaincode(one));
             }
             Request::Stop => self.kind(5, 0),
+            Request::AwaitCoverage {
+                channel,
+                seq,
+                coverage,
+                timeout,
+            } => {
+                self.kind(6, *seq);
+                self.bytes(channel.as_str().as_bytes());
+                self.number(match coverage {
+                    Coverage::AllOfOrg => 0,
+                    Coverage::One => 1,
+                    Coverage::Count(count) => count.get() as u64,
+                });
+                self.number(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
+            }
+            Request::ValidateBlocks { channel, on } => {
+                self.kind(7, u64::from(*on));
+                self.bytes(channel.as_str().as_bytes());
+            }
+            Request::UpdateLedgerHeight { channel, height } => {
+                self.kind(8, *height);
+                self.bytes(channel.as_str().as_bytes());
+            }
         }
     }
 

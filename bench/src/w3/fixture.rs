@@ -138,6 +138,7 @@ impl Fixture {
             Command::Dial { .. }
             | Command::FinishLink { .. }
             | Command::CloseLink { .. }
+            | Command::Validate { .. }
             | Command::Reply { .. }
             | Command::Notify(_) => None,
         }

@@ -247,7 +247,8 @@ impl Peer {
                     outcome: no_ledger(op),
                 });
             }
-            Command::Reply { .. } | Command::Notify(_) => {}
+            // It has asked to see no blocks.
+            Command::Validate { .. } | Command::Reply { .. } | Command::Notify(_) => {}
         }
     }
 

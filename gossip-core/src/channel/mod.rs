@@ -11,6 +11,7 @@
 //! - Blocks are accepted by push from our own organisation only, which is where they are pushed.
 //! - State infos and their MACs are kept per channel and peer; a repeated one costs a look-up.
 
+mod coverage;
 mod own;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,8 @@ use gossip_proto::{
     Content, GossipMessage, PeerTime, RawEnvelope, SignedMessage, StateInfo, Tag, channel_mac,
 };
 
+pub(crate) use self::coverage::Wait;
+use self::coverage::Waits;
 use self::own::OwnState;
 use self::tree::Tree;
 use crate::cx::Cx;
@@ -133,6 +136,7 @@ pub(crate) struct Channel {
     pub(crate) transfer: StateTransfer,
     pub(crate) tree: Tree,
     pub(crate) pull: BlockPull,
+    pub(crate) coverage: Waits,
     /// The application waits for the ledger's height.
     pub(crate) joining: Option<RequestId>,
     /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
@@ -188,6 +192,7 @@ impl Channel {
             transfer: StateTransfer::new(cx, id.clone(), transfer_rng),
             tree: Tree::default(),
             pull: BlockPull::new(cx, id.clone(), pull_rng),
+            coverage: Waits::default(),
             joining: None,
             asked: BTreeMap::new(),
             told: None,
@@ -348,6 +353,12 @@ impl Channel {
     /// Takes this peer part in the channel, as far as it told?
     pub(crate) fn is_eligible(&self, peer: &PeerId) -> bool {
         self.infos.get(peer).is_some_and(|info| !info.left)
+    }
+
+    /// Takes this peer part, and is it of this organisation?
+    pub(crate) fn is_eligible_of(&self, peer: &PeerId, org: &OrgId) -> bool {
+        let info = self.infos.get(peer);
+        info.is_some_and(|info| !info.left && info.org == *org)
     }
 
     /// Alive members of our organisation that take part.

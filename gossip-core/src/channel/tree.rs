@@ -34,6 +34,8 @@ pub(crate) struct Tree {
     announcing: bool,
     /// The heights that peers were told. Bounded by the links.
     told: BTreeMap<PeerId, u64>,
+    /// Peers that want to be told as soon as we have a height: one of each. Bounded by the links.
+    wishes: BTreeMap<PeerId, u64>,
 }
 
 impl Tree {
@@ -114,6 +116,7 @@ impl Tree {
         self.branches.remove(peer);
         self.cut.remove(peer);
         self.told.remove(peer);
+        self.wishes.remove(peer);
         self.feeder.take_if(|feeder| feeder == peer).is_some()
     }
 
@@ -133,6 +136,24 @@ impl Tree {
 
     pub(crate) fn on_told(&mut self, peer: &PeerId, height: u64) {
         self.told.insert(peer.clone(), height);
+    }
+
+    /// The peer wants to be told as soon as we have this height, instead of what it wished before.
+    pub(crate) fn wish(&mut self, peer: &PeerId, height: u64) {
+        self.wishes.insert(peer.clone(), height);
+    }
+
+    /// Takes those who wished to be told of this height or a lower one.
+    pub(crate) fn granted(&mut self, height: u64) -> Vec<PeerId> {
+        let mut granted = Vec::new();
+        self.wishes.retain(|peer, wish| {
+            let keep = *wish > height;
+            if !keep {
+                granted.push(peer.clone());
+            }
+            keep
+        });
+        granted
     }
 
     /// What the peer asked for. Returns whether it gets blocks from now on, if it wants them.

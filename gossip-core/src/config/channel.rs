@@ -56,6 +56,8 @@ pub struct ChannelConfig {
     pub max_channels: NonZeroUsize,
     /// Bytes of state infos in one snapshot; the next one goes on where it ended. Default 4 MiB.
     pub max_snapshot_bytes: usize,
+    /// Requests that wait for coverage, per channel. Default 1,024.
+    pub max_coverage_waits: NonZeroUsize,
     /// State infos parked until the identity of their publisher is known, of at most 4 KiB each; a
     /// quarter of them may come from one sender. Default 8,192.
     pub max_parked: NonZeroUsize,
@@ -69,6 +71,7 @@ impl Default for ChannelConfig {
             request_peers: 3,
             max_channels: non_zero(64),
             max_snapshot_bytes: 4 << 20,
+            max_coverage_waits: non_zero(1024),
             max_parked: non_zero(8192),
         }
     }

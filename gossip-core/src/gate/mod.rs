@@ -20,6 +20,7 @@ mod parked;
 mod pull;
 mod pulse;
 mod state_info;
+mod validation;
 
 use std::collections::BTreeMap;
 
@@ -31,10 +32,11 @@ pub(crate) use self::block::block_message;
 use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
 pub(crate) use self::news::{
-    Admitted, AliveNews, AliveSource, BlockNews, BlockSource, News, PulseNews, Sender,
+    Admitted, AliveNews, AliveSource, BlockFault, BlockNews, BlockSource, News, PulseNews, Sender,
     StateInfoNews,
 };
 use self::parked::Parked;
+use self::validation::Validations;
 use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::identity::Identities;
@@ -63,6 +65,7 @@ pub(crate) struct Gate {
     access: BTreeMap<(LinkId, ChannelId), u64>,
     budgets: BTreeMap<(LinkId, Asks), Budget>,
     parked: Parked,
+    validations: Validations,
 }
 
 /// One item, whatever the number of copies.
@@ -214,10 +217,17 @@ impl Gate {
     /// Ends everything. Returns the publications that wait for a verdict.
     pub(crate) fn stop(&mut self) -> Vec<RequestId> {
         let mut publications = Vec::new();
-        for check in std::mem::take(self).jobs.into_all() {
-            let Check::Block { copies, .. } = check else {
-                continue;
-            };
+        let Self {
+            jobs, validations, ..
+        } = std::mem::take(self);
+        let checked = jobs.into_all().filter_map(|check| {
+            if let Check::Block { copies, .. } = check {
+                Some(copies)
+            } else {
+                None
+            }
+        });
+        for copies in checked.chain(validations.into_all()) {
             let (first, others) = copies.into_parts();
             for block in std::iter::once(first).chain(others) {
                 if let BlockSource::Local { id } = block.source {
@@ -236,6 +246,7 @@ impl Gate {
     /// A channel has been left.
     pub(crate) fn on_channel_gone(&mut self, channel: &ChannelId) {
         self.parked.forget_channel(channel);
+        self.validations.switch(channel, false);
         self.access.retain(|(_, of), _| of != channel);
     }
 
@@ -306,7 +317,7 @@ impl Gate {
             }
             Check::Block { key, copies } => {
                 self.in_flight.remove(&key);
-                self.conclude_block(cx, key, copies, outcome, news);
+                self.conclude_block(cx, copies, outcome, news);
             }
             Check::Access {
                 key,

@@ -343,7 +343,12 @@ impl Links {
     /// Whether one more peer may be dialled. Half of the links are left to peers that dial us, so
     /// that nobody's links push out each other's.
     pub(crate) fn room_for_more(&self, config: &Config) -> bool {
-        self.routes.len() < config.link.max_links.get().div_ceil(2)
+        self.has_room_for(config, 1)
+    }
+
+    /// Whether so many more may be dialled.
+    pub(crate) fn has_room_for(&self, config: &Config, more: usize) -> bool {
+        self.routes.len().saturating_add(more) <= config.link.max_links.get().div_ceil(2)
     }
 
     /// Whether a bulk response to a link's peer would find room.

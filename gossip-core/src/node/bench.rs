@@ -26,8 +26,9 @@ use crate::membership::Membership;
 use crate::{
     Binding, ChannelId, Class, CloseReason, Command, Config, CryptoError, CryptoJob, CryptoOutcome,
     DialError, Endpoint, Event, Instant, JoinChannel, LedgerError, LedgerOp, LedgerOutcome,
-    LinkDownReason, LinkId, Metrics, Notification, OrgId, PushOutcome, Request, RequestError,
-    RequestId, Response, SelfIdentity, Signatures, Signed, Ticket, ValidIdentity,
+    LinkDownReason, LinkId, Metrics, Notification, OrgId, PeerId, PushOutcome, Request,
+    RequestError, RequestId, Response, SelfIdentity, Signatures, Signed, Ticket, ValidIdentity,
+    Verdict,
 };
 
 /// A node and what is around it.
@@ -40,6 +41,7 @@ pub(crate) struct Bench {
     pub(crate) hold_signatures: bool,
     pub(crate) jobs: VecDeque<(Ticket, CryptoJob)>,
     pub(crate) checked: usize,
+    pub(crate) checked_blocks: usize,
     pub(crate) signatures: usize,
     /// Commits wait until the test finishes them.
     pub(crate) hold_commits: bool,
@@ -60,6 +62,8 @@ pub(crate) struct Bench {
     replies: BTreeMap<RequestId, Result<Response, RequestError>>,
     ledgers: BTreeMap<ChannelId, Vec<Bytes>>,
     sent: Vec<(LinkId, SignedMessage)>,
+    /// Blocks shown to the application, which it has not judged.
+    pub(crate) shown: VecDeque<(Ticket, u64, Option<String>)>,
     /// The transport keeps what it is handed.
     pub(crate) hold_flushes: bool,
     /// Frames sent in the class `Bulk`.
@@ -97,6 +101,7 @@ impl Bench {
             hold_signatures: false,
             jobs: VecDeque::new(),
             checked: 0,
+            checked_blocks: 0,
             signatures: 0,
             hold_commits: false,
             held_commits: Vec::new(),
@@ -112,6 +117,7 @@ impl Bench {
             replies: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             sent: Vec::new(),
+            shown: VecDeque::new(),
             hold_flushes: false,
             bulk: 0,
             links: BTreeMap::new(),
@@ -362,6 +368,12 @@ impl Bench {
         }
     }
 
+    /// The application judges the oldest block that it was shown.
+    pub(crate) fn judge_block(&mut self, verdict: Verdict) {
+        let (ticket, ..) = self.shown.pop_front().expect("a block was shown");
+        self.event(Event::Validated { ticket, verdict });
+    }
+
     pub(crate) fn finish_commits(&mut self) {
         self.hold_commits = false;
         for (ticket, op) in std::mem::take(&mut self.held_commits) {
@@ -426,6 +438,12 @@ impl Bench {
                 let outcome = self.ledger(op);
                 self.event(Event::LedgerDone { ticket, outcome });
             }
+            Command::Validate {
+                ticket, seq, from, ..
+            } => {
+                let name = |peer: PeerId| String::from_utf8_lossy(peer.as_bytes()).into_owned();
+                self.shown.push_back((ticket, seq, from.map(name)));
+            }
             Command::Reply { id, result } => {
                 assert!(self.replies.insert(id, result).is_none(), "answered twice");
             }
@@ -435,6 +453,8 @@ impl Bench {
 
     fn crypto(&mut self, ticket: Ticket, job: CryptoJob) {
         let signs = matches!(job, CryptoJob::Sign { .. });
+        let block = matches!(job, CryptoJob::VerifyBlock { .. });
+        self.checked_blocks += usize::from(block);
         if signs {
             self.signatures += 1;
         } else {

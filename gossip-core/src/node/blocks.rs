@@ -4,13 +4,13 @@ use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, StateRequest, Tag};
 
 use super::{Node, cx};
-use crate::gate::{Admitted, BlockNews, BlockSource, Sender, block_message};
+use crate::gate::{Admitted, BlockFault, BlockNews, BlockSource, Sender, block_message};
 use crate::link::{SendTo, Sent};
 use crate::outbox::Supersede;
 use crate::state_transfer::Effect;
 use crate::{
-    BlockOrigin, ChannelId, Class, Command, CryptoError, LedgerOutcome, LinkId, PeerId,
-    PushOutcome, RequestError, RequestId, Response, Ticket,
+    BlockOrigin, ChannelId, Class, Command, LedgerOutcome, LinkId, PeerId, PushOutcome,
+    RequestError, RequestId, Response, Ticket,
 };
 
 impl Node {
@@ -106,19 +106,26 @@ impl Node {
         id: &ChannelId,
         seq: u64,
         source: BlockSource,
-        error: CryptoError,
+        fault: BlockFault,
     ) {
-        tracing::debug!(channel = %id, seq, ?source, %error, "block refused");
-        match source {
-            BlockSource::Local { id: request } => {
-                self.publishing = self.publishing.saturating_sub(1);
-                self.refuse_publication(request, error);
-                self.on_unasked_bad_block(id, seq);
+        tracing::debug!(channel = %id, seq, ?source, ?fault, "block refused");
+        if let BlockSource::Local { id: request } = source {
+            self.publishing = self.publishing.saturating_sub(1);
+            self.refuse_publication(request, fault);
+        }
+        if fault == BlockFault::Ignored {
+            if let Some(channel) = self.channels.get_mut(id) {
+                let effects = channel.transfer.on_ignored_block(cx!(self), seq);
+                self.on_transfer_effects(id, effects);
             }
+            return;
+        }
+        match source {
+            BlockSource::Local { .. } => self.on_unasked_bad_block(id, seq),
             BlockSource::Transfer { from } => {
                 if let Some(channel) = self.channels.get_mut(id) {
                     let transfer = &mut channel.transfer;
-                    let effects = if error == CryptoError::Overloaded {
+                    let effects = if fault.is_nobodys() {
                         transfer.on_unchecked_block(cx!(self), &from, seq)
                     } else {
                         transfer.on_bad_block(cx!(self), &from, seq)
@@ -126,7 +133,7 @@ impl Node {
                     self.on_transfer_effects(id, effects);
                 }
             }
-            BlockSource::Pulled { from } => self.on_bad_pulled_block(id, from, seq, error),
+            BlockSource::Pulled { from } => self.on_bad_pulled_block(id, from, seq, fault),
             BlockSource::Pushed { .. } => self.on_unasked_bad_block(id, seq),
         }
     }
@@ -220,6 +227,7 @@ impl Node {
                 if let Some(channel) = self.channels.get_mut(id) {
                     channel.own.set_height(cx!(self), id, height);
                 }
+                self.grant_wishes(id, height);
                 self.announce_soon(id);
             }
             Effect::Accepted {

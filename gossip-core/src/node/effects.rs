@@ -76,6 +76,7 @@ impl Node {
             channel.transfer.on_connected(peer);
         }
         self.claim_for(peer);
+        self.ask_of_coverage_on(peer);
         if established.first {
             self.introduce(peer);
         }
@@ -117,7 +118,10 @@ impl Node {
     }
 
     fn on_disconnected(&mut self, peer: &PeerId) {
-        self.each_transfer(|cx, channel| channel.transfer.on_disconnected(cx, peer));
+        self.each_transfer(|cx, channel| {
+            channel.coverage.on_disconnected(peer);
+            channel.transfer.on_disconnected(cx, peer)
+        });
     }
 
     /// Erases a peer whose identity is no longer valid.
@@ -130,6 +134,7 @@ impl Node {
         self.links
             .close_peer(cx!(self), peer, CloseReason::PeerGone, &mut self.link_fx);
         self.each_transfer(|cx, channel| channel.transfer.on_peer_gone(cx, peer));
+        self.on_attendance();
     }
 
     fn on_forgotten(&mut self, peer: &PeerId) {
@@ -137,6 +142,7 @@ impl Node {
         for channel in self.channels.iter_mut() {
             channel.forget(peer);
         }
+        self.on_attendance();
     }
 
     pub(super) fn on_identity_expired(&mut self, peer: &PeerId) {

@@ -4,8 +4,7 @@ use gossip_proto::Content;
 
 use super::effects::class_of_view;
 use super::{Node, cx};
-use crate::gate::{Admitted, StateInfoNews};
-use crate::gate::{Known, News, Sender};
+use crate::gate::{Admitted, BlockFault, Known, News, Sender, StateInfoNews};
 use crate::outbox::Supersede;
 use crate::push::{Item, What};
 use crate::{ChannelId, CryptoError, Notification, PeerId, ValidIdentity};
@@ -38,9 +37,9 @@ impl Node {
                 channel,
                 seq,
                 source,
-                error,
+                fault,
             } => {
-                self.on_bad_block(&channel, seq, source, error);
+                self.on_bad_block(&channel, seq, source, fault);
             }
             News::CheckingBlock {
                 channel,
@@ -177,6 +176,10 @@ impl Node {
             None => channel.transfer.on_peer_gone(cx!(self), &publisher),
         };
         self.on_transfer_effects(id, effects);
+        match height {
+            Some(height) => self.on_height(id, &publisher, height),
+            None => self.on_attendance(),
+        }
         if stranger && pushed_by.contains(&publisher) {
             // It has joined just now, so it cannot have taken what we told it before.
             self.introduce(&publisher);
@@ -212,6 +215,12 @@ impl Node {
             return;
         };
         let height = seq.saturating_add(1);
+        if !channel.coverage.is_empty() {
+            self.on_height(id, peer, height);
+        }
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
         if channel.height_of(peer).is_some_and(|told| told < height) {
             let effects = channel
                 .transfer
@@ -308,11 +317,12 @@ impl Node {
         }
     }
 
-    pub(super) fn refuse_publication(&mut self, id: crate::RequestId, error: CryptoError) {
-        let error = if error == CryptoError::Overloaded {
-            crate::RequestError::Busy
-        } else {
-            crate::RequestError::BadBlock(error)
+    pub(super) fn refuse_publication(&mut self, id: crate::RequestId, fault: BlockFault) {
+        let error = match fault {
+            BlockFault::Unverified(CryptoError::Overloaded) => crate::RequestError::Busy,
+            BlockFault::Unverified(error) => crate::RequestError::BadBlock(error),
+            BlockFault::Rejected => crate::RequestError::Rejected,
+            BlockFault::Ignored => crate::RequestError::Ignored,
         };
         let result = Err(error);
         cx!(self).emit(crate::Command::Reply { id, result });

@@ -108,7 +108,7 @@ impl Node {
         {
             channel.tree.cut(now, peer);
             self.io.metrics.branches_pruned += 1;
-            self.tell_tree(id, peer, Some(Branch::Prune));
+            self.tell_branch(id, peer, Branch::Prune);
         }
     }
 
@@ -123,7 +123,7 @@ impl Node {
         };
         if channel.tree.graft(peer) {
             self.io.metrics.branches_grafted += 1;
-            self.tell_tree(id, peer, Some(Branch::Graft));
+            self.tell_branch(id, peer, Branch::Graft);
         }
     }
 
@@ -139,8 +139,26 @@ impl Node {
         if let Some(branch) = tree.branch {
             channel.tree.on_asked(now, &sender.peer, branch);
         }
+        let height = channel.transfer.height();
+        let tell_now = tree.tell_at.is_some_and(|at| at.get() <= height);
+        if let Some(at) = tree.tell_at.filter(|_| !tell_now) {
+            channel.tree.wish(&sender.peer, at.get());
+        }
         if let Some(last) = tree.ledger_height.checked_sub(1) {
             self.on_holder(id, last, &sender.peer);
+        }
+        if tell_now {
+            self.tell_tree(id, &sender.peer, Tree::default());
+        }
+    }
+
+    /// Our ledger has grown: whoever wished to know of this height is told at once.
+    pub(super) fn grant_wishes(&mut self, id: &ChannelId, height: u64) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        for peer in channel.tree.granted(height) {
+            self.tell_tree(id, &peer, Tree::default());
         }
     }
 
@@ -174,7 +192,7 @@ impl Node {
         let roster = self.membership.roster();
         let told = roster.draw_linked(ANNOUNCE_TO, unaware, |slot| slot.peer.clone());
         for peer in &told {
-            self.tell_tree(id, peer, None);
+            self.tell_tree(id, peer, Tree::default());
         }
         if let Some(channel) = self.channels.get_mut(id) {
             channel.tree.on_announced();
@@ -208,7 +226,16 @@ impl Node {
         }
     }
 
-    fn tell_tree(&mut self, id: &ChannelId, peer: &PeerId, branch: Option<Branch>) {
+    fn tell_branch(&mut self, id: &ChannelId, peer: &PeerId, branch: Branch) {
+        let tree = Tree {
+            branch: Some(branch),
+            ..Tree::default()
+        };
+        self.tell_tree(id, peer, tree);
+    }
+
+    /// Tells a peer that understands it what we want, with our height.
+    pub(super) fn tell_tree(&mut self, id: &ChannelId, peer: &PeerId, wish: Tree) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
@@ -216,7 +243,7 @@ impl Node {
         channel.tree.on_told(peer, ledger_height);
         let tree = Tree {
             ledger_height,
-            branch,
+            ..wish
         };
         let message = SignedMessage::unsigned(GossipMessage {
             nonce: 0,

@@ -47,8 +47,8 @@ use self::responder::Responder;
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
 use crate::{
-    BlockOrigin, ChannelId, Command, Instant, LedgerOutcome, LinkId, Notification, PeerId,
-    RequestError, RequestId, Ticket,
+    BlockOrigin, ChannelId, Command, Instant, LedgerError, LedgerOutcome, LinkId, Notification,
+    PeerId, RequestError, RequestId, Response, Ticket,
 };
 
 /// One channel's blocks on their way to and from the ledger.
@@ -60,6 +60,8 @@ pub(crate) struct StateTransfer {
     publications: Publications,
     requester: Requester,
     responder: Responder,
+    /// The application has stored blocks up to a height, as it says, and waits for us to read it.
+    reread: Option<(RequestId, u64)>,
 }
 
 impl StateTransfer {
@@ -76,6 +78,7 @@ impl StateTransfer {
             publications,
             requester: Requester::new(rng),
             responder: Responder::default(),
+            reread: None,
         }
     }
 
@@ -196,6 +199,13 @@ impl StateTransfer {
                 self.place_parked(cx, &mut effects);
             }
             Step::Resyncing => {}
+            Step::Reread(result) => {
+                self.answer_reread(cx, result);
+                if self.buffer.next() != before {
+                    effects.push(Effect::HeightChanged(self.buffer.next()));
+                }
+                self.place_parked(cx, &mut effects);
+            }
             Step::Resynced => {
                 if self.buffer.next() != before {
                     effects.push(Effect::HeightChanged(self.buffer.next()));
@@ -203,6 +213,9 @@ impl StateTransfer {
                 self.place_parked(cx, &mut effects);
             }
             Step::Halted => self.halt(cx),
+        }
+        if self.reread.is_some() {
+            self.pipeline.reread(cx, &self.channel);
         }
         self.proceed(cx, None, &mut effects);
         effects
@@ -337,6 +350,38 @@ impl StateTransfer {
         self.resume(cx)
     }
 
+    /// The application does not want this block now: it is not asked for again for a while.
+    pub(crate) fn on_ignored_block(&mut self, cx: &mut Cx<'_>, seq: u64) -> Vec<Effect> {
+        if self.buffer.want(seq) == Want::Yes {
+            self.requester.on_ignored(cx, seq);
+        }
+        self.resume(cx)
+    }
+
+    /// The application says that it has stored blocks up to a height itself. Answers the request at once or
+    /// when the ledger's height has been read.
+    pub(crate) fn update_height(&mut self, cx: &mut Cx<'_>, id: RequestId, height: u64) {
+        let current = self.buffer.next();
+        let refusal = if let Some(error) = self.halted_error() {
+            error
+        } else if !self.pipeline.runs() || self.reread.is_some() {
+            RequestError::Busy
+        } else if height < current {
+            RequestError::LowerHeight {
+                given: height,
+                current,
+            }
+        } else {
+            self.reread = Some((id, height));
+            self.pipeline.reread(cx, &self.channel);
+            return;
+        };
+        cx.emit(Command::Reply {
+            id,
+            result: Err(refusal),
+        });
+    }
+
     /// The timer `StateTransfer` of this channel has fired.
     pub(crate) fn on_timer(&mut self, cx: &mut Cx<'_>) -> Vec<Effect> {
         if self.pipeline.runs() {
@@ -349,7 +394,7 @@ impl StateTransfer {
     /// under way, if any; later answers of the ledger are owned by nobody.
     pub(crate) fn stop(mut self, cx: &mut Cx<'_>, error: &RequestError) -> Option<Ticket> {
         self.requester.stop(cx, &self.channel);
-        self.refuse_parked(cx, error);
+        self.refuse_waiting(cx, error);
         self.pipeline.committing()
     }
 
@@ -452,8 +497,23 @@ impl StateTransfer {
         }
     }
 
-    fn refuse_parked(&mut self, cx: &mut Cx<'_>, error: &RequestError) {
-        for ((_, id), _) in self.publications.take() {
+    fn answer_reread(&mut self, cx: &mut Cx<'_>, read: Result<u64, LedgerError>) {
+        let Some((id, given)) = self.reread.take() else {
+            return;
+        };
+        let result = match read {
+            Ok(height) if height >= given => Ok(Response::LedgerHeight { height }),
+            Ok(actual) => Err(RequestError::LedgerBehind { given, actual }),
+            Err(error) => Err(RequestError::Ledger(error)),
+        };
+        cx.emit(Command::Reply { id, result });
+    }
+
+    fn refuse_waiting(&mut self, cx: &mut Cx<'_>, error: &RequestError) {
+        let reread = self.reread.take().map(|(id, _)| id);
+        let parked = self.publications.take();
+        let parked = parked.into_keys().map(|(_, id)| id);
+        for id in reread.into_iter().chain(parked) {
             cx.emit(Command::Reply {
                 id,
                 result: Err(error.clone()),
@@ -466,7 +526,7 @@ impl StateTransfer {
             return;
         };
         tracing::warn!(channel = %self.channel, %error, "channel halted");
-        self.refuse_parked(cx, &error);
+        self.refuse_waiting(cx, &error);
         self.buffer.clear();
         self.requester.stop(cx, &self.channel);
         if let Some(reason) = self.pipeline.halted() {

@@ -347,7 +347,12 @@ impl World {
                     .deliveries
                     .published(now, NodeId::new(node), channel, *seq);
             }
-            Request::UpdateMetadata { .. } | Request::UpdateChaincodes { .. } | Request::Stop => {}
+            Request::UpdateMetadata { .. }
+            | Request::UpdateChaincodes { .. }
+            | Request::AwaitCoverage { .. }
+            | Request::ValidateBlocks { .. }
+            | Request::UpdateLedgerHeight { .. }
+            | Request::Stop => {}
         }
         if self.nodes[node as usize].is_some() {
             self.machine.askers.insert(id, (node, asker));

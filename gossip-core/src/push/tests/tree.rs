@@ -96,7 +96,7 @@ fn whoever_wants_no_blocks_hears_of_heights_and_may_want_them_again() {
     bench.advance(millis(100));
     let height = Tree {
         ledger_height: 4,
-        branch: None,
+        ..Tree::default()
     };
     assert_eq!(
         told(&mut bench),

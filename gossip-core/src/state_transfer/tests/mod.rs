@@ -2,6 +2,7 @@
 
 mod buffer;
 mod commit;
+mod height;
 mod order;
 mod publish;
 mod repair;
@@ -119,6 +120,7 @@ impl Bench {
                 | Command::Send { .. }
                 | Command::FinishLink { .. }
                 | Command::CloseLink { .. }
+                | Command::Validate { .. }
                 | Command::Crypto { .. } => panic!("unexpected {command:?}"),
             });
         }
