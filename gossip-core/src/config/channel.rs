@@ -6,13 +6,17 @@ use super::{ConfigError, non_zero, positive};
 /// Spreading by push.
 #[derive(Clone, Debug)]
 pub struct PushConfig {
-    /// Peers that each message is pushed to. Default 3 (`propagatePeerNum`); 0 turns push off.
+    /// Peers that each message is pushed to at a time. Default 3 (`propagatePeerNum`); 0 turns push off, so
+    /// that everything is pulled, as `propagateIterations` 0 does elsewhere.
     pub fanout: usize,
+    /// How often heartbeats and state infos are pushed: each time, `burst_latency` apart, to peers that were
+    /// not drawn before. Default 1 (`propagateIterations`).
+    pub iterations: NonZeroUsize,
     /// Peers that understand it get each block once, along the branches of a tree that the network finds
     /// and repairs by itself, and hear of heights from others; only the rest is pushed at random. Default
     /// true.
     pub tree: bool,
-    /// Messages collected before they are pushed. Default 10 (`maxPropagationBurstSize`).
+    /// New messages collected before they are pushed. Default 10 (`maxPropagationBurstSize`).
     pub burst_size: NonZeroUsize,
     /// How long a message may wait for others. Default 10 ms (`maxPropagationBurstLatency`).
     pub burst_latency: Duration,
@@ -22,6 +26,7 @@ impl Default for PushConfig {
     fn default() -> Self {
         Self {
             fanout: 3,
+            iterations: non_zero(1),
             tree: true,
             burst_size: non_zero(10),
             burst_latency: Duration::from_millis(10),

@@ -304,6 +304,20 @@ impl Bench {
         self.event(Event::Received { link, message });
     }
 
+    /// The transport is done with so many frames.
+    pub(crate) fn flush(&mut self, link: LinkId, frames: u32) {
+        let bytes = u64::MAX;
+        self.event(Event::Flushed {
+            link,
+            frames,
+            bytes,
+        });
+    }
+
+    pub(crate) fn link_to(&self, name: &str) -> Option<LinkId> {
+        self.node.links.link_of(&peer(name))
+    }
+
     pub(crate) fn link_down(&mut self, link: LinkId) {
         let reason = LinkDownReason::Broken;
         self.event(Event::LinkDown { link, reason });

@@ -8,7 +8,7 @@ use crate::cx::Cx;
 use crate::link::{EstablishedLink, LinkEffect, SendTo, Sent, TREE};
 use crate::membership::{MembershipEffect, Reached, may_see_secret};
 use crate::outbox::Supersede;
-use crate::push::{Audience, Beat, Item, What, push, push_pulses};
+use crate::push::{Audience, Beat, Entry, Item, What, push, push_pulses};
 use crate::state_transfer::Effect;
 use crate::{Class, CloseReason, PeerId, Refusal};
 
@@ -262,13 +262,14 @@ impl Node {
     }
 
     pub(super) fn push(&mut self, item: Item) {
-        let items = self.emitter.add(cx!(self), item);
-        self.push_all(items);
+        let entries = self.emitter.add(cx!(self), item);
+        self.push_all(entries);
     }
 
-    pub(super) fn push_all(&mut self, items: Vec<Item>) {
-        for item in &items {
-            self.push_now(item);
+    pub(super) fn push_all(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            let reached = self.push_now(&entry.item);
+            self.emitter.pushed(cx!(self), entry, reached);
         }
     }
 

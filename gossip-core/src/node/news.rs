@@ -259,7 +259,7 @@ impl Node {
         };
         if left {
             // The channel goes with this message, so it cannot wait for others.
-            self.push_all(vec![item]);
+            self.push_now(&item);
             self.drop_channel(id, &crate::RequestError::UnknownChannel(id.clone()));
             return;
         }

@@ -1,5 +1,7 @@
 //! Blocks along the branches of a channel's tree, heights along all other links.
 
+use std::num::NonZeroU64;
+
 use gossip_proto::{Branch, Content, GossipMessage, SignedMessage, Tag, Tree};
 
 use super::{Node, cx};
@@ -54,7 +56,7 @@ impl Node {
         sent
     }
 
-    /// Sends a block to the branches that may lack it. Returns what became of it for each.
+    /// Sends a block to the branches that may lack it and have a place for it. Returns what became of it for each.
     pub(super) fn feed_branches(
         &mut self,
         id: &ChannelId,
@@ -66,21 +68,44 @@ impl Node {
             return Vec::new();
         };
         let links = &self.links;
-        let lacks = |peer: &&PeerId| {
+        let lacks = |(peer, _): &(&PeerId, u64)| {
             !holders.contains(peer)
                 && links.is_connected(peer)
                 && channel.is_eligible(peer)
                 && !channel.transfer.may_have(peer, seq)
         };
-        let branches = channel.tree.branches().filter(lacks);
-        let mut fed: Vec<_> = branches.map(|peer| (peer.clone(), Sent::Queued)).collect();
+        let mut owed = Vec::new();
+        let mut fed = Vec::new();
+        for (peer, limit) in channel.tree.places().filter(lacks) {
+            if seq < limit {
+                fed.push((peer.clone(), Sent::Queued));
+            } else {
+                owed.push(peer.clone());
+            }
+        }
         for (peer, sent) in &mut fed {
             let (to, message) = (SendTo::default(), message.clone());
             *sent = self
                 .links
                 .send(cx!(self), peer, &to, Class::Push, None, message);
+            if matches!(sent, Sent::Dropped(_)) {
+                owed.push(peer.clone());
+            }
+        }
+        if !owed.is_empty() {
+            self.owe(id, seq, &owed);
         }
         fed
+    }
+
+    /// Branches that a block was not sent to hear of it when they can ask for it.
+    fn owe(&mut self, id: &ChannelId, seq: u64, owed: &[PeerId]) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            for peer in owed {
+                channel.tree.owe(peer, seq);
+            }
+        }
+        self.announce_soon(id);
     }
 
     /// A block has come by push, from these peers in this order. Adds who shall not get it back.
@@ -139,6 +164,9 @@ impl Node {
         if let Some(branch) = tree.branch {
             channel.tree.on_asked(now, &sender.peer, branch);
         }
+        if let Some(limit) = tree.limit {
+            channel.tree.on_limit(&sender.peer, limit.get());
+        }
         let height = channel.transfer.height();
         let tell_now = tree.tell_at.is_some_and(|at| at.get() <= height);
         if let Some(at) = tree.tell_at.filter(|_| !tell_now) {
@@ -152,8 +180,17 @@ impl Node {
         }
     }
 
-    /// Our ledger has grown: whoever wished to know of this height is told at once.
+    /// Our ledger has grown: whoever wished to know of this height is told at once, and whoever feeds us from
+    /// time to time.
     pub(super) fn grant_wishes(&mut self, id: &ChannelId, height: u64) {
+        let window = self.config.state_transfer.window.get() as u64;
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        let limit = channel.transfer.limit();
+        if let Some(feeder) = channel.tree.feeder_to_tell(limit, window).cloned() {
+            self.tell_tree(id, &feeder, Tree::default());
+        }
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
@@ -239,10 +276,11 @@ impl Node {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        let ledger_height = channel.transfer.height();
-        channel.tree.on_told(peer, ledger_height);
+        let (ledger_height, limit) = (channel.transfer.height(), channel.transfer.limit());
+        channel.tree.on_told(peer, ledger_height, limit);
         let tree = Tree {
             ledger_height,
+            limit: NonZeroU64::new(limit),
             ..wish
         };
         let message = SignedMessage::unsigned(GossipMessage {

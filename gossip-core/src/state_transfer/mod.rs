@@ -408,6 +408,11 @@ impl StateTransfer {
         self.buffer.next()
     }
 
+    /// The first number that has no place.
+    pub(crate) fn limit(&self) -> u64 {
+        self.buffer.limit()
+    }
+
     /// Blocks held that are not in the ledger.
     pub(crate) fn buffered(&self) -> usize {
         self.buffer.len()

@@ -6,6 +6,7 @@
 )]
 
 mod coverage;
+mod emitter;
 mod outcome;
 mod tree;
 
