@@ -4,7 +4,8 @@ use bytes::Bytes;
 use gossip_proto::SignedMessage;
 
 use crate::{
-    ChannelId, Endpoint, LinkId, Notification, PeerId, RequestError, RequestId, Response, Ticket,
+    ChannelId, Delivery, Endpoint, LinkId, Notification, PeerId, RequestError, RequestId, Response,
+    Ticket,
 };
 
 /// An output of [`Node::poll_command`](crate::Node::poll_command), to be carried out in order.
@@ -72,6 +73,9 @@ pub enum Command {
         /// Who sent it; absent if the application published it.
         from: Option<PeerId>,
     },
+    /// Hand a message to the application, which has asked for such by
+    /// [`Request::Listen`](crate::Request::Listen). A driver whose listeners are slow may drop it.
+    Deliver(Delivery),
     /// The answer to a request.
     Reply {
         /// The request.

@@ -238,6 +238,7 @@ mod id;
 mod identity;
 mod link;
 mod membership;
+mod messaging;
 mod metrics;
 mod node;
 mod outbox;
@@ -257,7 +258,7 @@ pub use gossip_proto as proto;
 pub use self::command::{Class, CloseReason, Command, CryptoJob, LedgerOp, Signed};
 pub use self::config::{
     ChannelConfig, Config, ConfigError, GateConfig, IdentityConfig, LinkConfig, MembershipConfig,
-    OutboxConfig, PullConfig, PushConfig, SelfIdentity, StateTransferConfig,
+    MessagingConfig, OutboxConfig, PullConfig, PushConfig, SelfIdentity, StateTransferConfig,
 };
 pub use self::event::{
     Binding, CryptoError, CryptoOutcome, DialError, Event, LedgerError, LedgerOutcome,
@@ -265,6 +266,7 @@ pub use self::event::{
 };
 pub use self::id::{ChannelId, Endpoint, LinkId, OrgId, PeerId, RequestId, Ticket};
 pub use self::link::{DropReason, Refusal};
+pub use self::messaging::{AckFailure, Delivery, Interest, Received, SendCriteria, SendOutcome};
 pub use self::metrics::Metrics;
 pub use self::node::{Node, Start};
 pub use self::push::PushOutcome;

@@ -138,6 +138,8 @@ counters! {
     identities_pulled,
     /// Blocks received by pull that were new.
     blocks_pulled,
+    /// Acknowledgements that nobody waits for: late, repeated, or of a peer that was not asked.
+    acks_unmatched,
     /// Signatures that our own key failed to make.
     signing_failures,
 }

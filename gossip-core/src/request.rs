@@ -5,10 +5,13 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_proto::Chaincode;
+use gossip_proto::{Chaincode, DecodeError, GossipMessage, Kind};
 use thiserror::Error;
 
-use crate::{ChannelId, Endpoint, OrgId, PeerId, PushOutcome};
+use crate::{
+    AckFailure, ChannelId, Endpoint, Interest, LinkId, OrgId, PeerId, PushOutcome, SendCriteria,
+    SendOutcome,
+};
 
 /// A question or order of the application.
 #[derive(Clone, Debug)]
@@ -88,6 +91,42 @@ pub enum Request {
         /// The new list.
         chaincodes: Vec<Chaincode>,
     },
+    /// Send a message to peers, each on its link or after a dial. Nobody acknowledges it. Answered at once by
+    /// [`Response::Sent`].
+    Send {
+        /// The message, with its legal tag; it is sent unsigned, as the link proves whose it is.
+        message: Box<GossipMessage>,
+        /// To whom; each once, and not to ourselves.
+        peers: Vec<PeerId>,
+    },
+    /// Send a message to peers drawn by criteria, and wait for their acknowledgements. Answered by
+    /// [`Response::Acknowledged`], or [`RequestError::NotAcknowledged`].
+    SendByCriteria {
+        /// The message, with its legal tag. Its nonce is replaced: acknowledgements bear it.
+        message: Box<GossipMessage>,
+        /// To whom, and how many must acknowledge by when.
+        criteria: Box<SendCriteria>,
+    },
+    /// Answer a message on the link that it came on, or acknowledge it by [`Content::Ack`] with its nonce and
+    /// the tag `Undefined`. Never dials. Answered by [`Response::Done`].
+    ///
+    /// [`Content::Ack`]: gossip_proto::Content::Ack
+    Respond {
+        /// See [`Received::link`](crate::Received).
+        link: LinkId,
+        /// The answer.
+        message: Box<GossipMessage>,
+    },
+    /// Spread a message in the channel that it names: a block, as [`Request::Publish`] does and answered like
+    /// it, or a proposal or declaration of leadership of ours, which is signed, sent to every participant of
+    /// our organisation, and answered by [`Response::Sent`].
+    Gossip {
+        /// The message, with its legal tag.
+        message: Box<GossipMessage>,
+    },
+    /// Choose what is handed to the application by [`Command::Deliver`](crate::Command::Deliver); at first
+    /// nothing. Answered by [`Response::Done`].
+    Listen(Interest),
     /// Close all links and fall silent: later events change nothing. Answered by
     /// [`Response::Done`].
     Stop,
@@ -140,6 +179,13 @@ pub enum Response {
     Covered {
         /// Who has it, in order: members of our organisation, without ourselves.
         holders: Vec<PeerId>,
+    },
+    /// The message was handed over, as far as it could be.
+    Sent(SendOutcome),
+    /// As many peers as were asked for have acknowledged the message.
+    Acknowledged {
+        /// They, in the order of their answers.
+        by: Vec<PeerId>,
     },
 }
 
@@ -230,12 +276,61 @@ pub enum RequestError {
         /// What the ledger said.
         reason: String,
     },
+    /// The message's tag is not the one that is legal for its content.
+    #[error("the message is not legal: {0}")]
+    Illegal(DecodeError),
+    /// Messages of this kind are made by the node itself, or are not spread.
+    #[error("a message of kind {0} is not for applications to send this way")]
+    NotForApplications(Kind),
+    /// A proposal or declaration of leadership must be our own.
+    #[error("the message names another peer than ourselves: only what we say is signed and spread")]
+    NotOurs,
+    /// Our own key could not sign.
+    #[error("our own key could not sign")]
+    SigningFailed,
+    /// Acknowledgements are asked for, but no time is given.
+    #[error("the time-out is zero: give the peers some time to answer")]
+    NoTimeout,
+    /// Fewer peers satisfy the criteria than must acknowledge. Nothing was sent.
+    #[error("{wanted} acknowledgements are wanted, but only {known} peers satisfy the criteria")]
+    TooFewPeers {
+        /// How many must acknowledge.
+        wanted: usize,
+        /// How many there are.
+        known: usize,
+    },
+    /// Fewer peers than asked for have acknowledged; the message was sent, and some may have it.
+    #[error("{acknowledged} of {wanted} acknowledgements came; {}", counts(.failures))]
+    NotAcknowledged {
+        /// How many were asked for.
+        wanted: usize,
+        /// How many came.
+        acknowledged: usize,
+        /// Each peer that did not, and why.
+        failures: Vec<(PeerId, AckFailure)>,
+    },
+    /// The link is gone, or has no room. The message was dropped, and counted.
+    #[error("the peer is not connected any more, or does not read")]
+    NotConnected,
     /// The ledger could not be read.
     #[error("the ledger cannot be read: {0}")]
     Ledger(#[from] crate::LedgerError),
     /// The node has stopped.
     #[error("the node has stopped")]
     Stopped,
+}
+
+/// Each reason with how often it was given, the first ones of many.
+fn counts(failures: &[(PeerId, AckFailure)]) -> String {
+    let mut counts: BTreeMap<&AckFailure, usize> = BTreeMap::new();
+    for (_, failure) in failures {
+        *counts.entry(failure).or_default() += 1;
+    }
+    let reasons = counts.iter().take(8);
+    let reasons: Vec<String> = reasons
+        .map(|(failure, count)| format!("{failure} ({count})"))
+        .collect();
+    reasons.join(", ")
 }
 
 /// News for the application. Lossy: a slow listener is told how many it missed.

@@ -35,6 +35,8 @@ pub(crate) enum TimerKey {
     Seed(Endpoint),
     /// An identity expires.
     Identity(PeerId),
+    /// Acknowledgements of a message are overdue.
+    Ack(u64),
     /// The next step of the pull of identities.
     PullIdentities,
     /// The next step of a channel's pull of blocks.

@@ -1,6 +1,7 @@
 //! Read-only views for the application.
 
 use bytes::Bytes;
+use gossip_proto::{Content, Limits, Properties, RawEnvelope, SignedMessage};
 
 use crate::{ChannelId, Endpoint, OrgId, PeerId};
 
@@ -44,6 +45,18 @@ pub struct ChannelPeer {
     pub org: OrgId,
     /// The height it published last; a claim, nothing more.
     pub height: u64,
+    /// What it published last, as signed by it.
+    pub state_info: RawEnvelope,
+    /// Its serialized identity.
+    pub identity: Bytes,
+}
+
+impl ChannelPeer {
+    /// What it tells of itself: its height, and the chaincodes that it can execute. Decoded at each call.
+    #[must_use]
+    pub fn properties(&self) -> Properties {
+        properties(&self.state_info)
+    }
 }
 
 /// A channel as this node sees it.
@@ -56,8 +69,27 @@ pub struct ChannelInfo {
     pub height: u64,
     /// Blocks held beyond it.
     pub buffered: usize,
-    /// Alive peers that take part, without ourselves.
+    /// What we published of ourselves last; absent until somebody was there to read it.
+    pub state_info: Option<RawEnvelope>,
+    /// Alive peers that take part, without ourselves, in the order of their PKI-IDs.
     pub peers: Vec<ChannelPeer>,
     /// What the ledger said when it failed, if it did.
     pub halted: Option<String>,
+}
+
+impl ChannelInfo {
+    /// What we published of ourselves last. Decoded at each call.
+    #[must_use]
+    pub fn properties(&self) -> Option<Properties> {
+        self.state_info.as_ref().map(properties)
+    }
+}
+
+/// What a state info tells; of one that is held it is never missing.
+fn properties(state_info: &RawEnvelope) -> Properties {
+    let message = SignedMessage::decode_nested(state_info, &Limits::default());
+    match message.as_ref().map(SignedMessage::content) {
+        Ok(Content::StateInfo(info)) => info.properties.clone().unwrap_or_default(),
+        _ => Properties::default(),
+    }
 }

@@ -30,6 +30,9 @@ pub struct DriverConfig {
     /// Notifications kept for the slowest listener; beyond it the oldest is lost, and the listener
     /// is told how many. Default 1,024.
     pub notifications: NonZeroUsize,
+    /// Messages kept for each listener that accepts messages; what comes while so many wait is lost to it, and
+    /// it is told how many. Default 256.
+    pub deliveries: NonZeroUsize,
     /// How long a stop may take to flush links and end tasks before they are dropped. Default 5 s.
     pub shutdown_timeout: Duration,
 }
@@ -45,6 +48,7 @@ impl Default for DriverConfig {
             link_messages: non_zero(8),
             link_bytes: non_zero(1 << 20),
             notifications: non_zero(1024),
+            deliveries: non_zero(256),
             shutdown_timeout: Duration::from_secs(5),
         }
     }

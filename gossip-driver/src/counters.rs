@@ -81,6 +81,10 @@ counters! {
     transport_panics,
     /// Requests answered `Busy` because the mailbox was full.
     requests_refused,
+    /// Messages that a listener wanted and had no room for.
+    deliveries_dropped,
+    /// Predicates of listeners that panicked; each ended its subscription.
+    listener_panics,
     /// Notifications that a slow listener has not read before they were overwritten.
     notifications_overwritten,
     }

@@ -14,6 +14,7 @@ use gossip_core::{
 };
 
 use crate::counters::{Counters, NodeMetrics};
+use crate::listeners::Listeners;
 use crate::mailbox::{Answer, Submission, refusal};
 use crate::transport_counters::TransportCounters;
 use crate::validator::Gallery;
@@ -154,40 +155,22 @@ impl Gossip {
 /// What all handles of a node share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    requests: Sender<Submission>,
-    driver: Arc<AtomicWaker>,
+    pub(crate) requests: Sender<Submission>,
+    pub(crate) driver: Arc<AtomicWaker>,
     pub(crate) views: Arc<Views>,
-    news: InactiveReceiver<Notification>,
-    counters: Arc<Counters>,
-    transport: TransportCounters,
+    pub(crate) news: InactiveReceiver<Notification>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) transport: TransportCounters,
     /// How far beyond the next number a block has a place in the payload buffer.
     pub(crate) window: u64,
     /// Blocks that may be shown to a validator at a time.
     pub(crate) max_validations: usize,
+    /// Who listens to messages, and how many may wait for each.
+    pub(crate) listeners: Arc<Listeners>,
+    pub(crate) room: usize,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        requests: Sender<Submission>,
-        driver: Arc<AtomicWaker>,
-        views: Arc<Views>,
-        news: InactiveReceiver<Notification>,
-        counters: Arc<Counters>,
-        transport: TransportCounters,
-        (window, max_validations): (u64, usize),
-    ) -> Self {
-        Self {
-            requests,
-            driver,
-            views,
-            news,
-            counters,
-            transport,
-            window,
-            max_validations,
-        }
-    }
-
     /// Asks the node, waiting for room in the mailbox and for the answer.
     pub(crate) async fn ask(&self, request: Request) -> Answer {
         self.ask_with(request, None).await

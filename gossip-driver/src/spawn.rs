@@ -20,6 +20,7 @@ use crate::handle::Shared;
 use crate::intake::Window;
 use crate::job_queue::Bounds;
 use crate::links::{LinkSettings, Links};
+use crate::listeners::Listeners;
 use crate::mailbox::Mailbox;
 use crate::notifications::News;
 use crate::pool::{Pool, PoolSettings};
@@ -100,13 +101,14 @@ where
         &wake,
         Arc::clone(&counters),
     );
+    let listeners = Arc::new(Listeners::default());
     let (gossip, application) = application(
-        &config,
-        &settings,
+        (&config, &settings),
         &node,
         &wake,
         &counters,
         TransportCounters::new(&transport),
+        &listeners,
     );
     let driver = Driver {
         node,
@@ -224,35 +226,36 @@ fn start_accepting<R: Runtime, T: Transport>(
 
 /// The handle, and the driver's end of it.
 fn application(
-    config: &Config,
-    settings: &DriverConfig,
+    (config, settings): (&Config, &DriverConfig),
     node: &Node,
     wake: &Arc<AtomicWaker>,
     counters: &Arc<Counters>,
     transport: TransportCounters,
+    listeners: &Arc<Listeners>,
 ) -> (Gossip, Application) {
     let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
     let (news, listener) = News::new(settings.notifications);
     let views = Arc::new(Views::new());
     let publisher = Publisher::new(Arc::clone(&views), node);
-    let gossip = Gossip::new(Shared::new(
+    let gossip = Gossip::new(Shared {
         requests,
-        Arc::clone(wake),
+        driver: Arc::clone(wake),
         views,
-        listener,
-        Arc::clone(counters),
+        news: listener,
+        counters: Arc::clone(counters),
         transport,
-        (
-            config.state_transfer.window.get() as u64,
-            config.gate.max_validations.get(),
-        ),
-    ));
+        window: config.state_transfer.window.get() as u64,
+        max_validations: config.gate.max_validations.get(),
+        listeners: Arc::clone(listeners),
+        room: settings.deliveries.get(),
+    });
     (
         gossip,
         Application {
             mailbox,
             news,
             publisher,
+            listeners: Arc::clone(listeners),
         },
     )
 }

@@ -203,7 +203,11 @@ fn whoever_is_fed_over_a_slow_path_finds_another_feeder() {
             world.run_for(Duration::from_millis(300));
             time
         };
-        let healthy = (0..20).map(|_| next(&mut world)).skip(10).max().expect("ten");
+        let healthy = (0..20)
+            .map(|_| next(&mut world))
+            .skip(10)
+            .max()
+            .expect("ten");
         for other in nodes.iter().filter(|node| **node != slow) {
             world.inject(&Fault::Slow {
                 a: slow,
@@ -215,6 +219,9 @@ fn whoever_is_fed_over_a_slow_path_finds_another_feeder() {
         let later: Vec<_> = (0..30).map(|_| next(&mut world)).collect();
         let settled = later[15..].iter().max().expect("fifteen");
         eprintln!("seed {seed}: {healthy:?}, then {later:?}");
-        assert!(*settled <= healthy * 2, "seed {seed}: {healthy:?}, then {later:?}");
+        assert!(
+            *settled <= healthy * 2,
+            "seed {seed}: {healthy:?}, then {later:?}"
+        );
     }
 }

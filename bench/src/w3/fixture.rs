@@ -140,7 +140,8 @@ impl Fixture {
             | Command::CloseLink { .. }
             | Command::Validate { .. }
             | Command::Reply { .. }
-            | Command::Notify(_) => None,
+            | Command::Notify(_)
+            | Command::Deliver(_) => None,
         }
     }
 

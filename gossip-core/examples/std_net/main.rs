@@ -247,8 +247,11 @@ impl Peer {
                     outcome: no_ledger(op),
                 });
             }
-            // It has asked to see no blocks.
-            Command::Validate { .. } | Command::Reply { .. } | Command::Notify(_) => {}
+            // It has asked for neither blocks nor messages to look at.
+            Command::Validate { .. }
+            | Command::Reply { .. }
+            | Command::Notify(_)
+            | Command::Deliver(_) => {}
         }
     }
 

@@ -12,6 +12,7 @@
 //! - State infos and their MACs are kept per channel and peer; a repeated one costs a look-up.
 
 mod coverage;
+mod leadership;
 mod own;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use gossip_proto::{
 
 pub(crate) use self::coverage::Wait;
 use self::coverage::Waits;
+use self::leadership::LatestLeadership;
 use self::own::OwnState;
 use self::tree::Tree;
 use crate::cx::Cx;
@@ -137,6 +139,7 @@ pub(crate) struct Channel {
     pub(crate) tree: Tree,
     pub(crate) pull: BlockPull,
     pub(crate) coverage: Waits,
+    pub(crate) leadership: LatestLeadership,
     /// The application waits for the ledger's height.
     pub(crate) joining: Option<RequestId>,
     /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
@@ -193,6 +196,7 @@ impl Channel {
             tree: Tree::default(),
             pull: BlockPull::new(cx, id.clone(), pull_rng),
             coverage: Waits::default(),
+            leadership: LatestLeadership::new(cx.config.membership.max_members.get()),
             joining: None,
             asked: BTreeMap::new(),
             told: None,
@@ -418,6 +422,12 @@ impl Channel {
             .set(TimerKey::RequestStateInfo(self.id.clone()), at);
     }
 
+    /// Our publication is signed, or could not be.
+    pub(crate) fn on_own_signed(&mut self, cx: &mut Cx<'_>, signed: Option<SignedMessage>) {
+        self.own.on_signed(cx, &self.id, signed);
+        self.version += 1;
+    }
+
     /// A request for state infos, proving that we know the channel.
     pub(crate) fn pull_request(&self, own: &PeerId) -> SignedMessage {
         let mac = channel_mac(own.as_bytes(), self.id.as_str().as_bytes());
@@ -467,20 +477,25 @@ impl Channel {
         })
     }
 
-    pub(crate) fn info(&self, membership: &Membership) -> ChannelInfo {
+    pub(crate) fn info(&self, membership: &Membership, identities: &Identities) -> ChannelInfo {
         let alive = |peer: &PeerId, info: &Info| !info.left && membership.is_alive(peer.as_bytes());
         ChannelInfo {
             channel: self.id.clone(),
             height: self.transfer.height(),
             buffered: self.transfer.buffered(),
+            state_info: self.own.signed().map(|own| own.envelope().clone()),
             peers: self
                 .infos
                 .iter()
                 .filter(|(peer, info)| alive(peer, info))
-                .map(|(peer, info)| ChannelPeer {
-                    peer: peer.clone(),
-                    org: info.org.clone(),
-                    height: info.height,
+                .filter_map(|(peer, info)| {
+                    Some(ChannelPeer {
+                        peer: peer.clone(),
+                        org: info.org.clone(),
+                        height: info.height,
+                        state_info: info.envelope.clone(),
+                        identity: identities.get(peer.as_bytes())?.bytes.clone(),
+                    })
                 })
                 .collect(),
             halted: self.transfer.halted().map(str::to_owned),

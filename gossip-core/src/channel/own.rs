@@ -126,7 +126,7 @@ impl OwnState {
     }
 
     /// A signature has come back, or failed; then it is tried again after the interval.
-    pub(crate) fn on_signed(
+    pub(super) fn on_signed(
         &mut self,
         cx: &mut Cx<'_>,
         channel: &ChannelId,

@@ -3,6 +3,7 @@
 mod channel;
 mod link;
 mod membership;
+mod messaging;
 mod pull;
 
 use std::num::NonZeroUsize;
@@ -15,6 +16,7 @@ use thiserror::Error;
 pub use self::channel::{ChannelConfig, PushConfig, StateTransferConfig};
 pub use self::link::{GateConfig, IdentityConfig, LinkConfig, OutboxConfig};
 pub use self::membership::MembershipConfig;
+pub use self::messaging::MessagingConfig;
 pub use self::pull::PullConfig;
 use crate::{Endpoint, OrgId, PeerId};
 
@@ -52,6 +54,8 @@ pub struct Config {
     pub pull: PullConfig,
     /// Channels.
     pub channel: ChannelConfig,
+    /// Messages of the application.
+    pub messaging: MessagingConfig,
     /// Ordered commit and the repair of gaps.
     pub state_transfer: StateTransferConfig,
 }
@@ -87,6 +91,7 @@ impl Config {
             push: PushConfig::default(),
             pull: PullConfig::default(),
             channel: ChannelConfig::default(),
+            messaging: MessagingConfig::default(),
             state_transfer: StateTransferConfig::default(),
         }
     }

@@ -103,14 +103,17 @@ impl Gate {
             | Content::DataRequest(_)
             | Content::DataUpdate(_) => self.pull(cx, known, sender, message, news),
             Content::Empty => {}
-            // Authentication is over; the rest belongs to protocols that this node does not speak.
-            Content::Conn(_)
-            | Content::Leadership(_)
-            | Content::PeerIdentity(_)
-            | Content::Ack(_)
-            | Content::PrivateRequest(_)
-            | Content::PrivateResponse(_)
-            | Content::PrivateData(_) => cx.metrics().violations += 1,
+            Content::Leadership(_) => self.leadership(cx, known, &sender, message, news),
+            Content::Ack(error) => {
+                let nonce = message.message().nonce;
+                let (peer, error) = (sender.peer, error.clone());
+                news.push(News::Ack { peer, nonce, error });
+            }
+            Content::PrivateRequest(_) | Content::PrivateResponse(_) | Content::PrivateData(_) => {
+                news.push(News::ForApplications);
+            }
+            // Authentication is over, and identities are told by pull.
+            Content::Conn(_) | Content::PeerIdentity(_) => cx.metrics().violations += 1,
         }
     }
 

@@ -15,6 +15,7 @@ mod block;
 mod copies;
 mod inbound;
 mod jobs;
+mod leadership;
 mod news;
 mod parked;
 mod pull;
@@ -32,8 +33,8 @@ pub(crate) use self::block::block_message;
 use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
 pub(crate) use self::news::{
-    Admitted, AliveNews, AliveSource, BlockFault, BlockNews, BlockSource, News, PulseNews, Sender,
-    StateInfoNews,
+    Admitted, AliveNews, AliveSource, BlockFault, BlockNews, BlockSource, LeadershipNews, News,
+    PulseNews, Sender, StateInfoNews,
 };
 use self::parked::Parked;
 use self::validation::Validations;
@@ -75,6 +76,7 @@ enum Key {
     StateInfo(ChannelId, PeerId, PeerTime),
     Block(ChannelId, u64),
     Access(LinkId, ChannelId),
+    Leadership(LinkId, ChannelId, PeerId, PeerTime),
 }
 
 /// What a ticket stands for.
@@ -102,6 +104,10 @@ enum Check {
         from: PeerId,
         message: SignedMessage,
     },
+    Leadership {
+        key: Key,
+        news: LeadershipNews,
+    },
     Conn {
         link: LinkId,
         identity: Bytes,
@@ -118,6 +124,10 @@ enum Check {
         unsigned: UnsignedMessage,
     },
     SignIdentity {
+        unsigned: UnsignedMessage,
+    },
+    SignLeadership {
+        place: (RequestId, ChannelId),
         unsigned: UnsignedMessage,
     },
 }
@@ -214,28 +224,30 @@ impl Gate {
         }
     }
 
-    /// Ends everything. Returns the publications that wait for a verdict.
+    /// Ends everything. Returns the requests that wait for a verdict or a signature.
     pub(crate) fn stop(&mut self) -> Vec<RequestId> {
-        let mut publications = Vec::new();
+        let mut waiting = Vec::new();
         let Self {
             jobs, validations, ..
         } = std::mem::take(self);
-        let checked = jobs.into_all().filter_map(|check| {
-            if let Check::Block { copies, .. } = check {
-                Some(copies)
-            } else {
-                None
+        let mut blocks: Vec<_> = validations.into_all().collect();
+        for check in jobs.into_all() {
+            if let Check::SignLeadership { place: (id, _), .. } = &check {
+                waiting.push(*id);
             }
-        });
-        for copies in checked.chain(validations.into_all()) {
+            if let Check::Block { copies, .. } = check {
+                blocks.push(copies);
+            }
+        }
+        for copies in blocks {
             let (first, others) = copies.into_parts();
             for block in std::iter::once(first).chain(others) {
                 if let BlockSource::Local { id } = block.source {
-                    publications.push(id);
+                    waiting.push(id);
                 }
             }
         }
-        publications
+        waiting
     }
 
     /// State infos have been parked for long enough.
@@ -302,6 +314,17 @@ impl Gate {
             Check::Identity { from, message } => {
                 Self::conclude_identity(cx, from, message, outcome, news);
             }
+            Check::SignLeadership { place, unsigned } => {
+                let message = sign(unsigned, outcome);
+                news.push(News::LeadershipSigned { place, message });
+            }
+            Check::Leadership {
+                key,
+                news: leadership,
+            } => {
+                self.in_flight.remove(&key);
+                Self::conclude_leadership(cx, leadership, outcome, news);
+            }
             Check::Alive { key, copies } => {
                 self.in_flight.remove(&key);
                 self.conclude_alive(cx, key, copies, outcome, news);
@@ -348,13 +371,15 @@ impl Check {
             Self::Alive { key, .. }
             | Self::StateInfo { key, .. }
             | Self::Block { key, .. }
-            | Self::Access { key, .. } => Some(key),
+            | Self::Access { key, .. }
+            | Self::Leadership { key, .. } => Some(key),
             Self::Identity { .. }
             | Self::Conn { .. }
             | Self::SignConn { .. }
             | Self::SignAlive { .. }
             | Self::SignStateInfo { .. }
-            | Self::SignIdentity { .. } => None,
+            | Self::SignIdentity { .. }
+            | Self::SignLeadership { .. } => None,
         }
     }
 
@@ -367,11 +392,13 @@ impl Check {
             Self::Block { .. } => true,
             Self::Access { .. }
             | Self::Identity { .. }
+            | Self::Leadership { .. }
             | Self::Conn { .. }
             | Self::SignConn { .. }
             | Self::SignAlive { .. }
             | Self::SignStateInfo { .. }
-            | Self::SignIdentity { .. } => false,
+            | Self::SignIdentity { .. }
+            | Self::SignLeadership { .. } => false,
         }
     }
 }

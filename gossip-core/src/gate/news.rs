@@ -119,6 +119,13 @@ pub(crate) struct BlockNews {
     pub(crate) holders: Vec<PeerId>,
 }
 
+/// A proposal or declaration of leadership.
+#[derive(Debug)]
+pub(crate) struct LeadershipNews {
+    pub(crate) channel: ChannelId,
+    pub(crate) message: SignedMessage,
+}
+
 /// How a block came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BlockSource {
@@ -224,6 +231,21 @@ pub(crate) enum News {
         channel: Option<ChannelId>,
         message: SignedMessage,
     },
+    /// A proposal or declaration of leadership is authentic.
+    Leadership(Admitted<LeadershipNews>),
+    /// Ours is signed, or could not be.
+    LeadershipSigned {
+        place: (RequestId, ChannelId),
+        message: Option<SignedMessage>,
+    },
+    /// A peer acknowledges a message, or says why not.
+    Ack {
+        peer: PeerId,
+        nonce: u64,
+        error: String,
+    },
+    /// A message of a protocol that applications speak among themselves.
+    ForApplications,
     /// An identity was found valid.
     Identity { valid: ValidIdentity, bytes: Bytes },
     /// An identity that was asked for is valid, and its peer has signed this message that tells it.

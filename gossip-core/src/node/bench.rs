@@ -25,10 +25,10 @@ use crate::gate::Gate;
 use crate::membership::Membership;
 use crate::{
     Binding, ChannelId, Class, CloseReason, Command, Config, CryptoError, CryptoJob, CryptoOutcome,
-    DialError, Endpoint, Event, Instant, JoinChannel, LedgerError, LedgerOp, LedgerOutcome,
-    LinkDownReason, LinkId, Metrics, Notification, OrgId, PeerId, PushOutcome, Request,
-    RequestError, RequestId, Response, SelfIdentity, Signatures, Signed, Ticket, ValidIdentity,
-    Verdict,
+    Delivery, DialError, Endpoint, Event, Instant, JoinChannel, LedgerError, LedgerOp,
+    LedgerOutcome, LinkDownReason, LinkId, Metrics, Notification, OrgId, PeerId, PushOutcome,
+    Request, RequestError, RequestId, Response, SelfIdentity, Signatures, Signed, Ticket,
+    ValidIdentity, Verdict,
 };
 
 /// A node and what is around it.
@@ -54,6 +54,7 @@ pub(crate) struct Bench {
     pub(crate) dials: Vec<(Ticket, Endpoint)>,
     pub(crate) closed: Vec<(String, CloseReason)>,
     pub(crate) notes: Vec<Notification>,
+    pub(crate) deliveries: Vec<Delivery>,
     pub(crate) commits: Vec<(ChannelId, u64)>,
     /// Peers whom the channels' reader policies do not admit.
     pub(crate) not_readers: BTreeSet<String>,
@@ -111,6 +112,7 @@ impl Bench {
             dials: Vec::new(),
             closed: Vec::new(),
             notes: Vec::new(),
+            deliveries: Vec::new(),
             commits: Vec::new(),
             not_readers: BTreeSet::new(),
             incarnations: BTreeMap::new(),
@@ -462,6 +464,7 @@ impl Bench {
                 assert!(self.replies.insert(id, result).is_none(), "answered twice");
             }
             Command::Notify(notification) => self.notes.push(notification),
+            Command::Deliver(delivery) => self.deliveries.push(delivery),
         }
     }
 

@@ -61,6 +61,7 @@ impl Node {
                 && *accepted == seq
                 && let Some((message, mut holders)) = pushed.take()
             {
+                self.deliver(&id, || message.clone());
                 if brought {
                     self.on_brought(&id, seq, &mut holders);
                 }
@@ -248,6 +249,7 @@ impl Node {
                 self.answer_publication(id, Some(request), false, Vec::new());
             }
             Effect::Accepted { seq, data, .. } => {
+                self.deliver(id, || block_message(id, seq, data.clone()));
                 let branches = self.channels.get(id).map(|channel| channel.tree.branches());
                 if branches.is_some_and(|mut branches| branches.next().is_some()) {
                     // Whoever waits for us lacks it too, for the same reason.

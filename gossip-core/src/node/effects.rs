@@ -149,6 +149,9 @@ impl Node {
         tracing::info!(%peer, "identity has expired");
         if self.identities.remove(cx!(self), peer) {
             self.forget_peer(peer);
+            for channel in self.channels.iter_mut() {
+                channel.leadership.forget(peer);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod bench;
 mod blocks;
 mod coverage;
 mod effects;
+mod messages;
 mod news;
 mod pull;
 mod requests;
@@ -19,6 +20,7 @@ use crate::gate::{Gate, Known, News, Sender};
 use crate::identity::Identities;
 use crate::link::{Incoming, LinkEffect, Links};
 use crate::membership::{Membership, MembershipEffect};
+use crate::messaging::{Acks, Interest};
 use crate::pull::IdentityPull;
 use crate::push::{Emitter, PulseEmitter};
 use crate::rng::ModuleRng;
@@ -62,6 +64,11 @@ pub struct Node {
     pulses: PulseEmitter,
     /// Publications at the gate; bounded by the configuration.
     publishing: usize,
+    /// Messages about leadership that are being signed; bounded by the configuration.
+    leading: usize,
+    acks: Acks,
+    /// What the application wants to be handed.
+    interest: Interest,
     link_fx: Vec<LinkEffect>,
     membership_fx: Vec<MembershipEffect>,
     news: Vec<News>,
@@ -111,6 +118,9 @@ impl Node {
             plain: BTreeSet::new(),
             pulses: PulseEmitter::default(),
             publishing: 0,
+            leading: 0,
+            acks: Acks::new(ModuleRng::fork(&start.seed, "acks")),
+            interest: Interest::default(),
             link_fx: Vec::new(),
             membership_fx: Vec::new(),
             news: Vec::new(),
@@ -219,7 +229,7 @@ impl Node {
     pub fn channel(&self, channel: &ChannelId) -> Option<ChannelInfo> {
         self.channels
             .get(channel)
-            .map(|channel| channel.info(&self.membership))
+            .map(|channel| channel.info(&self.membership, &self.identities))
     }
 
     /// The channels joined, in order.
@@ -277,6 +287,7 @@ impl Node {
                     .fire_seed(cx, &endpoint, &mut self.membership_fx);
             }
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
+            TimerKey::Ack(nonce) => self.acks.fire(cx, nonce),
             TimerKey::PullIdentities => self.pull_identities(),
             TimerKey::Coverage(channel) => self.fire_coverage(&channel),
             TimerKey::Announce(channel) => self.announce(&channel),
@@ -327,6 +338,7 @@ impl Node {
             Incoming::Stray => return,
         };
         let sender = Sender { link, peer, org };
+        self.deliver_raw(&sender, &message);
         let known = Known {
             identities: &self.identities,
             membership: &self.membership,

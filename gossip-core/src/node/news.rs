@@ -92,6 +92,17 @@ impl Node {
             News::BadIdentity { from, subject } => {
                 self.identity_pull.pull.on_bad(self.now, from, subject);
             }
+            News::Leadership(leadership) => self.on_leadership(&leadership),
+            News::LeadershipSigned {
+                place: (id, channel),
+                message,
+            } => {
+                self.on_leadership_signed(id, &channel, message.as_ref());
+            }
+            News::Ack { peer, nonce, error } => {
+                self.acks.on_ack(cx!(self), &peer, nonce, &error);
+            }
+            News::ForApplications => self.on_foreign_protocol(),
             News::IdentitySigned(message) => self.on_own_announcement(message.as_ref()),
             News::UnknownIdentity => self.membership.on_unknown_identity(cx!(self)),
             News::Authenticated { link, result } => {
@@ -185,6 +196,7 @@ impl Node {
             self.introduce(&publisher);
         }
         if !pushed_by.is_empty() {
+            self.deliver(id, || message.clone());
             let what = What::StateInfo {
                 channel: id.clone(),
                 publisher,
@@ -238,7 +250,7 @@ impl Node {
             return;
         };
         let first = channel.own.signed().is_none();
-        channel.own.on_signed(cx!(self), id, message.clone());
+        channel.on_own_signed(cx!(self), message.clone());
         let Some(message) = message else {
             return;
         };

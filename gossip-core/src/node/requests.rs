@@ -48,6 +48,17 @@ impl Node {
                 channel: id,
                 chaincodes,
             } => self.update_chaincodes(&id, chaincodes),
+            Request::Send { message, peers } => self.send_to(&peers, *message),
+            Request::SendByCriteria { message, criteria } => {
+                self.send_by_criteria(id, *message, &criteria);
+                return;
+            }
+            Request::Respond { link, message } => self.respond(link, *message),
+            Request::Gossip { message } => {
+                self.gossip(id, *message);
+                return;
+            }
+            Request::Listen(interest) => Ok(self.listen(interest)),
             Request::Stop => self.stop(),
         };
         cx!(self).emit(Command::Reply { id, result });
@@ -273,7 +284,13 @@ impl Node {
         for id in self.channels.ids() {
             self.drop_channel(&id, &RequestError::Stopped);
         }
-        for id in self.gate.stop() {
+        let waiting: Vec<RequestId> = self
+            .gate
+            .stop()
+            .into_iter()
+            .chain(self.acks.stop())
+            .collect();
+        for id in waiting {
             let result = Err(RequestError::Stopped);
             cx!(self).emit(Command::Reply { id, result });
         }

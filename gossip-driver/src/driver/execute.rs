@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gossip_core::{
-    ChannelId, Command, Endpoint, Event, LedgerOp, LinkDownReason, PeerId, Request, RequestId,
-    Ticket, Verdict,
+    ChannelId, Command, Delivery, Endpoint, Event, LedgerOp, LinkDownReason, PeerId, Request,
+    RequestId, Ticket, Verdict,
 };
 use tracing::{debug, trace};
 
@@ -52,6 +52,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
                 block,
                 from,
             } => self.show(ticket, channel, (seq, block, from)),
+            Command::Deliver(delivery) => self.deliver(delivery),
             Command::Reply { id, result } => self.reply(id, result),
             Command::Notify(notification) => {
                 debug!(?notification, "news");
@@ -107,6 +108,16 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             let event = Event::LedgerDone { ticket, outcome };
             reporter.report(Completion::Event(event)).await;
         });
+    }
+
+    /// Hands a message to those who listen. If nobody does any more, the core is told.
+    fn deliver(&mut self, delivery: Delivery) {
+        let listeners = &self.application.listeners;
+        if !listeners.deliver(delivery, &self.counters) {
+            let request = Request::Listen(listeners.interest());
+            let id = self.request_id();
+            self.state.done.push(Event::Request { id, request });
+        }
     }
 
     fn reply(&mut self, id: RequestId, result: Answer) {

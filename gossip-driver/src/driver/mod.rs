@@ -27,6 +27,7 @@ use crate::connect::Opened;
 use crate::counters::Counters;
 use crate::intake::Arrival;
 use crate::links::Links;
+use crate::listeners::Listeners;
 use crate::mailbox::{Answer, Mailbox, Reply};
 use crate::notifications::News;
 use crate::pool::Pool;
@@ -96,6 +97,7 @@ impl<K: Link> Clone for Reporter<K> {
 pub(crate) struct Application {
     pub(crate) mailbox: Mailbox,
     pub(crate) news: News,
+    pub(crate) listeners: Arc<Listeners>,
     pub(crate) publisher: Publisher,
 }
 
@@ -301,10 +303,12 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
                 &mut self.state.unanswered
             };
             open.insert(id, submission.reply);
-            self.handle(Event::Request {
-                id,
-                request: submission.request,
-            });
+            let mut request = submission.request;
+            if let Request::Listen(interest) = &mut request {
+                // Others may have come or gone since.
+                *interest = self.application.listeners.interest();
+            }
+            self.handle(Event::Request { id, request });
         }
     }
 
@@ -398,8 +402,10 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         let Application {
             mailbox,
             news,
+            listeners,
             publisher,
         } = application;
+        listeners.close();
         drop((mailbox, state, completions, accepted, pool));
         links.finish_all();
         // Whoever waits for the end may take the port and the ledger's file at once.

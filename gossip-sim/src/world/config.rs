@@ -36,8 +36,8 @@ pub struct WorldConfig {
     pub encode_below: usize,
     /// Classes of faults that take effect. Default all.
     pub faults: FaultMask,
-    /// Notifications kept per node until the application takes them; the oldest are dropped and
-    /// counted. Default 256.
+    /// Notifications, and messages handed out, kept per node until the application takes them; the oldest
+    /// are dropped and counted. Default 256.
     pub notifications: usize,
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use gossip_core::{ChannelId, Config, Instant, JoinChannel, Notification};
+use gossip_core::{ChannelId, Config, Delivery, Instant, JoinChannel, Notification};
 
 use crate::ledger::SimLedger;
 use crate::network::{Credit, EndKey};
@@ -22,6 +22,7 @@ pub(super) struct Host {
     pub(super) ledger: SimLedger,
     pub(super) joins: BTreeMap<ChannelId, JoinChannel>,
     pub(super) notifications: VecDeque<Notification>,
+    pub(super) deliveries: VecDeque<Delivery>,
     pub(super) crypto_slow: Slow,
     pub(super) ledger_slow: Slow,
     pub(super) driver: Driver,
@@ -70,6 +71,7 @@ impl Host {
             ledger: SimLedger::default(),
             joins: BTreeMap::new(),
             notifications: VecDeque::new(),
+            deliveries: VecDeque::new(),
             crypto_slow: Slow::NONE,
             ledger_slow: Slow::NONE,
             driver: Driver::default(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use gossip_core::proto::SignedMessage;
 use gossip_core::{
-    Command, CryptoJob, Endpoint, Event, Instant, LedgerOp, LinkDownReason, Notification, OrgId,
-    PeerId, RequestError, RequestId, Response, Ticket, Verdict,
+    Command, CryptoJob, Delivery, Endpoint, Event, Instant, LedgerOp, LinkDownReason, Notification,
+    OrgId, PeerId, RequestError, RequestId, Response, Ticket, Verdict,
 };
 
 use super::config::WorldConfig;
@@ -181,6 +181,7 @@ impl Machine {
             }
             Command::Reply { id, result } => self.reply(id, result),
             Command::Notify(notification) => self.notified(node, notification),
+            Command::Deliver(delivery) => self.delivered(node, delivery),
         }
     }
 
@@ -242,6 +243,15 @@ impl Machine {
         let kept = &mut self.hosts[node as usize].notifications;
         kept.push_back(notification);
         if kept.len() > limit {
+            kept.pop_front();
+            self.stats.notifications_shed += 1;
+        }
+    }
+
+    fn delivered(&mut self, node: u32, delivery: Delivery) {
+        let kept = &mut self.hosts[node as usize].deliveries;
+        kept.push_back(delivery);
+        if kept.len() > self.config.notifications {
             kept.pop_front();
             self.stats.notifications_shed += 1;
         }

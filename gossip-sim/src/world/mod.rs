@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip_core::{
-    ChannelId, Config, ConfigError, Endpoint, Event, Instant, Node, Notification, OrgId, PeerId,
-    Request, RequestError, RequestId, Response, SelfIdentity,
+    ChannelId, Config, ConfigError, Delivery, Endpoint, Event, Instant, Node, Notification, OrgId,
+    PeerId, Request, RequestError, RequestId, Response, SelfIdentity,
 };
 
 pub use self::config::{NodeId, WorldConfig, external_endpoint, internal_endpoint, node_config};
@@ -145,6 +145,15 @@ impl World {
     pub fn take_notifications(&mut self, node: NodeId) -> Vec<Notification> {
         self.machine.hosts[node.place()]
             .notifications
+            .drain(..)
+            .collect()
+    }
+
+    /// What a node has handed its application since the last call, which has asked for it by
+    /// [`Request::Listen`]; of more than [`WorldConfig::notifications`] the newest.
+    pub fn take_deliveries(&mut self, node: NodeId) -> Vec<Delivery> {
+        self.machine.hosts[node.place()]
+            .deliveries
             .drain(..)
             .collect()
     }
@@ -331,6 +340,10 @@ impl World {
         self.next_request += 1;
         let id = RequestId(self.next_request);
         let host = self.machine.host(node);
+        #[allow(
+            clippy::wildcard_enum_match_arm,
+            reason = "the world keeps track of nothing else that an application asks for"
+        )]
         match &request {
             Request::JoinChannel { channel, config } => {
                 host.joins.insert(channel.clone(), config.clone());
@@ -347,12 +360,7 @@ impl World {
                     .deliveries
                     .published(now, NodeId::new(node), channel, *seq);
             }
-            Request::UpdateMetadata { .. }
-            | Request::UpdateChaincodes { .. }
-            | Request::AwaitCoverage { .. }
-            | Request::ValidateBlocks { .. }
-            | Request::UpdateLedgerHeight { .. }
-            | Request::Stop => {}
+            _ => {}
         }
         if self.nodes[node as usize].is_some() {
             self.machine.askers.insert(id, (node, asker));

@@ -121,7 +121,8 @@ impl Bench {
                 | Command::FinishLink { .. }
                 | Command::CloseLink { .. }
                 | Command::Validate { .. }
-                | Command::Crypto { .. } => panic!("unexpected {command:?}"),
+                | Command::Crypto { .. }
+                | Command::Deliver(_) => panic!("unexpected {command:?}"),
             });
         }
         out

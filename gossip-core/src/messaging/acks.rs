@@ -1,0 +1,144 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::AckFailure;
+use crate::cx::Cx;
+use crate::rng::ModuleRng;
+use crate::timer::TimerKey;
+use crate::{Command, Instant, PeerId, RequestError, RequestId, Response};
+
+/// Messages whose acknowledgements are awaited, by nonce. At most `messaging.max_awaiting`.
+#[derive(Debug)]
+pub(crate) struct Acks {
+    awaited: BTreeMap<u64, Awaited>,
+    rng: ModuleRng,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    request: RequestId,
+    wanted: usize,
+    silent: BTreeSet<PeerId>,
+    good: Vec<PeerId>,
+    failed: Vec<(PeerId, AckFailure)>,
+}
+
+impl Awaited {
+    /// Is the answer known? Enough have acknowledged, or nobody is left who could.
+    fn is_over(&self) -> bool {
+        self.good.len() >= self.wanted || self.silent.is_empty()
+    }
+
+    fn conclude(mut self, cx: &mut Cx<'_>) {
+        let silent = std::mem::take(&mut self.silent);
+        let silent = silent.into_iter().map(|peer| (peer, AckFailure::TimedOut));
+        self.failed.extend(silent);
+        let result = if self.good.len() >= self.wanted {
+            Ok(Response::Acknowledged { by: self.good })
+        } else {
+            Err(RequestError::NotAcknowledged {
+                wanted: self.wanted,
+                acknowledged: self.good.len(),
+                failures: self.failed,
+            })
+        };
+        let id = self.request;
+        cx.emit(Command::Reply { id, result });
+    }
+}
+
+impl Acks {
+    pub(crate) fn new(rng: ModuleRng) -> Self {
+        Self {
+            awaited: BTreeMap::new(),
+            rng,
+        }
+    }
+
+    /// How many messages wait for acknowledgements.
+    pub(crate) fn len(&self) -> usize {
+        self.awaited.len()
+    }
+
+    /// A nonce that no message awaited bears, never 0.
+    pub(crate) fn nonce(&mut self) -> u64 {
+        loop {
+            let nonce = self.rng.next_u64();
+            if nonce != 0 && !self.awaited.contains_key(&nonce) {
+                return nonce;
+            }
+        }
+    }
+
+    /// A message with this nonce was sent to `sent`, and could not be to `unsent`: answers `request` when
+    /// `wanted` of them have acknowledged, when all have answered, or at `deadline`.
+    pub(crate) fn expect(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (request, nonce): (RequestId, u64),
+        wanted: usize,
+        (sent, unsent): (Vec<PeerId>, Vec<PeerId>),
+        deadline: Instant,
+    ) {
+        let failed = unsent.into_iter().map(|peer| (peer, AckFailure::NotSent));
+        let awaited = Awaited {
+            request,
+            wanted,
+            silent: sent.into_iter().collect(),
+            good: Vec::new(),
+            failed: failed.collect(),
+        };
+        if awaited.is_over() {
+            awaited.conclude(cx);
+            return;
+        }
+        self.awaited.insert(nonce, awaited);
+        cx.timers().set(TimerKey::Ack(nonce), deadline);
+    }
+
+    /// A peer has answered; `error` is empty if it took the message. Counts what nobody waits for.
+    pub(crate) fn on_ack(&mut self, cx: &mut Cx<'_>, peer: &PeerId, nonce: u64, error: &str) {
+        let asked = |awaited: &&mut Awaited| awaited.silent.contains(peer);
+        let Some(awaited) = self.awaited.get_mut(&nonce).filter(asked) else {
+            cx.metrics().acks_unmatched += 1;
+            return;
+        };
+        awaited.silent.remove(peer);
+        if error.is_empty() {
+            awaited.good.push(peer.clone());
+        } else {
+            let text = cut(error, cx.config.messaging.max_ack_text).to_owned();
+            let failure = AckFailure::Refused(text);
+            awaited.failed.push((peer.clone(), failure));
+        }
+        if awaited.is_over() {
+            self.conclude(cx, nonce);
+        }
+    }
+
+    /// The time of a message is over.
+    pub(crate) fn fire(&mut self, cx: &mut Cx<'_>, nonce: u64) {
+        self.conclude(cx, nonce);
+    }
+
+    /// Ends everything. Returns the requests that wait.
+    pub(crate) fn stop(&mut self) -> impl Iterator<Item = RequestId> + use<> {
+        let awaited = std::mem::take(&mut self.awaited);
+        awaited.into_values().map(|awaited| awaited.request)
+    }
+
+    fn conclude(&mut self, cx: &mut Cx<'_>, nonce: u64) {
+        cx.timers().cancel(&TimerKey::Ack(nonce));
+        if let Some(awaited) = self.awaited.remove(&nonce) {
+            awaited.conclude(cx);
+        }
+    }
+}
+
+/// The longest start of a text that takes at most `limit` bytes.
+fn cut(text: &str, limit: usize) -> &str {
+    let mut end = limit.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

@@ -1,0 +1,48 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::{ChannelId, PeerId};
+
+/// To whom a message is sent, and when it counts as delivered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SendCriteria {
+    /// How long acknowledgements are awaited, dials included. Must be positive unless `max_peers` is 0.
+    pub timeout: Duration,
+    /// Acknowledgements wanted. With 0 nobody is asked for one, and the request is answered as soon as the
+    /// message has been handed over.
+    pub min_acks: usize,
+    /// The most peers to send to, drawn at random among those eligible. With 0 nothing is done.
+    pub max_peers: usize,
+    /// Only alive peers that take part in this channel; absent means all alive members.
+    pub channel: Option<ChannelId>,
+    /// Only these; absent means all.
+    pub eligible: Option<BTreeSet<PeerId>>,
+}
+
+/// What became of a message at each peer that it was for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SendOutcome {
+    /// Queued on a link.
+    pub queued: Vec<PeerId>,
+    /// Waits until the peer has been dialled.
+    pub dialling: Vec<PeerId>,
+    /// Dropped, and counted: nothing leads there, or what waits is too much already.
+    pub dropped: Vec<PeerId>,
+}
+
+/// Why a peer has not acknowledged.
+#[derive(Clone, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum AckFailure {
+    /// It answered with this text, cut to [`MessagingConfig::max_ack_text`](crate::MessagingConfig) bytes.
+    #[error("{0}")]
+    Refused(String),
+    /// It did not answer in time.
+    #[error("timed out")]
+    TimedOut,
+    /// The message could not be sent to it.
+    #[error("not sent")]
+    NotSent,
+}

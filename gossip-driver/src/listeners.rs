@@ -1,0 +1,286 @@
+//! Who listens to messages, and handing them over.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+
+use async_channel::{Receiver, Sender};
+use futures_util::Stream;
+use gossip_core::proto::{GossipMessage, SignedMessage};
+use gossip_core::{ChannelId, Delivery, Interest};
+use tracing::warn;
+
+use crate::ReceivedMessage;
+use crate::counters::Counters;
+use crate::handle::Shared;
+
+/// An item of [`Deliveries`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivered<T> {
+    /// A message.
+    Message(T),
+    /// The listener was too slow: this many messages that it wanted were lost at this place.
+    Lagged(u64),
+}
+
+impl<T> Delivered<T> {
+    /// The message, if this is one.
+    #[must_use]
+    pub fn message(self) -> Option<T> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Lagged(_) => None,
+        }
+    }
+}
+
+/// A message that a channel has verified and accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedMessage {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The message.
+    pub message: SignedMessage,
+}
+
+/// A stream of messages, made by [`Gossip::accept`](crate::Gossip::accept) and
+/// [`Gossip::accept_pass_through`](crate::Gossip::accept_pass_through). It ends with the node, does not keep it
+/// running, and dropping it ends the subscription.
+#[derive(Debug)]
+pub struct Deliveries<T>(Pin<Box<Receiver<Delivered<T>>>>);
+
+impl<T> Stream for Deliveries<T> {
+    type Item = Delivered<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivered<T>>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
+
+type Predicate = Box<dyn FnMut(&GossipMessage) -> bool + Send>;
+
+/// One who listens.
+struct Listener<T> {
+    wants: Predicate,
+    queue: Sender<Delivered<T>>,
+    lost: u64,
+}
+
+impl<T> Listener<T> {
+    /// Hands a message over if it is wanted and there is room. Returns whether the listener is still there.
+    fn offer(
+        &mut self,
+        message: &GossipMessage,
+        make: impl FnOnce() -> T,
+        counts: &Counters,
+    ) -> bool {
+        if self.queue.is_closed() {
+            return false;
+        }
+        match catch_unwind(AssertUnwindSafe(|| (self.wants)(message))) {
+            Ok(true) => {}
+            Ok(false) => return true,
+            Err(_) => {
+                counts.listener_panics.add();
+                warn!("a listener's predicate panicked: its subscription has ended");
+                return false;
+            }
+        }
+        if self.lost > 0 && self.queue.try_send(Delivered::Lagged(self.lost)).is_ok() {
+            self.lost = 0;
+        }
+        if self.lost > 0 || self.queue.try_send(Delivered::Message(make())).is_err() {
+            self.lost = self.lost.saturating_add(1);
+            counts.deliveries_dropped.add();
+        }
+        true
+    }
+}
+
+/// Everybody who listens.
+#[derive(Default)]
+pub(crate) struct Listeners(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    accepted: Vec<Listener<AcceptedMessage>>,
+    raw: Vec<(Listener<ReceivedMessage>, Weak<Shared>)>,
+}
+
+impl Listeners {
+    /// Listens to what channels accept; `room` messages wait for whoever reads.
+    pub(crate) fn add_accepted(
+        &self,
+        room: usize,
+        wants: Predicate,
+    ) -> Deliveries<AcceptedMessage> {
+        let (listener, deliveries) = listener(room, wants);
+        self.lock().accepted.push(listener);
+        deliveries
+    }
+
+    /// Listens to what arrives.
+    pub(crate) fn add_raw(
+        &self,
+        room: usize,
+        wants: Predicate,
+        node: &Arc<Shared>,
+    ) -> Deliveries<ReceivedMessage> {
+        let (listener, deliveries) = listener(room, wants);
+        self.lock().raw.push((listener, Arc::downgrade(node)));
+        deliveries
+    }
+
+    /// What must be asked of the core.
+    pub(crate) fn interest(&self) -> Interest {
+        let mut state = self.lock();
+        state.accepted.retain(|one| !one.queue.is_closed());
+        state.raw.retain(|(one, _)| !one.queue.is_closed());
+        Interest {
+            accepted: !state.accepted.is_empty(),
+            raw: !state.raw.is_empty(),
+        }
+    }
+
+    /// Hands a message to all who want it. Returns whether anybody still listens to such messages.
+    pub(crate) fn deliver(&self, delivery: Delivery, counts: &Counters) -> bool {
+        let mut state = self.lock();
+        match delivery {
+            Delivery::Accepted { channel, message } => {
+                state.accepted.retain_mut(|one| {
+                    let make = || AcceptedMessage {
+                        channel: channel.clone(),
+                        message: message.clone(),
+                    };
+                    one.offer(message.message(), make, counts)
+                });
+                !state.accepted.is_empty()
+            }
+            Delivery::Raw(received) => {
+                state.raw.retain_mut(|(one, node)| {
+                    let make = || ReceivedMessage::new(received.clone(), node.clone());
+                    one.offer(received.message.message(), make, counts)
+                });
+                !state.raw.is_empty()
+            }
+        }
+    }
+
+    /// The node has ended: streams end when what waits has been read.
+    pub(crate) fn close(&self) {
+        *self.lock() = State::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Listeners")
+            .field("accepted", &state.accepted.len())
+            .field("raw", &state.raw.len())
+            .finish()
+    }
+}
+
+fn listener<T>(room: usize, wants: Predicate) -> (Listener<T>, Deliveries<T>) {
+    let (queue, deliveries) = async_channel::bounded(room);
+    let listener = Listener {
+        wants,
+        queue,
+        lost: 0,
+    };
+    (listener, Deliveries(Box::pin(deliveries)))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt as _, StreamExt as _};
+    use gossip_core::proto::{Content, Tag};
+
+    use super::*;
+
+    fn message(nonce: u64) -> SignedMessage {
+        SignedMessage::unsigned(GossipMessage {
+            nonce,
+            channel: bytes::Bytes::new(),
+            tag: Tag::Empty,
+            content: Content::Empty,
+        })
+    }
+
+    fn deliver(listeners: &Listeners, nonce: u64, counts: &Counters) -> bool {
+        let (channel, message) = (ChannelId::new("main"), message(nonce));
+        listeners.deliver(Delivery::Accepted { channel, message }, counts)
+    }
+
+    fn next(deliveries: &mut Deliveries<AcceptedMessage>) -> Option<Delivered<u64>> {
+        let delivered = deliveries.next().now_or_never()??;
+        Some(match delivered {
+            Delivered::Message(one) => Delivered::Message(one.message.message().nonce),
+            Delivered::Lagged(lost) => Delivered::Lagged(lost),
+        })
+    }
+
+    #[test]
+    fn each_listener_gets_what_it_wants_and_what_nobody_wants_is_dropped() {
+        let (listeners, counts) = (Listeners::default(), Counters::default());
+        let parity = |odd: u64| -> Predicate { Box::new(move |one| one.nonce % 3 == odd) };
+        let mut even = listeners.add_accepted(99, parity(0));
+        let mut odd = listeners.add_accepted(99, parity(1));
+        for nonce in 0..9 {
+            assert!(deliver(&listeners, nonce, &counts));
+        }
+        for nonce in [0, 3, 6] {
+            assert_eq!(next(&mut even), Some(Delivered::Message(nonce)));
+            assert_eq!(next(&mut odd), Some(Delivered::Message(nonce + 1)));
+        }
+        assert_eq!((next(&mut even), next(&mut odd)), (None, None));
+    }
+
+    #[test]
+    fn a_slow_listener_is_told_how_much_it_lost_and_holds_up_nobody() {
+        let (listeners, counts) = (Listeners::default(), Counters::default());
+        let mut slow = listeners.add_accepted(2, Box::new(|_| true));
+        let mut quick = listeners.add_accepted(99, Box::new(|_| true));
+        for nonce in 0..5 {
+            assert!(deliver(&listeners, nonce, &counts));
+            assert_eq!(next(&mut quick), Some(Delivered::Message(nonce)));
+        }
+        assert_eq!(counts.deliveries_dropped.get(), 3);
+        assert_eq!(next(&mut slow), Some(Delivered::Message(0)));
+        assert_eq!(next(&mut slow), Some(Delivered::Message(1)));
+        assert!(deliver(&listeners, 5, &counts));
+        assert_eq!(next(&mut slow), Some(Delivered::Lagged(3)));
+        assert_eq!(next(&mut slow), Some(Delivered::Message(5)));
+    }
+
+    #[test]
+    fn whoever_goes_is_asked_nothing_more_and_what_waits_can_be_read_after_the_end() {
+        let (listeners, counts) = (Listeners::default(), Counters::default());
+        let gone = listeners.add_accepted(2, Box::new(|_| panic!("nobody is there")));
+        drop(gone);
+        assert!(!deliver(&listeners, 0, &counts));
+        assert_eq!(listeners.interest(), Interest::default());
+        let mut stays = listeners.add_accepted(2, Box::new(|_| true));
+        assert!(deliver(&listeners, 1, &counts));
+        drop(listeners);
+        assert_eq!(next(&mut stays), Some(Delivered::Message(1)));
+        assert!(stays.next().now_or_never().is_some_and(|end| end.is_none()));
+    }
+
+    #[test]
+    fn a_predicate_that_panics_ends_its_own_subscription_only() {
+        let (listeners, counts) = (Listeners::default(), Counters::default());
+        let mut bad = listeners.add_accepted(2, Box::new(|_| panic!("no")));
+        let mut good = listeners.add_accepted(2, Box::new(|_| true));
+        assert!(deliver(&listeners, 7, &counts));
+        assert_eq!(next(&mut good), Some(Delivered::Message(7)));
+        assert!(bad.next().now_or_never().is_some_and(|end| end.is_none()));
+        assert_eq!(counts.listener_panics.get(), 1);
+    }
+}

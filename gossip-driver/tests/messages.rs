@@ -1,0 +1,182 @@
+//! Messages of applications: sent, acknowledged, refused, and handed out.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use gossip_driver::core::proto::{Content, GossipMessage, Kind, PrivateData, Tag};
+use gossip_driver::core::{AckFailure, ChannelId, JoinChannel, OrgId, PeerId, RequestError};
+use gossip_driver::testing::{MemLedger, TestCrypto};
+use gossip_driver::{Channel, Criteria, DriverConfig, Gossip, spawn};
+
+use support::{Net, Threads, config, run};
+
+fn start(net: &Net, name: &str) -> Gossip {
+    let crypto = TestCrypto::new("org1", name);
+    let config = config(&crypto, name, &["alice"]);
+    let (settings, ledger) = (DriverConfig::default(), MemLedger::new());
+    spawn(Threads, config, settings, net.join(name), crypto, ledger).unwrap()
+}
+
+async fn join(gossip: &Gossip) -> Channel {
+    let members = JoinChannel {
+        sequence: 1,
+        members: [(OrgId::new(b"org1"), Vec::new())].into(),
+    };
+    gossip.join_channel("trade", members).await.unwrap()
+}
+
+fn private_data() -> GossipMessage {
+    GossipMessage {
+        nonce: 0,
+        channel: "trade".into(),
+        tag: Tag::ChanOnly,
+        content: Content::PrivateData(PrivateData {
+            collection: "prices".into(),
+            namespace: "cars".into(),
+            tx_id: "42".into(),
+            rwset: "write set".into(),
+            sim_height: 7,
+            collection_configs: Bytes::new(),
+        }),
+    }
+}
+
+fn is_private(message: &GossipMessage) -> bool {
+    message.content.kind() == Kind::PrivateData
+}
+
+fn bob() -> PeerId {
+    PeerId::new(b"org1/bob")
+}
+
+#[test]
+fn a_message_is_acknowledged_or_refused_by_whoever_takes_it() {
+    run(async {
+        let net = Net::default();
+        let (alice, bob_) = (start(&net, "alice"), start(&net, "bob"));
+        alice.wait_members(1).await.unwrap();
+        let mut arriving = bob_.accept_pass_through(is_private).await.unwrap();
+        let criteria = || Criteria::new(Duration::from_secs(60));
+
+        let sending = alice.send_by_criteria(private_data(), criteria());
+        let taking = async {
+            let received = arriving.next().await.unwrap().message().unwrap();
+            assert_eq!(received.peer(), &PeerId::new(b"org1/alice"));
+            assert_eq!(received.org(), Some(&OrgId::new(b"org1")));
+            assert_eq!(&received.identity()[..], b"org1/alice");
+            assert!(received.authentication().is_signed());
+            received.ack().await.unwrap();
+        };
+        let (acknowledged, ()) = futures_util::future::join(sending, taking).await;
+        assert_eq!(acknowledged, Ok(vec![bob()]));
+
+        let sending = alice.send_by_criteria(private_data(), criteria());
+        let taking = async {
+            let received = arriving.next().await.unwrap().message().unwrap();
+            received.nack("uh oh").await.unwrap();
+        };
+        let (refused, ()) = futures_util::future::join(sending, taking).await;
+        let failures = vec![(bob(), AckFailure::Refused("uh oh".into()))];
+        let (wanted, acknowledged) = (1, 0);
+        assert_eq!(
+            refused,
+            Err(RequestError::NotAcknowledged {
+                wanted,
+                acknowledged,
+                failures,
+            })
+        );
+        bob_.shutdown().await;
+        assert!(
+            arriving.next().await.is_none(),
+            "the stream ends with the node"
+        );
+        alice.shutdown().await;
+    });
+}
+
+#[test]
+fn eligibility_is_asked_of_the_members_and_who_is_not_there_is_told() {
+    run(async {
+        let net = Net::default();
+        let (alice, bob) = (start(&net, "alice"), start(&net, "bob"));
+        alice.wait_members(1).await.unwrap();
+        let nobody = Criteria::new(Duration::from_secs(60)).eligible(|_| false);
+        let refused = alice.send_by_criteria(private_data(), nobody).await;
+        let (wanted, known) = (1, 0);
+        assert_eq!(refused, Err(RequestError::TooFewPeers { wanted, known }));
+        let outcome = alice.send(private_data(), [PeerId::new(b"carol")]).await;
+        assert_eq!(outcome.unwrap().dropped, [PeerId::new(b"carol")]);
+        alice.shutdown().await;
+        let stopped = alice.send(private_data(), [PeerId::new(b"carol")]).await;
+        assert_eq!(stopped, Err(RequestError::Stopped));
+        bob.shutdown().await;
+    });
+}
+
+#[test]
+fn a_listener_hears_each_block_once_however_it_came_and_not_its_own() {
+    run(async {
+        let net = Net::default();
+        let (alice, bob) = (start(&net, "alice"), start(&net, "bob"));
+        alice.wait_members(1).await.unwrap();
+        let (publisher, receiver) = (join(&alice).await, join(&bob).await);
+        publisher.wait_peers(1).await.unwrap();
+        let blocks = |message: &GossipMessage| message.content.kind() == Kind::Data;
+        let mut accepted = bob.accept(blocks).await.unwrap();
+        let mut own = alice.accept(blocks).await.unwrap();
+        for seq in 0..20 {
+            publisher
+                .publish(seq, format!("block {seq}"))
+                .await
+                .unwrap();
+        }
+        receiver.wait_height(20).await.unwrap();
+        let mut heard = Vec::new();
+        while heard.len() < 20 {
+            let one = accepted.next().await.unwrap().message().unwrap();
+            assert_eq!(one.channel, ChannelId::new("trade"));
+            let Content::Data(payload) = one.message.content() else {
+                panic!("a block");
+            };
+            heard.push(payload.seq_num);
+        }
+        heard.sort_unstable();
+        assert_eq!(heard, (0..20).collect::<Vec<_>>());
+        drop(accepted);
+        alice.shutdown().await;
+        bob.shutdown().await;
+        assert!(own.next().await.is_none());
+    });
+}
+
+#[test]
+fn a_peer_s_part_in_a_channel_is_told_with_what_it_signed() {
+    run(async {
+        let net = Net::default();
+        let (alice, bob_) = (start(&net, "alice"), start(&net, "bob"));
+        let (ours, theirs) = (join(&alice).await, join(&bob_).await);
+        ours.wait_peers(1).await.unwrap();
+        theirs.wait_peers(1).await.unwrap();
+        let peers = alice.peers_of_channel(ours.id());
+        assert_eq!((peers.len(), &peers[0].peer), (1, &bob()));
+        assert_eq!(peers[0].properties().ledger_height, 0);
+        assert!(peers[0].state_info.is_signed());
+        assert!(alice.self_channel_info(ours.id()).unwrap().is_signed());
+        assert_eq!(alice.peers().len(), 1);
+        let filter = alice.peer_filter("trade", |signed| !signed.signature.is_empty());
+        let filter = filter.unwrap();
+        assert!(filter.matches(&bob()));
+        assert!(!filter.matches(&PeerId::new(b"org1/carol")));
+        alice.leave_chan("trade").await.unwrap();
+        ours.wait_height(1).await.unwrap_err();
+        assert!(!filter.matches(&bob()), "nobody in a channel that was left");
+        assert!(alice.self_channel_info(theirs.id()).is_none());
+        alice.stop().await;
+        bob_.stop().await;
+    });
+}
