@@ -4,7 +4,8 @@ use bytes::Bytes;
 use gossip_proto::SignedMessage;
 
 use crate::{
-    ChannelId, Delivery, Endpoint, LinkId, Notification, RequestError, RequestId, Response, Ticket,
+    ChannelId, Delivery, Endpoint, LinkId, Notification, PeerId, RequestError, RequestId, Response,
+    Ticket,
 };
 
 /// An output of [`Node::poll_command`](crate::Node::poll_command), to be carried out in order.
@@ -56,6 +57,21 @@ pub enum Command {
         ticket: Ticket,
         /// The operation.
         op: LedgerOp,
+    },
+    /// Have the application look at a block that the orderers' check has passed; only after
+    /// [`Request::ValidateBlocks`](crate::Request). Answered by
+    /// [`Event::Validated`](crate::Event::Validated), or not at all: then the block is ignored after a while.
+    Validate {
+        /// Names the question.
+        ticket: Ticket,
+        /// The channel.
+        channel: ChannelId,
+        /// The block's number.
+        seq: u64,
+        /// The serialized block.
+        block: Bytes,
+        /// Who sent it; absent if the application published it.
+        from: Option<PeerId>,
     },
     /// Hand a message to the application, which has asked for such by
     /// [`Request::Listen`](crate::Request::Listen). A driver whose listeners are slow may drop it.

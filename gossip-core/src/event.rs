@@ -77,6 +77,13 @@ pub enum Event {
         /// Its outcome.
         outcome: LedgerOutcome,
     },
+    /// The application has looked at a block.
+    Validated {
+        /// The [`Command::Validate`](crate::Command::Validate) that this answers.
+        ticket: Ticket,
+        /// What is to become of the block.
+        verdict: Verdict,
+    },
     /// The application asks for something.
     Request {
         /// Names the request in the [`Command::Reply`](crate::Command::Reply).
@@ -84,6 +91,19 @@ pub enum Event {
         /// What it wants.
         request: Request,
     },
+}
+
+/// What is to become of a block that the application was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is stored and passed on.
+    Accept,
+    /// It is neither stored nor passed on, and nobody is to blame: it may come again, and is asked for again
+    /// after a pause.
+    Ignore,
+    /// It is as bad as one that does not verify: whoever was asked for it and sent it is not asked again for
+    /// a while.
+    Reject,
 }
 
 /// What ties an authentication to the connection that carries it.

@@ -265,14 +265,17 @@ pub use self::config::{
 };
 pub use self::event::{
     Binding, CryptoError, CryptoOutcome, DialError, Event, LedgerError, LedgerOutcome,
-    LinkDownReason, Signatures, ValidIdentity,
+    LinkDownReason, Signatures, ValidIdentity, Verdict,
 };
 pub use self::id::{ChannelId, Endpoint, LinkId, OrgId, PeerId, RequestId, Ticket};
-pub use self::link::Refusal;
+pub use self::link::{DropReason, Refusal};
 pub use self::messaging::{AckFailure, Delivery, Interest, Received, SendCriteria, SendOutcome};
 pub use self::metrics::Metrics;
 pub use self::node::{Node, Start};
-pub use self::request::{BlockOrigin, JoinChannel, Notification, Request, RequestError, Response};
+pub use self::push::PushOutcome;
+pub use self::request::{
+    BlockOrigin, Coverage, JoinChannel, Notification, Request, RequestError, Response,
+};
 pub use self::snapshot::{Snapshot, SnapshotChannel, SnapshotLink, SnapshotMember, Store};
 pub use self::time::Instant;
 pub use self::view::{ChannelInfo, ChannelPeer, IdentityInfo, Member};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Refusal;
+use crate::{DropReason, Refusal};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -13,6 +13,9 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
             /// Authentications refused, by reason.
             pub refused: BTreeMap<Refusal, u64>,
+            /// Messages to peers that were dropped instead of sent, by reason. The counters `*_shed` of
+            /// queues and of what waits for a dial are sums of these.
+            pub dropped: BTreeMap<DropReason, u64>,
         }
 
         impl Metrics {
@@ -72,7 +75,8 @@ counters! {
     push_shed,
     /// Bulk frames dropped from a full queue.
     bulk_shed,
-    /// Messages dropped while waiting for a dial.
+    /// Messages dropped that could not be sent at once, for want of an address, of room, or of an answer
+    /// to a dial.
     waiting_shed,
     /// Identities dropped because the cap was reached.
     identities_shed,
@@ -102,6 +106,16 @@ counters! {
     blocks_published,
     /// Blocks refused because they do not verify.
     blocks_bad,
+    /// Blocks shown to the application.
+    validations,
+    /// Blocks not shown to it because it had too many to judge. They were ignored.
+    validations_shed,
+    /// Blocks that it did not judge in time. They were ignored.
+    validations_lost,
+    /// Blocks neither stored nor passed on because the application did not want them, or did not say.
+    blocks_ignored,
+    /// Blocks refused because the application rejected them.
+    blocks_rejected,
     /// Blocks too far ahead to keep.
     blocks_beyond_window,
     /// Blocks committed.
@@ -140,5 +154,26 @@ impl Metrics {
     pub(crate) fn refuse(&mut self, refusal: Refusal) {
         let count = self.refused.entry(refusal).or_insert(0);
         *count = count.saturating_add(1);
+    }
+
+    /// Counts messages dropped, here and in the sum that the reason belongs to.
+    pub(crate) fn shed(&mut self, reason: DropReason, messages: u64) {
+        if messages == 0 {
+            return;
+        }
+        let count = self.dropped.entry(reason).or_insert(0);
+        *count = count.saturating_add(messages);
+        match reason {
+            DropReason::ControlQueueFull => self.control_shed += messages,
+            DropReason::PushQueueFull => self.push_shed += messages,
+            DropReason::BulkQueueFull => self.bulk_shed += messages,
+            DropReason::NoAddress
+            | DropReason::TooManyPeers
+            | DropReason::TooManyWaiting
+            | DropReason::DialFailed
+            | DropReason::PeerGone
+            | DropReason::LinkClosed => self.waiting_shed += messages,
+            DropReason::NotConnected | DropReason::Oneself | DropReason::Stopped => {}
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What an application asks of a node, and what it is told.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,8 +9,8 @@ use gossip_proto::{Chaincode, DecodeError, GossipMessage, Kind};
 use thiserror::Error;
 
 use crate::{
-    AckFailure, ChannelId, Endpoint, Interest, LinkId, OrgId, PeerId, SendCriteria, SendOutcome,
-    Snapshot,
+    AckFailure, ChannelId, Endpoint, Interest, LinkId, OrgId, PeerId, PushOutcome, SendCriteria,
+    SendOutcome, Snapshot,
 };
 
 /// A question or order of the application.
@@ -30,7 +31,8 @@ pub enum Request {
     },
     /// Hand over a block: it is verified, committed in order and pushed to peers of our
     /// organisation. Answered by [`Response::Published`] once it is verified and has a place in
-    /// the payload buffer, so that a publisher who waits for the answer never overruns the ledger.
+    /// the payload buffer, so that a publisher who waits for the answer never overruns the ledger, and has been
+    /// handed to the links.
     Publish {
         /// The channel.
         channel: ChannelId,
@@ -38,6 +40,44 @@ pub enum Request {
         seq: u64,
         /// The serialized block.
         block: Bytes,
+    },
+    /// Wait until a block is in the ledgers of other members of our organisation, as far as they tell: by a
+    /// height of theirs that is greater than its number. Those that a link leads to and that understand it
+    /// are asked to tell at once; while there is room for links, others are connected for that; Fabric peers
+    /// and the rest count when they publish their state.
+    ///
+    /// Answered by [`Response::Covered`], or at the time-out by [`RequestError::NotCovered`]. That holds too
+    /// if no member is there or too few are: somebody may come in time. A block that we do not have
+    /// ourselves can be waited for as well. [`RequestError::Busy`] if too many wait already
+    /// ([`ChannelConfig::max_coverage_waits`](crate::ChannelConfig)).
+    AwaitCoverage {
+        /// The channel.
+        channel: ChannelId,
+        /// The block's number.
+        seq: u64,
+        /// Who must have it.
+        coverage: Coverage,
+        /// How long to wait at the most.
+        timeout: Duration,
+    },
+    /// Show the application each block of a channel that the orderers' check has passed, by
+    /// [`Command::Validate`](crate::Command::Validate), before it is stored or passed on; or cease to. What
+    /// is being looked at then still waits for its verdict. Off at first, and again when the channel is left.
+    /// Answered by [`Response::Done`].
+    ValidateBlocks {
+        /// The channel.
+        channel: ChannelId,
+        /// Show them?
+        on: bool,
+    },
+    /// The application has stored blocks itself, so that its ledger has `height` of them now: read its height,
+    /// and go on from there. A commit that is under way is waited for. Answered by
+    /// [`Response::LedgerHeight`].
+    UpdateLedgerHeight {
+        /// The channel.
+        channel: ChannelId,
+        /// The ledger's height now.
+        height: u64,
     },
     /// Replace our metadata; it travels with the next heartbeat. Answered by [`Response::Done`].
     UpdateMetadata {
@@ -109,6 +149,18 @@ pub enum Request {
     Stop,
 }
 
+/// How far a block must have spread among the other members of our organisation in its channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// One of them has it.
+    One,
+    /// So many have it.
+    Count(NonZeroUsize),
+    /// All have it that are alive and take part at the time of the answer, and that is one at least: who dies
+    /// or leaves is not waited for any more, who joins is.
+    AllOfOrg,
+}
+
 /// Who takes part in a channel (`JoinChannelMessage`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JoinChannel {
@@ -132,6 +184,18 @@ pub enum Response {
     Published {
         /// The block is new, as opposed to one that we already hold or have committed.
         fresh: bool,
+        /// Who is sent it.
+        push: PushOutcome,
+    },
+    /// The ledger's height was read.
+    LedgerHeight {
+        /// The number of blocks in it, from which we go on.
+        height: u64,
+    },
+    /// The block has spread as far as was asked.
+    Covered {
+        /// Who has it, in order: members of our organisation, without ourselves.
+        holders: Vec<PeerId>,
     },
     /// The message was handed over, as far as it could be.
     Sent(SendOutcome),
@@ -190,13 +254,51 @@ pub enum RequestError {
         /// The limit.
         limit: usize,
     },
-    /// Too many requests of this kind have not been answered yet; or too many publications wait for room, and this is not the channel's next number: try again
-    /// when the channel's ledger has grown. Or a channel just left still stores a block.
+    /// Too many requests of this kind have not been answered yet. Of publications: too many wait for room, and
+    /// this is not the channel's next number; try again when the channel's ledger has grown. Of joining: the
+    /// channel was just left and still stores a block.
     #[error("no room yet, as what was begun before has not ended: try again later")]
     Busy,
+    /// The block has not spread as far as was asked in time.
+    #[error("{holding} of {wanted} members of our organisation have the block so far")]
+    NotCovered {
+        /// Members seen to have it.
+        holding: usize,
+        /// Members that were to have it.
+        wanted: usize,
+        /// Alive members that were not seen to have it, in order.
+        lacking: Vec<PeerId>,
+    },
     /// The block does not verify.
     #[error("the block does not verify: {0}")]
     BadBlock(crate::CryptoError),
+    /// The channel has a validator.
+    #[error("channel {0} has a validator: drop it first")]
+    Validating(ChannelId),
+    /// The application's validator rejected the block.
+    #[error("the application's validator rejected the block")]
+    Rejected,
+    /// The application's validator ignored the block, or was too slow: it may be published again.
+    #[error(
+        "the application's validator ignored the block: publish it again if that was not meant"
+    )]
+    Ignored,
+    /// A height was given that is lower than what is stored.
+    #[error("the height {given} is lower than ours, {current}: blocks are never taken back")]
+    LowerHeight {
+        /// The height given.
+        given: u64,
+        /// Ours.
+        current: u64,
+    },
+    /// The ledger has fewer blocks than was said. We go on from what it has.
+    #[error("the ledger has {actual} blocks, not {given}: store them before you say so")]
+    LedgerBehind {
+        /// The height given.
+        given: u64,
+        /// The ledger's.
+        actual: u64,
+    },
     /// The channel stopped after a failure of its ledger.
     #[error("channel {channel} has stopped: {reason}")]
     Halted {

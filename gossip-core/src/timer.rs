@@ -21,6 +21,8 @@ pub(crate) enum TimerKey {
     Redial(PeerId),
     /// The oldest outstanding check may be lost.
     Checks,
+    /// The application has not judged a block in time.
+    Validations,
     /// State infos have waited for an identity for long enough.
     Parked,
     /// State infos of channels not joined have been remembered for long enough.
@@ -45,6 +47,8 @@ pub(crate) enum TimerKey {
     PullBlocks(ChannelId),
     /// Tell neighbours our height.
     Announce(ChannelId),
+    /// Somebody has waited for coverage for long enough.
+    Coverage(ChannelId),
     /// Publish our state info.
     Publish(ChannelId),
     /// Ask for the state infos of others.

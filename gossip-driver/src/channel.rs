@@ -4,16 +4,19 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_channel::Receiver;
 use bytes::Bytes;
 use futures_util::Stream as _;
 use gossip_core::proto::Chaincode;
-use gossip_core::{ChannelId, ChannelInfo, ChannelPeer, Request, RequestError};
+use gossip_core::{
+    ChannelId, ChannelInfo, ChannelPeer, Coverage, PeerId, Request, RequestError, Response,
+};
 
-use crate::Gossip;
-use crate::handle::fresh;
 use crate::mailbox::Answer;
+use crate::validator::validator;
+use crate::{Gossip, Published, Validator};
 
 /// A handle of a channel that was joined, made by [`Gossip::join_channel`].
 ///
@@ -38,14 +41,18 @@ impl Channel {
 
     /// Hands over a block: it is verified, committed in order and pushed to others. Waits until it
     /// has a place in the payload buffer, so a publisher that waits each time never overruns the
-    /// ledger. `false` if the block was known already.
+    /// ledger. Tells whether the block is new and who is sent it; whether it has arrived is not known then.
     ///
     /// Blocks may be handed over in any order; one that is too far ahead waits for those before it.
     /// A caller who stops waiting does not take the block back.
     ///
     /// # Errors
     /// Those of [`Request::Publish`] except [`RequestError::Busy`]: this method waits instead.
-    pub async fn publish(&self, seq: u64, block: impl Into<Bytes>) -> Result<bool, RequestError> {
+    pub async fn publish(
+        &self,
+        seq: u64,
+        block: impl Into<Bytes>,
+    ) -> Result<Published, RequestError> {
         let block = block.into();
         let mut refused_at = None;
         loop {
@@ -55,7 +62,7 @@ impl Channel {
                 .shared
                 .ask(self.publication(seq, block.clone()))
                 .await;
-            match fresh(answer) {
+            match Published::read(answer) {
                 // The number has a place, its bytes have none yet.
                 Err(RequestError::Busy) => refused_at = Some(height),
                 other => return other,
@@ -154,6 +161,134 @@ impl Channel {
             .await
     }
 
+    /// Waits until block `seq` is in the ledgers of other members of our organisation, and returns them. They
+    /// tell as soon as it is, so a publisher may wait for each block; see [`Request::AwaitCoverage`] for who
+    /// counts. A caller who stops waiting leaves the request with the node until its time-out.
+    ///
+    /// # Errors
+    /// [`RequestError::NotCovered`] at the time-out, [`RequestError::Busy`] if too many wait already,
+    /// [`RequestError::UnknownChannel`] if the channel was left, [`RequestError::Stopped`].
+    ///
+    /// # Example
+    /// A publisher that wants each block to be in two ledgers before it goes on:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use gossip_driver::core::{Coverage, RequestError};
+    /// use gossip_driver::Channel;
+    ///
+    /// async fn publish_safely(channel: &Channel, seq: u64, block: Vec<u8>) -> Result<(), RequestError> {
+    ///     let published = channel.publish(seq, block).await?;
+    ///     println!("block {seq}: {}", published.push);
+    ///     let one = Coverage::One; // besides our own
+    ///     match channel.wait_coverage(seq, one, Duration::from_secs(5)).await {
+    ///         Ok(holders) => println!("{} has it", holders[0]),
+    ///         Err(RequestError::NotCovered { lacking, .. }) => println!("not yet at {lacking:?}"),
+    ///         Err(error) => return Err(error),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn wait_coverage(
+        &self,
+        seq: u64,
+        coverage: Coverage,
+        timeout: Duration,
+    ) -> Result<Vec<PeerId>, RequestError> {
+        let request = Request::AwaitCoverage {
+            channel: self.id.clone(),
+            seq,
+            coverage,
+            timeout,
+        };
+        let answer = self.gossip.shared.ask(request).await?;
+        if let Response::Covered { holders } = answer {
+            return Ok(holders);
+        }
+        Ok(Vec::new())
+    }
+
+    /// Has the application look at each block of this channel before it is stored or passed on: whatever has
+    /// passed the orderers' check, published here or sent by peers, comes out of the stream and waits for its
+    /// verdict. One validator for a channel at a time.
+    ///
+    /// A stream that is not read holds everything up, and what it is not shown in time is ignored. Verdicts
+    /// may be given in any order and from anywhere.
+    ///
+    /// # Errors
+    /// [`RequestError::Validating`] if there is another, [`RequestError::UnknownChannel`],
+    /// [`RequestError::Stopped`].
+    ///
+    /// # Example
+    /// Blocks without content are refused, and nothing is taken for an hour of maintenance:
+    ///
+    /// ```
+    /// use futures_util::StreamExt as _;
+    /// use gossip_driver::core::RequestError;
+    /// use gossip_driver::Channel;
+    ///
+    /// async fn validate(channel: &Channel, maintenance: impl Fn() -> bool) -> Result<(), RequestError> {
+    ///     let mut validator = channel.validator().await?;
+    ///     while let Some(candidate) = validator.next().await {
+    ///         if maintenance() {
+    ///             candidate.ignore();
+    ///         } else if candidate.block.is_empty() {
+    ///             candidate.reject();
+    ///         } else {
+    ///             candidate.accept();
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn validator(&self) -> Result<Validator, RequestError> {
+        let shared = &self.gossip.shared;
+        let (gallery, validator) = validator(shared.max_validations);
+        let request = Request::ValidateBlocks {
+            channel: self.id.clone(),
+            on: true,
+        };
+        shared.ask_with(request, Some(gallery)).await?;
+        Ok(validator)
+    }
+
+    /// Tells the node that the application has stored blocks itself, for example a snapshot, so that the
+    /// ledger has `height` of them: the node reads the ledger's height and goes on from there. A commit that
+    /// is under way is waited for. Returns the height that was read.
+    ///
+    /// # Errors
+    /// [`RequestError::LowerHeight`] if it is lower than the node's, [`RequestError::LedgerBehind`] if the
+    /// ledger has fewer blocks, [`RequestError::Busy`] while another such call waits,
+    /// [`RequestError::Ledger`] if the height cannot be read, [`RequestError::Halted`],
+    /// [`RequestError::UnknownChannel`], [`RequestError::Stopped`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use gossip_driver::core::RequestError;
+    /// use gossip_driver::Channel;
+    ///
+    /// async fn import(channel: &Channel, snapshot: &[Vec<u8>]) -> Result<(), RequestError> {
+    ///     let height = channel.height() + snapshot.len() as u64;
+    ///     // ... put the blocks into the ledger ...
+    ///     let read = channel.update_ledger_height(height).await?;
+    ///     assert!(read >= height);
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn update_ledger_height(&self, height: u64) -> Result<u64, RequestError> {
+        let request = Request::UpdateLedgerHeight {
+            channel: self.id.clone(),
+            height,
+        };
+        let answer = self.gossip.shared.ask(request).await?;
+        if let Response::LedgerHeight { height } = answer {
+            return Ok(height);
+        }
+        Ok(height)
+    }
+
     /// Waits until block `seq` has a place, and the ledger has grown since the node had no room for
     /// its bytes. Waiting here instead of in the node keeps what the node holds small, and the next
     /// block never waits behind later ones.
@@ -229,12 +364,12 @@ impl fmt::Debug for Channel {
 pub struct Publication(Pin<Box<Receiver<Answer>>>);
 
 impl Future for Publication {
-    type Output = Result<bool, RequestError>;
+    type Output = Result<Published, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0
             .as_mut()
             .poll_next(cx)
-            .map(|answer| fresh(answer.unwrap_or(Err(RequestError::Stopped))))
+            .map(|answer| Published::read(answer.unwrap_or(Err(RequestError::Stopped))))
     }
 }

@@ -71,6 +71,8 @@ counters! {
     frames_too_long,
     /// Crypto jobs answered `Overloaded` because the pool's queue was full.
     crypto_jobs_shed,
+    /// Blocks that a validator was not shown because it had not taken those before. They were ignored.
+    candidates_shed,
     /// Panics of the crypto service; each was answered as a failed check.
     crypto_panics,
     /// Panics of the ledger; each was answered as a failure of the storage.

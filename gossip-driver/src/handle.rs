@@ -18,6 +18,7 @@ use crate::counters::{Counters, NodeMetrics};
 use crate::listeners::Listeners;
 use crate::mailbox::{Answer, Submission, refusal};
 use crate::transport_counters::TransportCounters;
+use crate::validator::Gallery;
 use crate::views::Views;
 use crate::{Channel, Notifications};
 
@@ -304,6 +305,8 @@ pub(crate) struct Shared {
     pub(crate) transport: TransportCounters,
     /// How far beyond the next number a block has a place in the payload buffer.
     pub(crate) window: u64,
+    /// Blocks that may be shown to a validator at a time.
+    pub(crate) max_validations: usize,
     /// Who listens to messages, and how many may wait for each.
     pub(crate) listeners: Arc<Listeners>,
     pub(crate) room: usize,
@@ -312,17 +315,27 @@ pub(crate) struct Shared {
 impl Shared {
     /// Asks the node, waiting for room in the mailbox and for the answer.
     pub(crate) async fn ask(&self, request: Request) -> Answer {
-        let answered = self.submit(request).await?;
+        self.ask_with(request, None).await
+    }
+
+    /// The same, with a place where blocks are to be shown.
+    pub(crate) async fn ask_with(&self, request: Request, gallery: Option<Gallery>) -> Answer {
+        let answered = self.submit(request, gallery).await?;
         // A driver that goes away answers by dropping its end.
         answered.recv().await.unwrap_or(Err(RequestError::Stopped))
     }
 
     /// Puts a request into the mailbox, waiting for room.
-    async fn submit(&self, request: Request) -> Result<Receiver<Answer>, RequestError> {
+    async fn submit(
+        &self,
+        request: Request,
+        gallery: Option<Gallery>,
+    ) -> Result<Receiver<Answer>, RequestError> {
         if self.views.is_stopping() {
             return Err(RequestError::Stopped);
         }
-        let (submission, answered) = Submission::new(request);
+        let (mut submission, answered) = Submission::new(request);
+        submission.gallery = gallery;
         let sent = {
             let sending = pin!(self.requests.send(submission));
             let stopping = pin!(self.stopping());
@@ -373,12 +386,4 @@ impl Drop for Shared {
         self.requests.close();
         self.stop();
     }
-}
-
-/// The answer to a publication: was the block new?
-pub(crate) fn fresh(answer: Answer) -> Result<bool, RequestError> {
-    let Response::Published { fresh } = answer? else {
-        return Ok(false);
-    };
-    Ok(fresh)
 }

@@ -256,6 +256,7 @@ mod messages;
 mod notifications;
 mod peer_filter;
 mod pool;
+mod published;
 mod received;
 mod runtime;
 mod spawn;
@@ -264,6 +265,7 @@ mod tasks;
 pub mod testing;
 mod transport;
 mod transport_counters;
+mod validator;
 mod views;
 
 #[cfg(test)]
@@ -285,8 +287,10 @@ pub use self::ledger::Ledger;
 pub use self::listeners::{AcceptedMessage, Delivered, Deliveries};
 pub use self::notifications::{Notice, Notifications};
 pub use self::peer_filter::{PeerFilter, PeerSignature};
+pub use self::published::Published;
 pub use self::received::ReceivedMessage;
 pub use self::runtime::{Runtime, TcpRuntime};
 pub use self::spawn::{SpawnError, spawn};
 pub use self::tasks::{deadline, later, within, yield_now};
 pub use self::transport::{FrameReader, FrameWriter, Link, Transport, TransportError};
+pub use self::validator::{Candidate, Validator};

@@ -3,6 +3,8 @@
 use async_channel::{Receiver, Sender, TrySendError};
 use gossip_core::{Request, RequestError, Response};
 
+use crate::validator::Gallery;
+
 /// The answer to a request.
 pub(crate) type Answer = Result<Response, RequestError>;
 
@@ -13,6 +15,8 @@ pub(crate) type Answer = Result<Response, RequestError>;
 pub(crate) struct Submission {
     pub(crate) request: Request,
     pub(crate) reply: Reply,
+    /// Where blocks are to be shown, if it asks for that.
+    pub(crate) gallery: Option<Gallery>,
 }
 
 /// Where an answer goes.
@@ -32,6 +36,7 @@ impl Submission {
             Self {
                 request,
                 reply: Reply(answer),
+                gallery: None,
             },
             answered,
         )

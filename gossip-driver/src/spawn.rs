@@ -26,6 +26,7 @@ use crate::notifications::News;
 use crate::pool::{Pool, PoolSettings};
 use crate::tasks::Tasks;
 use crate::transport_counters::TransportCounters;
+use crate::validator::Validators;
 use crate::views::{Publisher, Views};
 use crate::{
     DriverConfig, Gossip, Ledger, MessageCryptoService, Runtime, SecurityAdvisor, Transport,
@@ -114,7 +115,7 @@ where
         node,
         clock,
         timer: Timer::new(),
-        wake,
+        wake: Arc::clone(&wake),
         transport,
         ledger: Arc::new(ledger),
         pool,
@@ -126,6 +127,7 @@ where
         shutdown_timeout: settings.shutdown_timeout,
         max_unanswered: settings.max_unanswered.get(),
         counters,
+        validators: Validators::new(Arc::clone(&wake)),
         state: State::default(),
         tasks,
         application,
@@ -262,6 +264,7 @@ fn application(
         counters: Arc::clone(counters),
         transport,
         window: config.state_transfer.window.get() as u64,
+        max_validations: config.gate.max_validations.get(),
         listeners: Arc::clone(listeners),
         room: settings.deliveries.get(),
     });

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use gossip_driver::core::{
-    ChannelId, JoinChannel, LedgerError, Notification, OrgId, Refusal, RequestError,
+    ChannelId, Coverage, JoinChannel, LedgerError, Notification, OrgId, Refusal, RequestError,
 };
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::{Channel, DriverConfig, Gossip, Ledger, Notice, spawn};
@@ -57,13 +57,22 @@ fn two_peers_meet_and_both_store_what_one_publishes() {
         let (publisher, receiver) = (join(&alice).await, join(&bob).await);
         publisher.wait_peers(1).await.unwrap();
         for seq in 0..50 {
-            assert_eq!(publisher.publish(seq, block(seq)).await, Ok(true));
+            let published = publisher.publish(seq, block(seq)).await.unwrap();
+            assert!(published.fresh);
+            assert_eq!((published.push.eligible, published.push.off), (1, false));
         }
-        assert_eq!(
-            publisher.publish(7, block(7)).await,
-            Ok(false),
-            "it is known already"
-        );
+        let again = publisher.publish(7, block(7)).await.unwrap();
+        assert!(!again.fresh, "it is known already");
+        let (all, soon) = (Coverage::AllOfOrg, Duration::from_secs(60));
+        let holders = publisher.wait_coverage(49, all, soon).await.unwrap();
+        assert_eq!(holders, [seen[0].peer.clone()]);
+        let never = publisher.wait_coverage(50, all, Duration::from_millis(10));
+        let lacking = RequestError::NotCovered {
+            holding: 0,
+            wanted: 1,
+            lacking: holders,
+        };
+        assert_eq!(never.await, Err(lacking));
         assert_eq!(publisher.publish(50, "bad").await.err(), refused());
         receiver.wait_height(50).await.unwrap();
         publisher.wait_height(50).await.unwrap();
@@ -151,7 +160,7 @@ fn a_publisher_goes_on_while_other_channels_fill_the_gate() {
         let third = join("third").await;
         let waiting = others.map(|channel| channel.try_publish(0, block(0)).unwrap());
         for seq in 0..5 {
-            assert_eq!(third.publish(seq, block(seq)).await, Ok(true));
+            assert!(third.publish(seq, block(seq)).await.unwrap().fresh);
         }
         drop(release);
         assert!(join_all(waiting).await.iter().all(Result::is_ok));

@@ -76,10 +76,19 @@ impl Display for Content {
             Self::PrivateRequest(digests) => write!(f, ": {} digests", digests.len()),
             Self::PrivateResponse(elements) => write!(f, ": {} elements", elements.len()),
             Self::PrivateData(body) => write!(f, ": {body}"),
-            Self::Tree(tree) => match tree.branch {
-                None => write!(f, ": height {}", tree.ledger_height),
-                Some(branch) => write!(f, ": height {}, {branch:?}", tree.ledger_height),
-            },
+            Self::Tree(tree) => {
+                write!(f, ": height {}", tree.ledger_height)?;
+                if let Some(branch) = tree.branch {
+                    write!(f, ", {branch:?}")?;
+                }
+                if let Some(limit) = tree.limit {
+                    write!(f, ", place below {limit}")?;
+                }
+                match tree.tell_at {
+                    Some(height) => write!(f, ", tell at {height}"),
+                    None => Ok(()),
+                }
+            }
             Self::Pulses(pulses) => write!(f, ": {} pulses", pulses.len()),
         }
     }

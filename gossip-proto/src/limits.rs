@@ -6,7 +6,8 @@
 #[non_exhaustive]
 pub struct Limits {
     /// A whole envelope, hence every field without a limit of its own. Default 100 MiB, which is
-    /// the limit of Fabric's connections.
+    /// the limit of Fabric's connections, and 64 KiB, so that a block of that length fits with what
+    /// wraps it.
     pub max_envelope: usize,
     /// An envelope that is kept and relayed for its originator: a heartbeat or a state info. Not
     /// checked by decoding; the receiver does. Default 192 KiB, which fits an identity, metadata and
@@ -42,7 +43,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_envelope: 100 << 20,
+            max_envelope: (100 << 20) + (64 << 10),
             max_signed: 192 << 10,
             max_list: 65_536,
             max_elements: 262_144,

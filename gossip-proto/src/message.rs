@@ -4,6 +4,8 @@
 //! unknown enumeration value or an oversized field is a [`DecodeError`](crate::DecodeError) at the
 //! boundary and never reaches a state machine. Byte fields are slices of the received frame.
 
+use std::num::NonZeroU64;
+
 use bytes::Bytes;
 
 use crate::RawEnvelope;
@@ -177,6 +179,11 @@ pub struct Tree {
     pub ledger_height: u64,
     /// What the sender wants changed, if anything.
     pub branch: Option<Branch>,
+    /// The sender wants to be told as soon as the receiver's ledger has this height.
+    pub tell_at: Option<NonZeroU64>,
+    /// The first number for which the sender has no place yet, if it says: blocks from there on would be sent
+    /// in vain.
+    pub limit: Option<NonZeroU64>,
 }
 
 /// What the sender of a [`Tree`] wants of the receiver (extension).

@@ -128,6 +128,10 @@ impl Trace {
                 self.kind(8, ticket.0);
                 self.ledger_outcome(outcome);
             }
+            Event::Validated { ticket, verdict } => {
+                self.kind(10, ticket.0);
+                self.batch.push(*verdict as u8);
+            }
             Event::Request { id, request } => {
                 self.kind(9, id.0);
                 self.request(request);

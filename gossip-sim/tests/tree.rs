@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_sim::{Fault, NodeId, Publication, Scenario, World};
+use gossip_sim::{Delay, Fault, NodeId, Publication, Scenario, World};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -101,4 +101,127 @@ fn links_that_break_all_the_time_cost_copies_but_no_block() {
     }
     world.audit();
     assert!(world.violations().is_empty());
+}
+
+/// The payload bytes that were sent for each one that was delivered.
+fn cost(world: &World, block: u64) -> f64 {
+    let carries = ["data", "state_response", "data_update"];
+    let traffic = world.stats().traffic().into_iter();
+    let sent = traffic.filter(|of| carries.iter().any(|kind| of.kind.starts_with(kind)));
+    let bytes: u64 = sent.map(|of| of.bytes).sum();
+    bytes as f64 / (world.stats().copies_needed * block) as f64
+}
+
+/// A network that has found itself: of so many peers, links of this latency, and blocks of this length.
+fn distant(peers: usize, seed: u64, latency: Delay) -> (World, Vec<NodeId>) {
+    let scenario = Scenario::new(1, peers, seed).latency(latency);
+    let mut world = scenario.build().expect("valid");
+    let nodes: Vec<_> = world.nodes().collect();
+    world.run_for(Duration::from_secs(1));
+    assert!(world.wait(MINUTE, |world| world.views_complete()));
+    world.run_for(Duration::from_secs(10));
+    (world, nodes)
+}
+
+fn publish_blocks(world: &mut World, node: NodeId, count: u64, size: usize, interval: Duration) {
+    let channel = Scenario::channel();
+    let payload = vec![7; size];
+    let block = |number| world.orderer().block(&channel, number, &payload);
+    let blocks: Arc<[Bytes]> = (0..count).map(block).collect();
+    world.publish(Publication {
+        node,
+        channel: channel.clone(),
+        blocks,
+        first: 0,
+        start: world.now(),
+        interval,
+    });
+    let complete = world.wait(MINUTE, |world| world.ledgers_complete(&channel, count));
+    assert!(complete, "the blocks did not reach all");
+}
+
+#[test]
+fn large_blocks_reach_a_hundred_peers_once_each_and_soon_growth_included() {
+    let millis = Duration::from_millis;
+    for (seed, interval) in [(1, 200), (2, 500)] {
+        let (mut world, nodes) = distant(100, seed, Delay::between(millis(10), millis(50)));
+        publish_blocks(&mut world, nodes[5], 50, 1_000_000, millis(interval));
+        let (cost, time) = (cost(&world, 1_000_000), world.time_to_all());
+        eprintln!("seed {seed}, every {interval} ms: {cost:.3} bytes per byte, {time:?}");
+        assert!(cost <= 1.15, "seed {seed}: {cost} bytes sent for each byte");
+        assert!(time.p99_ms <= 400.0, "seed {seed}: {time:?}");
+    }
+}
+
+#[test]
+fn on_a_local_network_small_blocks_wait_for_no_timer() {
+    let millis = Duration::from_millis;
+    for peers in [8, 16, 32] {
+        for seed in 0..3 {
+            let (mut world, nodes) = distant(peers, seed, Delay::between(millis(1), millis(1)));
+            publish_blocks(&mut world, nodes[1], 200, 1_000, millis(50));
+            let time = world.time_per_copy();
+            eprintln!(
+                "{peers} peers, seed {seed}: {time:?}, {:.3}",
+                cost(&world, 1_000)
+            );
+            assert!(time.p99_ms <= 100.0, "{peers} peers, seed {seed}: {time:?}");
+        }
+    }
+}
+
+/// Has a block published, and returns how long it took to reach all but `except`.
+fn time_to_others(world: &mut World, node: NodeId, number: u64, except: NodeId) -> Duration {
+    let channel = Scenario::channel();
+    let block = world.orderer().block(&channel, number, &[7; 20_000]);
+    let begun = world.now();
+    world.publish(Publication {
+        node,
+        channel: channel.clone(),
+        blocks: [block].into(),
+        first: number,
+        start: begun,
+        interval: Duration::ZERO,
+    });
+    let reached = world.wait(MINUTE, |world| {
+        let mut nodes = world.nodes().filter(|node| *node != except);
+        nodes.all(|node| world.ledger(node).height(&channel) > number)
+    });
+    assert!(reached);
+    world.now().since(begun)
+}
+
+#[test]
+fn whoever_is_fed_over_a_slow_path_finds_another_feeder() {
+    for seed in 0..4 {
+        let (mut world, nodes) = network(24, seed);
+        let (publisher, slow) = (nodes[0], nodes[1]);
+        let mut number = 0;
+        let mut next = |world: &mut World| {
+            let time = time_to_others(world, publisher, number, slow);
+            number += 1;
+            world.run_for(Duration::from_millis(300));
+            time
+        };
+        let healthy = (0..20)
+            .map(|_| next(&mut world))
+            .skip(10)
+            .max()
+            .expect("ten");
+        for other in nodes.iter().filter(|node| **node != slow) {
+            world.inject(&Fault::Slow {
+                a: slow,
+                b: *other,
+                factor: 40,
+                lasting: MINUTE * 10,
+            });
+        }
+        let later: Vec<_> = (0..30).map(|_| next(&mut world)).collect();
+        let settled = later[15..].iter().max().expect("fifteen");
+        eprintln!("seed {seed}: {healthy:?}, then {later:?}");
+        assert!(
+            *settled <= healthy * 2,
+            "seed {seed}: {healthy:?}, then {later:?}"
+        );
+    }
 }

@@ -139,6 +139,7 @@ impl Fixture {
             Command::Dial { .. }
             | Command::FinishLink { .. }
             | Command::CloseLink { .. }
+            | Command::Validate { .. }
             | Command::Reply { .. }
             | Command::Notify(_)
             | Command::Deliver(_) => None,

@@ -248,7 +248,11 @@ impl Peer {
                     outcome: no_ledger(op),
                 });
             }
-            Command::Reply { .. } | Command::Notify(_) | Command::Deliver(_) => {}
+            // It has asked for neither blocks nor messages to look at.
+            Command::Validate { .. }
+            | Command::Reply { .. }
+            | Command::Notify(_)
+            | Command::Deliver(_) => {}
         }
     }
 

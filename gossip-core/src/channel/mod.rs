@@ -11,6 +11,7 @@
 //! - Blocks are accepted by push from our own organisation only, which is where they are pushed.
 //! - State infos and their MACs are kept per channel and peer; a repeated one costs a look-up.
 
+mod coverage;
 mod leadership;
 mod own;
 mod readers;
@@ -26,6 +27,8 @@ use gossip_proto::{
     Content, GossipMessage, PeerTime, RawEnvelope, SignedMessage, StateInfo, Tag, channel_mac,
 };
 
+pub(crate) use self::coverage::Wait;
+use self::coverage::Waits;
 use self::leadership::LatestLeadership;
 use self::own::OwnState;
 use self::readers::Readers;
@@ -34,7 +37,7 @@ use crate::cx::Cx;
 use crate::gate::{Admitted, StateInfoNews};
 use crate::identity::Identities;
 use crate::membership::Membership;
-use crate::msgstore::{Bounds, MessageStore, Refused};
+use crate::msgstore::{Bounds, Held, MessageStore, Refused};
 use crate::pull::BlockPull;
 use crate::rng::ModuleRng;
 use crate::rotation::from_after;
@@ -161,6 +164,7 @@ pub(crate) struct Channel {
     pub(crate) transfer: StateTransfer,
     pub(crate) tree: Tree,
     pub(crate) pull: BlockPull,
+    pub(crate) coverage: Waits,
     pub(crate) leadership: LatestLeadership,
     /// The application waits for the ledger's height.
     pub(crate) joining: Option<RequestId>,
@@ -173,6 +177,10 @@ pub(crate) struct Channel {
     rng: ModuleRng,
     /// Changes whenever the state infos do.
     version: u64,
+    /// Changes whenever somebody begins or ceases to take part.
+    attendance: u64,
+    /// How many are eligible, at versions of the membership and of the attendance.
+    eligible: Option<((u64, u64), usize)>,
 }
 
 /// What a peer has published of itself.
@@ -218,6 +226,7 @@ impl Channel {
             transfer: StateTransfer::new(cx, id.clone(), transfer_rng),
             tree: Tree::default(),
             pull: BlockPull::new(cx, id.clone(), pull_rng),
+            coverage: Waits::default(),
             leadership: LatestLeadership::new(cx.config.membership.max_members.get()),
             joining: None,
             asked: BTreeMap::new(),
@@ -226,6 +235,8 @@ impl Channel {
             rng,
             id,
             version: 0,
+            attendance: 0,
+            eligible: None,
         }
     }
 
@@ -284,6 +295,7 @@ impl Channel {
         }
         self.readers.review(self.infos.live().keys());
         self.version += 1;
+        self.attendance += 1;
         gone
     }
 
@@ -360,8 +372,11 @@ impl Channel {
             since: cx.now,
         };
         match self.infos.add(cx.now, peer.clone(), info.time, record) {
-            Ok(None) => self.request_delay = cx.config.channel.request_interval,
-            Ok(Some(_)) => {}
+            Ok(None) => {
+                self.request_delay = cx.config.channel.request_interval;
+                self.attendance += 1;
+            }
+            Ok(Some(before)) => self.attendance += u64::from(before.left != left),
             Err(_) => {
                 cx.metrics().state_infos_shed += 1;
                 return None;
@@ -402,6 +417,7 @@ impl Channel {
     pub(crate) fn forget(&mut self, peer: &PeerId) {
         if self.infos.retire(peer).is_some() {
             self.version += 1;
+            self.attendance += 1;
         }
         self.tree.forget(peer);
         self.asked.remove(peer);
@@ -410,6 +426,39 @@ impl Channel {
     /// Takes this peer part in the channel, as far as it told?
     pub(crate) fn is_eligible(&self, peer: &PeerId) -> bool {
         self.infos.get(peer).is_some_and(|info| !info.left)
+    }
+
+    /// Takes this peer part, and is it of this organisation?
+    pub(crate) fn is_eligible_of(&self, peer: &PeerId, org: &OrgId) -> bool {
+        let info = self.infos.get(peer);
+        info.is_some_and(|info| !info.left && info.org == *org)
+    }
+
+    /// Alive members of our organisation that take part.
+    pub(crate) fn eligible<'a>(
+        &'a self,
+        own_org: &'a OrgId,
+        membership: &'a Membership,
+    ) -> impl Iterator<Item = &'a PeerId> {
+        let infos = self.infos.live().iter();
+        let of_us = |(peer, held): (_, &Held<_, Info>)| {
+            (held.value.org == *own_org && !held.value.left).then_some(peer)
+        };
+        let ours = infos.filter_map(of_us);
+        ours.filter(|peer| membership.is_alive(peer.as_bytes()))
+    }
+
+    /// How many they are; counted anew only after a change.
+    pub(crate) fn count_eligible(&mut self, own_org: &OrgId, membership: &Membership) -> usize {
+        let versions = (membership.version(), self.attendance);
+        if let Some((counted, count)) = self.eligible
+            && counted == versions
+        {
+            return count;
+        }
+        let count = self.eligible(own_org, membership).count();
+        self.eligible = Some((versions, count));
+        count
     }
 
     /// The height that a peer published, if it takes part.

@@ -3,7 +3,7 @@
 //! Blocks travel along branches, to each peer once; all other links carry heights, by which a peer that was
 //! missed sees it. A copy too many cuts a branch, a block too few makes one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gossip_proto::Branch;
@@ -15,14 +15,20 @@ use crate::{Config, Instant, PeerId};
 const MAX_BRANCHES: usize = 8;
 /// Blocks of which it is remembered who brought them.
 const MAX_BROUGHT: usize = 128;
+/// Whoever feeds us is told so often per window how far we are.
+const TELLINGS: u64 = 4;
 /// A peer that goes on sending what we have is asked to stop again after so long.
 const PRUNE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The branches of one node in one channel.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    /// Peers that get blocks from us as they come.
-    branches: BTreeSet<PeerId>,
+    /// Peers that get blocks from us as they come, each with the first number that it has no place for.
+    branches: BTreeMap<PeerId, u64>,
+    /// Branches that a block was not sent to, and the greatest number of such: they hear of heights.
+    owed: BTreeMap<PeerId, u64>,
+    /// Who was told last for which numbers we have a place, and the first for which we had none.
+    limit_told: Option<(PeerId, u64)>,
     /// Links that carry no blocks: who was told to stop, when, or told us to. Bounded by the links.
     cut: BTreeMap<PeerId, Instant>,
     /// The first branches have been drawn.
@@ -35,16 +41,46 @@ pub(crate) struct Tree {
     announcing: bool,
     /// The heights that peers were told. Bounded by the links.
     told: BTreeMap<PeerId, u64>,
+    /// Peers that want to be told as soon as we have a height: one of each. Bounded by the links.
+    wishes: BTreeMap<PeerId, u64>,
 }
 
 impl Tree {
     /// Those that get blocks from us as they come.
     pub(crate) fn branches(&self) -> impl Iterator<Item = &PeerId> {
-        self.branches.iter()
+        self.branches.keys()
+    }
+
+    /// The same, each with the first number that it has no place for, as far as it told.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&PeerId, u64)> {
+        self.branches.iter().map(|(peer, limit)| (peer, *limit))
+    }
+
+    /// A neighbour tells the first number that it has no place for.
+    pub(crate) fn on_limit(&mut self, peer: &PeerId, limit: u64) {
+        if let Some(known) = self.branches.get_mut(peer) {
+            *known = limit;
+        }
+    }
+
+    /// A block was not sent to a branch, for want of a place here or there.
+    pub(crate) fn owe(&mut self, peer: &PeerId, seq: u64) {
+        let owed = self.owed.entry(peer.clone()).or_insert(seq);
+        *owed = seq.max(*owed);
+    }
+
+    /// Who brings our blocks, if it is to be told for which numbers we have a place: when it is another one
+    /// than before, or when there is place for a good part of a window more.
+    pub(crate) fn feeder_to_tell(&self, limit: u64, window: u64) -> Option<&PeerId> {
+        let feeder = self.feeder.as_ref()?;
+        let news = self.limit_told.as_ref().is_none_or(|(told, before)| {
+            told != feeder || limit >= before.saturating_add((window / TELLINGS).max(1))
+        });
+        news.then_some(feeder)
     }
 
     pub(crate) fn is_branch(&self, peer: &PeerId) -> bool {
-        self.branches.contains(peer)
+        self.branches.contains_key(peer)
     }
 
     /// May a branch to this peer be tried that nobody has asked for?
@@ -70,7 +106,7 @@ impl Tree {
         let room = self.branches.len() < MAX_BRANCHES || self.is_branch(peer);
         if room {
             self.cut.remove(peer);
-            self.branches.insert(peer.clone());
+            self.branches.entry(peer.clone()).or_insert(u64::MAX);
         }
         room
     }
@@ -78,6 +114,7 @@ impl Tree {
     /// No more blocks travel between us and the peer.
     pub(crate) fn cut(&mut self, now: Instant, peer: &PeerId) {
         self.branches.remove(peer);
+        self.owed.remove(peer);
         self.cut.insert(peer.clone(), now);
     }
 
@@ -113,14 +150,18 @@ impl Tree {
     /// A peer is no neighbour any more. Returns whether it was the one that brought us blocks.
     pub(crate) fn forget(&mut self, peer: &PeerId) -> bool {
         self.branches.remove(peer);
+        self.owed.remove(peer);
+        self.limit_told.take_if(|(told, _)| told == peer);
         self.cut.remove(peer);
         self.told.remove(peer);
+        self.wishes.remove(peer);
         self.feeder.take_if(|feeder| feeder == peer).is_some()
     }
 
-    /// Has the peer not been told of this height, nor sent blocks?
+    /// Has the peer not been told of this height, nor sent all blocks?
     pub(crate) fn is_untold(&self, peer: &PeerId, height: u64) -> bool {
-        !self.is_branch(peer) && self.told.get(peer).is_none_or(|told| *told < height)
+        let untold = self.told.get(peer).is_none_or(|told| *told < height);
+        untold && (!self.is_branch(peer) || self.owed.contains_key(peer))
     }
 
     /// A height is to be told. Returns whether none was waiting.
@@ -132,8 +173,33 @@ impl Tree {
         self.announcing = false;
     }
 
-    pub(crate) fn on_told(&mut self, peer: &PeerId, height: u64) {
+    /// A peer was told our height, and the first number that we have no place for.
+    pub(crate) fn on_told(&mut self, peer: &PeerId, height: u64, limit: u64) {
         self.told.insert(peer.clone(), height);
+        if self.owed.get(peer).is_some_and(|owed| *owed < height) {
+            self.owed.remove(peer);
+        }
+        if self.feeder.as_ref() == Some(peer) {
+            self.limit_told = Some((peer.clone(), limit));
+        }
+    }
+
+    /// The peer wants to be told as soon as we have this height, instead of what it wished before.
+    pub(crate) fn wish(&mut self, peer: &PeerId, height: u64) {
+        self.wishes.insert(peer.clone(), height);
+    }
+
+    /// Takes those who wished to be told of this height or a lower one.
+    pub(crate) fn granted(&mut self, height: u64) -> Vec<PeerId> {
+        let mut granted = Vec::new();
+        self.wishes.retain(|peer, wish| {
+            let keep = *wish > height;
+            if !keep {
+                granted.push(peer.clone());
+            }
+            keep
+        });
+        granted
     }
 
     /// What the peer asked for. Returns whether it gets blocks from now on, if it wants them.

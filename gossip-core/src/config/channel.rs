@@ -6,13 +6,17 @@ use super::{ConfigError, non_zero, positive};
 /// Spreading by push.
 #[derive(Clone, Debug)]
 pub struct PushConfig {
-    /// Peers that each message is pushed to. Default 3 (`propagatePeerNum`); 0 turns push off.
+    /// Peers that each message is pushed to at a time. Default 3 (`propagatePeerNum`); 0 turns push off, so
+    /// that everything is pulled, as `propagateIterations` 0 does elsewhere.
     pub fanout: usize,
+    /// How often heartbeats and state infos are pushed: each time, `burst_latency` apart, to peers that were
+    /// not drawn before. Default 1 (`propagateIterations`).
+    pub iterations: NonZeroUsize,
     /// Peers that understand it get each block once, along the branches of a tree that the network finds
     /// and repairs by itself, and hear of heights from others; only the rest is pushed at random. Default
     /// true.
     pub tree: bool,
-    /// Messages collected before they are pushed. Default 10 (`maxPropagationBurstSize`).
+    /// New messages collected before they are pushed. Default 10 (`maxPropagationBurstSize`).
     pub burst_size: NonZeroUsize,
     /// How long a message may wait for others. Default 10 ms (`maxPropagationBurstLatency`).
     pub burst_latency: Duration,
@@ -22,6 +26,7 @@ impl Default for PushConfig {
     fn default() -> Self {
         Self {
             fanout: 3,
+            iterations: non_zero(1),
             tree: true,
             burst_size: non_zero(10),
             burst_latency: Duration::from_millis(10),
@@ -30,9 +35,14 @@ impl Default for PushConfig {
 }
 
 impl PushConfig {
+    /// Anything is pushed.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.fanout > 0
+    }
+
     /// Blocks travel along trees, and at all.
     pub(crate) const fn has_tree(&self) -> bool {
-        self.tree && self.fanout > 0
+        self.tree && self.is_on()
     }
 }
 
@@ -51,6 +61,8 @@ pub struct ChannelConfig {
     pub max_channels: NonZeroUsize,
     /// Bytes of state infos in one snapshot; the next one goes on where it ended. Default 4 MiB.
     pub max_snapshot_bytes: usize,
+    /// Requests that wait for coverage, per channel. Default 1,024.
+    pub max_coverage_waits: NonZeroUsize,
     /// State infos parked until the identity of their publisher is known, of at most 4 KiB each; a
     /// quarter of them may come from one sender. Default 8,192.
     pub max_parked: NonZeroUsize,
@@ -73,6 +85,7 @@ impl Default for ChannelConfig {
             request_peers: 3,
             max_channels: non_zero(64),
             max_snapshot_bytes: 4 << 20,
+            max_coverage_waits: non_zero(1024),
             max_parked: non_zero(8192),
             max_relayed_per_peer: non_zero(64),
             max_relayed: non_zero(16_384),

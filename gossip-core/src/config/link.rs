@@ -123,7 +123,11 @@ pub struct GateConfig {
     pub max_pending_bytes: u64,
     /// The same for one link. Default 32 MiB.
     pub max_pending_bytes_per_link: u64,
-    /// How long a check may take before it counts as lost. Default 30 s.
+    /// Blocks shown to the application and not yet judged, where it wants to see them; together of at most
+    /// `max_pending_bytes`. More are ignored. Default 256.
+    pub max_validations: NonZeroUsize,
+    /// How long a check may take before it counts as lost, and the application to judge a block. Default
+    /// 30 s.
     pub check_timeout: Duration,
     /// Authentications remembered so that a replayed one is recognised. Default 4,096.
     pub max_remembered_handshakes: NonZeroUsize,
@@ -136,6 +140,7 @@ impl Default for GateConfig {
             max_pending_per_link: non_zero(64),
             max_pending_bytes: 256 << 20,
             max_pending_bytes_per_link: 32 << 20,
+            max_validations: non_zero(256),
             check_timeout: Duration::from_secs(30),
             max_remembered_handshakes: non_zero(4096),
         }

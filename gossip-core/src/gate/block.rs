@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, Tag};
 
-use super::news::{Admitted, BlockNews, BlockSource, News, Sender};
+use super::news::{Admitted, BlockFault, BlockNews, BlockSource, News, Sender};
 use super::{Check, Claim, Copies, Gate, Key, Known, count, verified};
 use crate::cx::Cx;
 use crate::state_transfer::Want;
-use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId};
+use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId, Ticket, Verdict};
 
 impl Gate {
     /// Has a block of the application, or of a peer that we asked, verified.
@@ -24,7 +24,60 @@ impl Gate {
             }
             return;
         }
+        let Some(block) = self.validations.join(cx, block) else {
+            return;
+        };
         self.start_block(cx, link, key, Copies::new(block));
+    }
+
+    /// From now on the application looks at a channel's blocks before they get through, or not.
+    pub(crate) fn switch_validation(&mut self, channel: &ChannelId, on: bool) {
+        self.validations.switch(channel, on);
+    }
+
+    /// The application has looked at a block.
+    pub(crate) fn on_validated(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ticket: Ticket,
+        verdict: Verdict,
+        news: &mut Vec<News>,
+    ) {
+        if let Some(copies) = self.validations.finish(ticket) {
+            self.conclude_validation(cx, copies, verdict, news);
+        }
+    }
+
+    /// Blocks that the application has not judged in time are ignored.
+    pub(crate) fn fire_validations(&mut self, cx: &mut Cx<'_>, news: &mut Vec<News>) {
+        while let Some(copies) = self.validations.pop_overdue(cx) {
+            cx.metrics().validations_lost += 1;
+            self.conclude_validation(cx, copies, Verdict::Ignore, news);
+        }
+    }
+
+    fn conclude_validation(
+        &mut self,
+        cx: &mut Cx<'_>,
+        copies: Copies<BlockNews>,
+        verdict: Verdict,
+        news: &mut Vec<News>,
+    ) {
+        let fault = match verdict {
+            Verdict::Accept => {
+                admit_block(cx, copies, news);
+                return;
+            }
+            Verdict::Ignore => {
+                cx.metrics().blocks_ignored += 1;
+                BlockFault::Ignored
+            }
+            Verdict::Reject => {
+                cx.metrics().blocks_rejected += 1;
+                BlockFault::Rejected
+            }
+        };
+        self.turn_away(cx, copies, fault, news);
     }
 
     fn start_block(
@@ -117,57 +170,46 @@ impl Gate {
     pub(super) fn conclude_block(
         &mut self,
         cx: &mut Cx<'_>,
-        key: Key,
         copies: Copies<BlockNews>,
         outcome: CryptoOutcome,
         news: &mut Vec<News>,
     ) {
         if let Err(error) = verified(outcome) {
-            self.conclude_bad_block(cx, key, copies, error, news);
+            count(cx, &Err::<(), _>(error));
+            if error != CryptoError::Overloaded {
+                cx.metrics().blocks_bad += 1;
+            }
+            self.turn_away(cx, copies, BlockFault::Unverified(error), news);
             return;
         }
-        // They are looked at again when the block is known.
-        let mut publications = Vec::new();
-        let (block, others) = copies.into_parts();
-        for copy in others {
-            cx.metrics().duplicates += 1;
-            if let BlockSource::Local { id } = copy.source {
-                publications.push(News::Publish {
-                    id,
-                    channel: copy.channel,
-                    seq: copy.seq,
-                    data: copy.data,
-                });
-            }
+        if !self.validations.is_on(&copies.first.channel) {
+            admit_block(cx, copies, news);
+        } else if let Err(copies) = self.validations.start(cx, copies) {
+            cx.metrics().blocks_ignored += 1;
+            self.turn_away(cx, copies, BlockFault::Ignored, news);
         }
-        news.push(News::Block(Admitted::new(block)));
-        news.append(&mut publications);
     }
 
-    fn conclude_bad_block(
+    /// A block does not get through, nor do those that are equal to it. Different ones are looked at.
+    fn turn_away(
         &mut self,
         cx: &mut Cx<'_>,
-        key: Key,
         copies: Copies<BlockNews>,
-        error: CryptoError,
+        fault: BlockFault,
         news: &mut Vec<News>,
     ) {
-        let verdict = Err::<(), _>(error);
-        count(cx, &verdict);
-        if error != CryptoError::Overloaded {
-            cx.metrics().blocks_bad += 1;
-        }
         let (first, mut rest) = copies.rest();
         let data = first.data.clone();
-        news.push(bad_block(first, error));
+        news.push(bad_block(first, fault));
         // Another copy may be the true one.
         while let Some(copies) = rest {
             if copies.first.data != data {
+                let key = Key::Block(copies.first.channel.clone(), copies.first.seq);
                 self.start_block(cx, None, key, copies);
                 return;
             }
             let (same, others) = copies.rest();
-            news.push(bad_block(same, error));
+            news.push(bad_block(same, fault));
             rest = others;
         }
     }
@@ -209,12 +251,31 @@ impl Claim for BlockNews {
     }
 }
 
-fn bad_block(block: BlockNews, error: CryptoError) -> News {
+/// The block is good: whoever published it as well is answered when it is known.
+fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockNews>, news: &mut Vec<News>) {
+    let mut publications = Vec::new();
+    let (block, others) = copies.into_parts();
+    for copy in others {
+        cx.metrics().duplicates += 1;
+        if let BlockSource::Local { id } = copy.source {
+            publications.push(News::Publish {
+                id,
+                channel: copy.channel,
+                seq: copy.seq,
+                data: copy.data,
+            });
+        }
+    }
+    news.push(News::Block(Admitted::new(block)));
+    news.append(&mut publications);
+}
+
+fn bad_block(block: BlockNews, fault: BlockFault) -> News {
     News::BadBlock {
         channel: block.channel,
         seq: block.seq,
         source: block.source,
-        error,
+        fault,
     }
 }
 

@@ -23,6 +23,7 @@ mod pull;
 mod pulse;
 mod relay;
 mod state_info;
+mod validation;
 
 use std::collections::BTreeMap;
 
@@ -35,10 +36,11 @@ use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
 use self::macs::Macs;
 pub(crate) use self::news::{
-    Admitted, AliveNews, AliveSource, BlockNews, BlockSource, LeadershipNews, News, PulseNews,
-    RelayNews, Sender, StateInfoNews, Verdict,
+    Admitted, AliveNews, AliveSource, BlockFault, BlockNews, BlockSource, LeadershipNews, News,
+    PulseNews, RelayNews, Sender, StateInfoNews, Verdict,
 };
 use self::parked::Parked;
+use self::validation::Validations;
 use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::identity::Identities;
@@ -71,6 +73,7 @@ pub(crate) struct Gate {
     budgets: BTreeMap<(LinkId, Asks), Budget>,
     parked: Parked,
     macs: Macs,
+    validations: Validations,
 }
 
 /// One item, whatever the number of copies.
@@ -248,13 +251,19 @@ impl Gate {
     /// Ends everything. Returns the requests that wait for a verdict or a signature.
     pub(crate) fn stop(&mut self) -> Vec<RequestId> {
         let mut waiting = Vec::new();
-        for check in std::mem::take(self).jobs.into_all() {
+        let Self {
+            jobs, validations, ..
+        } = std::mem::take(self);
+        let mut blocks: Vec<_> = validations.into_all().collect();
+        for check in jobs.into_all() {
             if let Check::SignLeadership { place: (id, _), .. } = &check {
                 waiting.push(*id);
             }
-            let Check::Block { copies, .. } = check else {
-                continue;
-            };
+            if let Check::Block { copies, .. } = check {
+                blocks.push(copies);
+            }
+        }
+        for copies in blocks {
             let (first, others) = copies.into_parts();
             for block in std::iter::once(first).chain(others) {
                 if let BlockSource::Local { id } = block.source {
@@ -279,6 +288,7 @@ impl Gate {
     pub(crate) fn on_channel_gone(&mut self, channel: &ChannelId) {
         self.macs.clear();
         self.parked.forget_channel(channel);
+        self.validations.switch(channel, false);
         self.access.retain(|(_, of), _| of != channel);
     }
 
@@ -396,7 +406,7 @@ impl Gate {
             }
             Check::Block { key, copies } => {
                 self.in_flight.remove(&key);
-                self.conclude_block(cx, key, copies, outcome, news);
+                self.conclude_block(cx, copies, outcome, news);
             }
             Check::Access {
                 key,

@@ -159,6 +159,27 @@ pub(crate) enum BlockSource {
     Pulled { from: PeerId },
 }
 
+/// Why a block did not get through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlockFault {
+    /// It does not verify, or with the error `Overloaded` could not be looked at.
+    Unverified(CryptoError),
+    /// The application has rejected it.
+    Rejected,
+    /// The application wants it neither stored nor passed on, or has not said in time.
+    Ignored,
+}
+
+impl BlockFault {
+    /// Whoever sent it is not to blame.
+    pub(crate) fn is_nobodys(self) -> bool {
+        matches!(
+            self,
+            Self::Unverified(CryptoError::Overloaded) | Self::Ignored
+        )
+    }
+}
+
 /// What comes out of the gate.
 #[derive(Debug)]
 pub(crate) enum News {
@@ -194,12 +215,12 @@ pub(crate) enum News {
     StateInfoPull { sender: Sender, channel: ChannelId },
     /// A block is valid.
     Block(Admitted<BlockNews>),
-    /// A block is not, or with the error `Overloaded` could not be looked at.
+    /// A block is not, or was not looked at.
     BadBlock {
         channel: ChannelId,
         seq: u64,
         source: BlockSource,
-        error: CryptoError,
+        fault: BlockFault,
     },
     /// A pushed block is being checked; a verdict follows.
     CheckingBlock {

@@ -5,7 +5,7 @@ use gossip_proto::{Content, SignedMessage};
 use super::TIE_BREAK;
 use crate::cx::Cx;
 use crate::outbox::{Outbox, Supersede};
-use crate::{Binding, Class, Endpoint, Instant, LinkId, OrgId, PeerId, ValidIdentity};
+use crate::{Binding, Class, DropReason, Endpoint, Instant, LinkId, OrgId, PeerId, ValidIdentity};
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -141,7 +141,7 @@ impl Connection {
         matches!(self.phase, Phase::Finishing(_))
     }
 
-    /// Queues a frame and hands to the transport what the windows allow; `false` if it was refused.
+    /// Queues a frame, unless its class is full, and hands to the transport what the windows allow.
     pub(super) fn send(
         &mut self,
         cx: &mut Cx<'_>,
@@ -149,13 +149,13 @@ impl Connection {
         class: Class,
         key: Option<Supersede>,
         mut message: SignedMessage,
-    ) -> bool {
+    ) -> Result<(), DropReason> {
         if let Phase::Up(session) = &mut self.phase {
             match self.outbox.send_directly(cx, link, class, message) {
                 Some(waits) => message = waits,
                 None => {
                     session.active = cx.now;
-                    return true;
+                    return Ok(());
                 }
             }
         }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::connection::{DialTarget, Expected};
-use super::{DialFailure, LinkEffect, Links, SendTo, Sent};
+use super::links::dropped;
+use super::{DialFailure, DropReason, LinkEffect, Links, SendTo, Sent};
 use crate::cx::Cx;
 use crate::outbox::{Queue, Queued};
 use crate::timer::TimerKey;
@@ -140,22 +141,21 @@ impl Links {
         frame: Queued,
     ) -> Sent {
         let Some(pursuit) = self.pursuit(cx, peer) else {
-            cx.metrics().waiting_shed += 1;
-            return Sent::Dropped;
+            return dropped(cx, DropReason::TooManyPeers);
         };
         if to.endpoint.is_some() {
             pursuit.to = to.clone();
         }
         let nowhere = pursuit.to.endpoint.is_none() && !pursuit.attempt;
         if nowhere && !self.is_claimed(peer) {
-            cx.metrics().waiting_shed += 1;
             self.settle(cx, peer);
-            return Sent::Dropped;
+            return dropped(cx, DropReason::NoAddress);
         }
         let config = &cx.config.link;
         if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
             let (frames, bytes) = (config.max_waiting.get(), config.max_waiting_bytes);
-            cx.metrics().waiting_shed += pursuit.waiting.push(frame, frames, bytes);
+            let shed = pursuit.waiting.push(frame, frames, bytes);
+            cx.metrics().shed(DropReason::TooManyWaiting, shed);
         }
         self.pursue(cx, peer);
         Sent::Dialling
@@ -177,7 +177,8 @@ impl Links {
             return;
         };
         let Some(endpoint) = pursuit.to.endpoint.clone() else {
-            cx.metrics().waiting_shed += pursuit.waiting.take().len() as u64;
+            let waiting = pursuit.waiting.take().len() as u64;
+            cx.metrics().shed(DropReason::NoAddress, waiting);
             self.settle(cx, peer);
             return;
         };
@@ -320,7 +321,7 @@ impl Links {
         }
         let dropped = queue.len() as u64;
         let Some(pursuit) = self.pursuit(cx, peer) else {
-            cx.metrics().waiting_shed += dropped;
+            cx.metrics().shed(DropReason::TooManyPeers, dropped);
             return;
         };
         pursuit.waiting.prepend(queue);
@@ -358,9 +359,13 @@ impl Links {
         }
     }
 
-    /// Stops everything.
-    pub(super) fn stop_dialling(&mut self) {
-        self.dialler = Dialler::default();
+    /// Stops everything. Returns how many messages waited.
+    pub(super) fn stop_dialling(&mut self) -> u64 {
+        let pursuits = std::mem::take(&mut self.dialler).pursuits;
+        let waiting = pursuits
+            .values()
+            .map(|pursuit| pursuit.waiting.len() as u64);
+        waiting.sum()
     }
 
     fn start_dial(&mut self, cx: &mut Cx<'_>, target: DialTarget) -> bool {
@@ -403,7 +408,8 @@ impl Links {
         } else {
             pursuit.waiting.take()
         };
-        cx.metrics().waiting_shed += dropped.len() as u64;
+        cx.metrics()
+            .shed(DropReason::DialFailed, dropped.len() as u64);
         self.back_off(cx, peer);
         if !alternative {
             fx.push(LinkEffect::Unreachable {

@@ -4,7 +4,7 @@ use gossip_proto::{Content, SignedMessage};
 
 use super::connection::{Connection, Phase, Session};
 use super::dialler::Loss;
-use super::{DialFailure, EstablishedLink, LinkEffect, Links, Refusal};
+use super::{DialFailure, DropReason, EstablishedLink, LinkEffect, Links, Refusal};
 use crate::cx::Cx;
 use crate::timer::TimerKey;
 use crate::{CloseReason, Command, Endpoint, LinkId, Notification, PeerId, ValidIdentity};
@@ -160,7 +160,8 @@ impl Links {
                 self.lost_last_link(cx, &peer, queue, loss, fx);
             }
             None => {
-                cx.metrics().waiting_shed += queue.len() as u64;
+                cx.metrics()
+                    .shed(DropReason::LinkClosed, queue.len() as u64);
                 self.closed_last_link(cx, &peer);
             }
         }

@@ -3,7 +3,7 @@
 use gossip_proto::{SignedMessage, UnsignedMessage};
 use thiserror::Error;
 
-use super::Refusal;
+use super::{DropReason, Refusal};
 use crate::{DialError, Endpoint, LinkId, OrgId, PeerId, ValidIdentity};
 
 /// An effect on a sibling module, to be carried out in order.
@@ -84,8 +84,8 @@ pub(crate) struct SendTo {
 pub(crate) enum Sent {
     /// Queued on a link that is up.
     Queued,
-    /// Waits for a link.
+    /// Waits for a link, which may be some time off if dials to the peer are backing off.
     Dialling,
     /// Dropped, and counted.
-    Dropped,
+    Dropped(DropReason),
 }

@@ -9,7 +9,7 @@ use super::dialler::{Dialler, Loss};
 use super::duplicates::Route;
 use super::handshake::turn_away;
 use super::seen::SeenHandshakes;
-use super::{DialFailure, LinkEffect, Refusal, SendTo, Sent};
+use super::{DialFailure, DropReason, LinkEffect, Refusal, SendTo, Sent};
 use crate::cx::Cx;
 use crate::outbox::{Outbox, Queued, Supersede};
 use crate::rng::ModuleRng;
@@ -177,8 +177,11 @@ impl Links {
         key: Option<Supersede>,
         message: SignedMessage,
     ) -> Sent {
-        if self.stopped || *peer == cx.config.identity.peer {
-            return Sent::Dropped;
+        if self.stopped {
+            return dropped(cx, DropReason::Stopped);
+        }
+        if *peer == cx.config.identity.peer {
+            return dropped(cx, DropReason::Oneself);
         }
         if let Some(route) = self.routes.get_mut(peer) {
             if to.endpoint.is_some() {
@@ -211,7 +214,7 @@ impl Links {
     ) -> Sent {
         let route = self.peer_of(link).and_then(|peer| self.routes.get(peer));
         let Some(primary) = route.map(|route| route.primary) else {
-            return Sent::Dropped;
+            return dropped(cx, DropReason::NotConnected);
         };
         self.queue(cx, primary, class, key, message)
     }
@@ -269,13 +272,15 @@ impl Links {
             self.close_link(cx, link, reason, fx);
         }
         let dropped = self.abandon(cx, peer);
-        cx.metrics().waiting_shed += dropped as u64;
+        cx.metrics().shed(DropReason::PeerGone, dropped as u64);
     }
 
     /// Finishes all links, closes those that authenticate, and takes no more.
     pub(crate) fn stop(&mut self, cx: &mut Cx<'_>) {
         self.stopped = true;
         for (link, connection) in std::mem::take(&mut self.connections) {
+            let waiting = connection.outbox.waiting();
+            cx.metrics().shed(DropReason::Stopped, waiting);
             match connection.phase {
                 Phase::Up(_) => cx.emit(Command::FinishLink { link }),
                 Phase::Handshaking(_) => {
@@ -289,7 +294,8 @@ impl Links {
         }
         self.authenticating.clear();
         self.routes.clear();
-        self.stop_dialling();
+        let waiting = self.stop_dialling();
+        cx.metrics().shed(DropReason::Stopped, waiting);
     }
 
     /// May this link feed one more message? While it authenticates, exactly one.
@@ -337,7 +343,12 @@ impl Links {
     /// Whether one more peer may be dialled. Half of the links are left to peers that dial us, so
     /// that nobody's links push out each other's.
     pub(crate) fn room_for_more(&self, config: &Config) -> bool {
-        self.routes.len() < config.link.max_links.get().div_ceil(2)
+        self.has_room_for(config, 1)
+    }
+
+    /// Whether so many more may be dialled.
+    pub(crate) fn has_room_for(&self, config: &Config, more: usize) -> bool {
+        self.routes.len().saturating_add(more) <= config.link.max_links.get().div_ceil(2)
     }
 
     /// Whether a bulk response to a link's peer would find room.
@@ -396,12 +407,11 @@ impl Links {
         message: SignedMessage,
     ) -> Sent {
         let Some(connection) = self.connections.get_mut(&link) else {
-            return Sent::Dropped;
+            return dropped(cx, DropReason::NotConnected);
         };
-        if connection.send(cx, link, class, key, message) {
-            Sent::Queued
-        } else {
-            Sent::Dropped
+        match connection.send(cx, link, class, key, message) {
+            Ok(()) => Sent::Queued,
+            Err(reason) => Sent::Dropped(reason),
         }
     }
 
@@ -445,6 +455,12 @@ impl Links {
     fn session(&self, link: LinkId) -> Option<&Session> {
         self.connections.get(&link)?.session()
     }
+}
+
+/// Counts a message that is not sent.
+pub(super) fn dropped(cx: &mut Cx<'_>, reason: DropReason) -> Sent {
+    cx.metrics().shed(reason, 1);
+    Sent::Dropped(reason)
 }
 
 /// By convention an address is `host:port`.

@@ -25,6 +25,7 @@
 
 mod connection;
 mod dialler;
+mod drop_reason;
 mod duplicates;
 mod effect;
 mod handshake;
@@ -38,6 +39,7 @@ mod tests;
 
 use crate::Config;
 
+pub use self::drop_reason::DropReason;
 pub(crate) use self::effect::{DialFailure, EstablishedLink, LinkEffect, SendTo, Sent};
 pub(crate) use self::links::{Incoming, Links};
 pub use self::refusal::Refusal;

@@ -27,8 +27,9 @@ use crate::membership::Membership;
 use crate::{
     Binding, ChannelId, Class, CloseReason, Command, Config, CryptoError, CryptoJob, CryptoOutcome,
     Delivery, DialError, Endpoint, Event, Instant, JoinChannel, LedgerError, LedgerOp,
-    LedgerOutcome, LinkDownReason, LinkId, Metrics, Notification, OrgId, Request, RequestError,
-    RequestId, Response, SelfIdentity, Signatures, Signed, Ticket, ValidIdentity,
+    LedgerOutcome, LinkDownReason, LinkId, Metrics, Notification, OrgId, PeerId, PushOutcome,
+    Request, RequestError, RequestId, Response, SelfIdentity, Signatures, Signed, Ticket,
+    ValidIdentity, Verdict,
 };
 
 /// A node and what is around it.
@@ -41,6 +42,7 @@ pub(crate) struct Bench {
     pub(crate) hold_signatures: bool,
     pub(crate) jobs: VecDeque<(Ticket, CryptoJob)>,
     pub(crate) checked: usize,
+    pub(crate) checked_blocks: usize,
     pub(crate) signatures: usize,
     /// Commits wait until the test finishes them.
     pub(crate) hold_commits: bool,
@@ -64,6 +66,10 @@ pub(crate) struct Bench {
     replies: BTreeMap<RequestId, Result<Response, RequestError>>,
     ledgers: BTreeMap<ChannelId, Vec<Bytes>>,
     sent: Vec<(LinkId, SignedMessage)>,
+    /// Blocks shown to the application, which it has not judged.
+    pub(crate) shown: VecDeque<(Ticket, u64, Option<String>)>,
+    /// The transport keeps what it is handed.
+    pub(crate) hold_flushes: bool,
     /// Frames sent in the class `Bulk`.
     pub(crate) bulk: usize,
     links: BTreeMap<LinkId, String>,
@@ -109,6 +115,7 @@ impl Bench {
             hold_signatures: false,
             jobs: VecDeque::new(),
             checked: 0,
+            checked_blocks: 0,
             signatures: 0,
             hold_commits: false,
             held_commits: Vec::new(),
@@ -126,6 +133,8 @@ impl Bench {
             replies: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             sent: Vec::new(),
+            shown: VecDeque::new(),
+            hold_flushes: false,
             bulk: 0,
             links: BTreeMap::new(),
             last_link: 0,
@@ -171,6 +180,22 @@ impl Bench {
 
     pub(crate) fn reply(&mut self, id: RequestId) -> Option<Result<Response, RequestError>> {
         self.replies.remove(&id)
+    }
+
+    /// What became of a publication, if it was accepted.
+    pub(crate) fn pushed(&mut self, id: RequestId) -> Option<PushOutcome> {
+        match self.reply(id)? {
+            Ok(Response::Published { push, .. }) => Some(push),
+            _ => None,
+        }
+    }
+
+    /// Was a block news that was published, if it was accepted?
+    pub(crate) fn was_fresh(&mut self, id: RequestId) -> Option<bool> {
+        match self.reply(id)? {
+            Ok(Response::Published { fresh, .. }) => Some(fresh),
+            _ => None,
+        }
     }
 
     pub(crate) fn publish(&mut self, seq: u64, block: Bytes) -> RequestId {
@@ -304,6 +329,20 @@ impl Bench {
         self.event(Event::Received { link, message });
     }
 
+    /// The transport is done with so many frames.
+    pub(crate) fn flush(&mut self, link: LinkId, frames: u32) {
+        let bytes = u64::MAX;
+        self.event(Event::Flushed {
+            link,
+            frames,
+            bytes,
+        });
+    }
+
+    pub(crate) fn link_to(&self, name: &str) -> Option<LinkId> {
+        self.node.links.link_of(&peer(name))
+    }
+
     pub(crate) fn link_down(&mut self, link: LinkId) {
         let reason = LinkDownReason::Broken;
         self.event(Event::LinkDown { link, reason });
@@ -368,6 +407,12 @@ impl Bench {
         }
     }
 
+    /// The application judges the oldest block that it was shown.
+    pub(crate) fn judge_block(&mut self, verdict: Verdict) {
+        let (ticket, ..) = self.shown.pop_front().expect("a block was shown");
+        self.event(Event::Validated { ticket, verdict });
+    }
+
     pub(crate) fn finish_commits(&mut self) {
         self.hold_commits = false;
         for (ticket, op) in std::mem::take(&mut self.held_commits) {
@@ -401,6 +446,9 @@ impl Bench {
                 self.bulk += usize::from(class == Class::Bulk);
                 let bytes = message.encoded().len() as u64;
                 self.sent.push((link, message));
+                if self.hold_flushes {
+                    return;
+                }
                 self.event(Event::Flushed {
                     link,
                     frames: 1,
@@ -429,6 +477,12 @@ impl Bench {
                 let outcome = self.ledger(op);
                 self.event(Event::LedgerDone { ticket, outcome });
             }
+            Command::Validate {
+                ticket, seq, from, ..
+            } => {
+                let name = |peer: PeerId| String::from_utf8_lossy(peer.as_bytes()).into_owned();
+                self.shown.push_back((ticket, seq, from.map(name)));
+            }
             Command::Reply { id, result } => {
                 assert!(self.replies.insert(id, result).is_none(), "answered twice");
             }
@@ -439,6 +493,8 @@ impl Bench {
 
     fn crypto(&mut self, ticket: Ticket, job: CryptoJob) {
         let signs = matches!(job, CryptoJob::Sign { .. });
+        let block = matches!(job, CryptoJob::VerifyBlock { .. });
+        self.checked_blocks += usize::from(block);
         if signs {
             self.signatures += 1;
         } else {

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, StateRequest, Tag};
 
 use super::{Node, cx};
-use crate::gate::{Admitted, BlockNews, BlockSource, Sender, block_message};
+use crate::gate::{Admitted, BlockFault, BlockNews, BlockSource, Sender, block_message};
 use crate::link::{SendTo, Sent};
 use crate::outbox::Supersede;
 use crate::state_transfer::Effect;
 use crate::{
-    BlockOrigin, ChannelId, Class, Command, CryptoError, LedgerOutcome, LinkId, PeerId,
-    RequestError, Response, Ticket,
+    BlockOrigin, ChannelId, Class, Command, LedgerOutcome, LinkId, PeerId, PushOutcome,
+    RequestError, RequestId, Response, Ticket,
 };
 
 impl Node {
@@ -53,18 +53,53 @@ impl Node {
         // Copies of a block asked for may have come by push as well: then it is passed on.
         let mut pushed = message.map(|message| (message, holders));
         for effect in effects {
-            if matches!(&effect, Effect::Accepted { seq: accepted, .. } if *accepted == seq)
+            if let Effect::Accepted {
+                seq: accepted,
+                request,
+                ..
+            } = &effect
+                && *accepted == seq
                 && let Some((message, mut holders)) = pushed.take()
             {
                 self.deliver(&id, || message.clone());
                 if brought {
                     self.on_brought(&id, seq, &mut holders);
                 }
-                self.push_block(&id, seq, message, holders);
+                let sent = self.push_block(&id, seq, message, holders);
+                self.answer_publication(&id, *request, true, sent);
                 continue;
             }
             self.on_transfer_effect(&id, effect);
         }
+    }
+
+    /// Tells the publisher, if there is one, what became of its block.
+    fn answer_publication(
+        &mut self,
+        id: &ChannelId,
+        request: Option<RequestId>,
+        fresh: bool,
+        sent: Vec<(PeerId, Sent)>,
+    ) {
+        let Some(request) = request else {
+            return;
+        };
+        let mut push = PushOutcome {
+            off: !self.config.push.is_on(),
+            ..PushOutcome::default()
+        };
+        for (peer, sent) in sent {
+            push.add(peer, sent);
+        }
+        let own_org = &self.config.identity.org;
+        if let Some(channel) = self.channels.get_mut(id) {
+            push.eligible = channel.count_eligible(own_org, &self.membership);
+        }
+        let result = Ok(Response::Published { fresh, push });
+        cx!(self).emit(Command::Reply {
+            id: request,
+            result,
+        });
     }
 
     pub(super) fn on_bad_block(
@@ -72,19 +107,26 @@ impl Node {
         id: &ChannelId,
         seq: u64,
         source: BlockSource,
-        error: CryptoError,
+        fault: BlockFault,
     ) {
-        tracing::debug!(channel = %id, seq, ?source, %error, "block refused");
-        match source {
-            BlockSource::Local { id: request } => {
-                self.publishing = self.publishing.saturating_sub(1);
-                self.refuse_publication(request, error);
-                self.on_unasked_bad_block(id, seq);
+        tracing::debug!(channel = %id, seq, ?source, ?fault, "block refused");
+        if let BlockSource::Local { id: request } = source {
+            self.publishing = self.publishing.saturating_sub(1);
+            self.refuse_publication(request, fault);
+        }
+        if fault == BlockFault::Ignored {
+            if let Some(channel) = self.channels.get_mut(id) {
+                let effects = channel.transfer.on_ignored_block(cx!(self), seq);
+                self.on_transfer_effects(id, effects);
             }
+            return;
+        }
+        match source {
+            BlockSource::Local { .. } => self.on_unasked_bad_block(id, seq),
             BlockSource::Transfer { from } => {
                 if let Some(channel) = self.channels.get_mut(id) {
                     let transfer = &mut channel.transfer;
-                    let effects = if error == CryptoError::Overloaded {
+                    let effects = if fault.is_nobodys() {
                         transfer.on_unchecked_block(cx!(self), &from, seq)
                     } else {
                         transfer.on_bad_block(cx!(self), &from, seq)
@@ -92,7 +134,7 @@ impl Node {
                     self.on_transfer_effects(id, effects);
                 }
             }
-            BlockSource::Pulled { from } => self.on_bad_pulled_block(id, from, seq, error),
+            BlockSource::Pulled { from } => self.on_bad_pulled_block(id, from, seq, fault),
             BlockSource::Pushed { .. } => self.on_unasked_bad_block(id, seq),
         }
     }
@@ -186,18 +228,25 @@ impl Node {
                 if let Some(channel) = self.channels.get_mut(id) {
                     channel.own.set_height(cx!(self), id, height);
                 }
+                self.grant_wishes(id, height);
                 self.announce_soon(id);
             }
             Effect::Accepted {
                 seq,
                 data,
                 origin: BlockOrigin::Local,
+                request,
             } => {
                 if let Some(channel) = self.channels.get_mut(id) {
                     let own = &self.config.identity.peer;
                     channel.tree.on_published(seq, own);
                 }
-                self.push_block(id, seq, block_message(id, seq, data), Vec::new());
+                let message = block_message(id, seq, data);
+                let sent = self.push_block(id, seq, message, Vec::new());
+                self.answer_publication(id, request, true, sent);
+            }
+            Effect::Known { request } => {
+                self.answer_publication(id, Some(request), false, Vec::new());
             }
             Effect::Accepted { seq, data, .. } => {
                 self.deliver(id, || block_message(id, seq, data.clone()));
@@ -266,7 +315,7 @@ impl Node {
         let sent = self
             .links
             .send(cx!(self), peer, &to, Class::Control, None, message);
-        if sent == Sent::Dropped
+        if matches!(sent, Sent::Dropped(_))
             && let Some(channel) = self.channels.get_mut(id)
         {
             channel.transfer.on_unsent(cx!(self), peer);

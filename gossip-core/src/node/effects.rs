@@ -5,10 +5,10 @@ use gossip_proto::{Content, SignedMessage};
 use super::{Node, cx};
 use crate::channel::Channel;
 use crate::cx::Cx;
-use crate::link::{EstablishedLink, LinkEffect, SendTo, TREE};
+use crate::link::{EstablishedLink, LinkEffect, SendTo, Sent, TREE};
 use crate::membership::{MembershipEffect, Reached, may_see_secret};
 use crate::outbox::Supersede;
-use crate::push::{Audience, Beat, Item, What, push, push_pulses};
+use crate::push::{Audience, Beat, Entry, Item, What, push, push_pulses};
 use crate::state_transfer::Effect;
 use crate::{Class, CloseReason, PeerId, Refusal};
 
@@ -76,6 +76,7 @@ impl Node {
             channel.transfer.on_connected(peer);
         }
         self.claim_for(peer);
+        self.ask_of_coverage_on(peer);
         if established.first {
             self.introduce(peer);
         }
@@ -117,7 +118,10 @@ impl Node {
     }
 
     fn on_disconnected(&mut self, peer: &PeerId) {
-        self.each_transfer(|cx, channel| channel.transfer.on_disconnected(cx, peer));
+        self.each_transfer(|cx, channel| {
+            channel.coverage.on_disconnected(peer);
+            channel.transfer.on_disconnected(cx, peer)
+        });
     }
 
     /// Erases a peer whose identity is no longer valid.
@@ -131,6 +135,7 @@ impl Node {
         self.links
             .close_peer(cx!(self), peer, CloseReason::PeerGone, &mut self.link_fx);
         self.each_transfer(|cx, channel| channel.transfer.on_peer_gone(cx, peer));
+        self.on_attendance();
     }
 
     fn on_forgotten(&mut self, peer: &PeerId) {
@@ -138,6 +143,7 @@ impl Node {
         for channel in self.channels.iter_mut() {
             channel.forget(peer);
         }
+        self.on_attendance();
     }
 
     pub(super) fn on_identity_expired(&mut self, peer: &PeerId) {
@@ -260,18 +266,19 @@ impl Node {
     }
 
     pub(super) fn push(&mut self, item: Item) {
-        let items = self.emitter.add(cx!(self), item);
-        self.push_all(items);
+        let entries = self.emitter.add(cx!(self), item);
+        self.push_all(entries);
     }
 
-    pub(super) fn push_all(&mut self, items: Vec<Item>) {
-        for item in &items {
-            self.push_now(item);
+    pub(super) fn push_all(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            let reached = self.push_now(&entry.item);
+            self.emitter.pushed(cx!(self), entry, reached);
         }
     }
 
-    /// Sends it, and returns to whom.
-    pub(super) fn push_now(&mut self, item: &Item) -> Vec<PeerId> {
+    /// Sends it, and returns to whom, and what became of it.
+    pub(super) fn push_now(&mut self, item: &Item) -> Vec<(PeerId, Sent)> {
         push(cx!(self), &mut audience!(self), item)
     }
 

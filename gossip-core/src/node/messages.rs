@@ -105,7 +105,7 @@ impl Node {
             let place = match sent {
                 Sent::Queued => &mut outcome.queued,
                 Sent::Dialling => &mut outcome.dialling,
-                Sent::Dropped => &mut outcome.dropped,
+                Sent::Dropped(_) => &mut outcome.dropped,
             };
             place.push(peer.clone());
         }
@@ -127,7 +127,7 @@ impl Node {
         let class = class_of_view(&message);
         match self.links.send_on(cx!(self), link, class, None, message) {
             Sent::Queued | Sent::Dialling => Ok(Response::Done),
-            Sent::Dropped => Err(RequestError::NotConnected),
+            Sent::Dropped(_) => Err(RequestError::NotConnected),
         }
     }
 

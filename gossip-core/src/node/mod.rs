@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub(crate) mod bench;
 mod blocks;
+mod coverage;
 mod effects;
 mod messages;
 mod news;
@@ -201,6 +202,10 @@ impl Node {
                     .on_crypto_done(cx!(self), ticket, outcome, &mut self.news);
             }
             Event::LedgerDone { ticket, outcome } => self.on_ledger_done(ticket, outcome),
+            Event::Validated { ticket, verdict } => {
+                self.gate
+                    .on_validated(cx!(self), ticket, verdict, &mut self.news);
+            }
             Event::Request { id, request } => self.on_request(id, request),
         }
         self.settle();
@@ -293,6 +298,7 @@ impl Node {
             TimerKey::Dial(ticket) => self.links.on_timer_dial(cx, ticket, &mut self.link_fx),
             TimerKey::Redial(peer) => self.links.on_timer_redial(cx, &peer),
             TimerKey::Checks => self.gate.fire_checks(cx, &mut self.news),
+            TimerKey::Validations => self.gate.fire_validations(cx, &mut self.news),
             TimerKey::Parked => self.gate.fire_parked(cx),
             TimerKey::Relay => self.relay.fire(cx),
             TimerKey::Heartbeat => {
@@ -316,6 +322,7 @@ impl Node {
             TimerKey::Ack(nonce) => self.acks.fire(cx, nonce),
             TimerKey::OwnExpiry => self.own_expiry.fire(cx),
             TimerKey::PullIdentities => self.pull_identities(),
+            TimerKey::Coverage(channel) => self.fire_coverage(&channel),
             TimerKey::Announce(channel) => self.announce(&channel),
             TimerKey::PullBlocks(channel) => self.pull_blocks(&channel),
             TimerKey::Publish(channel) => self.publish_state(&channel),
@@ -405,6 +412,7 @@ impl Node {
             | Event::Malformed { .. }
             | Event::Flushed { .. }
             | Event::CryptoDone { .. }
+            | Event::Validated { .. }
             | Event::LedgerDone { .. } => {}
         }
     }

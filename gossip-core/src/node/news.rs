@@ -4,8 +4,7 @@ use gossip_proto::Content;
 
 use super::effects::class_of_view;
 use super::{Node, cx, known};
-use crate::gate::{Admitted, StateInfoNews};
-use crate::gate::{Known, News, RelayNews, Sender};
+use crate::gate::{Admitted, BlockFault, Known, News, RelayNews, Sender, StateInfoNews};
 use crate::outbox::Supersede;
 use crate::push::{Item, What};
 use crate::{ChannelId, CryptoError, Notification, PeerId, ValidIdentity};
@@ -49,9 +48,9 @@ impl Node {
                 channel,
                 seq,
                 source,
-                error,
+                fault,
             } => {
-                self.on_bad_block(&channel, seq, source, error);
+                self.on_bad_block(&channel, seq, source, fault);
             }
             News::CheckingBlock {
                 channel,
@@ -203,6 +202,10 @@ impl Node {
             None => channel.transfer.on_peer_gone(cx!(self), &publisher),
         };
         self.on_transfer_effects(id, effects);
+        match height {
+            Some(height) => self.on_height(id, &publisher, height),
+            None => self.on_attendance(),
+        }
         if stranger && pushed_by.contains(&publisher) {
             // It has joined just now, so it cannot have taken what we told it before.
             self.introduce(&publisher);
@@ -264,6 +267,12 @@ impl Node {
             return;
         };
         let height = seq.saturating_add(1);
+        if !channel.coverage.is_empty() {
+            self.on_height(id, peer, height);
+        }
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
         if channel.height_of(peer).is_some_and(|told| told < height) {
             let effects = channel
                 .transfer
@@ -302,7 +311,7 @@ impl Node {
         };
         if left {
             // The channel goes with this message, so it cannot wait for others.
-            self.push_all(vec![item]);
+            self.push_now(&item);
             self.drop_channel(id, &crate::RequestError::UnknownChannel(id.clone()));
             return;
         }
@@ -364,11 +373,12 @@ impl Node {
         }
     }
 
-    pub(super) fn refuse_publication(&mut self, id: crate::RequestId, error: CryptoError) {
-        let error = if error == CryptoError::Overloaded {
-            crate::RequestError::Busy
-        } else {
-            crate::RequestError::BadBlock(error)
+    pub(super) fn refuse_publication(&mut self, id: crate::RequestId, fault: BlockFault) {
+        let error = match fault {
+            BlockFault::Unverified(CryptoError::Overloaded) => crate::RequestError::Busy,
+            BlockFault::Unverified(error) => crate::RequestError::BadBlock(error),
+            BlockFault::Rejected => crate::RequestError::Rejected,
+            BlockFault::Ignored => crate::RequestError::Ignored,
         };
         let result = Err(error);
         cx!(self).emit(crate::Command::Reply { id, result });

@@ -8,14 +8,11 @@ use gossip_proto::{Content, SignedMessage};
 use super::effects::class_of_view;
 use super::{Node, cx};
 use crate::channel::Channel;
-use crate::gate::{BlockNews, BlockSource, Sender};
+use crate::gate::{BlockFault, BlockNews, BlockSource, Sender};
 use crate::link::IDENTITIES;
 use crate::membership::Slot;
 use crate::pull::Outgoing;
-use crate::{
-    ChannelId, Class, CryptoError, LedgerOutcome, LinkId, Notification, PeerId, Ticket,
-    ValidIdentity,
-};
+use crate::{ChannelId, Class, LedgerOutcome, LinkId, Notification, PeerId, Ticket, ValidIdentity};
 
 impl Node {
     /// A step of a pull of identities, or of a channel's blocks, has passed the gate.
@@ -112,10 +109,10 @@ impl Node {
         id: &ChannelId,
         from: PeerId,
         seq: u64,
-        error: CryptoError,
+        fault: BlockFault,
     ) {
         if let Some(channel) = self.channels.get_mut(id)
-            && error != CryptoError::Overloaded
+            && !fault.is_nobodys()
         {
             channel.pull.pull.on_bad(self.now, from, seq);
         }
@@ -199,7 +196,7 @@ impl Node {
 
     /// Whom to ask for identities. Between peers that tell them with the membership there is nothing to ask.
     fn holders_of_identities(&mut self) -> Vec<PeerId> {
-        let pushes = self.config.push.fanout > 0;
+        let pushes = self.config.push.is_on();
         if pushes && self.plain_members().is_empty() {
             return Vec::new();
         }
@@ -213,7 +210,7 @@ impl Node {
     /// Whom to ask for a channel's blocks: members of our organisation that take part. Of those that get
     /// what is missing by themselves nobody needs to be asked.
     fn holders_of_blocks(&mut self, id: &ChannelId) -> Vec<PeerId> {
-        let pushes = self.config.push.fanout > 0;
+        let pushes = self.config.push.is_on();
         let plain = if pushes {
             self.plain_members()
         } else {

@@ -29,6 +29,20 @@ impl Node {
                 self.publish(id, channel, seq, block);
                 return;
             }
+            Request::AwaitCoverage {
+                channel,
+                seq,
+                coverage,
+                timeout,
+            } => match self.await_coverage(id, &channel, seq, (coverage, timeout)) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            Request::ValidateBlocks { channel, on } => self.switch_validation(channel, on),
+            Request::UpdateLedgerHeight { channel, height } => {
+                self.update_ledger_height(id, channel, height);
+                return;
+            }
             Request::UpdateMetadata { metadata } => self.update_metadata(metadata),
             Request::UpdateChaincodes {
                 channel: id,
@@ -132,6 +146,7 @@ impl Node {
             }
         }
         self.review_readers(id);
+        self.on_attendance();
         Ok(Response::Joined { height })
     }
 
@@ -153,6 +168,13 @@ impl Node {
             return;
         };
         if let Some(request) = channel.joining.take() {
+            let result = Err(error.clone());
+            cx!(self).emit(Command::Reply {
+                id: request,
+                result,
+            });
+        }
+        for request in channel.coverage.stop(cx!(self), id) {
             let result = Err(error.clone());
             cx!(self).emit(Command::Reply {
                 id: request,
@@ -210,6 +232,26 @@ impl Node {
             holders: Vec::new(),
         };
         self.gate.check_block(cx!(self), None, block);
+    }
+
+    fn switch_validation(&mut self, id: ChannelId, on: bool) -> Result<Response, RequestError> {
+        if self.channels.get(&id).is_none() {
+            return Err(RequestError::UnknownChannel(id));
+        }
+        self.gate.switch_validation(&id, on);
+        Ok(Response::Done)
+    }
+
+    fn update_ledger_height(&mut self, request: RequestId, id: ChannelId, height: u64) {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            let result = Err(RequestError::UnknownChannel(id));
+            cx!(self).emit(Command::Reply {
+                id: request,
+                result,
+            });
+            return;
+        };
+        channel.transfer.update_height(cx!(self), request, height);
     }
 
     fn update_chaincodes(

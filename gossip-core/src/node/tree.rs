@@ -1,10 +1,12 @@
 //! Blocks along the branches of a channel's tree, heights along all other links.
 
+use std::num::NonZeroU64;
+
 use gossip_proto::{Branch, Content, GossipMessage, SignedMessage, Tag, Tree};
 
 use super::{Node, cx};
 use crate::gate::Sender;
-use crate::link::{SendTo, TREE};
+use crate::link::{SendTo, Sent, TREE};
 use crate::membership::Slot;
 use crate::push::{Item, What};
 use crate::timer::TimerKey;
@@ -17,23 +19,23 @@ const ANNOUNCE_TO: usize = 3;
 
 impl Node {
     /// Sends a block to the branches, and to as many others as the fan-out says if they have to be
-    /// found first or do not know of branches.
+    /// found first or do not know of branches. Returns what became of it for each.
     pub(super) fn push_block(
         &mut self,
         id: &ChannelId,
         seq: u64,
         message: SignedMessage,
         mut holders: Vec<PeerId>,
-    ) {
-        let fed = self.feed_branches(id, seq, &message, &holders);
+    ) -> Vec<(PeerId, Sent)> {
+        let mut sent = self.feed_branches(id, seq, &message, &holders);
         let Some(channel) = self.channels.get(id) else {
-            return;
+            return sent;
         };
         let tree = self.config.push.has_tree();
         if tree && !channel.tree.must_grow() && self.plain.is_empty() {
-            return;
+            return sent;
         }
-        holders.extend(fed);
+        holders.extend(sent.iter().map(|(peer, _)| peer.clone()));
         let what = What::Block {
             channel: id.clone(),
         };
@@ -45,35 +47,65 @@ impl Node {
         let links = &self.links;
         let understands = |peer: &PeerId| links.capabilities(peer) & TREE != 0;
         if let Some(channel) = self.channels.get_mut(id).filter(|_| tree) {
-            channel.tree.grow(drawn.into_iter().filter(understands));
+            let drawn = drawn.iter().map(|(peer, _)| peer);
+            channel
+                .tree
+                .grow(drawn.filter(|peer| understands(peer)).cloned());
         }
+        sent.extend(drawn);
+        sent
     }
 
-    /// Sends a block to the branches that may lack it. Returns them.
+    /// Sends a block to the branches that may lack it and have a place for it. Returns what became of it for each.
     pub(super) fn feed_branches(
         &mut self,
         id: &ChannelId,
         seq: u64,
         message: &SignedMessage,
         holders: &[PeerId],
-    ) -> Vec<PeerId> {
+    ) -> Vec<(PeerId, Sent)> {
         let Some(channel) = self.channels.get(id) else {
             return Vec::new();
         };
         let links = &self.links;
-        let lacks = |peer: &&PeerId| {
+        let lacks = |(peer, _): &(&PeerId, u64)| {
             !holders.contains(peer)
                 && links.is_connected(peer)
                 && channel.is_eligible(peer)
                 && !channel.transfer.may_have(peer, seq)
         };
-        let fed: Vec<PeerId> = channel.tree.branches().filter(lacks).cloned().collect();
-        for peer in &fed {
-            let to = SendTo::default();
-            self.links
-                .send(cx!(self), peer, &to, Class::Push, None, message.clone());
+        let mut owed = Vec::new();
+        let mut fed = Vec::new();
+        for (peer, limit) in channel.tree.places().filter(lacks) {
+            if seq < limit {
+                fed.push((peer.clone(), Sent::Queued));
+            } else {
+                owed.push(peer.clone());
+            }
+        }
+        for (peer, sent) in &mut fed {
+            let (to, message) = (SendTo::default(), message.clone());
+            *sent = self
+                .links
+                .send(cx!(self), peer, &to, Class::Push, None, message);
+            if matches!(sent, Sent::Dropped(_)) {
+                owed.push(peer.clone());
+            }
+        }
+        if !owed.is_empty() {
+            self.owe(id, seq, &owed);
         }
         fed
+    }
+
+    /// Branches that a block was not sent to hear of it when they can ask for it.
+    fn owe(&mut self, id: &ChannelId, seq: u64, owed: &[PeerId]) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            for peer in owed {
+                channel.tree.owe(peer, seq);
+            }
+        }
+        self.announce_soon(id);
     }
 
     /// A block has come by push, from these peers in this order. Adds who shall not get it back.
@@ -101,7 +133,7 @@ impl Node {
         {
             channel.tree.cut(now, peer);
             self.io.metrics.branches_pruned += 1;
-            self.tell_tree(id, peer, Some(Branch::Prune));
+            self.tell_branch(id, peer, Branch::Prune);
         }
     }
 
@@ -116,7 +148,7 @@ impl Node {
         };
         if channel.tree.graft(peer) {
             self.io.metrics.branches_grafted += 1;
-            self.tell_tree(id, peer, Some(Branch::Graft));
+            self.tell_branch(id, peer, Branch::Graft);
         }
     }
 
@@ -132,8 +164,38 @@ impl Node {
         if let Some(branch) = tree.branch {
             channel.tree.on_asked(now, &sender.peer, branch);
         }
+        if let Some(limit) = tree.limit {
+            channel.tree.on_limit(&sender.peer, limit.get());
+        }
+        let height = channel.transfer.height();
+        let tell_now = tree.tell_at.is_some_and(|at| at.get() <= height);
+        if let Some(at) = tree.tell_at.filter(|_| !tell_now) {
+            channel.tree.wish(&sender.peer, at.get());
+        }
         if let Some(last) = tree.ledger_height.checked_sub(1) {
             self.on_holder(id, last, &sender.peer);
+        }
+        if tell_now {
+            self.tell_tree(id, &sender.peer, Tree::default());
+        }
+    }
+
+    /// Our ledger has grown: whoever wished to know of this height is told at once, and whoever feeds us from
+    /// time to time.
+    pub(super) fn grant_wishes(&mut self, id: &ChannelId, height: u64) {
+        let window = self.config.state_transfer.window.get() as u64;
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        let limit = channel.transfer.limit();
+        if let Some(feeder) = channel.tree.feeder_to_tell(limit, window).cloned() {
+            self.tell_tree(id, &feeder, Tree::default());
+        }
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        for peer in channel.tree.granted(height) {
+            self.tell_tree(id, &peer, Tree::default());
         }
     }
 
@@ -167,7 +229,7 @@ impl Node {
         let roster = self.membership.roster();
         let told = roster.draw_linked(ANNOUNCE_TO, unaware, |slot| slot.peer.clone());
         for peer in &told {
-            self.tell_tree(id, peer, None);
+            self.tell_tree(id, peer, Tree::default());
         }
         if let Some(channel) = self.channels.get_mut(id) {
             channel.tree.on_announced();
@@ -201,15 +263,25 @@ impl Node {
         }
     }
 
-    fn tell_tree(&mut self, id: &ChannelId, peer: &PeerId, branch: Option<Branch>) {
+    fn tell_branch(&mut self, id: &ChannelId, peer: &PeerId, branch: Branch) {
+        let tree = Tree {
+            branch: Some(branch),
+            ..Tree::default()
+        };
+        self.tell_tree(id, peer, tree);
+    }
+
+    /// Tells a peer that understands it what we want, with our height.
+    pub(super) fn tell_tree(&mut self, id: &ChannelId, peer: &PeerId, wish: Tree) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        let ledger_height = channel.transfer.height();
-        channel.tree.on_told(peer, ledger_height);
+        let (ledger_height, limit) = (channel.transfer.height(), channel.transfer.limit());
+        channel.tree.on_told(peer, ledger_height, limit);
         let tree = Tree {
             ledger_height,
-            branch,
+            limit: NonZeroU64::new(limit),
+            ..wish
         };
         let message = SignedMessage::unsigned(GossipMessage {
             nonce: 0,

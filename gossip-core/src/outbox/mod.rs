@@ -24,7 +24,7 @@ use gossip_proto::SignedMessage;
 use self::window::Window;
 use crate::cx::Cx;
 use crate::snapshot::{Stores, queue_name};
-use crate::{Class, Command, Config, LinkId, OutboxConfig};
+use crate::{Class, Command, Config, DropReason, LinkId, OutboxConfig};
 
 /// The frames that wait for one link, and the credit that the link's transport has left.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Queues a frame; `false` if it was refused because its class is full.
+    /// Queues a frame, unless its class is full.
     ///
     /// A frame replaces the queued one of the same key in its place. Else, if there is no room, a
     /// control frame pushes out the oldest ones and any other is refused. What is dropped is counted.
@@ -44,7 +44,7 @@ impl Outbox {
         class: Class,
         key: Option<Supersede>,
         message: SignedMessage,
-    ) -> bool {
+    ) -> Result<(), DropReason> {
         let (max_frames, max_bytes) = limits(&cx.config.outbox, class);
         let queue = &mut self.queues[class.index()];
         let frame = Queued {
@@ -53,21 +53,23 @@ impl Outbox {
             message,
         };
         if class == Class::Control {
-            cx.metrics().control_shed += queue.push(frame, max_frames, max_bytes);
-            return true;
+            let shed = queue.push(frame, max_frames, max_bytes);
+            cx.metrics().shed(DropReason::ControlQueueFull, shed);
+            return Ok(());
         }
         let Some(frame) = queue.supersede(frame) else {
-            return true;
+            return Ok(());
         };
         if queue.has_room(frame.len(), max_frames, max_bytes) {
             queue.append(frame);
-            return true;
+            return Ok(());
         }
-        match class {
-            Class::Bulk => cx.metrics().bulk_shed += 1,
-            Class::Push | Class::Control => cx.metrics().push_shed += 1,
-        }
-        false
+        let reason = match class {
+            Class::Bulk => DropReason::BulkQueueFull,
+            Class::Push | Class::Control => DropReason::PushQueueFull,
+        };
+        cx.metrics().shed(reason, 1);
+        Err(reason)
     }
 
     /// Hands a frame to the transport at once if none of its class waits and the window allows it;
@@ -149,7 +151,11 @@ impl Outbox {
         self.window.give_back(frames, bytes);
     }
 
-    /// Nothing is queued, and the transport holds nothing.
+    /// Frames that were not handed to the transport.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.queues.iter().map(|queue| queue.len() as u64).sum()
+    }
+
     /// Each class's queue. What is taken over from another link, or waited for this one, comes on top of the
     /// class's own bound.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
@@ -168,6 +174,7 @@ impl Outbox {
         }
     }
 
+    /// Nothing is queued, and the transport holds nothing.
     pub(crate) fn is_idle(&self) -> bool {
         self.queues.iter().all(Queue::is_empty) && self.window.is_empty()
     }

@@ -75,6 +75,7 @@ impl Rig {
 
     fn push(&mut self, class: Class, key: Option<Supersede>, name: &str) -> bool {
         self.run(|outbox, cx| outbox.push(cx, class, key, text(name)))
+            .is_ok()
     }
 
     fn pump(&mut self) -> Vec<String> {

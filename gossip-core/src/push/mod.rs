@@ -10,19 +10,22 @@
 //! - With enough links up, connected peers are drawn alone; of two peers that are not connected one
 //!   dials the other. Once as many links are up as are allowed, nobody is dialled.
 
+mod outcome;
 mod pulses;
 mod round;
 
 use gossip_proto::SignedMessage;
 
+pub use self::outcome::PushOutcome;
 pub(crate) use self::pulses::{Beat, PulseEmitter, push_pulses};
 pub(crate) use self::round::{Audience, push};
 use crate::cx::Cx;
+use crate::link::Sent;
 use crate::relay::Mac;
 use crate::timer::TimerKey;
 use crate::{ChannelId, PeerId};
 
-/// Something to be pushed.
+/// Something to be pushed, once.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) what: What,
@@ -51,28 +54,50 @@ pub(crate) enum What {
     },
 }
 
-/// Collects small messages for a moment.
+/// A small message on its way out.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) item: Item,
+    /// How often it is still to be pushed.
+    left: usize,
+    /// It has not been pushed yet.
+    fresh: bool,
+}
+
+/// Collects small messages for a moment, and pushes each as often as the configuration says, each time to
+/// peers that it was not pushed to before. At most one message of each subject waits.
 #[derive(Debug, Default)]
 pub(crate) struct Emitter {
-    buffer: Vec<Item>,
+    buffer: Vec<Entry>,
+    /// Those in the buffer that have not been pushed yet.
+    fresh: usize,
 }
 
 impl Emitter {
     /// Takes a message. Returns what is to be pushed now: nothing, or all that was collected.
-    pub(crate) fn add(&mut self, cx: &mut Cx<'_>, item: Item) -> Vec<Item> {
+    pub(crate) fn add(&mut self, cx: &mut Cx<'_>, item: Item) -> Vec<Entry> {
         let config = &cx.config.push;
-        if config.fanout == 0 {
+        if !config.is_on() {
             return Vec::new();
         }
-        match self
-            .buffer
-            .iter_mut()
-            .find(|queued| queued.what == item.what)
-        {
-            Some(queued) => *queued = item,
-            None => self.buffer.push(item),
+        let entry = Entry {
+            item,
+            left: config.iterations.get(),
+            fresh: true,
+        };
+        let mut queued = self.buffer.iter_mut();
+        match queued.find(|queued| queued.item.what == entry.item.what) {
+            Some(queued) => {
+                self.fresh += usize::from(!queued.fresh);
+                *queued = entry;
+            }
+            None => {
+                self.fresh += 1;
+                self.buffer.push(entry);
+            }
         }
-        if self.buffer.len() >= config.burst_size.get() {
+        // What only waits to be pushed again makes no burst.
+        if self.fresh >= config.burst_size.get() {
             return self.take(cx);
         }
         let at = cx.now + config.burst_latency;
@@ -86,9 +111,27 @@ impl Emitter {
     }
 
     /// Everything collected.
-    pub(crate) fn take(&mut self, cx: &mut Cx<'_>) -> Vec<Item> {
+    pub(crate) fn take(&mut self, cx: &mut Cx<'_>) -> Vec<Entry> {
         cx.timers().cancel(&TimerKey::Emitter);
+        self.fresh = 0;
         std::mem::take(&mut self.buffer)
+    }
+
+    /// A message has been pushed: it waits to be pushed again, to others than `reached`, if it is to be.
+    pub(crate) fn pushed(&mut self, cx: &mut Cx<'_>, entry: Entry, reached: Vec<(PeerId, Sent)>) {
+        let Some(left) = entry.left.checked_sub(1).filter(|left| *left > 0) else {
+            return;
+        };
+        let mut item = entry.item;
+        let reached = reached.into_iter().map(|(peer, _)| peer);
+        item.holders.extend(reached);
+        self.buffer.push(Entry {
+            item,
+            left,
+            fresh: false,
+        });
+        let at = cx.now + cx.config.push.burst_latency;
+        cx.timers().set_earlier(TimerKey::Emitter, at);
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Item, What};
 use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::identity::Identities;
-use crate::link::{Links, SendTo, TREE};
+use crate::link::{Links, SendTo, Sent, TREE};
 use crate::membership::{Membership, Party, Roster, Slot, may_push, may_see_secret};
 use crate::outbox::Supersede;
 use crate::{Class, OrgId, PeerId};
@@ -17,11 +17,17 @@ pub(crate) struct Audience<'a> {
     pub(crate) links: &'a mut Links,
 }
 
-/// Sends `item` to as many random peers of its audience as the fan-out says. Returns them.
-pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<PeerId> {
+/// Sends `item` to as many random peers of its audience as the fan-out says. Returns what became of it for
+/// each.
+pub(crate) fn push(
+    cx: &mut Cx<'_>,
+    audience: &mut Audience<'_>,
+    item: &Item,
+) -> Vec<(PeerId, Sent)> {
     let targets = draw(cx, audience, item);
     let mut outside = None;
-    for target in &targets {
+    let mut outcome = Vec::with_capacity(targets.len());
+    for target in targets {
         let message = if target.inside {
             item.message.clone()
         } else {
@@ -29,7 +35,7 @@ pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) ->
                 .get_or_insert_with(|| item.message.without_secret())
                 .clone()
         };
-        let to = address(audience, target);
+        let to = address(audience, &target);
         let (class, key) = match &item.what {
             What::Alive { subject } => (Class::Control, Some(Supersede::Alive(subject.clone()))),
             What::StateInfo { channel, publisher } => (
@@ -42,11 +48,11 @@ pub(crate) fn push(cx: &mut Cx<'_>, audience: &mut Audience<'_>, item: &Item) ->
             ),
             What::Block { .. } => (Class::Push, None),
         };
-        audience
-            .links
-            .send(cx, &target.peer, &to, class, key, message);
+        let links = &mut audience.links;
+        let sent = links.send(cx, &target.peer, &to, class, key, message);
+        outcome.push((target.peer, sent));
     }
-    targets.into_iter().map(|target| target.peer).collect()
+    outcome
 }
 
 /// A peer drawn.

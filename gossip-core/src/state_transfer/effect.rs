@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{Payload, StateRequest};
 
-use crate::{BlockOrigin, LedgerError, LinkId, PeerId};
+use crate::{BlockOrigin, LedgerError, LinkId, PeerId, RequestId};
 
 /// What others must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,13 @@ pub(crate) enum Effect {
         data: Bytes,
         /// How it reached us.
         origin: BlockOrigin,
+        /// The publication that brought it, to be answered.
+        request: Option<RequestId>,
+    },
+    /// A publication brought nothing new: answer it.
+    Known {
+        /// The publication.
+        request: RequestId,
     },
     /// A block was sent on request: verify it, then call `StateTransfer::admit` with origin
     /// `StateTransfer`, or `StateTransfer::on_bad_block`.

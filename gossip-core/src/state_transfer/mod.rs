@@ -48,8 +48,8 @@ use crate::cx::Cx;
 use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
 use crate::{
-    BlockOrigin, ChannelId, Command, Config, Instant, LedgerOutcome, LinkId, Notification, PeerId,
-    RequestError, RequestId, Response, Ticket,
+    BlockOrigin, ChannelId, Command, Config, Instant, LedgerError, LedgerOutcome, LinkId,
+    Notification, PeerId, RequestError, RequestId, Response, Ticket,
 };
 
 /// One channel's blocks on their way to and from the ledger.
@@ -61,6 +61,8 @@ pub(crate) struct StateTransfer {
     publications: Publications,
     requester: Requester,
     responder: Responder,
+    /// The application has stored blocks up to a height, as it says, and waits for us to read it.
+    reread: Option<(RequestId, u64)>,
 }
 
 impl StateTransfer {
@@ -77,6 +79,7 @@ impl StateTransfer {
             publications,
             requester: Requester::new(rng),
             responder: Responder::default(),
+            reread: None,
         }
     }
 
@@ -134,7 +137,7 @@ impl StateTransfer {
             return effects;
         }
         self.requester.on_checked(cx, seq);
-        match self.insert(cx, seq, data, origin, &mut effects) {
+        match self.insert(cx, seq, data, (origin, None), &mut effects) {
             Insert::Stored { .. } => {}
             Insert::Known => {
                 if origin == BlockOrigin::Push {
@@ -147,7 +150,8 @@ impl StateTransfer {
         effects
     }
 
-    /// Takes a verified block of the application, and answers at once, or when there is room.
+    /// Takes a verified block of the application. It is answered when it has been accepted and passed on, or
+    /// at once if it is known or there is no room to wait.
     pub(crate) fn publish(
         &mut self,
         cx: &mut Cx<'_>,
@@ -196,6 +200,13 @@ impl StateTransfer {
                 self.place_parked(cx, &mut effects);
             }
             Step::Resyncing => {}
+            Step::Reread(result) => {
+                self.answer_reread(cx, result);
+                if self.buffer.next() != before {
+                    effects.push(Effect::HeightChanged(self.buffer.next()));
+                }
+                self.place_parked(cx, &mut effects);
+            }
             Step::Resynced => {
                 if self.buffer.next() != before {
                     effects.push(Effect::HeightChanged(self.buffer.next()));
@@ -203,6 +214,9 @@ impl StateTransfer {
                 self.place_parked(cx, &mut effects);
             }
             Step::Halted => self.halt(cx),
+        }
+        if self.reread.is_some() {
+            self.pipeline.reread(cx, &self.channel);
         }
         self.proceed(cx, None, &mut effects);
         effects
@@ -337,6 +351,38 @@ impl StateTransfer {
         self.resume(cx)
     }
 
+    /// The application does not want this block now: it is not asked for again for a while.
+    pub(crate) fn on_ignored_block(&mut self, cx: &mut Cx<'_>, seq: u64) -> Vec<Effect> {
+        if self.buffer.want(seq) == Want::Yes {
+            self.requester.on_ignored(cx, seq);
+        }
+        self.resume(cx)
+    }
+
+    /// The application says that it has stored blocks up to a height itself. Answers the request at once or
+    /// when the ledger's height has been read.
+    pub(crate) fn update_height(&mut self, cx: &mut Cx<'_>, id: RequestId, height: u64) {
+        let current = self.buffer.next();
+        let refusal = if let Some(error) = self.halted_error() {
+            error
+        } else if !self.pipeline.runs() || self.reread.is_some() {
+            RequestError::Busy
+        } else if height < current {
+            RequestError::LowerHeight {
+                given: height,
+                current,
+            }
+        } else {
+            self.reread = Some((id, height));
+            self.pipeline.reread(cx, &self.channel);
+            return;
+        };
+        cx.emit(Command::Reply {
+            id,
+            result: Err(refusal),
+        });
+    }
+
     /// The timer `StateTransfer` of this channel has fired.
     pub(crate) fn on_timer(&mut self, cx: &mut Cx<'_>) -> Vec<Effect> {
         if self.pipeline.runs() {
@@ -349,7 +395,7 @@ impl StateTransfer {
     /// under way, if any; later answers of the ledger are owned by nobody.
     pub(crate) fn stop(mut self, cx: &mut Cx<'_>, error: &RequestError) -> Option<Ticket> {
         self.requester.stop(cx, &self.channel);
-        self.refuse_parked(cx, error);
+        self.refuse_waiting(cx, error);
         self.pipeline.committing()
     }
 
@@ -361,6 +407,11 @@ impl StateTransfer {
     /// Blocks in the ledger, as far as known.
     pub(crate) fn height(&self) -> u64 {
         self.buffer.next()
+    }
+
+    /// The first number that has no place.
+    pub(crate) fn limit(&self) -> u64 {
+        self.buffer.limit()
     }
 
     /// Blocks held that are not in the ledger.
@@ -394,7 +445,7 @@ impl StateTransfer {
         cx: &mut Cx<'_>,
         seq: u64,
         data: Bytes,
-        origin: BlockOrigin,
+        (origin, request): (BlockOrigin, Option<RequestId>),
         effects: &mut Vec<Effect>,
     ) -> Insert {
         let block = Block {
@@ -411,7 +462,12 @@ impl StateTransfer {
                 BlockOrigin::StateTransfer => metrics.blocks_transferred += 1,
                 BlockOrigin::Pull => metrics.blocks_pulled += 1,
             }
-            effects.push(Effect::Accepted { seq, data, origin });
+            effects.push(Effect::Accepted {
+                seq,
+                data,
+                origin,
+                request,
+            });
         }
         inserted
     }
@@ -433,17 +489,20 @@ impl StateTransfer {
             return;
         }
         let inserted = if self.pipeline.runs() {
-            self.insert(cx, seq, data.clone(), BlockOrigin::Local, effects)
+            let origin = (BlockOrigin::Local, Some(id));
+            self.insert(cx, seq, data.clone(), origin, effects)
         } else {
             Insert::Beyond
         };
-        let result = match inserted {
-            Insert::Stored { .. } => Ok(Response::Published { fresh: true }),
-            Insert::Known => Ok(Response::Published { fresh: false }),
-            Insert::Beyond if self.publications.park(id, seq, data) => return,
-            Insert::Beyond => Err(RequestError::Busy),
-        };
-        cx.emit(Command::Reply { id, result });
+        match inserted {
+            Insert::Stored { .. } => {}
+            Insert::Known => effects.push(Effect::Known { request: id }),
+            Insert::Beyond if self.publications.park(id, seq, data) => {}
+            Insert::Beyond => {
+                let result = Err(RequestError::Busy);
+                cx.emit(Command::Reply { id, result });
+            }
+        }
     }
 
     fn place_parked(&mut self, cx: &mut Cx<'_>, effects: &mut Vec<Effect>) {
@@ -460,8 +519,23 @@ impl StateTransfer {
         }
     }
 
-    fn refuse_parked(&mut self, cx: &mut Cx<'_>, error: &RequestError) {
-        for ((_, id), _) in self.publications.take() {
+    fn answer_reread(&mut self, cx: &mut Cx<'_>, read: Result<u64, LedgerError>) {
+        let Some((id, given)) = self.reread.take() else {
+            return;
+        };
+        let result = match read {
+            Ok(height) if height >= given => Ok(Response::LedgerHeight { height }),
+            Ok(actual) => Err(RequestError::LedgerBehind { given, actual }),
+            Err(error) => Err(RequestError::Ledger(error)),
+        };
+        cx.emit(Command::Reply { id, result });
+    }
+
+    fn refuse_waiting(&mut self, cx: &mut Cx<'_>, error: &RequestError) {
+        let reread = self.reread.take().map(|(id, _)| id);
+        let parked = self.publications.take();
+        let parked = parked.into_keys().map(|(_, id)| id);
+        for id in reread.into_iter().chain(parked) {
             cx.emit(Command::Reply {
                 id,
                 result: Err(error.clone()),
@@ -474,7 +548,7 @@ impl StateTransfer {
             return;
         };
         tracing::warn!(channel = %self.channel, %error, "channel halted");
-        self.refuse_parked(cx, &error);
+        self.refuse_waiting(cx, &error);
         self.buffer.clear();
         self.requester.stop(cx, &self.channel);
         if let Some(reason) = self.pipeline.halted() {

@@ -24,6 +24,8 @@ enum State {
     Committing(Ticket),
     /// The ledger refused a block; its height is being asked for.
     Resyncing(Ticket),
+    /// The application has stored blocks itself; the height is being asked for.
+    Rereading(Ticket),
     Halted(String),
 }
 
@@ -32,9 +34,14 @@ enum State {
 pub(super) enum Step {
     Started,
     StartFailed(LedgerError),
-    Committed { seq: u64, origin: BlockOrigin },
+    Committed {
+        seq: u64,
+        origin: BlockOrigin,
+    },
     Resyncing,
     Resynced,
+    /// What the application asked for was read.
+    Reread(Result<u64, LedgerError>),
     Halted,
 }
 
@@ -48,7 +55,10 @@ impl Pipeline {
 
     pub(super) fn owns(&self, ticket: Ticket) -> bool {
         match &self.state {
-            State::Starting(own) | State::Committing(own) | State::Resyncing(own) => *own == ticket,
+            State::Starting(own)
+            | State::Committing(own)
+            | State::Resyncing(own)
+            | State::Rereading(own) => *own == ticket,
             State::Failed | State::Idle | State::Halted(_) => false,
         }
     }
@@ -56,7 +66,7 @@ impl Pipeline {
     /// The ledger's height is known and the channel has not stopped.
     pub(super) fn runs(&self) -> bool {
         match &self.state {
-            State::Idle | State::Committing(_) | State::Resyncing(_) => true,
+            State::Idle | State::Committing(_) | State::Resyncing(_) | State::Rereading(_) => true,
             State::Starting(_) | State::Failed | State::Halted(_) => false,
         }
     }
@@ -75,6 +85,13 @@ impl Pipeline {
             Some(reason)
         } else {
             None
+        }
+    }
+
+    /// Reads the ledger's height, unless the ledger is busy: then call it again after `on_done`.
+    pub(super) fn reread(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
+        if matches!(self.state, State::Idle) {
+            self.state = State::Rereading(ask_height(cx, channel));
         }
     }
 
@@ -146,9 +163,19 @@ impl Pipeline {
             (State::Resyncing(_), LedgerOutcome::Height(Err(error))) => {
                 self.halt(error.to_string())
             }
+            (State::Rereading(_), LedgerOutcome::Height(result)) => {
+                if let Ok(height) = &result
+                    && *height != buffer.next()
+                {
+                    buffer.rebase(*height);
+                }
+                self.state = State::Idle;
+                Step::Reread(result)
+            }
             (
                 State::Committing(_)
                 | State::Resyncing(_)
+                | State::Rereading(_)
                 | State::Failed
                 | State::Idle
                 | State::Halted(_),

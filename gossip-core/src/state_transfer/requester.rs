@@ -163,6 +163,17 @@ impl Requester {
         });
     }
 
+    /// The application does not want this block now: it counts as on its way for a while.
+    pub(super) fn on_ignored(&mut self, cx: &Cx<'_>, seq: u64) {
+        let deadline = cx.now + cx.config.state_transfer.peer_penalty;
+        let checking = Checking {
+            asked_of: None,
+            bytes: 0,
+            deadline,
+        };
+        self.checking.insert(seq, checking);
+    }
+
     /// A push has come of a block that was there already: if it was fetched, that was too early.
     pub(super) fn on_late_push(&mut self, now: Instant, seq: u64) {
         if let Some((_, since)) = self.overdue.filter(|(number, _)| *number == seq) {

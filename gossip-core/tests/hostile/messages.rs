@@ -60,6 +60,8 @@ pub(super) fn any(feed: &mut Feed<'_>) -> SignedMessage {
                 ledger_height: feed.number(),
                 branch: [None, Some(Branch::Graft), Some(Branch::Prune)]
                     [usize::from(feed.below(3))],
+                tell_at: feed.number().try_into().ok(),
+                limit: feed.number().try_into().ok(),
             };
             (Tag::ChanAndOrg, Content::Tree(tree))
         }

@@ -433,7 +433,7 @@ impl World {
                 Command::Reply { id, .. } => {
                     assert!(self.requests.remove(&id), "a request answered twice");
                 }
-                Command::Notify(_) | Command::Deliver(_) => {}
+                Command::Validate { .. } | Command::Notify(_) | Command::Deliver(_) => {}
             }
         }
         for link in lowered {

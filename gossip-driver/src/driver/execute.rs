@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gossip_core::{
-    Command, Delivery, Endpoint, Event, LedgerOp, LinkDownReason, Request, RequestId, Ticket,
+    ChannelId, Command, Delivery, Endpoint, Event, LedgerOp, LinkDownReason, PeerId, Request,
+    RequestId, Ticket, Verdict,
 };
 use tracing::{debug, trace};
 
@@ -9,6 +11,7 @@ use super::{Completion, Driver, Stop, link_down};
 use crate::connect::dial;
 use crate::ledger_ops::perform;
 use crate::mailbox::Answer;
+use crate::validator::Shown;
 use crate::{Ledger, Runtime, Transport};
 
 impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
@@ -42,6 +45,13 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
                 }
             }
             Command::Ledger { ticket, op } => self.use_ledger(ticket, op),
+            Command::Validate {
+                ticket,
+                channel,
+                seq,
+                block,
+                from,
+            } => self.show(ticket, channel, (seq, block, from)),
             Command::Deliver(delivery) => self.deliver(delivery),
             Command::Reply { id, result } => self.reply(id, result),
             Command::Notify(notification) => {
@@ -49,6 +59,25 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
                 self.state.told.push(notification);
             }
         }
+    }
+
+    /// Shows a block to the channel's validator. Without one it is accepted, and is the last to be shown.
+    fn show(&mut self, ticket: Ticket, channel: ChannelId, block: (u64, Bytes, Option<PeerId>)) {
+        let verdict = match self.validators.show(ticket, &channel, block) {
+            Shown::Yes => return,
+            Shown::Full => {
+                self.counters.candidates_shed.add();
+                Verdict::Ignore
+            }
+            Shown::Nobody => {
+                self.validators.close(&channel);
+                let id = self.request_id();
+                let request = Request::ValidateBlocks { channel, on: false };
+                self.state.done.push(Event::Request { id, request });
+                Verdict::Accept
+            }
+        };
+        self.state.done.push(Event::Validated { ticket, verdict });
     }
 
     fn dial(&self, ticket: Ticket, endpoint: Endpoint) {
@@ -96,8 +125,10 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             self.state.stop = Stop::Done;
             return;
         }
-        if let Some(reply) = self.state.unanswered.remove(&id) {
-            self.state.answers.push((reply, result));
+        let state = &mut self.state;
+        let reply = state.unanswered.remove(&id);
+        if let Some(reply) = reply.or_else(|| state.waiting.remove(&id)) {
+            state.answers.push((reply, result));
         }
     }
 }

@@ -17,7 +17,8 @@ use async_channel::{Receiver, Sender};
 use futures_util::future::join;
 use futures_util::task::AtomicWaker;
 use gossip_core::{
-    Event, Instant, LinkDownReason, LinkId, Node, Notification, Request, RequestId, Ticket,
+    Event, Instant, LinkDownReason, LinkId, Node, Notification, Request, RequestError, RequestId,
+    Ticket,
 };
 use tracing::{debug, info, warn};
 
@@ -31,6 +32,7 @@ use crate::mailbox::{Answer, Mailbox, Reply};
 use crate::notifications::News;
 use crate::pool::Pool;
 use crate::tasks::{Tasks, shielded, within, yield_now};
+use crate::validator::Validators;
 use crate::views::Publisher;
 use crate::{Ledger, Link, Runtime, Transport};
 
@@ -116,6 +118,7 @@ pub(crate) struct Driver<R: Runtime, T: Transport, L> {
     pub(crate) shutdown_timeout: Duration,
     pub(crate) max_unanswered: usize,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) validators: Validators,
     pub(crate) state: State,
     pub(crate) tasks: Tasks<R>,
     pub(crate) application: Application,
@@ -128,6 +131,8 @@ pub(crate) struct State {
     done: Vec<Event>,
     /// Requests taken and not yet answered.
     unanswered: BTreeMap<RequestId, Reply>,
+    /// Those that wait for others to get a block, which may take long. The core bounds them.
+    waiting: BTreeMap<RequestId, Reply>,
     next_request: u64,
     /// Answers and news of this turn: told once the snapshots show them.
     answers: Vec<(Reply, Answer)>,
@@ -188,6 +193,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
     fn has_work(&self) -> bool {
         !self.state.done.is_empty()
             || !self.completions.is_empty()
+            || self.validators.has_verdicts()
             || !self.accepted.is_empty()
             || self.links.is_ready()
             || self.takes_requests() && !self.application.mailbox.is_empty()
@@ -243,6 +249,12 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
                 Err(_) => break,
             }
         }
+        for _ in 0..COMPLETIONS {
+            let Some((ticket, verdict)) = self.validators.next_verdict() else {
+                break;
+            };
+            self.handle(Event::Validated { ticket, verdict });
+        }
     }
 
     fn take_connections(&mut self) {
@@ -272,11 +284,25 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             if !self.takes_requests() {
                 break;
             }
-            let Some(submission) = self.application.mailbox.take() else {
+            let Some(mut submission) = self.application.mailbox.take() else {
                 break;
             };
+            if let Some(gallery) = submission.gallery.take()
+                && let Request::ValidateBlocks { channel, .. } = &submission.request
+                && !self.validators.open(channel, gallery)
+            {
+                let taken = RequestError::Validating(channel.clone());
+                self.state.answers.push((submission.reply, Err(taken)));
+                continue;
+            }
             let id = self.request_id();
-            self.state.unanswered.insert(id, submission.reply);
+            let patient = matches!(submission.request, Request::AwaitCoverage { .. });
+            let open = if patient {
+                &mut self.state.waiting
+            } else {
+                &mut self.state.unanswered
+            };
+            open.insert(id, submission.reply);
             let mut request = submission.request;
             if let Request::Listen(interest) = &mut request {
                 // Others may have come or gone since.
@@ -346,6 +372,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
 
     /// Shows the turn's results, then tells those who wait for them.
     fn tell(&mut self) {
+        self.validators.retain(&self.node);
         self.application.publisher.publish(&self.node);
         for notification in self.state.told.drain(..) {
             if self.application.news.tell(notification) {

@@ -1,5 +1,7 @@
 //! Validation: what the protocol needs is there, or the message is refused.
 
+use std::num::NonZeroU64;
+
 use bytes::Bytes;
 
 use crate::{
@@ -116,6 +118,8 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
         Raw::Tree(raw) => Content::Tree(Tree {
             ledger_height: raw.ledger_height,
             branch: branch(raw.branch)?,
+            tell_at: NonZeroU64::new(raw.tell_at),
+            limit: NonZeroU64::new(raw.limit),
         }),
     })
 }

@@ -1,5 +1,7 @@
 //! The way out: nothing can fail, byte fields are shared.
 
+use std::num::NonZeroU64;
+
 use bytes::Bytes;
 
 use crate::{
@@ -97,6 +99,8 @@ fn content(content: &Content) -> Raw {
         Content::Tree(tree) => Raw::Tree(wire::Tree {
             ledger_height: tree.ledger_height,
             branch: branch(tree.branch).into(),
+            tell_at: tree.tell_at.map_or(0, NonZeroU64::get),
+            limit: tree.limit.map_or(0, NonZeroU64::get),
         }),
         Content::Pulses(list) => Raw::Pulses(wire::Pulses {
             pulses: pulses(list),

@@ -272,6 +272,12 @@ pub struct Tree {
     pub ledger_height: u64,
     #[prost(enumeration = "Branch", tag = "2")]
     pub branch: i32,
+    /// The sender wants to be told as soon as the receiver's ledger has this height; 0 if it does not matter.
+    #[prost(uint64, tag = "3")]
+    pub tell_at: u64,
+    /// The first number for which the sender has no place yet; 0 if it does not say.
+    #[prost(uint64, tag = "4")]
+    pub limit: u64,
 }
 /// A block, pushed or pulled.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -359,6 +359,8 @@ pub(crate) static GOSSIP_TREE: Schema = Schema {
     fields: &[
         Field { number: 1, name: "ledger_height", kind: Kind::Varint, count: Count::None },
         Field { number: 2, name: "branch", kind: Kind::Varint, count: Count::None },
+        Field { number: 3, name: "tell_at", kind: Kind::Varint, count: Count::None },
+        Field { number: 4, name: "limit", kind: Kind::Varint, count: Count::None },
     ],
 };
 

@@ -194,6 +194,8 @@ pub fn samples() -> Vec<Content> {
         Content::Tree(Tree {
             ledger_height: 9,
             branch: Some(Branch::Prune),
+            tell_at: 12.try_into().ok(),
+            limit: 49.try_into().ok(),
         }),
     ];
     for kind in [PullKind::Block, PullKind::Identity] {

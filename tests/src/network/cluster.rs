@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use gossip_core::{ChannelId, Config, Endpoint, JoinChannel, OrgId, RequestError, SelfIdentity};
-use gossip_driver::{DriverConfig, spawn};
+use gossip_driver::{DriverConfig, Published, spawn};
 use gossip_ledger::{BlockLedger, Tip};
 use gossip_msp::{CutBlock, Orderer};
 use tempfile::TempDir;
@@ -273,7 +273,7 @@ pub fn quick(config: &mut Config) {
     config.link.dial_timeout = Duration::from_secs(20);
 }
 
-async fn hand_over<S: Stage>(peer: &Peer<S>, block: &CutBlock) -> Result<bool, RequestError> {
+async fn hand_over<S: Stage>(peer: &Peer<S>, block: &CutBlock) -> Result<Published, RequestError> {
     peer.channel
         .publish(block.number, block.bytes.clone())
         .await

@@ -109,8 +109,7 @@ fn a_block_is_checked_once_whoever_pushes_and_publishes_it() {
     }
     let id = bench.publish(0, good_block(0));
     bench.answer_all();
-    let fresh = crate::Response::Published { fresh: false };
-    assert_eq!(bench.reply(id), Some(Ok(fresh)));
+    assert_eq!(bench.was_fresh(id), Some(false));
     assert_eq!(bench.checked, checked + 1);
     assert_eq!(bench.commits.len(), 1);
     let receivers: Vec<_> = bench

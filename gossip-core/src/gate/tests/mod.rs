@@ -12,6 +12,7 @@ mod fairness;
 mod limits;
 mod parked;
 mod state_infos;
+mod validation;
 
 use gossip_proto::{Content, SignedMessage, StateRequest, Tag};
 

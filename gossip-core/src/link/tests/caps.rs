@@ -166,7 +166,7 @@ fn dials_are_capped() {
     assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("seed"))));
     assert!(!rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("other"))));
     assert_eq!(rig.send("c", "x"), Sent::Dialling, "its turn comes later");
-    assert_eq!(rig.send("d", "x"), Sent::Dropped, "too many peers");
+    assert_eq!(rig.send("d", "x"), Sent::Dropped(DropReason::TooManyPeers));
     assert_eq!(rig.metrics().waiting_shed, 1);
     assert_eq!(rig.take(), ["dial 1 b", "dial 2 seed"]);
     rig.dial_failed(2);
@@ -181,7 +181,11 @@ fn a_peer_that_failed_long_ago_makes_room_for_another() {
     rig.config.link.max_dials = cap(1);
     rig.send("b", "x");
     rig.dial_failed(1);
-    assert_eq!(rig.send("c", "x"), Sent::Dropped, "b is backing off");
+    assert_eq!(
+        rig.send("c", "x"),
+        Sent::Dropped(DropReason::TooManyPeers),
+        "b is backing off"
+    );
     rig.advance(Duration::from_millis(300));
     assert_eq!(rig.send("c", "x"), Sent::Dialling);
 }

@@ -353,11 +353,12 @@ fn closing_a_peer_closes_its_links_and_forgets_what_waits() {
 #[test]
 fn nothing_is_sent_to_ourselves_or_without_an_address() {
     let mut rig = Rig::new();
-    assert_eq!(rig.send("m", "x"), Sent::Dropped);
+    assert_eq!(rig.send("m", "x"), Sent::Dropped(DropReason::Oneself));
     let nowhere = SendTo::default();
     let sent = rig
         .run(|links, cx, _| links.send(cx, &peer("b"), &nowhere, Class::Control, None, text("x")));
-    assert_eq!(sent, Sent::Dropped);
+    assert_eq!(sent, Sent::Dropped(DropReason::NoAddress));
+    assert_eq!(rig.metrics().dropped[&DropReason::NoAddress], 1);
     assert_eq!(rig.metrics().waiting_shed, 1);
     assert_eq!(rig.take(), [""; 0]);
 }
@@ -373,7 +374,7 @@ fn stopping_finishes_all_links_and_takes_no_more() {
     assert_eq!(rig.take(), ["finish 1", "close 2 Stopping"]);
     rig.link_up(3, Some(1));
     assert_eq!(rig.take(), ["close 3 Stopping"]);
-    assert_eq!(rig.send("b", "x"), Sent::Dropped);
+    assert_eq!(rig.send("b", "x"), Sent::Dropped(DropReason::Stopped));
 }
 
 #[test]

@@ -301,6 +301,11 @@ pub(crate) fn tree(ledger_height: u64, branch: Option<Branch>) -> SignedMessage 
     let tree = Tree {
         ledger_height,
         branch,
+        ..Tree::default()
     };
+    tree_message(tree)
+}
+
+pub(crate) fn tree_message(tree: Tree) -> SignedMessage {
     SignedMessage::unsigned(message(0, "main", Tag::ChanAndOrg, Content::Tree(tree)))
 }

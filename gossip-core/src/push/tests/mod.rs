@@ -5,6 +5,9 @@
     reason = "what a test does not look for it passes over, whatever it is"
 )]
 
+mod coverage;
+mod emitter;
+mod outcome;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -23,6 +26,11 @@ fn quiet(names: &[&str], adjust: impl FnOnce(&mut crate::Config)) -> Bench {
     bench.advance(secs(1));
     bench.sent();
     bench
+}
+
+/// Nothing is pushed.
+fn push_off(config: &mut crate::Config) {
+    config.push.fanout = 0;
 }
 
 fn members(count: usize) -> Vec<String> {

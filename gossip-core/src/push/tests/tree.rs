@@ -96,7 +96,8 @@ fn whoever_wants_no_blocks_hears_of_heights_and_may_want_them_again() {
     bench.advance(millis(100));
     let height = Tree {
         ledger_height: 4,
-        branch: None,
+        limit: 44.try_into().ok(),
+        ..Tree::default()
     };
     assert_eq!(
         told(&mut bench),
@@ -234,4 +235,79 @@ fn strangers_to_the_channel_or_organisation_have_no_say_in_the_tree() {
         0,
         "their heights count for nothing"
     );
+}
+
+fn told_limit(height: u64, limit: u64) -> gossip_proto::SignedMessage {
+    tree_message(Tree {
+        ledger_height: height,
+        limit: limit.try_into().ok(),
+        ..Tree::default()
+    })
+}
+
+#[test]
+fn a_branch_is_fed_no_farther_than_it_has_a_place_and_hears_of_the_rest() {
+    let (mut bench, links) = neighbours(&["m2", "m3"]);
+    bench.publish(0, good_block(0));
+    assert_eq!(fed(&mut bench), ["m2", "m3"]);
+    bench.receive(links[0], &told_limit(1, 3));
+    for seq in 1..6 {
+        bench.publish(seq, good_block(seq));
+    }
+    let of_m2 = |(to, seq): &(String, u64)| (to == "m2").then_some(*seq);
+    let pushed = bench.blocks_pushed();
+    assert_eq!(pushed.iter().filter_map(of_m2).collect::<Vec<_>>(), [1, 2]);
+    bench.advance(millis(100));
+    let heights = told(&mut bench);
+    let heights: Vec<_> = heights
+        .iter()
+        .map(|(to, tree)| (to.as_str(), tree.ledger_height))
+        .collect();
+    assert_eq!(
+        heights,
+        [("m2", 6)],
+        "so that it can ask for what it was not sent"
+    );
+    bench.receive(links[0], &told_limit(6, 46));
+    bench.publish(6, good_block(6));
+    assert_eq!(fed(&mut bench), ["m2", "m3"]);
+    bench.advance(secs(1));
+    assert_eq!(told(&mut bench), [], "nothing is owed any more");
+}
+
+#[test]
+fn whoever_feeds_us_is_told_a_few_times_per_window_how_far_we_have_places() {
+    let (mut bench, links) = neighbours(&["m2", "m3"]);
+    let mut limits = Vec::new();
+    for seq in 0..40 {
+        bench.receive(links[0], &pushed(seq, good_block(seq)));
+        let told = told(&mut bench).into_iter().filter(|(to, _)| to == "m2");
+        limits.extend(told.map(|(_, tree)| tree.limit.unwrap().get()));
+    }
+    assert_eq!(limits, [41, 51, 61, 71]);
+    bench.receive(links[1], &pushed(40, good_block(40)));
+    let told = told(&mut bench);
+    assert_eq!(told[0].0, "m3", "another one feeds us now");
+}
+
+#[test]
+fn a_branch_whose_queue_was_full_hears_of_the_block_that_it_was_not_sent() {
+    let mut bench = quiet(&["m2"], |config| {
+        config.outbox.window_frames = 1.try_into().unwrap();
+        config.outbox.max_push = 1.try_into().unwrap();
+    });
+    bench.hold_flushes = true;
+    for seq in 0..3 {
+        bench.publish(seq, good_block(seq));
+    }
+    bench.sent();
+    bench.hold_flushes = false;
+    let link = bench.link_to("m2").unwrap();
+    bench.flush(link, 9);
+    bench.advance(millis(100));
+    let heights: Vec<_> = told(&mut bench)
+        .iter()
+        .map(|(_, tree)| tree.ledger_height)
+        .collect();
+    assert_eq!(heights, [3]);
 }

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod commit;
+mod height;
 mod order;
 mod publish;
 mod repair;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use super::*;
 use crate::cx::Io;
 use crate::timer::TimerKey;
-use crate::{Config, Endpoint, Instant, LedgerError, LedgerOp, OrgId, SelfIdentity};
+use crate::{Config, Endpoint, Instant, LedgerError, LedgerOp, OrgId, Response, SelfIdentity};
 
 pub(super) const LINK: LinkId = LinkId(1);
 
@@ -119,6 +120,7 @@ impl Bench {
                 | Command::Send { .. }
                 | Command::FinishLink { .. }
                 | Command::CloseLink { .. }
+                | Command::Validate { .. }
                 | Command::Crypto { .. }
                 | Command::Deliver(_) => panic!("unexpected {command:?}"),
             });
@@ -253,11 +255,25 @@ pub(super) fn accepted(seq: u64, origin: BlockOrigin) -> Effect {
         seq,
         data: data(seq),
         origin,
+        request: None,
     }
 }
 
-pub(super) fn fresh(id: u64, fresh: bool) -> Out {
-    Out::Reply(id, Ok(Response::Published { fresh }))
+/// A publication is accepted, and to be answered when it has been passed on.
+pub(super) fn published(id: u64, seq: u64) -> Effect {
+    Effect::Accepted {
+        seq,
+        data: data(seq),
+        origin: BlockOrigin::Local,
+        request: Some(RequestId(id)),
+    }
+}
+
+/// A publication is to be answered, as it is known.
+pub(super) fn known(id: u64) -> Effect {
+    Effect::Known {
+        request: RequestId(id),
+    }
 }
 
 pub(super) fn asks(effects: &[Effect]) -> Vec<Ask> {

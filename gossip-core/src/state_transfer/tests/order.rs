@@ -98,7 +98,18 @@ impl Run {
                 return;
             }
         };
-        self.asked.extend(asks(&effects));
+        self.take(&effects);
+    }
+
+    fn take(&mut self, effects: &[Effect]) {
+        let answered = |effect: &&Effect| {
+            let Effect::Accepted { request, .. } = effect else {
+                return matches!(effect, Effect::Known { .. });
+            };
+            request.is_some()
+        };
+        self.replies += effects.iter().filter(answered).count() as u64;
+        self.asked.extend(asks(effects));
     }
 
     /// Answers the oldest operation; never so many failures in a row that the channel halts.
@@ -122,7 +133,7 @@ impl Run {
             LedgerOp::Read { .. } => panic!("nobody asked"),
         };
         let effects = self.bench.answer(outcome);
-        self.asked.extend(asks(&effects));
+        self.take(&effects);
     }
 
     fn answer(&mut self, bits: u32) {

@@ -7,10 +7,10 @@ use super::*;
 #[test]
 fn a_publication_with_a_place_is_answered_and_passed_on_before_it_is_committed() {
     let mut bench = Bench::at(1);
-    assert_eq!(bench.publish(7, 1), [accepted(1, BlockOrigin::Local)]);
-    assert_eq!(bench.out(), [fresh(7, true), Out::Commit(1)]);
-    assert_eq!(bench.publish(8, 2), [accepted(2, BlockOrigin::Local)]);
-    assert_eq!(bench.out(), [fresh(8, true)]);
+    assert_eq!(bench.publish(7, 1), [published(7, 1)]);
+    assert_eq!(bench.out(), [Out::Commit(1)]);
+    assert_eq!(bench.publish(8, 2), [published(8, 2)]);
+    assert_eq!(bench.out(), []);
     assert_eq!(bench.io.metrics.blocks_published, 2);
 }
 
@@ -19,9 +19,9 @@ fn a_publication_that_is_known_is_answered_as_such_and_not_passed_on_again() {
     let mut bench = Bench::at(1);
     bench.push(1);
     bench.out();
-    assert!(bench.publish(7, 1).is_empty());
-    assert!(bench.publish(8, 0).is_empty());
-    assert_eq!(bench.out(), [fresh(7, false), fresh(8, false)]);
+    assert_eq!(bench.publish(7, 1), [known(7)]);
+    assert_eq!(bench.publish(8, 0), [known(8)]);
+    assert_eq!(bench.out(), []);
 }
 
 #[test]
@@ -32,11 +32,8 @@ fn publications_before_the_join_are_answered_after_it() {
     assert_eq!(bench.out(), [Out::Height]);
     let effects = bench.answer(LedgerOutcome::Height(Ok(3)));
     let ready = Effect::Ready { height: 3 };
-    assert_eq!(effects, [ready, accepted(3, BlockOrigin::Local)]);
-    assert_eq!(
-        bench.out(),
-        [fresh(8, false), fresh(7, true), Out::Commit(3)]
-    );
+    assert_eq!(effects, [ready, known(8), published(7, 3)]);
+    assert_eq!(bench.out(), [Out::Commit(3)]);
 }
 
 #[test]
@@ -50,11 +47,7 @@ fn a_publication_beyond_the_window_is_answered_when_the_window_reaches_it() {
     assert!(bench.publish(41, 41).is_empty());
     assert_eq!(bench.out(), []);
     let effects = bench.answer(committed());
-    assert_eq!(
-        effects,
-        [Effect::HeightChanged(1), accepted(40, BlockOrigin::Local)]
-    );
-    assert!(bench.out().contains(&fresh(40, true)));
+    assert_eq!(effects, [Effect::HeightChanged(1), published(40, 40)]);
     assert_eq!(bench.transfer.buffered(), 40);
     bench.commit_all();
     assert_eq!(bench.transfer.height(), 42);
@@ -82,15 +75,11 @@ fn waiting_publications_are_bounded_in_bytes_but_one_always_waits() {
 #[test]
 fn a_publication_without_room_in_bytes_waits_for_commits() {
     let mut bench = Bench::with(0, |config| config.state_transfer.window_bytes = 14);
-    for seq in 0..3 {
-        bench.publish(seq, seq);
-    }
-    assert_eq!(
-        bench.out(),
-        [fresh(0, true), Out::Commit(0), fresh(1, true)]
-    );
-    bench.answer(committed());
-    assert!(bench.out().contains(&fresh(2, true)));
+    assert_eq!(bench.publish(0, 0), [published(0, 0)]);
+    assert_eq!(bench.publish(1, 1), [published(1, 1)]);
+    assert!(bench.publish(2, 2).is_empty());
+    let effects = bench.answer(committed());
+    assert!(effects.contains(&published(2, 2)));
     bench.commit_all();
     assert_eq!(bench.transfer.height(), 3);
 }

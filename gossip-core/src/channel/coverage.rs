@@ -1,0 +1,127 @@
+//! Who waits until others have a block, and who was asked to tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::cx::Cx;
+use crate::timer::TimerKey;
+use crate::{ChannelId, Coverage, Instant, PeerId, RequestId};
+
+/// A request that waits for coverage.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    pub(crate) coverage: Coverage,
+    until: Instant,
+    /// Members of our organisation that were seen to have the block.
+    pub(crate) holders: BTreeSet<PeerId>,
+}
+
+/// The requests of one channel that wait for coverage. Bounded by the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    waits: BTreeMap<(u64, RequestId), Wait>,
+    /// Connected peers that have not yet told of the height that they were asked for. Bounded by the links.
+    asked: BTreeMap<PeerId, u64>,
+}
+
+impl Waits {
+    pub(crate) fn len(&self) -> usize {
+        self.waits.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waits.is_empty()
+    }
+
+    /// Begins to wait for block `seq`, which `holders` have already.
+    pub(crate) fn add(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &ChannelId,
+        (seq, request): (u64, RequestId),
+        (coverage, timeout): (Coverage, Duration),
+        holders: BTreeSet<PeerId>,
+    ) {
+        let until = cx.now + timeout;
+        cx.timers()
+            .set_earlier(TimerKey::Coverage(id.clone()), until);
+        let wait = Wait {
+            coverage,
+            until,
+            holders,
+        };
+        self.waits.insert((seq, request), wait);
+    }
+
+    /// All that wait, each with its block's number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, RequestId, &Wait)> {
+        let waits = self.waits.iter();
+        waits.map(|((seq, request), wait)| (*seq, *request, wait))
+    }
+
+    pub(crate) fn remove(&mut self, seq: u64, request: RequestId) -> Option<Wait> {
+        self.waits.remove(&(seq, request))
+    }
+
+    /// A peer has so many blocks. Returns whether that is news to anybody who waits.
+    pub(crate) fn on_height(&mut self, peer: &PeerId, height: u64) -> bool {
+        if self.asked.get(peer).is_some_and(|asked| *asked <= height) {
+            self.asked.remove(peer);
+        }
+        let mut news = false;
+        for ((seq, _), wait) in &mut self.waits {
+            if *seq >= height {
+                break;
+            }
+            if !wait.holders.contains(peer) {
+                wait.holders.insert(peer.clone());
+                news = true;
+            }
+        }
+        news
+    }
+
+    /// The height of which a peer should be asked to tell: the lowest that anybody waits for, unless it was
+    /// asked for that or a lower one. Asking for the highest instead would put off its answer for ever if
+    /// the publisher is faster than the peer.
+    pub(crate) fn ask(&mut self, peer: &PeerId) -> Option<u64> {
+        let lacking = |((_, _), wait): &(&(u64, RequestId), &Wait)| !wait.holders.contains(peer);
+        let ((seq, _), _) = self.waits.iter().find(lacking)?;
+        let height = seq.saturating_add(1);
+        if self.asked.get(peer).is_some_and(|asked| *asked <= height) {
+            return None;
+        }
+        self.asked.insert(peer.clone(), height);
+        Some(height)
+    }
+
+    /// The link to a peer is gone, and with it what it was asked.
+    pub(crate) fn on_disconnected(&mut self, peer: &PeerId) {
+        self.asked.remove(peer);
+    }
+
+    /// Takes those that have waited for long enough, and arms the timer for the next.
+    pub(crate) fn expire(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &ChannelId,
+    ) -> Vec<((u64, RequestId), Wait)> {
+        let now = cx.now;
+        let over = self.waits.iter().filter(|(_, wait)| wait.until <= now);
+        let over: Vec<_> = over.map(|(key, _)| *key).collect();
+        let take = |key| Some((key, self.waits.remove(&key)?));
+        let expired = over.into_iter().filter_map(take).collect();
+        if let Some(next) = self.waits.values().map(|wait| wait.until).min() {
+            cx.timers().set(TimerKey::Coverage(id.clone()), next);
+        }
+        expired
+    }
+
+    /// Ends all. Returns the requests.
+    pub(crate) fn stop(&mut self, cx: &mut Cx<'_>, id: &ChannelId) -> Vec<RequestId> {
+        cx.timers().cancel(&TimerKey::Coverage(id.clone()));
+        self.asked.clear();
+        let waits = std::mem::take(&mut self.waits);
+        waits.into_keys().map(|(_, request)| request).collect()
+    }
+}

@@ -1,0 +1,162 @@
+//! The application's own say over blocks, and its own blocks.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::{join, join3};
+use gossip_driver::core::{ChannelId, JoinChannel, OrgId, RequestError};
+use gossip_driver::testing::{MemLedger, TestCrypto};
+use gossip_driver::{Channel, DriverConfig, Gossip, Ledger, Validator, spawn};
+
+use support::{Net, Threads, config, run};
+
+fn start(net: &Net, name: &str, ledger: impl Ledger) -> Gossip {
+    let crypto = TestCrypto::new("org1", name);
+    let config = config(&crypto, name, &["alice"]);
+    let settings = DriverConfig::default();
+    spawn(Threads, config, settings, net.join(name), crypto, ledger).unwrap()
+}
+
+async fn joined(gossip: &Gossip) -> Channel {
+    let members = JoinChannel {
+        sequence: 1,
+        members: [(OrgId::new(b"org1"), Vec::new())].into(),
+    };
+    gossip.join_channel("trade", members).await.unwrap()
+}
+
+fn block(seq: u64) -> Bytes {
+    format!("block {seq}").into()
+}
+
+/// Accepts so many blocks, and returns where each came from.
+async fn accept(validator: &mut Validator, count: usize) -> Vec<(u64, bool)> {
+    let mut seen = Vec::new();
+    for _ in 0..count {
+        let candidate = validator.next().await.unwrap();
+        assert_eq!(candidate.block, block(candidate.seq));
+        seen.push((candidate.seq, candidate.from.is_some()));
+        candidate.accept();
+    }
+    seen
+}
+
+#[test]
+fn blocks_wait_for_the_applications_verdict_at_their_publisher_and_at_others() {
+    run(async {
+        let net = Net::default();
+        let (alice, bob) = (
+            start(&net, "alice", MemLedger::new()),
+            start(&net, "bob", MemLedger::new()),
+        );
+        let (publisher, receiver) = (joined(&alice).await, joined(&bob).await);
+        publisher.wait_peers(1).await.unwrap();
+        let mut own = publisher.validator().await.unwrap();
+        let mut others = receiver.validator().await.unwrap();
+
+        let publish = publisher.publish(0, block(0));
+        let (published, own_seen, seen) =
+            join3(publish, accept(&mut own, 1), accept(&mut others, 1)).await;
+        assert!(published.unwrap().fresh);
+        assert_eq!((own_seen, seen), (vec![(0, false)], vec![(0, true)]));
+        receiver.wait_height(1).await.unwrap();
+
+        let turn_away = async {
+            own.next().await.unwrap().reject();
+            drop(own.next().await.unwrap());
+        };
+        let publish = async {
+            let rejected = publisher.publish(1, block(1)).await.err();
+            (rejected, publisher.publish(1, block(1)).await.err())
+        };
+        let (errors, ()) = join(publish, turn_away).await;
+        let expected = (Some(RequestError::Rejected), Some(RequestError::Ignored));
+        assert_eq!(errors, expected, "one that is dropped is ignored");
+        assert_eq!(alice.metrics().core.blocks_rejected, 1);
+
+        drop(own);
+        publisher.publish(1, block(1)).await.unwrap();
+        assert_eq!(accept(&mut others, 1).await, [(1, true)]);
+        receiver.wait_height(2).await.unwrap();
+    });
+}
+
+#[test]
+fn a_channel_has_one_validator_at_a_time_which_ends_with_it() {
+    run(async {
+        let alice = start(&Net::default(), "alice", MemLedger::new());
+        let channel = joined(&alice).await;
+        let first = channel.validator().await.unwrap();
+        let taken = RequestError::Validating(channel.id().clone());
+        assert_eq!(channel.validator().await.err(), Some(taken));
+        drop(first);
+        let mut second = channel.validator().await.unwrap();
+        channel.clone().leave().await.unwrap();
+        assert!(second.next().await.is_none(), "the channel was left");
+        let gone = channel.validator().await.err();
+        assert_eq!(
+            gone,
+            Some(RequestError::UnknownChannel(channel.id().clone()))
+        );
+        let channel = joined(&alice).await;
+        let mut third = channel.validator().await.unwrap();
+        alice.shutdown().await;
+        assert!(third.next().await.is_none(), "the node has stopped");
+        assert_eq!(channel.validator().await.err(), Some(RequestError::Stopped));
+    });
+}
+
+#[test]
+fn a_dropped_validator_holds_nothing_back() {
+    run(async {
+        let alice = start(&Net::default(), "alice", MemLedger::new());
+        let channel = joined(&alice).await;
+        let mut validator = channel.validator().await.unwrap();
+        let waiting = channel.try_publish(0, block(0)).unwrap();
+        let taken = validator.next().await.unwrap();
+        let queued = channel.try_publish(1, block(1)).unwrap();
+        while alice.metrics().core.validations < 2 {
+            std::thread::yield_now();
+        }
+        drop(validator);
+        assert_eq!(queued.await.err(), Some(RequestError::Ignored));
+        channel.publish(1, block(1)).await.unwrap();
+        taken.accept();
+        assert!(
+            waiting.await.unwrap().fresh,
+            "a candidate outlives its stream"
+        );
+        channel.wait_height(2).await.unwrap();
+    });
+}
+
+#[test]
+fn blocks_that_the_application_stored_itself_are_gone_on_from() {
+    run(async {
+        let ledger = MemLedger::new();
+        let alice = start(&Net::default(), "alice", ledger.clone());
+        let channel = joined(&alice).await;
+        channel.publish(0, block(0)).await.unwrap();
+        channel.wait_height(1).await.unwrap();
+        let behind = RequestError::LedgerBehind {
+            given: 3,
+            actual: 1,
+        };
+        assert_eq!(channel.update_ledger_height(3).await, Err(behind));
+        let trade = ChannelId::new("trade");
+        for seq in 1..3 {
+            ledger.commit(&trade, seq, block(seq)).await.unwrap();
+        }
+        assert_eq!(channel.update_ledger_height(3).await, Ok(3));
+        assert_eq!(channel.height(), 3);
+        channel.publish(3, block(3)).await.unwrap();
+        channel.wait_height(4).await.unwrap();
+        let lower = RequestError::LowerHeight {
+            given: 2,
+            current: 4,
+        };
+        assert_eq!(channel.update_ledger_height(2).await, Err(lower));
+    });
+}
