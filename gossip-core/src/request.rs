@@ -89,8 +89,10 @@ pub enum Request {
     /// Tell everything that the node holds, for operators. Costs a walk over all of it. Answered by
     /// [`Response::Snapshot`].
     Snapshot,
-    /// Close all links and fall silent: later events change nothing. Answered by
-    /// [`Response::Done`].
+    /// Say farewell, close all links and fall silent: from now on other requests are answered with
+    /// [`RequestError::Stopped`] and nothing changes any more. Answered by [`Response::Done`] as soon as
+    /// the connected peers that understand a farewell have been sent one, or after a second without a
+    /// signature of it.
     Stop,
 }
 
@@ -245,6 +247,8 @@ pub enum Notification {
     MemberDead(PeerId),
     /// A dead peer's record is gone.
     MemberForgotten(PeerId),
+    /// A peer has said that it stops; its record is gone.
+    MemberLeft(PeerId),
     /// A peer has authenticated a link.
     Connected(PeerId),
     /// A peer's last link is gone.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gossip_proto::{Alive, PeerTime, SignedMessage};
 
+use super::leaving::Grave;
 use super::record::{Liveness, Record};
 use super::{Membership, MembershipEffect};
 use crate::cx::Cx;
@@ -103,18 +104,20 @@ impl Membership {
 
     /// Erases a member but for the last time heard of it.
     pub(crate) fn forget(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        if let Some(time) = self.erase(cx, peer) {
+            self.bury(cx, peer.clone(), Grave { time, left: false });
+            cx.notify(Notification::MemberForgotten(peer.clone()));
+        }
+    }
+
+    /// Removes a member's record, and returns the last time heard of it.
+    pub(super) fn erase(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> Option<PeerTime> {
         self.delist(peer);
         cx.timers().cancel(&TimerKey::Member(peer.clone()));
         self.exchange.drop_request(peer);
-        let Some((_, record)) = self.records.remove(peer.as_bytes()) else {
-            return;
-        };
+        let (_, record) = self.records.remove(peer.as_bytes())?;
         self.version += 1;
-        if self.graves.len() >= cx.config.membership.max_members.get() {
-            self.graves.pop_first();
-        }
-        self.graves.insert(peer.clone(), record.time);
-        cx.notify(Notification::MemberForgotten(peer.clone()));
+        Some(record.time)
     }
 
     fn delist(&mut self, peer: &PeerId) {
@@ -160,9 +163,9 @@ impl Membership {
             return record.overturn_later_incarnation(incarnation);
         }
         if let Some(grave) = self.graves.get_mut(peer)
-            && grave.incarnation > incarnation
+            && grave.time.incarnation > incarnation
         {
-            *grave = PeerTime {
+            grave.time = PeerTime {
                 incarnation,
                 sequence: 0,
             };

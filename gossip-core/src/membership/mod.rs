@@ -15,6 +15,8 @@
 //!   exchange views; exchanges follow each other the sooner the fewer members are known.
 //! - A view too large for one response is told in parts, one after the other.
 //! - A view that brings nothing new is asked for less often.
+//! - A peer that stops says so in a last signed heartbeat, which is passed on like any other, but only to peers
+//!   that understand it: it is forgotten at once.
 //! - A heartbeat is signed once per interval and shared by pushes, requests and responses.
 //! - Where all members understand it, a heartbeat that would tell nothing new is a *pulse* instead: the next
 //!   link of a hash chain that the last signed one has begun. It costs a hash to check instead of a
@@ -28,6 +30,7 @@ mod chain;
 mod disclosure;
 mod exchange;
 mod held;
+mod leaving;
 mod liveness;
 mod own;
 mod pulse;
@@ -40,12 +43,13 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use gossip_proto::{Alive, Content, PeerTime, Pulse, SignedMessage, UnsignedMessage};
+use gossip_proto::{Alive, Content, Pulse, SignedMessage, UnsignedMessage};
 
 pub(crate) use self::chain::{LENGTH as CHAIN_LENGTH, walk};
 pub(crate) use self::disclosure::{Party, may_identify, may_push, may_see_secret};
 use self::exchange::Exchange;
 pub(crate) use self::exchange::Requester;
+use self::leaving::Grave;
 use self::own::OwnAlive;
 use self::record::{Liveness, Record};
 pub(crate) use self::roster::{Roster, Slot};
@@ -80,6 +84,11 @@ pub(crate) enum MembershipEffect {
         endpoint: Option<Endpoint>,
         message: SignedMessage,
     },
+    /// Pass on that a peer stops, to those that understand it.
+    Farewell {
+        message: SignedMessage,
+        holders: Vec<PeerId>,
+    },
     /// Answer on a link.
     Respond {
         link: LinkId,
@@ -104,8 +113,8 @@ pub(crate) struct Membership {
     own_org: OrgId,
     own: OwnAlive,
     records: PeerTable<Record>,
-    /// The last time heard of members forgotten since. Same cap as the records.
-    graves: BTreeMap<PeerId, PeerTime>,
+    /// The last time heard of members that have left or were forgotten. Same cap as the records.
+    graves: BTreeMap<PeerId, Grave>,
     roster: Roster,
     exchange: Exchange,
     seeds: Seeds,
@@ -150,7 +159,7 @@ impl Membership {
             None => self
                 .graves
                 .get(&alive.pki_id[..])
-                .is_none_or(|grave| alive.time > *grave),
+                .is_none_or(|grave| alive.time > grave.time),
         }
     }
 
@@ -174,6 +183,11 @@ impl Membership {
         let dead = matches!(source, AliveSource::Hearsay { .. });
         // Others may have told it while the check ran.
         if !self.is_news(alive, dead) {
+            return;
+        }
+        if alive.leaving {
+            holders.push(source.from().clone());
+            self.on_leaving(cx, &message, alive, holders, fx);
             return;
         }
         let direct = source.from().as_bytes() == alive.pki_id;

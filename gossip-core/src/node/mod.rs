@@ -11,11 +11,13 @@ mod requests;
 mod snapshot;
 #[cfg(test)]
 mod snapshot_tests;
+mod stop;
 mod tree;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use self::stop::Phase;
 use crate::channel::Channels;
 use crate::cx::{Cx, Io};
 use crate::gate::{Gate, Known, News, Sender};
@@ -28,8 +30,8 @@ use crate::push::{Emitter, PulseEmitter};
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
-    ChannelId, ChannelInfo, CloseReason, Command, Config, ConfigError, Event, Instant, LinkId,
-    Member, Metrics, PeerId, RequestError,
+    ChannelId, ChannelInfo, Command, Config, ConfigError, Event, Instant, LinkId, Member, Metrics,
+    PeerId,
 };
 use gossip_proto::{DecodeError, SignedMessage};
 
@@ -52,7 +54,7 @@ pub struct Node {
     config: Arc<Config>,
     start: Start,
     now: Instant,
-    stopped: bool,
+    phase: Phase,
     io: Io,
     links: Links,
     gate: Gate,
@@ -106,7 +108,7 @@ impl Node {
         Ok(Self {
             start,
             now: start.now,
-            stopped: false,
+            phase: Phase::Running,
             links: Links::new(ModuleRng::fork(&start.seed, "links"), start.incarnation),
             gate: Gate::default(),
             identities: Identities::new(
@@ -135,8 +137,8 @@ impl Node {
     pub fn handle(&mut self, now: Instant, event: Event) {
         self.now = self.now.max(now);
         self.io.metrics.events += 1;
-        if self.stopped {
-            self.refuse(event);
+        if self.phase != Phase::Running {
+            self.wind_up(event);
             return;
         }
         match event {
@@ -283,6 +285,8 @@ impl Node {
                 self.membership
                     .fire_seed(cx, &endpoint, &mut self.membership_fx);
             }
+            // Runs after the stop only.
+            TimerKey::Farewell => {}
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
             TimerKey::Ack(nonce) => self.acks.fire(cx, nonce),
             TimerKey::PullIdentities => self.pull_identities(),
@@ -359,28 +363,6 @@ impl Node {
         for channel in self.channels.iter_mut() {
             channel.transfer.on_link_gone(link);
             channel.pull.on_link_gone(link);
-        }
-    }
-
-    /// Everything after the stop.
-    fn refuse(&mut self, event: Event) {
-        match event {
-            Event::Request { id, .. } => {
-                let result = Err(RequestError::Stopped);
-                self.io.out.push_back(Command::Reply { id, result });
-            }
-            Event::LinkUp { link, .. } => {
-                let reason = CloseReason::Stopping;
-                self.io.out.push_back(Command::CloseLink { link, reason });
-            }
-            Event::Tick
-            | Event::LinkDown { .. }
-            | Event::DialFailed { .. }
-            | Event::Received { .. }
-            | Event::Malformed { .. }
-            | Event::Flushed { .. }
-            | Event::CryptoDone { .. }
-            | Event::LedgerDone { .. } => {}
         }
     }
 }

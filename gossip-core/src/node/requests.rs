@@ -46,7 +46,10 @@ impl Node {
             }
             Request::Snapshot => Ok(Response::Snapshot(Box::new(self.snapshot()))),
             Request::Listen(interest) => Ok(self.listen(interest)),
-            Request::Stop => self.stop(),
+            Request::Stop => {
+                self.stop(id);
+                return;
+            }
         };
         cx!(self).emit(Command::Reply { id, result });
     }
@@ -236,26 +239,6 @@ impl Node {
             self.config.limits.max_metadata,
         )?;
         self.membership.set_metadata(metadata);
-        Ok(Response::Done)
-    }
-
-    fn stop(&mut self) -> Result<Response, RequestError> {
-        for id in self.channels.ids() {
-            self.drop_channel(&id, &RequestError::Stopped);
-        }
-        let waiting: Vec<RequestId> = self
-            .gate
-            .stop()
-            .into_iter()
-            .chain(self.acks.stop())
-            .collect();
-        for id in waiting {
-            let result = Err(RequestError::Stopped);
-            cx!(self).emit(Command::Reply { id, result });
-        }
-        self.links.stop(cx!(self));
-        self.io.timers.clear();
-        self.stopped = true;
         Ok(Response::Done)
     }
 }

@@ -7,6 +7,7 @@
 
 mod exchange;
 mod heartbeats;
+mod leaving;
 mod liveness;
 mod pulses;
 mod responses;
