@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{Content, Limits, Properties, RawEnvelope, SignedMessage};
 
-use crate::{ChannelId, Endpoint, OrgId, PeerId};
+use crate::{ChannelId, Endpoint, Instant, OrgId, PeerId};
 
 /// A member of the network as this node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub struct Member {
     pub alive: bool,
     /// An authenticated link is up.
     pub connected: bool,
+    /// Since when it could not be reached: all dials since then failed, and it has not connected either.
+    /// Others may hear it all the same.
+    pub unreachable_since: Option<Instant>,
 }
 
 impl Member {

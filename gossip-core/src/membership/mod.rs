@@ -7,7 +7,10 @@
 //! - One clock and one deadline per member, whichever way news of it came; the last time heard of a
 //!   forgotten member is kept, so that neither hearsay nor a replayed heartbeat brings it back.
 //! - A member that has been silent for three fifths of the expiration is asked itself before it is
-//!   held dead. A failed send is not a death. Seeds are tried for ever, whatever becomes of member records.
+//!   held dead, earlier if its link broke or a dial failed, which is no death. Whether it can be reached is
+//!   kept apart from whether it lives.
+//! - A node that was frozen, hears nothing or is not answered gives others more time before it holds them
+//!   dead, up to four times the expiration. Seeds are tried for ever, whatever becomes of member records.
 //! - A response is accepted from a peer that was asked, once, by its nonce; a bad element costs
 //!   itself only. It carries the identities of the members it lists if the requester asks and both
 //!   sides understand that; a newcomer then needs no other protocol to learn everybody.
@@ -29,6 +32,7 @@
 mod chain;
 mod disclosure;
 mod exchange;
+mod health;
 mod held;
 mod leaving;
 mod liveness;
@@ -49,6 +53,7 @@ pub(crate) use self::chain::{LENGTH as CHAIN_LENGTH, walk};
 pub(crate) use self::disclosure::{Party, may_identify, may_push, may_see_secret};
 use self::exchange::Exchange;
 pub(crate) use self::exchange::Requester;
+use self::health::Health;
 use self::leaving::Grave;
 use self::own::OwnAlive;
 use self::record::{Liveness, Record};
@@ -118,6 +123,7 @@ pub(crate) struct Membership {
     roster: Roster,
     exchange: Exchange,
     seeds: Seeds,
+    health: Health,
     rng: ModuleRng,
     /// Heartbeats signed since somebody has come alive.
     told_newcomers: u32,
@@ -143,6 +149,7 @@ impl Membership {
             ),
             exchange: Exchange::new(cx.config.membership.sync_interval),
             seeds: Seeds::new(cx),
+            health: Health::new(cx.now),
             rng,
             told_newcomers: 0,
             version: 0,
@@ -192,6 +199,8 @@ impl Membership {
         }
         let direct = source.from().as_bytes() == alive.pki_id;
         let newcomer = !self.is_alive(&alive.pki_id);
+        let returning =
+            newcomer && (self.knows(&alive.pki_id) || self.graves.contains_key(&alive.pki_id[..]));
         let taken = if dead {
             self.learn_dead(cx, identities, &message, alive, fx)
         } else {
@@ -205,8 +214,13 @@ impl Membership {
             AliveSource::Pushed { .. } => taken,
             // Whoever asks us for its first view, or is back, is news to others too.
             AliveSource::Request { .. } => taken && newcomer,
-            AliveSource::Response { .. } | AliveSource::Hearsay { .. } => false,
+            // Where a partition has ended, one link shows many again that others hold dead too.
+            AliveSource::Response { .. } => taken && returning,
+            AliveSource::Hearsay { .. } => false,
         };
+        if taken && returning && matches!(source, AliveSource::Request { .. }) {
+            self.request(cx, identities, source.from(), fx);
+        }
         if forward {
             holders.push(source.from().clone());
             fx.push(MembershipEffect::Forward { message, holders });
@@ -261,8 +275,6 @@ impl Membership {
         let org = identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
         let record = Record::new(message, alive, org, direct, liveness, cx.now);
-        let members = self.records.len();
-        self.exchange.news(cx, &mut self.rng, members);
         self.enlist(cx, peer.clone(), record, fx);
         self.ask_new_org(cx, identities, &peer, fx);
         true
@@ -280,9 +292,12 @@ impl Membership {
             org: record.org.clone(),
             external: record.endpoint.is_some(),
             connected: self.exchange.is_connected(&peer),
+            unreachable: record.unreachable_since.is_some(),
         });
         record.liveness = Liveness::Alive { slot };
         self.told_newcomers = 0;
+        let members = self.records.len();
+        self.exchange.news(cx, &mut self.rng, members);
         let deadline = cx.now + liveness::doubt_after(cx.config.membership.alive_expiration);
         cx.timers().set(TimerKey::Member(peer.clone()), deadline);
         cx.notify(Notification::MemberAlive(peer.clone()));
@@ -404,6 +419,7 @@ impl Membership {
                 incarnation: record.time.incarnation,
                 alive: record.is_alive(),
                 connected: self.exchange.is_connected(peer),
+                unreachable_since: record.unreachable_since,
             })
             .collect()
     }

@@ -248,6 +248,17 @@ impl Membership {
         }
     }
 
+    /// A peer that was found at a seed is alive no more: somebody else may be there.
+    pub(super) fn wake_seeds_of(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        for (endpoint, seed) in &mut self.seeds.table {
+            if matches!(&seed.state, State::Found { peer: found } if found == peer) {
+                seed.state = State::Waiting;
+                let at = cx.now + self.rng.jitter(RETRY_MIN);
+                cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
+            }
+        }
+    }
+
     fn retry_seed(&mut self, cx: &mut Cx<'_>, endpoint: &Endpoint) {
         let Some(seed) = self.seeds.table.get_mut(endpoint) else {
             return;
@@ -255,7 +266,7 @@ impl Membership {
         seed.state = State::Waiting;
         let factor = 1_u32.checked_shl(seed.failures.min(16)).unwrap_or(u32::MAX);
         seed.failures = seed.failures.saturating_add(1);
-        let pause = (RETRY_MIN * factor).min(cx.config.membership.reconnect_interval);
+        let pause = (RETRY_MIN * factor).min(cx.config.membership.seed_interval);
         let at = cx.now + self.rng.jitter(pause);
         cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
     }

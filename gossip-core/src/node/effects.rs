@@ -42,6 +42,7 @@ impl Node {
             LinkEffect::SelfDial { endpoint } => self.on_reached(&endpoint, Reached::Own),
             LinkEffect::Unreachable { peer, endpoint } => {
                 tracing::debug!(%peer, %endpoint, "peer unreachable");
+                self.membership.on_unreachable(cx!(self), &peer);
                 self.on_disconnected(&peer);
             }
             LinkEffect::DialFailed { endpoint, failure } => {

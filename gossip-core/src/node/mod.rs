@@ -239,6 +239,10 @@ impl Node {
     }
 
     fn tick(&mut self) {
+        if let Some(due) = self.io.timers.next() {
+            let late = self.now.since(due);
+            self.membership.on_tick(cx!(self), late);
+        }
         // Each once: at the end of time a timer that is set again is due again at once.
         for _ in 0..self.io.timers.len() {
             let Some(key) = self.io.timers.pop_due(self.now) else {
@@ -337,6 +341,7 @@ impl Node {
             }
             Incoming::Stray => return,
         };
+        self.membership.on_heard(self.now);
         let sender = Sender { link, peer, org };
         self.deliver_raw(&sender, &message);
         let known = Known {

@@ -6,6 +6,7 @@
 )]
 
 mod exchange;
+mod health;
 mod heartbeats;
 mod leaving;
 mod liveness;
