@@ -43,6 +43,14 @@ pub enum Request {
         /// Opaque to gossip; bounded by [`Limits`](gossip_proto::Limits).
         metadata: Bytes,
     },
+    /// Replace the endpoint that we tell everybody, or tell none and become invisible outside our
+    /// organisation. Takes effect at once: a new heartbeat is signed and pushed, and anchors of other
+    /// organisations that were left out while we had no external endpoint are contacted. Answered by
+    /// [`Response::Done`].
+    UpdateEndpoint {
+        /// The new endpoint; bounded by [`Limits`](gossip_proto::Limits).
+        external: Option<Endpoint>,
+    },
     /// Replace the list of chaincodes we publish. Answered by [`Response::Done`].
     UpdateChaincodes {
         /// The channel.
@@ -249,6 +257,13 @@ pub enum Notification {
     MemberForgotten(PeerId),
     /// A peer has said that it stops; its record is gone.
     MemberLeft(PeerId),
+    /// A heartbeat was signed with our key by a later start than ours. Another node runs with our identity; or
+    /// our clock was set back before this start, so that others took our former self for the later one:
+    /// keep a peer book.
+    IdentityInUse {
+        /// The later start.
+        incarnation: u64,
+    },
     /// A peer has authenticated a link.
     Connected(PeerId),
     /// A peer's last link is gone.

@@ -28,6 +28,10 @@ pub struct Member {
     /// Since when it could not be reached: all dials since then failed, and it has not connected either.
     /// Others may hear it all the same.
     pub unreachable_since: Option<Instant>,
+    /// The signed heartbeat from which all this comes, as received, for those who pass it on or check it
+    /// themselves: the latest one when this view was made. Absent of ourselves until somebody was there to
+    /// sign one for.
+    pub heartbeat: Option<RawEnvelope>,
 }
 
 impl Member {

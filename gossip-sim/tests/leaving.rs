@@ -1,4 +1,5 @@
 //! Peers that stop in order: nobody waits until their silence shows.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::Duration;
 

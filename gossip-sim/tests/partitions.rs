@@ -1,4 +1,5 @@
 //! After calm all views are equal soon, however long the network was in parts.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::Duration;
 

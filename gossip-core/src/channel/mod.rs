@@ -188,7 +188,7 @@ impl Channel {
             sequence: config.sequence,
             orgs: config.members.keys().cloned().collect(),
             infos: BTreeMap::new(),
-            own: OwnState::new(incarnation.saturating_add(cx.now.as_nanos())),
+            own: OwnState::new(incarnation, cx.now),
             transfer: StateTransfer::new(cx, id.clone(), transfer_rng),
             tree: Tree::default(),
             pull: BlockPull::new(cx, id.clone(), pull_rng),

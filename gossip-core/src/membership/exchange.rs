@@ -202,6 +202,7 @@ impl Membership {
             cx.metrics().signing_failures += 1;
             cx.notify(Notification::SigningFailed);
         }
+        self.own_version += u64::from(signed.is_some());
         self.own.on_signed(cx.now, signed);
         let mut pushed = false;
         for purpose in std::mem::take(&mut self.exchange.uses) {

@@ -17,11 +17,7 @@ pub(super) struct Grave {
 
 impl Membership {
     /// The heartbeat that says that we stop, to be signed.
-    pub(crate) fn farewell(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-    ) -> UnsignedMessage {
+    pub(crate) fn farewell(&mut self, cx: &mut Cx<'_>, identities: &Identities) -> UnsignedMessage {
         self.own.farewell(cx, identities)
     }
 

@@ -47,7 +47,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use gossip_proto::{Alive, Content, Pulse, SignedMessage, UnsignedMessage};
+use gossip_proto::{Alive, Content, PeerTime, Pulse, SignedMessage, UnsignedMessage};
 
 pub(crate) use self::chain::{LENGTH as CHAIN_LENGTH, walk};
 pub(crate) use self::disclosure::{Party, may_identify, may_push, may_see_secret};
@@ -128,6 +128,10 @@ pub(crate) struct Membership {
     /// Heartbeats signed since somebody has come alive.
     told_newcomers: u32,
     version: u64,
+    /// Grows with what we say of ourselves.
+    own_version: u64,
+    /// The latest heartbeat under our name that was not ours.
+    twin: PeerTime,
 }
 
 impl Membership {
@@ -153,13 +157,15 @@ impl Membership {
             rng,
             told_newcomers: 0,
             version: 0,
+            own_version: 0,
+            twin: PeerTime::default(),
         }
     }
 
     /// Would this heartbeat change anything? Cheap, to be asked before its signature is checked.
     pub(crate) fn is_news(&self, alive: &Alive, dead: bool) -> bool {
         if alive.pki_id == self.own_peer.as_bytes() {
-            return false;
+            return !dead && alive.time > self.own.time().max(self.twin);
         }
         match self.records.get(&alive.pki_id) {
             Some(record) => !dead && record.is_older_than(alive.time),
@@ -187,6 +193,10 @@ impl Membership {
         let Content::Alive(alive) = &message.message().content else {
             return;
         };
+        if alive.pki_id == self.own_peer.as_bytes() {
+            self.on_twin(cx, alive);
+            return;
+        }
         let dead = matches!(source, AliveSource::Hearsay { .. });
         // Others may have told it while the check ran.
         if !self.is_news(alive, dead) {
@@ -224,6 +234,20 @@ impl Membership {
         if forward {
             holders.push(source.from().clone());
             fx.push(MembershipEffect::Forward { message, holders });
+        }
+    }
+
+    /// Somebody has signed a heartbeat with our key that is later than ours.
+    fn on_twin(&mut self, cx: &mut Cx<'_>, alive: &Alive) {
+        if alive.time > self.own.time().max(self.twin) {
+            self.twin = alive.time;
+            let incarnation = alive.time.incarnation;
+            tracing::warn!(
+                incarnation,
+                "our identity was used by a later start than ours"
+            );
+            cx.metrics().twins += 1;
+            cx.notify(Notification::IdentityInUse { incarnation });
         }
     }
 
@@ -385,6 +409,27 @@ impl Membership {
 
     pub(crate) fn set_metadata(&mut self, metadata: Bytes) {
         self.own.set_metadata(metadata);
+        self.own_version += 1;
+    }
+
+    /// Tells everybody another external endpoint from now on, or none. Anchors of foreign organisations are
+    /// contacted only by those that have one.
+    pub(crate) fn set_external(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        external: Option<Endpoint>,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        if self.own.external == external {
+            return;
+        }
+        self.own.set_external(external);
+        self.own_version += 1;
+        self.set_anchors_again(cx);
+        if !self.is_alone() {
+            self.greet(cx, identities, fx);
+        }
     }
 
     /// Everything that is bounded here.
@@ -406,6 +451,27 @@ impl Membership {
         self.version
     }
 
+    /// Changes whenever [`Membership::own_info`] would.
+    pub(crate) const fn own_version(&self) -> u64 {
+        self.own_version
+    }
+
+    /// Ourselves, as others see us.
+    pub(crate) fn own_info(&self) -> Member {
+        Member {
+            peer: self.own_peer.clone(),
+            org: Some(self.own_org.clone()),
+            endpoint: self.own.external.clone(),
+            internal_endpoint: Some(self.own.internal.clone()),
+            metadata: self.own.metadata.clone(),
+            incarnation: self.own.time().incarnation,
+            alive: true,
+            connected: false,
+            unreachable_since: None,
+            heartbeat: self.own.latest(true).map(|own| own.envelope().clone()),
+        }
+    }
+
     /// All members, alive and dead.
     pub(crate) fn members(&self) -> Vec<Member> {
         self.records
@@ -420,6 +486,7 @@ impl Membership {
                 alive: record.is_alive(),
                 connected: self.exchange.is_connected(peer),
                 unreachable_since: record.unreachable_since,
+                heartbeat: Some(record.envelope.clone()),
             })
             .collect()
     }

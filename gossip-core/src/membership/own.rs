@@ -17,7 +17,7 @@ pub(super) struct OwnAlive {
     time: PeerTime,
     pub(super) metadata: Bytes,
     pub(super) external: Option<Endpoint>,
-    internal: Endpoint,
+    pub(super) internal: Endpoint,
     publish_identity_until: Instant,
     signed: Option<Signed>,
     /// A signature is outstanding.
@@ -68,6 +68,16 @@ impl OwnAlive {
     pub(super) fn set_metadata(&mut self, metadata: Bytes) {
         self.metadata = metadata;
         self.outdated = true;
+    }
+
+    pub(super) fn set_external(&mut self, external: Option<Endpoint>) {
+        self.external = external;
+        self.outdated = true;
+    }
+
+    /// Of the latest heartbeat or pulse.
+    pub(super) const fn time(&self) -> PeerTime {
+        self.time
     }
 
     /// The latest heartbeat, if it is recent and says what we would say now.

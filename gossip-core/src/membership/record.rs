@@ -120,7 +120,7 @@ impl Record {
         let mut changed = false;
         let told = self.endpoint.as_ref().map_or("", Endpoint::as_str);
         if told != alive.endpoint {
-            self.endpoint = (!alive.endpoint.is_empty()).then(|| Endpoint::new(&alive.endpoint));
+            self.endpoint = Endpoint::told(&alive.endpoint);
             changed = true;
         }
         if self.metadata != alive.metadata {
@@ -132,7 +132,7 @@ impl Record {
         {
             self.internal_direct = direct;
             if self.internal.as_ref().map(Endpoint::as_str) != Some(internal.as_str()) {
-                self.internal = Some(Endpoint::new(&internal));
+                self.internal = Endpoint::told(&internal);
                 changed = true;
             }
         }

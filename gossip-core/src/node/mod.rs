@@ -216,6 +216,19 @@ impl Node {
         self.membership.members()
     }
 
+    /// Changes whenever [`Node::self_info`] would.
+    #[must_use]
+    pub const fn self_version(&self) -> u64 {
+        self.membership.own_version()
+    }
+
+    /// What others know of this node, with the heartbeat that it has signed last. Costs neither a signature
+    /// nor a sequence number.
+    #[must_use]
+    pub fn self_info(&self) -> Member {
+        self.membership.own_info()
+    }
+
     /// Changes whenever [`Node::channel`] would for some channel.
     #[must_use]
     pub fn channels_version(&self) -> u64 {

@@ -9,7 +9,8 @@ use crate::proto::{Chaincode, Limits};
 use crate::state_transfer::Want;
 use crate::timer::TimerKey;
 use crate::{
-    BlockOrigin, ChannelId, Command, JoinChannel, Request, RequestError, RequestId, Response,
+    BlockOrigin, ChannelId, Command, Endpoint, JoinChannel, Request, RequestError, RequestId,
+    Response,
 };
 
 impl Node {
@@ -30,6 +31,7 @@ impl Node {
                 return;
             }
             Request::UpdateMetadata { metadata } => self.update_metadata(metadata),
+            Request::UpdateEndpoint { external } => self.update_endpoint(external),
             Request::UpdateChaincodes {
                 channel: id,
                 chaincodes,
@@ -229,6 +231,20 @@ impl Node {
             return Err(RequestError::UnknownChannel(id.clone()));
         };
         channel.own.set_chaincodes(cx!(self), id, chaincodes);
+        Ok(Response::Done)
+    }
+
+    fn update_endpoint(&mut self, external: Option<Endpoint>) -> Result<Response, RequestError> {
+        let external = external.filter(|endpoint| !endpoint.as_str().is_empty());
+        let length = external.as_ref().map_or(0, |it| it.as_str().len());
+        fits(
+            "the external endpoint",
+            length,
+            self.config.limits.max_endpoint,
+        )?;
+        let fx = &mut self.membership_fx;
+        self.membership
+            .set_external(cx!(self), &self.identities, external, fx);
         Ok(Response::Done)
     }
 

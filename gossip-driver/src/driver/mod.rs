@@ -21,6 +21,7 @@ use gossip_core::{
 };
 use tracing::{debug, info, warn};
 
+use crate::bookkeeper::Bookkeeper;
 use crate::clock::{Clock, Timer};
 use crate::connect::Opened;
 use crate::counters::Counters;
@@ -118,6 +119,7 @@ pub(crate) struct Driver<R: Runtime, T: Transport, L> {
     pub(crate) counters: Arc<Counters>,
     pub(crate) state: State,
     pub(crate) tasks: Tasks<R>,
+    pub(crate) bookkeeper: Option<Bookkeeper>,
     pub(crate) application: Application,
 }
 
@@ -209,6 +211,9 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         self.tick_if_due();
         let Self { links, node, .. } = self;
         links.reconsider(|link| node.admits(link));
+        if let Some(bookkeeper) = &mut self.bookkeeper {
+            bookkeeper.look(self.clock.now(), &self.node);
+        }
         self.tell();
     }
 
@@ -369,6 +374,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             accepted,
             tasks,
             application,
+            bookkeeper,
             shutdown_timeout,
             ..
         } = *self;
@@ -379,7 +385,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             publisher,
         } = application;
         listeners.close();
-        drop((mailbox, state, completions, accepted, pool));
+        drop((mailbox, state, completions, accepted, pool, bookkeeper));
         links.finish_all();
         // Whoever waits for the end may take the port and the ledger's file at once.
         let closing = tasks.runtime().clone();
