@@ -146,6 +146,13 @@ counters! {
     blocks_pulled,
     /// Acknowledgements that nobody waits for: late, repeated, or of a peer that was not asked.
     acks_unmatched,
+    /// Heartbeats signed with our key by a later start than ours: another node runs with our identity, or our
+    /// clock was set back.
+    twins,
+    /// How little this node trusts its own hearing, from 0 to 8: not a count, but the present state. It grows
+    /// when timers fire late and when several peers do not answer, and gives members more time before
+    /// they are held dead.
+    health,
     /// Signatures that our own key failed to make.
     signing_failures,
 }

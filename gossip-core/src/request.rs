@@ -84,6 +84,14 @@ pub enum Request {
         /// Opaque to gossip; bounded by [`Limits`](gossip_proto::Limits).
         metadata: Bytes,
     },
+    /// Replace the endpoint that we tell everybody, or tell none and become invisible outside our
+    /// organisation. Takes effect at once: a new heartbeat is signed and pushed, and anchors of other
+    /// organisations that were left out while we had no external endpoint are contacted. Answered by
+    /// [`Response::Done`].
+    UpdateEndpoint {
+        /// The new endpoint; bounded by [`Limits`](gossip_proto::Limits).
+        external: Option<Endpoint>,
+    },
     /// Replace the list of chaincodes we publish. Answered by [`Response::Done`].
     UpdateChaincodes {
         /// The channel.
@@ -144,8 +152,10 @@ pub enum Request {
         /// Which.
         peer: PeerId,
     },
-    /// Close all links and fall silent: later events change nothing. Answered by
-    /// [`Response::Done`].
+    /// Say farewell, close all links and fall silent: from now on other requests are answered with
+    /// [`RequestError::Stopped`] and nothing changes any more. Answered by [`Response::Done`] as soon as
+    /// the connected peers that understand a farewell have been sent one, or after a second without a
+    /// signature of it.
     Stop,
 }
 
@@ -374,6 +384,15 @@ pub enum Notification {
     MemberDead(PeerId),
     /// A dead peer's record is gone.
     MemberForgotten(PeerId),
+    /// A peer has said that it stops; its record is gone.
+    MemberLeft(PeerId),
+    /// A heartbeat was signed with our key by a later start than ours. Another node runs with our identity; or
+    /// our clock was set back before this start, so that others took our former self for the later one:
+    /// keep a peer book.
+    IdentityInUse {
+        /// The later start.
+        incarnation: u64,
+    },
     /// A peer has authenticated a link.
     Connected(PeerId),
     /// A peer's last link is gone.

@@ -35,6 +35,8 @@ pub(crate) enum TimerKey {
     Member(PeerId),
     /// A seed's next step.
     Seed(Endpoint),
+    /// The signature of our farewell has not come in time.
+    Farewell,
     /// An identity expires.
     Identity(PeerId),
     /// Acknowledgements of a message are overdue.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_proto::{Content, Limits, Properties, RawEnvelope, SignedMessage};
 
-use crate::{ChannelId, Endpoint, OrgId, PeerId};
+use crate::{ChannelId, Endpoint, Instant, OrgId, PeerId};
 
 /// A member of the network as this node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,13 @@ pub struct Member {
     pub alive: bool,
     /// An authenticated link is up.
     pub connected: bool,
+    /// Since when it could not be reached: all dials since then failed, and it has not connected either.
+    /// Others may hear it all the same.
+    pub unreachable_since: Option<Instant>,
+    /// The signed heartbeat from which all this comes, as received, for those who pass it on or check it
+    /// themselves: the latest one when this view was made. Absent of ourselves until somebody was there to
+    /// sign one for.
+    pub heartbeat: Option<RawEnvelope>,
 }
 
 impl Member {

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use gossip_core::{
-    ChannelId, ChannelInfo, IdentityInfo, JoinChannel, Member, Notification, PeerId, Request,
-    RequestError, Response, Snapshot,
+    ChannelId, ChannelInfo, Endpoint, IdentityInfo, JoinChannel, Member, Notification, PeerId,
+    Request, RequestError, Response, Snapshot,
 };
 
 use crate::counters::{Counters, NodeMetrics};
@@ -84,6 +84,13 @@ impl Gossip {
     #[must_use]
     pub fn members(&self) -> Arc<[Member]> {
         self.shared.views.members()
+    }
+
+    /// Ourselves as others see us, with the heartbeat that we have signed last, as last published. Our own
+    /// sequence numbers are not used up by asking.
+    #[must_use]
+    pub fn self_membership_info(&self) -> Arc<Member> {
+        self.shared.views.own()
     }
 
     /// Waits until at least `count` other members are alive, and returns all that are known then.
@@ -231,6 +238,15 @@ impl Gossip {
     }
 
     /// Replaces the metadata that our heartbeats carry.
+    /// Replaces the metadata that our heartbeats carry; others see it with the next one.
+    ///
+    /// ```no_run
+    /// # async fn example(gossip: gossip_driver::Gossip) -> Result<(), gossip_driver::core::RequestError> {
+    /// gossip.update_metadata("rack 7").await?;
+    /// assert_eq!(gossip.self_membership_info().metadata, "rack 7");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`RequestError::TooLong`]; nothing is changed.
@@ -241,6 +257,17 @@ impl Gossip {
             })
             .await
             .map(drop)
+    }
+
+    /// Replaces the endpoint that we tell everybody, or with `None` keeps us invisible outside our organisation.
+    /// Others are told at once, and anchors of other organisations are contacted that were left out while
+    /// we had none.
+    ///
+    /// # Errors
+    /// [`RequestError::TooLong`]; nothing is changed.
+    pub async fn update_endpoint(&self, external: Option<Endpoint>) -> Result<(), RequestError> {
+        let request = Request::UpdateEndpoint { external };
+        self.shared.ask(request).await.map(drop)
     }
 
     /// What happens from now on.

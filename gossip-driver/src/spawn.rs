@@ -12,6 +12,7 @@ use gossip_core::{Config, ConfigError, CryptoError, Event, Node, Start};
 use thiserror::Error;
 use tracing::{Instrument as _, info_span, warn};
 
+use crate::bookkeeper::Bookkeeper;
 use crate::clock::{Clock, Timer};
 use crate::connect::{Opened, accept};
 use crate::counters::Counters;
@@ -29,7 +30,8 @@ use crate::transport_counters::TransportCounters;
 use crate::validator::Validators;
 use crate::views::{Publisher, Views};
 use crate::{
-    DriverConfig, Gossip, Ledger, MessageCryptoService, Runtime, SecurityAdvisor, Transport,
+    DriverConfig, Gossip, Ledger, MessageCryptoService, PeerBookError, Runtime, SecurityAdvisor,
+    Transport,
 };
 
 /// Why a node could not be started. Nothing runs then.
@@ -45,6 +47,9 @@ pub enum SpawnError {
     /// The system's clock cannot yield an incarnation.
     #[error("the system's clock is before 1970: set it, or `DriverConfig::incarnation`")]
     Clock,
+    /// The peer book failed.
+    #[error("{0}")]
+    PeerBook(#[from] PeerBookError),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(#[from] io::Error),
@@ -59,7 +64,7 @@ pub enum SpawnError {
 /// See [`SpawnError`].
 pub fn spawn<R, T, C, L>(
     runtime: R,
-    config: Config,
+    mut config: Config,
     settings: DriverConfig,
     transport: T,
     crypto: C,
@@ -71,6 +76,13 @@ where
     C: MessageCryptoService + SecurityAdvisor,
     L: Ledger,
 {
+    config.validate()?;
+    if let Some(book) = &settings.peer_book {
+        let known = book.peers()?.into_iter();
+        config
+            .remembered
+            .extend(known.map(|booked| booked.endpoint));
+    }
     let config = Arc::new(config);
     let span = info_span!("gossip", peer = %config.identity.peer);
     let clock = Clock::new(runtime.clone());
@@ -95,6 +107,10 @@ where
             move |ticket, outcome| reporter.report_blocking(Event::CryptoDone { ticket, outcome })
         },
     )?;
+    let bookkeeper = match &settings.peer_book {
+        Some(book) => Some(Bookkeeper::start(Arc::clone(book), tasks.alive())?),
+        None => None,
+    };
     let transport = Arc::new(transport);
     let accepted = start_accepting(&tasks, &transport, &wake, &counters);
     let links = Links::new(
@@ -130,6 +146,7 @@ where
         validators: Validators::new(Arc::clone(&wake)),
         state: State::default(),
         tasks,
+        bookkeeper,
         application,
     };
     runtime.spawn(Box::new(driver).run().instrument(span));
@@ -180,6 +197,10 @@ fn start<R: Runtime>(
                 .map_err(|_| SpawnError::Clock)?;
             u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
         }
+    };
+    let incarnation = match &settings.peer_book {
+        Some(book) => book.begin(incarnation)?,
+        None => incarnation,
     };
     Ok(Start {
         now: clock.now(),
@@ -254,7 +275,7 @@ fn application(
 ) -> (Gossip, Application) {
     let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
     let (news, listener) = News::new(settings.notifications);
-    let views = Arc::new(Views::new());
+    let views = Arc::new(Views::new(node));
     let publisher = Publisher::new(Arc::clone(&views), node);
     let gossip = Gossip::new(Shared {
         requests,

@@ -222,7 +222,7 @@ impl Channel {
                 max_live: cx.config.membership.max_members.get(),
                 max_marks: cx.config.membership.max_members.get(),
             }),
-            own: OwnState::new(incarnation.saturating_add(cx.now.as_nanos())),
+            own: OwnState::new(incarnation, cx.now),
             transfer: StateTransfer::new(cx, id.clone(), transfer_rng),
             tree: Tree::default(),
             pull: BlockPull::new(cx, id.clone(), pull_rng),

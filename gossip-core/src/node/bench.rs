@@ -279,7 +279,7 @@ impl Bench {
         self.authenticate_with(link, 0);
     }
 
-    fn authenticate_with(&mut self, link: LinkId, capabilities: u64) {
+    pub(crate) fn authenticate_with(&mut self, link: LinkId, capabilities: u64) {
         let name = self.links[&link].clone();
         let conn = ConnEstablish {
             pki_id: Bytes::copy_from_slice(name.as_bytes()),

@@ -13,6 +13,7 @@ mod requests;
 mod snapshot;
 #[cfg(test)]
 mod snapshot_tests;
+mod stop;
 mod suspects;
 mod tree;
 
@@ -20,6 +21,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::stop::Phase;
 use crate::channel::Channels;
 use crate::cx::{Cx, Io};
 use crate::gate::{Gate, Known, News, Sender};
@@ -33,8 +35,8 @@ use crate::relay::Relay;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
-    ChannelId, ChannelInfo, CloseReason, Command, Config, ConfigError, Event, Instant, LinkId,
-    Member, Metrics, PeerId, RequestError,
+    ChannelId, ChannelInfo, Command, Config, ConfigError, Event, Instant, LinkId, Member, Metrics,
+    PeerId,
 };
 use gossip_proto::{DecodeError, SignedMessage};
 
@@ -59,7 +61,7 @@ pub struct Node {
     config: Arc<Config>,
     start: Start,
     now: Instant,
-    stopped: bool,
+    phase: Phase,
     io: Io,
     links: Links,
     gate: Gate,
@@ -132,7 +134,7 @@ impl Node {
         Ok(Self {
             start,
             now: start.now,
-            stopped: false,
+            phase: Phase::Running,
             links: Links::new(ModuleRng::fork(&start.seed, "links"), start.incarnation),
             gate: Gate::default(),
             identities: Identities::new(
@@ -164,8 +166,8 @@ impl Node {
     pub fn handle(&mut self, now: Instant, event: Event) {
         self.now = self.now.max(now);
         self.io.metrics.events += 1;
-        if self.stopped {
-            self.refuse(event);
+        if self.phase != Phase::Running {
+            self.wind_up(event);
             return;
         }
         match event {
@@ -247,6 +249,19 @@ impl Node {
         self.membership.members()
     }
 
+    /// Changes whenever [`Node::self_info`] would.
+    #[must_use]
+    pub const fn self_version(&self) -> u64 {
+        self.membership.own_version()
+    }
+
+    /// What others know of this node, with the heartbeat that it has signed last. Costs neither a signature
+    /// nor a sequence number.
+    #[must_use]
+    pub fn self_info(&self) -> Member {
+        self.membership.own_info()
+    }
+
     /// Changes whenever [`Node::channel`] would for some channel.
     #[must_use]
     pub fn channels_version(&self) -> u64 {
@@ -270,6 +285,10 @@ impl Node {
     }
 
     fn tick(&mut self) {
+        if let Some(due) = self.io.timers.next() {
+            let late = self.now.since(due);
+            self.membership.on_tick(cx!(self), late);
+        }
         // Each once: at the end of time a timer that is set again is due again at once.
         for _ in 0..self.io.timers.len() {
             let Some(key) = self.io.timers.pop_due(self.now) else {
@@ -318,6 +337,8 @@ impl Node {
                 self.membership
                     .fire_seed(cx, &endpoint, &mut self.membership_fx);
             }
+            // Runs after the stop only.
+            TimerKey::Farewell => {}
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
             TimerKey::Ack(nonce) => self.acks.fire(cx, nonce),
             TimerKey::OwnExpiry => self.own_expiry.fire(cx),
@@ -370,6 +391,7 @@ impl Node {
             }
             Incoming::Stray => return,
         };
+        self.membership.on_heard(self.now);
         let sender = Sender { link, peer, org };
         self.deliver_raw(&sender, &message);
         let known = known!(self);
@@ -391,29 +413,6 @@ impl Node {
         for channel in self.channels.iter_mut() {
             channel.transfer.on_link_gone(link);
             channel.pull.on_link_gone(link);
-        }
-    }
-
-    /// Everything after the stop.
-    fn refuse(&mut self, event: Event) {
-        match event {
-            Event::Request { id, .. } => {
-                let result = Err(RequestError::Stopped);
-                self.io.out.push_back(Command::Reply { id, result });
-            }
-            Event::LinkUp { link, .. } => {
-                let reason = CloseReason::Stopping;
-                self.io.out.push_back(Command::CloseLink { link, reason });
-            }
-            Event::Tick
-            | Event::LinkDown { .. }
-            | Event::DialFailed { .. }
-            | Event::Received { .. }
-            | Event::Malformed { .. }
-            | Event::Flushed { .. }
-            | Event::CryptoDone { .. }
-            | Event::Validated { .. }
-            | Event::LedgerDone { .. } => {}
         }
     }
 }

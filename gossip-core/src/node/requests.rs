@@ -9,7 +9,8 @@ use crate::proto::{Chaincode, Limits};
 use crate::state_transfer::Want;
 use crate::timer::TimerKey;
 use crate::{
-    BlockOrigin, ChannelId, Command, JoinChannel, Request, RequestError, RequestId, Response,
+    BlockOrigin, ChannelId, Command, Endpoint, JoinChannel, Request, RequestError, RequestId,
+    Response,
 };
 
 impl Node {
@@ -44,6 +45,7 @@ impl Node {
                 return;
             }
             Request::UpdateMetadata { metadata } => self.update_metadata(metadata),
+            Request::UpdateEndpoint { external } => self.update_endpoint(external),
             Request::UpdateChaincodes {
                 channel: id,
                 chaincodes,
@@ -70,7 +72,10 @@ impl Node {
                 let inside = org.is_some_and(|org| self.identities.is_own_org(org));
                 Ok(Response::IsInMyOrg(inside))
             }
-            Request::Stop => self.stop(),
+            Request::Stop => {
+                self.stop(id);
+                return;
+            }
         };
         cx!(self).emit(Command::Reply { id, result });
     }
@@ -287,6 +292,20 @@ impl Node {
         Ok(Response::Done)
     }
 
+    fn update_endpoint(&mut self, external: Option<Endpoint>) -> Result<Response, RequestError> {
+        let external = external.filter(|endpoint| !endpoint.as_str().is_empty());
+        let length = external.as_ref().map_or(0, |it| it.as_str().len());
+        fits(
+            "the external endpoint",
+            length,
+            self.config.limits.max_endpoint,
+        )?;
+        let fx = &mut self.membership_fx;
+        self.membership
+            .set_external(cx!(self), &self.identities, external, fx);
+        Ok(Response::Done)
+    }
+
     fn update_metadata(&mut self, metadata: Bytes) -> Result<Response, RequestError> {
         fits(
             "the metadata",
@@ -294,22 +313,6 @@ impl Node {
             self.config.limits.max_metadata,
         )?;
         self.membership.set_metadata(metadata);
-        Ok(Response::Done)
-    }
-
-    fn stop(&mut self) -> Result<Response, RequestError> {
-        for id in self.channels.ids() {
-            self.drop_channel(&id, &RequestError::Stopped);
-        }
-        let waiting = self.gate.stop().into_iter();
-        let waiting = waiting.chain(self.acks.stop());
-        for id in waiting.chain(self.suspicion.stop()) {
-            let result = Err(RequestError::Stopped);
-            cx!(self).emit(Command::Reply { id, result });
-        }
-        self.links.stop(cx!(self));
-        self.io.timers.clear();
-        self.stopped = true;
         Ok(Response::Done)
     }
 }

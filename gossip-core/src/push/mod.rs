@@ -10,12 +10,14 @@
 //! - With enough links up, connected peers are drawn alone; of two peers that are not connected one
 //!   dials the other. Once as many links are up as are allowed, nobody is dialled.
 
+mod farewell;
 mod outcome;
 mod pulses;
 mod round;
 
 use gossip_proto::SignedMessage;
 
+pub(crate) use self::farewell::{hears_farewell, push_farewell};
 pub use self::outcome::PushOutcome;
 pub(crate) use self::pulses::{Beat, PulseEmitter, push_pulses};
 pub(crate) use self::round::{Audience, push};

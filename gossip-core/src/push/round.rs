@@ -173,7 +173,7 @@ fn draw_among(
     let mut drawn = if wanted {
         let ours = |slot: &Slot| {
             let far = || links.is_reachable_now(&slot.peer) && is_ours_to_dial(own, &slot.peer);
-            slot.connected || links.is_dialled(&slot.peer) || far()
+            slot.connected || links.is_dialled(&slot.peer) || !slot.unreachable && far()
         };
         roster.draw_map(count, |slot| ours(slot) && accept(slot), &pick)
     } else {

@@ -156,6 +156,9 @@ impl World {
         self.requests.insert(id);
         let request = Request::Stop;
         self.event(Event::Request { id, request });
+        // Nobody signs its farewell.
+        self.now += Duration::from_secs(1);
+        self.event(Event::Tick);
         let unanswered = &self.requests;
         assert!(unanswered.is_empty(), "never answered: {unanswered:?}");
     }

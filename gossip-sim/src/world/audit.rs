@@ -103,14 +103,16 @@ impl Machine {
             let public =
                 a.config.external_endpoint.is_some() && b.config.external_endpoint.is_some();
             let orgs = (&a.config.identity.org, &b.config.identity.org);
-            a.up && b.up && (orgs.0 == orgs.1 || public && linked.contains(&orgs))
+            a.is_running()
+                && b.is_running()
+                && (orgs.0 == orgs.1 || public && linked.contains(&orgs))
         });
     }
 }
 
 fn links_of_orgs(hosts: &[Host]) -> BTreeSet<(&OrgId, &OrgId)> {
     let mut linked = BTreeSet::new();
-    for host in hosts.iter().filter(|host| host.up) {
+    for host in hosts.iter().filter(|host| host.is_running()) {
         let own = &host.config.identity.org;
         for other in host.joins.values().flat_map(|join| join.members.keys()) {
             linked.insert((own, other));

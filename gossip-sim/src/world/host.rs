@@ -12,6 +12,8 @@ pub(super) struct Host {
     pub(super) config: Arc<Config>,
     pub(super) window: Credit,
     pub(super) up: bool,
+    /// Its application has asked it to stop: it is as good as down, but for what it still sends.
+    pub(super) stopped: bool,
     /// Grows with each start and crash: what was meant for an earlier life is dropped.
     pub(super) epoch: u32,
     pub(super) starts: u64,
@@ -63,6 +65,7 @@ impl Host {
             config,
             window,
             up: false,
+            stopped: false,
             epoch: 0,
             starts: 0,
             incarnation: 0,
@@ -80,7 +83,11 @@ impl Host {
 
     /// Since when it is down, if it is.
     pub(super) fn down_since(&self) -> Option<Instant> {
-        (!self.up).then_some(self.last_change)
+        (!self.is_running()).then_some(self.last_change)
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.up && !self.stopped
     }
 }
 

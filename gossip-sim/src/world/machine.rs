@@ -269,7 +269,8 @@ impl Machine {
                 self.stats.false_deaths += 1;
             }
             self.checker.died(observer, subject, down_since);
-        } else if let Notification::MemberForgotten(peer) = notification
+        } else if let Notification::MemberForgotten(peer) | Notification::MemberLeft(peer) =
+            notification
             && let Some(&subject) = self.peers.get(peer)
         {
             self.census.set(self.now, observer, subject, false);

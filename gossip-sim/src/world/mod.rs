@@ -290,7 +290,9 @@ impl World {
     ) -> impl Iterator<Item = NodeId> + 'a {
         self.nodes().filter(move |node| {
             let host = &self.machine.hosts[node.place()];
-            host.up && host.joins.contains_key(channel) && host.ledger.height(channel) < height
+            host.is_running()
+                && host.joins.contains_key(channel)
+                && host.ledger.height(channel) < height
         })
     }
 
@@ -339,6 +341,7 @@ impl World {
     fn ask(&mut self, node: u32, request: Request, asker: Asker) -> RequestId {
         self.next_request += 1;
         let id = RequestId(self.next_request);
+        let now = self.machine.now;
         let host = self.machine.host(node);
         #[allow(
             clippy::wildcard_enum_match_arm,
@@ -355,10 +358,14 @@ impl World {
                 self.census_stale = true;
             }
             Request::Publish { channel, seq, .. } => {
-                let now = self.machine.now;
                 self.machine
                     .deliveries
                     .published(now, NodeId::new(node), channel, *seq);
+            }
+            Request::Stop if host.is_running() => {
+                host.stopped = true;
+                host.last_change = now;
+                self.census_stale = true;
             }
             _ => {}
         }

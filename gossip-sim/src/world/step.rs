@@ -94,6 +94,7 @@ impl World {
             return;
         };
         host.up = true;
+        host.stopped = false;
         host.epoch += 1;
         host.last_change = now;
         let joins: Vec<_> = host.joins.clone().into_iter().collect();

@@ -108,6 +108,7 @@ fn an_identity_that_yields_another_peer_proves_nothing() {
         },
         identity: Some(identity_of("m2")),
         pulse_anchor: None,
+        leaving: false,
     };
     let unsigned =
         gossip_proto::UnsignedMessage::new(message(0, "", Tag::Empty, Content::Alive(alive)), None);
