@@ -13,7 +13,7 @@ use super::config::WorldConfig;
 use super::host::Host;
 use crate::NodeId;
 use crate::agenda::{Agenda, Slab};
-use crate::check::{Breach, Census, Checker};
+use crate::check::{Breach, Census, Checker, Unrest};
 use crate::crypto::Crypto;
 use crate::delivery::Deliveries;
 use crate::fault::Fault;
@@ -58,6 +58,24 @@ pub(super) enum Planned {
     Begin(Fault),
     Unstall(u32, u32),
     Speed(u32, u32),
+    /// A one-way cut is over.
+    BothWays,
+    Thaw(u32),
+}
+
+/// Every frame and dial is lost with this probability.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loss {
+    pub(super) percent: u8,
+    pub(super) until: Instant,
+}
+
+/// Nothing gets from these nodes to those.
+#[derive(Clone, Debug)]
+pub(super) struct OneWay {
+    pub(super) from: BTreeSet<u32>,
+    pub(super) to: BTreeSet<u32>,
+    pub(super) until: Instant,
 }
 
 /// How the way from one node to another is impaired.
@@ -93,9 +111,13 @@ pub(super) struct Machine {
     pub(super) arrivals: Slab<(EndKey, Cargo)>,
     pub(super) faults: Slab<Planned>,
     pub(super) impaired: BTreeMap<(u32, u32), Impairment>,
+    pub(super) one_ways: Vec<OneWay>,
+    pub(super) loss: Loss,
+    pub(super) unrest: Unrest,
     pub(super) crypto: Crypto,
     pub(super) latency: Draws,
     pub(super) service: Draws,
+    pub(super) fate: Draws,
     pub(super) trace: Trace,
     pub(super) stats: Stats,
     pub(super) checker: Checker,
@@ -127,9 +149,16 @@ impl Machine {
             arrivals: Slab::new(),
             faults: Slab::new(),
             impaired: BTreeMap::new(),
+            one_ways: Vec::new(),
+            loss: Loss {
+                percent: 0,
+                until: Instant::START,
+            },
+            unrest: Unrest::default(),
             crypto: Crypto::new(seed),
             latency: Draws::new(seed, "latency"),
             service: Draws::new(seed, "service"),
+            fate: Draws::new(seed, "fate"),
             trace: Trace::new(),
             stats: Stats::new(),
             checker: Checker::default(),
@@ -258,15 +287,18 @@ impl Machine {
         } else if let Notification::MemberDead(peer) = notification
             && let Some(&subject) = self.peers.get(peer)
         {
+            self.stats.deaths += 1;
             self.census.set(self.now, observer, subject, false);
             let down_since = self.hosts[subject as usize].down_since();
             if down_since.is_none() && !self.separated(observer, subject) {
                 self.stats.false_deaths += 1;
             }
             self.checker.died(observer, subject, down_since);
+            self.judge_death(observer, subject);
         } else if let Notification::MemberForgotten(peer) = notification
             && let Some(&subject) = self.peers.get(peer)
         {
+            self.stats.forgotten += 1;
             self.census.set(self.now, observer, subject, false);
             self.checker.forgot(observer, subject);
         }

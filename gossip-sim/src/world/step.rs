@@ -30,6 +30,14 @@ impl World {
             return false;
         };
         self.machine.now = at;
+        if !self.defers(node, what) {
+            self.happen(node, what);
+        }
+        true
+    }
+
+    /// Lets an entry of the heap take effect.
+    pub(super) fn happen(&mut self, node: u32, what: What) {
         match what {
             What::Start => self.begin(node, Incarnation::Next),
             What::Wake => self.wake(node),
@@ -63,7 +71,6 @@ impl World {
             What::Fault(key) => self.planned(key),
             What::Publish(publisher) => self.publish_next(publisher),
         }
-        true
     }
 
     /// Starts a node that is down.
@@ -95,6 +102,7 @@ impl World {
         host.last_change = now;
         let joins: Vec<_> = host.joins.clone().into_iter().collect();
         self.machine.checker.started(node);
+        self.machine.unrest.disturbed(node, now);
         self.nodes[node as usize] = Some(Box::new(core));
         self.census_stale = true;
         self.settle(node);
@@ -103,8 +111,12 @@ impl World {
         }
         for index in 0..self.publishers.len() {
             let publisher = &mut self.publishers[index];
-            let idle =
-                publisher.publication.node.index() == node && publisher.awaiting.take().is_some();
+            if publisher.publication.node.index() != node {
+                continue;
+            }
+            let ledger = &self.machine.hosts[node as usize].ledger;
+            let rewound = publisher.rewind(ledger.height(&publisher.publication.channel));
+            let idle = publisher.awaiting.take().is_some() || rewound;
             if let (true, Ok(index)) = (idle, u32::try_from(index)) {
                 self.machine
                     .agenda
@@ -125,6 +137,7 @@ impl World {
         host.last_change = now;
         host.driver = Driver::default();
         self.nodes[node as usize] = None;
+        self.drop_deferred(node);
         self.machine.census.blind(node);
         self.machine.askers.retain(|_, (asked, _)| *asked != node);
         self.machine.drop_links(node);
@@ -152,7 +165,7 @@ impl World {
     }
 
     /// Feeds what the node admits now, then plans its next wake-up.
-    fn settle(&mut self, node: u32) {
+    pub(super) fn settle(&mut self, node: u32) {
         let mut refused = 0;
         while refused < self.machine.hosts[node as usize].driver.blocked.len() {
             let Some(key) = self.machine.host(node).driver.blocked.pop_front() else {
