@@ -160,14 +160,18 @@ impl<F> Pipe<F> {
         Some(self.depart(now, line, rest, item))
     }
 
-    /// When to call [`Pipe::serve`], if there is a reason: frames wait, or much credit is out.
-    pub(crate) fn pump_at(&self, now: Instant, window: Credit) -> Option<Instant> {
+    /// When to call [`Pipe::serve`], if there is a reason: frames wait, or much credit of a sender that takes
+    /// it is out.
+    pub(crate) fn pump_at(&self, now: Instant, window: Option<Credit>) -> Option<Instant> {
         if self.holds & STOPS != 0 {
             return None;
         }
-        let short = self.outstanding.frames.saturating_mul(4) >= window.frames
-            || self.outstanding.bytes.saturating_mul(16) >= window.bytes;
-        let owes = self.outstanding.frames > 0 && short && self.holds == 0;
+        let out = self.outstanding;
+        let is_short = |window: Credit| {
+            out.frames.saturating_mul(4) >= window.frames
+                || out.bytes.saturating_mul(16) >= window.bytes
+        };
+        let owes = out.frames > 0 && self.holds == 0 && window.is_some_and(is_short);
         (self.waiting.is_some() || owes).then(|| self.busy_until.max(now))
     }
 
@@ -307,10 +311,10 @@ mod tests {
         rate: 1_000_000_000,
         chunk: 100,
     };
-    const WINDOW: Credit = Credit {
+    const WINDOW: Option<Credit> = Some(Credit {
         frames: 4,
         bytes: 10_000,
-    };
+    });
 
     fn at(nanos: u64) -> Instant {
         Instant::from_nanos(nanos)

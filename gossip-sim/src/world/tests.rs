@@ -337,6 +337,24 @@ fn a_stalled_way_keeps_frames_until_it_is_over() {
 }
 
 #[test]
+fn the_credit_of_a_link_that_is_down_keeps_nobody_busy() {
+    let mut world = world(|_| {});
+    let [a, _] = connect(&mut world);
+    let (from, to) = (vec![NodeId::new(0)], vec![NodeId::new(1)]);
+    let lasting = Duration::from_secs(1);
+    world.inject(&Fault::OneWay { from, to, lasting });
+    (0..60).for_each(|nonce| send(&mut world, 0, a, Class::Push, nonce, 10));
+    let key = EndKey::from_link_id(a);
+    world.machine.links.put_down(key);
+    assert!(
+        world.machine.links.end(key).is_some(),
+        "the other end is up"
+    );
+    let seen = run(&mut world);
+    assert_eq!(nonces(&seen).len(), 60, "what had been handed over arrives");
+}
+
+#[test]
 fn a_slow_link_is_slow_also_if_it_was_dialled_after_the_fault() {
     let mut world = world(|_| {});
     let lasting = Duration::from_secs(1);

@@ -242,8 +242,10 @@ impl Machine {
         let Some(end) = self.links.end_mut(key) else {
             return;
         };
-        let window = self.hosts[end.node as usize].window;
         let node = end.node;
+        // Nobody takes the credit of an end that is down.
+        let is_up = end.state == EndState::Up;
+        let window = is_up.then_some(self.hosts[node as usize].window);
         if !end.pipe.pump_planned
             && let Some(at) = end.pipe.pump_at(now, window)
         {
