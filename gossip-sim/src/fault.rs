@@ -188,6 +188,24 @@ impl Fault {
         matches!(self, Self::Heal | Self::Restart { .. })
     }
 
+    /// For how long it keeps messages from some nodes that others have, if it does.
+    pub(crate) const fn delays_for(&self) -> Option<Duration> {
+        match self {
+            Self::Stall { lasting, .. }
+            | Self::OneWay { lasting, .. }
+            | Self::Loss { lasting, .. }
+            | Self::Freeze { lasting, .. }
+            | Self::Slow { lasting, .. }
+            | Self::SlowCrypto { lasting, .. } => Some(*lasting),
+            Self::Cut { .. }
+            | Self::Partition { .. }
+            | Self::Heal
+            | Self::Crash { .. }
+            | Self::Restart { .. }
+            | Self::SlowLedger { .. } => None,
+        }
+    }
+
     /// The class it belongs to.
     #[must_use]
     pub const fn class(&self) -> FaultClass {

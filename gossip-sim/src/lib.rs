@@ -101,5 +101,5 @@ pub use self::storm::{Storm, StormPlan};
 pub use self::trace::TraceHash;
 pub use self::trial::{Trial, TrialReport};
 pub use self::world::{
-    NodeId, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
+    Heard, NodeId, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
 };

@@ -127,6 +127,8 @@ pub struct Stats {
     pub sends_lost: u64,
     /// Nodes held dead by another although they were running and could be reached.
     pub false_deaths: u64,
+    /// Frames that a test has put on links.
+    pub frames_forged: u64,
     /// Frames lost to [`Fault::Loss`].
     pub frames_lost: u64,
     /// Dials lost to it.
@@ -154,6 +156,7 @@ impl Stats {
             notifications_shed: 0,
             sends_lost: 0,
             false_deaths: 0,
+            frames_forged: 0,
             frames_lost: 0,
             dials_lost: 0,
             ledgers_lost: 0,

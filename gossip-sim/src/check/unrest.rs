@@ -9,6 +9,8 @@ use gossip_core::Instant;
 pub(crate) struct Unrest {
     world: Instant,
     split: bool,
+    /// Until when old messages may have been held back.
+    late: Instant,
     nodes: Vec<Disturbed>,
 }
 
@@ -36,7 +38,18 @@ impl Unrest {
     /// The network is in two parts from now on, or no longer.
     pub(crate) fn split(&mut self, now: Instant, split: bool) {
         self.split = split;
+        self.delays(now);
         self.everywhere(now);
+    }
+
+    /// A fault holds messages back until then, or hides news from a part of the network.
+    pub(crate) fn delays(&mut self, until: Instant) {
+        self.late = self.late.max(until);
+    }
+
+    /// The last moment at which something may have come that is as old as any fault.
+    pub(crate) fn last_delay(&self, now: Instant) -> Instant {
+        if self.split { now } else { self.late.min(now) }
     }
 
     /// A fault concerns this node until then.
@@ -119,6 +132,19 @@ mod tests {
         let mut unrest = asleep();
         unrest.disturbed(1, at(75));
         assert!(unrest.has_no_reason_but_sleep(at(141), (0, 1), CALM));
+    }
+
+    #[test]
+    fn old_news_may_come_until_the_last_fault_that_delays_is_over_and_while_there_are_two_parts() {
+        let mut unrest = asleep();
+        unrest.delays(at(50));
+        unrest.delays(at(40));
+        assert_eq!(unrest.last_delay(at(45)), at(45));
+        assert_eq!(unrest.last_delay(at(60)), at(50));
+        unrest.split(at(70), true);
+        assert_eq!(unrest.last_delay(at(90)), at(90));
+        unrest.split(at(95), false);
+        assert_eq!(unrest.last_delay(at(99)), at(95));
     }
 
     #[test]

@@ -10,6 +10,9 @@ impl Machine {
     pub(super) fn unsettle(&mut self, fault: &Fault) {
         let now = self.now;
         let unrest = &mut self.unrest;
+        if let Some(lasting) = fault.delays_for() {
+            unrest.delays(now + lasting);
+        }
         match fault {
             Fault::Cut { a, b } => {
                 unrest.disturbed(a.index(), now);

@@ -1,9 +1,8 @@
 //! Everything outside the nodes: transport, services, clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use gossip_core::proto::SignedMessage;
 use gossip_core::{
     Command, CryptoJob, Delivery, Endpoint, Event, Instant, LedgerOp, LinkDownReason, Notification,
     OrgId, PeerId, RequestError, RequestId, Response, Ticket,
@@ -11,13 +10,14 @@ use gossip_core::{
 
 use super::config::WorldConfig;
 use super::host::Host;
+use super::hostile::Heard;
 use crate::NodeId;
 use crate::agenda::{Agenda, Slab};
 use crate::check::{Breach, Census, Checker, Unrest};
 use crate::crypto::Crypto;
 use crate::delivery::Deliveries;
 use crate::fault::Fault;
-use crate::network::{EndKey, EndState, Line, Links};
+use crate::network::{EndKey, EndState, Frame, Line, Links};
 use crate::rng::Draws;
 use crate::stats::Stats;
 use crate::trace::Trace;
@@ -48,7 +48,7 @@ pub(super) enum What {
 /// What arrives at the end of a link.
 #[derive(Debug)]
 pub(super) enum Cargo {
-    Frame(SignedMessage),
+    Frame(Frame),
     End(LinkDownReason),
 }
 
@@ -114,6 +114,8 @@ pub(super) struct Machine {
     pub(super) one_ways: Vec<OneWay>,
     pub(super) loss: Loss,
     pub(super) unrest: Unrest,
+    /// What nodes hear that are listened to.
+    pub(super) heard: BTreeMap<u32, VecDeque<Heard>>,
     pub(super) crypto: Crypto,
     pub(super) latency: Draws,
     pub(super) service: Draws,
@@ -155,6 +157,7 @@ impl Machine {
                 until: Instant::START,
             },
             unrest: Unrest::default(),
+            heard: BTreeMap::new(),
             crypto: Crypto::new(seed),
             latency: Draws::new(seed, "latency"),
             service: Draws::new(seed, "service"),
@@ -315,8 +318,10 @@ impl Machine {
             .config
             .membership
             .alive_expiration;
+        // What a fault has held back may bring it back once more.
+        let news = down_since.map(|since| since.max(self.unrest.last_delay(now)));
         self.checker
-            .appeared(now, (observer, subject), down_since, expiration);
+            .appeared(now, (observer, subject), down_since.zip(news), expiration);
         if !self.may_see(observer, subject) {
             let subject = NodeId::new(subject);
             self.checker

@@ -6,6 +6,7 @@ mod config;
 mod faults;
 mod freeze;
 mod host;
+mod hostile;
 mod machine;
 mod step;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use gossip_core::{
 
 pub use self::config::{NodeId, WorldConfig, external_endpoint, internal_endpoint, node_config};
 use self::host::Host;
+pub use self::hostile::Heard;
 use self::machine::{Asker, Machine, What};
 use crate::block::Orderer;
 use crate::check::Violation;

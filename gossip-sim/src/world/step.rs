@@ -13,7 +13,7 @@ use super::host::Driver;
 use super::machine::{Asker, Cargo, Machine, What};
 use crate::NodeId;
 use crate::fault::Incarnation;
-use crate::network::{EndKey, Hold};
+use crate::network::{EndKey, Frame, Hold};
 use crate::rng::derive_seed;
 
 /// A clock in nanoseconds since 1970 would stand about here.
@@ -30,6 +30,9 @@ impl World {
             return false;
         };
         self.machine.now = at;
+        if let (What::Arrival(arrival), false) = (what, self.machine.heard.is_empty()) {
+            self.machine.overheard(node, arrival);
+        }
         if !self.defers(node, what) {
             self.happen(node, what);
         }
@@ -193,14 +196,14 @@ impl World {
         let Some(end) = self.machine.links.up(key, node) else {
             return;
         };
-        let Some(message) = end.inbox.pop_front() else {
+        let Some(frame) = end.inbox.pop_front() else {
             return;
         };
         let (empty, ended) = (end.inbox.is_empty(), end.ended);
         if !empty {
             self.machine.host(node).driver.blocked.push_back(key);
         }
-        self.receive(node, key, message);
+        self.receive(node, key, frame);
         if empty {
             self.machine.resume(key.other(), Hold::Receiver);
             if let Some(reason) = ended {
@@ -259,12 +262,12 @@ impl World {
         };
         let waits = !end.inbox.is_empty();
         match cargo {
-            Cargo::Frame(message) if admitted && !waits => {
-                self.receive(node, key, message);
+            Cargo::Frame(frame) if admitted && !waits => {
+                self.receive(node, key, frame);
                 self.settle(node);
             }
-            Cargo::Frame(message) => {
-                end.inbox.push_back(message);
+            Cargo::Frame(frame) => {
+                end.inbox.push_back(frame);
                 if !waits {
                     self.machine.host(node).driver.blocked.push_back(key);
                     if let Some(end) = self.machine.links.end_mut(key.other()) {
@@ -280,17 +283,28 @@ impl World {
         }
     }
 
-    fn receive(&mut self, node: u32, key: EndKey, message: SignedMessage) {
-        self.machine.stats.received(&message);
+    fn receive(&mut self, node: u32, key: EndKey, frame: Frame) {
         let link = key.link_id();
-        let event = if self.nodes.len() < self.machine.config.encode_below {
-            let limits = &self.machine.hosts[node as usize].config.limits;
-            match SignedMessage::decode(message.encoded().clone(), limits) {
-                Ok(message) => Event::Received { link, message },
-                Err(error) => Event::Malformed { link, error },
+        let encoded = match frame {
+            Frame::Message(message) => {
+                self.machine.stats.received(&message);
+                if self.nodes.len() < self.machine.config.encode_below {
+                    Ok(message.encoded().clone())
+                } else {
+                    Err(message)
+                }
             }
-        } else {
-            Event::Received { link, message }
+            Frame::Forged(bytes) => Ok(bytes),
+        };
+        let event = match encoded {
+            Ok(bytes) => {
+                let limits = &self.machine.hosts[node as usize].config.limits;
+                match SignedMessage::decode(bytes, limits) {
+                    Ok(message) => Event::Received { link, message },
+                    Err(error) => Event::Malformed { link, error },
+                }
+            }
+            Err(message) => Event::Received { link, message },
         };
         self.deliver(node, event);
         if let Some(credit) = self.machine.credit(node, key) {

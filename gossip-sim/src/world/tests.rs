@@ -12,7 +12,7 @@ use gossip_core::{
 use super::machine::{Cargo, Machine, What};
 use super::{World, WorldConfig, internal_endpoint, node_config};
 use crate::fault::{Fault, FaultClass, FaultMask};
-use crate::network::EndKey;
+use crate::network::{EndKey, Frame};
 use crate::{Delay, NodeId};
 
 const LATENCY: Duration = Duration::from_millis(10);
@@ -69,7 +69,8 @@ fn arrival(machine: &mut Machine, node: u32, key: u32) -> Option<(u64, u32, Seen
         return None;
     }
     let what = match cargo {
-        Cargo::Frame(message) => Seen::Frame(message),
+        Cargo::Frame(Frame::Message(message)) => Seen::Frame(message),
+        Cargo::Frame(Frame::Forged(bytes)) => panic!("{bytes:?} was forged"),
         Cargo::End(reason) => {
             machine.lower(node, key);
             Seen::Ended(reason)

@@ -5,7 +5,7 @@ use gossip_core::proto::SignedMessage;
 use gossip_core::{Binding, Class, DialError, Endpoint, Event, Instant, LinkDownReason, Ticket};
 
 use super::machine::{Cargo, Machine, What};
-use crate::network::{Credit, Departure, EndKey, EndState, Hold};
+use crate::network::{Credit, Departure, EndKey, EndState, Frame, Hold};
 
 impl Machine {
     pub(super) fn dial(&mut self, node: u32, ticket: Ticket, endpoint: &Endpoint) {
@@ -236,7 +236,7 @@ impl Machine {
             };
             let at = end.pipe.arrival(leaves, latency);
             if !self.loses_frame() {
-                self.arrive(at, key.other(), Cargo::Frame(frame));
+                self.arrive(at, key.other(), Cargo::Frame(Frame::Message(frame)));
             }
         }
         let Some(end) = self.links.end_mut(key) else {
@@ -271,7 +271,7 @@ impl Machine {
         self.separated(a, b) || self.is_one_way(a, b) || self.is_one_way(b, a)
     }
 
-    fn arrive(&mut self, at: Instant, key: EndKey, cargo: Cargo) {
+    pub(super) fn arrive(&mut self, at: Instant, key: EndKey, cargo: Cargo) {
         let Some(node) = self.links.end(key).map(|end| end.node) else {
             return;
         };
