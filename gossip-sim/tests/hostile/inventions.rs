@@ -14,7 +14,7 @@ const MOST_ROUNDS: u64 = 1_500;
 
 #[test]
 fn a_million_invented_channels_nonces_and_peers_leave_nothing_behind() {
-    let mut stage = Stage::new(8, 6, |_| {});
+    let mut stage = Stage::new(8, 6);
     let mut sent = 0;
     stage.attack(400, |stage, _| sent += send_batch(stage, 3_000));
     let mut rounds = 0;

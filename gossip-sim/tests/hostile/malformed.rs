@@ -8,7 +8,7 @@ use super::stage::{Stage, common, private};
 
 #[test]
 fn bytes_that_are_no_messages_cost_a_hostile_members_links_only() {
-    let mut stage = Stage::new(1, 6, |_| {});
+    let mut stage = Stage::new(1, 6);
     stage.attack(60, |stage, _| {
         let (about, channel) = (stage.peer(stage.honest[3]), common());
         let messages = every_kind(stage, &about, &channel);
@@ -27,13 +27,14 @@ fn bytes_that_are_no_messages_cost_a_hostile_members_links_only() {
             stage.send(victim, frame.into());
         }
     });
-    assert!(stage.sum(|metrics| metrics.malformed_frames + metrics.illegal_messages) > 100);
+    let refused = stage.sum(|metrics| metrics.malformed_frames + metrics.illegal_messages);
+    assert!(refused > 50, "{refused}");
     stage.assert_withstood();
 }
 
 #[test]
 fn messages_of_every_kind_out_of_contract_do_no_harm() {
-    let mut stage = Stage::new(2, 6, |_| {});
+    let mut stage = Stage::new(2, 6);
     stage.attack(60, |stage, round| {
         for victim in stage.victims() {
             let about = stage.honest[usize::try_from(round).unwrap_or(0) % stage.honest.len()];
@@ -52,7 +53,7 @@ fn messages_of_every_kind_out_of_contract_do_no_harm() {
 
 #[test]
 fn noise_of_any_length_does_no_harm() {
-    let mut stage = Stage::new(3, 6, |_| {});
+    let mut stage = Stage::new(3, 6);
     stage.attack(40, |stage, _| {
         for victim in stage.victims() {
             let length = stage.draw(4_000);

@@ -13,7 +13,7 @@ use super::stage::{Stage, common};
 
 #[test]
 fn updates_and_responses_that_nobody_asked_for_change_nothing() {
-    let mut stage = Stage::new(5, 6, |_| {});
+    let mut stage = Stage::new(5, 6);
     let refused = stage.sum(|metrics| metrics.violations + metrics.pull_refused);
     stage.attack(80, |stage, _| {
         let channel = common();
@@ -66,13 +66,10 @@ fn updates_and_responses_that_nobody_asked_for_change_nothing() {
     stage.assert_withstood();
 }
 
-/// Mallory is of the kind that is pulled from. Its process sleeps, so that nobody but the test answers.
+/// Nobody pushes, so everybody pulls. Mallory's process sleeps, so that nobody but the test answers for it.
 #[test]
 fn digests_of_what_is_not_there_delay_no_block_and_leave_nothing_behind() {
-    let mut stage = Stage::new(6, 6, |config| {
-        config.membership.pulses = false;
-        config.push.tree = false;
-    });
+    let mut stage = Stage::with(6, 6, |config| config.push.fanout = 0);
     let (node, lasting) = (stage.mallory, Duration::from_secs(15));
     stage.world.overhear(node);
     stage.world.inject(&Fault::Freeze { node, lasting });

@@ -19,7 +19,7 @@ fn moved(message: &SignedMessage, channel: &ChannelId) -> SignedMessage {
 
 #[test]
 fn what_was_heard_in_an_hour_is_replayed_to_the_same_and_to_other_channels_in_vain() {
-    let mut stage = Stage::new(4, 6, |_| {});
+    let mut stage = Stage::new(4, 6);
     let mallory = stage.mallory;
     stage.world.overhear(mallory);
     stage.publish(300);

@@ -7,7 +7,7 @@ use super::stage::{Stage, common};
 
 #[test]
 fn a_flood_of_bad_signatures_delays_nobody_else() {
-    let mut stage = Stage::new(7, 6, |_| {});
+    let mut stage = Stage::new(7, 6);
     stage.attack(80, |stage, round| {
         let (channel, victims) = (common(), stage.victims());
         let name = channel.as_str().as_bytes();

@@ -54,8 +54,13 @@ fn tune(config: &mut Config) {
 }
 
 impl Stage {
-    /// A network whose nodes see each other; mallory has the configuration that `change` makes.
-    pub(crate) fn new(seed: u64, peers: usize, change: fn(&mut Config)) -> Self {
+    /// A network whose nodes see each other, with so many peers in each organisation.
+    pub(crate) fn new(seed: u64, peers: usize) -> Self {
+        Self::with(seed, peers, |_| {})
+    }
+
+    /// The same where each node's configuration is changed.
+    pub(crate) fn with(seed: u64, peers: usize, change: fn(&mut Config)) -> Self {
         let mut config = WorldConfig::new(seed);
         config.notifications = 1 << 16;
         config.latency = Delay::between(Duration::from_millis(2), Duration::from_millis(6));
@@ -66,9 +71,7 @@ impl Stage {
             tune(&mut config);
             config.external_endpoint = Some(external_endpoint(org, &peer));
             config.bootstrap = vec![internal_endpoint(org, "peer0")];
-            if index == 2 * peers - 2 {
-                change(&mut config);
-            }
+            change(&mut config);
             let node = world.add(config).expect("valid");
             join(&mut world, node, common(), &["org1", "org2"]);
             if org == "org1" {
@@ -192,6 +195,7 @@ impl Stage {
             .map(ToString::to_string)
             .collect();
         assert!(violations.is_empty(), "{violations:#?}");
+        self.assert_within_caps();
         for (place, before) in self.weights.iter().enumerate() {
             let (node, after) = (self.honest[place], self.weight(self.honest[place]));
             let growth = after.saturating_sub(*before);
@@ -199,6 +203,19 @@ impl Stage {
                 growth < MOST_GROWTH,
                 "node {node} holds {growth} more than {before}"
             );
+        }
+    }
+
+    /// No store of any honest node is larger than documented.
+    #[track_caller]
+    fn assert_within_caps(&self) {
+        for node in &self.honest {
+            let snapshot = self.world.node(*node).expect("runs").snapshot();
+            let channels = snapshot.channels.iter().flat_map(|channel| &channel.stores);
+            let links = snapshot.links.iter().flat_map(|link| &link.queues);
+            for store in snapshot.stores.iter().chain(channels).chain(links) {
+                assert!(!store.is_overfull(), "node {node}: {store:?}");
+            }
         }
     }
 
