@@ -163,7 +163,7 @@ impl Crypto {
         Ok(())
     }
 
-    fn sign(&mut self, identity: &[u8], text: &[u8]) -> Bytes {
+    pub(crate) fn sign(&mut self, identity: &[u8], text: &[u8]) -> Bytes {
         self.scratch.clear();
         self.scratch
             .extend_from_slice(&(identity.len() as u64).to_le_bytes());

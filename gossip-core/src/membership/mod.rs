@@ -169,10 +169,11 @@ impl Membership {
         }
         match self.records.get(&alive.pki_id) {
             Some(record) => !dead && record.is_older_than(alive.time),
+            // Whoever has been forgotten is not remembered once more because others still hold it dead.
             None => self
                 .graves
                 .get(&alive.pki_id[..])
-                .is_none_or(|grave| alive.time > grave.time),
+                .is_none_or(|grave| !dead && alive.time > grave.time),
         }
     }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use gossip_core::{ChannelId, Config, Delivery, Instant, JoinChannel, Notification};
 
+use super::machine::What;
 use crate::ledger::SimLedger;
 use crate::network::{Credit, EndKey};
 
@@ -27,6 +28,10 @@ pub(super) struct Host {
     pub(super) deliveries: VecDeque<Delivery>,
     pub(super) crypto_slow: Slow,
     pub(super) ledger_slow: Slow,
+    /// Until when it handles nothing, if it is frozen.
+    pub(super) frozen_until: Option<Instant>,
+    /// What has happened to it since, in order.
+    pub(super) deferred: VecDeque<What>,
     pub(super) driver: Driver,
 }
 
@@ -77,6 +82,8 @@ impl Host {
             deliveries: VecDeque::new(),
             crypto_slow: Slow::NONE,
             ledger_slow: Slow::NONE,
+            frozen_until: None,
+            deferred: VecDeque::new(),
             driver: Driver::default(),
         }
     }

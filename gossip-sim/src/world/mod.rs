@@ -1,9 +1,12 @@
 //! The world: nodes, what surrounds them, and one heap of events.
 
 mod audit;
+mod blame;
 mod config;
 mod faults;
+mod freeze;
 mod host;
+mod hostile;
 mod machine;
 mod step;
 #[cfg(test)]
@@ -21,6 +24,7 @@ use gossip_core::{
 
 pub use self::config::{NodeId, WorldConfig, external_endpoint, internal_endpoint, node_config};
 use self::host::Host;
+pub use self::hostile::Heard;
 use self::machine::{Asker, Machine, What};
 use crate::block::Orderer;
 use crate::check::Violation;
@@ -74,6 +78,7 @@ impl World {
         machine.crypto.trust(config.identity.org.clone());
         machine.hosts.push(Host::new(Arc::new(config)));
         machine.checker.grow();
+        machine.unrest.grow();
         machine.census.grow();
         self.nodes.push(None);
         self.census_stale = true;
@@ -189,6 +194,12 @@ impl World {
     #[must_use]
     pub fn identity(&self, node: NodeId) -> &SelfIdentity {
         &self.machine.hosts[node.place()].config.identity
+    }
+
+    /// The configuration of a node.
+    #[must_use]
+    pub fn config(&self, node: NodeId) -> &Config {
+        &self.machine.hosts[node.place()].config
     }
 
     /// Which node has this PKI-ID?
@@ -371,12 +382,17 @@ impl World {
         }
         if self.nodes[node as usize].is_some() {
             self.machine.askers.insert(id, (node, asker));
-            self.touch(node, Event::Request { id, request });
+            let event = Event::Request { id, request };
+            if self.machine.hosts[node as usize].frozen_until.is_some() {
+                self.machine.defer_event(node, event);
+            } else {
+                self.touch(node, event);
+            }
         }
         id
     }
 
-    fn refresh_census(&mut self) {
+    pub(crate) fn refresh_census(&mut self) {
         if std::mem::take(&mut self.census_stale) {
             self.machine.expect_views();
         }

@@ -1,7 +1,7 @@
 //! Who is held alive, dead, or not at all.
 
 use super::*;
-use crate::CloseReason;
+use crate::{CloseReason, LinkId};
 
 #[test]
 fn silence_for_the_expiration_time_is_death_and_closes_the_link() {
@@ -97,20 +97,7 @@ fn the_dead_are_tried_again_until_they_are_forgotten() {
 #[test]
 fn a_replayed_heartbeat_of_a_forgotten_member_is_refused_for_ever() {
     let mut bench = Bench::new();
-    let link = bench.member("m2");
-    bench.receive(link, &beat("m3", 7).message());
-    let mut link = link;
-    for sequence in 2..80 {
-        bench.advance(secs(20));
-        bench.receive(link, &beat("m2", sequence).message());
-        link = if bench.closed.is_empty() {
-            link
-        } else {
-            bench.connect("m2")
-        };
-        bench.closed.clear();
-    }
-    assert_eq!(bench.liveness("m3"), None);
+    let link = forget_m3(&mut bench);
     let checked = bench.checked;
     bench.receive(link, &beat("m3", 7).message());
     bench.receive(link, &beat("m3", 6).message());
@@ -119,6 +106,33 @@ fn a_replayed_heartbeat_of_a_forgotten_member_is_refused_for_ever() {
     assert_eq!(bench.checked, checked, "not even checked");
     bench.receive(link, &beat("m3", 8).message());
     assert_eq!(bench.liveness("m3"), Some(true));
+}
+
+#[test]
+fn a_member_that_was_forgotten_is_not_remembered_because_others_still_hold_it_dead() {
+    let mut bench = Bench::new();
+    let link = forget_m3(&mut bench);
+    // Others may have heard of it later than we have, and forget it later.
+    answer(&mut bench, link, "m2", &[], &[&beat("m3", 9)]);
+    assert_eq!(bench.liveness("m3"), None);
+    bench.receive(link, &beat("m3", 8).message());
+    assert_eq!(bench.liveness("m3"), Some(true), "it lives");
+}
+
+/// Outlives m3, whose heartbeat 7 was the last, with m2 for company; a link to m2.
+fn forget_m3(bench: &mut Bench) -> LinkId {
+    let mut link = bench.member("m2");
+    bench.receive(link, &beat("m3", 7).message());
+    for sequence in 2..80 {
+        bench.advance(secs(20));
+        bench.receive(link, &beat("m2", sequence).message());
+        if !bench.closed.is_empty() {
+            link = bench.connect("m2");
+        }
+        bench.closed.clear();
+    }
+    assert_eq!(bench.liveness("m3"), None);
+    link
 }
 
 #[test]
