@@ -93,7 +93,8 @@ fn later_messages_have_been_pushed_less_often_when_it_stops() {
     }
     bench.ask(crate::Request::Stop).unwrap();
     bench.advance(secs(10));
-    assert!(bench.beats_pushed().is_empty());
+    let farewells = bench.beats_pushed();
+    assert!(farewells.iter().all(|(_, subject)| subject == "m1"));
     let expected = [("m21", 4), ("m22", 3), ("m23", 2), ("m24", 1)];
     assert_eq!(
         pushes,
