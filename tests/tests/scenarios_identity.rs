@@ -85,6 +85,32 @@ fn a_renewed_certificate_is_a_new_member_at_the_old_address() {
 }
 
 #[test]
+fn a_renewed_certificate_replaces_the_old_one_as_soon_as_the_peer_is_back() {
+    let mut net = Net::new(7);
+    let nodes = star(&mut net, 5);
+    net.until_full_view(&nodes);
+    net.stop(nodes[3]);
+    net.world.run_for(secs(1));
+    let renewed = net.start_with("org", "p3", &["p0"], |config| {
+        config.identity = identity("org", "p3", 1);
+    });
+    let others = [nodes[0], nodes[1], nodes[2], nodes[4]];
+    // The dead are missed after 25 seconds, and forgotten much later.
+    net.until(secs(8), "one member in place of the other", |net| {
+        others
+            .iter()
+            .all(|node| net.sees(*node, renewed) && net.view(*node, nodes[3]).is_none())
+    });
+    net.world.run_for(secs(60));
+    assert!(
+        others
+            .iter()
+            .all(|node| net.view(*node, nodes[3]).is_none())
+    );
+    assert!(net.is_full_view(&[nodes[0], nodes[1], nodes[2], nodes[4], renewed]));
+}
+
+#[test]
 fn a_renewed_bootstrap_peer_is_found_by_those_who_knew_the_old_one() {
     let mut net = Net::forgetful(4);
     let nodes = star(&mut net, 2);

@@ -133,6 +133,7 @@ impl Membership {
         self.delist(peer);
         cx.timers().cancel(&TimerKey::Member(peer.clone()));
         self.exchange.drop_request(peer);
+        self.addresses.release(peer);
         let (_, record) = self.records.remove(peer.as_bytes())?;
         self.version += 1;
         self.wake_seeds_of(cx, peer);

@@ -20,6 +20,8 @@
 //! - A view that brings nothing new is asked for less often.
 //! - A peer that stops says so in a last signed heartbeat, which is passed on like any other, but only to peers
 //!   that understand it: it is forgotten at once.
+//! - A newcomer at the endpoint of another member of its organisation may be that one with a renewed
+//!   certificate: the other is asked itself at once instead of being missed for the expiration time.
 //! - A heartbeat is signed once per interval and shared by pushes, requests and responses.
 //! - Where all members understand it, a heartbeat that would tell nothing new is a *pulse* instead: the next
 //!   link of a hash chain that the last signed one has begun. It costs a hash to check instead of a
@@ -29,6 +31,7 @@
 //! - A request tells what its sender holds in eight bytes for each member; what the other side holds too is
 //!   not told again. So a view that changes little costs little, whatever its size.
 
+mod addresses;
 mod chain;
 mod disclosure;
 mod exchange;
@@ -49,6 +52,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use gossip_proto::{Alive, Content, PeerTime, Pulse, SignedMessage, UnsignedMessage};
 
+use self::addresses::Addresses;
 pub(crate) use self::chain::{LENGTH as CHAIN_LENGTH, walk};
 pub(crate) use self::disclosure::{Party, may_identify, may_push, may_see_secret};
 use self::exchange::Exchange;
@@ -120,6 +124,7 @@ pub(crate) struct Membership {
     records: PeerTable<Record>,
     /// The last time heard of members that have left or were forgotten. Same cap as the records.
     graves: BTreeMap<PeerId, Grave>,
+    addresses: Addresses,
     roster: Roster,
     exchange: Exchange,
     seeds: Seeds,
@@ -146,6 +151,7 @@ impl Membership {
             own_org: cx.config.identity.org.clone(),
             own: OwnAlive::new(cx, seed, incarnation),
             records: PeerTable::new(ModuleRng::fork(seed, "members").next_u64()),
+            addresses: Addresses::default(),
             graves: BTreeMap::new(),
             roster: Roster::new(
                 cx.config.identity.org.clone(),
@@ -300,9 +306,31 @@ impl Membership {
         let org = identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
         let record = Record::new(message, alive, org, direct, liveness, cx.now);
+        let told = [record.internal.clone(), record.endpoint.clone()];
         self.enlist(cx, peer.clone(), record, fx);
         self.ask_new_org(cx, identities, &peer, fx);
+        self.doubt_predecessors(cx, identities, &peer, &told, fx);
         true
+    }
+
+    /// A newcomer tells an endpoint that other members of its organisation told before it: they may have
+    /// been renewed, and then whoever is dialled there is the newcomer. Its word alone does not count,
+    /// so each of the others is asked itself at once; who answers stays.
+    fn doubt_predecessors(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        peer: &PeerId,
+        told: &[Option<Endpoint>],
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let org = identities.org_of(peer.as_bytes());
+        for other in self.addresses.claim(peer, told.iter().flatten()) {
+            let theirs = identities.org_of(other.as_bytes());
+            if org.is_some() && theirs == org && self.knows(other.as_bytes()) {
+                self.request(cx, identities, &other, fx);
+            }
+        }
     }
 
     fn enlist(

@@ -11,6 +11,7 @@ mod heartbeats;
 mod leaving;
 mod liveness;
 mod pulses;
+mod renewal;
 mod responses;
 mod seeds;
 

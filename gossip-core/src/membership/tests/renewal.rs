@@ -1,0 +1,123 @@
+//! Certificates that are renewed: another peer at an address known.
+
+use super::*;
+use crate::Endpoint;
+
+/// `name` at the endpoint of `m2`.
+fn at_m2(name: &str, sequence: u64) -> SignedMessage {
+    let beat = beat(name, sequence).hidden();
+    beat.secret(Some(&internal("m2"))).message()
+}
+
+fn dialled(bench: &Bench) -> Vec<&str> {
+    bench.dials.iter().map(|(_, to)| to.as_str()).collect()
+}
+
+#[test]
+fn a_renewed_member_takes_the_place_of_the_old_one_as_soon_as_it_shows_itself() {
+    let mut bench = Bench::new();
+    let old = bench.member("m2");
+    let other = bench.member("m9");
+    bench.link_down(old);
+    requests(&mut bench);
+    bench.receive(other, &at_m2("m3", 1));
+    bench.advance(millis(1));
+    assert_eq!(dialled(&bench), [internal("m2")]);
+    assert_eq!(bench.liveness("m2"), Some(true), "hearsay is not enough");
+    bench.answer_dial("m3");
+    assert_eq!(bench.liveness("m2"), None);
+    assert_eq!(bench.liveness("m3"), Some(true));
+    let asked: Vec<_> = requests(&mut bench)
+        .into_iter()
+        .map(|(to, ..)| to)
+        .collect();
+    assert_eq!(
+        asked,
+        ["m3"],
+        "what waited for the old one goes to the new one"
+    );
+    assert!(!bench.holds_identity("m2"));
+}
+
+#[test]
+fn a_renewed_member_that_has_connected_itself_is_found_out_too() {
+    let mut bench = Bench::new();
+    let old = bench.member("m2");
+    bench.link_down(old);
+    let link = bench.connect("m3");
+    bench.receive(link, &at_m2("m3", 1));
+    bench.advance(millis(1));
+    assert_eq!(dialled(&bench), [internal("m2")]);
+    bench.answer_dial("m3");
+    assert_eq!(bench.liveness("m2"), None);
+    assert_eq!(bench.liveness("m3"), Some(true));
+}
+
+#[test]
+fn nobody_can_evict_a_member_by_claiming_its_endpoint() {
+    let mut bench = Bench::new();
+    let victim = bench.member("m2");
+    let liar = bench.connect("m3");
+    let nonce = asked(&mut bench, "m2");
+    bench.receive(victim, &response(nonce, MembershipResponse::default()));
+    requests(&mut bench);
+    bench.receive(liar, &at_m2("m3", 1));
+    bench.advance(millis(1));
+    let asked: Vec<_> = requests(&mut bench)
+        .into_iter()
+        .map(|(to, ..)| to)
+        .collect();
+    assert_eq!((asked, dialled(&bench)), (vec!["m2".to_owned()], vec![]));
+    bench.receive(victim, &beat("m2", 2).message());
+    assert_eq!(bench.liveness("m2"), Some(true));
+}
+
+#[test]
+fn a_member_without_a_link_that_answers_at_its_endpoint_stays() {
+    let mut bench = Bench::new();
+    let victim = bench.member("m2");
+    bench.link_down(victim);
+    let liar = bench.connect("m3");
+    bench.receive(liar, &at_m2("m3", 1));
+    bench.advance(millis(1));
+    assert_eq!(dialled(&bench), [internal("m2")]);
+    bench.answer_dial("m2");
+    assert_eq!(bench.liveness("m2"), Some(true));
+    assert_eq!(bench.closed, []);
+}
+
+#[test]
+fn a_newcomer_of_another_organisation_raises_no_doubt() {
+    let mut bench = Bench::new();
+    let old = bench.member("m2");
+    bench.link_down(old);
+    let link = bench.connect("a1");
+    let mut foreign = beat("a1", 1);
+    foreign.secret = Some(internal("m2"));
+    bench.receive(link, &foreign.message());
+    bench.advance(millis(1));
+    assert_eq!(dialled(&bench), [] as [&str; 0]);
+}
+
+#[test]
+fn a_newcomer_s_later_heartbeats_raise_no_more_doubt() {
+    let mut bench = Bench::new();
+    bench.member("m2");
+    let link = bench.connect("m3");
+    bench.receive(link, &at_m2("m3", 1));
+    bench.advance(secs(4));
+    let nonce = requests(&mut bench)[0].1;
+    let victim = bench.connect("m2");
+    bench.receive(victim, &response(nonce, MembershipResponse::default()));
+    bench.receive(victim, &beat("m2", 2).message());
+    requests(&mut bench);
+    bench.receive(link, &at_m2("m3", 2));
+    bench.advance(millis(1));
+    assert_eq!(requests(&mut bench), []);
+    assert!(
+        !bench
+            .dials
+            .iter()
+            .any(|(_, to)| *to == Endpoint::new(&internal("m2")))
+    );
+}
