@@ -80,6 +80,8 @@ counters! {
     waiting_shed,
     /// Identities dropped because the cap was reached.
     identities_shed,
+    /// Heartbeats dropped because they came with an identity that was refused a moment ago.
+    identities_refused,
     /// Identities dropped because they were looked at again and are not valid.
     identities_purged,
     /// Members refused because the cap was reached.

@@ -154,6 +154,11 @@ pub struct IdentityConfig {
     /// Identities kept. Beyond it those of peers that are no members go first, then the ones used
     /// longest ago; our own stays. Default 16,384.
     pub max_identities: NonZeroUsize,
+    /// How long an identity that was refused is remembered, so that what others tell with it is dropped
+    /// without another check. Default 1 minute.
+    pub refuse_for: Duration,
+    /// Identities remembered as refused; the oldest goes first. Default 1,024.
+    pub max_refused: NonZeroUsize,
     /// How long before our own identity expires the application is warned; again a day and an hour before.
     /// Default 7 days.
     pub warn_before: Duration,
@@ -163,6 +168,8 @@ impl Default for IdentityConfig {
     fn default() -> Self {
         Self {
             max_identities: non_zero(16_384),
+            refuse_for: Duration::from_secs(60),
+            max_refused: non_zero(1024),
             warn_before: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }

@@ -68,6 +68,11 @@ impl Gate {
             news.push(News::UnknownIdentity);
             return;
         };
+        if let Some(identity) = &claim.identity
+            && self.refused.contains(cx, identity)
+        {
+            return;
+        }
         if let Some(ticket) = self.in_flight.get(&key).copied() {
             cx.metrics().duplicates += 1;
             if let Some(Check::Alive { copies, .. }) = self.jobs.get_mut(ticket) {
@@ -118,6 +123,9 @@ impl Gate {
             },
         };
         count(cx, &verdict);
+        if let Some(identity) = &first.identity {
+            self.refused.note(cx, identity, &verdict);
+        }
         if verdict.is_err() {
             if let (_, Some(rest)) = copies.rest() {
                 self.check_alive(cx, None, key, rest);

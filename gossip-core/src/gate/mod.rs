@@ -21,6 +21,7 @@ mod news;
 mod parked;
 mod pull;
 mod pulse;
+mod refused;
 mod relay;
 mod state_info;
 mod validation;
@@ -41,6 +42,7 @@ pub(crate) use self::news::{
 };
 use self::parked::Parked;
 use self::validation::Validations;
+use self::refused::Refused;
 use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::identity::Identities;
@@ -74,6 +76,7 @@ pub(crate) struct Gate {
     parked: Parked,
     macs: Macs,
     validations: Validations,
+    refused: Refused,
 }
 
 /// One item, whatever the number of copies.
@@ -218,6 +221,11 @@ impl Gate {
             .start_handshake(cx, link, job, Check::Conn { link, identity });
     }
 
+    /// The crypto service may judge otherwise of the identities that it has refused.
+    pub(crate) fn forget_refused(&mut self) {
+        self.refused.clear();
+    }
+
     /// Has an identity validated again.
     pub(crate) fn validate(&mut self, cx: &mut Cx<'_>, identity: Bytes, peer: PeerId) {
         let pki_id = Bytes::copy_from_slice(peer.as_bytes());
@@ -328,14 +336,18 @@ impl Gate {
         news: &mut Vec<News>,
     ) {
         match check {
-            Check::Conn { link, identity } => {
+            Check::Conn {
+                link,
+                identity: bytes,
+            } => {
                 let result = valid_identity(outcome);
                 if let Ok(valid) = &result {
                     news.push(News::Identity {
                         valid: valid.clone(),
-                        bytes: identity,
+                        bytes: bytes.clone(),
                     });
                 }
+                self.refused.note(cx, &bytes, &result);
                 count(cx, &result);
                 news.push(News::Authenticated { link, result });
             }

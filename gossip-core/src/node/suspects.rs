@@ -17,6 +17,7 @@ impl Node {
             cx!(self).emit(Command::Reply { id, result });
             return;
         }
+        self.gate.forget_refused();
         let known = |peer: &PeerId| self.identities.get(peer.as_bytes()).is_some();
         let peers: BTreeSet<PeerId> = match peers {
             Some(peers) => peers.into_iter().filter(known).collect(),

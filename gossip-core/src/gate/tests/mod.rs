@@ -11,6 +11,7 @@ mod copies;
 mod fairness;
 mod limits;
 mod parked;
+mod refused;
 mod state_infos;
 mod validation;
 

@@ -53,6 +53,8 @@ pub(crate) struct Beat {
     pub(crate) external: bool,
     pub(crate) secret: Option<String>,
     pub(crate) identity: bool,
+    /// Whose identity it carries, if not its own.
+    pub(crate) borrowed: Option<&'static str>,
     pub(crate) metadata: &'static str,
     pub(crate) anchored: bool,
     pub(crate) leaving: bool,
@@ -69,6 +71,7 @@ pub(crate) fn beat(name: &str, sequence: u64) -> Beat {
         external: true,
         secret: Some(internal(name)),
         identity: true,
+        borrowed: None,
         metadata: "",
         anchored: false,
         leaving: false,
@@ -119,7 +122,9 @@ impl Beat {
             },
             metadata: Bytes::from_static(self.metadata.as_bytes()),
             time: self.time,
-            identity: self.identity.then(|| identity_of(&self.name)),
+            identity: self
+                .identity
+                .then(|| identity_of(self.borrowed.unwrap_or(&self.name))),
             pulse_anchor: self.anchored.then(|| link(&self.name, self.time.sequence)),
             leaving: self.leaving,
         };
