@@ -41,8 +41,8 @@ pub(crate) use self::news::{
     PulseNews, RelayNews, Sender, StateInfoNews, Verdict,
 };
 use self::parked::Parked;
-use self::validation::Validations;
 use self::refused::Refused;
+use self::validation::Validations;
 use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::identity::Identities;
