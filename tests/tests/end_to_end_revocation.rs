@@ -1,0 +1,53 @@
+//! A certificate that is revoked while its peer takes part, and then not any more.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use gossip_core::Refusal;
+use tests::network::{Authorities, Cluster, Mem, eventually, on_smol, quick, within};
+
+#[test]
+fn a_peer_whose_certificate_is_revoked_is_purged_and_comes_back_when_it_is_valid_again() {
+    on_smol(|runtime| async {
+        let mut cluster = Cluster::start(Mem::new(runtime), 1, 3, quick).await;
+        cluster.assembled().await;
+        let revoked = cluster.peers[2].id.clone();
+        let authority = cluster.authorities.authority(0);
+        let list = authority.revocation_list([&cluster.peers[2].place.credentials]);
+        let (list, none) = (list.unwrap(), authority.revocation_list([]).unwrap());
+        let msp_id = Authorities::msp_id(0);
+
+        let others = &cluster.peers[..2];
+        for peer in others {
+            peer.service.set_revocation_lists(&msp_id, &list).unwrap();
+        }
+        for peer in others {
+            let suspects = peer.gossip.suspect_peers(|_| true);
+            let purged = within("all are looked at", suspects).await.unwrap();
+            assert_eq!(purged, std::slice::from_ref(&revoked));
+            let known = peer.gossip.identity_info().await.unwrap();
+            assert!(known.iter().all(|one| one.peer != revoked) && known.len() == 2);
+        }
+        eventually("it is refused", || {
+            let refused = |peer: &tests::network::Peer<_>| {
+                let refused = peer.gossip.metrics().core.refused;
+                refused.contains_key(&Refusal::Revoked)
+            };
+            others.iter().any(refused)
+        })
+        .await;
+        assert!(others.iter().all(|peer| peer.sees(&revoked).is_none()));
+
+        for peer in others {
+            peer.service.set_revocation_lists(&msp_id, &none).unwrap();
+            let purged = peer.gossip.suspect_peers(|_| false).await.unwrap();
+            assert_eq!(purged, []);
+        }
+        eventually("it is back", || {
+            let alive = |peer: &tests::network::Peer<_>| {
+                peer.sees(&revoked).is_some_and(|member| member.alive)
+            };
+            others.iter().all(alive)
+        })
+        .await;
+        cluster.stop_all().await;
+    });
+}
