@@ -114,3 +114,22 @@ fn what_an_identity_has_signed_counts_as_its_use() {
         assert!(held.iter().all(|name| bench.holds_identity(name)), "{name}");
     }
 }
+
+#[test]
+fn an_identity_that_is_held_is_not_validated_again_with_each_heartbeat() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    bench.hold_checks = true;
+    bench.receive(link, &beat("m2", 2).message());
+    let (_, job) = bench.jobs.pop_front().unwrap();
+    assert!(matches!(job, crate::CryptoJob::Verify { .. }), "{job:?}");
+}
+
+#[test]
+fn an_identity_is_kept_however_long_it_is_not_used() {
+    let mut bench = Bench::new();
+    let link = bench.connect("m2");
+    bench.link_down(link);
+    bench.advance(secs(24 * 60 * 60));
+    assert!(bench.holds_identity("m2"));
+}

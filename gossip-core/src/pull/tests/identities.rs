@@ -272,3 +272,56 @@ fn nothing_is_pulled_or_answered_after_the_stop() {
     bench.advance(secs(12));
     assert!(bench.sent().is_empty());
 }
+
+/// What is offered to `m4`, by name.
+fn offered(bench: &mut Bench, link: LinkId, nonce: u64) -> Vec<String> {
+    bench.sent();
+    bench.receive(link, &hello(Identity, nonce));
+    digests(bench).remove(0).1
+}
+
+#[test]
+fn an_identity_that_has_ended_is_offered_to_nobody_nor_sent_on_request() {
+    let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(1000));
+    let (link, nonce, _) = asked(&mut bench, &["e1", "m3"]);
+    let items = ["e1", "m3"].map(announcement);
+    bench.receive(link, &update(Identity, nonce, &items));
+    let other = bench.connect("m4");
+    assert_eq!(offered(&mut bench, other, 1), ["e1", "m1", "m3"]);
+    bench.advance(secs(61));
+    assert_eq!(
+        offered(&mut bench, other, 2),
+        ["m1", "m3"],
+        "it has expired"
+    );
+    bench.revoked.insert("m3".to_owned());
+    let peers = None;
+    bench.ask(crate::Request::SuspectPeers { peers }).unwrap();
+    assert_eq!(offered(&mut bench, other, 3), ["m1"], "it was purged");
+    bench.receive(other, &request_of(Identity, 3, &["e1", "m3"]));
+    assert_eq!(updates(&mut bench), []);
+}
+
+#[test]
+fn an_identity_that_was_purged_is_asked_for_again_and_taken_only_if_it_is_valid() {
+    let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(1000));
+    let (link, nonce, _) = asked(&mut bench, &["m3"]);
+    bench.receive(link, &update(Identity, nonce, &[announcement("m3")]));
+    for valid in [false, true] {
+        bench.revoked.insert("m3".to_owned());
+        let peers = Some(vec![peer("m3")]);
+        bench.ask(crate::Request::SuspectPeers { peers }).unwrap();
+        assert!(!bench.holds_identity("m3"));
+        if valid {
+            bench.revoked.clear();
+        }
+        bench.sent();
+        let (_, nonce) = round(&mut bench, Identity).remove(0);
+        bench.receive(link, &digest(Identity, nonce, &["m3"]));
+        assert_eq!(requests(&mut bench)[0].1.1, ["m3"]);
+        bench.receive(link, &update(Identity, nonce, &[announcement("m3")]));
+        assert_eq!(bench.holds_identity("m3"), valid);
+        // Who told a bad one is left alone for a while.
+        bench.advance(secs(600));
+    }
+}
