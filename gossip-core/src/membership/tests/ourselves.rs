@@ -105,8 +105,8 @@ fn foreign_anchors_are_contacted_once_we_have_an_external_endpoint_and_left_when
 #[test]
 fn an_external_endpoint_that_does_not_fit_the_wire_is_refused() {
     let mut bench = Bench::new();
-    let external = Some(Endpoint::new(&"x".repeat(10_000)));
-    let refused = bench.ask(Request::UpdateEndpoint { external });
+    let long = Some(Endpoint::new(&"x".repeat(10_000)));
+    let refused = bench.ask(Request::UpdateEndpoint { external: long });
     assert!(matches!(refused, Err(RequestError::TooLong { .. })));
     let before = bench.node.self_info().endpoint;
     assert_eq!(before, Some(Endpoint::new(&external("m1"))));

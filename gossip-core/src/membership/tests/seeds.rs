@@ -334,3 +334,17 @@ fn no_more_endpoints_than_a_book_holds_are_remembered() {
     bench.advance(secs(3));
     assert_eq!(bench.dials.len(), 64);
 }
+
+#[test]
+fn a_member_that_advertises_an_anchors_endpoint_is_forgotten_like_any_other() {
+    let mut bench = with_bootstrap(&["m9.lan:1"]);
+    join(&mut bench, "main", 1, &[("m", "m8.example:1")]);
+    let link = bench.member("m2");
+    bench.receive(link, &beat("m3", 1).secret(Some("m9.lan:1")).message());
+    bench.receive(link, &beat("m4", 1).secret(Some("m8.example:1")).message());
+    for _ in 0..800 {
+        bench.advance(secs(1));
+        drop_dials(&mut bench);
+    }
+    assert_eq!((bench.liveness("m3"), bench.liveness("m4")), (None, None));
+}
