@@ -197,8 +197,9 @@ impl Launch<'_> {
         let config = config(&seat, &crypto, &place.endpoint, bootstrap);
         let path = self.data.ledger(&seat.name)?;
         let ledger = BlockLedger::open(&path).map_err(|error| Failure::data(&path, error))?;
+        let (runtime, mut settings) = (runtime.clone(), settings(self.peers));
+        settings.peer_book = Some(Arc::new(ledger.peer_book()));
         let ledger = Observed::new(ledger, index, Arc::clone(self.board));
-        let (runtime, settings) = (runtime.clone(), settings(self.peers));
         let gossip =
             gossip_driver::spawn(runtime, config, settings, place.transport, crypto, ledger)
                 .map_err(|error| Failure::step("start a peer", error))?;

@@ -119,3 +119,43 @@ fn who_connects_is_told_our_state_directly_if_it_may_know_us() {
         .collect();
     assert_eq!(to, ["m3", "a1"]);
 }
+
+#[test]
+fn a_later_start_goes_before_all_that_was_published_before_it_however_late_that_was() {
+    let mut bench = Bench::with(|_| {});
+    let time = |bench: &mut Bench| {
+        let infos = bench.sent_like(|message| match message.content() {
+            Content::StateInfo(info) if *info.pki_id == *b"m1" => Some(info.time),
+            _ => None,
+        });
+        infos.last().unwrap().1
+    };
+    let link = bench.member("m2");
+    // It joins long after its start.
+    for sequence in 2..100 {
+        bench.advance(secs(20));
+        bench.receive(link, &beat("m2", sequence).message());
+    }
+    bench.join(1, &["m"]).unwrap();
+    bench.advance(secs(1));
+    let first = time(&mut bench);
+    // The peer book gives the next incarnation, as the clock was set back.
+    assert!(
+        first
+            < gossip_proto::PeerTime {
+                incarnation: 6,
+                sequence: 0
+            },
+        "{first}"
+    );
+    let channel = main_channel();
+    bench.ask(Request::LeaveChannel { channel }).unwrap();
+    bench.advance(secs(1));
+    let left = time(&mut bench);
+    bench.join(2, &["m"]).unwrap();
+    bench.advance(secs(1));
+    assert!(
+        first < left && left < time(&mut bench),
+        "and a return before the leave"
+    );
+}

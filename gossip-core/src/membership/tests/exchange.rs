@@ -227,3 +227,28 @@ fn a_large_view_does_not_travel_among_heartbeats() {
     bench.receive(link, &request(&own, 2));
     assert_eq!((responses(&mut bench).len(), bench.bulk), (1, 1));
 }
+
+#[test]
+fn neither_heartbeats_nor_exchanges_come_in_step() {
+    let times = |wanted: fn(&Content) -> bool| {
+        let mut bench = Bench::new();
+        let link = bench.member("m2");
+        let mut times = Vec::new();
+        for tenth in 1..3_000_u64 {
+            bench.advance(millis(100));
+            if tenth % 20 == 0 {
+                bench.receive(link, &beat("m2", tenth).message());
+            }
+            let sent = bench.sent_like(|message| wanted(message.content()).then_some(()));
+            if !sent.is_empty() {
+                times.push(tenth);
+            }
+        }
+        let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
+        gaps.collect::<std::collections::BTreeSet<_>>()
+    };
+    let beats = times(|content| matches!(content, Content::Alive(_)));
+    assert!(beats.len() > 5, "{beats:?}");
+    let exchanges = times(|content| matches!(content, Content::MembershipRequest(_)));
+    assert!(exchanges.len() > 5, "{exchanges:?}");
+}

@@ -503,3 +503,18 @@ fn whoever_is_back_and_asks_us_is_asked_in_turn() {
     assert_eq!(bench.liveness("m3"), Some(true));
     assert!(requests(&mut bench).iter().any(|(to, ..)| to == "m3"));
 }
+
+#[test]
+fn a_member_learned_by_responses_alone_is_forgotten_when_it_is_silent_for_long() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    answer(&mut bench, link, "m2", &[&beat("m3", 1)], &[]);
+    assert_eq!(bench.liveness("m3"), Some(true));
+    for _ in 0..700 {
+        bench.advance(secs(1));
+        while !bench.dials.is_empty() {
+            bench.fail_dial();
+        }
+    }
+    assert_eq!(bench.liveness("m3"), None);
+}

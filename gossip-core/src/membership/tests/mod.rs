@@ -10,6 +10,7 @@ mod health;
 mod heartbeats;
 mod leaving;
 mod liveness;
+mod ourselves;
 mod pulses;
 mod renewal;
 mod responses;

@@ -284,3 +284,67 @@ fn a_seed_whose_peer_dies_is_tried_at_once_and_not_at_its_next_look() {
     bench.advance(millis(250));
     assert_eq!(dialled(&mut bench), ["m2.lan:1"]);
 }
+
+fn remembering(endpoints: &[&str], bootstrap: &[&str]) -> Bench {
+    let all = |texts: &[&str]| texts.iter().map(|text| Endpoint::new(text)).collect();
+    let mut bench = Bench::with(|config| {
+        config.remembered = all(endpoints);
+        config.bootstrap = all(bootstrap);
+    });
+    bench.advance(millis(0));
+    bench
+}
+
+#[test]
+fn who_was_known_at_an_earlier_run_is_contacted_a_moment_later_and_given_up_after_a_while() {
+    let mut bench = remembering(&["m2.lan:1", &internal("m1")], &[]);
+    assert_eq!(dialled(&mut bench), [""; 0]);
+    bench.advance(secs(2));
+    assert_eq!(dialled(&mut bench), ["m2.lan:1"]);
+    drop_dials(&mut bench);
+    assert!(count_dials(&mut bench, 440) > 40, "while there is hope");
+    bench.advance(secs(60));
+    drop_dials(&mut bench);
+    assert_eq!(count_dials(&mut bench, 600), 0);
+}
+
+#[test]
+fn who_was_known_at_an_earlier_run_is_left_alone_if_somebody_is_found_without() {
+    let mut bench = remembering(&["m3.lan:1"], &["m2.lan:1"]);
+    let link = bench.answer_dial("m2");
+    answer(&mut bench, link, "m2", &[&beat("m2", 1)], &[]);
+    bench.advance(secs(30));
+    assert!(!dialled(&mut bench).contains(&"m3.lan:1".to_owned()));
+}
+
+#[test]
+fn a_foreign_peer_where_one_of_ours_was_at_an_earlier_run_is_not_asked() {
+    let mut bench = remembering(&["m2.lan:1"], &[]);
+    bench.advance(secs(2));
+    bench.answer_dial("a1");
+    assert_eq!(bench.metrics().refused[&Refusal::ForeignBootstrap], 1);
+    assert_eq!(requests(&mut bench), []);
+}
+
+#[test]
+fn no_more_endpoints_than_a_book_holds_are_remembered() {
+    let many: Vec<String> = (100..300).map(|place| format!("m{place}.lan:1")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut bench = remembering(&many, &[]);
+    bench.advance(secs(3));
+    assert_eq!(bench.dials.len(), 64);
+}
+
+#[test]
+fn a_member_that_advertises_an_anchors_endpoint_is_forgotten_like_any_other() {
+    let mut bench = with_bootstrap(&["m9.lan:1"]);
+    join(&mut bench, "main", 1, &[("m", "m8.example:1")]);
+    let link = bench.member("m2");
+    bench.receive(link, &beat("m3", 1).secret(Some("m9.lan:1")).message());
+    bench.receive(link, &beat("m4", 1).secret(Some("m8.example:1")).message());
+    for _ in 0..800 {
+        bench.advance(secs(1));
+        drop_dials(&mut bench);
+    }
+    assert_eq!((bench.liveness("m3"), bench.liveness("m4")), (None, None));
+}
