@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{Content, Limits, Properties, RawEnvelope, SignedMessage};
 
-use crate::{ChannelId, Endpoint, OrgId, PeerId};
+use crate::{ChannelId, Endpoint, Instant, OrgId, PeerId};
 
 /// A member of the network as this node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,9 @@ pub struct ChannelPeer {
     pub org: OrgId,
     /// The height it published last; a claim, nothing more.
     pub height: u64,
+    /// When we heard of that, in the node's own time: a peer that has published nothing for long may be
+    /// anywhere.
+    pub heard: Instant,
     /// What it published last, as signed by it.
     pub state_info: RawEnvelope,
     /// Its serialized identity.

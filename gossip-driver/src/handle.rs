@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant as StdInstant;
 
 use async_broadcast::InactiveReceiver;
 use async_channel::{Receiver, Sender};
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use gossip_core::{
-    ChannelId, ChannelInfo, JoinChannel, Member, Notification, Request, RequestError,
+    ChannelId, ChannelInfo, Instant, JoinChannel, Member, Notification, Request, RequestError,
 };
 
 use crate::counters::{Counters, NodeMetrics};
@@ -131,6 +132,15 @@ impl Gossip {
         }
     }
 
+    /// The moment that the node's own time `at` stands for, by the clock of its runtime; for example of
+    /// [`ChannelPeer::heard`](gossip_core::ChannelPeer::heard).
+    #[must_use]
+    pub fn moment(&self, at: Instant) -> StdInstant {
+        let since = at.since(Instant::START);
+        let origin = self.shared.origin;
+        origin.checked_add(since).unwrap_or(origin)
+    }
+
     /// Has the node stopped, or been told to?
     #[must_use]
     pub fn is_stopped(&self) -> bool {
@@ -163,6 +173,8 @@ pub(crate) struct Shared {
     pub(crate) transport: TransportCounters,
     /// How far beyond the next number a block has a place in the payload buffer.
     pub(crate) window: u64,
+    /// When the node's own time began.
+    pub(crate) origin: StdInstant,
     /// Blocks that may be shown to a validator at a time.
     pub(crate) max_validations: usize,
     /// Who listens to messages, and how many may wait for each.

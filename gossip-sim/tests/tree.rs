@@ -143,14 +143,11 @@ fn publish_blocks(world: &mut World, node: NodeId, count: u64, size: usize, inte
 #[test]
 fn large_blocks_reach_a_hundred_peers_once_each_and_soon_growth_included() {
     let millis = Duration::from_millis;
-    for (seed, interval) in [(1, 200), (2, 500)] {
-        let (mut world, nodes) = distant(100, seed, Delay::between(millis(10), millis(50)));
-        publish_blocks(&mut world, nodes[5], 50, 1_000_000, millis(interval));
-        let (cost, time) = (cost(&world, 1_000_000), world.time_to_all());
-        eprintln!("seed {seed}, every {interval} ms: {cost:.3} bytes per byte, {time:?}");
-        assert!(cost <= 1.15, "seed {seed}: {cost} bytes sent for each byte");
-        assert!(time.p99_ms <= 400.0, "seed {seed}: {time:?}");
-    }
+    let (mut world, nodes) = distant(100, 1, Delay::between(millis(10), millis(50)));
+    publish_blocks(&mut world, nodes[5], 50, 1_000_000, millis(200));
+    let (cost, time) = (cost(&world, 1_000_000), world.time_to_all());
+    assert!(cost <= 1.15, "{cost} bytes sent for each byte delivered");
+    assert!(time.p99_ms <= 400.0, "{time:?}");
 }
 
 #[test]
@@ -161,11 +158,12 @@ fn on_a_local_network_small_blocks_wait_for_no_timer() {
             let (mut world, nodes) = distant(peers, seed, Delay::between(millis(1), millis(1)));
             publish_blocks(&mut world, nodes[1], 200, 1_000, millis(50));
             let time = world.time_per_copy();
-            eprintln!(
-                "{peers} peers, seed {seed}: {time:?}, {:.3}",
-                cost(&world, 1_000)
+            // No copy at all, where one in a thousand might.
+            let late = "waited for a timer";
+            assert!(
+                time.max_ms <= 100.0,
+                "{peers} peers, seed {seed}: {late}, {time:?}"
             );
-            assert!(time.p99_ms <= 100.0, "{peers} peers, seed {seed}: {time:?}");
         }
     }
 }
@@ -218,7 +216,6 @@ fn whoever_is_fed_over_a_slow_path_finds_another_feeder() {
         }
         let later: Vec<_> = (0..30).map(|_| next(&mut world)).collect();
         let settled = later[15..].iter().max().expect("fifteen");
-        eprintln!("seed {seed}: {healthy:?}, then {later:?}");
         assert!(
             *settled <= healthy * 2,
             "seed {seed}: {healthy:?}, then {later:?}"

@@ -320,6 +320,11 @@ impl StateTransfer {
         self.requester.on_late_push(now, seq);
     }
 
+    /// How many blocks the peer says it has, or has shown.
+    pub(crate) fn claimed(&self, peer: &PeerId) -> u64 {
+        self.requester.claimed(peer)
+    }
+
     /// Does the peer say that it has the block?
     pub(crate) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
         self.requester.may_have(peer, seq)

@@ -104,8 +104,12 @@ impl Requester {
         }
     }
 
+    pub(super) fn claimed(&self, peer: &PeerId) -> u64 {
+        self.claims.height(peer).unwrap_or(0)
+    }
+
     pub(super) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
-        self.claims.height(peer).is_some_and(|height| height > seq)
+        self.claimed(peer) > seq
     }
 
     /// The number may be missing for so long: longer, if nothing that follows it has come either.
