@@ -149,6 +149,13 @@ pub enum CryptoJob {
         /// What it claims to have signed.
         signed: Signed,
     },
+    /// Validate an identity again that was valid before, and check that it yields `pki_id`.
+    Validate {
+        /// The identity.
+        identity: Bytes,
+        /// The PKI-ID under which it is known.
+        pki_id: Bytes,
+    },
     /// Check a signature under an identity that was validated before.
     Verify {
         /// The identity.

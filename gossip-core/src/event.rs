@@ -166,7 +166,8 @@ pub enum DialError {
 /// The answer to a [`CryptoJob`](crate::CryptoJob).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CryptoOutcome {
-    /// To `Authenticate`: what the identity says, if it is valid and the signature verifies.
+    /// To `Authenticate` and `Validate`: what the identity says, if it is valid and, for the former, the
+    /// signature verifies.
     Authenticated(Result<ValidIdentity, CryptoError>),
     /// To `Verify` and `VerifyBlock`.
     Verified(Result<(), CryptoError>),

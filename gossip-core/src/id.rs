@@ -158,6 +158,15 @@ impl fmt::Debug for OrgId {
     }
 }
 
+impl Endpoint {
+    /// What somebody else claims to be an endpoint, and what a transport may be asked to dial: visible ASCII
+    /// characters, at least one. What they mean is for the transport to say.
+    pub(crate) fn told(text: &str) -> Option<Self> {
+        let plausible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        plausible.then(|| Self::new(text))
+    }
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -55,7 +55,7 @@
 //!     bytes: Bytes::from_static(b"my certificate"),
 //! };
 //! let config = Config::new(identity, Endpoint::new("10.0.0.1:7051"));
-//! let start = Start { now: Instant::START, seed: [7; 32], incarnation: 1 };
+//! let start = Start { now: Instant::START, seed: [7; 32], incarnation: 1, identity_expires_in: None };
 //! let mut node = Node::new(Arc::new(config), start)?;
 //!
 //! let members = BTreeMap::from([(org, Vec::new())]);
@@ -120,7 +120,7 @@
 //!     };
 //!     let mut config = Config::new(identity, Endpoint::new(&listener.local_addr()?.to_string()));
 //!     config.bootstrap.extend(seed.clone());
-//!     let start = Start { now: Instant::START, seed: [7; 32], incarnation: 1 };
+//!     let start = Start { now: Instant::START, seed: [7; 32], incarnation: 1, identity_expires_in: None };
 //!     let mut node = Node::new(Arc::new(config), start)?;
 //!
 //!     let (own, inputs) = mpsc::sync_channel(16);
@@ -200,7 +200,7 @@
 //!
 //! fn believe(job: CryptoJob) -> CryptoOutcome {
 //!     match job {
-//!         CryptoJob::Authenticate { identity, .. } => CryptoOutcome::Authenticated(Ok(ValidIdentity {
+//!         CryptoJob::Authenticate { identity, .. } | CryptoJob::Validate { identity, .. } => CryptoOutcome::Authenticated(Ok(ValidIdentity {
 //!             peer: PeerId::new(&identity),
 //!             org: Some(OrgId::new(b"org1")),
 //!             expires_in: None,
@@ -240,14 +240,17 @@ mod link;
 mod membership;
 mod messaging;
 mod metrics;
+mod msgstore;
 mod node;
 mod outbox;
 mod peer_table;
 mod pull;
 mod push;
+mod relay;
 mod request;
 mod rng;
 mod rotation;
+mod snapshot;
 mod state_transfer;
 mod time;
 mod timer;
@@ -273,5 +276,6 @@ pub use self::push::PushOutcome;
 pub use self::request::{
     BlockOrigin, Coverage, JoinChannel, Notification, Request, RequestError, Response,
 };
+pub use self::snapshot::{Snapshot, SnapshotChannel, SnapshotLink, SnapshotMember, Store};
 pub use self::time::Instant;
-pub use self::view::{ChannelInfo, ChannelPeer, Member};
+pub use self::view::{ChannelInfo, ChannelPeer, IdentityInfo, Member};

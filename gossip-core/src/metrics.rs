@@ -80,12 +80,18 @@ counters! {
     waiting_shed,
     /// Identities dropped because the cap was reached.
     identities_shed,
+    /// Identities dropped because they were looked at again and are not valid.
+    identities_purged,
     /// Members refused because the cap was reached.
     members_shed,
     /// Requests for members or state infos dropped because the peer asked too often.
     requests_limited,
     /// State infos dropped while waiting for an identity.
     state_infos_shed,
+    /// State infos of channels not joined that were passed on.
+    state_infos_relayed,
+    /// State infos of channels not joined dropped: too many of one publisher, in all, or for a link to ask.
+    relays_shed,
     /// Blocks received by push that were new.
     blocks_pushed,
     /// Blocks received by push that were known already.
@@ -140,6 +146,13 @@ counters! {
     blocks_pulled,
     /// Acknowledgements that nobody waits for: late, repeated, or of a peer that was not asked.
     acks_unmatched,
+    /// Heartbeats signed with our key by a later start than ours: another node runs with our identity, or our
+    /// clock was set back.
+    twins,
+    /// How little this node trusts its own hearing, from 0 to 8: not a count, but the present state. It grows
+    /// when timers fire late and when several peers do not answer, and gives members more time before
+    /// they are held dead.
+    health,
     /// Signatures that our own key failed to make.
     signing_failures,
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::{
     AckFailure, ChannelId, Endpoint, Interest, LinkId, OrgId, PeerId, PushOutcome, SendCriteria,
-    SendOutcome,
+    SendOutcome, Snapshot,
 };
 
 /// A question or order of the application.
@@ -84,6 +84,14 @@ pub enum Request {
         /// Opaque to gossip; bounded by [`Limits`](gossip_proto::Limits).
         metadata: Bytes,
     },
+    /// Replace the endpoint that we tell everybody, or tell none and become invisible outside our
+    /// organisation. Takes effect at once: a new heartbeat is signed and pushed, and anchors of other
+    /// organisations that were left out while we had no external endpoint are contacted. Answered by
+    /// [`Response::Done`].
+    UpdateEndpoint {
+        /// The new endpoint; bounded by [`Limits`](gossip_proto::Limits).
+        external: Option<Endpoint>,
+    },
     /// Replace the list of chaincodes we publish. Answered by [`Response::Done`].
     UpdateChaincodes {
         /// The channel.
@@ -127,8 +135,27 @@ pub enum Request {
     /// Choose what is handed to the application by [`Command::Deliver`](crate::Command::Deliver); at first
     /// nothing. Answered by [`Response::Done`].
     Listen(Interest),
-    /// Close all links and fall silent: later events change nothing. Answered by
-    /// [`Response::Done`].
+    /// Tell everything that the node holds, for operators. Costs a walk over all of it. Answered by
+    /// [`Response::Snapshot`].
+    Snapshot,
+    /// Look again at the identities of these peers, or of all that are known. Whatever rests on one that is
+    /// not valid any more ends: its peer is forgotten and its links are closed. One that nobody could look
+    /// at is kept, and so is our own. Answered by [`Response::Suspected`] when all have been looked at.
+    SuspectPeers {
+        /// Whose; unknown ones are passed over. Absent: all.
+        peers: Option<Vec<PeerId>>,
+    },
+    /// All identities known, ours included. Answered by [`Response::Identities`].
+    Identities,
+    /// Is a peer of our organisation? Answered by [`Response::IsInMyOrg`].
+    IsInMyOrg {
+        /// Which.
+        peer: PeerId,
+    },
+    /// Say farewell, close all links and fall silent: from now on other requests are answered with
+    /// [`RequestError::Stopped`] and nothing changes any more. Answered by [`Response::Done`] as soon as
+    /// the connected peers that understand a farewell have been sent one, or after a second without a
+    /// signature of it.
     Stop,
 }
 
@@ -182,11 +209,22 @@ pub enum Response {
     },
     /// The message was handed over, as far as it could be.
     Sent(SendOutcome),
+    /// What the node holds.
+    Snapshot(Box<Snapshot>),
     /// As many peers as were asked for have acknowledged the message.
     Acknowledged {
         /// They, in the order of their answers.
         by: Vec<PeerId>,
     },
+    /// All identities in doubt have been looked at.
+    Suspected {
+        /// The peers whose identities are not valid any more, in the order in which they were found.
+        purged: Vec<PeerId>,
+    },
+    /// The identities known, in the order of their peers.
+    Identities(Vec<crate::IdentityInfo>),
+    /// Whether a peer's identity is known and of our organisation.
+    IsInMyOrg(bool),
 }
 
 /// Why a request was refused. The node's state is unchanged unless a variant says otherwise.
@@ -207,6 +245,9 @@ pub enum RequestError {
         /// The sequence in force.
         current: u64,
     },
+    /// The configuration names no organisation.
+    #[error("the configuration names no organisation: name all members, our own among them")]
+    NoMembers,
     /// Our own organisation is not among the members. If the channel was joined, it is left now.
     #[error("our organisation {0} is not a member of the channel")]
     NotAMember(OrgId),
@@ -223,9 +264,9 @@ pub enum RequestError {
         /// The limit.
         limit: usize,
     },
-    /// Too many publications wait for room, and this is not the channel's next number: try again
-    /// when the channel's ledger has grown. Or too many requests wait for coverage, or a channel just left still
-    /// stores a block.
+    /// Too many requests of this kind have not been answered yet. Of publications: too many wait for room, and
+    /// this is not the channel's next number; try again when the channel's ledger has grown. Of joining: the
+    /// channel was just left and still stores a block.
     #[error("no room yet, as what was begun before has not ended: try again later")]
     Busy,
     /// The block has not spread as far as was asked in time.
@@ -343,6 +384,15 @@ pub enum Notification {
     MemberDead(PeerId),
     /// A dead peer's record is gone.
     MemberForgotten(PeerId),
+    /// A peer has said that it stops; its record is gone.
+    MemberLeft(PeerId),
+    /// A heartbeat was signed with our key by a later start than ours. Another node runs with our identity; or
+    /// our clock was set back before this start, so that others took our former self for the later one:
+    /// keep a peer book.
+    IdentityInUse {
+        /// The later start.
+        incarnation: u64,
+    },
     /// A peer has authenticated a link.
     Connected(PeerId),
     /// A peer's last link is gone.
@@ -377,6 +427,25 @@ pub enum Notification {
         /// What the ledger said.
         reason: String,
     },
+    /// An identity in doubt was looked at and is not valid any more; whatever rested on it has ended.
+    IdentityPurged {
+        /// Whose.
+        peer: PeerId,
+        /// Why.
+        reason: crate::CryptoError,
+    },
+    /// Our own identity was looked at and is not valid. The node goes on, but others may refuse it.
+    OwnIdentityInvalid {
+        /// Why.
+        reason: crate::CryptoError,
+    },
+    /// Our own identity expires soon: the node must be started anew with another.
+    IdentityExpires {
+        /// How soon.
+        left: Duration,
+    },
+    /// Our own identity has expired. The node goes on, but others refuse it.
+    IdentityExpired,
     /// Our own key could not sign; heartbeats go on being tried.
     SigningFailed,
 }

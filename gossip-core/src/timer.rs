@@ -25,6 +25,8 @@ pub(crate) enum TimerKey {
     Validations,
     /// State infos have waited for an identity for long enough.
     Parked,
+    /// State infos of channels not joined have been remembered for long enough.
+    Relay,
     /// Our next heartbeat.
     Heartbeat,
     /// The next exchange of views.
@@ -33,10 +35,14 @@ pub(crate) enum TimerKey {
     Member(PeerId),
     /// A seed's next step.
     Seed(Endpoint),
+    /// The signature of our farewell has not come in time.
+    Farewell,
     /// An identity expires.
     Identity(PeerId),
     /// Acknowledgements of a message are overdue.
     Ack(u64),
+    /// Our own identity's end comes near.
+    OwnExpiry,
     /// The next step of the pull of identities.
     PullIdentities,
     /// The next step of a channel's pull of blocks.

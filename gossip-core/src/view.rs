@@ -1,5 +1,7 @@
 //! Read-only views for the application.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use gossip_proto::{Content, Limits, Properties, RawEnvelope, SignedMessage};
 
@@ -25,6 +27,13 @@ pub struct Member {
     pub alive: bool,
     /// An authenticated link is up.
     pub connected: bool,
+    /// Since when it could not be reached: all dials since then failed, and it has not connected either.
+    /// Others may hear it all the same.
+    pub unreachable_since: Option<Instant>,
+    /// The signed heartbeat from which all this comes, as received, for those who pass it on or check it
+    /// themselves: the latest one when this view was made. Absent of ourselves until somebody was there to
+    /// sign one for.
+    pub heartbeat: Option<RawEnvelope>,
 }
 
 impl Member {
@@ -33,6 +42,20 @@ impl Member {
     pub fn preferred_endpoint(&self) -> Option<&Endpoint> {
         self.internal_endpoint.as_ref().or(self.endpoint.as_ref())
     }
+}
+
+/// An identity that was found valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IdentityInfo {
+    /// Whose.
+    pub peer: PeerId,
+    /// Its organisation, if known.
+    pub org: Option<OrgId>,
+    /// The serialized identity.
+    pub identity: Bytes,
+    /// How long it is still valid; absent if it does not expire, and of our own if nobody has told us.
+    pub expires_in: Option<Duration>,
 }
 
 /// A peer's part in a channel.

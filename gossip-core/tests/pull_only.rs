@@ -70,6 +70,7 @@ impl Net {
                 now,
                 seed: [index as u8; 32],
                 incarnation: 1,
+                identity_expires_in: None,
             };
             Node::new(Arc::new(config), start).expect("valid")
         };
@@ -254,8 +255,13 @@ fn judge(job: &CryptoJob) -> CryptoOutcome {
     match job {
         CryptoJob::Authenticate {
             identity, pki_id, ..
-        } if identity == pki_id => CryptoOutcome::Authenticated(Ok(valid(identity))),
-        CryptoJob::Authenticate { .. } => {
+        }
+        | CryptoJob::Validate { identity, pki_id }
+            if identity == pki_id =>
+        {
+            CryptoOutcome::Authenticated(Ok(valid(identity)))
+        }
+        CryptoJob::Authenticate { .. } | CryptoJob::Validate { .. } => {
             CryptoOutcome::Authenticated(Err(CryptoError::StolenIdentity))
         }
         CryptoJob::Sign { secret, .. } => {

@@ -1,7 +1,10 @@
 //! Settings of the loop, as opposed to those of the protocol.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::PeerBook;
 
 /// Settings of the loop around the core. The defaults suit a server.
 #[derive(Clone, Debug)]
@@ -9,8 +12,12 @@ use std::time::Duration;
 pub struct DriverConfig {
     /// Must be greater at each start of the same peer, or others hold the peer's messages for old
     /// ones. Default: nanoseconds since 1970 by the system's clock. Where that clock may go back
-    /// between two starts, keep the last value on disk and give a greater one here.
+    /// between two starts, give a peer book.
     pub incarnation: Option<u64>,
+    /// Sees to it that the incarnation grows even if the clock was set back, and remembers where others of our
+    /// organisation are: those that were known at the last run are contacted if nobody else is found. Default:
+    /// none.
+    pub peer_book: Option<Arc<dyn PeerBook>>,
     /// Decides every random choice of the core. Default: random bytes of the operating system; set
     /// it only to repeat a run.
     pub seed: Option<[u8; 32]>,
@@ -41,6 +48,7 @@ impl Default for DriverConfig {
     fn default() -> Self {
         Self {
             incarnation: None,
+            peer_book: None,
             seed: None,
             crypto_threads: None,
             mailbox: non_zero(256),

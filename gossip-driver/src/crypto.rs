@@ -45,7 +45,8 @@ pub trait MessageCryptoService: Send + Sync + 'static {
     /// The same, and that the policy of `channel` admits the signer as a reader.
     ///
     /// # Errors
-    /// Also [`CryptoError::NotAdmitted`].
+    /// Also [`CryptoError::NotAdmitted`], which ends the signer's part in the channel: only if the
+    /// signature is genuine, or if the policy admits nothing at all of that identity.
     fn verify_by_channel(
         &self,
         channel: &ChannelId,

@@ -26,6 +26,12 @@ where
             verify(service, None, &identity, &signed)?;
             Ok(valid)
         })),
+        CryptoJob::Validate { identity, pki_id } => {
+            CryptoOutcome::Authenticated(valid(service, &identity).and_then(|valid| {
+                valid.check_pki_id(&pki_id)?;
+                Ok(valid)
+            }))
+        }
         CryptoJob::Verify {
             identity,
             signed,
@@ -48,6 +54,10 @@ pub(crate) fn refuse(job: &CryptoJob, reason: Option<CryptoError>) -> CryptoOutc
     match job {
         CryptoJob::Authenticate { .. } => {
             CryptoOutcome::Authenticated(Err(or(CryptoError::MalformedIdentity)))
+        }
+        // What was valid before is not held invalid because nobody could look.
+        CryptoJob::Validate { .. } => {
+            CryptoOutcome::Authenticated(Err(or(CryptoError::Overloaded)))
         }
         CryptoJob::Verify { .. } => CryptoOutcome::Verified(Err(or(CryptoError::BadSignature))),
         CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Err(or(CryptoError::BadBlock))),

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use gossip_core::{
-    ChannelId, ChannelInfo, Instant, JoinChannel, Member, Notification, Request, RequestError,
+    ChannelId, ChannelInfo, Endpoint, IdentityInfo, Instant, JoinChannel, Member, Notification,
+    PeerId, Request, RequestError, Response, Snapshot,
 };
 
 use crate::counters::{Counters, NodeMetrics};
@@ -86,6 +87,13 @@ impl Gossip {
         self.shared.views.members()
     }
 
+    /// Ourselves as others see us, with the heartbeat that we have signed last, as last published. Our own
+    /// sequence numbers are not used up by asking.
+    #[must_use]
+    pub fn self_membership_info(&self) -> Arc<Member> {
+        self.shared.views.own()
+    }
+
     /// Waits until at least `count` other members are alive, and returns all that are known then.
     ///
     /// # Errors
@@ -103,7 +111,143 @@ impl Gossip {
             .await
     }
 
+    /// All identities known, ours included, in the order of their peers.
+    ///
+    /// An identity is known once it has been found valid: that of whoever has authenticated a link, and of
+    /// each member whose heartbeats could be checked. It stays known until it expires, is found to be valid
+    /// no more ([`Gossip::suspect_peers`]), or makes room for others.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    ///
+    /// ```
+    /// use gossip_driver::core::{Config, OrgId};
+    /// use gossip_driver::testing::{MemLedger, TestCrypto};
+    /// use gossip_driver::{DriverConfig, spawn};
+    /// use runtime_smol::SmolRuntime;
+    /// use transport_mem::MemNetwork;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = SmolRuntime::global();
+    /// let transport = MemNetwork::new(1).endpoint(runtime.clone(), "alice")?;
+    /// let crypto = TestCrypto::new("org1", "alice");
+    /// let config = Config::new(crypto.identity(), "alice".into());
+    /// let settings = DriverConfig::default();
+    /// let alice = spawn(runtime, config, settings, transport, crypto, MemLedger::new())?;
+    /// let known = smol::block_on(alice.identity_info())?;
+    /// assert_eq!(known.len(), 1, "nobody but ourselves");
+    /// assert_eq!(known[0].org, Some(OrgId::new(b"org1")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn identity_info(&self) -> Result<Vec<IdentityInfo>, RequestError> {
+        let Response::Identities(known) = self.shared.ask(Request::Identities).await? else {
+            return Ok(Vec::new());
+        };
+        Ok(known)
+    }
+
+    /// Has each known identity that `is_suspect` looked at again by the crypto service, and returns the
+    /// peers whose identities are not valid any more. To be called when the service has learnt something:
+    /// a new revocation list, or a new configuration of a channel.
+    ///
+    /// Whatever rested on such an identity ends: the peer is forgotten, its links are closed, and it is
+    /// refused until the service finds its identity valid again. The others' expiry is learnt anew. An
+    /// identity that the service could not look at is kept. Our own is never purged; if it is found
+    /// invalid, [`Notification::OwnIdentityInvalid`] tells so.
+    ///
+    /// # Errors
+    /// [`RequestError::Busy`] if too many such calls have not completed; nothing has changed then.
+    /// [`RequestError::Stopped`].
+    ///
+    /// ```
+    /// use gossip_driver::core::{Config, OrgId, PeerId};
+    /// use gossip_driver::testing::{MemLedger, TestCrypto};
+    /// use gossip_driver::{DriverConfig, Gossip, spawn};
+    /// use runtime_smol::SmolRuntime;
+    /// use transport_mem::MemNetwork;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let network = MemNetwork::new(1);
+    /// let start = |crypto: TestCrypto, name: &str| -> Result<Gossip, Box<dyn std::error::Error>> {
+    ///     let runtime = SmolRuntime::global();
+    ///     let transport = network.endpoint(runtime.clone(), name)?;
+    ///     let mut config = Config::new(crypto.identity(), name.into());
+    ///     config.bootstrap.push("alice".into());
+    ///     let settings = DriverConfig::default();
+    ///     Ok(spawn(runtime, config, settings, transport, crypto, MemLedger::new())?)
+    /// };
+    /// let service = TestCrypto::new("org1", "alice");
+    /// let alice = start(service.clone(), "alice")?;
+    /// let bob = start(TestCrypto::new("org1", "bob"), "bob")?;
+    /// smol::block_on(async {
+    ///     let members = alice.wait_members(1).await?;
+    ///     service.revoke("org1", "bob");
+    ///     let of_org1 = OrgId::new(b"org1");
+    ///     let purged = alice.suspect_peers(|known| known.org == Some(of_org1.clone())).await?;
+    ///     assert_eq!(purged, [members[0].peer.clone()]);
+    ///     assert!(!alice.is_in_my_org(&purged[0]).await?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub async fn suspect_peers(
+        &self,
+        is_suspect: impl Fn(&IdentityInfo) -> bool,
+    ) -> Result<Vec<PeerId>, RequestError> {
+        let known = self.identity_info().await?;
+        let suspects = known.into_iter().filter(is_suspect).map(|known| known.peer);
+        let peers = Some(suspects.collect());
+        let answer = self.shared.ask(Request::SuspectPeers { peers }).await?;
+        let Response::Suspected { purged } = answer else {
+            return Ok(Vec::new());
+        };
+        Ok(purged)
+    }
+
+    /// Is a peer of our organisation? `false` if its identity is not known, or its organisation is not.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    ///
+    /// ```
+    /// use gossip_driver::core::{Config, PeerId};
+    /// use gossip_driver::testing::{MemLedger, TestCrypto};
+    /// use gossip_driver::{DriverConfig, spawn};
+    /// use runtime_smol::SmolRuntime;
+    /// use transport_mem::MemNetwork;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = SmolRuntime::global();
+    /// let transport = MemNetwork::new(1).endpoint(runtime.clone(), "alice")?;
+    /// let crypto = TestCrypto::new("org1", "alice");
+    /// let own = crypto.identity().peer;
+    /// let config = Config::new(crypto.identity(), "alice".into());
+    /// let settings = DriverConfig::default();
+    /// let alice = spawn(runtime, config, settings, transport, crypto, MemLedger::new())?;
+    /// smol::block_on(async {
+    ///     assert!(alice.is_in_my_org(&own).await?);
+    ///     assert!(!alice.is_in_my_org(&PeerId::new(b"a stranger")).await?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub async fn is_in_my_org(&self, peer: &PeerId) -> Result<bool, RequestError> {
+        let peer = peer.clone();
+        let answer = self.shared.ask(Request::IsInMyOrg { peer }).await?;
+        Ok(answer == Response::IsInMyOrg(true))
+    }
+
     /// Replaces the metadata that our heartbeats carry.
+    /// Replaces the metadata that our heartbeats carry; others see it with the next one.
+    ///
+    /// ```no_run
+    /// # async fn example(gossip: gossip_driver::Gossip) -> Result<(), gossip_driver::core::RequestError> {
+    /// gossip.update_metadata("rack 7").await?;
+    /// assert_eq!(gossip.self_membership_info().metadata, "rack 7");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`RequestError::TooLong`]; nothing is changed.
@@ -114,6 +258,17 @@ impl Gossip {
             })
             .await
             .map(drop)
+    }
+
+    /// Replaces the endpoint that we tell everybody, or with `None` keeps us invisible outside our organisation.
+    /// Others are told at once, and anchors of other organisations are contacted that were left out while
+    /// we had none.
+    ///
+    /// # Errors
+    /// [`RequestError::TooLong`]; nothing is changed.
+    pub async fn update_endpoint(&self, external: Option<Endpoint>) -> Result<(), RequestError> {
+        let request = Request::UpdateEndpoint { external };
+        self.shared.ask(request).await.map(drop)
     }
 
     /// What happens from now on.
@@ -139,6 +294,20 @@ impl Gossip {
         let since = at.since(Instant::START);
         let origin = self.shared.origin;
         origin.checked_add(since).unwrap_or(origin)
+    }
+
+    /// Everything that the node holds now: peers, links, channels, queues, and every store with its bound.
+    /// Costs a walk over all of it. With the feature `serde` it can be serialised.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    #[doc = include_str!("../doc/snapshot.md")]
+    pub async fn snapshot(&self) -> Result<Snapshot, RequestError> {
+        // The other answers are to other requests.
+        let Response::Snapshot(snapshot) = self.shared.ask(Request::Snapshot).await? else {
+            return Err(RequestError::Stopped);
+        };
+        Ok(*snapshot)
     }
 
     /// Has the node stopped, or been told to?

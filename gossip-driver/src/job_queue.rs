@@ -110,7 +110,9 @@ impl State {
 fn is_urgent(job: &CryptoJob) -> bool {
     match job {
         CryptoJob::Authenticate { .. } | CryptoJob::Sign { .. } => true,
-        CryptoJob::Verify { .. } | CryptoJob::VerifyBlock { .. } => false,
+        CryptoJob::Validate { .. } | CryptoJob::Verify { .. } | CryptoJob::VerifyBlock { .. } => {
+            false
+        }
     }
 }
 

@@ -234,6 +234,7 @@
 //! Levels of traces: INFO start and stop, WARN failures worth waking someone for, DEBUG links,
 //! dials and news, TRACE single messages; all in a span `gossip` that carries the peer's id.
 
+mod bookkeeper;
 mod channel;
 mod clock;
 mod config;
@@ -254,6 +255,7 @@ mod listeners;
 mod mailbox;
 mod messages;
 mod notifications;
+mod peer_book;
 mod peer_filter;
 mod pool;
 mod published;
@@ -286,6 +288,7 @@ pub use self::handle::Gossip;
 pub use self::ledger::Ledger;
 pub use self::listeners::{AcceptedMessage, Delivered, Deliveries};
 pub use self::notifications::{Notice, Notifications};
+pub use self::peer_book::{BookedPeer, MAX_BOOKED_PEERS, PeerBook, PeerBookError};
 pub use self::peer_filter::{PeerFilter, PeerSignature};
 pub use self::published::Published;
 pub use self::received::ReceivedMessage;

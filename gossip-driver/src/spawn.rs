@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_channel::Receiver;
 use futures_util::task::AtomicWaker;
-use gossip_core::{Config, ConfigError, Event, Node, Start};
+use gossip_core::{Config, ConfigError, CryptoError, Event, Node, Start};
 use thiserror::Error;
-use tracing::{Instrument as _, info_span};
+use tracing::{Instrument as _, info_span, warn};
 
+use crate::bookkeeper::Bookkeeper;
 use crate::clock::{Clock, Timer};
 use crate::connect::{Opened, accept};
 use crate::counters::Counters;
@@ -29,7 +30,8 @@ use crate::transport_counters::TransportCounters;
 use crate::validator::Validators;
 use crate::views::{Publisher, Views};
 use crate::{
-    DriverConfig, Gossip, Ledger, MessageCryptoService, Runtime, SecurityAdvisor, Transport,
+    DriverConfig, Gossip, Ledger, MessageCryptoService, PeerBookError, Runtime, SecurityAdvisor,
+    Transport,
 };
 
 /// Why a node could not be started. Nothing runs then.
@@ -45,6 +47,9 @@ pub enum SpawnError {
     /// The system's clock cannot yield an incarnation.
     #[error("the system's clock is before 1970: set it, or `DriverConfig::incarnation`")]
     Clock,
+    /// The peer book failed.
+    #[error("{0}")]
+    PeerBook(#[from] PeerBookError),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(#[from] io::Error),
@@ -59,7 +64,7 @@ pub enum SpawnError {
 /// See [`SpawnError`].
 pub fn spawn<R, T, C, L>(
     runtime: R,
-    config: Config,
+    mut config: Config,
     settings: DriverConfig,
     transport: T,
     crypto: C,
@@ -71,10 +76,18 @@ where
     C: MessageCryptoService + SecurityAdvisor,
     L: Ledger,
 {
+    config.validate()?;
+    if let Some(book) = &settings.peer_book {
+        let known = book.peers()?.into_iter();
+        config
+            .remembered
+            .extend(known.map(|booked| booked.endpoint));
+    }
     let config = Arc::new(config);
     let span = info_span!("gossip", peer = %config.identity.peer);
     let clock = Clock::new(runtime.clone());
-    let node = Node::new(Arc::clone(&config), start(&settings, &clock)?)?;
+    let expires_in = expires_in(&crypto, &config.identity.bytes);
+    let node = Node::new(Arc::clone(&config), start(&settings, &clock, expires_in)?)?;
 
     let wake = Arc::new(AtomicWaker::new());
     let counters = Arc::new(Counters::default());
@@ -94,6 +107,10 @@ where
             move |ticket, outcome| reporter.report_blocking(Event::CryptoDone { ticket, outcome })
         },
     )?;
+    let bookkeeper = match &settings.peer_book {
+        Some(book) => Some(Bookkeeper::start(Arc::clone(book), tasks.alive())?),
+        None => None,
+    };
     let transport = Arc::new(transport);
     let accepted = start_accepting(&tasks, &transport, &wake, &counters);
     let links = Links::new(
@@ -130,6 +147,7 @@ where
         validators: Validators::new(Arc::clone(&wake), config.gate.max_validations.get()),
         state: State::default(),
         tasks,
+        bookkeeper,
         application,
     };
     runtime.spawn(Box::new(driver).run().instrument(span));
@@ -146,7 +164,24 @@ const HANDSHAKE_SLACK: usize = 64 << 10;
 /// Signatures that may be wanted besides those of handshakes.
 const SIGNATURES: usize = 256;
 
-fn start<R: Runtime>(settings: &DriverConfig, clock: &Clock<R>) -> Result<Start, SpawnError> {
+/// How long our own identity is valid. The node starts with one that is not, as its service may be
+/// mistaken, and says so.
+fn expires_in(crypto: &impl MessageCryptoService, identity: &[u8]) -> Option<Duration> {
+    match crypto.expires_in(identity) {
+        Ok(left) => left,
+        Err(CryptoError::Expired) => Some(Duration::ZERO),
+        Err(error) => {
+            warn!(%error, "our own identity is not valid");
+            None
+        }
+    }
+}
+
+fn start<R: Runtime>(
+    settings: &DriverConfig,
+    clock: &Clock<R>,
+    identity_expires_in: Option<Duration>,
+) -> Result<Start, SpawnError> {
     let seed = match settings.seed {
         Some(seed) => seed,
         None => {
@@ -164,10 +199,15 @@ fn start<R: Runtime>(settings: &DriverConfig, clock: &Clock<R>) -> Result<Start,
             u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
         }
     };
+    let incarnation = match &settings.peer_book {
+        Some(book) => book.begin(incarnation)?,
+        None => incarnation,
+    };
     Ok(Start {
         now: clock.now(),
         seed,
         incarnation,
+        identity_expires_in,
     })
 }
 
@@ -237,7 +277,7 @@ fn application(
 ) -> (Gossip, Application) {
     let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
     let (news, listener) = News::new(settings.notifications);
-    let views = Arc::new(Views::new());
+    let views = Arc::new(Views::new(node));
     let publisher = Publisher::new(Arc::clone(&views), node);
     let gossip = Gossip::new(Shared {
         requests,

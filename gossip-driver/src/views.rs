@@ -16,6 +16,7 @@ pub(crate) struct Views {
 #[derive(Debug)]
 struct State {
     members: Arc<[Member]>,
+    own: Arc<Member>,
     channels: Arc<BTreeMap<ChannelId, Arc<ChannelInfo>>>,
     metrics: Metrics,
     stopping: bool,
@@ -23,9 +24,10 @@ struct State {
 }
 
 impl Views {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(node: &Node) -> Self {
         let state = State {
             members: Arc::new([]),
+            own: Arc::new(node.self_info()),
             channels: Arc::default(),
             metrics: Metrics::default(),
             stopping: false,
@@ -39,6 +41,10 @@ impl Views {
 
     pub(crate) fn members(&self) -> Arc<[Member]> {
         Arc::clone(&self.lock().members)
+    }
+
+    pub(crate) fn own(&self) -> Arc<Member> {
+        Arc::clone(&self.lock().own)
     }
 
     pub(crate) fn channels(&self) -> Arc<BTreeMap<ChannelId, Arc<ChannelInfo>>> {
@@ -86,6 +92,7 @@ pub(crate) struct Publisher {
     views: Arc<Views>,
     members: u64,
     channels: u64,
+    own: u64,
 }
 
 impl Publisher {
@@ -94,6 +101,7 @@ impl Publisher {
             views,
             members: node.membership_version(),
             channels: node.channels_version(),
+            own: node.self_version(),
         };
         publisher.replace(node, true, true);
         publisher
@@ -108,7 +116,17 @@ impl Publisher {
         let (members, channels) = (node.membership_version(), node.channels_version());
         let new_members = std::mem::replace(&mut self.members, members) != members;
         let new_channels = std::mem::replace(&mut self.channels, channels) != channels;
+        let own = node.self_version();
+        if std::mem::replace(&mut self.own, own) != own {
+            self.replace_own(node);
+        }
         self.replace(node, new_members, new_channels);
+    }
+
+    fn replace_own(&self, node: &Node) {
+        let own = Arc::new(node.self_info());
+        self.views.lock().own = own;
+        self.views.changed.notify(usize::MAX);
     }
 
     fn replace(&self, node: &Node, members: bool, channels: bool) {

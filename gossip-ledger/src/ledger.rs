@@ -15,7 +15,7 @@ use redb::{
 
 use crate::blocks::{Key, Part, parts_of};
 use crate::header::Links;
-use crate::{Blocks, LedgerError};
+use crate::{Blocks, LedgerError, LedgerPeerBook};
 
 /// How many channels fit into one ledger.
 pub const MAX_CHANNELS: u32 = 65_536;
@@ -93,6 +93,12 @@ impl BlockLedger {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The peer book in the same file.
+    #[must_use]
+    pub fn peer_book(&self) -> LedgerPeerBook {
+        LedgerPeerBook::new(Arc::clone(&self.database))
     }
 
     /// Stores `block` as number `seq`; it is on the disk when this returns.

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
 use crate::size::ByteSize;
-use crate::{console, demo, sim};
+use crate::{chaos, console, demo, sim};
+
+const MAX_SEEDS: u64 = 100_000;
 
 /// A permissioned gossip network.
 #[derive(Debug, Parser)]
@@ -31,6 +34,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run thousands of peers in virtual time; the same seed gives the same run
     Sim(SimArgs),
+    /// Put networks through storms of faults in virtual time and check that they recover
+    Chaos(ChaosArgs),
 }
 
 /// Options of `gossip demo`.
@@ -119,6 +124,29 @@ pub(crate) struct SimArgs {
     pub(crate) quiet: bool,
 }
 
+/// Options of `gossip chaos`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ChaosArgs {
+    /// Nodes in each network
+    #[arg(long, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub(crate) nodes: u32,
+    /// Seeds to run: from the first one up to, not including, the second one
+    #[arg(long, default_value = "0..64", value_name = "A..B", value_parser = seeds)]
+    pub(crate) seeds: Range<u64>,
+    /// The only seed to run
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(crate) seed: Option<u64>,
+    /// Runs at the same time [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub(crate) threads: Option<u16>,
+    /// Print one JSON document instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
 /// Reads the command line and does what it says.
 pub(crate) fn run() -> Result<(), Failure> {
     let cli = match Cli::try_parse() {
@@ -135,6 +163,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(&args, filter),
         Command::Sim(args) => sim::run(&args, filter),
+        Command::Chaos(args) => chaos::run(&args, filter),
     }
 }
 
@@ -165,6 +194,19 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
         Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
         _ => Err("expected 1 to 86400 seconds".to_owned()),
+    }
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let bounds = text.split_once("..");
+    let bounds = bounds.and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
+    match bounds {
+        Some(seeds) if seeds.start >= seeds.end => Err("no seed is in this range".to_owned()),
+        Some(seeds) if seeds.end - seeds.start > MAX_SEEDS => {
+            Err(format!("at most {MAX_SEEDS} seeds can be run"))
+        }
+        Some(seeds) => Ok(seeds),
+        None => Err("expected a range such as 0..64".to_owned()),
     }
 }
 

@@ -6,24 +6,29 @@
 //!   reads the input back from every ledger.
 //! * `gossip sim` runs thousands of peers in virtual time and reports how a network of that size
 //!   behaves; the same seed gives the same run.
+//! * `gossip chaos` puts networks through storms of faults, one for each seed, and checks that what must hold
+//!   does, during the storm and in the calm after it.
 //!
 //! ```text
 //! gossip demo                                     # built-in text, 2 organisations of 4 peers
 //! gossip demo --orgs 3 --peers 5 --input big.iso --block-size 1MiB --runtime smol
 //! gossip demo --json | jq .verdict                # for machines
 //! gossip sim --orgs 10 --peers 100 --blocks 100 --seed 1
+//! gossip chaos --nodes 30 --seeds 0..64
+//! gossip chaos --nodes 30 --seed 17               # one of them again
 //! ```
 //!
 //! # Exit codes
 //! | code | meaning |
 //! | --- | --- |
-//! | 0 | all ledgers equal the input (`demo`), the network converged (`sim`) |
+//! | 0 | all ledgers equal the input (`demo`), the network converged (`sim`), all held (`chaos`) |
 //! | 1 | they do not, or something failed; one line on stderr says what |
 //! | 2 | the options make no sense |
 //! | 130 | interrupted by Ctrl-C; peers were shut down and temporary files removed |
 //!
 //! Reports go to stdout; progress, logs (`--log`, `RUST_LOG`) and errors go to stderr.
 
+mod chaos;
 mod cli;
 mod console;
 mod demo;

@@ -60,6 +60,8 @@ impl Progress for Bar {
             Phase::Start => "start",
             Phase::Membership => "membership",
             Phase::Blocks => "blocks",
+            Phase::Storm => "storm",
+            Phase::Calm => "calm",
             Phase::Done => "done",
         });
         #[allow(

@@ -113,7 +113,7 @@ fn block(frame: &Bytes, mut outer: Fields<'_>) -> Option<Payload> {
 /// A `gossip.AliveMessage`.
 fn alive(frame: &Bytes, mut outer: Fields<'_>, limits: &Limits) -> Option<Alive> {
     let (mut endpoint, mut metadata, mut pki_id) = ("", &[][..], &[][..]);
-    let (mut time, mut identity, mut anchor) = (None, &[][..], None);
+    let (mut time, mut identity, mut anchor, mut leaving) = (None, &[][..], None, false);
     while let Some(key) = outer.key()? {
         match key {
             LENGTH_1 => {
@@ -132,6 +132,7 @@ fn alive(frame: &Bytes, mut outer: Fields<'_>, limits: &Limits) -> Option<Alive>
             LENGTH_2 => time = Some(peer_time(outer.message()?)?),
             LENGTH_4 => identity = outer.bytes(limits.max_identity)?,
             LENGTH_1000 => anchor = Some(outer.bytes(limits.max_hash)?.try_into().ok()?),
+            VARINT_1001 => leaving = outer.varint()? != 0,
             _ => return None,
         }
     }
@@ -142,6 +143,7 @@ fn alive(frame: &Bytes, mut outer: Fields<'_>, limits: &Limits) -> Option<Alive>
         metadata: frame.slice_ref(metadata),
         identity: present(frame, identity),
         pulse_anchor: anchor,
+        leaving,
     })
 }
 
@@ -206,6 +208,7 @@ const LENGTH_5: u32 = 5 << 3 | 2;
 const LENGTH_8: u32 = 8 << 3 | 2;
 const LENGTH_15: u32 = 15 << 3 | 2;
 const LENGTH_1000: u32 = 1000 << 3 | 2;
+const VARINT_1001: u32 = 1001 << 3;
 
 /// The fields of a message, in order.
 struct Fields<'a> {

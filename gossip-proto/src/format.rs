@@ -104,7 +104,11 @@ impl Display for Alive {
             self.endpoint,
             self.metadata.len(),
             self.time,
-        )
+        )?;
+        if self.leaving {
+            f.write_str(", leaving")?;
+        }
+        Ok(())
     }
 }
 

@@ -49,6 +49,7 @@
 //!         time: PeerTime { incarnation: 1, sequence: 1 },
 //!         identity: None,
 //!         pulse_anchor: None,
+//!         leaving: false,
 //!     }),
 //! };
 //! heartbeat.check_tag()?;

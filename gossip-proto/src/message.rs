@@ -115,6 +115,9 @@ pub struct Alive {
     pub identity: Option<Bytes>,
     /// Extension (field 1000): the link of a hash chain that the next [`Pulse`]'s proof leads to.
     pub pulse_anchor: Option<[u8; 32]>,
+    /// Extension (field 1001): the peer stops, and nothing of this incarnation of it follows. Told only to
+    /// peers that understand it: others would take it for a sign of life.
+    pub leaving: bool,
 }
 
 /// A sign of life (extension): the peer is alive, and its last heartbeat holds.

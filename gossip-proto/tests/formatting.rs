@@ -107,6 +107,7 @@ fn hostile_text_stays_on_one_line() {
         time: PeerTime::default(),
         identity: None,
         pulse_anchor: None,
+        leaving: false,
     };
     let message = GossipMessage {
         nonce: 1,
@@ -116,6 +117,17 @@ fn hostile_text_stays_on_one_line() {
     };
     assert!(!message.to_string().contains('\n'));
     assert!(!Content::Ack("a\nb".into()).to_string().contains('\n'));
+}
+
+#[test]
+fn a_heartbeat_that_says_farewell_shows_it() {
+    let mut alive = match signed_alive().content().clone() {
+        Content::Alive(alive) => alive,
+        other => panic!("{other:?}"),
+    };
+    assert!(!alive.to_string().contains("leaving"));
+    alive.leaving = true;
+    assert!(alive.to_string().ends_with(", leaving"));
 }
 
 #[test]

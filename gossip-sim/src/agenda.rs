@@ -21,8 +21,8 @@ pub(crate) struct Agenda<W> {
     slot: u64,
     /// Slots after the present one, by their number modulo [`SLOTS`].
     wheel: Box<[Vec<Entry<W>>]>,
-    /// Entries in the wheel.
-    turning: usize,
+    /// A bit for each slot of the wheel that holds anything: time in which nothing happens must cost nothing.
+    turning: [u64; SLOTS / 64],
     /// Beyond the wheel.
     far: BinaryHeap<Reverse<Entry<W>>>,
     seq: u64,
@@ -34,7 +34,7 @@ impl<W> Agenda<W> {
             present: BinaryHeap::new(),
             slot: 0,
             wheel: std::iter::repeat_with(Vec::new).take(SLOTS).collect(),
-            turning: 0,
+            turning: [0; SLOTS / 64],
             far: BinaryHeap::new(),
             seq: 0,
         }
@@ -69,7 +69,7 @@ impl<W> Agenda<W> {
             self.present.push(Reverse(entry));
         } else if slot - self.slot < SLOTS as u64 {
             self.wheel[index(slot)].push(entry);
-            self.turning += 1;
+            self.turning[index(slot) / 64] |= 1 << (slot % 64);
         } else {
             self.far.push(Reverse(entry));
         }
@@ -78,15 +78,15 @@ impl<W> Agenda<W> {
     /// Makes the next slot that holds anything the present one, unless that is not over.
     fn advance(&mut self) {
         while self.present.is_empty() {
-            if self.turning > 0 {
-                self.slot += 1;
+            if let Some(slot) = self.next_turning() {
+                self.slot = slot;
             } else if let Some(Reverse(first)) = self.far.peek() {
                 self.slot = first.slot();
             } else {
                 return;
             }
             let due = &mut self.wheel[index(self.slot)];
-            self.turning -= due.len();
+            self.turning[index(self.slot) / 64] &= !(1 << (self.slot % 64));
             self.present.extend(due.drain(..).map(Reverse));
             let horizon = self.slot + SLOTS as u64;
             while let Some(Reverse(first)) = self.far.peek()
@@ -96,6 +96,30 @@ impl<W> Agenda<W> {
                 self.place(entry);
             }
         }
+    }
+}
+
+impl<W> Agenda<W> {
+    /// The next slot of the wheel that holds anything.
+    fn next_turning(&self) -> Option<u64> {
+        let first = self.slot + 1;
+        let words = self.turning.len();
+        let (word, bit) = (index(first) / 64, first % 64);
+        // The first word is looked at twice: its upper part belongs to the nearest slots, its lower part to
+        // the farthest.
+        for step in 0..=words {
+            let held = self.turning[(word + step) % words];
+            let held = match step {
+                0 => held & (u64::MAX << bit),
+                last if last == words => held & !(u64::MAX << bit),
+                _ => held,
+            };
+            if held != 0 {
+                let base = first - bit + 64 * step as u64;
+                return Some(base + u64::from(held.trailing_zeros()));
+            }
+        }
+        None
     }
 }
 
@@ -163,6 +187,10 @@ impl<T> Slab<T> {
         }
         self.places.push(Some(value));
         u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn peek(&self, key: u32) -> Option<&T> {
+        self.places.get(key as usize)?.as_ref()
     }
 
     /// Takes the value out; a key answers once.

@@ -50,6 +50,7 @@ impl Chaos {
         let pauses = Delay::between(Duration::ZERO, self.pause.saturating_mul(2));
         let lengths = Delay::between(self.longest / 20, self.longest);
         let mut down_until = vec![Instant::START; nodes.len()];
+        let mut frozen_until = Instant::START;
         let mut at = self.start + draws.delay(pauses);
         while at < end {
             let class = FaultClass::ALL[draws.index(FaultClass::ALL.len())];
@@ -65,16 +66,25 @@ impl Chaos {
                     crash(&mut plan, nodes[a], (at, over), coin);
                 }
                 FaultClass::Partition => {
-                    let island = (0..nodes.len()).filter(|_| draws.below(3) == 0);
-                    let island = island.map(|index| nodes[index]).collect();
+                    let (island, _) = sides(&mut draws, nodes);
                     plan.push((at, Fault::Partition { island }));
                     plan.push((over, Fault::Heal));
                 }
+                FaultClass::OneWay => {
+                    let (from, to) = sides(&mut draws, nodes);
+                    plan.push((at, Fault::OneWay { from, to, lasting }));
+                }
+                FaultClass::Freeze if frozen_until >= at => {}
                 FaultClass::Cut
                 | FaultClass::Stall
                 | FaultClass::Slow
                 | FaultClass::SlowCrypto
-                | FaultClass::SlowLedger => {
+                | FaultClass::SlowLedger
+                | FaultClass::Loss
+                | FaultClass::Freeze => {
+                    if class == FaultClass::Freeze {
+                        frozen_until = over;
+                    }
                     plan.push((at, passing(class, (nodes[a], nodes[b]), factor, lasting)));
                 }
             }
@@ -86,7 +96,12 @@ impl Chaos {
     }
 }
 
-fn pair(draws: &mut Draws, nodes: usize) -> (usize, usize) {
+/// About a third of the nodes, and the others.
+pub(crate) fn sides(draws: &mut Draws, nodes: &[NodeId]) -> (Vec<NodeId>, Vec<NodeId>) {
+    nodes.iter().partition(|_| draws.below(3) == 0)
+}
+
+pub(crate) fn pair(draws: &mut Draws, nodes: usize) -> (usize, usize) {
     let a = draws.index(nodes);
     let b = (a + 1 + draws.index(nodes - 1)) % nodes;
     (a, b)
@@ -109,7 +124,13 @@ fn crash(plan: &mut Vec<(Instant, Fault)>, node: NodeId, span: (Instant, Instant
     ));
 }
 
-fn passing(class: FaultClass, (a, b): (NodeId, NodeId), factor: u32, lasting: Duration) -> Fault {
+/// A fault that ends by itself, of another class than those that need more than a pair of nodes.
+pub(crate) fn passing(
+    class: FaultClass,
+    (a, b): (NodeId, NodeId),
+    factor: u32,
+    lasting: Duration,
+) -> Fault {
     match class {
         FaultClass::Stall => Fault::Stall {
             from: a,
@@ -132,7 +153,14 @@ fn passing(class: FaultClass, (a, b): (NodeId, NodeId), factor: u32, lasting: Du
             factor,
             lasting,
         },
-        FaultClass::Cut | FaultClass::Partition | FaultClass::Crash => Fault::Cut { a, b },
+        FaultClass::Loss => Fault::Loss {
+            percent: u8::try_from(factor.min(50)).unwrap_or(50),
+            lasting,
+        },
+        FaultClass::Freeze => Fault::Freeze { node: a, lasting },
+        FaultClass::Cut | FaultClass::Partition | FaultClass::Crash | FaultClass::OneWay => {
+            Fault::Cut { a, b }
+        }
     }
 }
 
@@ -157,7 +185,12 @@ mod tests {
                     Fault::Partition { .. } => split = true,
                     Fault::Heal => split = false,
                     Fault::Cut { a, b } | Fault::Slow { a, b, .. } => assert_ne!(a, b),
-                    Fault::Stall { .. } | Fault::SlowCrypto { .. } | Fault::SlowLedger { .. } => {}
+                    Fault::Stall { lasting, .. }
+                    | Fault::OneWay { lasting, .. }
+                    | Fault::Loss { lasting, .. }
+                    | Fault::Freeze { lasting, .. }
+                    | Fault::SlowCrypto { lasting, .. }
+                    | Fault::SlowLedger { lasting, .. } => assert!(*at + *lasting <= end),
                 }
             }
             assert!(down.is_empty() && !split);

@@ -1,6 +1,7 @@
 //! The simulated identity service: identities are text, signatures are keyed hashes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_core::{
@@ -89,6 +90,13 @@ impl Crypto {
                 });
                 CryptoOutcome::Authenticated(outcome)
             }
+            CryptoJob::Validate { identity, pki_id } => {
+                let outcome = self.validate(now, identity).and_then(|valid| {
+                    valid.check_pki_id(pki_id)?;
+                    Ok(valid)
+                });
+                CryptoOutcome::Authenticated(outcome)
+            }
             CryptoJob::Verify {
                 identity,
                 signed,
@@ -111,13 +119,18 @@ impl Crypto {
         }
     }
 
+    /// How long an identity is still valid, if it expires.
+    pub(crate) fn expires_in(&self, identity: &Bytes, now: Instant) -> Option<Duration> {
+        self.expiry.get(identity).map(|at| at.since(now))
+    }
+
     fn validate(&self, now: Instant, identity: &Bytes) -> Result<ValidIdentity, CryptoError> {
         let org = org_of(identity).ok_or(CryptoError::MalformedIdentity)?;
         let org = self.orgs.get(org).cloned().ok_or(CryptoError::Untrusted)?;
         if self.revoked.contains(identity) {
             return Err(CryptoError::Revoked);
         }
-        let expires_in = self.expiry.get(identity).map(|at| at.since(now));
+        let expires_in = self.expires_in(identity, now);
         if expires_in.is_some_and(|left| left.is_zero()) {
             return Err(CryptoError::Expired);
         }
@@ -150,7 +163,7 @@ impl Crypto {
         Ok(())
     }
 
-    fn sign(&mut self, identity: &[u8], text: &[u8]) -> Bytes {
+    pub(crate) fn sign(&mut self, identity: &[u8], text: &[u8]) -> Bytes {
         self.scratch.clear();
         self.scratch
             .extend_from_slice(&(identity.len() as u64).to_le_bytes());

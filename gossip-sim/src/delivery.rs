@@ -11,7 +11,8 @@ use crate::NodeId;
 use crate::stats::Histogram;
 
 /// Blocks that one node's application publishes, one after the other: each when its time has come
-/// and the one before has been accepted.
+/// and the one before has been accepted. After a restart it goes on from the height of the ledger, as an
+/// application does that reads its blocks from an ordering service.
 #[derive(Clone, Debug)]
 pub struct Publication {
     /// The node.
@@ -41,6 +42,16 @@ impl Publisher {
     pub(crate) fn block(&self) -> Option<(u64, Bytes)> {
         let block = self.publication.blocks.get(self.next)?;
         Some((self.publication.first + self.next as u64, block.clone()))
+    }
+
+    /// Goes back to what the ledger lacks; had it all been published before?
+    pub(crate) fn rewind(&mut self, height: u64) -> bool {
+        let done = self.block().is_none();
+        let lacking = height.saturating_sub(self.publication.first);
+        self.next = self
+            .next
+            .min(usize::try_from(lacking).unwrap_or(usize::MAX));
+        done && self.block().is_some()
     }
 
     /// When the next block is due.

@@ -33,6 +33,33 @@ pub enum Fault {
         /// For how long.
         lasting: Duration,
     },
+    /// Nothing gets through from any of these nodes to any of those; what they send waits, and the
+    /// other direction is as before. No new connection comes about between them.
+    OneWay {
+        /// The senders.
+        from: Vec<NodeId>,
+        /// The receivers.
+        to: Vec<NodeId>,
+        /// For how long.
+        lasting: Duration,
+    },
+    /// Loses frames and dials, each with this probability; a frame's credit comes back all the same, and
+    /// its link stays up. Harsher than any transport that a node is promised, which loses nothing before
+    /// the end of a link. Replaces the loss that was in force.
+    Loss {
+        /// Of a hundred frames or dials so many are lost.
+        percent: u8,
+        /// For how long.
+        lasting: Duration,
+    },
+    /// Suspends a node's process: it handles nothing, its links stay up, and its neighbours' credit runs
+    /// out. Then everything that has happened meanwhile reaches it in order, and its timer after that.
+    Freeze {
+        /// The node.
+        node: NodeId,
+        /// For how long.
+        lasting: Duration,
+    },
     /// Divides the bandwidth and multiplies the latency between two nodes, both ways.
     Slow {
         /// One node.
@@ -113,11 +140,17 @@ pub enum FaultClass {
     SlowCrypto,
     /// [`Fault::SlowLedger`].
     SlowLedger,
+    /// [`Fault::OneWay`].
+    OneWay,
+    /// [`Fault::Loss`].
+    Loss,
+    /// [`Fault::Freeze`].
+    Freeze,
 }
 
 impl FaultClass {
     /// All classes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Cut,
         Self::Partition,
         Self::Stall,
@@ -125,10 +158,54 @@ impl FaultClass {
         Self::Crash,
         Self::SlowCrypto,
         Self::SlowLedger,
+        Self::OneWay,
+        Self::Loss,
+        Self::Freeze,
     ];
+
+    /// Its name in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::Partition => "partition",
+            Self::Stall => "stall",
+            Self::Slow => "slow link",
+            Self::Crash => "crash",
+            Self::SlowCrypto => "slow crypto",
+            Self::SlowLedger => "slow ledger",
+            Self::OneWay => "one-way cut",
+            Self::Loss => "loss",
+            Self::Freeze => "freeze",
+        }
+    }
 }
 
 impl Fault {
+    /// Does it put something right again?
+    #[must_use]
+    pub const fn is_repair(&self) -> bool {
+        matches!(self, Self::Heal | Self::Restart { .. })
+    }
+
+    /// For how long it keeps messages from some nodes that others have, if it does.
+    pub(crate) const fn delays_for(&self) -> Option<Duration> {
+        match self {
+            Self::Stall { lasting, .. }
+            | Self::OneWay { lasting, .. }
+            | Self::Loss { lasting, .. }
+            | Self::Freeze { lasting, .. }
+            | Self::Slow { lasting, .. }
+            | Self::SlowCrypto { lasting, .. } => Some(*lasting),
+            Self::Cut { .. }
+            | Self::Partition { .. }
+            | Self::Heal
+            | Self::Crash { .. }
+            | Self::Restart { .. }
+            | Self::SlowLedger { .. } => None,
+        }
+    }
+
     /// The class it belongs to.
     #[must_use]
     pub const fn class(&self) -> FaultClass {
@@ -140,6 +217,9 @@ impl Fault {
             Self::Crash { .. } | Self::Restart { .. } => FaultClass::Crash,
             Self::SlowCrypto { .. } => FaultClass::SlowCrypto,
             Self::SlowLedger { .. } => FaultClass::SlowLedger,
+            Self::OneWay { .. } => FaultClass::OneWay,
+            Self::Loss { .. } => FaultClass::Loss,
+            Self::Freeze { .. } => FaultClass::Freeze,
         }
     }
 }
@@ -147,11 +227,11 @@ impl Fault {
 /// Which classes of faults take effect. A fault of another class is drawn and planned like any
 /// other, then skipped, so that switching a class off changes no random choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FaultMask(u8);
+pub struct FaultMask(u16);
 
 impl FaultMask {
     /// Every class takes effect.
-    pub const ALL: Self = Self(u8::MAX);
+    pub const ALL: Self = Self(u16::MAX);
 
     /// The same without `class`.
     #[must_use]

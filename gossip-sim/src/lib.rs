@@ -83,7 +83,9 @@ mod network;
 mod rng;
 mod scenario;
 mod stats;
+mod storm;
 mod trace;
+mod trial;
 mod world;
 
 pub use self::block::{Orderer, block_payload};
@@ -96,7 +98,9 @@ pub use self::ledger::{ChainHash, SimLedger};
 pub use self::rng::Delay;
 pub use self::scenario::{Phase, Progress, Report, Scenario, ScenarioError, Wall};
 pub use self::stats::{Histogram, KindTraffic, Percentiles, Stats};
+pub use self::storm::{Storm, StormPlan};
 pub use self::trace::TraceHash;
+pub use self::trial::{Trial, TrialReport};
 pub use self::world::{
-    NodeId, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
+    Heard, NodeId, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
 };

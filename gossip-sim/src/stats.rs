@@ -5,6 +5,8 @@ use std::time::Duration;
 use gossip_core::proto::{Content, Kind, SignedMessage};
 use serde::Serialize;
 
+use crate::fault::{Fault, FaultClass, Incarnation, LedgerFate};
+
 const STEPS: usize = 32;
 const OCTAVES: usize = 64;
 
@@ -125,6 +127,23 @@ pub struct Stats {
     pub sends_lost: u64,
     /// Nodes held dead by another although they were running and could be reached.
     pub false_deaths: u64,
+    /// Frames that a test has put on links.
+    pub frames_forged: u64,
+    /// Frames lost to [`Fault::Loss`].
+    pub frames_lost: u64,
+    /// Dials lost to it.
+    pub dials_lost: u64,
+    /// Starts after a crash that had taken the ledger along.
+    pub ledgers_lost: u64,
+    /// Starts with a clock that had been set back.
+    pub clocks_set_back: u64,
+    /// Pairs of a node that went on after a freeze and a healthy peer that it must not hold dead for it.
+    pub accusations_watched: u64,
+    /// Notifications that a member is dead.
+    pub deaths: u64,
+    /// Notifications that a member is forgotten.
+    pub forgotten: u64,
+    faults: [u64; FaultClass::ALL.len()],
     sent: [(u64, u64); Kind::ALL.len()],
 }
 
@@ -137,6 +156,15 @@ impl Stats {
             notifications_shed: 0,
             sends_lost: 0,
             false_deaths: 0,
+            frames_forged: 0,
+            frames_lost: 0,
+            dials_lost: 0,
+            ledgers_lost: 0,
+            clocks_set_back: 0,
+            accusations_watched: 0,
+            deaths: 0,
+            forgotten: 0,
+            faults: [0; FaultClass::ALL.len()],
             sent: [(0, 0); Kind::ALL.len()],
         }
     }
@@ -153,6 +181,25 @@ impl Stats {
                 bytes,
             })
             .collect()
+    }
+
+    /// How many faults of a class took effect.
+    #[must_use]
+    pub const fn faults(&self, class: FaultClass) -> u64 {
+        self.faults[class as usize]
+    }
+
+    pub(crate) fn fault(&mut self, fault: &Fault) {
+        self.faults[fault.class() as usize] += u64::from(!fault.is_repair());
+        if let Fault::Restart {
+            ledger,
+            incarnation,
+            ..
+        } = fault
+        {
+            self.ledgers_lost += u64::from(*ledger == LedgerFate::Lost);
+            self.clocks_set_back += u64::from(*incarnation == Incarnation::Backwards);
+        }
     }
 
     pub(crate) fn sent(&mut self, message: &SignedMessage, bytes: u64) {

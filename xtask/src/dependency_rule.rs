@@ -53,6 +53,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
             "hashbrown",
             "rand_chacha",
             "rand_core",
+            "serde",
             "thiserror",
             "tracing",
         ],

@@ -45,6 +45,7 @@ impl Fixture {
             now: Instant::START,
             seed: [7; 32],
             incarnation: 1,
+            identity_expires_in: None,
         };
         let mut fixture = Self {
             node: Node::new(Arc::new(config), start).context("the configuration is refused")?,
@@ -152,7 +153,7 @@ impl Fixture {
                 payload: Bytes::from_static(&[7; 70]),
                 secret: None,
             })),
-            CryptoJob::Authenticate { pki_id, .. } => {
+            CryptoJob::Authenticate { pki_id, .. } | CryptoJob::Validate { pki_id, .. } => {
                 CryptoOutcome::Authenticated(Ok(ValidIdentity {
                     peer: PeerId::new(pki_id),
                     org: Some(OrgId::new(ORG)),

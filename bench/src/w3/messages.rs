@@ -53,6 +53,7 @@ pub(super) fn alive(index: usize, sequence: u64) -> Bytes {
         },
         identity: None,
         pulse_anchor: None,
+        leaving: false,
     };
     signed(Bytes::new(), Tag::Empty, Content::Alive(alive))
         .encoded()
@@ -71,6 +72,7 @@ pub(super) fn first_alive(index: usize) -> SignedMessage {
         },
         identity: Some(identity(index)),
         pulse_anchor: None,
+        leaving: false,
     };
     signed(Bytes::new(), Tag::Empty, Content::Alive(alive))
 }

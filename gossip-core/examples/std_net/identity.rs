@@ -17,6 +17,10 @@ pub(crate) fn check(me: &str, job: CryptoJob) -> CryptoOutcome {
                 .and_then(|()| verify(&identity, &signed));
             CryptoOutcome::Authenticated(genuine.map(|()| valid))
         }
+        CryptoJob::Validate { identity, pki_id } => {
+            let valid = valid(&identity);
+            CryptoOutcome::Authenticated(valid.check_pki_id(&pki_id).map(|()| valid))
+        }
         CryptoJob::Verify {
             identity, signed, ..
         } => CryptoOutcome::Verified(verify(&identity, &signed)),

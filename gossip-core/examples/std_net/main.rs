@@ -117,6 +117,7 @@ impl Peer {
             // A real application asks its operating system for random bytes.
             seed: *blake3::hash(format!("{name} {nanos}").as_bytes()).as_bytes(),
             incarnation: u64::try_from(nanos)?,
+            identity_expires_in: None,
         };
         let (own, inputs) = sync_channel(64);
         let accepting = own.clone();

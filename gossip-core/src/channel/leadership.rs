@@ -40,6 +40,10 @@ impl LatestLeadership {
         taken
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.times.len()
+    }
+
     pub(crate) fn forget(&mut self, peer: &PeerId) {
         self.times.remove(peer);
     }

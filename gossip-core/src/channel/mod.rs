@@ -14,6 +14,7 @@
 mod coverage;
 mod leadership;
 mod own;
+mod readers;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -30,15 +31,18 @@ pub(crate) use self::coverage::Wait;
 use self::coverage::Waits;
 use self::leadership::LatestLeadership;
 use self::own::OwnState;
+use self::readers::Readers;
 pub(crate) use self::tree::Places;
 use self::tree::Tree;
 use crate::cx::Cx;
 use crate::gate::{Admitted, StateInfoNews};
 use crate::identity::Identities;
 use crate::membership::Membership;
+use crate::msgstore::{Bounds, Held, MessageStore, Refused};
 use crate::pull::BlockPull;
 use crate::rng::ModuleRng;
 use crate::rotation::from_after;
+use crate::snapshot::Stores;
 use crate::state_transfer::{StateTransfer, Want};
 use crate::timer::TimerKey;
 use crate::{
@@ -54,6 +58,8 @@ pub(crate) struct Channels {
     version: u64,
     /// Channels left while the ledger stored a block. Bounded by the channels that can be joined.
     storing: BTreeMap<ChannelId, Ticket>,
+    /// Configurations taken over, of all channels.
+    revisions: u64,
 }
 
 impl Channels {
@@ -69,9 +75,17 @@ impl Channels {
         self.table.values_mut()
     }
 
-    pub(crate) fn insert(&mut self, channel: Channel) {
+    pub(crate) fn insert(&mut self, mut channel: Channel) {
         self.version += 1;
+        let first = self.next_revision();
+        channel.revisions = (first, first);
         self.table.insert(channel.id.clone(), channel);
+    }
+
+    /// Names one more configuration.
+    pub(crate) fn next_revision(&mut self) -> u64 {
+        self.revisions += 1;
+        self.revisions
     }
 
     pub(crate) fn remove(&mut self, channel: &ChannelId) -> Option<Channel> {
@@ -112,17 +126,24 @@ impl Channels {
         self.version + versions.sum::<u64>()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Channel> {
+        self.table.values()
+    }
+
     /// The channel that a message names.
     pub(crate) fn by_name(&self, name: &[u8]) -> Option<&Channel> {
         self.table.get(std::str::from_utf8(name).ok()?)
     }
 
-    /// The channel whose name a peer proves to know.
-    pub(crate) fn by_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
+    /// The channel in which a peer has published a state info with this MAC.
+    pub(crate) fn by_known_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
         let mut channels = self.table.values();
-        if let Some(known) = channels.find(|channel| channel.info_mac(peer) == Some(mac)) {
-            return Some(known);
-        }
+        channels.find(|channel| channel.info_mac(peer) == Some(mac))
+    }
+
+    /// The channel, of those in which a peer has published nothing, whose name it proves to know; at the
+    /// cost of a hash for each.
+    pub(crate) fn by_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
         let mut channels = self.table.values();
         channels.find(|channel| channel.info_mac(peer).is_none() && channel.has_mac(peer, mac))
     }
@@ -134,8 +155,13 @@ pub(crate) struct Channel {
     id: ChannelId,
     sequence: u64,
     orgs: BTreeSet<OrgId>,
-    infos: BTreeMap<PeerId, Info>,
+    /// The configuration joined with and the one in force, among all of all channels: what was found by
+    /// another does not count.
+    revisions: (u64, u64),
+    /// The marks are of peers forgotten, so that what they said is not news when it is told again.
+    infos: MessageStore<PeerId, PeerTime, Info>,
     pub(crate) own: OwnState,
+    pub(crate) readers: Readers,
     pub(crate) transfer: StateTransfer,
     pub(crate) tree: Tree,
     pub(crate) pull: BlockPull,
@@ -161,7 +187,6 @@ pub(crate) struct Channel {
 /// What a peer has published of itself.
 #[derive(Debug)]
 struct Info {
-    time: PeerTime,
     org: OrgId,
     mac: Bytes,
     height: u64,
@@ -191,8 +216,14 @@ impl Channel {
         Self {
             sequence: config.sequence,
             orgs: config.members.keys().cloned().collect(),
-            infos: BTreeMap::new(),
-            own: OwnState::new(incarnation.saturating_add(cx.now.as_nanos())),
+            revisions: (0, 0),
+            readers: Readers::default(),
+            infos: MessageStore::new(Bounds {
+                ttl: None,
+                max_live: cx.config.membership.max_members.get(),
+                max_marks: cx.config.membership.max_members.get(),
+            }),
+            own: OwnState::new(incarnation, cx.now),
             transfer: StateTransfer::new(cx, id.clone(), transfer_rng),
             tree: Tree::default(),
             pull: BlockPull::new(cx, id.clone(), pull_rng),
@@ -222,24 +253,48 @@ impl Channel {
         self.sequence
     }
 
+    /// Names the configuration in force.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revisions.1
+    }
+
+    pub(crate) fn is_current(&self, revision: u64) -> bool {
+        self.revision() == revision
+    }
+
+    /// Was this configuration, or is it, in force since we have joined?
+    pub(crate) fn has_had(&self, revision: u64) -> bool {
+        let (first, last) = self.revisions;
+        (first..=last).contains(&revision)
+    }
+
+    /// What a peer published last, as it came.
+    pub(crate) fn told_by(&self, peer: &PeerId) -> Option<(PeerTime, &RawEnvelope)> {
+        let held = self.infos.live().get(peer)?;
+        Some((held.time, &held.value.envelope))
+    }
+
     pub(crate) fn has_org(&self, org: &OrgId) -> bool {
         self.orgs.contains(org)
     }
 
-    /// Takes over a newer configuration: what organisations no longer in it published is dropped.
-    /// Returns the peers concerned.
-    pub(crate) fn configure(&mut self, config: &JoinChannel) -> Vec<PeerId> {
+    /// Takes over a newer configuration: what organisations no longer in it published is dropped, and
+    /// all others are to be held against its policy. Returns the peers dropped.
+    pub(crate) fn configure(&mut self, config: &JoinChannel, revision: u64) -> Vec<PeerId> {
+        self.revisions.1 = revision;
         self.sequence = config.sequence;
         self.orgs = config.members.keys().cloned().collect();
         let gone: Vec<PeerId> = self
             .infos
+            .live()
             .iter()
-            .filter(|(_, info)| !self.orgs.contains(&info.org))
+            .filter(|(_, info)| !self.orgs.contains(&info.value.org))
             .map(|(peer, _)| peer.clone())
             .collect();
         for peer in &gone {
-            self.infos.remove(peer);
+            self.forget(peer);
         }
+        self.readers.review(self.infos.live().keys());
         self.version += 1;
         self.attendance += 1;
         gone
@@ -258,11 +313,16 @@ impl Channel {
         Some(&info.mac)
     }
 
-    /// Would this state info change anything?
-    pub(crate) fn is_news(&self, info: &StateInfo) -> bool {
-        self.infos
-            .get(&info.pki_id[..])
-            .is_none_or(|held| info.time > held.time)
+    /// Would this state info change anything? What a peer forgotten said last counts again when the
+    /// peer `is_there` again, and not when others tell it of one that is gone.
+    pub(crate) fn is_news(&self, info: &StateInfo, is_there: impl FnOnce() -> bool) -> bool {
+        match self.infos.check(&info.pki_id[..], &info.time) {
+            Ok(()) | Err(Refused::Full) => true,
+            Err(Refused::Held) => false,
+            Err(Refused::Past) => {
+                self.infos.mark_of(&info.pki_id[..]) == Some(&info.time) && is_there()
+            }
+        }
     }
 
     /// Is a block of this number, pushed to us, worth verifying?
@@ -276,7 +336,7 @@ impl Channel {
     /// Has its publisher told us nothing before?
     pub(crate) fn is_stranger(&self, message: &SignedMessage) -> bool {
         matches!(&message.message().content, Content::StateInfo(info)
-            if !self.infos.contains_key(&info.pki_id[..]))
+            if self.infos.get(&info.pki_id[..]).is_none())
     }
 
     /// A state info has passed the gate. Returns its publisher and height if it was news.
@@ -284,6 +344,7 @@ impl Channel {
         &mut self,
         cx: &mut Cx<'_>,
         identities: &Identities,
+        membership: &Membership,
         news: &Admitted<StateInfoNews>,
     ) -> Option<(PeerId, Option<u64>)> {
         let message = &news.get().message;
@@ -292,23 +353,18 @@ impl Channel {
         };
         let org = identities.org_of(&info.pki_id)?.clone();
         let own = *info.pki_id == *cx.config.identity.peer.as_bytes();
-        if own || !self.has_org(&org) || !self.is_news(info) {
+        let peer = PeerId::new(&info.pki_id);
+        let is_there = || membership.knows(peer.as_bytes()) || news.get().pushed_by.contains(&peer);
+        if own || !self.has_org(&org) || !self.is_news(info, is_there) {
             return None;
         }
-        let peer = PeerId::new(&info.pki_id);
-        let full = self.infos.len() >= cx.config.membership.max_members.get();
-        if full && !self.infos.contains_key(&peer) {
-            cx.metrics().state_infos_shed += 1;
-            return None;
+        if self.infos.mark_of(&peer) == Some(&info.time) {
+            self.infos.lift(&peer);
         }
         let properties = info.properties.as_ref();
         let left = properties.is_some_and(|told| told.left_channel);
-        if left {
-            self.tree.forget(&peer);
-        }
         let height = properties.map_or(0, |told| told.ledger_height);
         let record = Info {
-            time: info.time,
             org,
             mac: Bytes::copy_from_slice(&info.channel_mac),
             height,
@@ -316,14 +372,21 @@ impl Channel {
             envelope: message.envelope().detach(),
             since: cx.now,
         };
+        match self.infos.add(cx.now, peer.clone(), info.time, record) {
+            Ok(None) => {
+                self.request_delay = cx.config.channel.request_interval;
+                self.attendance += 1;
+            }
+            Ok(Some(before)) => self.attendance += u64::from(before.left != left),
+            Err(_) => {
+                cx.metrics().state_infos_shed += 1;
+                return None;
+            }
+        }
+        if left {
+            self.tree.forget(&peer);
+        }
         self.version += 1;
-        let before = self.infos.insert(peer.clone(), record);
-        if before.is_none() {
-            self.request_delay = cx.config.channel.request_interval;
-        }
-        if before.is_none_or(|before| before.left != left) {
-            self.attendance += 1;
-        }
         Some((peer, (!left && properties.is_some()).then_some(height)))
     }
 
@@ -334,20 +397,26 @@ impl Channel {
         patience: Duration,
         membership: &Membership,
     ) -> Vec<PeerId> {
-        let strange = |(peer, info): (&PeerId, &Info)| {
-            let keep = membership.knows(peer.as_bytes()) || info.since + patience > now;
+        let gone = self.infos.live().iter().filter_map(|(peer, info)| {
+            let keep = membership.knows(peer.as_bytes()) || info.value.since + patience > now;
             (!keep).then(|| peer.clone())
-        };
-        let gone: Vec<PeerId> = self.infos.iter().filter_map(strange).collect();
+        });
+        let gone: Vec<PeerId> = gone.collect();
         for peer in &gone {
             self.forget(peer);
         }
         gone
     }
 
-    /// A member is no more.
+    /// A peer has started again with an earlier clock: all it says counts, whatever it said before.
+    pub(crate) fn forget_restarted(&mut self, peer: &PeerId) {
+        self.forget(peer);
+        self.infos.lift(peer);
+    }
+
+    /// A member is no more. What it said remains known as said.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
-        if self.infos.remove(peer).is_some() {
+        if self.infos.retire(peer).is_some() {
             self.version += 1;
             self.attendance += 1;
         }
@@ -372,8 +441,11 @@ impl Channel {
         own_org: &'a OrgId,
         membership: &'a Membership,
     ) -> impl Iterator<Item = &'a PeerId> {
-        let of_us = |(_, info): &(&PeerId, &Info)| info.org == *own_org && !info.left;
-        let ours = self.infos.iter().filter(of_us).map(|(peer, _)| peer);
+        let infos = self.infos.live().iter();
+        let of_us = |(peer, held): (_, &Held<_, Info>)| {
+            (held.value.org == *own_org && !held.value.left).then_some(peer)
+        };
+        let ours = infos.filter_map(of_us);
         ours.filter(|peer| membership.is_alive(peer.as_bytes()))
     }
 
@@ -458,7 +530,8 @@ impl Channel {
         }
         let mut spent = 0_usize;
         let mut last: Option<&PeerId> = None;
-        for (peer, info) in from_after(&self.infos, self.told.as_ref()) {
+        for (peer, info) in from_after(self.infos.live(), self.told.as_ref()) {
+            let info = &info.value;
             if !inside && info.org == *own_org && !membership.is_external(peer.as_bytes()) {
                 continue;
             }
@@ -478,6 +551,18 @@ impl Channel {
         })
     }
 
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let max = config.membership.max_members.get();
+        stores.add("state infos", self.infos.len(), max);
+        stores.add("makers of leadership", self.leadership.len(), max);
+        let asked = config.channel.request_peers.saturating_mul(8);
+        stores.add("peers asked for state infos", self.asked.len(), asked);
+        self.tree.stores(config, stores);
+        self.transfer.stores(config, stores);
+        self.pull.pull.stores(config, stores);
+    }
+
     pub(crate) fn info(&self, membership: &Membership, identities: &Identities) -> ChannelInfo {
         let alive = |peer: &PeerId, info: &Info| !info.left && membership.is_alive(peer.as_bytes());
         ChannelInfo {
@@ -487,7 +572,9 @@ impl Channel {
             state_info: self.own.signed().map(|own| own.envelope().clone()),
             peers: self
                 .infos
+                .live()
                 .iter()
+                .map(|(peer, held)| (peer, &held.value))
                 .filter(|(peer, info)| alive(peer, info))
                 .filter_map(|(peer, info)| {
                     Some(ChannelPeer {

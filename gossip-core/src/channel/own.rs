@@ -25,13 +25,15 @@ pub(crate) struct OwnState {
 }
 
 impl OwnState {
-    /// `incarnation` must be greater than that of any earlier participation of ours.
-    pub(super) fn new(incarnation: u64) -> Self {
+    /// What we publish bears our incarnation, so that a later start goes before all of an earlier one, whatever
+    /// the clock says. Within one start the time of joining orders what we publish before leaving and after
+    /// coming back: `joined` is greater than at any earlier time, by more than was published meanwhile.
+    pub(super) fn new(incarnation: u64, joined: Instant) -> Self {
         Self {
             properties: Properties::default(),
             time: PeerTime {
                 incarnation,
-                sequence: 0,
+                sequence: joined.as_nanos(),
             },
             signed: None,
             dirty: false,

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use gossip_proto::Branch;
 
-use crate::{Instant, PeerId};
+use crate::snapshot::Stores;
+use crate::{Config, Instant, PeerId};
 
 /// What a neighbour has a place for; anything, as long as it has told nothing.
 #[derive(Clone, Copy, Debug)]
@@ -249,6 +250,19 @@ impl Tree {
                 false
             }
         }
+    }
+
+    /// Everything that is bounded here.
+    pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let links = config.link.max_links.get().saturating_mul(2);
+        stores.add("branches", self.branches.len(), MAX_BRANCHES);
+        stores.add("links cut off the tree", self.cut.len(), links);
+        stores.add("links told our height", self.told.len(), links);
+        stores.add(
+            "blocks by who brought them",
+            self.brought.len(),
+            MAX_BROUGHT,
+        );
     }
 
     fn note(&mut self, seq: u64, by: &PeerId) {

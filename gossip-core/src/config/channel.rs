@@ -66,6 +66,15 @@ pub struct ChannelConfig {
     /// State infos parked until the identity of their publisher is known, of at most 4 KiB each; a
     /// quarter of them may come from one sender. Default 8,192.
     pub max_parked: NonZeroUsize,
+    /// Channels that we have not joined of which one publisher's state infos are passed on within our
+    /// organisation; nobody can prove to us that they exist. Default 64, as many as can be joined.
+    pub max_relayed_per_peer: NonZeroUsize,
+    /// The same of all publishers. Each is remembered for 100 times `publish_interval`, and, up to this
+    /// number, known as passed on for longer, at about 200 bytes each. Default 16,384.
+    pub max_relayed: NonZeroUsize,
+    /// Signatures of such state infos that are checked for one link in a second. Default 512; 0 passes
+    /// none on.
+    pub max_relay_checks: u32,
 }
 
 impl Default for ChannelConfig {
@@ -78,6 +87,9 @@ impl Default for ChannelConfig {
             max_snapshot_bytes: 4 << 20,
             max_coverage_waits: non_zero(1024),
             max_parked: non_zero(8192),
+            max_relayed_per_peer: non_zero(64),
+            max_relayed: non_zero(16_384),
+            max_relay_checks: 512,
         }
     }
 }

@@ -15,7 +15,8 @@ pub struct LinkConfig {
     pub linger: Duration,
     /// The first pause after a failed dial; doubles with each failure, with jitter. Default 200 ms.
     pub backoff_min: Duration,
-    /// The longest pause between dials. Default 30 s.
+    /// The longest pause between dials. Default 6 s: two parts of a network that were separated for long
+    /// do not find each other sooner.
     pub backoff_max: Duration,
     /// Authenticated links kept at most. Beyond it the link idle the longest is finished; if none
     /// is idle the newcomer is refused. Half of them are for dials of ours. Default 128.
@@ -44,7 +45,7 @@ impl Default for LinkConfig {
             handshake_timeout: Duration::from_secs(2),
             linger: Duration::from_secs(5),
             backoff_min: Duration::from_millis(200),
-            backoff_max: Duration::from_secs(30),
+            backoff_max: Duration::from_secs(6),
             max_links: non_zero(128),
             org_links: non_zero(12),
             max_handshakes: non_zero(64),
@@ -153,12 +154,16 @@ pub struct IdentityConfig {
     /// Identities kept. Beyond it those of peers that are no members go first, then the ones used
     /// longest ago; our own stays. Default 16,384.
     pub max_identities: NonZeroUsize,
+    /// How long before our own identity expires the application is warned; again a day and an hour before.
+    /// Default 7 days.
+    pub warn_before: Duration,
 }
 
 impl Default for IdentityConfig {
     fn default() -> Self {
         Self {
             max_identities: non_zero(16_384),
+            warn_before: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
 }

@@ -8,14 +8,19 @@ use super::{ConfigError, non_zero, positive};
 pub struct MembershipConfig {
     /// Between two heartbeats. Default 5 s (`aliveTimeInterval`), give or take a quarter.
     pub alive_interval: Duration,
-    /// Without news for this long a member is dead. Default 25 s (`aliveExpirationTimeout`), five
-    /// heartbeats.
+    /// Without news for this long a member is dead; up to four times as long while this node has reason to
+    /// doubt its own hearing. Default 25 s (`aliveExpirationTimeout`), five heartbeats.
     pub alive_expiration: Duration,
     /// A dead member's record is kept for this long after its death. Default 475 s, so that with
     /// the expiration a silent member is forgotten after 500 s (`msgExpirationFactor` 20).
     pub forget_after: Duration,
-    /// Between two attempts to reach a dead member. Default 25 s (`reconnectInterval`).
+    /// At the most between two attempts to reach one dead member; more often while few are dead. Default
+    /// 25 s (`reconnectInterval`).
     pub reconnect_interval: Duration,
+    /// At the most between two attempts to find somebody at a seed, a bootstrap peer or an anchor, however
+    /// long nobody has been there: half of what two parts of a network need to find each other after they
+    /// were separated for long. Give or take a quarter. Default 6 s.
+    pub seed_interval: Duration,
     /// Between two exchanges of views with random members. Default 4 s (`pullInterval`).
     pub sync_interval: Duration,
     /// Members asked at each exchange. Default 3 (`pullPeerNum`).
@@ -47,6 +52,7 @@ impl Default for MembershipConfig {
             alive_expiration: Duration::from_secs(25),
             forget_after: Duration::from_secs(475),
             reconnect_interval: Duration::from_secs(25),
+            seed_interval: Duration::from_secs(6),
             sync_interval: Duration::from_secs(4),
             sync_peers: 3,
             response_timeout: Duration::from_secs(5),
@@ -64,6 +70,7 @@ impl MembershipConfig {
         positive("membership.alive_interval", self.alive_interval)?;
         positive("membership.sync_interval", self.sync_interval)?;
         positive("membership.reconnect_interval", self.reconnect_interval)?;
+        positive("membership.seed_interval", self.seed_interval)?;
         positive("membership.response_timeout", self.response_timeout)?;
         if self.alive_expiration <= self.alive_interval {
             return Err(ConfigError::NotGreater {

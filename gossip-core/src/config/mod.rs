@@ -36,6 +36,10 @@ pub struct Config {
     pub metadata: Bytes,
     /// Peers of our own organisation to contact first. They are tried for ever.
     pub bootstrap: Vec<Endpoint>,
+    /// Where peers of our own organisation were at an earlier run, at most 64: contacted if nobody else has
+    /// been found a second after the start, and given up after
+    /// [`forget_after`](MembershipConfig::forget_after). A driver fills it from its peer book.
+    pub remembered: Vec<Endpoint>,
     /// Bounds of what is decoded.
     pub limits: Limits,
     /// Connections and authentication.
@@ -82,6 +86,7 @@ impl Config {
             external_endpoint: None,
             metadata: Bytes::new(),
             bootstrap: Vec::new(),
+            remembered: Vec::new(),
             limits: Limits::default(),
             link: LinkConfig::default(),
             outbox: OutboxConfig::default(),

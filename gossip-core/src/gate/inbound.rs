@@ -35,15 +35,18 @@ impl Gate {
                 self.membership_response(cx, known, &sender, nonce, response, news);
             }
             Content::StateInfo(info) => {
-                let channel = known.channels.by_mac(&info.pki_id, &info.channel_mac);
-                let Some(channel) = channel.map(|channel| channel.id().clone()) else {
+                let macs = &mut self.macs;
+                let channel = macs.channel(known.channels, &info.pki_id, &info.channel_mac);
+                let Some(channel) = channel else {
+                    self.relay(cx, known, &sender, info, &message);
                     return;
                 };
                 self.state_info(cx, known, &sender, channel, message, true, news);
             }
             Content::StateInfoPull(mac) => {
-                let channel = known.channels.by_mac(sender.peer.as_bytes(), mac);
-                let Some(channel) = channel.map(|channel| channel.id().clone()) else {
+                let macs = &mut self.macs;
+                let channel = macs.channel(known.channels, sender.peer.as_bytes(), mac);
+                let Some(channel) = channel else {
                     cx.metrics().violations += 1;
                     return;
                 };
@@ -135,9 +138,9 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
-        let sequence = own.sequence();
+        let revision = own.revision();
         let place = (sender.link, channel.clone());
-        if self.access.get(&place) == Some(&sequence) {
+        if self.access.get(&place) == Some(&revision) {
             news.push(asked);
             return;
         }
@@ -162,7 +165,7 @@ impl Gate {
         };
         let check = Check::Access {
             key: key.clone(),
-            sequence,
+            revision,
             waiting: vec![asked],
         };
         let ticket = self.jobs.start(cx, Some(sender.link), job, 0, check);

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::cx::Cx;
 use crate::rotation::from_after;
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{Command, CryptoJob, GateConfig, Instant, LinkId, Ticket};
+use crate::{Command, Config, CryptoJob, GateConfig, Instant, LinkId, Ticket};
 
 /// On whose behalf a check runs; nobody's are the application's, and those whose link has gone.
 type Owner = Option<LinkId>;
@@ -230,6 +231,25 @@ impl<T> Jobs<T> {
         ended.extend(gone.into_iter().filter_map(|ticket| self.end(ticket)));
         self.proceed(cx);
         ended
+    }
+
+    /// What is outstanding. A link may exceed its share by what one message brings, and by one block.
+    pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let (gate, link) = (&config.gate, &config.link);
+        let links = link.max_links.get().saturating_mul(2);
+        let lists = links.saturating_mul(config.membership.max_members.get());
+        let checks = gate.max_pending.get().saturating_add(lists);
+        let handshakes = link
+            .max_handshakes
+            .get()
+            .saturating_add(link.max_dials.get());
+        let most = checks.saturating_add(handshakes.saturating_mul(2));
+        let block = config.limits.max_envelope as u64;
+        let bytes = gate
+            .max_pending_bytes
+            .saturating_add(block.saturating_mul(links as u64));
+        let now = (self.started.len(), most);
+        stores.add_bytes("checks and signatures", now, (self.bytes, bytes));
     }
 
     /// What is outstanding, handed over or not.

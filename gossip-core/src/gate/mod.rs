@@ -16,10 +16,12 @@ mod copies;
 mod inbound;
 mod jobs;
 mod leadership;
+mod macs;
 mod news;
 mod parked;
 mod pull;
 mod pulse;
+mod relay;
 mod state_info;
 mod validation;
 
@@ -32,9 +34,10 @@ use self::alive::AliveClaim;
 pub(crate) use self::block::block_message;
 use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
+use self::macs::Macs;
 pub(crate) use self::news::{
     Admitted, AliveNews, AliveSource, BlockFault, BlockNews, BlockSource, LeadershipNews, News,
-    PulseNews, Sender, StateInfoNews,
+    PulseNews, RelayNews, Sender, StateInfoNews, Verdict,
 };
 use self::parked::Parked;
 use self::validation::Validations;
@@ -43,6 +46,8 @@ use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::link::Links;
 use crate::membership::Membership;
+use crate::relay::{Mac, Relay};
+use crate::snapshot::Stores;
 use crate::{
     ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId, RequestId, Signed,
     Ticket, ValidIdentity,
@@ -54,6 +59,7 @@ pub(crate) struct Known<'a> {
     pub(crate) membership: &'a Membership,
     pub(crate) channels: &'a Channels,
     pub(crate) links: &'a Links,
+    pub(crate) relay: &'a Relay,
 }
 
 /// Checks of what arrives, signatures on what leaves.
@@ -66,6 +72,7 @@ pub(crate) struct Gate {
     access: BTreeMap<(LinkId, ChannelId), u64>,
     budgets: BTreeMap<(LinkId, Asks), Budget>,
     parked: Parked,
+    macs: Macs,
     validations: Validations,
 }
 
@@ -74,6 +81,7 @@ pub(crate) struct Gate {
 enum Key {
     Alive(PeerId, PeerTime),
     StateInfo(ChannelId, PeerId, PeerTime),
+    Relay(PeerId, Mac, PeerTime),
     Block(ChannelId, u64),
     Access(LinkId, ChannelId),
     Leadership(LinkId, ChannelId, PeerId, PeerTime),
@@ -91,15 +99,22 @@ enum Check {
         identity: Bytes,
         copies: Copies<StateInfoNews>,
     },
+    Relay {
+        key: Key,
+        identity: Bytes,
+        copies: Copies<RelayNews>,
+    },
     Block {
         key: Key,
         copies: Copies<BlockNews>,
     },
     Access {
         key: Key,
-        sequence: u64,
+        revision: u64,
         waiting: Vec<News>,
     },
+    Reader(Verdict),
+    Validate(PeerId),
     Identity {
         from: PeerId,
         message: SignedMessage,
@@ -140,6 +155,8 @@ enum Asks {
     /// Of identities, or of a channel's blocks.
     Pull(Option<ChannelId>),
     Hashes,
+    /// That signatures be checked of what is passed on to others.
+    Relay,
 }
 
 /// Messages answered for one link in the present second.
@@ -201,6 +218,13 @@ impl Gate {
             .start_handshake(cx, link, job, Check::Conn { link, identity });
     }
 
+    /// Has an identity validated again.
+    pub(crate) fn validate(&mut self, cx: &mut Cx<'_>, identity: Bytes, peer: PeerId) {
+        let pki_id = Bytes::copy_from_slice(peer.as_bytes());
+        let job = CryptoJob::Validate { identity, pki_id };
+        self.jobs.start(cx, None, job, 0, Check::Validate(peer));
+    }
+
     /// The crypto service has answered.
     pub(crate) fn on_crypto_done(
         &mut self,
@@ -255,8 +279,14 @@ impl Gate {
         self.parked.fire(cx);
     }
 
+    /// A channel has been joined.
+    pub(crate) fn on_channel_joined(&mut self) {
+        self.macs.clear();
+    }
+
     /// A channel has been left.
     pub(crate) fn on_channel_gone(&mut self, channel: &ChannelId) {
+        self.macs.clear();
         self.parked.forget_channel(channel);
         self.validations.switch(channel, false);
         self.access.retain(|(_, of), _| of != channel);
@@ -274,6 +304,20 @@ impl Gate {
                 self.in_flight.remove(key);
             }
         }
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        self.jobs.stores(config, stores);
+        let links = config.link.max_links.get().saturating_mul(2);
+        let pairs = links.saturating_mul(config.channel.max_channels.get());
+        stores.add("readers of channels", self.access.len(), pairs);
+        // Of members, hashes and identities once, of each channel twice.
+        let most = pairs
+            .saturating_mul(2)
+            .saturating_add(links.saturating_mul(3));
+        stores.add("budgets of links", self.budgets.len(), most);
+        self.parked.stores(config, stores);
     }
 
     fn conclude(
@@ -325,6 +369,19 @@ impl Gate {
                 self.in_flight.remove(&key);
                 Self::conclude_leadership(cx, leadership, outcome, news);
             }
+            Check::Validate(peer) => {
+                let result = valid_identity(outcome).and_then(|valid| {
+                    valid.check_pki_id(peer.as_bytes())?;
+                    Ok(valid)
+                });
+                count(cx, &result);
+                news.push(News::Validated { peer, result });
+            }
+            Check::Reader(verdict) => {
+                let result = verified(outcome);
+                count(cx, &result);
+                news.push(News::Reviewed { verdict, result });
+            }
             Check::Alive { key, copies } => {
                 self.in_flight.remove(&key);
                 self.conclude_alive(cx, key, copies, outcome, news);
@@ -338,13 +395,22 @@ impl Gate {
                 let verdict = verified(outcome);
                 self.conclude_state_info(cx, key, (identity, copies), verdict, news);
             }
+            Check::Relay {
+                key,
+                identity,
+                copies,
+            } => {
+                self.in_flight.remove(&key);
+                let verdict = verified(outcome);
+                self.conclude_relay(cx, key, (identity, copies), verdict, news);
+            }
             Check::Block { key, copies } => {
                 self.in_flight.remove(&key);
                 self.conclude_block(cx, copies, outcome, news);
             }
             Check::Access {
                 key,
-                sequence,
+                revision,
                 waiting,
             } => {
                 if self.in_flight.remove(&key).is_none() {
@@ -354,7 +420,7 @@ impl Gate {
                 let verdict = verified(outcome);
                 count(cx, &verdict);
                 if let (Ok(()), Key::Access(link, channel)) = (verdict, key) {
-                    self.access.insert((link, channel), sequence);
+                    self.access.insert((link, channel), revision);
                     news.extend(waiting);
                 } else {
                     cx.metrics().state_requests_refused += 1;
@@ -370,10 +436,13 @@ impl Check {
         match self {
             Self::Alive { key, .. }
             | Self::StateInfo { key, .. }
+            | Self::Relay { key, .. }
             | Self::Block { key, .. }
             | Self::Access { key, .. }
             | Self::Leadership { key, .. } => Some(key),
-            Self::Identity { .. }
+            Self::Reader(_)
+            | Self::Validate(_)
+            | Self::Identity { .. }
             | Self::Conn { .. }
             | Self::SignConn { .. }
             | Self::SignAlive { .. }
@@ -389,7 +458,8 @@ impl Check {
         match self {
             Self::Alive { copies, .. } => copies.is_shared(),
             Self::StateInfo { copies, .. } => copies.is_shared(),
-            Self::Block { .. } => true,
+            Self::Relay { copies, .. } => copies.is_shared(),
+            Self::Block { .. } | Self::Reader(_) | Self::Validate(_) => true,
             Self::Access { .. }
             | Self::Identity { .. }
             | Self::Leadership { .. }

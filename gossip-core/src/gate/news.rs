@@ -1,9 +1,10 @@
 //! What the gate lets through.
 
 use bytes::Bytes;
-use gossip_proto::{Payload, Pulse, SignedMessage, StateRequest, Tree};
+use gossip_proto::{Payload, PeerTime, Pulse, SignedMessage, StateRequest, Tree};
 
 use crate::membership::Requester;
+use crate::relay::Mac;
 use crate::{ChannelId, CryptoError, LinkId, OrgId, PeerId, RequestId, ValidIdentity};
 
 /// A value whose origin has been verified. Only the gate can make one, so a module that takes it
@@ -96,7 +97,7 @@ impl AliveSource {
 }
 
 /// A state info.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct StateInfoNews {
     pub(crate) channel: ChannelId,
     pub(crate) message: SignedMessage,
@@ -104,6 +105,29 @@ pub(crate) struct StateInfoNews {
     pub(crate) from: PeerId,
     /// Who pushed it; nobody for an element of a snapshot, which is not forwarded.
     pub(crate) pushed_by: Vec<PeerId>,
+    /// The configuration of the channel whose policy its publisher was held against.
+    pub(crate) revision: u64,
+}
+
+/// Which state info held was looked at again, and by which configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) channel: ChannelId,
+    pub(crate) revision: u64,
+    pub(crate) peer: PeerId,
+    pub(crate) time: PeerTime,
+}
+
+/// A state info of a channel that we have not joined.
+#[derive(Debug)]
+pub(crate) struct RelayNews {
+    pub(crate) publisher: PeerId,
+    pub(crate) mac: Mac,
+    pub(crate) message: SignedMessage,
+    /// Who told it first.
+    pub(crate) from: PeerId,
+    /// Others who told it.
+    pub(crate) holders: Vec<PeerId>,
 }
 
 /// A block.
@@ -169,6 +193,24 @@ pub(crate) enum News {
     MembershipResponse { peer: PeerId },
     /// A state info is authentic and its publisher may read the channel.
     StateInfo(Admitted<StateInfoNews>),
+    /// An identity known was validated again.
+    Validated {
+        peer: PeerId,
+        result: Result<ValidIdentity, CryptoError>,
+    },
+    /// A state info held was looked at again.
+    Reviewed {
+        verdict: Verdict,
+        result: Result<(), CryptoError>,
+    },
+    /// A state info is genuine, but the channel's policy does not admit its publisher.
+    NotAdmitted {
+        channel: ChannelId,
+        revision: u64,
+        peer: PeerId,
+    },
+    /// A state info of a channel not joined is authentic.
+    Relay(Admitted<RelayNews>),
     /// A peer that may read the channel asks for its state infos.
     StateInfoPull { sender: Sender, channel: ChannelId },
     /// A block is valid.

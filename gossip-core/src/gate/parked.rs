@@ -7,8 +7,9 @@ use gossip_proto::{RawEnvelope, SignedMessage};
 
 use super::StateInfoNews;
 use crate::cx::Cx;
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{ChannelId, Instant, PeerId};
+use crate::{ChannelId, Config, Instant, PeerId};
 
 /// One of each publisher, channel and sender, so that nobody's forgery takes another's place, and equal
 /// ones once. At most `max_parked`, a quarter of it from one sender, of at most `MAX_LENGTH` bytes each.
@@ -84,6 +85,7 @@ impl Parked {
                     message,
                     from,
                     pushed_by,
+                    revision: 0,
                 });
             }
         }
@@ -115,6 +117,11 @@ impl Parked {
                 entry.envelope.payload() == envelope.payload()
                     && entry.envelope.signature() == envelope.signature()
             })
+    }
+
+    pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let (parked, max) = (self.entries.len(), config.channel.max_parked.get());
+        stores.add("state infos parked", parked, max);
     }
 
     fn remove_if(&mut self, is_over: impl Fn(&ChannelId, &Entry) -> bool) {

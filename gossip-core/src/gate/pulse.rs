@@ -28,7 +28,8 @@ impl Gate {
                 continue;
             }
             let Some(heard) = known.membership.heard_of(&pulse.pki_id) else {
-                strangers = true;
+                // Whoever has left may have told it before.
+                strangers |= !known.membership.has_left(&pulse.pki_id);
                 continue;
             };
             let steps = pulse.sequence.saturating_sub(heard.sequence);

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage};
 
-use super::news::{Admitted, News, Sender, StateInfoNews};
+use super::news::{Admitted, News, Sender, StateInfoNews, Verdict};
 use super::{Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed};
 use crate::cx::Cx;
-use crate::{ChannelId, CryptoError, CryptoJob, LinkId, OrgId, PeerId};
+use crate::{ChannelId, CryptoError, CryptoJob, LinkId, OrgId, PeerId, Signed};
 
 impl Gate {
     /// An identity has become known: what waited for it can be checked.
@@ -80,7 +80,11 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
-        if !own.is_news(info) {
+        let is_there = || {
+            pushed && *info.pki_id == *sender.peer.as_bytes()
+                || known.membership.knows(&info.pki_id)
+        };
+        if !own.is_news(info, is_there) {
             cx.metrics().duplicates += 1;
             return;
         }
@@ -94,8 +98,40 @@ impl Gate {
             message,
             from: sender.peer.clone(),
             pushed_by,
+            revision: own.revision(),
         };
         self.check_state_info(cx, known, Some(sender.link), info, news);
+    }
+
+    /// Has a state info checked by the configuration in force that was checked by another.
+    pub(crate) fn check_again(
+        &mut self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        state_info: StateInfoNews,
+        news: &mut Vec<News>,
+    ) {
+        self.check_state_info(cx, known, None, state_info, news);
+    }
+
+    /// Has a state info held checked by the configuration in force.
+    pub(crate) fn check_reader(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identity: Bytes,
+        envelope: &RawEnvelope,
+        verdict: Verdict,
+    ) {
+        let job = CryptoJob::Verify {
+            identity,
+            signed: Signed {
+                payload: envelope.payload().clone(),
+                signature: envelope.signature().clone(),
+                secret: None,
+            },
+            channel: Some(verdict.channel.clone()),
+        };
+        self.jobs.start(cx, None, job, 0, Check::Reader(verdict));
     }
 
     fn check_state_info(
@@ -122,7 +158,9 @@ impl Gate {
             .org
             .as_ref()
             .is_some_and(|org: &OrgId| own.has_org(org));
-        if !member || !own.is_news(info) {
+        let is_there =
+            || state_info.pushed_by.contains(&peer) || known.membership.knows(&info.pki_id);
+        if !member || !own.is_news(info, is_there) {
             return;
         }
         let key = Key::StateInfo(state_info.channel.clone(), peer, info.time);
@@ -136,6 +174,8 @@ impl Gate {
             return;
         }
         let identity = identity.bytes.clone();
+        let mut state_info = state_info;
+        state_info.revision = own.revision();
         self.start_state_info(cx, link, key, (identity, Copies::new(state_info)));
     }
 
@@ -173,7 +213,18 @@ impl Gate {
         let (state_info, rest) = copies.rest();
         if verdict.is_ok() {
             news.push(News::StateInfo(Admitted::new(state_info)));
-        } else if let Some(rest) = rest {
+            return;
+        }
+        if verdict == Err(CryptoError::NotAdmitted)
+            && let Key::StateInfo(channel, peer, _) = &key
+        {
+            news.push(News::NotAdmitted {
+                channel: channel.clone(),
+                revision: state_info.revision,
+                peer: peer.clone(),
+            });
+        }
+        if let Some(rest) = rest {
             self.start_state_info(cx, None, key, (identity, rest));
         }
     }

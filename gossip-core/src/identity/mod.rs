@@ -8,9 +8,14 @@
 //!
 //! What pull tells others is here too: the announcement that a peer has signed of its identity goes with it.
 
+mod own_expiry;
+mod suspicion;
+
 use bytes::Bytes;
 use gossip_proto::RawEnvelope;
 
+pub(crate) use self::own_expiry::OwnExpiry;
+pub(crate) use self::suspicion::{Step, Suspicion};
 use crate::cx::Cx;
 use crate::peer_table::PeerTable;
 use crate::timer::TimerKey;
@@ -25,6 +30,8 @@ pub(crate) struct Identity {
     pub(crate) org: Option<OrgId>,
     /// What its peer has signed of it, if we were told.
     pub(crate) announcement: Option<RawEnvelope>,
+    /// When it expires, if it does.
+    pub(crate) until: Option<Instant>,
     used: Instant,
 }
 
@@ -42,11 +49,17 @@ impl Identities {
             bytes: own.bytes.clone(),
             org: Some(own.org.clone()),
             announcement: None,
+            until: None,
             used: Instant::START,
         };
         let mut entries = PeerTable::new(seed);
         entries.insert(own.peer.clone(), identity);
         Self { own, entries }
+    }
+
+    /// How many are known, our own included.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     pub(crate) fn own(&self) -> &SelfIdentity {
@@ -66,14 +79,12 @@ impl Identities {
             return;
         }
         self.make_room(cx, keep);
-        if let Some(left) = valid.expires_in {
-            let at = cx.now + left;
-            cx.timers().set(TimerKey::Identity(valid.peer.clone()), at);
-        }
+        let until = expiry(cx, valid);
         let identity = Identity {
             bytes: Bytes::copy_from_slice(bytes),
             org: valid.org.clone(),
             announcement: None,
+            until,
             used: cx.now,
         };
         self.entries.insert(valid.peer.clone(), identity);
@@ -114,11 +125,21 @@ impl Identities {
         *org == self.own.org
     }
 
-    /// Notes a verified use, so that the identity is not the first to make room.
-    pub(crate) fn touch(&mut self, now: Instant, peer: &[u8]) {
-        if let Some(identity) = self.entries.get_mut(peer) {
-            identity.used = now;
+    /// An identity was looked at again and is valid: it may end at another time now.
+    pub(crate) fn refresh(&mut self, cx: &mut Cx<'_>, valid: &ValidIdentity) {
+        if let Some(identity) = self.entries.get_mut(valid.peer.as_bytes()) {
+            identity.until = expiry(cx, valid);
         }
+    }
+
+    /// Notes a verified use, so that the identity is not the first to make room. Returns whether it
+    /// is known.
+    pub(crate) fn touch(&mut self, now: Instant, peer: &[u8]) -> bool {
+        let known = self.entries.get_mut(peer);
+        known.is_some_and(|identity| {
+            identity.used = now;
+            true
+        })
     }
 
     /// Forgets an identity that is no longer valid; our own stays. Returns whether one was held.
@@ -148,6 +169,17 @@ impl Identities {
             cx.metrics().identities_shed += 1;
         }
     }
+}
+
+/// When an identity ends; arms a timer for it.
+fn expiry(cx: &mut Cx<'_>, valid: &ValidIdentity) -> Option<Instant> {
+    let key = TimerKey::Identity(valid.peer.clone());
+    let until = valid.expires_in.map(|left| cx.now + left);
+    match until {
+        Some(at) => cx.timers().set(key, at),
+        None => cx.timers().cancel(&key),
+    }
+    until
 }
 
 #[cfg(test)]

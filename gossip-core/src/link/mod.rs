@@ -32,6 +32,7 @@ mod handshake;
 mod links;
 mod refusal;
 mod seen;
+mod snapshot;
 
 #[cfg(test)]
 mod tests;
@@ -55,8 +56,11 @@ pub(crate) const PULSES: u64 = 4;
 /// Gets blocks along the branches of a tree, and heights from everybody else.
 pub(crate) const TREE: u64 = 8;
 
+/// Takes a heartbeat that says farewell for one.
+pub(crate) const LEAVING: u64 = 16;
+
 /// What we understand beyond the original protocol.
-pub(crate) const CAPABILITIES: u64 = TIE_BREAK | IDENTITIES | PULSES | TREE;
+pub(crate) const CAPABILITIES: u64 = TIE_BREAK | IDENTITIES | PULSES | TREE | LEAVING;
 
 /// What we announce of it in each authentication.
 const fn capabilities(config: &Config) -> u64 {

@@ -12,6 +12,10 @@ impl SeenHandshakes {
         self.known.contains(digest)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     pub(super) fn remember(&mut self, digest: [u8; 32], max: usize) {
         if !self.known.insert(digest) {
             return;

@@ -14,8 +14,9 @@ use super::{Membership, MembershipEffect, Slot};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{Instant, LinkId, Notification, OrgId, PeerId};
+use crate::{Config, Instant, LinkId, Notification, OrgId, PeerId};
 
 /// Requests and responses under way, and what waits for our heartbeat to be signed.
 #[derive(Debug)]
@@ -105,6 +106,15 @@ impl Exchange {
         self.awaited.remove(peer);
     }
 
+    pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let max = config.membership.max_members.get();
+        // Also peers that are connected and have told nothing of themselves yet.
+        let most = max.saturating_add(config.link.max_links.get());
+        stores.add("requests for views", self.awaited.len(), most);
+        stores.add("uses of our next heartbeat", self.uses.len(), MAX_USES + 1);
+        stores.add("organisations asked", self.asked.len(), most);
+    }
+
     /// The view has changed: there may be more to learn, so exchange soon.
     pub(super) fn news(&mut self, cx: &mut Cx<'_>, rng: &mut ModuleRng, members: usize) {
         let interval = cx.config.membership.sync_interval;
@@ -139,6 +149,7 @@ impl Membership {
     ) {
         let at = cx.now + self.rng.jitter(cx.config.membership.alive_interval);
         cx.timers().set(TimerKey::Heartbeat, at);
+        self.recover(cx);
         if self.is_alone() {
             return;
         }
@@ -191,6 +202,7 @@ impl Membership {
             cx.metrics().signing_failures += 1;
             cx.notify(Notification::SigningFailed);
         }
+        self.own_version += u64::from(signed.is_some());
         self.own.on_signed(cx.now, signed);
         let mut pushed = false;
         for purpose in std::mem::take(&mut self.exchange.uses) {
@@ -252,9 +264,9 @@ impl Membership {
         let mut drawn = Vec::with_capacity(count);
         for (_, org) in orgs.into_iter().take(count) {
             let of_org = |slot: &Slot| slot.org.as_ref() == Some(&org);
-            let mut one = self
-                .roster
-                .draw(1, |slot| of_org(slot) && (room || slot.connected));
+            let mut one = self.roster.draw(1, |slot| {
+                of_org(slot) && (slot.connected || room && !slot.unreachable)
+            });
             if one.is_empty() {
                 one = self.roster.draw(1, of_org);
             }
@@ -265,9 +277,15 @@ impl Membership {
         }
         let missing = count.saturating_sub(drawn.len());
         let more = self.roster.draw(missing, |slot| {
-            (room || slot.connected) && !drawn.contains(&slot.peer)
+            (slot.connected || room && !slot.unreachable) && !drawn.contains(&slot.peer)
         });
         drawn.extend(more);
+        // Those that could not be reached are tried again where there is nobody else.
+        let missing = count.saturating_sub(drawn.len());
+        let rest = self
+            .roster
+            .draw(missing, |slot| room && !drawn.contains(&slot.peer));
+        drawn.extend(rest);
         drawn
     }
 
@@ -326,9 +344,9 @@ impl Membership {
         if let Some(org) = identities.org_of(peer.as_bytes()) {
             self.exchange.asked.insert(org.clone(), now);
         }
-        let awaited = &mut self.exchange.awaited;
-        awaited.retain(|_, other| other.until > now);
-        awaited.insert(peer.clone(), Awaited { nonce, until });
+        self.give_up_overdue(cx);
+        let awaited = Awaited { nonce, until };
+        self.exchange.awaited.insert(peer.clone(), awaited);
         if self.own.current(cx).is_some() {
             self.send_request(identities, peer, nonce, fx);
             return;
@@ -339,6 +357,20 @@ impl Membership {
         });
         if let Some(unsigned) = self.own.next(cx, identities) {
             fx.push(MembershipEffect::Sign(unsigned));
+        }
+    }
+
+    /// Nobody waits any longer for answers that are overdue; if many are, that says something about us.
+    fn give_up_overdue(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now;
+        let awaited = &mut self.exchange.awaited;
+        let overdue = awaited.iter().filter(|(_, one)| one.until <= now);
+        let overdue: Vec<PeerId> = overdue.map(|(peer, _)| peer.clone()).collect();
+        awaited.retain(|_, one| one.until > now);
+        for peer in overdue {
+            if self.is_alive(peer.as_bytes()) {
+                self.health.on_no_answer(cx, peer);
+            }
         }
     }
 
@@ -394,6 +426,7 @@ impl Membership {
     /// The response of `peer` has come; it is good for one.
     pub(crate) fn on_response(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
         self.exchange.awaited.remove(peer);
+        self.health.on_answer(cx);
         self.seeds.on_response(cx, peer);
     }
 
@@ -533,6 +566,13 @@ impl Membership {
                 return linked;
             }
         }
-        self.roster.draw(count, accept)
+        let reachable = |slot: &Slot| !slot.unreachable && accept(slot);
+        let mut drawn = self.roster.draw(count, reachable);
+        let missing = count - drawn.len();
+        let rest = self
+            .roster
+            .draw(missing, |slot| accept(slot) && !drawn.contains(&slot.peer));
+        drawn.extend(rest);
+        drawn
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gossip_proto::{Alive, PeerTime, SignedMessage};
 
+use super::leaving::Grave;
 use super::record::{Liveness, Record};
 use super::{Membership, MembershipEffect};
 use crate::cx::Cx;
@@ -16,6 +17,11 @@ use crate::{Notification, PeerId};
 pub(super) fn doubt_after(expiration: Duration) -> Duration {
     expiration / 5 * 3
 }
+
+/// One of the dead is tried about so often, whatever their number ..
+const DEAD_EVERY: Duration = Duration::from_secs(1);
+/// .. but none more often than this, nor less than the reconnect interval says.
+const DEAD_AT_MOST_EVERY: Duration = Duration::from_secs(5);
 
 impl Membership {
     /// A member's deadline has come.
@@ -31,8 +37,15 @@ impl Membership {
         };
         match record.liveness {
             Liveness::Alive { .. } => {
-                let (seen, expiration) = (record.last_seen, cx.config.membership.alive_expiration);
-                let (doubted, dead) = (seen + doubt_after(expiration), seen + expiration);
+                let seen = self.health.silent_since(record.last_seen);
+                let patience = self.patience(cx);
+                let expiration = cx.config.membership.alive_expiration;
+                let expiration = expiration.saturating_mul(patience);
+                let doubt = match record.doubted {
+                    true => doubt_after(expiration) / 2,
+                    false => doubt_after(expiration),
+                };
+                let (doubted, dead) = (seen + doubt, seen + expiration);
                 // Heartbeats do not move the timer: it looks again when it fires.
                 if doubted > cx.now {
                     cx.timers().set(TimerKey::Member(peer.clone()), doubted);
@@ -62,6 +75,7 @@ impl Membership {
         }
         self.arm_dead(cx, peer);
         cx.notify(Notification::MemberDead(peer.clone()));
+        self.wake_seeds_of(cx, peer);
         tracing::debug!(%peer, "member is dead");
         fx.push(MembershipEffect::Dead(peer.clone()));
     }
@@ -89,7 +103,12 @@ impl Membership {
     }
 
     fn arm_dead(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
-        let again = cx.now + self.rng.jitter(cx.config.membership.reconnect_interval);
+        let dead = self.records.len().saturating_sub(self.roster.len());
+        let share = DEAD_EVERY.saturating_mul(u32::try_from(dead).unwrap_or(u32::MAX));
+        let pause = share
+            .max(DEAD_AT_MOST_EVERY)
+            .min(cx.config.membership.reconnect_interval);
+        let again = cx.now + self.rng.jitter(pause);
         let at = match self
             .records
             .get(peer.as_bytes())
@@ -103,18 +122,21 @@ impl Membership {
 
     /// Erases a member but for the last time heard of it.
     pub(crate) fn forget(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        if let Some(time) = self.erase(cx, peer) {
+            self.bury(cx, peer.clone(), Grave { time, left: false });
+            cx.notify(Notification::MemberForgotten(peer.clone()));
+        }
+    }
+
+    /// Removes a member's record, and returns the last time heard of it.
+    pub(super) fn erase(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> Option<PeerTime> {
         self.delist(peer);
         cx.timers().cancel(&TimerKey::Member(peer.clone()));
         self.exchange.drop_request(peer);
-        let Some((_, record)) = self.records.remove(peer.as_bytes()) else {
-            return;
-        };
+        let (_, record) = self.records.remove(peer.as_bytes())?;
         self.version += 1;
-        if self.graves.len() >= cx.config.membership.max_members.get() {
-            self.graves.pop_first();
-        }
-        self.graves.insert(peer.clone(), record.time);
-        cx.notify(Notification::MemberForgotten(peer.clone()));
+        self.wake_seeds_of(cx, peer);
+        Some(record.time)
     }
 
     fn delist(&mut self, peer: &PeerId) {
@@ -145,8 +167,13 @@ impl Membership {
         let org = identities.org_of(peer.as_bytes());
         if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             record.org = org.cloned();
+            record.unreachable_since = None;
+            record.doubted = false;
             if let Liveness::Alive { slot } = record.liveness {
-                self.roster.change(slot, |slot| slot.org = org.cloned());
+                self.roster.change(slot, |slot| {
+                    slot.org = org.cloned();
+                    slot.unreachable = false;
+                });
             }
         }
         self.mark_connected(peer, true);
@@ -160,9 +187,9 @@ impl Membership {
             return record.overturn_later_incarnation(incarnation);
         }
         if let Some(grave) = self.graves.get_mut(peer)
-            && grave.incarnation > incarnation
+            && grave.time.incarnation > incarnation
         {
-            *grave = PeerTime {
+            grave.time = PeerTime {
                 incarnation,
                 sequence: 0,
             };
@@ -176,7 +203,35 @@ impl Membership {
         self.exchange.set_connected(peer, false);
         self.exchange.drop_request(peer);
         self.mark_connected(peer, false);
+        self.doubt(cx, peer);
         self.retry_seeds_of(cx, peer);
+    }
+
+    /// A dial to a peer has failed, and with it what it was asked. That is no death.
+    pub(crate) fn on_unreachable(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        self.exchange.drop_request(peer);
+        if let Some(record) = self.records.get_mut(peer.as_bytes()) {
+            record.unreachable_since.get_or_insert(cx.now);
+            self.version += 1;
+            if let Liveness::Alive { slot } = record.liveness {
+                self.roster.change(slot, |slot| slot.unreachable = true);
+            }
+        }
+        self.doubt(cx, peer);
+    }
+
+    /// Asks a living member itself as soon as it has been silent for a little longer than usual.
+    fn doubt(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let expiration = cx.config.membership.alive_expiration;
+        if let Some(record) = self.records.get_mut(peer.as_bytes())
+            && record.is_alive()
+            && !record.doubted
+        {
+            record.doubted = true;
+            let at = self.health.silent_since(record.last_seen) + doubt_after(expiration) / 2;
+            let at = at.max(cx.now);
+            cx.timers().set_earlier(TimerKey::Member(peer.clone()), at);
+        }
     }
 
     fn mark_connected(&mut self, peer: &PeerId, connected: bool) {

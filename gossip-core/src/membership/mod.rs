@@ -7,7 +7,10 @@
 //! - One clock and one deadline per member, whichever way news of it came; the last time heard of a
 //!   forgotten member is kept, so that neither hearsay nor a replayed heartbeat brings it back.
 //! - A member that has been silent for three fifths of the expiration is asked itself before it is
-//!   held dead. A failed send is not a death. Seeds are tried for ever, whatever becomes of member records.
+//!   held dead, earlier if its link broke or a dial failed, which is no death. Whether it can be reached is
+//!   kept apart from whether it lives.
+//! - A node that was frozen, hears nothing or is not answered gives others more time before it holds them
+//!   dead, up to four times the expiration. Seeds are tried for ever, whatever becomes of member records.
 //! - A response is accepted from a peer that was asked, once, by its nonce; a bad element costs
 //!   itself only. It carries the identities of the members it lists if the requester asks and both
 //!   sides understand that; a newcomer then needs no other protocol to learn everybody.
@@ -15,6 +18,8 @@
 //!   exchange views; exchanges follow each other the sooner the fewer members are known.
 //! - A view too large for one response is told in parts, one after the other.
 //! - A view that brings nothing new is asked for less often.
+//! - A peer that stops says so in a last signed heartbeat, which is passed on like any other, but only to peers
+//!   that understand it: it is forgotten at once.
 //! - A heartbeat is signed once per interval and shared by pushes, requests and responses.
 //! - Where all members understand it, a heartbeat that would tell nothing new is a *pulse* instead: the next
 //!   link of a hash chain that the last signed one has begun. It costs a hash to check instead of a
@@ -27,7 +32,9 @@
 mod chain;
 mod disclosure;
 mod exchange;
+mod health;
 mod held;
+mod leaving;
 mod liveness;
 mod own;
 mod pulse;
@@ -46,6 +53,8 @@ pub(crate) use self::chain::{LENGTH as CHAIN_LENGTH, walk};
 pub(crate) use self::disclosure::{Party, may_identify, may_push, may_see_secret};
 use self::exchange::Exchange;
 pub(crate) use self::exchange::Requester;
+use self::health::Health;
+use self::leaving::Grave;
 use self::own::OwnAlive;
 use self::record::{Liveness, Record};
 pub(crate) use self::roster::{Roster, Slot};
@@ -56,8 +65,9 @@ use crate::gate::{Admitted, AliveNews, AliveSource};
 use crate::identity::Identities;
 use crate::peer_table::PeerTable;
 use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{Endpoint, LinkId, Member, Notification, OrgId, PeerId};
+use crate::{Config, Endpoint, LinkId, Member, Notification, OrgId, PeerId};
 
 /// What membership wants of its siblings.
 #[derive(Debug)]
@@ -78,6 +88,11 @@ pub(crate) enum MembershipEffect {
         peer: PeerId,
         endpoint: Option<Endpoint>,
         message: SignedMessage,
+    },
+    /// Pass on that a peer stops, to those that understand it.
+    Farewell {
+        message: SignedMessage,
+        holders: Vec<PeerId>,
     },
     /// Answer on a link.
     Respond {
@@ -103,15 +118,20 @@ pub(crate) struct Membership {
     own_org: OrgId,
     own: OwnAlive,
     records: PeerTable<Record>,
-    /// The last time heard of members forgotten since. Same cap as the records.
-    graves: BTreeMap<PeerId, PeerTime>,
+    /// The last time heard of members that have left or were forgotten. Same cap as the records.
+    graves: BTreeMap<PeerId, Grave>,
     roster: Roster,
     exchange: Exchange,
     seeds: Seeds,
+    health: Health,
     rng: ModuleRng,
     /// Heartbeats signed since somebody has come alive.
     told_newcomers: u32,
     version: u64,
+    /// Grows with what we say of ourselves.
+    own_version: u64,
+    /// The latest heartbeat under our name that was not ours.
+    twin: PeerTime,
 }
 
 impl Membership {
@@ -133,23 +153,27 @@ impl Membership {
             ),
             exchange: Exchange::new(cx.config.membership.sync_interval),
             seeds: Seeds::new(cx),
+            health: Health::new(cx.now),
             rng,
             told_newcomers: 0,
             version: 0,
+            own_version: 0,
+            twin: PeerTime::default(),
         }
     }
 
     /// Would this heartbeat change anything? Cheap, to be asked before its signature is checked.
     pub(crate) fn is_news(&self, alive: &Alive, dead: bool) -> bool {
         if alive.pki_id == self.own_peer.as_bytes() {
-            return false;
+            return !dead && alive.time > self.own.time().max(self.twin);
         }
         match self.records.get(&alive.pki_id) {
             Some(record) => !dead && record.is_older_than(alive.time),
+            // Whoever has been forgotten is not remembered once more because others still hold it dead.
             None => self
                 .graves
                 .get(&alive.pki_id[..])
-                .is_none_or(|grave| alive.time > *grave),
+                .is_none_or(|grave| !dead && alive.time > grave.time),
         }
     }
 
@@ -170,13 +194,24 @@ impl Membership {
         let Content::Alive(alive) = &message.message().content else {
             return;
         };
+        if alive.pki_id == self.own_peer.as_bytes() {
+            self.on_twin(cx, alive);
+            return;
+        }
         let dead = matches!(source, AliveSource::Hearsay { .. });
         // Others may have told it while the check ran.
         if !self.is_news(alive, dead) {
             return;
         }
+        if alive.leaving {
+            holders.push(source.from().clone());
+            self.on_leaving(cx, &message, alive, holders, fx);
+            return;
+        }
         let direct = source.from().as_bytes() == alive.pki_id;
         let newcomer = !self.is_alive(&alive.pki_id);
+        let returning =
+            newcomer && (self.knows(&alive.pki_id) || self.graves.contains_key(&alive.pki_id[..]));
         let taken = if dead {
             self.learn_dead(cx, identities, &message, alive, fx)
         } else {
@@ -190,11 +225,30 @@ impl Membership {
             AliveSource::Pushed { .. } => taken,
             // Whoever asks us for its first view, or is back, is news to others too.
             AliveSource::Request { .. } => taken && newcomer,
-            AliveSource::Response { .. } | AliveSource::Hearsay { .. } => false,
+            // Where a partition has ended, one link shows many again that others hold dead too.
+            AliveSource::Response { .. } => taken && returning,
+            AliveSource::Hearsay { .. } => false,
         };
+        if taken && returning && matches!(source, AliveSource::Request { .. }) {
+            self.request(cx, identities, source.from(), fx);
+        }
         if forward {
             holders.push(source.from().clone());
             fx.push(MembershipEffect::Forward { message, holders });
+        }
+    }
+
+    /// Somebody has signed a heartbeat with our key that is later than ours.
+    fn on_twin(&mut self, cx: &mut Cx<'_>, alive: &Alive) {
+        if alive.time > self.own.time().max(self.twin) {
+            self.twin = alive.time;
+            let incarnation = alive.time.incarnation;
+            tracing::warn!(
+                incarnation,
+                "our identity was used by a later start than ours"
+            );
+            cx.metrics().twins += 1;
+            cx.notify(Notification::IdentityInUse { incarnation });
         }
     }
 
@@ -246,8 +300,6 @@ impl Membership {
         let org = identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
         let record = Record::new(message, alive, org, direct, liveness, cx.now);
-        let members = self.records.len();
-        self.exchange.news(cx, &mut self.rng, members);
         self.enlist(cx, peer.clone(), record, fx);
         self.ask_new_org(cx, identities, &peer, fx);
         true
@@ -265,9 +317,12 @@ impl Membership {
             org: record.org.clone(),
             external: record.endpoint.is_some(),
             connected: self.exchange.is_connected(&peer),
+            unreachable: record.unreachable_since.is_some(),
         });
         record.liveness = Liveness::Alive { slot };
         self.told_newcomers = 0;
+        let members = self.records.len();
+        self.exchange.news(cx, &mut self.rng, members);
         let deadline = cx.now + liveness::doubt_after(cx.config.membership.alive_expiration);
         cx.timers().set(TimerKey::Member(peer.clone()), deadline);
         cx.notify(Notification::MemberAlive(peer.clone()));
@@ -355,6 +410,38 @@ impl Membership {
 
     pub(crate) fn set_metadata(&mut self, metadata: Bytes) {
         self.own.set_metadata(metadata);
+        self.own_version += 1;
+    }
+
+    /// Tells everybody another external endpoint from now on, or none. Anchors of foreign organisations are
+    /// contacted only by those that have one.
+    pub(crate) fn set_external(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        external: Option<Endpoint>,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        if self.own.external == external {
+            return;
+        }
+        self.own.set_external(external);
+        self.own_version += 1;
+        self.set_anchors_again(cx);
+        if !self.is_alone() {
+            self.greet(cx, identities, fx);
+        }
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let max = config.membership.max_members.get();
+        stores.add("members", self.records.len(), max);
+        stores.add("members forgotten", self.graves.len(), max);
+        self.exchange.stores(config, stores);
+        // As many as the application names.
+        let seeds = self.seeds.len();
+        stores.add("seeds", seeds, seeds);
     }
 
     fn record(&self, peer: &[u8]) -> Option<&Record> {
@@ -363,6 +450,27 @@ impl Membership {
 
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Changes whenever [`Membership::own_info`] would.
+    pub(crate) const fn own_version(&self) -> u64 {
+        self.own_version
+    }
+
+    /// Ourselves, as others see us.
+    pub(crate) fn own_info(&self) -> Member {
+        Member {
+            peer: self.own_peer.clone(),
+            org: Some(self.own_org.clone()),
+            endpoint: self.own.external.clone(),
+            internal_endpoint: Some(self.own.internal.clone()),
+            metadata: self.own.metadata.clone(),
+            incarnation: self.own.time().incarnation,
+            alive: true,
+            connected: false,
+            unreachable_since: None,
+            heartbeat: self.own.latest(true).map(|own| own.envelope().clone()),
+        }
     }
 
     /// All members, alive and dead.
@@ -378,6 +486,8 @@ impl Membership {
                 incarnation: record.time.incarnation,
                 alive: record.is_alive(),
                 connected: self.exchange.is_connected(peer),
+                unreachable_since: record.unreachable_since,
+                heartbeat: Some(record.envelope.clone()),
             })
             .collect()
     }

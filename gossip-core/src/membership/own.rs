@@ -17,7 +17,7 @@ pub(super) struct OwnAlive {
     time: PeerTime,
     pub(super) metadata: Bytes,
     pub(super) external: Option<Endpoint>,
-    internal: Endpoint,
+    pub(super) internal: Endpoint,
     publish_identity_until: Instant,
     signed: Option<Signed>,
     /// A signature is outstanding.
@@ -70,6 +70,16 @@ impl OwnAlive {
         self.outdated = true;
     }
 
+    pub(super) fn set_external(&mut self, external: Option<Endpoint>) {
+        self.external = external;
+        self.outdated = true;
+    }
+
+    /// Of the latest heartbeat or pulse.
+    pub(super) const fn time(&self) -> PeerTime {
+        self.time
+    }
+
     /// The latest heartbeat, if it is recent and says what we would say now.
     pub(super) fn current(&self, cx: &Cx<'_>) -> Option<&SignedMessage> {
         let signed = self.signed.as_ref()?;
@@ -99,8 +109,26 @@ impl OwnAlive {
         }
         self.signing = true;
         self.outdated = false;
-        self.time.sequence = self.time.sequence.saturating_add(1);
         let anchor = cx.config.membership.pulses.then(|| self.anchor());
+        let alive = self.describe(cx, identities, anchor.flatten(), false);
+        let unsigned = UnsignedMessage::new(alive, Some(self.internal.as_str()));
+        Some(Box::new(unsigned))
+    }
+
+    /// Our last heartbeat, to be signed: it says that we stop.
+    pub(super) fn farewell(&mut self, cx: &Cx<'_>, identities: &Identities) -> UnsignedMessage {
+        UnsignedMessage::new(self.describe(cx, identities, None, true), None)
+    }
+
+    /// What we have to say, under a new time.
+    fn describe(
+        &mut self,
+        cx: &Cx<'_>,
+        identities: &Identities,
+        pulse_anchor: Option<ChainLink>,
+        leaving: bool,
+    ) -> GossipMessage {
+        self.time.sequence = self.time.sequence.saturating_add(1);
         let own = identities.own();
         let alive = Alive {
             pki_id: Bytes::copy_from_slice(own.peer.as_bytes()),
@@ -112,16 +140,15 @@ impl OwnAlive {
             metadata: self.metadata.clone(),
             time: self.time,
             identity: (cx.now < self.publish_identity_until).then(|| own.bytes.clone()),
-            pulse_anchor: anchor.flatten(),
+            pulse_anchor,
+            leaving,
         };
-        let message = GossipMessage {
+        GossipMessage {
             nonce: 0,
             channel: Bytes::new(),
             tag: Tag::Empty,
             content: Content::Alive(alive),
-        };
-        let unsigned = UnsignedMessage::new(message, Some(self.internal.as_str()));
-        Some(Box::new(unsigned))
+        }
     }
 
     /// Shows that we live on and that our heartbeat holds; `None` if a new one has to be signed.

@@ -28,6 +28,10 @@ pub(super) struct Record {
     /// A later incarnation that a link has shown to be no more: others may still tell of it.
     overturned: Option<u64>,
     pub(super) last_seen: Instant,
+    /// The last dial to it failed, and so did all since this one.
+    pub(super) unreachable_since: Option<Instant>,
+    /// A link to it broke, or a dial failed, since it was heard of.
+    pub(super) doubted: bool,
     pub(super) org: Option<OrgId>,
     pub(super) endpoint: Option<Endpoint>,
     pub(super) internal: Option<Endpoint>,
@@ -54,6 +58,8 @@ impl Record {
             link: alive.pulse_anchor,
             overturned: None,
             last_seen: now,
+            unreachable_since: None,
+            doubted: false,
             org,
             endpoint: None,
             internal: None,
@@ -78,6 +84,7 @@ impl Record {
         self.signed_sequence = alive.time.sequence;
         self.link = alive.pulse_anchor;
         self.last_seen = now;
+        self.doubted = false;
         self.envelope = message.envelope().detach();
         self.describe(message, alive, direct) || restarted
     }
@@ -87,6 +94,7 @@ impl Record {
         self.time.sequence = pulse.sequence;
         self.link = Some(pulse.proof);
         self.last_seen = now;
+        self.doubted = false;
     }
 
     /// Would a heartbeat of this time be news?
@@ -112,7 +120,7 @@ impl Record {
         let mut changed = false;
         let told = self.endpoint.as_ref().map_or("", Endpoint::as_str);
         if told != alive.endpoint {
-            self.endpoint = (!alive.endpoint.is_empty()).then(|| Endpoint::new(&alive.endpoint));
+            self.endpoint = Endpoint::told(&alive.endpoint);
             changed = true;
         }
         if self.metadata != alive.metadata {
@@ -124,7 +132,7 @@ impl Record {
         {
             self.internal_direct = direct;
             if self.internal.as_ref().map(Endpoint::as_str) != Some(internal.as_str()) {
-                self.internal = Some(Endpoint::new(&internal));
+                self.internal = Endpoint::told(&internal);
                 changed = true;
             }
         }

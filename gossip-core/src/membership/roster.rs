@@ -13,6 +13,8 @@ pub(crate) struct Slot {
     pub(crate) external: bool,
     /// An authenticated link is up.
     pub(crate) connected: bool,
+    /// The last dial to it failed.
+    pub(crate) unreachable: bool,
 }
 
 /// Draws alive members at random.
@@ -192,6 +194,7 @@ mod tests {
                 org: None,
                 external: name % 2 == 0,
                 connected: false,
+                unreachable: false,
             });
         }
         roster

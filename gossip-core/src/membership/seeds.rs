@@ -11,17 +11,21 @@ use super::{Membership, MembershipEffect};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::timer::TimerKey;
-use crate::{ChannelId, Endpoint, OrgId, PeerId};
+use crate::{ChannelId, Endpoint, Instant, OrgId, PeerId};
 
 /// All seeds, by endpoint. Bounded by what the application configures.
 #[derive(Debug)]
 pub(super) struct Seeds {
     table: BTreeMap<Endpoint, Seed>,
+    /// What the channels name, as they were told: some of it is left out while we are not to be seen.
+    named: BTreeMap<ChannelId, BTreeMap<OrgId, Vec<Endpoint>>>,
 }
 
 #[derive(Debug)]
 struct Seed {
     bootstrap: bool,
+    /// Remembered from an earlier run, and given up then.
+    remembered_until: Option<Instant>,
     /// The channels that name it as an anchor, each with the organisation it is declared for.
     anchor_of: BTreeMap<ChannelId, OrgId>,
     state: State,
@@ -56,12 +60,19 @@ pub(crate) enum Reached {
     Nobody,
 }
 
+/// Endpoints remembered from an earlier run.
+const MAX_REMEMBERED: usize = 64;
+/// So much later than bootstrap peers the first of them is tried, and each of them later than the one before.
+const REMEMBERED_PAUSE: Duration = Duration::from_secs(1);
+const REMEMBERED_STAGGER: Duration = Duration::from_millis(20);
+
 const RETRY_MIN: Duration = Duration::from_millis(200);
 
 impl Seeds {
     pub(super) fn new(cx: &mut Cx<'_>) -> Self {
         let mut seeds = Self {
             table: BTreeMap::new(),
+            named: BTreeMap::new(),
         };
         for endpoint in &cx.config.bootstrap {
             if is_own(cx, endpoint) {
@@ -69,7 +80,25 @@ impl Seeds {
             }
             seeds.entry(cx, endpoint).bootstrap = true;
         }
+        seeds.remember(cx);
         seeds
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Endpoints remembered are tried a moment later than others, and only if nobody has been found by then.
+    fn remember(&mut self, cx: &mut Cx<'_>) {
+        let until = cx.now + cx.config.membership.forget_after;
+        for (place, endpoint) in (1..).zip(cx.config.remembered.iter().take(MAX_REMEMBERED)) {
+            if is_own(cx, endpoint) || self.table.contains_key(endpoint) {
+                continue;
+            }
+            self.entry(cx, endpoint).remembered_until = Some(until);
+            let at = cx.now + REMEMBERED_PAUSE + REMEMBERED_STAGGER.saturating_mul(place);
+            cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
+        }
     }
 
     fn entry(&mut self, cx: &mut Cx<'_>, endpoint: &Endpoint) -> &mut Seed {
@@ -78,6 +107,7 @@ impl Seeds {
             cx.timers().set(TimerKey::Seed(endpoint.clone()), now);
             Seed {
                 bootstrap: false,
+                remembered_until: None,
                 anchor_of: BTreeMap::new(),
                 state: State::Waiting,
                 failures: 0,
@@ -132,6 +162,11 @@ impl Membership {
         channel: &ChannelId,
         anchors: &BTreeMap<OrgId, Vec<Endpoint>>,
     ) {
+        if anchors.is_empty() {
+            self.seeds.named.remove(channel);
+        } else {
+            self.seeds.named.insert(channel.clone(), anchors.clone());
+        }
         let mut named = BTreeSet::new();
         for (org, endpoints) in anchors {
             if *org != self.own_org && self.own.external.is_none() {
@@ -149,12 +184,19 @@ impl Membership {
             if !named.contains(endpoint) {
                 seed.anchor_of.remove(channel);
             }
-            let kept = seed.bootstrap || !seed.anchor_of.is_empty();
+            let kept = seed.is_wanted(cx.now);
             if !kept {
                 cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
             }
             kept
         });
+    }
+
+    /// Our external endpoint has come, gone or changed, and with it whose anchors we may contact.
+    pub(super) fn set_anchors_again(&mut self, cx: &mut Cx<'_>) {
+        for (channel, anchors) in self.seeds.named.clone() {
+            self.set_anchors(cx, &channel, &anchors);
+        }
     }
 
     /// A seed's timer: look whether its peer is still alive, else try again.
@@ -164,9 +206,14 @@ impl Membership {
         endpoint: &Endpoint,
         fx: &mut Vec<MembershipEffect>,
     ) {
+        let alone = self.is_alone();
         let Some(seed) = self.seeds.table.get_mut(endpoint) else {
             return;
         };
+        if !seed.is_wanted(cx.now) || seed.is_only_remembered() && !alone {
+            self.seeds.table.remove(endpoint);
+            return;
+        }
         match &seed.state {
             State::Own => return,
             State::Found { peer }
@@ -244,6 +291,17 @@ impl Membership {
         }
     }
 
+    /// A peer that was found at a seed is alive no more: somebody else may be there.
+    pub(super) fn wake_seeds_of(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        for (endpoint, seed) in &mut self.seeds.table {
+            if matches!(&seed.state, State::Found { peer: found } if found == peer) {
+                seed.state = State::Waiting;
+                let at = cx.now + self.rng.jitter(RETRY_MIN);
+                cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
+            }
+        }
+    }
+
     fn retry_seed(&mut self, cx: &mut Cx<'_>, endpoint: &Endpoint) {
         let Some(seed) = self.seeds.table.get_mut(endpoint) else {
             return;
@@ -251,7 +309,7 @@ impl Membership {
         seed.state = State::Waiting;
         let factor = 1_u32.checked_shl(seed.failures.min(16)).unwrap_or(u32::MAX);
         seed.failures = seed.failures.saturating_add(1);
-        let pause = (RETRY_MIN * factor).min(cx.config.membership.reconnect_interval);
+        let pause = (RETRY_MIN * factor).min(cx.config.membership.seed_interval);
         let at = cx.now + self.rng.jitter(pause);
         cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
     }
@@ -264,9 +322,17 @@ impl Seed {
         let Some(org) = org else {
             return false;
         };
-        if self.bootstrap && org == own {
+        if (self.bootstrap || self.remembered_until.is_some()) && org == own {
             return true;
         }
         self.anchor_of.values().any(|declared| declared == org)
+    }
+
+    fn is_only_remembered(&self) -> bool {
+        !self.bootstrap && self.anchor_of.is_empty()
+    }
+
+    fn is_wanted(&self, now: Instant) -> bool {
+        !self.is_only_remembered() || self.remembered_until.is_some_and(|until| now < until)
     }
 }

@@ -21,6 +21,7 @@ use gossip_proto::{ConnEstablish, Content, SignedMessage, Tag, UnsignedMessage};
 use self::messages::signature;
 pub(crate) use self::messages::*;
 use super::{Node, Start};
+use crate::channel::Channels;
 use crate::gate::Gate;
 use crate::membership::Membership;
 use crate::{
@@ -58,6 +59,8 @@ pub(crate) struct Bench {
     pub(crate) commits: Vec<(ChannelId, u64)>,
     /// Peers whom the channels' reader policies do not admit.
     pub(crate) not_readers: BTreeSet<String>,
+    /// Peers whose identities are not valid any more.
+    pub(crate) revoked: BTreeSet<String>,
     /// What peers tell of their incarnation when they connect, if not 1.
     pub(crate) incarnations: BTreeMap<String, u64>,
     replies: BTreeMap<RequestId, Result<Response, RequestError>>,
@@ -79,8 +82,17 @@ impl Bench {
         Self::with(|_| {})
     }
 
+    /// A node whose own identity is valid for so long.
+    pub(crate) fn expiring(left: Option<Duration>) -> Self {
+        Self::start(left, |_| {})
+    }
+
     /// A node that has an external endpoint unless `adjust` takes it away.
     pub(crate) fn with(adjust: impl FnOnce(&mut Config)) -> Self {
+        Self::start(None, adjust)
+    }
+
+    fn start(identity_expires_in: Option<Duration>, adjust: impl FnOnce(&mut Config)) -> Self {
         let identity = SelfIdentity {
             peer: peer("m1"),
             org: org_of("m1"),
@@ -94,6 +106,7 @@ impl Bench {
             now: Instant::START,
             seed: [7; 32],
             incarnation: 5,
+            identity_expires_in,
         };
         let mut bench = Self {
             node: Node::new(Arc::new(config), start).unwrap(),
@@ -115,6 +128,7 @@ impl Bench {
             deliveries: Vec::new(),
             commits: Vec::new(),
             not_readers: BTreeSet::new(),
+            revoked: BTreeSet::new(),
             incarnations: BTreeMap::new(),
             replies: BTreeMap::new(),
             ledgers: BTreeMap::new(),
@@ -204,6 +218,15 @@ impl Bench {
         self.node.identities.get(name.as_bytes()).is_some()
     }
 
+    /// State infos of channels not joined that are remembered.
+    pub(crate) fn relayed(&self) -> usize {
+        self.node.relay.len()
+    }
+
+    pub(crate) fn channels(&self) -> &Channels {
+        &self.node.channels
+    }
+
     pub(crate) fn gate(&self) -> &Gate {
         &self.node.gate
     }
@@ -256,7 +279,7 @@ impl Bench {
         self.authenticate_with(link, 0);
     }
 
-    fn authenticate_with(&mut self, link: LinkId, capabilities: u64) {
+    pub(crate) fn authenticate_with(&mut self, link: LinkId, capabilities: u64) {
         let name = self.links[&link].clone();
         let conn = ConnEstablish {
             pki_id: Bytes::copy_from_slice(name.as_bytes()),
@@ -501,10 +524,16 @@ impl Bench {
                 identity,
                 pki_id,
                 signed,
-            } => CryptoOutcome::Authenticated(valid(identity).and_then(|valid| {
+            } => CryptoOutcome::Authenticated(self.valid(identity).and_then(|valid| {
                 valid.check_pki_id(pki_id)?;
                 verify(identity, signed).map(|()| valid)
             })),
+            CryptoJob::Validate { identity, pki_id } => {
+                CryptoOutcome::Authenticated(self.valid(identity).and_then(|valid| {
+                    valid.check_pki_id(pki_id)?;
+                    Ok(valid)
+                }))
+            }
             CryptoJob::Verify {
                 identity,
                 signed,
@@ -512,16 +541,24 @@ impl Bench {
             } => {
                 let name = name_in(identity).unwrap_or_default();
                 let admitted = channel.is_none() || !self.not_readers.contains(name);
-                CryptoOutcome::Verified(match admitted {
-                    true => verify(identity, signed),
+                CryptoOutcome::Verified(verify(identity, signed).and_then(|()| match admitted {
+                    true => Ok(()),
                     false => Err(CryptoError::NotAdmitted),
-                })
+                }))
             }
             CryptoJob::VerifyBlock { seq, block, .. } => {
                 let good = *block == good_block(*seq);
                 CryptoOutcome::Verified(good.then_some(()).ok_or(CryptoError::BadBlock))
             }
         }
+    }
+
+    fn valid(&self, identity: &[u8]) -> Result<ValidIdentity, CryptoError> {
+        let revoked = name_in(identity).is_some_and(|name| self.revoked.contains(name));
+        if revoked {
+            return Err(CryptoError::Revoked);
+        }
+        valid(identity)
     }
 
     fn ledger(&mut self, op: LedgerOp) -> LedgerOutcome {

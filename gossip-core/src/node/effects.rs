@@ -8,7 +8,9 @@ use crate::cx::Cx;
 use crate::link::{EstablishedLink, LinkEffect, SendTo, Sent, TREE};
 use crate::membership::{MembershipEffect, Reached, may_see_secret};
 use crate::outbox::Supersede;
-use crate::push::{Audience, Beat, Entry, Item, What, push, push_pulses};
+use crate::push::{
+    Audience, Beat, Entry, Item, What, hears_farewell, push, push_farewell, push_pulses,
+};
 use crate::state_transfer::Effect;
 use crate::{Class, CloseReason, PeerId, Refusal};
 
@@ -42,6 +44,7 @@ impl Node {
             LinkEffect::SelfDial { endpoint } => self.on_reached(&endpoint, Reached::Own),
             LinkEffect::Unreachable { peer, endpoint } => {
                 tracing::debug!(%peer, %endpoint, "peer unreachable");
+                self.membership.on_unreachable(cx!(self), &peer);
                 self.on_disconnected(&peer);
             }
             LinkEffect::DialFailed { endpoint, failure } => {
@@ -71,7 +74,7 @@ impl Node {
         for channel in self.channels.iter_mut() {
             if restarted_earlier {
                 // What it published before bears a later time than what it will.
-                channel.forget(peer);
+                channel.forget_restarted(peer);
             }
             channel.transfer.on_connected(peer);
         }
@@ -126,6 +129,7 @@ impl Node {
 
     /// Erases a peer whose identity is no longer valid.
     pub(super) fn forget_peer(&mut self, peer: &PeerId) {
+        self.relay.forget(peer);
         self.membership.forget(cx!(self), peer);
         self.on_forgotten(peer);
     }
@@ -172,6 +176,9 @@ impl Node {
             }
             MembershipEffect::Forward { message, holders } => {
                 self.forward_alive(message, holders);
+            }
+            MembershipEffect::Farewell { message, holders } => {
+                self.push_farewell(&message, &holders);
             }
             MembershipEffect::Request {
                 peer,
@@ -279,6 +286,15 @@ impl Node {
     /// Sends it, and returns to whom, and what became of it.
     pub(super) fn push_now(&mut self, item: &Item) -> Vec<(PeerId, Sent)> {
         push(cx!(self), &mut audience!(self), item)
+    }
+
+    pub(super) fn push_farewell(&mut self, message: &SignedMessage, holders: &[PeerId]) {
+        push_farewell(cx!(self), &mut audience!(self), message, holders);
+    }
+
+    /// Is anybody there whom it helps to know that we stop?
+    pub(super) fn hears_farewell(&mut self) -> bool {
+        hears_farewell(cx!(self), &mut audience!(self))
     }
 
     pub(super) fn push_pulses(&mut self, beats: Vec<Beat>) {

@@ -7,27 +7,36 @@ mod coverage;
 mod effects;
 mod messages;
 mod news;
+mod policy;
 mod pull;
 mod requests;
+mod snapshot;
+#[cfg(test)]
+mod snapshot_tests;
+mod stop;
+mod suspects;
 mod tree;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use self::stop::Phase;
 use crate::channel::Channels;
 use crate::cx::{Cx, Io};
 use crate::gate::{Gate, Known, News, Sender};
-use crate::identity::Identities;
+use crate::identity::{Identities, OwnExpiry, Suspicion};
 use crate::link::{Incoming, LinkEffect, Links};
 use crate::membership::{Membership, MembershipEffect};
 use crate::messaging::{Acks, Interest};
 use crate::pull::IdentityPull;
 use crate::push::{Emitter, PulseEmitter};
+use crate::relay::Relay;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
-    ChannelId, ChannelInfo, CloseReason, Command, Config, ConfigError, Event, Instant, LinkId,
-    Member, Metrics, PeerId, RequestError,
+    ChannelId, ChannelInfo, Command, Config, ConfigError, Event, Instant, LinkId, Member, Metrics,
+    PeerId,
 };
 use gossip_proto::{DecodeError, SignedMessage};
 
@@ -40,6 +49,8 @@ pub struct Start {
     pub seed: [u8; 32],
     /// Greater at each start of the same peer, for example nanoseconds since 1970.
     pub incarnation: u64,
+    /// How long our own identity is still valid, if it expires: the application is warned ahead of it.
+    pub identity_expires_in: Option<Duration>,
 }
 
 /// A gossip peer, without any input or output of its own.
@@ -50,13 +61,16 @@ pub struct Node {
     config: Arc<Config>,
     start: Start,
     now: Instant,
-    stopped: bool,
+    phase: Phase,
     io: Io,
     links: Links,
     gate: Gate,
     identities: Identities,
+    suspicion: Suspicion,
+    own_expiry: OwnExpiry,
     membership: Membership,
     channels: Channels,
+    relay: Relay,
     identity_pull: IdentityPull,
     emitter: Emitter,
     /// Connected peers that do not know of trees.
@@ -86,6 +100,20 @@ macro_rules! cx {
 }
 pub(crate) use cx;
 
+/// What the gate asks its siblings, borrowing neither it nor the context.
+macro_rules! known {
+    ($node:expr) => {
+        Known {
+            identities: &$node.identities,
+            membership: &$node.membership,
+            channels: &$node.channels,
+            links: &$node.links,
+            relay: &$node.relay,
+        }
+    };
+}
+pub(crate) use known;
+
 impl Node {
     /// Makes a node.
     ///
@@ -101,18 +129,23 @@ impl Node {
         };
         let membership = Membership::new(&mut cx, &start.seed, start.incarnation);
         let identity_pull = IdentityPull::new(&mut cx, &start.seed);
+        let mut own_expiry = OwnExpiry::default();
+        own_expiry.set(&mut cx, start.identity_expires_in);
         Ok(Self {
             start,
             now: start.now,
-            stopped: false,
+            phase: Phase::Running,
             links: Links::new(ModuleRng::fork(&start.seed, "links"), start.incarnation),
             gate: Gate::default(),
             identities: Identities::new(
                 config.identity.clone(),
                 ModuleRng::fork(&start.seed, "identities").next_u64(),
             ),
+            suspicion: Suspicion::default(),
+            own_expiry,
             membership,
             channels: Channels::default(),
+            relay: Relay::new(&config),
             identity_pull,
             emitter: Emitter::default(),
             plain: BTreeSet::new(),
@@ -133,8 +166,8 @@ impl Node {
     pub fn handle(&mut self, now: Instant, event: Event) {
         self.now = self.now.max(now);
         self.io.metrics.events += 1;
-        if self.stopped {
-            self.refuse(event);
+        if self.phase != Phase::Running {
+            self.wind_up(event);
             return;
         }
         match event {
@@ -216,6 +249,19 @@ impl Node {
         self.membership.members()
     }
 
+    /// Changes whenever [`Node::self_info`] would.
+    #[must_use]
+    pub const fn self_version(&self) -> u64 {
+        self.membership.own_version()
+    }
+
+    /// What others know of this node, with the heartbeat that it has signed last. Costs neither a signature
+    /// nor a sequence number.
+    #[must_use]
+    pub fn self_info(&self) -> Member {
+        self.membership.own_info()
+    }
+
     /// Changes whenever [`Node::channel`] would for some channel.
     #[must_use]
     pub fn channels_version(&self) -> u64 {
@@ -239,6 +285,10 @@ impl Node {
     }
 
     fn tick(&mut self) {
+        if let Some(due) = self.io.timers.next() {
+            let late = self.now.since(due);
+            self.membership.on_tick(cx!(self), late);
+        }
         // Each once: at the end of time a timer that is set again is due again at once.
         for _ in 0..self.io.timers.len() {
             let Some(key) = self.io.timers.pop_due(self.now) else {
@@ -269,6 +319,7 @@ impl Node {
             TimerKey::Checks => self.gate.fire_checks(cx, &mut self.news),
             TimerKey::Validations => self.gate.fire_validations(cx, &mut self.news),
             TimerKey::Parked => self.gate.fire_parked(cx),
+            TimerKey::Relay => self.relay.fire(cx),
             TimerKey::Heartbeat => {
                 self.membership
                     .fire_heartbeat(cx, &self.identities, &mut self.membership_fx);
@@ -286,8 +337,11 @@ impl Node {
                 self.membership
                     .fire_seed(cx, &endpoint, &mut self.membership_fx);
             }
+            // Runs after the stop only.
+            TimerKey::Farewell => {}
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
             TimerKey::Ack(nonce) => self.acks.fire(cx, nonce),
+            TimerKey::OwnExpiry => self.own_expiry.fire(cx),
             TimerKey::PullIdentities => self.pull_identities(),
             TimerKey::Coverage(channel) => self.fire_coverage(&channel),
             TimerKey::Announce(channel) => self.announce(&channel),
@@ -337,14 +391,10 @@ impl Node {
             }
             Incoming::Stray => return,
         };
+        self.membership.on_heard(self.now);
         let sender = Sender { link, peer, org };
         self.deliver_raw(&sender, &message);
-        let known = Known {
-            identities: &self.identities,
-            membership: &self.membership,
-            channels: &self.channels,
-            links: &self.links,
-        };
+        let known = known!(self);
         self.gate
             .on_received(cx!(self), &known, sender, message, &mut self.news);
     }
@@ -363,29 +413,6 @@ impl Node {
         for channel in self.channels.iter_mut() {
             channel.transfer.on_link_gone(link);
             channel.pull.on_link_gone(link);
-        }
-    }
-
-    /// Everything after the stop.
-    fn refuse(&mut self, event: Event) {
-        match event {
-            Event::Request { id, .. } => {
-                let result = Err(RequestError::Stopped);
-                self.io.out.push_back(Command::Reply { id, result });
-            }
-            Event::LinkUp { link, .. } => {
-                let reason = CloseReason::Stopping;
-                self.io.out.push_back(Command::CloseLink { link, reason });
-            }
-            Event::Tick
-            | Event::LinkDown { .. }
-            | Event::DialFailed { .. }
-            | Event::Received { .. }
-            | Event::Malformed { .. }
-            | Event::Flushed { .. }
-            | Event::CryptoDone { .. }
-            | Event::Validated { .. }
-            | Event::LedgerDone { .. } => {}
         }
     }
 }

@@ -3,8 +3,8 @@
 use gossip_proto::Content;
 
 use super::effects::class_of_view;
-use super::{Node, cx};
-use crate::gate::{Admitted, BlockFault, Known, News, Sender, StateInfoNews};
+use super::{Node, cx, known};
+use crate::gate::{Admitted, BlockFault, Known, News, RelayNews, Sender, StateInfoNews};
 use crate::outbox::Supersede;
 use crate::push::{Item, What};
 use crate::{ChannelId, CryptoError, Notification, PeerId, ValidIdentity};
@@ -15,8 +15,11 @@ impl Node {
         let member_fx = &mut self.membership_fx;
         match news {
             News::Alive(alive) => {
-                if let Content::Alive(told) = alive.get().message.content() {
-                    self.identities.touch(self.now, &told.pki_id);
+                if let Content::Alive(told) = alive.get().message.content()
+                    && !self.identities.touch(self.now, &told.pki_id)
+                {
+                    // Its identity has ended while the heartbeat was being checked.
+                    return;
                 }
                 self.membership
                     .on_alive(cx!(self), &self.identities, alive, member_fx);
@@ -31,6 +34,14 @@ impl Node {
             }
             News::MembershipResponse { peer } => self.membership.on_response(cx!(self), &peer),
             News::StateInfo(info) => self.on_state_info(&info),
+            News::Validated { peer, result } => self.on_validated(&peer, result),
+            News::Reviewed { verdict, result } => self.on_reviewed(&verdict, result),
+            News::NotAdmitted {
+                channel,
+                revision,
+                peer,
+            } => self.on_not_admitted(&channel, revision, &peer),
+            News::Relay(relayed) => self.on_relayed(relayed.into_inner()),
             News::StateInfoPull { sender, channel } => self.on_state_info_pull(&sender, &channel),
             News::Block(block) => self.on_block(block),
             News::BadBlock {
@@ -138,12 +149,7 @@ impl Node {
         let keep = |peer: &PeerId| membership.knows(peer.as_bytes());
         self.identities.put(cx!(self), valid, bytes, keep);
         self.identities.touch(self.now, valid.peer.as_bytes());
-        let known = Known {
-            identities: &self.identities,
-            membership: &self.membership,
-            channels: &self.channels,
-            links: &self.links,
-        };
+        let known = known!(self);
         self.gate
             .on_identity(cx!(self), &known, &valid.peer, &mut self.news);
     }
@@ -153,6 +159,7 @@ impl Node {
             channel: id,
             message,
             pushed_by,
+            revision,
             ..
         } = info.get();
         if let Content::StateInfo(told) = message.content() {
@@ -168,8 +175,16 @@ impl Node {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
+        if !channel.is_current(*revision) {
+            // Its signer was held against a policy that is not in force any more.
+            let known = known!(self);
+            self.gate
+                .check_again(cx!(self), &known, info.get().clone(), &mut self.news);
+            return;
+        }
         let stranger = channel.is_stranger(message);
-        let Some((publisher, height)) = channel.on_state_info(cx!(self), &self.identities, info)
+        let Some((publisher, height)) =
+            channel.on_state_info(cx!(self), &self.identities, &self.membership, info)
         else {
             return;
         };
@@ -205,6 +220,31 @@ impl Node {
                 what,
                 message: message.clone(),
                 holders: pushed_by.clone(),
+            });
+        }
+    }
+
+    /// Tells our organisation of a channel that is none of ours.
+    fn on_relayed(&mut self, relayed: RelayNews) {
+        let RelayNews {
+            publisher,
+            mac,
+            message,
+            from,
+            mut holders,
+        } = relayed;
+        let Content::StateInfo(info) = &message.message().content else {
+            return;
+        };
+        self.identities.touch(self.now, publisher.as_bytes());
+        if self.relay.add(cx!(self), (publisher.clone(), mac), info) {
+            self.io.metrics.state_infos_relayed += 1;
+            holders.push(from);
+            let what = What::Relay { publisher, mac };
+            self.push(Item {
+                what,
+                message,
+                holders,
             });
         }
     }
@@ -322,6 +362,10 @@ impl Node {
         channel.on_asked(self.now, &peers);
         let message = channel.pull_request(&self.config.identity.peer);
         self.on_transfer_effects(id, effects);
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.readers.resume();
+        }
+        self.review_readers(id);
         for peer in peers {
             self.send_control(&peer, Supersede::StateInfoPull(id.clone()), message.clone());
         }

@@ -9,7 +9,8 @@ use crate::proto::{Chaincode, Limits};
 use crate::state_transfer::Want;
 use crate::timer::TimerKey;
 use crate::{
-    BlockOrigin, ChannelId, Command, JoinChannel, Request, RequestError, RequestId, Response,
+    BlockOrigin, ChannelId, Command, Endpoint, JoinChannel, Request, RequestError, RequestId,
+    Response,
 };
 
 impl Node {
@@ -44,6 +45,7 @@ impl Node {
                 return;
             }
             Request::UpdateMetadata { metadata } => self.update_metadata(metadata),
+            Request::UpdateEndpoint { external } => self.update_endpoint(external),
             Request::UpdateChaincodes {
                 channel: id,
                 chaincodes,
@@ -58,8 +60,22 @@ impl Node {
                 self.gossip(id, *message);
                 return;
             }
+            Request::Snapshot => Ok(Response::Snapshot(Box::new(self.snapshot()))),
             Request::Listen(interest) => Ok(self.listen(interest)),
-            Request::Stop => self.stop(),
+            Request::SuspectPeers { peers } => {
+                self.suspect(id, peers);
+                return;
+            }
+            Request::Identities => Ok(Response::Identities(self.identity_infos())),
+            Request::IsInMyOrg { peer } => {
+                let org = self.identities.org_of(peer.as_bytes());
+                let inside = org.is_some_and(|org| self.identities.is_own_org(org));
+                Ok(Response::IsInMyOrg(inside))
+            }
+            Request::Stop => {
+                self.stop(id);
+                return;
+            }
         };
         cx!(self).emit(Command::Reply { id, result });
     }
@@ -70,6 +86,9 @@ impl Node {
         id: &ChannelId,
         config: &JoinChannel,
     ) -> Result<Option<Response>, RequestError> {
+        if config.members.is_empty() {
+            return Err(RequestError::NoMembers);
+        }
         let own_org = self.config.identity.org.clone();
         if !config.members.contains_key(&own_org) {
             let sequence = self.channels.get(id).map(Channel::sequence);
@@ -98,6 +117,7 @@ impl Node {
             let mut channel = Channel::new(cx!(self), id.clone(), config, seed, incarnation);
             channel.joining = Some(request);
             self.channels.insert(channel);
+            self.gate.on_channel_joined();
         }
         self.membership.set_anchors(cx!(self), id, &config.members);
         Ok(answer)
@@ -108,6 +128,7 @@ impl Node {
         id: &ChannelId,
         config: &JoinChannel,
     ) -> Result<Response, RequestError> {
+        let revision = self.channels.next_revision();
         let Some(channel) = self.channels.get_mut(id) else {
             return Err(RequestError::UnknownChannel(id.clone()));
         };
@@ -123,12 +144,13 @@ impl Node {
         }
         let height = channel.transfer.height();
         channel.own.rejoin(cx!(self), id);
-        for peer in channel.configure(config) {
+        for peer in channel.configure(config, revision) {
             if let Some(channel) = self.channels.get_mut(id) {
                 let effects = channel.transfer.on_peer_gone(cx!(self), &peer);
                 self.on_transfer_effects(id, effects);
             }
         }
+        self.review_readers(id);
         self.on_attendance();
         Ok(Response::Joined { height })
     }
@@ -270,6 +292,20 @@ impl Node {
         Ok(Response::Done)
     }
 
+    fn update_endpoint(&mut self, external: Option<Endpoint>) -> Result<Response, RequestError> {
+        let external = external.filter(|endpoint| !endpoint.as_str().is_empty());
+        let length = external.as_ref().map_or(0, |it| it.as_str().len());
+        fits(
+            "the external endpoint",
+            length,
+            self.config.limits.max_endpoint,
+        )?;
+        let fx = &mut self.membership_fx;
+        self.membership
+            .set_external(cx!(self), &self.identities, external, fx);
+        Ok(Response::Done)
+    }
+
     fn update_metadata(&mut self, metadata: Bytes) -> Result<Response, RequestError> {
         fits(
             "the metadata",
@@ -277,26 +313,6 @@ impl Node {
             self.config.limits.max_metadata,
         )?;
         self.membership.set_metadata(metadata);
-        Ok(Response::Done)
-    }
-
-    fn stop(&mut self) -> Result<Response, RequestError> {
-        for id in self.channels.ids() {
-            self.drop_channel(&id, &RequestError::Stopped);
-        }
-        let waiting: Vec<RequestId> = self
-            .gate
-            .stop()
-            .into_iter()
-            .chain(self.acks.stop())
-            .collect();
-        for id in waiting {
-            let result = Err(RequestError::Stopped);
-            cx!(self).emit(Command::Reply { id, result });
-        }
-        self.links.stop(cx!(self));
-        self.io.timers.clear();
-        self.stopped = true;
         Ok(Response::Done)
     }
 }

@@ -23,7 +23,8 @@ use gossip_proto::SignedMessage;
 
 use self::window::Window;
 use crate::cx::Cx;
-use crate::{Class, Command, DropReason, LinkId, OutboxConfig};
+use crate::snapshot::{Stores, queue_name};
+use crate::{Class, Command, Config, DropReason, LinkId, OutboxConfig};
 
 /// The frames that wait for one link, and the credit that the link's transport has left.
 #[derive(Debug, Default)]
@@ -153,6 +154,24 @@ impl Outbox {
     /// Frames that were not handed to the transport.
     pub(crate) fn waiting(&self) -> u64 {
         self.queues.iter().map(|queue| queue.len() as u64).sum()
+    }
+
+    /// Each class's queue. What is taken over from another link, or waited for this one, comes on top of the
+    /// class's own bound.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        for class in Class::ALL {
+            let queue = &self.queues[class.index()];
+            let (frames, bytes) = limits(&config.outbox, class);
+            let link = &config.link;
+            let frames = frames
+                .saturating_mul(2)
+                .saturating_add(link.max_waiting.get());
+            let bytes = bytes
+                .saturating_mul(2)
+                .saturating_add(link.max_waiting_bytes);
+            let (now, most) = ((queue.len(), frames), (queue.bytes(), bytes));
+            stores.add_bytes(queue_name(class), now, most);
+        }
     }
 
     /// Nothing is queued, and the transport holds nothing.

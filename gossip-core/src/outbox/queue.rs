@@ -76,6 +76,10 @@ impl Queue {
         self.frames.len()
     }
 
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Replaces the frame of the same key where it stands, or hands the frame back.
     pub(crate) fn supersede(&mut self, frame: Queued) -> Option<Queued> {
         let key = frame.key.as_ref();

@@ -1,3 +1,4 @@
+use crate::relay::Mac;
 use crate::{ChannelId, PeerId};
 
 /// Names what a control frame tells, where a newer frame makes an older one worthless.
@@ -7,6 +8,8 @@ pub(crate) enum Supersede {
     Alive(PeerId),
     /// What a peer publishes of itself in a channel.
     StateInfo(PeerId, ChannelId),
+    /// The same in a channel that we have not joined.
+    Relay(PeerId, Mac),
     /// Our request for the receiver's view of the membership.
     MembershipRequest,
     /// Our answer to the receiver's request for our view.

@@ -46,8 +46,9 @@ use self::responder::Responder;
 use self::round::{Refused, Round};
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{ChannelId, Instant, PeerId};
+use crate::{ChannelId, Config, Instant, PeerId};
 
 /// What an item is recognised by, and how that is told.
 pub(crate) trait ItemId: Ord + Clone {
@@ -92,6 +93,13 @@ impl<I: ItemId> Pull<I> {
         };
         cx.timers().set(pull.timer(), next);
         pull
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        stores.add("bad items of pulls", self.grudges.len(), MAX_GRUDGES);
+        let links = config.link.max_links.get();
+        stores.add("peers that pull", self.responder.len(), links);
     }
 
     /// No timer fires any more.

@@ -30,6 +30,10 @@ impl Responder {
         true
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
     /// Is this request the one that a hello was followed by? It is good for one.
     pub(super) fn on_request(&mut self, now: Instant, peer: &PeerId, nonce: u64) -> bool {
         let good = self

@@ -10,17 +10,20 @@
 //! - With enough links up, connected peers are drawn alone; of two peers that are not connected one
 //!   dials the other. Once as many links are up as are allowed, nobody is dialled.
 
+mod farewell;
 mod outcome;
 mod pulses;
 mod round;
 
 use gossip_proto::SignedMessage;
 
+pub(crate) use self::farewell::{hears_farewell, push_farewell};
 pub use self::outcome::PushOutcome;
 pub(crate) use self::pulses::{Beat, PulseEmitter, push_pulses};
 pub(crate) use self::round::{Audience, push};
 use crate::cx::Cx;
 use crate::link::Sent;
+use crate::relay::Mac;
 use crate::timer::TimerKey;
 use crate::{ChannelId, PeerId};
 
@@ -42,6 +45,11 @@ pub(crate) enum What {
     StateInfo {
         channel: ChannelId,
         publisher: PeerId,
+    },
+    /// Of a channel that we have not joined.
+    Relay {
+        publisher: PeerId,
+        mac: Mac,
     },
     Block {
         channel: ChannelId,
@@ -97,6 +105,11 @@ impl Emitter {
         let at = cx.now + config.burst_latency;
         cx.timers().set_earlier(TimerKey::Emitter, at);
         Vec::new()
+    }
+
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Everything collected.

@@ -40,6 +40,11 @@ impl PulseEmitter {
         Vec::new()
     }
 
+    /// How many wait, and how many may.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        (self.buffer.len(), MAX_BEATS)
+    }
+
     /// Everything collected.
     pub(crate) fn take(&mut self, cx: &mut Cx<'_>) -> Vec<Beat> {
         cx.timers().cancel(&TimerKey::Pulses);

@@ -42,6 +42,10 @@ pub(crate) fn push(
                 Class::Control,
                 Some(Supersede::StateInfo(publisher.clone(), channel.clone())),
             ),
+            What::Relay { publisher, mac } => (
+                Class::Control,
+                Some(Supersede::Relay(publisher.clone(), *mac)),
+            ),
             What::Block { .. } => (Class::Push, None),
         };
         let links = &mut audience.links;
@@ -119,6 +123,14 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
             };
             draw_among(cx, audience.membership.roster(), links, false, accept, pick)
         }
+        What::Relay { publisher, .. } => {
+            let accept = |slot: &Slot| {
+                slot.org.as_ref() == Some(own_org)
+                    && slot.peer != *publisher
+                    && !holders.contains(&slot.peer)
+            };
+            draw_among(cx, audience.membership.roster(), links, false, accept, pick)
+        }
         What::Alive { subject } => {
             let (org, external) = if subject == own_peer {
                 (Some(own_org), audience.membership.is_self_external())
@@ -161,7 +173,7 @@ fn draw_among(
     let mut drawn = if wanted {
         let ours = |slot: &Slot| {
             let far = || links.is_reachable_now(&slot.peer) && is_ours_to_dial(own, &slot.peer);
-            slot.connected || links.is_dialled(&slot.peer) || far()
+            slot.connected || links.is_dialled(&slot.peer) || !slot.unreachable && far()
         };
         roster.draw_map(count, |slot| ours(slot) && accept(slot), &pick)
     } else {

@@ -22,6 +22,10 @@ pub(super) struct Claim {
 }
 
 impl Claims {
+    pub(super) fn len(&self) -> usize {
+        self.peers.len()
+    }
+
     /// Records a claim; false if the peer is new and `max` are known already.
     #[must_use]
     pub(super) fn set(&mut self, peer: &PeerId, claim: Claim, max: usize) -> bool {

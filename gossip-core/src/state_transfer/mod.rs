@@ -46,9 +46,10 @@ use self::requester::Requester;
 use self::responder::Responder;
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
 use crate::{
-    BlockOrigin, ChannelId, Command, Instant, LedgerError, LedgerOutcome, LinkId, Notification,
-    PeerId, RequestError, RequestId, Response, Ticket,
+    BlockOrigin, ChannelId, Command, Config, Instant, LedgerError, LedgerOutcome, LinkId,
+    Notification, PeerId, RequestError, RequestId, Response, Ticket,
 };
 
 /// One channel's blocks on their way to and from the ledger.
@@ -421,6 +422,22 @@ impl StateTransfer {
     /// Blocks held that are not in the ledger.
     pub(crate) fn buffered(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let transfer = &config.state_transfer;
+        // The block that is next has a place in any case.
+        let block = config.limits.max_envelope as u64;
+        let bytes = transfer.window_bytes.saturating_add(block);
+        let (held, window) = (self.buffer.len(), transfer.window.get());
+        let size = (self.buffer.bytes(), bytes);
+        stores.add_bytes("blocks that wait for the ledger", (held, window), size);
+        let (parked, most) = (self.publications.len(), transfer.max_publications.get());
+        stores.add("publications that wait for a place", parked, most);
+        let (serving, most) = (self.responder.len(), transfer.max_serving.get());
+        stores.add("requests for blocks being served", serving, most);
+        self.requester.stores(config, stores);
     }
 
     /// Why nothing is committed any more.

@@ -49,6 +49,10 @@ impl Publications {
         std::mem::take(&mut self.parked)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.parked.len()
+    }
+
     pub(super) fn first(&self) -> Option<u64> {
         self.parked.first_key_value().map(|((seq, _), _)| *seq)
     }

@@ -11,8 +11,9 @@ use super::payload_buffer::{PayloadBuffer, Want};
 use super::penalties::Penalties;
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{ChannelId, Instant, Notification, PeerId};
+use crate::{ChannelId, Config, Instant, Notification, PeerId};
 
 /// Requests under way, each to another peer.
 const MAX_PARALLEL: usize = 4;
@@ -95,6 +96,16 @@ impl Requester {
             notified: None,
             armed: None,
         }
+    }
+
+    /// Everything that is bounded here.
+    pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let peers = config.membership.max_members.get();
+        stores.add("heights claimed", self.claims.len(), peers);
+        let asked = MAX_PARALLEL + MAX_LATE;
+        stores.add("requests for blocks", self.asked.len(), asked);
+        let window = config.state_transfer.window.get();
+        stores.add("blocks being checked", self.checking.len(), window);
     }
 
     pub(super) fn on_claim(&mut self, cx: &mut Cx<'_>, peer: &PeerId, claim: Claim) {

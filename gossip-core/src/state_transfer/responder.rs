@@ -32,6 +32,10 @@ impl Responder {
         self.serving.contains_key(&ticket)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.serving.len()
+    }
+
     /// Starts a read for `peer`, or refuses with the effect returned. `height` blocks are stored.
     pub(super) fn on_request(
         &mut self,

@@ -113,6 +113,7 @@ fn alive(feed: &mut Feed<'_>) -> SignedMessage {
         metadata: Bytes::from(vec![0; usize::from(feed.below(3))]),
         time: time(feed),
         pulse_anchor: feed.flag().then(|| [feed.below(2); 32]),
+        leaving: feed.below(8) == 0,
     };
     let secret = feed.flag().then_some("1.lan:1");
     let nonce = feed.number();

@@ -105,6 +105,7 @@ impl World {
             now: Instant::START,
             seed: [3; 32],
             incarnation: 1,
+            identity_expires_in: None,
         };
         let mut world = Self {
             node: Node::new(Arc::new(config()), start).expect("valid"),
@@ -155,6 +156,9 @@ impl World {
         self.requests.insert(id);
         let request = Request::Stop;
         self.event(Event::Request { id, request });
+        // Nobody signs its farewell.
+        self.now += Duration::from_secs(1);
+        self.event(Event::Tick);
         let unanswered = &self.requests;
         assert!(unanswered.is_empty(), "never answered: {unanswered:?}");
     }
@@ -471,7 +475,9 @@ fn binding(link: LinkId) -> Bytes {
 
 fn judge(job: &CryptoJob) -> CryptoOutcome {
     match job {
-        CryptoJob::Authenticate { identity, .. } => CryptoOutcome::Authenticated(valid(identity)),
+        CryptoJob::Authenticate { identity, .. } | CryptoJob::Validate { identity, .. } => {
+            CryptoOutcome::Authenticated(valid(identity))
+        }
         CryptoJob::Verify { .. } | CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Ok(())),
         CryptoJob::Sign { secret, .. } => CryptoOutcome::Signed(Ok(Signatures {
             payload: Bytes::from_static(b"s"),

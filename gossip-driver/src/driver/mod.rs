@@ -22,6 +22,7 @@ use gossip_core::{
 };
 use tracing::{debug, info, warn};
 
+use crate::bookkeeper::Bookkeeper;
 use crate::clock::{Clock, Timer};
 use crate::connect::Opened;
 use crate::counters::Counters;
@@ -121,6 +122,7 @@ pub(crate) struct Driver<R: Runtime, T: Transport, L> {
     pub(crate) validators: Validators,
     pub(crate) state: State,
     pub(crate) tasks: Tasks<R>,
+    pub(crate) bookkeeper: Option<Bookkeeper>,
     pub(crate) application: Application,
 }
 
@@ -215,6 +217,9 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         self.tick_if_due();
         let Self { links, node, .. } = self;
         links.reconsider(|link| node.admits(link));
+        if let Some(bookkeeper) = &mut self.bookkeeper {
+            bookkeeper.look(self.clock.now(), &self.node);
+        }
         self.tell();
     }
 
@@ -396,6 +401,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             accepted,
             tasks,
             application,
+            bookkeeper,
             shutdown_timeout,
             ..
         } = *self;
@@ -406,7 +412,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             publisher,
         } = application;
         listeners.close();
-        drop((mailbox, state, completions, accepted, pool));
+        drop((mailbox, state, completions, accepted, pool, bookkeeper));
         links.finish_all();
         // Whoever waits for the end may take the port and the ledger's file at once.
         let closing = tasks.runtime().clone();

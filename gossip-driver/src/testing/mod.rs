@@ -10,6 +10,11 @@ mod crypto;
 mod ledger;
 #[allow(
     clippy::expect_used,
+    reason = "a check reports by panicking, and says so"
+)]
+mod peer_book;
+#[allow(
+    clippy::expect_used,
     reason = "a suite reports by panicking, and says so"
 )]
 pub mod runtime;
@@ -26,6 +31,7 @@ pub mod transport;
 
 pub use self::crypto::TestCrypto;
 pub use self::ledger::MemLedger;
+pub use self::peer_book::{MemPeerBook, check_peer_book};
 
 /// How long a check may take before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);

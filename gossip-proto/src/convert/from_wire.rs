@@ -137,6 +137,7 @@ fn alive(raw: wire::AliveMessage) -> Result<Alive, DecodeError> {
             anchor if anchor.is_empty() => None,
             anchor => Some(chain_link(&anchor, MESSAGE, "pulse_anchor")?),
         },
+        leaving: raw.leaving,
     })
 }
 

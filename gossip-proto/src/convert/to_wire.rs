@@ -128,6 +128,7 @@ fn alive_msg(alive: &Alive) -> wire::AliveMessage {
         pulse_anchor: alive
             .pulse_anchor
             .map_or_else(Bytes::new, |anchor| Bytes::copy_from_slice(&anchor)),
+        leaving: alive.leaving,
     }
 }
 

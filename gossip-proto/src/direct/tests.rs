@@ -15,6 +15,7 @@ fn flooding() -> Vec<Content> {
         metadata: Bytes::from_static(b"metadata"),
         time,
         pulse_anchor: identity.is_some().then_some([5; 32]),
+        leaving: identity.is_none(),
         identity,
     };
     vec![

@@ -334,6 +334,9 @@ pub struct AliveMessage {
     /// Extension: the link of a hash chain that the proof of the next Pulse leads to.
     #[prost(bytes = "bytes", tag = "1000")]
     pub pulse_anchor: ::prost::bytes::Bytes,
+    /// Extension: the peer stops now, and this is the last that is heard of this incarnation of it.
+    #[prost(bool, tag = "1001")]
+    pub leaving: bool,
 }
 /// Extension: many heartbeats that say nothing but that their peers are still alive.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -406,6 +406,7 @@ pub(crate) static GOSSIP_ALIVE_MESSAGE: Schema = Schema {
         Field { number: 2, name: "timestamp", kind: Kind::Message(&GOSSIP_PEER_TIME), count: Count::None },
         Field { number: 4, name: "identity", kind: Kind::Bytes(Size::Identity), count: Count::None },
         Field { number: 1000, name: "pulse_anchor", kind: Kind::Bytes(Size::Hash), count: Count::None },
+        Field { number: 1001, name: "leaving", kind: Kind::Varint, count: Count::None },
     ],
 };
 

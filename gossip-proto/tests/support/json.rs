@@ -135,7 +135,7 @@ messages! {
     wire::Payload { seq_num, data, private_data };
     wire::PrivateDataMessage { payload };
     wire::PrivatePayload { collection_name, namespace, tx_id, private_rwset, private_sim_height, collection_configs };
-    wire::AliveMessage { membership, timestamp, identity, pulse_anchor };
+    wire::AliveMessage { membership, timestamp, identity, pulse_anchor, leaving };
     wire::Pulses { pulses };
     wire::Tree { ledger_height, branch as wire::Branch, tell_at, limit };
     wire::Pulse { pki_id, seq_num, proof };

@@ -73,6 +73,7 @@ pub fn signed_alive() -> SignedMessage {
         },
         identity: Some(Bytes::from_static(b"IDENTITY-BYTES")),
         pulse_anchor: None,
+        leaving: false,
     });
     let unsigned = UnsignedMessage::new(message(content), Some("10.0.0.7:7051"));
     unsigned.sign(
@@ -120,6 +121,7 @@ pub fn samples() -> Vec<Content> {
             time,
             identity: None,
             pulse_anchor: Some([7; 32]),
+            leaving: true,
         }),
         Content::MembershipRequest(MembershipRequest {
             self_information: alive.clone(),

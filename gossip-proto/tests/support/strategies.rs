@@ -71,9 +71,10 @@ fn membership() -> impl Strategy<Value = Content> {
         times(),
         option::of(bytes(1..20)),
         any::<Option<[u8; 32]>>(),
+        any::<bool>(),
     )
         .prop_map(
-            |(pki_id, endpoint, metadata, time, identity, pulse_anchor)| {
+            |(pki_id, endpoint, metadata, time, identity, pulse_anchor, leaving)| {
                 Content::Alive(Alive {
                     pki_id,
                     endpoint,
@@ -81,6 +82,7 @@ fn membership() -> impl Strategy<Value = Content> {
                     time,
                     identity,
                     pulse_anchor,
+                    leaving,
                 })
             },
         );

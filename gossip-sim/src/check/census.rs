@@ -86,6 +86,16 @@ impl Census {
         (all, done)
     }
 
+    /// Pairs `(observer, subject)` that are seen although the subject is one of these.
+    pub(crate) fn stale(&self, down: impl Fn(u32) -> bool) -> Vec<(u32, u32)> {
+        let nodes = u32::try_from(self.seen.rows.len()).unwrap_or(u32::MAX);
+        (0..nodes)
+            .filter(|&subject| down(subject))
+            .flat_map(|subject| (0..nodes).map(move |observer| (observer, subject)))
+            .filter(|&(observer, subject)| self.seen.get(observer, subject))
+            .collect()
+    }
+
     /// Up to `limit` pairs `(observer, subject)` that should be seen and are not.
     pub(crate) fn missing(&self, limit: usize) -> Vec<(u32, u32)> {
         let nodes = u32::try_from(self.due.rows.len()).unwrap_or(u32::MAX);

@@ -152,18 +152,19 @@ impl Checker {
         }
     }
 
-    /// The observer holds the subject alive, which has been down since `down_since`, if it is.
+    /// The observer holds the subject alive. If it is down: since when, and when the last news of it may have
+    /// come to anybody.
     pub(crate) fn appeared(
         &mut self,
         now: Instant,
         (observer, subject): (u32, u32),
-        down_since: Option<Instant>,
+        down: Option<(Instant, Instant)>,
         expiration: Duration,
     ) {
         let buried = self.nodes[observer as usize].buried.remove(&subject);
-        if let (Some(since), Some(buried)) = (down_since, buried)
+        if let (Some((since, news)), Some(buried)) = (down, buried)
             && since == buried
-            && now.since(since) > expiration
+            && now.since(news) > expiration
         {
             self.report(
                 now,

@@ -78,6 +78,31 @@ pub enum Breach {
         /// The member.
         subject: NodeId,
     },
+    /// A node held a running peer dead for no reason but that it had been frozen itself.
+    Accused {
+        /// The peer.
+        subject: NodeId,
+    },
+    /// A running node was not seen by one that should see it, long enough after everything was repaired.
+    Unseen {
+        /// The node.
+        subject: NodeId,
+    },
+    /// A node that does not run was still listed, alive or dead, after it should have been forgotten; or was
+    /// held alive after it should have been found dead.
+    Ghost {
+        /// The node.
+        subject: NodeId,
+    },
+    /// A ledger lacked blocks, long enough after everything was repaired.
+    Behind {
+        /// The channel.
+        channel: ChannelId,
+        /// The ledger's height.
+        height: u64,
+        /// The height that it should have.
+        due: u64,
+    },
     /// A bound was exceeded.
     Overrun {
         /// What is bounded.
@@ -142,6 +167,20 @@ impl fmt::Display for Breach {
             }
             Self::ViewMismatch { subject } => {
                 write!(f, "lists node {subject} otherwise than it notified")
+            }
+            Self::Accused { subject } => {
+                write!(f, "holds node {subject} dead because it was frozen itself")
+            }
+            Self::Unseen { subject } => write!(f, "does not see node {subject}, which runs"),
+            Self::Ghost { subject } => {
+                write!(f, "knows node {subject}, which has not run for long")
+            }
+            Self::Behind {
+                channel,
+                height,
+                due,
+            } => {
+                write!(f, "holds {height} of {due} blocks of {channel}")
             }
             Self::Overrun {
                 what,

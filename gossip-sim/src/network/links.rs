@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use gossip_core::proto::SignedMessage;
 use gossip_core::{Binding, LinkDownReason, LinkId, Ticket};
 
@@ -41,6 +42,15 @@ impl EndKey {
     }
 }
 
+/// What arrives at an end.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    /// What a node has sent.
+    Message(SignedMessage),
+    /// What a test has put there.
+    Forged(Bytes),
+}
+
 /// How far an end is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndState {
@@ -66,7 +76,7 @@ pub(crate) struct End {
     pub(crate) pipe: Pipe<SignedMessage>,
     /// Arrived but not admitted. Bounded by the sender's window: while something waits here the
     /// sender's pipe is held.
-    pub(crate) inbox: VecDeque<SignedMessage>,
+    pub(crate) inbox: VecDeque<Frame>,
     /// The end of the stream has arrived behind what is in the inbox.
     pub(crate) ended: Option<LinkDownReason>,
 }

@@ -3,5 +3,5 @@
 mod links;
 mod pipe;
 
-pub(crate) use self::links::{EndKey, EndState, Links};
+pub(crate) use self::links::{EndKey, EndState, Frame, Links};
 pub(crate) use self::pipe::{Credit, Departure, Hold, Line};

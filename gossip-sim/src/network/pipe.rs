@@ -5,14 +5,22 @@ use std::time::Duration;
 
 use gossip_core::{Class, Instant};
 
-/// Why nothing moves through a pipe at present.
+/// Why a pipe is held. Each reason is given and taken back on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
-    /// The receiver does not admit more.
+    /// The receiver does not admit more: nothing moves.
     Receiver = 1,
-    /// A fault.
+    /// A fault of this pair of nodes: nothing moves.
     Stalled = 2,
+    /// A fault of this direction between two groups of nodes: nothing moves.
+    OneWay = 4,
+    /// The receiver reads nothing: frames go on until the sender's credit, which does not come back,
+    /// has run out.
+    Frozen = 8,
 }
+
+/// The holds that let nothing depart.
+const STOPS: u8 = Hold::Receiver as u8 | Hold::Stalled as u8 | Hold::OneWay as u8;
 
 /// A frame that is on its way.
 #[derive(Debug, PartialEq, Eq)]
@@ -152,14 +160,18 @@ impl<F> Pipe<F> {
         Some(self.depart(now, line, rest, item))
     }
 
-    /// When to call [`Pipe::serve`], if there is a reason: frames wait, or much credit is out.
-    pub(crate) fn pump_at(&self, now: Instant, window: Credit) -> Option<Instant> {
-        if self.holds != 0 {
+    /// When to call [`Pipe::serve`], if there is a reason: frames wait, or much credit of a sender that takes
+    /// it is out.
+    pub(crate) fn pump_at(&self, now: Instant, window: Option<Credit>) -> Option<Instant> {
+        if self.holds & STOPS != 0 {
             return None;
         }
-        let short = self.outstanding.frames.saturating_mul(4) >= window.frames
-            || self.outstanding.bytes.saturating_mul(16) >= window.bytes;
-        let owes = self.outstanding.frames > 0 && short;
+        let out = self.outstanding;
+        let is_short = |window: Credit| {
+            out.frames.saturating_mul(4) >= window.frames
+                || out.bytes.saturating_mul(16) >= window.bytes
+        };
+        let owes = out.frames > 0 && self.holds == 0 && window.is_some_and(is_short);
         (self.waiting.is_some() || owes).then(|| self.busy_until.max(now))
     }
 
@@ -187,7 +199,7 @@ impl<F> Pipe<F> {
         Some(credit)
     }
 
-    /// Does nothing move at present?
+    /// Does no credit come back at present?
     pub(crate) const fn is_held(&self) -> bool {
         self.holds != 0
     }
@@ -216,7 +228,7 @@ impl<F> Pipe<F> {
 
     /// The moment the end of the stream leaves, told once, when all frames have left before.
     pub(crate) fn take_end(&mut self, now: Instant) -> Option<Instant> {
-        if self.finish != Finish::Asked || self.waiting.is_some() || self.holds != 0 {
+        if self.finish != Finish::Asked || self.waiting.is_some() || self.holds & STOPS != 0 {
             return None;
         }
         self.finish = Finish::Done;
@@ -233,11 +245,11 @@ impl<F> Pipe<F> {
         self.holds |= hold as u8;
     }
 
-    /// Was this the last reason to hold?
+    /// Takes a reason to hold back; was it one?
     pub(crate) fn release(&mut self, hold: Hold) -> bool {
         let held = self.holds & hold as u8 != 0;
         self.holds &= !(hold as u8);
-        held && self.holds == 0
+        held
     }
 
     /// Divides the rate and multiplies the latency; 1 is normal.
@@ -246,7 +258,7 @@ impl<F> Pipe<F> {
     }
 
     fn is_free(&self, now: Instant) -> bool {
-        self.holds == 0 && self.busy_until <= now
+        self.holds & STOPS == 0 && self.busy_until <= now
     }
 
     fn settle(&mut self, now: Instant) {
@@ -299,10 +311,10 @@ mod tests {
         rate: 1_000_000_000,
         chunk: 100,
     };
-    const WINDOW: Credit = Credit {
+    const WINDOW: Option<Credit> = Some(Credit {
         frames: 4,
         bytes: 10_000,
-    };
+    });
 
     fn at(nanos: u64) -> Instant {
         Instant::from_nanos(nanos)
@@ -384,8 +396,9 @@ mod tests {
         assert!(pipe.send(at(20), LINE, Class::Push, ('b', 10)).is_none());
         assert_eq!(pipe.take_credit(at(30)), None);
         assert_eq!(pipe.pump_at(at(30), WINDOW), None);
-        assert!(!pipe.release(Hold::Receiver));
-        assert!(pipe.release(Hold::Stalled));
+        assert!(pipe.release(Hold::Receiver));
+        assert_eq!(pipe.pump_at(at(30), WINDOW), None);
+        assert!(pipe.release(Hold::Stalled) && !pipe.release(Hold::Stalled));
         assert_eq!(
             pipe.take_credit(at(30)),
             Some(Credit {
@@ -394,6 +407,24 @@ mod tests {
             })
         );
         assert_eq!(run(&mut pipe, at(30)), [('b', 40)]);
+    }
+
+    #[test]
+    fn a_pipe_to_one_who_is_frozen_moves_on_without_returning_credit() {
+        let mut pipe = Pipe::new();
+        pipe.hold(Hold::Frozen);
+        assert!(pipe.send(at(0), LINE, Class::Push, ('a', 10)).is_some());
+        assert!(pipe.send(at(5), LINE, Class::Push, ('b', 10)).is_none());
+        assert_eq!(pipe.pump_at(at(5), WINDOW), Some(at(10)));
+        assert!(pipe.serve(at(10), LINE).is_some());
+        assert_eq!(pipe.take_credit(at(30)), None);
+        assert_eq!(pipe.pump_at(at(30), WINDOW), None, "nothing waits");
+        assert!(pipe.release(Hold::Frozen));
+        let all = Credit {
+            frames: 2,
+            bytes: 20,
+        };
+        assert_eq!(pipe.take_credit(at(30)), Some(all));
     }
 
     #[test]

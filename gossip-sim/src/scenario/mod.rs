@@ -63,6 +63,10 @@ pub enum Phase {
     Membership,
     /// Blocks are published and committed.
     Blocks,
+    /// Faults come and go.
+    Storm,
+    /// After the storm.
+    Calm,
     /// It is over.
     Done,
 }
@@ -85,6 +89,9 @@ pub enum ScenarioError {
     /// Nothing to simulate.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
+    /// Nobody to talk to.
+    #[error("a trial needs at least 2 nodes")]
+    Alone,
     /// Too much to simulate.
     #[error("{0} nodes are too many: at most {MAX_NODES} can be simulated")]
     TooMany(usize),
@@ -226,7 +233,11 @@ impl Scenario {
     }
 
     /// When the last node saw the last one it had not seen before, if it did in time.
-    fn converge(&self, world: &mut World, progress: &mut impl Progress) -> Option<Instant> {
+    pub(crate) fn converge(
+        &self,
+        world: &mut World,
+        progress: &mut impl Progress,
+    ) -> Option<Instant> {
         let last = world.nodes().last().map_or(0, NodeId::index);
         let started = Instant::START + STAGGER.saturating_mul(last);
         while world.now() < started {
@@ -298,7 +309,7 @@ fn peer_name(peer: usize) -> String {
     clippy::cast_precision_loss,
     reason = "a progress bar needs few digits"
 )]
-fn fraction(done: u64, all: u64) -> f64 {
+pub(crate) fn fraction(done: u64, all: u64) -> f64 {
     if all == 0 {
         1.0
     } else {

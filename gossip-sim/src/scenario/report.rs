@@ -68,6 +68,15 @@ pub struct Wall {
     pub events_per_second: f64,
 }
 
+impl Wall {
+    pub(crate) fn new(events: u64, wall: Duration) -> Self {
+        Self {
+            seconds: wall.as_secs_f64(),
+            events_per_second: per_second(events, wall),
+        }
+    }
+}
+
 impl Report {
     /// Did everything happen that should, and nothing that should not?
     #[must_use]
@@ -115,10 +124,7 @@ impl Report {
                 .map(ToString::to_string)
                 .collect(),
             violation_count: world.violation_count(),
-            wall: Wall {
-                seconds: wall.as_secs_f64(),
-                events_per_second: per_second(events, wall),
-            },
+            wall: Wall::new(events, wall),
         }
     }
 }

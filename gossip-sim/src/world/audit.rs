@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gossip_core::{JoinChannel, OrgId};
+use gossip_core::{ChannelId, JoinChannel, OrgId};
 
 use super::World;
 use super::host::Host;
@@ -19,6 +19,82 @@ impl World {
             self.audit_members(node.index());
             self.audit_channels(node.index());
         }
+    }
+
+    /// Adds to the violations each running node that does not see, or sees who does not run. To be called when
+    /// views must be equal; alone and between deaths they need not be.
+    pub fn audit_views(&mut self) {
+        self.refresh_census();
+        let machine = &mut self.machine;
+        for (observer, subject) in machine.census.missing(usize::MAX) {
+            let subject = NodeId::new(subject);
+            machine
+                .checker
+                .report(machine.now, observer, Breach::Unseen { subject });
+        }
+        for (observer, subject) in machine
+            .census
+            .stale(|node| !machine.hosts[node as usize].up)
+        {
+            let subject = NodeId::new(subject);
+            machine
+                .checker
+                .report(machine.now, observer, Breach::Ghost { subject });
+        }
+    }
+
+    /// Adds to the violations each member that a node lists, alive or dead, although it has been down for
+    /// longer than such a member may be remembered.
+    pub fn audit_ghosts(&mut self) {
+        for node in self.nodes() {
+            let Some(core) = &self.nodes[node.place()] else {
+                continue;
+            };
+            let machine = &mut self.machine;
+            let (now, config) = (machine.now, &machine.hosts[node.place()].config.membership);
+            let horizon = config.alive_expiration + config.forget_after;
+            for member in core.members() {
+                let subject = machine.peers.get(&member.peer).copied();
+                let since =
+                    subject.and_then(|subject| machine.hosts[subject as usize].down_since());
+                if let (Some(subject), Some(since)) = (subject, since)
+                    && now > since + horizon
+                {
+                    let subject = NodeId::new(subject);
+                    machine
+                        .checker
+                        .report(now, node.index(), Breach::Ghost { subject });
+                }
+            }
+        }
+    }
+
+    /// Adds to the violations each running node that joined `channel` and holds less than `due` blocks of
+    /// it.
+    pub fn audit_ledgers(&mut self, channel: &ChannelId, due: u64) {
+        let behind: Vec<_> = self.incomplete_ledgers(channel, due).collect();
+        for node in behind {
+            let breach = Breach::Behind {
+                channel: channel.clone(),
+                height: self.ledger(node).height(channel),
+                due,
+            };
+            let now = self.machine.now;
+            self.machine.checker.report(now, node.index(), breach);
+        }
+    }
+
+    /// Does every running node see exactly the running nodes that it may see? Unlike
+    /// [`World::views_complete`], nobody may be seen who does not run.
+    #[must_use]
+    pub fn views_equal(&mut self) -> bool {
+        self.refresh_census();
+        let machine = &self.machine;
+        machine.census.is_complete()
+            && machine
+                .census
+                .stale(|node| !machine.hosts[node as usize].up)
+                .is_empty()
     }
 
     fn audit_members(&mut self, node: u32) {
@@ -103,14 +179,16 @@ impl Machine {
             let public =
                 a.config.external_endpoint.is_some() && b.config.external_endpoint.is_some();
             let orgs = (&a.config.identity.org, &b.config.identity.org);
-            a.up && b.up && (orgs.0 == orgs.1 || public && linked.contains(&orgs))
+            a.is_running()
+                && b.is_running()
+                && (orgs.0 == orgs.1 || public && linked.contains(&orgs))
         });
     }
 }
 
 fn links_of_orgs(hosts: &[Host]) -> BTreeSet<(&OrgId, &OrgId)> {
     let mut linked = BTreeSet::new();
-    for host in hosts.iter().filter(|host| host.up) {
+    for host in hosts.iter().filter(|host| host.is_running()) {
         let own = &host.config.identity.org;
         for other in host.joins.values().flat_map(|join| join.members.keys()) {
             linked.insert((own, other));

@@ -6,7 +6,7 @@ use gossip_core::Instant;
 
 use super::World;
 use super::host::Slow;
-use super::machine::{Impairment, Machine, Planned, What};
+use super::machine::{Impairment, Loss, Machine, OneWay, Planned, What};
 use crate::NodeId;
 use crate::fault::{Fault, LedgerFate};
 use crate::ledger::SimLedger;
@@ -20,6 +20,8 @@ impl World {
         }
         let now = self.machine.now;
         let machine = &mut self.machine;
+        machine.stats.fault(fault);
+        machine.unsettle(fault);
         match fault {
             Fault::Cut { a, b } => machine.cut(|x, y| x == a.index() && y == b.index()),
             Fault::Partition { island } => {
@@ -34,6 +36,12 @@ impl World {
             }
             Fault::Heal => machine.hosts.iter_mut().for_each(|host| host.side = 0),
             Fault::Stall { from, to, lasting } => machine.stall((*from, *to), now + *lasting),
+            Fault::OneWay { from, to, lasting } => machine.cut_one_way(from, to, now + *lasting),
+            Fault::Loss { percent, lasting } => {
+                let (percent, until) = (*percent, now + *lasting);
+                machine.loss = Loss { percent, until };
+            }
+            Fault::Freeze { node, lasting } => machine.freeze(node.index(), now + *lasting),
             Fault::Slow {
                 a,
                 b,
@@ -97,6 +105,8 @@ impl World {
             }
             Some(Planned::Unstall(from, to)) => self.machine.unstall((from, to)),
             Some(Planned::Speed(from, to)) => self.machine.speed_up((from, to)),
+            Some(Planned::BothWays) => self.machine.end_one_ways(),
+            Some(Planned::Thaw(node)) => self.thaw(node),
             None => {}
         }
     }
@@ -167,6 +177,54 @@ impl Machine {
         self.forget_impairment(way);
     }
 
+    fn cut_one_way(&mut self, from: &[NodeId], to: &[NodeId], until: Instant) {
+        let index = |nodes: &[NodeId]| nodes.iter().map(|node| node.index()).collect();
+        let (from, to) = (index(from), index(to));
+        self.one_ways.push(OneWay { from, to, until });
+        for key in self
+            .links
+            .select(|end, other| self.is_one_way(end.node, other.node))
+        {
+            if let Some(end) = self.links.end_mut(key) {
+                end.pipe.hold(Hold::OneWay);
+            }
+        }
+        self.plan_fault(until, Planned::BothWays);
+    }
+
+    fn end_one_ways(&mut self) {
+        let now = self.now;
+        self.one_ways.retain(|one| one.until > now);
+        for key in self
+            .links
+            .select(|end, other| !self.is_one_way(end.node, other.node))
+        {
+            self.resume(key, Hold::OneWay);
+        }
+    }
+
+    /// Does nothing get from `from` to `to`?
+    pub(super) fn is_one_way(&self, from: u32, to: u32) -> bool {
+        let covers = |one: &OneWay| one.from.contains(&from) && one.to.contains(&to);
+        self.one_ways.iter().any(covers)
+    }
+
+    pub(super) fn loses_frame(&mut self) -> bool {
+        let lost = self.loses();
+        self.stats.frames_lost += u64::from(lost);
+        lost
+    }
+
+    pub(super) fn loses_dial(&mut self) -> bool {
+        let lost = self.loses();
+        self.stats.dials_lost += u64::from(lost);
+        lost
+    }
+
+    fn loses(&mut self) -> bool {
+        self.now < self.loss.until && self.fate.below(100) < u64::from(self.loss.percent)
+    }
+
     fn slow(&mut self, (from, to): (NodeId, NodeId), factor: u32, lasting: Duration) {
         let (way, until) = ((from.index(), to.index()), self.now + lasting);
         let impairment = self.impaired.entry(way).or_insert(Impairment::NONE);
@@ -208,7 +266,7 @@ impl Machine {
         }
     }
 
-    fn plan_fault(&mut self, at: Instant, planned: Planned) {
+    pub(super) fn plan_fault(&mut self, at: Instant, planned: Planned) {
         let key = self.faults.insert(planned);
         self.agenda.plan(at, 0, What::Fault(key));
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use gossip_core::{ChannelId, Config, Delivery, Instant, JoinChannel, Notification};
 
+use super::machine::What;
 use crate::ledger::SimLedger;
 use crate::network::{Credit, EndKey};
 
@@ -12,6 +13,8 @@ pub(super) struct Host {
     pub(super) config: Arc<Config>,
     pub(super) window: Credit,
     pub(super) up: bool,
+    /// Its application has asked it to stop: it is as good as down, but for what it still sends.
+    pub(super) stopped: bool,
     /// Grows with each start and crash: what was meant for an earlier life is dropped.
     pub(super) epoch: u32,
     pub(super) starts: u64,
@@ -25,6 +28,10 @@ pub(super) struct Host {
     pub(super) deliveries: VecDeque<Delivery>,
     pub(super) crypto_slow: Slow,
     pub(super) ledger_slow: Slow,
+    /// Until when it handles nothing, if it is frozen.
+    pub(super) frozen_until: Option<Instant>,
+    /// What has happened to it since, in order.
+    pub(super) deferred: VecDeque<What>,
     pub(super) driver: Driver,
 }
 
@@ -63,6 +70,7 @@ impl Host {
             config,
             window,
             up: false,
+            stopped: false,
             epoch: 0,
             starts: 0,
             incarnation: 0,
@@ -74,13 +82,19 @@ impl Host {
             deliveries: VecDeque::new(),
             crypto_slow: Slow::NONE,
             ledger_slow: Slow::NONE,
+            frozen_until: None,
+            deferred: VecDeque::new(),
             driver: Driver::default(),
         }
     }
 
     /// Since when it is down, if it is.
     pub(super) fn down_since(&self) -> Option<Instant> {
-        (!self.up).then_some(self.last_change)
+        (!self.is_running()).then_some(self.last_change)
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.up && !self.stopped
     }
 }
 

@@ -1,9 +1,8 @@
 //! Everything outside the nodes: transport, services, clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use gossip_core::proto::SignedMessage;
 use gossip_core::{
     Command, CryptoJob, Delivery, Endpoint, Event, Instant, LedgerOp, LinkDownReason, Notification,
     OrgId, PeerId, RequestError, RequestId, Response, Ticket, Verdict,
@@ -11,13 +10,14 @@ use gossip_core::{
 
 use super::config::WorldConfig;
 use super::host::Host;
+use super::hostile::Heard;
 use crate::NodeId;
 use crate::agenda::{Agenda, Slab};
-use crate::check::{Breach, Census, Checker};
+use crate::check::{Breach, Census, Checker, Unrest};
 use crate::crypto::Crypto;
 use crate::delivery::Deliveries;
 use crate::fault::Fault;
-use crate::network::{EndKey, EndState, Line, Links};
+use crate::network::{EndKey, EndState, Frame, Line, Links};
 use crate::rng::Draws;
 use crate::stats::Stats;
 use crate::trace::Trace;
@@ -48,7 +48,7 @@ pub(super) enum What {
 /// What arrives at the end of a link.
 #[derive(Debug)]
 pub(super) enum Cargo {
-    Frame(SignedMessage),
+    Frame(Frame),
     End(LinkDownReason),
 }
 
@@ -58,6 +58,24 @@ pub(super) enum Planned {
     Begin(Fault),
     Unstall(u32, u32),
     Speed(u32, u32),
+    /// A one-way cut is over.
+    BothWays,
+    Thaw(u32),
+}
+
+/// Every frame and dial is lost with this probability.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loss {
+    pub(super) percent: u8,
+    pub(super) until: Instant,
+}
+
+/// Nothing gets from these nodes to those.
+#[derive(Clone, Debug)]
+pub(super) struct OneWay {
+    pub(super) from: BTreeSet<u32>,
+    pub(super) to: BTreeSet<u32>,
+    pub(super) until: Instant,
 }
 
 /// How the way from one node to another is impaired.
@@ -93,9 +111,15 @@ pub(super) struct Machine {
     pub(super) arrivals: Slab<(EndKey, Cargo)>,
     pub(super) faults: Slab<Planned>,
     pub(super) impaired: BTreeMap<(u32, u32), Impairment>,
+    pub(super) one_ways: Vec<OneWay>,
+    pub(super) loss: Loss,
+    pub(super) unrest: Unrest,
+    /// What nodes hear that are listened to.
+    pub(super) heard: BTreeMap<u32, VecDeque<Heard>>,
     pub(super) crypto: Crypto,
     pub(super) latency: Draws,
     pub(super) service: Draws,
+    pub(super) fate: Draws,
     pub(super) trace: Trace,
     pub(super) stats: Stats,
     pub(super) checker: Checker,
@@ -127,9 +151,17 @@ impl Machine {
             arrivals: Slab::new(),
             faults: Slab::new(),
             impaired: BTreeMap::new(),
+            one_ways: Vec::new(),
+            loss: Loss {
+                percent: 0,
+                until: Instant::START,
+            },
+            unrest: Unrest::default(),
+            heard: BTreeMap::new(),
             crypto: Crypto::new(seed),
             latency: Draws::new(seed, "latency"),
             service: Draws::new(seed, "service"),
+            fate: Draws::new(seed, "fate"),
             trace: Trace::new(),
             stats: Stats::new(),
             checker: Checker::default(),
@@ -263,15 +295,19 @@ impl Machine {
         } else if let Notification::MemberDead(peer) = notification
             && let Some(&subject) = self.peers.get(peer)
         {
+            self.stats.deaths += 1;
             self.census.set(self.now, observer, subject, false);
             let down_since = self.hosts[subject as usize].down_since();
             if down_since.is_none() && !self.separated(observer, subject) {
                 self.stats.false_deaths += 1;
             }
             self.checker.died(observer, subject, down_since);
-        } else if let Notification::MemberForgotten(peer) = notification
+            self.judge_death(observer, subject);
+        } else if let Notification::MemberForgotten(peer) | Notification::MemberLeft(peer) =
+            notification
             && let Some(&subject) = self.peers.get(peer)
         {
+            self.stats.forgotten += 1;
             self.census.set(self.now, observer, subject, false);
             self.checker.forgot(observer, subject);
         }
@@ -288,8 +324,10 @@ impl Machine {
             .config
             .membership
             .alive_expiration;
+        // What a fault has held back may bring it back once more.
+        let news = down_since.map(|since| since.max(self.unrest.last_delay(now)));
         self.checker
-            .appeared(now, (observer, subject), down_since, expiration);
+            .appeared(now, (observer, subject), down_since.zip(news), expiration);
         if !self.may_see(observer, subject) {
             let subject = NodeId::new(subject);
             self.checker

@@ -1,9 +1,12 @@
 //! The world: nodes, what surrounds them, and one heap of events.
 
 mod audit;
+mod blame;
 mod config;
 mod faults;
+mod freeze;
 mod host;
+mod hostile;
 mod machine;
 mod step;
 #[cfg(test)]
@@ -21,6 +24,7 @@ use gossip_core::{
 
 pub use self::config::{NodeId, WorldConfig, external_endpoint, internal_endpoint, node_config};
 use self::host::Host;
+pub use self::hostile::Heard;
 use self::machine::{Asker, Machine, What};
 use crate::block::Orderer;
 use crate::check::Violation;
@@ -74,6 +78,7 @@ impl World {
         machine.crypto.trust(config.identity.org.clone());
         machine.hosts.push(Host::new(Arc::new(config)));
         machine.checker.grow();
+        machine.unrest.grow();
         machine.census.grow();
         self.nodes.push(None);
         self.census_stale = true;
@@ -191,6 +196,12 @@ impl World {
         &self.machine.hosts[node.place()].config.identity
     }
 
+    /// The configuration of a node.
+    #[must_use]
+    pub fn config(&self, node: NodeId) -> &Config {
+        &self.machine.hosts[node.place()].config
+    }
+
     /// Which node has this PKI-ID?
     #[must_use]
     pub fn find(&self, peer: &PeerId) -> Option<NodeId> {
@@ -290,7 +301,9 @@ impl World {
     ) -> impl Iterator<Item = NodeId> + 'a {
         self.nodes().filter(move |node| {
             let host = &self.machine.hosts[node.place()];
-            host.up && host.joins.contains_key(channel) && host.ledger.height(channel) < height
+            host.is_running()
+                && host.joins.contains_key(channel)
+                && host.ledger.height(channel) < height
         })
     }
 
@@ -339,6 +352,7 @@ impl World {
     fn ask(&mut self, node: u32, request: Request, asker: Asker) -> RequestId {
         self.next_request += 1;
         let id = RequestId(self.next_request);
+        let now = self.machine.now;
         let host = self.machine.host(node);
         #[allow(
             clippy::wildcard_enum_match_arm,
@@ -355,21 +369,30 @@ impl World {
                 self.census_stale = true;
             }
             Request::Publish { channel, seq, .. } => {
-                let now = self.machine.now;
                 self.machine
                     .deliveries
                     .published(now, NodeId::new(node), channel, *seq);
+            }
+            Request::Stop if host.is_running() => {
+                host.stopped = true;
+                host.last_change = now;
+                self.census_stale = true;
             }
             _ => {}
         }
         if self.nodes[node as usize].is_some() {
             self.machine.askers.insert(id, (node, asker));
-            self.touch(node, Event::Request { id, request });
+            let event = Event::Request { id, request };
+            if self.machine.hosts[node as usize].frozen_until.is_some() {
+                self.machine.defer_event(node, event);
+            } else {
+                self.touch(node, event);
+            }
         }
         id
     }
 
-    fn refresh_census(&mut self) {
+    pub(crate) fn refresh_census(&mut self) {
         if std::mem::take(&mut self.census_stale) {
             self.machine.expect_views();
         }

@@ -13,7 +13,7 @@ use super::host::Driver;
 use super::machine::{Asker, Cargo, Machine, What};
 use crate::NodeId;
 use crate::fault::Incarnation;
-use crate::network::{EndKey, Hold};
+use crate::network::{EndKey, Frame, Hold};
 use crate::rng::derive_seed;
 
 /// A clock in nanoseconds since 1970 would stand about here.
@@ -30,6 +30,17 @@ impl World {
             return false;
         };
         self.machine.now = at;
+        if let (What::Arrival(arrival), false) = (what, self.machine.heard.is_empty()) {
+            self.machine.overheard(node, arrival);
+        }
+        if !self.defers(node, what) {
+            self.happen(node, what);
+        }
+        true
+    }
+
+    /// Lets an entry of the heap take effect.
+    pub(super) fn happen(&mut self, node: u32, what: What) {
         match what {
             What::Start => self.begin(node, Incarnation::Next),
             What::Wake => self.wake(node),
@@ -63,13 +74,14 @@ impl World {
             What::Fault(key) => self.planned(key),
             What::Publish(publisher) => self.publish_next(publisher),
         }
-        true
     }
 
     /// Starts a node that is down.
     pub(super) fn begin(&mut self, node: u32, clock: Incarnation) {
         let seed = self.machine.config.seed;
         let now = self.machine.now;
+        let own = self.machine.host(node).config.identity.bytes.clone();
+        let identity_expires_in = self.machine.crypto.expires_in(&own, now);
         let host = self.machine.host(node);
         if host.up {
             return;
@@ -86,15 +98,18 @@ impl World {
             now,
             seed,
             incarnation: host.incarnation,
+            identity_expires_in,
         };
         let Ok(core) = Node::new(host.config.clone(), start) else {
             return;
         };
         host.up = true;
+        host.stopped = false;
         host.epoch += 1;
         host.last_change = now;
         let joins: Vec<_> = host.joins.clone().into_iter().collect();
         self.machine.checker.started(node);
+        self.machine.unrest.disturbed(node, now);
         self.nodes[node as usize] = Some(Box::new(core));
         self.census_stale = true;
         self.settle(node);
@@ -103,8 +118,12 @@ impl World {
         }
         for index in 0..self.publishers.len() {
             let publisher = &mut self.publishers[index];
-            let idle =
-                publisher.publication.node.index() == node && publisher.awaiting.take().is_some();
+            if publisher.publication.node.index() != node {
+                continue;
+            }
+            let ledger = &self.machine.hosts[node as usize].ledger;
+            let rewound = publisher.rewind(ledger.height(&publisher.publication.channel));
+            let idle = publisher.awaiting.take().is_some() || rewound;
             if let (true, Ok(index)) = (idle, u32::try_from(index)) {
                 self.machine
                     .agenda
@@ -125,6 +144,7 @@ impl World {
         host.last_change = now;
         host.driver = Driver::default();
         self.nodes[node as usize] = None;
+        self.drop_deferred(node);
         self.machine.census.blind(node);
         self.machine.askers.retain(|_, (asked, _)| *asked != node);
         self.machine.drop_links(node);
@@ -152,7 +172,7 @@ impl World {
     }
 
     /// Feeds what the node admits now, then plans its next wake-up.
-    fn settle(&mut self, node: u32) {
+    pub(super) fn settle(&mut self, node: u32) {
         let mut refused = 0;
         while refused < self.machine.hosts[node as usize].driver.blocked.len() {
             let Some(key) = self.machine.host(node).driver.blocked.pop_front() else {
@@ -180,14 +200,14 @@ impl World {
         let Some(end) = self.machine.links.up(key, node) else {
             return;
         };
-        let Some(message) = end.inbox.pop_front() else {
+        let Some(frame) = end.inbox.pop_front() else {
             return;
         };
         let (empty, ended) = (end.inbox.is_empty(), end.ended);
         if !empty {
             self.machine.host(node).driver.blocked.push_back(key);
         }
-        self.receive(node, key, message);
+        self.receive(node, key, frame);
         if empty {
             self.machine.resume(key.other(), Hold::Receiver);
             if let Some(reason) = ended {
@@ -246,12 +266,12 @@ impl World {
         };
         let waits = !end.inbox.is_empty();
         match cargo {
-            Cargo::Frame(message) if admitted && !waits => {
-                self.receive(node, key, message);
+            Cargo::Frame(frame) if admitted && !waits => {
+                self.receive(node, key, frame);
                 self.settle(node);
             }
-            Cargo::Frame(message) => {
-                end.inbox.push_back(message);
+            Cargo::Frame(frame) => {
+                end.inbox.push_back(frame);
                 if !waits {
                     self.machine.host(node).driver.blocked.push_back(key);
                     if let Some(end) = self.machine.links.end_mut(key.other()) {
@@ -267,17 +287,28 @@ impl World {
         }
     }
 
-    fn receive(&mut self, node: u32, key: EndKey, message: SignedMessage) {
-        self.machine.stats.received(&message);
+    fn receive(&mut self, node: u32, key: EndKey, frame: Frame) {
         let link = key.link_id();
-        let event = if self.nodes.len() < self.machine.config.encode_below {
-            let limits = &self.machine.hosts[node as usize].config.limits;
-            match SignedMessage::decode(message.encoded().clone(), limits) {
-                Ok(message) => Event::Received { link, message },
-                Err(error) => Event::Malformed { link, error },
+        let encoded = match frame {
+            Frame::Message(message) => {
+                self.machine.stats.received(&message);
+                if self.nodes.len() < self.machine.config.encode_below {
+                    Ok(message.encoded().clone())
+                } else {
+                    Err(message)
+                }
             }
-        } else {
-            Event::Received { link, message }
+            Frame::Forged(bytes) => Ok(bytes),
+        };
+        let event = match encoded {
+            Ok(bytes) => {
+                let limits = &self.machine.hosts[node as usize].config.limits;
+                match SignedMessage::decode(bytes, limits) {
+                    Ok(message) => Event::Received { link, message },
+                    Err(error) => Event::Malformed { link, error },
+                }
+            }
+            Err(message) => Event::Received { link, message },
         };
         self.deliver(node, event);
         if let Some(credit) = self.machine.credit(node, key) {

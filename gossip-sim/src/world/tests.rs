@@ -12,7 +12,7 @@ use gossip_core::{
 use super::machine::{Cargo, Machine, What};
 use super::{World, WorldConfig, internal_endpoint, node_config};
 use crate::fault::{Fault, FaultClass, FaultMask};
-use crate::network::EndKey;
+use crate::network::{EndKey, Frame};
 use crate::{Delay, NodeId};
 
 const LATENCY: Duration = Duration::from_millis(10);
@@ -69,7 +69,8 @@ fn arrival(machine: &mut Machine, node: u32, key: u32) -> Option<(u64, u32, Seen
         return None;
     }
     let what = match cargo {
-        Cargo::Frame(message) => Seen::Frame(message),
+        Cargo::Frame(Frame::Message(message)) => Seen::Frame(message),
+        Cargo::Frame(Frame::Forged(bytes)) => panic!("{bytes:?} was forged"),
         Cargo::End(reason) => {
             machine.lower(node, key);
             Seen::Ended(reason)
@@ -334,6 +335,24 @@ fn a_stalled_way_keeps_frames_until_it_is_over() {
         .map(|(at, node, _)| (*at, *node))
         .collect();
     assert_eq!(arrivals, [(30, 0), (1_030, 1)]);
+}
+
+#[test]
+fn the_credit_of_a_link_that_is_down_keeps_nobody_busy() {
+    let mut world = world(|_| {});
+    let [a, _] = connect(&mut world);
+    let (from, to) = (vec![NodeId::new(0)], vec![NodeId::new(1)]);
+    let lasting = Duration::from_secs(1);
+    world.inject(&Fault::OneWay { from, to, lasting });
+    (0..60).for_each(|nonce| send(&mut world, 0, a, Class::Push, nonce, 10));
+    let key = EndKey::from_link_id(a);
+    world.machine.links.put_down(key);
+    assert!(
+        world.machine.links.end(key).is_some(),
+        "the other end is up"
+    );
+    let seen = run(&mut world);
+    assert_eq!(nonces(&seen).len(), 60, "what had been handed over arrives");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use gossip_core::proto::SignedMessage;
 use gossip_core::{Binding, Class, DialError, Endpoint, Event, Instant, LinkDownReason, Ticket};
 
 use super::machine::{Cargo, Machine, What};
-use crate::network::{Credit, Departure, EndKey, EndState, Hold};
+use crate::network::{Credit, Departure, EndKey, EndState, Frame, Hold};
 
 impl Machine {
     pub(super) fn dial(&mut self, node: u32, ticket: Ticket, endpoint: &Endpoint) {
@@ -16,7 +16,7 @@ impl Machine {
         self.checker.bound(now, node, "dials outstanding", bound);
         let there = self.draw_latency();
         match self.endpoints.get(endpoint).copied() {
-            Some(to) if self.separated(node, to) => {
+            Some(to) if self.is_cut_off(node, to) || self.loses_dial() => {
                 let at = now + self.config.dial_timeout;
                 self.fail_dial(at, node, ticket, DialError::TimedOut);
             }
@@ -40,7 +40,7 @@ impl Machine {
         };
         let target = self.links.end(key)?.node;
         let back = self.draw_latency();
-        let refused = if self.separated(dialler, target) {
+        let refused = if self.is_cut_off(dialler, target) || self.is_deaf(target) {
             Some((now + self.config.dial_timeout, DialError::TimedOut))
         } else if !self.hosts[target as usize].up {
             Some((now + back, DialError::Unreachable))
@@ -218,7 +218,8 @@ impl Machine {
             return;
         }
         let node = end.node;
-        let join = end.pipe.owes() && !std::mem::replace(&mut end.pipe.in_sweep, true);
+        let free = end.pipe.owes() && !end.pipe.is_held();
+        let join = free && !std::mem::replace(&mut end.pipe.in_sweep, true);
         if join && self.is_up(node, key) {
             self.join_sweep(node, key);
         }
@@ -234,13 +235,17 @@ impl Machine {
                 return;
             };
             let at = end.pipe.arrival(leaves, latency);
-            self.arrive(at, key.other(), Cargo::Frame(frame));
+            if !self.loses_frame() {
+                self.arrive(at, key.other(), Cargo::Frame(Frame::Message(frame)));
+            }
         }
         let Some(end) = self.links.end_mut(key) else {
             return;
         };
-        let window = self.hosts[end.node as usize].window;
         let node = end.node;
+        // Nobody takes the credit of an end that is down.
+        let is_up = end.state == EndState::Up;
+        let window = is_up.then_some(self.hosts[node as usize].window);
         if !end.pipe.pump_planned
             && let Some(at) = end.pipe.pump_at(now, window)
         {
@@ -261,7 +266,12 @@ impl Machine {
         self.hosts[a as usize].side != self.hosts[b as usize].side
     }
 
-    fn arrive(&mut self, at: Instant, key: EndKey, cargo: Cargo) {
+    /// No connection comes about between the two: it takes both directions.
+    fn is_cut_off(&self, a: u32, b: u32) -> bool {
+        self.separated(a, b) || self.is_one_way(a, b) || self.is_one_way(b, a)
+    }
+
+    pub(super) fn arrive(&mut self, at: Instant, key: EndKey, cargo: Cargo) {
         let Some(node) = self.links.end(key).map(|end| end.node) else {
             return;
         };
@@ -295,6 +305,10 @@ impl Machine {
     }
 
     fn impair(&mut self, key: EndKey, way: (u32, u32)) {
+        let frozen = self.hosts[way.1 as usize].frozen_until.is_some();
+        if frozen && let Some(end) = self.links.end_mut(key) {
+            end.pipe.hold(Hold::Frozen);
+        }
         let Some(impairment) = self.impaired.get(&way).copied() else {
             return;
         };

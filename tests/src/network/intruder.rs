@@ -138,6 +138,7 @@ pub fn alive(signer: &SigningIdentity, endpoint: &Endpoint, sequence: u64) -> Go
         },
         identity: Some(signer.bytes().clone()),
         pulse_anchor: None,
+        leaving: false,
     };
     message(Tag::Empty, Content::Alive(alive))
 }

@@ -300,3 +300,65 @@ fn a_peers_height_bears_the_time_at_which_it_was_heard() {
     bench.receive(link, &state_info("m2", 2, 5));
     assert_eq!(heard(&bench), first + secs(7));
 }
+
+/// What we would tell `link` of the channel: how many state infos.
+fn told_of(bench: &mut Bench, name: &str) -> usize {
+    let link = bench.connect(name);
+    bench.receive(link, &beat(name, 99).message());
+    bench.sent();
+    bench.receive(link, &state_info_pull(name, "main"));
+    snapshot_sizes(bench).pop().unwrap()
+}
+
+#[test]
+fn what_a_forgotten_peer_said_is_not_news_again_until_it_is_there_itself() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.member("m2");
+    bench.receive(link, &state_info("m2", 4, 3));
+    bench.receive(link, &state_info("m2", 5, 4));
+    bench.link_down(link);
+    bench.advance(secs(1000));
+    assert_eq!(bench.liveness("m2"), None);
+    let other = bench.participant("m3");
+    let checked = bench.checked;
+    for sequence in [4, 5] {
+        bench.receive(other, &state_info("m2", sequence, 3));
+    }
+    assert_eq!(bench.checked, checked, "a replay is not even verified");
+    assert_eq!(told_of(&mut bench, "m3"), 2);
+    let link = bench.connect("m2");
+    bench.receive(link, &state_info("m2", 4, 3));
+    assert_eq!(told_of(&mut bench, "m3"), 2, "older than what it said last");
+    bench.receive(link, &state_info("m2", 5, 4));
+    bench.receive(link, &beat("m2", 2).message());
+    assert_eq!(peers(&bench), named(&[("m2", 4), ("m3", 0)]));
+}
+
+#[test]
+fn what_a_peer_said_last_counts_again_from_others_once_it_is_a_member_again() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.participant("m2");
+    bench.link_down(link);
+    bench.advance(secs(1000));
+    let other = bench.participant("m3");
+    bench.receive(other, &beat("m2", 2).message());
+    bench.receive(other, &state_info("m2", 1, 0));
+    assert_eq!(peers(&bench), named(&[("m2", 0), ("m3", 0)]));
+}
+
+#[test]
+fn what_a_peer_says_after_its_clock_was_set_back_counts() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.incarnations.insert("m2".to_owned(), 9);
+    let link = bench.connect("m2");
+    let mut first = beat("m2", 1);
+    first.time.incarnation = 9;
+    bench.receive(link, &first.message());
+    bench.receive(link, &state_info("m2", 7, 3));
+    bench.link_down(link);
+    bench.incarnations.insert("m2".to_owned(), 1);
+    let link = bench.connect("m2");
+    bench.receive(link, &beat("m2", 1).message());
+    bench.receive(link, &state_info("m2", 1, 1));
+    assert_eq!(peers(&bench), named(&[("m2", 1)]));
+}

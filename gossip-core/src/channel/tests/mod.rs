@@ -6,6 +6,7 @@
 )]
 
 mod membership;
+mod policy;
 mod publication;
 mod snapshots;
 

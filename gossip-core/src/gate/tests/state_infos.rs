@@ -46,13 +46,13 @@ fn only_newer_state_infos_are_checked() {
 }
 
 #[test]
-fn a_newer_state_info_that_fails_leaves_the_older_one() {
+fn a_newer_state_info_that_is_forged_leaves_the_older_one() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.receive(link, &state_info("m2", 5, 2));
     bench.receive(link, &state_info_by("m3", "m2", 6, 9));
     bench.not_readers.insert("m2".to_owned());
-    bench.receive(link, &state_info("m2", 7, 9));
+    bench.receive(link, &state_info_by("m3", "m2", 7, 9));
     assert_eq!(heights(&bench), named(&[("m2", 2)]));
 }
 

@@ -6,7 +6,9 @@
 )]
 
 mod exchange;
+mod health;
 mod heartbeats;
+mod leaving;
 mod liveness;
 mod pulses;
 mod responses;

@@ -90,8 +90,8 @@ fn an_absent_seed_is_tried_for_ever_with_back_off() {
     drop_dials(&mut bench);
     let late = count_dials(&mut bench, 1_000);
     assert!(
-        (30..=56).contains(&late),
-        "once per 25 s and not rarer: {late}"
+        (130..=230).contains(&late),
+        "once per 6 s and not rarer: {late}"
     );
 }
 
@@ -272,5 +272,15 @@ fn a_seed_that_connects_and_never_answers_is_asked_less_and_less() {
     };
     let (first, later) = (asked(1), asked(10));
     assert!(first >= 4, "{first} in the first minute");
-    assert!((15..=30).contains(&later), "{later} in ten minutes");
+    assert!((45..=70).contains(&later), "{later} in ten minutes");
+}
+
+#[test]
+fn a_seed_whose_peer_dies_is_tried_at_once_and_not_at_its_next_look() {
+    let mut bench = with_bootstrap(&["m2.lan:1"]);
+    let link = bench.answer_dial("m2");
+    answer(&mut bench, link, "m2", &[&beat("m2", 1)], &[]);
+    bench.receive(link, &beat("m2", 2).leaving().message());
+    bench.advance(millis(250));
+    assert_eq!(dialled(&mut bench), ["m2.lan:1"]);
 }

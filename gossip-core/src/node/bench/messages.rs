@@ -55,6 +55,7 @@ pub(crate) struct Beat {
     pub(crate) identity: bool,
     pub(crate) metadata: &'static str,
     pub(crate) anchored: bool,
+    pub(crate) leaving: bool,
 }
 
 /// The heartbeat number `sequence` of `name`, with both endpoints and the identity.
@@ -70,6 +71,7 @@ pub(crate) fn beat(name: &str, sequence: u64) -> Beat {
         identity: true,
         metadata: "",
         anchored: false,
+        leaving: false,
     }
 }
 
@@ -87,6 +89,12 @@ impl Beat {
     pub(crate) fn secret(mut self, secret: Option<&str>) -> Self {
         self.secret = secret.map(str::to_owned);
         self
+    }
+
+    /// Its last.
+    pub(crate) fn leaving(mut self) -> Self {
+        self.leaving = true;
+        self.secret(None)
     }
 
     /// Begins a hash chain, or goes on with it.
@@ -113,6 +121,7 @@ impl Beat {
             time: self.time,
             identity: self.identity.then(|| identity_of(&self.name)),
             pulse_anchor: self.anchored.then(|| link(&self.name, self.time.sequence)),
+            leaving: self.leaving,
         };
         let message = message(0, "", Tag::Empty, Content::Alive(alive));
         sign(

@@ -111,16 +111,20 @@ fn an_older_incarnation_is_in_order_if_the_node_runs_as_that_one() {
 #[test]
 fn a_dead_node_that_comes_alive_without_having_started_is_noticed() {
     let (mut checker, _) = checker();
-    let down = Some(Instant::from_millis(1_000));
+    let since = Instant::from_millis(1_000);
+    let (down, gone) = (Some(since), Some((since, since)));
     checker.died(0, 1, down);
-    checker.appeared(Instant::from_millis(20_000), (0, 1), down, EXPIRATION);
+    checker.appeared(Instant::from_millis(20_000), (0, 1), gone, EXPIRATION);
     checker.died(0, 1, down);
     checker.appeared(NOW, (0, 1), None, EXPIRATION);
     checker.died(0, 1, None);
-    checker.appeared(NOW, (0, 1), down, EXPIRATION);
+    checker.appeared(NOW, (0, 1), gone, EXPIRATION);
+    checker.died(0, 1, down);
+    let late = Some((since, Instant::from_millis(40_000)));
+    checker.appeared(NOW, (0, 1), late, EXPIRATION);
     assert!(breaches(&checker).is_empty());
     checker.died(0, 1, down);
-    checker.appeared(NOW, (0, 1), down, EXPIRATION);
+    checker.appeared(NOW, (0, 1), gone, EXPIRATION);
     assert_eq!(
         breaches(&checker),
         [Breach::Resurrected {

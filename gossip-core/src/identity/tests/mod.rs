@@ -1,3 +1,6 @@
+mod expiry;
+mod suspects;
+
 use std::time::Duration;
 
 use super::*;

@@ -1,0 +1,94 @@
+//! Which channel a MAC stands for.
+
+use std::collections::BTreeMap;
+
+use crate::channel::Channels;
+use crate::relay::Mac;
+use crate::{ChannelId, PeerId};
+
+/// Answers that took a hash per channel, of peers that have published nothing in it. At most `MAX`; when
+/// there are more, all are found anew.
+#[derive(Debug, Default)]
+pub(super) struct Macs {
+    found: BTreeMap<(PeerId, Mac), Option<ChannelId>>,
+}
+
+const MAX: usize = 4096;
+
+impl Macs {
+    /// The channel joined whose name `peer` proves to know.
+    pub(super) fn channel(
+        &mut self,
+        channels: &Channels,
+        peer: &[u8],
+        mac: &[u8],
+    ) -> Option<ChannelId> {
+        if let Some(known) = channels.by_known_mac(peer, mac) {
+            return Some(known.id().clone());
+        }
+        let key = (PeerId::new(peer), Mac::try_from(mac).ok()?);
+        if let Some(found) = self.found.get(&key) {
+            return found.clone();
+        }
+        let found = channels.by_mac(peer, mac);
+        let found = found.map(|channel| channel.id().clone());
+        if self.found.len() >= MAX {
+            self.found.clear();
+        }
+        self.found.insert(key, found.clone());
+        found
+    }
+
+    /// A channel has come or gone.
+    pub(super) fn clear(&mut self) {
+        self.found.clear();
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.found.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gossip_proto::{Properties, channel_mac};
+
+    use super::*;
+    use crate::node::bench::*;
+
+    #[test]
+    fn the_channel_of_a_mac_is_found_anew_when_a_channel_comes_or_goes() {
+        let mut bench = Bench::new();
+        let link = bench.member("m2");
+        bench.receive(link, &state_info("m9", 1, 0));
+        assert_eq!(bench.gate().macs.len(), 1);
+        bench.join(1, &["m"]).unwrap();
+        assert_eq!(bench.gate().macs.len(), 0);
+        bench.receive(link, &state_info("m9", 1, 0));
+        assert_eq!(bench.gate().parked.len(), 1, "it is one of the channel");
+        let channel = main_channel();
+        bench.ask(crate::Request::LeaveChannel { channel }).unwrap();
+        bench.advance(secs(1));
+        assert_eq!(bench.gate().macs.len(), 0);
+    }
+
+    #[test]
+    fn answers_kept_are_bounded_and_true() {
+        let mut bench = Bench::joined(&["m"], |_| {});
+        let mut macs = Macs::default();
+        for number in 0..2 * MAX as u32 {
+            let name = number.to_be_bytes();
+            let mac = channel_mac(&name, if number % 2 == 0 { b"main" } else { b"else" });
+            for _ in 0..2 {
+                let found = macs.channel(bench.channels(), &name, &mac);
+                assert_eq!(found, (number % 2 == 0).then(main_channel));
+            }
+            assert!(macs.len() <= MAX);
+        }
+        let link = bench.participant("m2");
+        let properties = Properties::default();
+        bench.receive(link, &state_info_with("m2", "m2", 2, "main", properties));
+        assert_eq!(bench.gate().macs.len(), 1, "known ones need no answer kept");
+    }
+}

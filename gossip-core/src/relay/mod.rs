@@ -1,0 +1,126 @@
+//! State infos of channels that we have not joined, remembered so that each is passed on once.
+//!
+//! Answers to the node-level store of Fabric's `gossip/gossip_impl.go`.
+//!
+//! # Deviations
+//! - Remembered by publisher and channel: the original knew one per publisher, so that of its channels only
+//!   the one joined last was told on.
+//! - Nobody can prove to us that a channel exists, so a publisher has a few places only, and the state infos of
+//!   further channels are dropped before their signatures are checked.
+
+use std::collections::BTreeMap;
+
+use gossip_proto::{PeerTime, StateInfo};
+
+use crate::cx::Cx;
+use crate::msgstore::{Bounds, MessageStore, Refused};
+use crate::timer::TimerKey;
+use crate::{Config, PeerId};
+
+/// Proves that a publisher knows a channel's name, without telling it.
+pub(crate) type Mac = [u8; 32];
+
+/// Who has published what, of channels not joined.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    seen: MessageStore<(PeerId, Mac), PeerTime, ()>,
+    /// How many channels of a publisher are remembered.
+    places: BTreeMap<PeerId, usize>,
+}
+
+/// In times the interval of publication (`publishStateInfoInterval`).
+const TTL: u32 = 100;
+
+impl Relay {
+    pub(crate) fn new(config: &Config) -> Self {
+        let max = config.channel.max_relayed.get();
+        Self {
+            seen: MessageStore::new(Bounds {
+                ttl: Some(config.channel.publish_interval.saturating_mul(TTL)),
+                max_live: max,
+                max_marks: max,
+            }),
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// Would it be news, and is there a place for it?
+    pub(crate) fn check(
+        &self,
+        config: &Config,
+        key: &(PeerId, Mac),
+        info: &StateInfo,
+    ) -> Result<(), Refused> {
+        self.seen.check(key, &info.time)?;
+        let most = config.channel.max_relayed_per_peer.get();
+        let full = self.places.get(&key.0).is_some_and(|taken| *taken >= most);
+        if full && self.seen.get(key).is_none() {
+            return Err(Refused::Full);
+        }
+        Ok(())
+    }
+
+    /// Remembers a state info that was found authentic. Returns whether it is to be passed on.
+    pub(crate) fn add(&mut self, cx: &mut Cx<'_>, key: (PeerId, Mac), info: &StateInfo) -> bool {
+        let checked = self.check(cx.config, &key, info);
+        let publisher = key.0.clone();
+        let added = checked.and_then(|()| self.seen.add(cx.now, key, info.time, ()));
+        match added {
+            Ok(before) => {
+                if before.is_none() {
+                    *self.places.entry(publisher).or_default() += 1;
+                }
+                self.arm(cx);
+                true
+            }
+            Err(refused) => {
+                count(cx, refused);
+                false
+            }
+        }
+    }
+
+    /// Some have been remembered for long enough.
+    pub(crate) fn fire(&mut self, cx: &mut Cx<'_>) {
+        for ((publisher, _), ()) in self.seen.expire(cx.now) {
+            if let Some(taken) = self.places.get_mut(&publisher) {
+                *taken = taken.saturating_sub(1);
+                if *taken == 0 {
+                    self.places.remove(&publisher);
+                }
+            }
+        }
+        self.arm(cx);
+    }
+
+    /// A publisher's identity is known no more, so nothing of it passes the gate.
+    pub(crate) fn forget(&mut self, publisher: &PeerId) {
+        let (first, last) = ([0; 32], [u8::MAX; 32]);
+        let of_it = (publisher.clone(), first)..=(publisher.clone(), last);
+        self.seen.purge(of_it, |_| true);
+        self.places.remove(publisher);
+    }
+
+    /// State infos remembered.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    fn arm(&self, cx: &mut Cx<'_>) {
+        if let Some(at) = self.seen.next_deadline() {
+            cx.timers().set_earlier(TimerKey::Relay, at);
+        }
+    }
+}
+
+/// Counts a state info that is not passed on.
+pub(crate) fn count(cx: &mut Cx<'_>, refused: Refused) {
+    match refused {
+        Refused::Held | Refused::Past => cx.metrics().duplicates += 1,
+        Refused::Full => cx.metrics().relays_shed += 1,
+    }
+}
+
+#[cfg(test)]
+mod tests;

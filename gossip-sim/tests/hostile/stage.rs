@@ -1,0 +1,259 @@
+//! Two organisations, two channels, blocks in both, and a member that a test speaks for.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_core::{ChannelId, Config, JoinChannel, Metrics, Notification, OrgId, PeerId, Request};
+use gossip_sim::{
+    Delay, NodeId, Publication, World, WorldConfig, external_endpoint, internal_endpoint,
+    node_config,
+};
+
+/// Between two rounds of an attack.
+pub(crate) const ROUND: Duration = Duration::from_millis(100);
+const MINUTE: Duration = Duration::from_secs(60);
+/// How much more a node may hold after an attack, in characters of its description, which tells all that
+/// it holds; the attacks send a hundred times that.
+const MOST_GROWTH: usize = 400_000;
+
+/// The network and the hostile member.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    /// All but mallory.
+    pub(crate) honest: Vec<NodeId>,
+    /// The last peer of the first organisation, in both channels.
+    pub(crate) mallory: NodeId,
+    /// What honest nodes held before the attack.
+    weights: Vec<usize>,
+    blocks: u64,
+    draws: u64,
+}
+
+/// Everybody's channel.
+pub(crate) fn common() -> ChannelId {
+    ChannelId::new("common")
+}
+
+/// The first organisation's channel.
+pub(crate) fn private() -> ChannelId {
+    ChannelId::new("private")
+}
+
+fn tune(config: &mut Config) {
+    let cap = |count: usize| count.try_into().expect("not 0");
+    config.membership.max_members = cap(48);
+    config.identities.max_identities = cap(48);
+    config.channel.max_parked = cap(64);
+    config.gate.max_pending = cap(128);
+    config.gate.max_pending_per_link = cap(16);
+    config.gate.max_remembered_handshakes = cap(64);
+    config.state_transfer.window = cap(20);
+}
+
+impl Stage {
+    /// A network whose nodes see each other, with so many peers in each organisation.
+    pub(crate) fn new(seed: u64, peers: usize) -> Self {
+        Self::with(seed, peers, |_| {})
+    }
+
+    /// The same where each node's configuration is changed.
+    pub(crate) fn with(seed: u64, peers: usize, change: fn(&mut Config)) -> Self {
+        let mut config = WorldConfig::new(seed);
+        config.notifications = 1 << 16;
+        config.latency = Delay::between(Duration::from_millis(2), Duration::from_millis(6));
+        let mut world = World::new(config);
+        for index in 0..2 * peers {
+            let (org, peer) = (["org1", "org2"][index % 2], format!("peer{}", index / 2));
+            let mut config = node_config(org, &peer);
+            tune(&mut config);
+            config.external_endpoint = Some(external_endpoint(org, &peer));
+            config.bootstrap = vec![internal_endpoint(org, "peer0")];
+            change(&mut config);
+            let node = world.add(config).expect("valid");
+            join(&mut world, node, common(), &["org1", "org2"]);
+            if org == "org1" {
+                join(&mut world, node, private(), &["org1"]);
+            }
+            world.start(node);
+        }
+        let mallory = world.nodes().nth(2 * peers - 2).expect("exists");
+        let honest = world.nodes().filter(|node| *node != mallory).collect();
+        assert!(world.wait(MINUTE, World::views_equal));
+        world.run_for(MINUTE);
+        let mut stage = Self {
+            world,
+            honest,
+            mallory,
+            weights: Vec::new(),
+            blocks: 0,
+            draws: seed,
+        };
+        // So that what an attack may add is not what any traffic would.
+        stage.publish(20);
+        stage.world.run_for(MINUTE);
+        stage.take_deaths();
+        stage.weights = stage
+            .honest
+            .iter()
+            .map(|node| stage.weight(*node))
+            .collect();
+        stage
+    }
+
+    /// Has so many more blocks published in both channels, ten per second.
+    pub(crate) fn publish(&mut self, count: u64) {
+        let first = self.blocks;
+        self.blocks += count;
+        for (place, channel) in [(0, common()), (1, common()), (0, private())] {
+            let block = |number| self.world.orderer().block(&channel, number, &[1; 500]);
+            let blocks: Arc<[Bytes]> = (first..self.blocks).map(block).collect();
+            self.world.publish(Publication {
+                node: self.honest[place],
+                channel,
+                blocks,
+                first,
+                start: self.world.now(),
+                interval: ROUND,
+            });
+        }
+    }
+
+    /// Attacks for so many rounds, while blocks are published.
+    pub(crate) fn attack(&mut self, rounds: u64, mut attack: impl FnMut(&mut Self, u64)) {
+        self.publish(rounds);
+        for round in 0..rounds {
+            attack(self, round);
+            self.world.run_for(ROUND);
+        }
+    }
+
+    /// Puts a frame on mallory's link to a node.
+    pub(crate) fn send(&mut self, to: NodeId, frame: Bytes) -> bool {
+        self.world.forge(self.mallory, to, frame)
+    }
+
+    /// The honest nodes that mallory has a link to.
+    pub(crate) fn victims(&self) -> Vec<NodeId> {
+        let node = self.world.node(self.mallory).expect("runs");
+        let members = node.members();
+        let linked = members.iter().filter(|member| member.connected);
+        linked
+            .filter_map(|member| self.world.find(&member.peer))
+            .collect()
+    }
+
+    pub(crate) fn peer(&self, node: NodeId) -> PeerId {
+        self.world.identity(node).peer.clone()
+    }
+
+    /// A number below `n`, by the seed.
+    pub(crate) fn draw(&mut self, n: u64) -> u64 {
+        self.draws ^= self.draws << 13 ^ 0x9e37_79b9;
+        self.draws ^= self.draws >> 7;
+        self.draws ^= self.draws << 17;
+        self.draws % n
+    }
+
+    /// The sum of a counter over honest nodes.
+    pub(crate) fn sum(&self, of: impl Fn(&Metrics) -> u64) -> u64 {
+        let nodes = self.honest.iter().filter_map(|node| self.world.node(*node));
+        nodes.map(|node| of(node.metrics())).sum()
+    }
+
+    /// Nothing that the attack must not achieve has been.
+    #[track_caller]
+    pub(crate) fn assert_withstood(&mut self) {
+        let (honest, blocks) = (self.honest.clone(), self.blocks);
+        for channel in [common(), private()] {
+            let complete = self.world.wait(MINUTE, |world| {
+                let mut behind = world.incomplete_ledgers(&channel, blocks);
+                behind.all(|node| !honest.contains(&node))
+            });
+            assert!(complete, "blocks of {channel} did not reach all");
+        }
+        assert_eq!(self.take_deaths(), 0, "honest members were held dead");
+        for node in &self.honest {
+            let members = self.world.node(*node).expect("runs").members();
+            let alive = members.iter().filter(|member| member.alive);
+            let seen = alive.filter_map(|member| self.world.find(&member.peer));
+            let honest = seen.filter(|seen| self.honest.contains(seen)).count();
+            assert_eq!(honest, self.honest.len() - 1, "node {node} misses somebody");
+        }
+        assert_eq!(
+            self.sum(|metrics| metrics.links_evicted),
+            0,
+            "a link was evicted"
+        );
+        self.world.audit();
+        let violations: Vec<_> = self
+            .world
+            .violations()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(violations.is_empty(), "{violations:#?}");
+        self.assert_within_caps();
+        for (place, before) in self.weights.iter().enumerate() {
+            let (node, after) = (self.honest[place], self.weight(self.honest[place]));
+            let growth = after.saturating_sub(*before);
+            assert!(
+                growth < MOST_GROWTH,
+                "node {node} holds {growth} more than {before}"
+            );
+        }
+    }
+
+    /// No store of any honest node is larger than documented.
+    #[track_caller]
+    fn assert_within_caps(&self) {
+        for node in &self.honest {
+            let snapshot = self.world.node(*node).expect("runs").snapshot();
+            let channels = snapshot.channels.iter().flat_map(|channel| &channel.stores);
+            let links = snapshot.links.iter().flat_map(|link| &link.queues);
+            for store in snapshot.stores.iter().chain(channels).chain(links) {
+                assert!(!store.is_overfull(), "node {node}: {store:?}");
+            }
+        }
+    }
+
+    /// How often an honest node has held another dead since the last call.
+    fn take_deaths(&mut self) -> usize {
+        let honest: Vec<PeerId> = self.honest.iter().map(|node| self.peer(*node)).collect();
+        let mut deaths = 0;
+        for node in &self.honest {
+            let told = self.world.take_notifications(*node);
+            let dead = |told: &&Notification| matches!(told, Notification::MemberDead(peer) if honest.contains(peer));
+            deaths += told.iter().filter(dead).count();
+        }
+        deaths
+    }
+
+    fn weight(&self, node: NodeId) -> usize {
+        struct Count(usize);
+        impl Write for Count {
+            fn write_str(&mut self, text: &str) -> std::fmt::Result {
+                self.0 += text.len();
+                Ok(())
+            }
+        }
+        let mut count = Count(0);
+        write!(count, "{:?}", self.world.node(node).expect("runs")).expect("counts");
+        count.0
+    }
+}
+
+fn join(world: &mut World, node: NodeId, channel: ChannelId, orgs: &[&str]) {
+    let anchors = |org: &&str| {
+        let anchors = vec![external_endpoint(org, "peer0")];
+        (OrgId::new(org.as_bytes()), anchors)
+    };
+    let members: BTreeMap<_, _> = orgs.iter().map(anchors).collect();
+    let config = JoinChannel {
+        sequence: 1,
+        members,
+    };
+    world.request(node, Request::JoinChannel { channel, config });
+}
