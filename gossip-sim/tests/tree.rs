@@ -222,3 +222,34 @@ fn whoever_is_fed_over_a_slow_path_finds_another_feeder() {
         );
     }
 }
+
+#[test]
+fn whoever_stores_slowly_is_sent_hardly_more_than_it_keeps() {
+    for seed in 0..4 {
+        let (mut world, nodes) = network(12, seed);
+        publish(&mut world, nodes[0], 0, 20);
+        for node in &nodes[1..] {
+            world.inject(&Fault::SlowLedger {
+                node: *node,
+                factor: 30,
+                lasting: MINUTE * 10,
+            });
+        }
+        let before = copies(&world);
+        let channel = Scenario::channel();
+        let block = |number| world.orderer().block(&channel, number, &[7; 1000]);
+        let blocks: Arc<[Bytes]> = (20..420).map(block).collect();
+        world.publish(Publication {
+            node: nodes[0],
+            channel: channel.clone(),
+            blocks,
+            first: 20,
+            start: world.now(),
+            interval: Duration::from_millis(2),
+        });
+        assert!(world.wait(MINUTE * 5, |world| world.ledgers_complete(&channel, 420)));
+        let after = copies(&world);
+        let redundancy = (after.0 - before.0) / (after.1 - before.1);
+        assert!(redundancy < 1.05, "seed {seed}: {redundancy}");
+    }
+}

@@ -104,7 +104,7 @@ impl Node {
     }
 
     /// Branches that a block was not sent to hear of it when they can ask for it.
-    fn owe(&mut self, id: &ChannelId, seq: u64, owed: &[PeerId]) {
+    pub(super) fn owe(&mut self, id: &ChannelId, seq: u64, owed: &[PeerId]) {
         if let Some(channel) = self.channels.get_mut(id) {
             for peer in owed {
                 channel.tree.owe(peer, seq);

@@ -414,6 +414,12 @@ impl StateTransfer {
         self.buffer.next()
     }
 
+    /// Is this block among the last few that are known of, so that it comes when it is new?
+    pub(crate) fn is_recent(&self, config: &Config, now: Instant, seq: u64) -> bool {
+        let few = config.state_transfer.batch.get() as u64;
+        seq.saturating_add(few) >= self.requester.known_end(now, &self.buffer)
+    }
+
     /// The first number that has no place.
     pub(crate) fn limit(&self) -> u64 {
         self.buffer.limit()

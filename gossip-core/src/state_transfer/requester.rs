@@ -405,7 +405,7 @@ impl Requester {
     }
 
     /// One more than the greatest number that is held or may be had.
-    fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
+    pub(super) fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
         let claimed = self
             .claims
             .highest(|peer| !self.penalties.holds(peer, now))
