@@ -68,6 +68,9 @@ pub struct ChannelPeer {
     pub org: OrgId,
     /// The height it published last; a claim, nothing more.
     pub height: u64,
+    /// When we heard of that, in the node's own time: a peer that has published nothing for long may be
+    /// anywhere.
+    pub heard: Instant,
     /// What it published last, as signed by it.
     pub state_info: RawEnvelope,
     /// Its serialized identity.

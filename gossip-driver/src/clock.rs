@@ -25,6 +25,11 @@ impl<R: Runtime> Clock<R> {
         Instant::START + self.runtime.now().saturating_duration_since(self.origin)
     }
 
+    /// When the core's time began.
+    pub(crate) const fn origin(&self) -> StdInstant {
+        self.origin
+    }
+
     /// The runtime's instant for the core's; `None` if it lies beyond what the runtime can express.
     fn to_std(&self, at: Instant) -> Option<StdInstant> {
         self.origin.checked_add(Duration::from_nanos(at.as_nanos()))

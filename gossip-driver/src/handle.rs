@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant as StdInstant;
 
 use async_broadcast::InactiveReceiver;
 use async_channel::{Receiver, Sender};
@@ -10,8 +11,8 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use gossip_core::{
-    ChannelId, ChannelInfo, Endpoint, IdentityInfo, JoinChannel, Member, Notification, PeerId,
-    Request, RequestError, Response, Snapshot,
+    ChannelId, ChannelInfo, Endpoint, IdentityInfo, Instant, JoinChannel, Member, Notification,
+    PeerId, Request, RequestError, Response, Snapshot,
 };
 
 use crate::counters::{Counters, NodeMetrics};
@@ -286,6 +287,15 @@ impl Gossip {
         }
     }
 
+    /// The moment that the node's own time `at` stands for, by the clock of its runtime; for example of
+    /// [`ChannelPeer::heard`](gossip_core::ChannelPeer::heard).
+    #[must_use]
+    pub fn moment(&self, at: Instant) -> StdInstant {
+        let since = at.since(Instant::START);
+        let origin = self.shared.origin;
+        origin.checked_add(since).unwrap_or(origin)
+    }
+
     /// Everything that the node holds now: peers, links, channels, queues, and every store with its bound.
     /// Costs a walk over all of it. With the feature `serde` it can be serialised.
     ///
@@ -332,6 +342,8 @@ pub(crate) struct Shared {
     pub(crate) transport: TransportCounters,
     /// How far beyond the next number a block has a place in the payload buffer.
     pub(crate) window: u64,
+    /// When the node's own time began.
+    pub(crate) origin: StdInstant,
     /// Blocks that may be shown to a validator at a time.
     pub(crate) max_validations: usize,
     /// Who listens to messages, and how many may wait for each.

@@ -126,6 +126,7 @@ where
         &counters,
         TransportCounters::new(&transport),
         &listeners,
+        clock.origin(),
     );
     let driver = Driver {
         node,
@@ -143,7 +144,7 @@ where
         shutdown_timeout: settings.shutdown_timeout,
         max_unanswered: settings.max_unanswered.get(),
         counters,
-        validators: Validators::new(Arc::clone(&wake)),
+        validators: Validators::new(Arc::clone(&wake), config.gate.max_validations.get()),
         state: State::default(),
         tasks,
         bookkeeper,
@@ -272,6 +273,7 @@ fn application(
     counters: &Arc<Counters>,
     transport: TransportCounters,
     listeners: &Arc<Listeners>,
+    origin: std::time::Instant,
 ) -> (Gossip, Application) {
     let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
     let (news, listener) = News::new(settings.notifications);
@@ -285,6 +287,7 @@ fn application(
         counters: Arc::clone(counters),
         transport,
         window: config.state_transfer.window.get() as u64,
+        origin,
         max_validations: config.gate.max_validations.get(),
         listeners: Arc::clone(listeners),
         room: settings.deliveries.get(),

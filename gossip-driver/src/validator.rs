@@ -132,18 +132,21 @@ pub(crate) enum Shown {
 /// The driver's ends of all validators.
 pub(crate) struct Validators {
     galleries: BTreeMap<ChannelId, Gallery>,
-    /// Unbounded by itself; one for each candidate, and the core bounds these.
-    verdicts: (Sender<(Ticket, Verdict)>, Receiver<(Ticket, Verdict)>),
+    /// Twice as many as the core has outstanding: it may have given up the candidates of the others.
+    judges: Sender<(Ticket, Verdict)>,
+    verdicts: Receiver<(Ticket, Verdict)>,
     wake: Arc<AtomicWaker>,
     /// The channels have been looked at, at this version of them.
     channels: u64,
 }
 
 impl Validators {
-    pub(crate) fn new(wake: Arc<AtomicWaker>) -> Self {
+    pub(crate) fn new(wake: Arc<AtomicWaker>, max: usize) -> Self {
+        let (judges, verdicts) = async_channel::bounded(max.max(1).saturating_mul(2));
         Self {
             galleries: BTreeMap::new(),
-            verdicts: async_channel::unbounded(),
+            judges,
+            verdicts,
             wake,
             channels: 0,
         }
@@ -185,7 +188,7 @@ impl Validators {
         };
         let verdict = Judge {
             ticket: Some(ticket),
-            verdicts: self.verdicts.0.clone(),
+            verdicts: self.judges.clone(),
             wake: Arc::clone(&self.wake),
         };
         let candidate = Candidate {
@@ -205,10 +208,10 @@ impl Validators {
     }
 
     pub(crate) fn next_verdict(&self) -> Option<(Ticket, Verdict)> {
-        self.verdicts.1.try_recv().ok()
+        self.verdicts.try_recv().ok()
     }
 
     pub(crate) fn has_verdicts(&self) -> bool {
-        !self.verdicts.1.is_empty()
+        !self.verdicts.is_empty()
     }
 }

@@ -55,7 +55,9 @@ fn two_peers_meet_and_both_store_what_one_publishes() {
         assert_eq!(seen[0].peer.as_bytes(), b"org1/bob");
         bob.wait_members(1).await.unwrap();
         let (publisher, receiver) = (join(&alice).await, join(&bob).await);
-        publisher.wait_peers(1).await.unwrap();
+        let peers = publisher.wait_peers(1).await.unwrap();
+        let age = alice.moment(peers[0].heard).elapsed();
+        assert!(age < Duration::from_secs(60), "{age:?}");
         for seq in 0..50 {
             let published = publisher.publish(seq, block(seq)).await.unwrap();
             assert!(published.fresh);

@@ -143,14 +143,11 @@ fn publish_blocks(world: &mut World, node: NodeId, count: u64, size: usize, inte
 #[test]
 fn large_blocks_reach_a_hundred_peers_once_each_and_soon_growth_included() {
     let millis = Duration::from_millis;
-    for (seed, interval) in [(1, 200), (2, 500)] {
-        let (mut world, nodes) = distant(100, seed, Delay::between(millis(10), millis(50)));
-        publish_blocks(&mut world, nodes[5], 50, 1_000_000, millis(interval));
-        let (cost, time) = (cost(&world, 1_000_000), world.time_to_all());
-        eprintln!("seed {seed}, every {interval} ms: {cost:.3} bytes per byte, {time:?}");
-        assert!(cost <= 1.15, "seed {seed}: {cost} bytes sent for each byte");
-        assert!(time.p99_ms <= 400.0, "seed {seed}: {time:?}");
-    }
+    let (mut world, nodes) = distant(100, 1, Delay::between(millis(10), millis(50)));
+    publish_blocks(&mut world, nodes[5], 50, 1_000_000, millis(200));
+    let (cost, time) = (cost(&world, 1_000_000), world.time_to_all());
+    assert!(cost <= 1.15, "{cost} bytes sent for each byte delivered");
+    assert!(time.p99_ms <= 400.0, "{time:?}");
 }
 
 #[test]
@@ -161,11 +158,12 @@ fn on_a_local_network_small_blocks_wait_for_no_timer() {
             let (mut world, nodes) = distant(peers, seed, Delay::between(millis(1), millis(1)));
             publish_blocks(&mut world, nodes[1], 200, 1_000, millis(50));
             let time = world.time_per_copy();
-            eprintln!(
-                "{peers} peers, seed {seed}: {time:?}, {:.3}",
-                cost(&world, 1_000)
+            // No copy at all, where one in a thousand might.
+            let late = "waited for a timer";
+            assert!(
+                time.max_ms <= 100.0,
+                "{peers} peers, seed {seed}: {late}, {time:?}"
             );
-            assert!(time.p99_ms <= 100.0, "{peers} peers, seed {seed}: {time:?}");
         }
     }
 }
@@ -218,10 +216,40 @@ fn whoever_is_fed_over_a_slow_path_finds_another_feeder() {
         }
         let later: Vec<_> = (0..30).map(|_| next(&mut world)).collect();
         let settled = later[15..].iter().max().expect("fifteen");
-        eprintln!("seed {seed}: {healthy:?}, then {later:?}");
         assert!(
             *settled <= healthy * 2,
             "seed {seed}: {healthy:?}, then {later:?}"
         );
+    }
+}
+
+#[test]
+fn whoever_stores_slowly_is_sent_hardly_more_than_it_keeps() {
+    for seed in 0..4 {
+        let (mut world, nodes) = network(12, seed);
+        publish(&mut world, nodes[0], 0, 20);
+        for node in &nodes[1..] {
+            world.inject(&Fault::SlowLedger {
+                node: *node,
+                factor: 30,
+                lasting: MINUTE * 10,
+            });
+        }
+        let before = copies(&world);
+        let channel = Scenario::channel();
+        let block = |number| world.orderer().block(&channel, number, &[7; 1000]);
+        let blocks: Arc<[Bytes]> = (20..420).map(block).collect();
+        world.publish(Publication {
+            node: nodes[0],
+            channel: channel.clone(),
+            blocks,
+            first: 20,
+            start: world.now(),
+            interval: Duration::from_millis(2),
+        });
+        assert!(world.wait(MINUTE * 5, |world| world.ledgers_complete(&channel, 420)));
+        let after = copies(&world);
+        let redundancy = (after.0 - before.0) / (after.1 - before.1);
+        assert!(redundancy < 1.05, "seed {seed}: {redundancy}");
     }
 }

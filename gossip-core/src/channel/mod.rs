@@ -32,6 +32,7 @@ use self::coverage::Waits;
 use self::leadership::LatestLeadership;
 use self::own::OwnState;
 use self::readers::Readers;
+pub(crate) use self::tree::Places;
 use self::tree::Tree;
 use crate::cx::Cx;
 use crate::gate::{Admitted, StateInfoNews};
@@ -580,6 +581,7 @@ impl Channel {
                         peer: peer.clone(),
                         org: info.org.clone(),
                         height: info.height,
+                        heard: info.since,
                         state_info: info.envelope.clone(),
                         identity: identities.get(peer.as_bytes())?.bytes.clone(),
                     })

@@ -11,6 +11,30 @@ use gossip_proto::Branch;
 use crate::snapshot::Stores;
 use crate::{Config, Instant, PeerId};
 
+/// What a neighbour has a place for; anything, as long as it has told nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    limit: u64,
+    window: u64,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            limit: u64::MAX,
+            window: u64::MAX,
+        }
+    }
+}
+
+impl Places {
+    /// Is there one for block `seq`? It tells only those who feed it, so others know more by the height that
+    /// it has shown since.
+    pub(crate) fn has(&self, seq: u64, shown: impl FnOnce() -> u64) -> bool {
+        seq < self.limit || seq < shown().saturating_add(self.window)
+    }
+}
+
 /// Branches that one node feeds; more are served what they ask for, but not fed.
 const MAX_BRANCHES: usize = 8;
 /// Blocks of which it is remembered who brought them.
@@ -23,8 +47,8 @@ const PRUNE_AGAIN: Duration = Duration::from_secs(1);
 /// The branches of one node in one channel.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    /// Peers that get blocks from us as they come, each with the first number that it has no place for.
-    branches: BTreeMap<PeerId, u64>,
+    /// Peers that get blocks from us as they come, each with what it has a place for.
+    branches: BTreeMap<PeerId, Places>,
     /// Branches that a block was not sent to, and the greatest number of such: they hear of heights.
     owed: BTreeMap<PeerId, u64>,
     /// Who was told last for which numbers we have a place, and the first for which we had none.
@@ -39,6 +63,8 @@ pub(crate) struct Tree {
     brought: BTreeMap<u64, PeerId>,
     /// A height waits to be told.
     announcing: bool,
+    /// It is to be told to all and soon.
+    hasty: bool,
     /// The heights that peers were told. Bounded by the links.
     told: BTreeMap<PeerId, u64>,
     /// Peers that want to be told as soon as we have a height: one of each. Bounded by the links.
@@ -51,15 +77,18 @@ impl Tree {
         self.branches.keys()
     }
 
-    /// The same, each with the first number that it has no place for, as far as it told.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (&PeerId, u64)> {
-        self.branches.iter().map(|(peer, limit)| (peer, *limit))
+    /// The same, each with what it has a place for, as far as it told.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&PeerId, Places)> {
+        self.branches.iter().map(|(peer, places)| (peer, *places))
     }
 
-    /// A neighbour tells the first number that it has no place for.
-    pub(crate) fn on_limit(&mut self, peer: &PeerId, limit: u64) {
+    /// A neighbour with a ledger of this height tells the first number that it has no place for.
+    pub(crate) fn on_limit(&mut self, peer: &PeerId, height: u64, limit: u64) {
         if let Some(known) = self.branches.get_mut(peer) {
-            *known = limit;
+            *known = Places {
+                limit,
+                window: limit.saturating_sub(height),
+            };
         }
     }
 
@@ -106,7 +135,7 @@ impl Tree {
         let room = self.branches.len() < MAX_BRANCHES || self.is_branch(peer);
         if room {
             self.cut.remove(peer);
-            self.branches.entry(peer.clone()).or_insert(u64::MAX);
+            self.branches.entry(peer.clone()).or_default();
         }
         room
     }
@@ -164,13 +193,23 @@ impl Tree {
         untold && (!self.is_branch(peer) || self.owed.contains_key(peer))
     }
 
-    /// A height is to be told. Returns whether none was waiting.
+    /// A block had to be pushed at random: all others shall hear of it soon.
+    pub(crate) fn hasten(&mut self) {
+        self.hasty = true;
+    }
+
+    pub(crate) fn is_hasty(&self) -> bool {
+        self.hasty
+    }
+
+    /// A height is to be told. Returns whether none was waiting, or it is to be sooner than that.
     pub(crate) fn announces(&mut self) -> bool {
-        !std::mem::replace(&mut self.announcing, true)
+        !std::mem::replace(&mut self.announcing, true) || self.hasty
     }
 
     pub(crate) fn on_announced(&mut self) {
         self.announcing = false;
+        self.hasty = false;
     }
 
     /// A peer was told our height, and the first number that we have no place for.

@@ -184,7 +184,7 @@ impl Gate {
         }
         if !self.validations.is_on(&copies.first.channel) {
             admit_block(cx, copies, news);
-        } else if let Err(copies) = self.validations.start(cx, copies) {
+        } else if let Some(copies) = self.validations.start(cx, copies) {
             cx.metrics().blocks_ignored += 1;
             self.turn_away(cx, copies, BlockFault::Ignored, news);
         }

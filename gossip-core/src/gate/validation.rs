@@ -45,13 +45,13 @@ impl Validations {
         &mut self,
         cx: &mut Cx<'_>,
         copies: Copies<BlockNews>,
-    ) -> Result<(), Copies<BlockNews>> {
+    ) -> Option<Copies<BlockNews>> {
         let (config, bytes) = (&cx.config.gate, copies.bytes());
         let full = self.by_block.len() >= config.max_validations.get();
         let total = self.bytes.saturating_add(bytes);
         if full || total > config.max_pending_bytes && !self.by_block.is_empty() {
             cx.metrics().validations_shed += 1;
-            return Err(copies);
+            return Some(copies);
         }
         let (ticket, until) = (cx.ticket(), cx.now + cx.config.gate.check_timeout);
         let block = &copies.first;
@@ -80,7 +80,7 @@ impl Validations {
             until,
         };
         self.by_block.insert(key, pending);
-        Ok(())
+        None
     }
 
     /// Lets a copy of a block that is being looked at wait for the verdict, or hands it back.

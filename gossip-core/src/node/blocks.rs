@@ -250,10 +250,19 @@ impl Node {
             }
             Effect::Accepted { seq, data, .. } => {
                 self.deliver(id, || block_message(id, seq, data.clone()));
-                let branches = self.channels.get(id).map(|channel| channel.tree.branches());
-                if branches.is_some_and(|mut branches| branches.next().is_some()) {
+                let Some(channel) = self.channels.get(id) else {
+                    return;
+                };
+                let branches: Vec<_> = channel.tree.branches().cloned().collect();
+                if branches.is_empty() {
+                    return;
+                }
+                if channel.transfer.is_recent(&self.config, self.now, seq) {
                     // Whoever waits for us lacks it too, for the same reason.
                     self.feed_branches(id, seq, &block_message(id, seq, data), &[]);
+                } else {
+                    // We are catching up, and so are they, by requests of their own.
+                    self.owe(id, seq, &branches);
                 }
             }
             Effect::Verify { peer, seq, data } => {

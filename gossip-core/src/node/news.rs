@@ -267,17 +267,15 @@ impl Node {
             return;
         };
         let height = seq.saturating_add(1);
-        if !channel.coverage.is_empty() {
-            self.on_height(id, peer, height);
-        }
-        let Some(channel) = self.channels.get_mut(id) else {
-            return;
-        };
+        let waited = !channel.coverage.is_empty();
         if channel.height_of(peer).is_some_and(|told| told < height) {
             let effects = channel
                 .transfer
                 .on_claim(cx!(self), peer, height, connected);
             self.on_transfer_effects(id, effects);
+        }
+        if waited {
+            self.on_height(id, peer, height);
         }
     }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use gossip_proto::{Branch, Content, GossipMessage, SignedMessage, Tag, Tree};
 
 use super::{Node, cx};
+use crate::channel::Places;
 use crate::gate::Sender;
 use crate::link::{SendTo, Sent, TREE};
 use crate::membership::Slot;
@@ -14,7 +15,9 @@ use crate::{ChannelId, Class, PeerId};
 
 /// A height waits for so long, so that a fast channel does not tell each one.
 const ANNOUNCE_AFTER: std::time::Duration = std::time::Duration::from_millis(100);
-/// As many peers are told a height at a time.
+/// The same while the tree grows.
+const ANNOUNCE_SOON: std::time::Duration = std::time::Duration::from_millis(5);
+/// As many peers are told a height at a time; all of them while the tree grows.
 const ANNOUNCE_TO: usize = 3;
 
 impl Node {
@@ -51,6 +54,8 @@ impl Node {
             channel
                 .tree
                 .grow(drawn.filter(|peer| understands(peer)).cloned());
+            // A random draw misses some, and they have no feeder yet that would bring it.
+            channel.tree.hasten();
         }
         sent.extend(drawn);
         sent
@@ -68,7 +73,7 @@ impl Node {
             return Vec::new();
         };
         let links = &self.links;
-        let lacks = |(peer, _): &(&PeerId, u64)| {
+        let lacks = |(peer, _): &(&PeerId, Places)| {
             !holders.contains(peer)
                 && links.is_connected(peer)
                 && channel.is_eligible(peer)
@@ -76,8 +81,8 @@ impl Node {
         };
         let mut owed = Vec::new();
         let mut fed = Vec::new();
-        for (peer, limit) in channel.tree.places().filter(lacks) {
-            if seq < limit {
+        for (peer, places) in channel.tree.places().filter(lacks) {
+            if places.has(seq, || channel.transfer.claimed(peer)) {
                 fed.push((peer.clone(), Sent::Queued));
             } else {
                 owed.push(peer.clone());
@@ -99,7 +104,7 @@ impl Node {
     }
 
     /// Branches that a block was not sent to hear of it when they can ask for it.
-    fn owe(&mut self, id: &ChannelId, seq: u64, owed: &[PeerId]) {
+    pub(super) fn owe(&mut self, id: &ChannelId, seq: u64, owed: &[PeerId]) {
         if let Some(channel) = self.channels.get_mut(id) {
             for peer in owed {
                 channel.tree.owe(peer, seq);
@@ -165,7 +170,8 @@ impl Node {
             channel.tree.on_asked(now, &sender.peer, branch);
         }
         if let Some(limit) = tree.limit {
-            channel.tree.on_limit(&sender.peer, limit.get());
+            let height = tree.ledger_height;
+            channel.tree.on_limit(&sender.peer, height, limit.get());
         }
         let height = channel.transfer.height();
         let tell_now = tree.tell_at.is_some_and(|at| at.get() <= height);
@@ -201,12 +207,17 @@ impl Node {
 
     /// Our height has changed: whoever gets no blocks from us shall hear of it.
     pub(super) fn announce_soon(&mut self, id: &ChannelId) {
-        let at = self.now + ANNOUNCE_AFTER;
         if self.config.push.has_tree()
             && let Some(channel) = self.channels.get_mut(id)
             && channel.tree.announces()
         {
-            self.io.timers.set(TimerKey::Announce(id.clone()), at);
+            let delay = if channel.tree.is_hasty() {
+                ANNOUNCE_SOON
+            } else {
+                ANNOUNCE_AFTER
+            };
+            let key = TimerKey::Announce(id.clone());
+            self.io.timers.set_earlier(key, self.now + delay);
         }
     }
 
@@ -227,7 +238,12 @@ impl Node {
                 && links.capabilities(&slot.peer) & TREE != 0
         };
         let roster = self.membership.roster();
-        let told = roster.draw_linked(ANNOUNCE_TO, unaware, |slot| slot.peer.clone());
+        let count = if channel.tree.is_hasty() {
+            usize::MAX
+        } else {
+            ANNOUNCE_TO
+        };
+        let told = roster.draw_linked(count, unaware, |slot| slot.peer.clone());
         for peer in &told {
             self.tell_tree(id, peer, Tree::default());
         }

@@ -321,6 +321,11 @@ impl StateTransfer {
         self.requester.on_late_push(now, seq);
     }
 
+    /// How many blocks the peer says it has, or has shown.
+    pub(crate) fn claimed(&self, peer: &PeerId) -> u64 {
+        self.requester.claimed(peer)
+    }
+
     /// Does the peer say that it has the block?
     pub(crate) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
         self.requester.may_have(peer, seq)
@@ -407,6 +412,12 @@ impl StateTransfer {
     /// Blocks in the ledger, as far as known.
     pub(crate) fn height(&self) -> u64 {
         self.buffer.next()
+    }
+
+    /// Is this block among the last few that are known of, so that it comes when it is new?
+    pub(crate) fn is_recent(&self, config: &Config, now: Instant, seq: u64) -> bool {
+        let few = config.state_transfer.batch.get() as u64;
+        seq.saturating_add(few) >= self.requester.known_end(now, &self.buffer)
     }
 
     /// The first number that has no place.

@@ -115,8 +115,12 @@ impl Requester {
         }
     }
 
+    pub(super) fn claimed(&self, peer: &PeerId) -> u64 {
+        self.claims.height(peer).unwrap_or(0)
+    }
+
     pub(super) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
-        self.claims.height(peer).is_some_and(|height| height > seq)
+        self.claimed(peer) > seq
     }
 
     /// The number may be missing for so long: longer, if nothing that follows it has come either.
@@ -401,7 +405,7 @@ impl Requester {
     }
 
     /// One more than the greatest number that is held or may be had.
-    fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
+    pub(super) fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
         let claimed = self
             .claims
             .highest(|peer| !self.penalties.holds(peer, now))

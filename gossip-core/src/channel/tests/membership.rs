@@ -289,6 +289,18 @@ fn chaincodes_that_do_not_fit_the_wire_are_refused() {
     }
 }
 
+#[test]
+fn a_peers_height_bears_the_time_at_which_it_was_heard() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.participant("m2");
+    let heard = |bench: &Bench| bench.node.channel(&main_channel()).unwrap().peers[0].heard;
+    let first = bench.now;
+    bench.advance(secs(7));
+    assert_eq!(heard(&bench), first);
+    bench.receive(link, &state_info("m2", 2, 5));
+    assert_eq!(heard(&bench), first + secs(7));
+}
+
 /// What we would tell `link` of the channel: how many state infos.
 fn told_of(bench: &mut Bench, name: &str) -> usize {
     let link = bench.connect(name);

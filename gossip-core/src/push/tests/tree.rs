@@ -311,3 +311,16 @@ fn a_branch_whose_queue_was_full_hears_of_the_block_that_it_was_not_sent() {
         .collect();
     assert_eq!(heights, [3]);
 }
+
+#[test]
+fn what_a_peer_told_long_ago_does_not_keep_it_from_blocks_when_the_publisher_changes() {
+    let (mut bench, links) = neighbours(&["m2"]);
+    bench.receive(links[0], &pushed(0, good_block(0)));
+    bench.receive(links[0], &told_limit(1, 41));
+    for seq in 1..60 {
+        bench.receive(links[0], &pushed(seq, good_block(seq)));
+    }
+    bench.sent();
+    bench.publish(60, good_block(60));
+    assert_eq!(fed(&mut bench), ["m2"], "it has shown that it went on");
+}
