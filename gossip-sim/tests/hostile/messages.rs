@@ -75,7 +75,17 @@ pub(crate) fn alive(pki_id: &[u8], identity: Option<Bytes>) -> Content {
         time: LATE,
         identity,
         pulse_anchor: Some([7; 32]),
+        leaving: false,
     })
+}
+
+/// A farewell in somebody's name.
+pub(crate) fn farewell(pki_id: &[u8]) -> Content {
+    let mut content = alive(pki_id, None);
+    if let Content::Alive(alive) = &mut content {
+        alive.leaving = true;
+    }
+    content
 }
 
 /// A state info in somebody's name.
@@ -154,6 +164,8 @@ pub(crate) fn every_kind(
     all.extend(of_node(nonce, &heartbeat, &identity));
     all.extend(of_channel(nonce, in_channel, &info, &block));
     all.push(signed(stage, Tag::Empty, alive(&name, None)));
+    all.push(signed(stage, Tag::Empty, farewell(&name)));
+    all.push(badly_signed(Tag::Empty, farewell(&name)));
     all.push(signed(
         stage,
         Tag::ChanOrOrg,
