@@ -75,7 +75,6 @@ pub(crate) fn alive(pki_id: &[u8], identity: Option<Bytes>) -> Content {
         time: LATE,
         identity,
         pulse_anchor: Some([7; 32]),
-        leaving: false,
     })
 }
 
