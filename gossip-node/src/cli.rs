@@ -113,6 +113,27 @@ pub(crate) struct SimArgs {
     /// Blocks to distribute
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub(crate) blocks: u32,
+    /// Bytes of payload in each block
+    #[arg(long, default_value_t = ByteSize(1 << 10), value_name = "SIZE")]
+    pub(crate) block_size: ByteSize,
+    /// Blocks published per second
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rate: u32,
+    /// Of the blocks so many come first; what the others cost is told apart
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) warm_up: u32,
+    /// Milliseconds from one peer to another, between these
+    #[arg(long, default_value = "5..15", value_name = "MS..MS", value_parser = latency)]
+    pub(crate) latency: Range<u64>,
+    /// Bytes per second of each connection and direction
+    #[arg(long, default_value_t = ByteSize(125_000_000), value_name = "SIZE")]
+    pub(crate) bandwidth: ByteSize,
+    /// Measure for so many seconds of virtual time what membership costs while nothing happens
+    #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub(crate) idle: u32,
+    /// Sign every heartbeat and tell views as a whole, as the original protocol does
+    #[arg(long)]
+    pub(crate) no_pulses: bool,
     /// Decides every random choice
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
@@ -207,6 +228,14 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
         }
         Some(seeds) => Ok(seeds),
         None => Err("expected a range such as 0..64".to_owned()),
+    }
+}
+
+fn latency(text: &str) -> Result<Range<u64>, String> {
+    let (low, high) = text.split_once("..").unwrap_or((text, text));
+    match (low.parse(), high.parse()) {
+        (Ok(low), Ok(high)) if low <= high && high <= 60_000 => Ok(low..high),
+        _ => Err("expected milliseconds such as 10..50, at most 60000".to_owned()),
     }
 }
 

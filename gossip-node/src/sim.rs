@@ -1,8 +1,11 @@
 //! `gossip sim`: a large network in virtual time.
 
+use std::num::NonZeroU64;
+use std::time::Duration;
+
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
-use gossip_sim::{Percentiles, Phase, Progress, Report, Scenario};
+use gossip_sim::{Delay, Percentiles, Phase, Progress, Report, Scenario};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
@@ -12,6 +15,8 @@ use crate::failure::Failure;
 
 /// Steps of the progress bar.
 const STEPS: u64 = 1000;
+/// Larger blocks do not fit into a message.
+const MAX_BLOCK: u64 = 100 << 20;
 
 /// Runs the simulation. Succeeds only if the network converged and kept its promises.
 pub(crate) fn run(args: &SimArgs, log: EnvFilter) -> Result<(), Failure> {
@@ -25,6 +30,22 @@ pub(crate) fn run(args: &SimArgs, log: EnvFilter) -> Result<(), Failure> {
     let mut scenario = Scenario::new(orgs, peers, args.seed);
     scenario.blocks = u64::from(args.blocks);
     scenario.external = Some(usize::from(args.external));
+    scenario.block_size = usize::try_from(args.block_size.0).unwrap_or(usize::MAX);
+    scenario.rate = args.rate;
+    scenario.warm_up = u64::from(args.warm_up);
+    scenario.idle = Duration::from_secs(u64::from(args.idle));
+    let millis = Duration::from_millis;
+    scenario.world.latency = Delay::between(millis(args.latency.start), millis(args.latency.end));
+    scenario.world.bandwidth = NonZeroU64::new(args.bandwidth.0)
+        .ok_or_else(|| Failure::Usage("--bandwidth must be at least 1".to_owned()))?;
+    if args.block_size.0 > MAX_BLOCK {
+        return Err(Failure::Usage(
+            "--block-size must be at most 100MiB".to_owned(),
+        ));
+    }
+    if args.no_pulses {
+        scenario.tune = |config| config.membership.pulses = false;
+    }
     let report = scenario
         .run(&mut bar)
         .map_err(|error| Failure::Usage(error.to_string()))?;
@@ -109,6 +130,10 @@ fn to_text(report: &Report) -> String {
             report.redundancy
         ),
         format!(
+            "payload: {:.3} bytes sent for each one needed",
+            report.payload_ratio
+        ),
+        format!(
             "traffic: {:.1} KiB sent per node",
             report.bytes_per_node / 1024.0
         ),
@@ -118,6 +143,20 @@ fn to_text(report: &Report) -> String {
         ),
         format!("trace hash: {}", report.trace_hash),
     ];
+    if let Some(warm) = &report.warm {
+        lines.push(format!(
+            "from block {} on: payload {:.3} bytes sent for each one needed; publication to last ledger {}",
+            warm.first,
+            warm.payload_ratio,
+            percentiles(&warm.time_to_all)
+        ));
+    }
+    if let Some(idle) = &report.idle {
+        lines.push(format!(
+            "idle, per node and second: membership {:.1} messages, {:.0} bytes; all {:.0} bytes",
+            idle.membership_messages, idle.membership_bytes, idle.all_bytes
+        ));
+    }
     lines.extend(report.missing.iter().map(|line| format!("missing: {line}")));
     lines.extend(
         report

@@ -110,10 +110,15 @@ impl Deliveries {
         &self.per_copy
     }
 
-    /// From each block's publication to its last commit so far.
-    pub(crate) fn to_last(&self) -> Histogram {
+    /// From each block's publication to its last commit so far, for blocks from number `first` on.
+    pub(crate) fn to_last(&self, first: u64) -> Histogram {
         let mut histogram = Histogram::default();
-        for delivery in self.blocks.values().flat_map(BTreeMap::values) {
+        for delivery in self
+            .blocks
+            .values()
+            .flat_map(|blocks| blocks.range(first..))
+        {
+            let (_, delivery) = delivery;
             histogram.add(delivery.last.since(delivery.published));
         }
         histogram
@@ -136,7 +141,7 @@ mod tests {
         assert!(deliveries.committed(at(30), c, &channel, 0));
         let (copies, last) = (
             deliveries.per_copy().percentiles(),
-            deliveries.to_last().percentiles(),
+            deliveries.to_last(0).percentiles(),
         );
         assert_eq!((copies.count, last.count), (3, 1));
         assert!((last.max_ms - 20.0).abs() < 1e-9);

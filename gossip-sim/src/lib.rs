@@ -96,7 +96,7 @@ pub use self::delivery::Publication;
 pub use self::fault::{Fault, FaultClass, FaultMask, Incarnation, LedgerFate};
 pub use self::ledger::{ChainHash, SimLedger};
 pub use self::rng::Delay;
-pub use self::scenario::{Phase, Progress, Report, Scenario, ScenarioError, Wall};
+pub use self::scenario::{Idle, Phase, Progress, Report, Scenario, ScenarioError, Wall, Warm};
 pub use self::stats::{Histogram, KindTraffic, Percentiles, Stats};
 pub use self::storm::{Storm, StormPlan};
 pub use self::trace::TraceHash;

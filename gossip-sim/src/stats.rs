@@ -183,6 +183,26 @@ impl Stats {
             .collect()
     }
 
+    /// Bytes of messages that carry blocks.
+    #[must_use]
+    pub const fn block_bytes_sent(&self) -> u64 {
+        self.sent[Kind::Data as usize].1 + self.sent[Kind::StateResponse as usize].1
+    }
+
+    /// Messages and bytes of the kinds that membership consists of.
+    pub(crate) fn membership_sent(&self) -> (u64, u64) {
+        let kinds = [
+            Kind::Alive,
+            Kind::MembershipRequest,
+            Kind::MembershipResponse,
+            Kind::Pulses,
+        ];
+        let sent = kinds.map(|kind| self.sent[kind as usize]);
+        sent.iter().fold((0, 0), |(messages, bytes), one| {
+            (messages + one.0, bytes + one.1)
+        })
+    }
+
     /// How many faults of a class took effect.
     #[must_use]
     pub const fn faults(&self, class: FaultClass) -> u64 {

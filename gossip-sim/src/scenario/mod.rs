@@ -1,5 +1,6 @@
 //! A network of several organisations that commits a chain: what `gossip sim` runs.
 
+mod measure;
 mod report;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,8 @@ use bytes::Bytes;
 use gossip_core::{ChannelId, Config, Endpoint, Instant, JoinChannel, OrgId, Request};
 use thiserror::Error;
 
+use self::measure::Payload;
+pub use self::measure::{Idle, Warm};
 pub use self::report::{Report, Wall};
 use crate::rng::Draws;
 use crate::{
@@ -20,6 +23,8 @@ use crate::{
 const CHANNEL: &str = "main";
 /// Between the starts of two nodes.
 const STAGGER: Duration = Duration::from_millis(1);
+/// After the network has converged, until heartbeats and exchanges of views are what they remain.
+const SETTLE: Duration = Duration::from_secs(60);
 /// Between two reports of progress, in virtual time.
 const STRIDE: Duration = Duration::from_millis(50);
 const MAX_NODES: usize = 100_000;
@@ -41,6 +46,12 @@ pub struct Scenario {
     pub block_size: usize,
     /// Blocks published per second. Default 20.
     pub rate: u32,
+    /// Of the blocks so many come first, and the others when those are everywhere: what the others cost is
+    /// told apart, since by then the tree has grown. Default 0.
+    pub warm_up: u64,
+    /// So long, before the first block, nothing happens, and it is measured what membership costs. Default
+    /// 0.
+    pub idle: Duration,
     /// Peers of each organisation that have an external endpoint, at least the first one; `None` is
     /// all. The others know only their own organisation, as its operator would want. Default 2.
     pub external: Option<usize>,
@@ -110,6 +121,8 @@ impl Scenario {
             blocks: 100,
             block_size: 1_024,
             rate: 20,
+            warm_up: 0,
+            idle: Duration::ZERO,
             external: Some(2),
             world: WorldConfig::new(seed),
             convergence_limit: Duration::from_secs(120),
@@ -151,15 +164,20 @@ impl Scenario {
         let begun = std::time::Instant::now();
         let mut world = self.build()?;
         let converged = self.converge(&mut world, progress);
-        let committed = self.commit(&mut world, progress);
+        let idle = self.rest(&mut world);
+        let warm_up = self.warm_up.min(self.blocks);
+        let mut committed = self.commit(&mut world, (0, warm_up), progress);
+        let before = self.payload(&world);
+        if committed.is_some() && warm_up < self.blocks {
+            committed = self.commit(&mut world, (warm_up, self.blocks), progress);
+        }
         world.audit();
         progress.progress(Phase::Done, 1.0);
-        Ok(Report::new(
-            self,
-            &mut world,
-            (converged, committed),
-            begun.elapsed(),
-        ))
+        let mut report = Report::new(self, &mut world, (converged, committed), begun.elapsed());
+        report.idle = idle;
+        report.warm =
+            (warm_up > 0).then(|| Warm::new(&world, warm_up, before, self.payload(&world)));
+        Ok(report)
     }
 
     /// The world with all nodes added, joined and about to start, for tests that do more with it.
@@ -262,12 +280,38 @@ impl Scenario {
         complete.then(|| world.last_discovery())
     }
 
-    /// When all ledgers were complete, if ever.
-    fn commit(&self, world: &mut World, progress: &mut impl Progress) -> Option<Instant> {
+    /// What membership costs while nothing happens.
+    fn rest(&self, world: &mut World) -> Option<Idle> {
+        if self.idle.is_zero() {
+            return None;
+        }
+        world.run_for(SETTLE);
+        let before = world.stats().clone();
+        world.run_for(self.idle);
+        let nodes = self.orgs * self.peers;
+        Some(Idle::new(&before, world.stats(), nodes, self.idle))
+    }
+
+    /// Bytes of blocks sent so far, and delivered to those who lacked them.
+    fn payload(&self, world: &World) -> Payload {
+        let stats = world.stats();
+        Payload {
+            sent: stats.block_bytes_sent(),
+            delivered: stats.copies_needed * self.block_size as u64,
+        }
+    }
+
+    /// When all ledgers had these blocks, if ever.
+    fn commit(
+        &self,
+        world: &mut World,
+        (first, end): (u64, u64),
+        progress: &mut impl Progress,
+    ) -> Option<Instant> {
         let channel = Self::channel();
         let payload = vec![0x5a; self.block_size];
         let orderer = world.orderer();
-        let blocks: Arc<[Bytes]> = (0..self.blocks)
+        let blocks: Arc<[Bytes]> = (first..end)
             .map(|number| orderer.block(&channel, number, &payload))
             .collect();
         let interval = Duration::from_secs(1) / self.rate.max(1);
@@ -277,12 +321,13 @@ impl Scenario {
                 node,
                 channel: channel.clone(),
                 blocks: blocks.clone(),
-                first: 0,
+                first,
                 start: world.now(),
                 interval,
             });
         }
-        let publishing = interval.saturating_mul(u32::try_from(self.blocks).unwrap_or(u32::MAX));
+        let count = u32::try_from(end - first).unwrap_or(u32::MAX);
+        let publishing = interval.saturating_mul(count);
         let needed = self.blocks * (self.orgs * self.peers) as u64;
         let mut next = world.now();
         let complete = world.wait(publishing + self.commit_limit, |world| {
@@ -290,7 +335,7 @@ impl Scenario {
                 next = world.now() + STRIDE;
                 progress.progress(Phase::Blocks, fraction(world.time_per_copy().count, needed));
             }
-            world.ledgers_complete(&channel, self.blocks)
+            world.ledgers_complete(&channel, end)
         });
         progress.progress(Phase::Blocks, 1.0);
         complete.then(|| world.now())

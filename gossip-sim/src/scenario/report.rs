@@ -4,7 +4,7 @@ use std::time::Duration;
 use gossip_core::Instant;
 use serde::Serialize;
 
-use super::Scenario;
+use super::{Idle, Scenario, Warm};
 use crate::{KindTraffic, Percentiles, TraceHash, World};
 
 const MAX_MISSING: usize = 20;
@@ -37,6 +37,12 @@ pub struct Report {
     pub time_per_copy: Percentiles,
     /// Copies of blocks received for each one needed; 1 is the least possible.
     pub redundancy: f64,
+    /// Payload bytes sent for each one delivered to a peer that lacked it, whole blocks only.
+    pub payload_ratio: f64,
+    /// The same for the blocks after [`Scenario::warm_up`], if there is one.
+    pub warm: Option<Warm>,
+    /// What membership costs while nothing happens, if [`Scenario::idle`] says to measure it.
+    pub idle: Option<Idle>,
     /// Messages sent, by kind.
     pub messages: Vec<KindTraffic>,
     /// Bytes sent per node.
@@ -94,6 +100,7 @@ impl Report {
         let (events, needed) = (stats.events, stats.copies_needed);
         let redundancy = ratio(stats.block_copies, needed);
         let false_deaths = stats.false_deaths;
+        let stats_bytes = stats.block_bytes_sent();
         let messages = stats.traffic();
         let bytes: u64 = messages.iter().map(|kind| kind.bytes).sum();
         let nodes = world.nodes().count() as u64;
@@ -110,6 +117,9 @@ impl Report {
             time_to_all: world.time_to_all(),
             time_per_copy: world.time_per_copy(),
             redundancy,
+            payload_ratio: ratio(stats_bytes, needed * scenario.block_size as u64),
+            warm: None,
+            idle: None,
             messages,
             bytes_per_node: ratio(bytes, nodes),
             counters: counters(world),
@@ -174,7 +184,7 @@ fn seconds(at: Instant) -> f64 {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a report needs few digits")]
-fn ratio(part: u64, whole: u64) -> f64 {
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         0.0
     } else {

@@ -316,7 +316,13 @@ impl World {
     /// From a block's publication to its last commit.
     #[must_use]
     pub fn time_to_all(&self) -> Percentiles {
-        self.machine.deliveries.to_last().percentiles()
+        self.time_to_all_from(0)
+    }
+
+    /// The same for blocks from number `first` on.
+    #[must_use]
+    pub fn time_to_all_from(&self, first: u64) -> Percentiles {
+        self.machine.deliveries.to_last(first).percentiles()
     }
 
     /// What did not hold so far, at most 1,000 violations; see also [`World::audit`].

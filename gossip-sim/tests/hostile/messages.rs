@@ -78,6 +78,15 @@ pub(crate) fn alive(pki_id: &[u8], identity: Option<Bytes>) -> Content {
     })
 }
 
+/// A farewell in somebody's name.
+pub(crate) fn farewell(pki_id: &[u8]) -> Content {
+    let mut content = alive(pki_id, None);
+    if let Content::Alive(alive) = &mut content {
+        alive.leaving = true;
+    }
+    content
+}
+
 /// A state info in somebody's name.
 pub(crate) fn state_info(pki_id: &[u8], channel: &[u8], height: u64) -> Content {
     Content::StateInfo(StateInfo {
@@ -154,6 +163,8 @@ pub(crate) fn every_kind(
     all.extend(of_node(nonce, &heartbeat, &identity));
     all.extend(of_channel(nonce, in_channel, &info, &block));
     all.push(signed(stage, Tag::Empty, alive(&name, None)));
+    all.push(signed(stage, Tag::Empty, farewell(&name)));
+    all.push(badly_signed(Tag::Empty, farewell(&name)));
     all.push(signed(
         stage,
         Tag::ChanOrOrg,
