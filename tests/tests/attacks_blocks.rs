@@ -102,7 +102,12 @@ fn an_altered_block_is_neither_committed_nor_forwarded() {
         .await;
 
         let published = victim.channel.publish(0, genuine.bytes.clone());
-        assert!(within("the true block is taken", published).await.unwrap().fresh);
+        assert!(
+            within("the true block is taken", published)
+                .await
+                .unwrap()
+                .fresh
+        );
         cluster.equal().await;
         for other in &cluster.peers[1..] {
             assert_eq!(other.count("blocks_bad"), 0);
