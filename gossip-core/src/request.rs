@@ -126,8 +126,8 @@ pub enum Request {
         message: Box<GossipMessage>,
     },
     /// Spread a message in the channel that it names: a block, as [`Request::Publish`] does and answered like
-    /// it, or a proposal or declaration of leadership of ours, which is signed, sent to every participant of
-    /// our organisation, and answered by [`Response::Sent`].
+    /// it, or a proposal or declaration of leadership of ours, which is signed and sent to every participant of
+    /// our organisation. Answered by [`Response::Published`].
     Gossip {
         /// The message, with its legal tag.
         message: Box<GossipMessage>,

@@ -8,7 +8,7 @@ use gossip_core::{
 
 use crate::listeners::{AcceptedMessage, Deliveries};
 use crate::peer_filter::{PeerFilter, PeerSignature};
-use crate::{Criteria, Gossip, ReceivedMessage};
+use crate::{Criteria, Gossip, Published, ReceivedMessage};
 
 impl Gossip {
     /// Sends a message to peers, each on its link or after a dial, unsigned: the link proves whose it is.
@@ -31,7 +31,10 @@ impl Gossip {
                 peers,
             })
             .await?;
-        Ok(outcome(answer))
+        let Response::Sent(outcome) = answer else {
+            return Ok(SendOutcome::default());
+        };
+        Ok(outcome)
     }
 
     /// Sends a message to peers drawn by criteria, and waits until enough have acknowledged it. Returns those
@@ -64,14 +67,9 @@ impl Gossip {
     /// # Errors
     /// [`RequestError::Busy`] if a block has no place now, those of [`Gossip::send`] and
     /// [`Request::Publish`]; [`RequestError::NotOurs`] and [`RequestError::SigningFailed`] for leadership.
-    pub async fn gossip(&self, message: GossipMessage) -> Result<SendOutcome, RequestError> {
-        let answer = self
-            .shared
-            .ask(Request::Gossip {
-                message: Box::new(message),
-            })
-            .await?;
-        Ok(outcome(answer))
+    pub async fn gossip(&self, message: GossipMessage) -> Result<Published, RequestError> {
+        let message = Box::new(message);
+        Published::read(self.shared.ask(Request::Gossip { message }).await)
     }
 
     /// What channels accept from now on: blocks that come from peers, each once and by whatever way, state
@@ -218,11 +216,4 @@ impl Gossip {
     pub async fn stop(&self) {
         self.shutdown().await;
     }
-}
-
-fn outcome(answer: Response) -> SendOutcome {
-    let Response::Sent(outcome) = answer else {
-        return SendOutcome::default();
-    };
-    outcome
 }

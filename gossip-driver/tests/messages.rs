@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use gossip_driver::core::proto::{Content, GossipMessage, Kind, PrivateData, Tag};
-use gossip_driver::core::{AckFailure, ChannelId, JoinChannel, OrgId, PeerId, RequestError};
+use gossip_driver::core::{
+    AckFailure, ChannelId, DropReason, JoinChannel, OrgId, PeerId, RequestError,
+};
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::{Channel, Criteria, DriverConfig, Gossip, spawn};
 
@@ -110,7 +112,8 @@ fn eligibility_is_asked_of_the_members_and_who_is_not_there_is_told() {
         let (wanted, known) = (1, 0);
         assert_eq!(refused, Err(RequestError::TooFewPeers { wanted, known }));
         let outcome = alice.send(private_data(), [PeerId::new(b"carol")]).await;
-        assert_eq!(outcome.unwrap().dropped, [PeerId::new(b"carol")]);
+        let unsent = [(PeerId::new(b"carol"), DropReason::NoAddress)];
+        assert_eq!(outcome.unwrap().dropped, unsent);
         alice.shutdown().await;
         let stopped = alice.send(private_data(), [PeerId::new(b"carol")]).await;
         assert_eq!(stopped, Err(RequestError::Stopped));

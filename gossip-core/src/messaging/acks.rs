@@ -4,7 +4,7 @@ use super::AckFailure;
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
-use crate::{Command, Instant, PeerId, RequestError, RequestId, Response};
+use crate::{Command, DropReason, Instant, PeerId, RequestError, RequestId, Response};
 
 /// Messages whose acknowledgements are awaited, by nonce. At most `messaging.max_awaiting`.
 #[derive(Debug)]
@@ -76,10 +76,11 @@ impl Acks {
         cx: &mut Cx<'_>,
         (request, nonce): (RequestId, u64),
         wanted: usize,
-        (sent, unsent): (Vec<PeerId>, Vec<PeerId>),
+        (sent, unsent): (Vec<PeerId>, Vec<(PeerId, DropReason)>),
         deadline: Instant,
     ) {
-        let failed = unsent.into_iter().map(|peer| (peer, AckFailure::NotSent));
+        let failed = unsent.into_iter();
+        let failed = failed.map(|(peer, reason)| (peer, AckFailure::NotSent(reason)));
         let awaited = Awaited {
             request,
             wanted,

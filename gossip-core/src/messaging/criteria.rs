@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{ChannelId, PeerId};
+use crate::link::Sent;
+use crate::{ChannelId, DropReason, PeerId};
 
 /// To whom a message is sent, and when it counts as delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +29,24 @@ pub struct SendOutcome {
     pub queued: Vec<PeerId>,
     /// Waits until the peer has been dialled.
     pub dialling: Vec<PeerId>,
-    /// Dropped, and counted: nothing leads there, or what waits is too much already.
-    pub dropped: Vec<PeerId>,
+    /// Dropped, and counted by the reason.
+    pub dropped: Vec<(PeerId, DropReason)>,
+}
+
+impl SendOutcome {
+    /// At least one peer is or will be sent the message.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        !self.queued.is_empty() || !self.dialling.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, peer: PeerId, sent: Sent) {
+        match sent {
+            Sent::Queued => self.queued.push(peer),
+            Sent::Dialling => self.dialling.push(peer),
+            Sent::Dropped(reason) => self.dropped.push((peer, reason)),
+        }
+    }
 }
 
 /// Why a peer has not acknowledged.
@@ -43,6 +60,6 @@ pub enum AckFailure {
     #[error("timed out")]
     TimedOut,
     /// The message could not be sent to it.
-    #[error("not sent")]
-    NotSent,
+    #[error("not sent: {0}")]
+    NotSent(DropReason),
 }

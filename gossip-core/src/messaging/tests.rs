@@ -15,7 +15,7 @@ use gossip_proto::{
 
 use super::*;
 use crate::node::bench::*;
-use crate::{ChannelId, LinkId, PeerId, Request, RequestError, RequestId, Response};
+use crate::{ChannelId, DropReason, LinkId, PeerId, Request, RequestError, RequestId, Response};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -277,7 +277,11 @@ fn a_message_is_sent_to_each_peer_once_and_what_cannot_be_is_told() {
         panic!("sent");
     };
     assert_eq!(outcome.queued, ["m2", "m5"].map(peer));
-    assert_eq!(outcome.dropped, ["nobody", "m1"].map(peer));
+    let unsent = [
+        (peer("nobody"), DropReason::NoAddress),
+        (peer("m1"), DropReason::Oneself),
+    ];
+    assert_eq!(outcome.dropped, unsent);
     assert_eq!(private_sent(&mut bench).0, ["m2", "m5"]);
 }
 
@@ -495,12 +499,12 @@ fn our_declaration_is_signed_and_reaches_every_participant_of_our_organisation()
     bench.sent();
     let content = Content::Leadership(leadership("m1", 1));
     let message = message(0, "main", Tag::ChanAndOrg, content);
-    let Ok(Response::Sent(outcome)) = bench.ask(Request::Gossip {
+    let Ok(Response::Published { push, .. }) = bench.ask(Request::Gossip {
         message: Box::new(message),
     }) else {
         panic!("sent");
     };
-    assert_eq!(outcome.queued.len(), 5);
+    assert_eq!((push.eligible, push.sent.queued.len()), (5, 5));
     let mut told = bench.sent_like(|one| match one.content() {
         Content::Leadership(_) => Some(one.envelope().is_signed()),
         _ => None,

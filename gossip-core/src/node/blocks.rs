@@ -89,7 +89,7 @@ impl Node {
             ..PushOutcome::default()
         };
         for (peer, sent) in sent {
-            push.add(peer, sent);
+            push.sent.add(peer, sent);
         }
         let own_org = &self.config.identity.org;
         if let Some(channel) = self.channels.get_mut(id) {

@@ -130,6 +130,9 @@ impl Node {
     /// Erases a peer whose identity is no longer valid.
     pub(super) fn forget_peer(&mut self, peer: &PeerId) {
         self.relay.forget(peer);
+        for channel in self.channels.iter_mut() {
+            channel.leadership.forget(peer);
+        }
         self.membership.forget(cx!(self), peer);
         self.on_forgotten(peer);
     }
@@ -153,9 +156,6 @@ impl Node {
         tracing::info!(%peer, "identity has expired");
         if self.identities.remove(cx!(self), peer) {
             self.forget_peer(peer);
-            for channel in self.channels.iter_mut() {
-                channel.leadership.forget(peer);
-            }
         }
     }
 

@@ -11,7 +11,8 @@ use crate::link::Sent;
 use crate::membership::Slot;
 use crate::messaging::{Delivery, Interest, Received, SendCriteria, SendOutcome};
 use crate::{
-    ChannelId, Class, Command, LinkId, Notification, PeerId, RequestError, RequestId, Response,
+    ChannelId, Class, Command, LinkId, Notification, PeerId, PushOutcome, RequestError, RequestId,
+    Response,
 };
 
 impl Node {
@@ -102,12 +103,7 @@ impl Node {
             let sent = self
                 .links
                 .send(cx!(self), peer, &to, class, None, message.clone());
-            let place = match sent {
-                Sent::Queued => &mut outcome.queued,
-                Sent::Dialling => &mut outcome.dialling,
-                Sent::Dropped(_) => &mut outcome.dropped,
-            };
-            place.push(peer.clone());
+            outcome.add(peer.clone(), sent);
         }
         outcome
     }
@@ -229,7 +225,13 @@ impl Node {
                     slot.org.as_ref() == Some(own_org) && channel.is_eligible(&slot.peer)
                 };
                 let peers = self.membership.roster().draw(usize::MAX, accept);
-                Ok(Response::Sent(self.send_each(&peers, message)))
+                let push = PushOutcome {
+                    off: false,
+                    eligible: peers.len(),
+                    sent: self.send_each(&peers, message),
+                };
+                let fresh = true;
+                Ok(Response::Published { fresh, push })
             }
         };
         cx!(self).emit(Command::Reply { id, result });

@@ -13,6 +13,8 @@ impl Node {
         let counters = self.io.metrics.counters().into_iter();
         let refused = self.io.metrics.refused.iter();
         let refused = refused.map(|(refusal, count)| (format!("refused: {refusal}"), *count));
+        let dropped = self.io.metrics.dropped.iter();
+        let dropped = dropped.map(|(reason, count)| (format!("dropped: {reason}"), *count));
         Snapshot {
             at_ms: self.now.as_nanos() / 1_000_000,
             peer: identity.peer.to_string(),
@@ -29,6 +31,7 @@ impl Node {
             counters: counters
                 .map(|(name, count)| (name.to_owned(), count))
                 .chain(refused)
+                .chain(dropped)
                 .collect(),
         }
     }

@@ -1,7 +1,6 @@
 use std::fmt;
 
-use crate::link::Sent;
-use crate::{DropReason, PeerId};
+use crate::SendOutcome;
 
 /// What the push of a publication came to at once: nothing is known yet of whether anybody got it. For
 /// that see [`Request::AwaitCoverage`](crate::Request::AwaitCoverage).
@@ -16,12 +15,8 @@ pub struct PushOutcome {
     /// Alive members of our organisation that take part in the channel, without ourselves. 0 means that
     /// there is nobody to push to.
     pub eligible: usize,
-    /// Whose link has taken it: sent, or queued behind other blocks.
-    pub queued: Vec<PeerId>,
-    /// Who gets it when a link is up that is being dialled, or will be after a pause.
-    pub dialling: Vec<PeerId>,
-    /// Who was chosen but is not sent it.
-    pub dropped: Vec<(PeerId, DropReason)>,
+    /// What became of it at those chosen.
+    pub sent: SendOutcome,
 }
 
 impl PushOutcome {
@@ -29,20 +24,6 @@ impl PushOutcome {
     #[must_use]
     pub const fn has_no_peers(&self) -> bool {
         self.eligible == 0
-    }
-
-    /// At least one peer is or will be sent the block.
-    #[must_use]
-    pub const fn is_under_way(&self) -> bool {
-        !self.queued.is_empty() || !self.dialling.is_empty()
-    }
-
-    pub(crate) fn add(&mut self, peer: PeerId, sent: Sent) {
-        match sent {
-            Sent::Queued => self.queued.push(peer),
-            Sent::Dialling => self.dialling.push(peer),
-            Sent::Dropped(reason) => self.dropped.push((peer, reason)),
-        }
     }
 }
 
@@ -54,12 +35,12 @@ impl fmt::Display for PushOutcome {
         if self.off {
             return write!(f, "push is off, {} peers", self.eligible);
         }
-        let (queued, dialling) = (self.queued.len(), self.dialling.len());
+        let (queued, dialling) = (self.sent.queued.len(), self.sent.dialling.len());
         write!(f, "pushed to {queued} of {} peers", self.eligible)?;
         if dialling > 0 {
             write!(f, ", {dialling} are dialled")?;
         }
-        for (peer, reason) in &self.dropped {
+        for (peer, reason) in &self.sent.dropped {
             write!(f, ", not to {peer} ({reason})")?;
         }
         Ok(())

@@ -8,9 +8,9 @@ fn a_publisher_is_told_whose_links_have_taken_its_block() {
     let mut bench = quiet(&["m2", "m3", "a1"], |_| {});
     let id = bench.publish(0, good_block(0));
     let mut push = bench.pushed(id).unwrap();
-    push.queued.sort_unstable();
-    assert_eq!(push.queued, [peer("m2"), peer("m3")]);
-    assert!((push.dialling.is_empty(), push.dropped.is_empty()) == (true, true));
+    push.sent.queued.sort_unstable();
+    assert_eq!(push.sent.queued, [peer("m2"), peer("m3")]);
+    assert!((push.sent.dialling.is_empty(), push.sent.dropped.is_empty()) == (true, true));
     assert_eq!((push.eligible, push.off), (2, false));
     assert_eq!(push.to_string(), "pushed to 2 of 2 peers");
     assert_eq!(
@@ -20,7 +20,7 @@ fn a_publisher_is_told_whose_links_have_taken_its_block() {
     );
     let again = bench.publish(0, good_block(0));
     let push = bench.pushed(again).unwrap();
-    assert!(!push.is_under_way() && push.eligible == 2);
+    assert!(!push.sent.is_under_way() && push.eligible == 2);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn no_peers_and_no_push_are_told_apart() {
     let mut bench = quiet(&["m2"], push_off);
     let id = bench.publish(0, good_block(0));
     let push = bench.pushed(id).unwrap();
-    assert!(!push.has_no_peers() && push.off && !push.is_under_way());
+    assert!(!push.has_no_peers() && push.off && !push.sent.is_under_way());
     assert_eq!(push.to_string(), "push is off, 1 peers");
 }
 
@@ -73,8 +73,8 @@ fn a_publisher_is_told_who_is_dialled_first() {
     bench.receive(link, &state_info("m3", 1, 0));
     let id = bench.publish(0, good_block(0));
     let push = bench.pushed(id).unwrap();
-    assert_eq!(push.queued, [peer("m2")]);
-    assert_eq!(push.dialling, [peer("m3")]);
+    assert_eq!(push.sent.queued, [peer("m2")]);
+    assert_eq!(push.sent.dialling, [peer("m3")]);
     assert_eq!(push.to_string(), "pushed to 1 of 2 peers, 1 are dialled");
 }
 
@@ -89,10 +89,10 @@ fn a_publisher_is_told_whose_queue_was_full_and_that_is_counted_once() {
         let id = bench.publish(seq, good_block(seq));
         bench.pushed(id).unwrap()
     });
-    assert!(outcomes[0].dropped.is_empty() && outcomes[1].dropped.is_empty());
+    assert!(outcomes[0].sent.dropped.is_empty() && outcomes[1].sent.dropped.is_empty());
     let full = DropReason::PushQueueFull;
-    assert_eq!(outcomes[2].dropped, [(peer("m2"), full)]);
-    assert!(!outcomes[2].is_under_way());
+    assert_eq!(outcomes[2].sent.dropped, [(peer("m2"), full)]);
+    assert!(!outcomes[2].sent.is_under_way());
     let text = format!(
         "pushed to 0 of 1 peers, not to {} (push_queue_full)",
         peer("m2")
