@@ -555,6 +555,9 @@ impl Channel {
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let max = config.membership.max_members.get();
         stores.add("state infos", self.infos.len(), max);
+        stores.add("state infos of the past", self.infos.marks(), max);
+        let waits = config.channel.max_coverage_waits.get();
+        stores.add("requests for coverage", self.coverage.len(), waits);
         stores.add("makers of leadership", self.leadership.len(), max);
         let asked = config.channel.request_peers.saturating_mul(8);
         stores.add("peers asked for state infos", self.asked.len(), asked);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::channel::Channels;
 use crate::relay::Mac;
+use crate::snapshot::Stores;
 use crate::{ChannelId, PeerId};
 
 /// Answers that took a hash per channel, of peers that have published nothing in it. At most `MAX`; when
@@ -42,6 +43,10 @@ impl Macs {
     /// A channel has come or gone.
     pub(super) fn clear(&mut self) {
         self.found.clear();
+    }
+
+    pub(super) fn stores(&self, stores: &mut Stores) {
+        stores.add("channels by what proves them", self.found.len(), MAX);
     }
 
     #[cfg(test)]

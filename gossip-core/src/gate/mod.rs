@@ -326,6 +326,9 @@ impl Gate {
             .saturating_add(links.saturating_mul(3));
         stores.add("budgets of links", self.budgets.len(), most);
         self.parked.stores(config, stores);
+        self.macs.stores(stores);
+        self.refused.stores(config, stores);
+        self.validations.stores(config, stores);
     }
 
     fn conclude(

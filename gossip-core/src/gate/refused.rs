@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::cx::Cx;
-use crate::{CryptoError, Instant};
+use crate::snapshot::Stores;
+use crate::{Config, CryptoError, Instant};
 
 /// What others tell with them is dropped without another check for a while: in a network where somebody's
 /// certificate has expired all others tell of that one all the time. By the hash of the identity itself, as
@@ -19,6 +20,11 @@ pub(super) struct Refused {
 type Hash = [u8; 32];
 
 impl Refused {
+    pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let (refused, max) = (self.until.len(), config.identities.max_refused.get());
+        stores.add("identities refused", refused, max);
+    }
+
     /// Was this identity refused a moment ago? Counts it if so.
     pub(super) fn contains(&self, cx: &mut Cx<'_>, identity: &[u8]) -> bool {
         if self.until.is_empty() {

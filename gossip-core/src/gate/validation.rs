@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::copies::Copies;
 use super::news::{BlockNews, BlockSource};
 use crate::cx::Cx;
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{ChannelId, Command, Instant, Ticket};
+use crate::{ChannelId, Command, Config, Instant, Ticket};
 
 /// Which channels' blocks the application wants to see, and those that it has not judged yet.
 ///
@@ -118,6 +119,14 @@ impl Validations {
             return None;
         }
         self.finish(ticket)
+    }
+
+    pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let gate = &config.gate;
+        let shown = (self.by_block.len(), gate.max_validations.get());
+        // Copies that wait for the verdict come on top.
+        let most = gate.max_pending_bytes.saturating_mul(4);
+        stores.add_bytes("blocks shown to the application", shown, (self.bytes, most));
     }
 
     /// All that have not been judged.

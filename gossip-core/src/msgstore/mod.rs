@@ -143,6 +143,11 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
         self.live.len()
     }
 
+    /// Marks of messages that are held no more.
+    pub(crate) fn marks(&self) -> usize {
+        self.marks.len()
+    }
+
     /// The time of the last message of a key that is held no more.
     pub(crate) fn mark_of<Q>(&self, key: &Q) -> Option<&T>
     where

@@ -63,6 +63,7 @@ impl Node {
         self.membership.stores(config, &mut stores);
         self.links.stores(config, &mut stores);
         self.gate.stores(config, &mut stores);
+        self.relay.stores(config, &mut stores);
         let burst = config.push.burst_size.get();
         stores.add("messages to be pushed", self.emitter.len(), burst);
         let (pulses, max) = self.pulses.fill();

@@ -14,6 +14,7 @@ use gossip_proto::{PeerTime, StateInfo};
 
 use crate::cx::Cx;
 use crate::msgstore::{Bounds, MessageStore, Refused};
+use crate::snapshot::Stores;
 use crate::timer::TimerKey;
 use crate::{Config, PeerId};
 
@@ -99,6 +100,13 @@ impl Relay {
         let of_it = (publisher.clone(), first)..=(publisher.clone(), last);
         self.seen.purge(of_it, |_| true);
         self.places.remove(publisher);
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let max = config.channel.max_relayed.get();
+        stores.add("state infos relayed", self.seen.len(), max);
+        stores.add("state infos relayed in the past", self.seen.marks(), max);
     }
 
     /// State infos remembered.

@@ -13,9 +13,9 @@ use super::transaction;
 use crate::wire::{field_length, put_bytes, put_number, put_prefix};
 use crate::{MakeError, SigningIdentity};
 
-/// Largest block that is made or verified: what fits into one message of 100 MiB with room for the
-/// rest of it.
-pub const MAX_BLOCK_BYTES: usize = 100 * 1024 * 1024 - 64 * 1024;
+/// Largest block that is made or verified: 100 MiB of transactions, and the rest of the block. A message
+/// that holds it is within the default of `Limits::max_envelope`.
+pub const MAX_BLOCK_BYTES: usize = 100 * 1024 * 1024 + 32 * 1024;
 
 /// `OrdererBlockMetadata` that names block 0 as the last configuration.
 const LAST_CONFIG_IS_BLOCK_0: [u8; 2] = [0x0a, 0x00];

@@ -40,10 +40,8 @@ impl Bench {
             } => {
                 let name = name_in(identity).unwrap_or_default();
                 let admitted = channel.is_none() || !self.not_readers.contains(name);
-                CryptoOutcome::Verified(verify(identity, signed).and_then(|()| match admitted {
-                    true => Ok(()),
-                    false => Err(CryptoError::NotAdmitted),
-                }))
+                let policy = admitted.then_some(()).ok_or(CryptoError::NotAdmitted);
+                CryptoOutcome::Verified(verify(identity, signed).and(policy))
             }
             CryptoJob::VerifyBlock { seq, block, .. } => {
                 let good = *block == good_block(*seq);
