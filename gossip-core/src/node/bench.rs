@@ -9,6 +9,7 @@
     reason = "what a test does not look for it passes over, whatever it is"
 )]
 
+mod crypto;
 mod messages;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,18 +19,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_proto::{ConnEstablish, Content, SignedMessage, Tag, UnsignedMessage};
 
-use self::messages::signature;
 pub(crate) use self::messages::*;
 use super::{Node, Start};
 use crate::channel::Channels;
 use crate::gate::Gate;
 use crate::membership::Membership;
 use crate::{
-    Binding, ChannelId, Class, CloseReason, Command, Config, CryptoError, CryptoJob, CryptoOutcome,
-    Delivery, DialError, Endpoint, Event, Instant, JoinChannel, LedgerError, LedgerOp,
-    LedgerOutcome, LinkDownReason, LinkId, Metrics, Notification, OrgId, PeerId, PushOutcome,
-    Request, RequestError, RequestId, Response, SelfIdentity, Signatures, Signed, Ticket,
-    ValidIdentity, Verdict,
+    Binding, ChannelId, Class, CloseReason, Command, Config, CryptoJob, Delivery, DialError,
+    Endpoint, Event, Instant, JoinChannel, LedgerError, LedgerOp, LedgerOutcome, LinkDownReason,
+    LinkId, Metrics, Notification, OrgId, PeerId, PushOutcome, Request, RequestError, RequestId,
+    Response, SelfIdentity, Ticket, Verdict,
 };
 
 /// A node and what is around it.
@@ -508,59 +507,6 @@ impl Bench {
         self.event(Event::CryptoDone { ticket, outcome });
     }
 
-    fn judge(&self, job: &CryptoJob) -> CryptoOutcome {
-        match job {
-            CryptoJob::Sign { .. } if self.cannot_sign => {
-                CryptoOutcome::Signed(Err(CryptoError::SigningFailed))
-            }
-            CryptoJob::Sign { payload, secret } => {
-                let own = identity_of("m1");
-                CryptoOutcome::Signed(Ok(Signatures {
-                    payload: signature(&own, payload),
-                    secret: secret.as_ref().map(|secret| signature(&own, secret)),
-                }))
-            }
-            CryptoJob::Authenticate {
-                identity,
-                pki_id,
-                signed,
-            } => CryptoOutcome::Authenticated(self.valid(identity).and_then(|valid| {
-                valid.check_pki_id(pki_id)?;
-                verify(identity, signed).map(|()| valid)
-            })),
-            CryptoJob::Validate { identity, pki_id } => {
-                CryptoOutcome::Authenticated(self.valid(identity).and_then(|valid| {
-                    valid.check_pki_id(pki_id)?;
-                    Ok(valid)
-                }))
-            }
-            CryptoJob::Verify {
-                identity,
-                signed,
-                channel,
-            } => {
-                let name = name_in(identity).unwrap_or_default();
-                let admitted = channel.is_none() || !self.not_readers.contains(name);
-                CryptoOutcome::Verified(verify(identity, signed).and_then(|()| match admitted {
-                    true => Ok(()),
-                    false => Err(CryptoError::NotAdmitted),
-                }))
-            }
-            CryptoJob::VerifyBlock { seq, block, .. } => {
-                let good = *block == good_block(*seq);
-                CryptoOutcome::Verified(good.then_some(()).ok_or(CryptoError::BadBlock))
-            }
-        }
-    }
-
-    fn valid(&self, identity: &[u8]) -> Result<ValidIdentity, CryptoError> {
-        let revoked = name_in(identity).is_some_and(|name| self.revoked.contains(name));
-        if revoked {
-            return Err(CryptoError::Revoked);
-        }
-        valid(identity)
-    }
-
     fn ledger(&mut self, op: LedgerOp) -> LedgerOutcome {
         match op {
             LedgerOp::Height { channel } => {
@@ -598,30 +544,4 @@ impl Bench {
 
 fn binding(link: LinkId) -> Bytes {
     Bytes::from(format!("binding {link}"))
-}
-
-fn name_in(identity: &[u8]) -> Option<&str> {
-    std::str::from_utf8(identity)
-        .ok()?
-        .strip_prefix("identity of ")
-}
-
-fn valid(identity: &[u8]) -> Result<ValidIdentity, CryptoError> {
-    let name = name_in(identity).ok_or(CryptoError::MalformedIdentity)?;
-    Ok(ValidIdentity {
-        peer: peer(name),
-        org: (!name.starts_with('?')).then(|| org_of(name)),
-        expires_in: name.starts_with('e').then(|| secs(60)),
-    })
-}
-
-fn verify(identity: &[u8], signed: &Signed) -> Result<(), CryptoError> {
-    let secret = signed.secret.as_ref().map(|(text, made)| (text, made));
-    let texts = std::iter::once((&signed.payload, &signed.signature)).chain(secret);
-    for (text, made) in texts {
-        if signature(identity, text) != *made {
-            return Err(CryptoError::BadSignature);
-        }
-    }
-    Ok(())
 }
