@@ -13,8 +13,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// Between two freezes while nothing else goes wrong.
 const QUIET: Duration = Duration::from_secs(60);
-/// Whoever never comes back is gone for so long when the storm is over.
-const GONE_BEFORE: Duration = Duration::from_secs(60);
+/// Whoever never comes back is gone for so long when the storm is over: news held back, and doubt of one's own
+/// hearing, let others find that out late.
+const GONE_BEFORE: Duration = Duration::from_secs(120);
 /// Classes drawn while the weather is mixed.
 const MIXED: [FaultClass; 9] = [
     FaultClass::Cut,
