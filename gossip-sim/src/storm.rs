@@ -145,14 +145,19 @@ impl<'a> Draft<'a> {
     }
 
     fn split(&mut self, (at, over): (Instant, Instant)) {
-        let (island, _) = sides(&mut self.draws, self.nodes);
-        let island = if island.is_empty() || island.len() == self.nodes.len() {
-            vec![self.nodes[self.draws.index(self.nodes.len())]]
-        } else {
-            island
-        };
+        let (island, _) = self.sides();
         self.faults.push((at, Fault::Partition { island }));
         self.faults.push((over, Fault::Heal));
+    }
+
+    /// Two groups of nodes, neither of which is empty.
+    fn sides(&mut self) -> (Vec<NodeId>, Vec<NodeId>) {
+        let (few, many) = sides(&mut self.draws, self.nodes);
+        if !few.is_empty() && !many.is_empty() {
+            return (few, many);
+        }
+        let one = self.nodes[self.draws.index(self.nodes.len())];
+        self.nodes.iter().partition(|node| **node == one)
     }
 
     fn choose_gone(&mut self, lasting: usize, (start, end): (Instant, Instant)) {
@@ -185,7 +190,7 @@ impl<'a> Draft<'a> {
             let lasting = self.between(SECOND / 2, MINUTE / 2).min(end.since(at));
             match class {
                 FaultClass::OneWay => {
-                    let (from, to) = sides(&mut self.draws, self.nodes);
+                    let (from, to) = self.sides();
                     self.faults.push((at, Fault::OneWay { from, to, lasting }));
                 }
                 FaultClass::Loss => {
