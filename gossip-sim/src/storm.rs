@@ -44,6 +44,9 @@ pub struct Storm {
     pub partition: Duration,
     /// So many of the first nodes always come back: those that others find their network by.
     pub lasting_nodes: usize,
+    /// Some nodes start with a clock that has been set back. Default true; switching it off changes nothing
+    /// else.
+    pub clocks_set_back: bool,
 }
 
 /// What a [`Storm`] does.
@@ -71,6 +74,7 @@ impl Storm {
             start,
             partition,
             lasting_nodes,
+            clocks_set_back: true,
         }
     }
 
@@ -99,6 +103,9 @@ impl Storm {
         draft.choose_gone(self.lasting_nodes, (at, end));
         draft.mixed((at, mid), end);
         draft.mixed((mid, end), end);
+        if !self.clocks_set_back {
+            draft.put_clocks_right();
+        }
         draft.faults.sort_by_key(|(at, _)| *at);
         StormPlan {
             faults: draft.faults,
@@ -264,6 +271,14 @@ impl<'a> Draft<'a> {
         self.faults.push((over, restart));
     }
 
+    fn put_clocks_right(&mut self) {
+        for (_, fault) in &mut self.faults {
+            if let Fault::Restart { incarnation, .. } = fault {
+                *incarnation = Incarnation::Next;
+            }
+        }
+    }
+
     fn between(&mut self, min: Duration, max: Duration) -> Duration {
         self.draws.delay(Delay::between(min, max))
     }
@@ -325,6 +340,23 @@ mod tests {
             }
             assert!((1..=nodes.len().div_ceil(20)).contains(&most), "{most}");
         }
+    }
+
+    #[test]
+    fn with_clocks_put_right_a_storm_is_the_same_but_for_them() {
+        let nodes = nodes(30);
+        let mut storm = Storm::new(1, Instant::START, 1);
+        let with = storm.plan(&nodes);
+        storm.clocks_set_back = false;
+        let without = storm.plan(&nodes);
+        let is_back = |fault: &Fault| {
+            let back = Incarnation::Backwards;
+            matches!(fault, Fault::Restart { incarnation, .. } if *incarnation == back)
+        };
+        let pairs = with.faults.iter().zip(&without.faults);
+        let differing = pairs.filter(|(a, b)| a != b).map(|((_, a), _)| a);
+        assert!(differing.clone().all(is_back) && differing.count() > 0);
+        assert!(!without.faults.iter().any(|(_, fault)| is_back(fault)));
     }
 
     #[test]

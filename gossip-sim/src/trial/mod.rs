@@ -50,6 +50,8 @@ pub struct Trial {
     pub blocks: u64,
     /// Payload bytes of each block. Default 1,024.
     pub block_size: usize,
+    /// Some nodes start with a clock that has been set back. Default true.
+    pub clocks_set_back: bool,
     /// Changes each node's configuration. Default: nothing.
     pub tune: fn(&mut Config),
 }
@@ -63,6 +65,7 @@ impl Trial {
             seed,
             blocks: 100,
             block_size: 1_024,
+            clocks_set_back: true,
             tune: |_| {},
         }
     }
@@ -83,7 +86,8 @@ impl Trial {
         if !world.wait(SETTLED, World::views_equal) {
             world.audit_views();
         }
-        let storm = Storm::new(self.seed, world.now(), scenario.orgs);
+        let mut storm = Storm::new(self.seed, world.now(), scenario.orgs);
+        storm.clocks_set_back = self.clocks_set_back;
         let nodes: Vec<_> = world.nodes().collect();
         let plan = storm.plan(&nodes);
         self.publish(&mut world, &scenario, &plan);
