@@ -230,8 +230,8 @@ fn table(runs: &[TrialReport]) -> Table {
 }
 
 /// The longest of these times after the storm.
-fn longest(times: impl Iterator<Item = Option<f64>>) -> String {
-    let longest = times.fold(Some(0.0_f64), |longest, time| Some(longest?.max(time?)));
+fn longest(mut times: impl Iterator<Item = Option<f64>>) -> String {
+    let longest = times.try_fold(0.0_f64, |longest, time| Some(longest.max(time?)));
     longest.map_or("not all".to_owned(), |time| format!("≤ {time:.1} s"))
 }
 

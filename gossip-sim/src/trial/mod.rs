@@ -111,7 +111,9 @@ impl Trial {
             30..=99 => 3,
             _ => 4,
         };
-        let orgs = (1..=most).rev().find(|orgs| self.nodes % orgs == 0);
+        let orgs = (1..=most)
+            .rev()
+            .find(|orgs| self.nodes.is_multiple_of(*orgs));
         let orgs = orgs.unwrap_or(1);
         let mut scenario = Scenario::new(orgs, self.nodes / orgs, self.seed);
         scenario.tune = self.tune;
