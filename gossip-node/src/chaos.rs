@@ -23,6 +23,7 @@ const STEPS: f64 = 1000.0;
 #[derive(Serialize)]
 struct Summary {
     nodes: u32,
+    clocks_right: bool,
     failed: Vec<u64>,
     runs: Vec<TrialReport>,
 }
@@ -43,11 +44,17 @@ pub(crate) fn run(args: &ChaosArgs, log: EnvFilter) -> Result<(), Failure> {
         usize::from,
     );
     let bar = bar(&bars, &seeds)?;
-    let runs = run_all(nodes, &seeds, threads, &bar)?;
+    let trial = |seed| {
+        let mut trial = Trial::new(nodes, seed);
+        trial.clocks_set_back = !args.clocks_right;
+        trial
+    };
+    let runs = run_all(trial, &seeds, threads, &bar)?;
     bar.finish_and_clear();
     let failed = runs.iter().filter(|run| !run.is_success());
     let summary = Summary {
         nodes: args.nodes,
+        clocks_right: args.clocks_right,
         failed: failed.map(|run| run.seed).collect(),
         runs,
     };
@@ -65,7 +72,7 @@ pub(crate) fn run(args: &ChaosArgs, log: EnvFilter) -> Result<(), Failure> {
         "{} of {} runs failed; the first one again: {}",
         summary.failed.len(),
         summary.runs.len(),
-        command(args.nodes, summary.failed.first().copied().unwrap_or(0))
+        command(&summary, summary.failed.first().copied().unwrap_or(0))
     )))
 }
 
@@ -79,7 +86,7 @@ fn bar(bars: &MultiProgress, seeds: &Range<u64>) -> Result<ProgressBar, Failure>
 
 /// Each thread takes one seed after the other. In order of seeds.
 fn run_all(
-    nodes: usize,
+    trial: impl Fn(u64) -> Trial + Sync,
     seeds: &Range<u64>,
     threads: usize,
     bar: &ProgressBar,
@@ -94,7 +101,7 @@ fn run_all(
                     if seed >= seeds.end {
                         return;
                     }
-                    let report = Trial::new(nodes, seed).run(&mut Share::new(bar));
+                    let report = trial(seed).run(&mut Share::new(bar));
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push(report);
                 }
@@ -140,8 +147,16 @@ impl Progress for Share<'_> {
 }
 
 /// What repeats one run.
-fn command(nodes: u32, seed: u64) -> String {
-    format!("gossip chaos --nodes {nodes} --seed {seed}")
+fn command(summary: &Summary, seed: u64) -> String {
+    let clocks = if summary.clocks_right {
+        " --clocks-right"
+    } else {
+        ""
+    };
+    format!(
+        "gossip chaos --nodes {} --seed {seed}{clocks}",
+        summary.nodes
+    )
 }
 
 fn to_text(summary: &Summary) -> String {
@@ -151,7 +166,7 @@ fn to_text(summary: &Summary) -> String {
     }
     lines.push(coverage(&summary.runs));
     for run in summary.runs.iter().filter(|run| !run.is_success()) {
-        let again = command(summary.nodes, run.seed);
+        let again = command(summary, run.seed);
         lines.push(format!(
             "seed {} failed, {} violations: {again}",
             run.seed, run.violation_count
@@ -215,8 +230,8 @@ fn table(runs: &[TrialReport]) -> Table {
 }
 
 /// The longest of these times after the storm.
-fn longest(times: impl Iterator<Item = Option<f64>>) -> String {
-    let longest = times.fold(Some(0.0_f64), |longest, time| Some(longest?.max(time?)));
+fn longest(mut times: impl Iterator<Item = Option<f64>>) -> String {
+    let longest = times.try_fold(0.0_f64, |longest, time| Some(longest.max(time?)));
     longest.map_or("not all".to_owned(), |time| format!("≤ {time:.1} s"))
 }
 

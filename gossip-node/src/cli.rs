@@ -157,6 +157,9 @@ pub(crate) struct ChaosArgs {
     /// The only seed to run
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub(crate) seed: Option<u64>,
+    /// Let no clock be set back; all else stays the same
+    #[arg(long)]
+    pub(crate) clocks_right: bool,
     /// Runs at the same time [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
     pub(crate) threads: Option<u16>,

@@ -13,8 +13,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// Between two freezes while nothing else goes wrong.
 const QUIET: Duration = Duration::from_secs(60);
-/// Whoever never comes back is gone for so long when the storm is over.
-const GONE_BEFORE: Duration = Duration::from_secs(60);
+/// Whoever never comes back is gone for so long when the storm is over: news held back, and doubt of one's own
+/// hearing, let others find that out late.
+const GONE_BEFORE: Duration = Duration::from_secs(120);
 /// Classes drawn while the weather is mixed.
 const MIXED: [FaultClass; 9] = [
     FaultClass::Cut,
@@ -43,6 +44,9 @@ pub struct Storm {
     pub partition: Duration,
     /// So many of the first nodes always come back: those that others find their network by.
     pub lasting_nodes: usize,
+    /// Some nodes start with a clock that has been set back. Default true; switching it off changes nothing
+    /// else.
+    pub clocks_set_back: bool,
 }
 
 /// What a [`Storm`] does.
@@ -70,6 +74,7 @@ impl Storm {
             start,
             partition,
             lasting_nodes,
+            clocks_set_back: true,
         }
     }
 
@@ -98,6 +103,9 @@ impl Storm {
         draft.choose_gone(self.lasting_nodes, (at, end));
         draft.mixed((at, mid), end);
         draft.mixed((mid, end), end);
+        if !self.clocks_set_back {
+            draft.put_clocks_right();
+        }
         draft.faults.sort_by_key(|(at, _)| *at);
         StormPlan {
             faults: draft.faults,
@@ -144,14 +152,19 @@ impl<'a> Draft<'a> {
     }
 
     fn split(&mut self, (at, over): (Instant, Instant)) {
-        let (island, _) = sides(&mut self.draws, self.nodes);
-        let island = if island.is_empty() || island.len() == self.nodes.len() {
-            vec![self.nodes[self.draws.index(self.nodes.len())]]
-        } else {
-            island
-        };
+        let (island, _) = self.sides();
         self.faults.push((at, Fault::Partition { island }));
         self.faults.push((over, Fault::Heal));
+    }
+
+    /// Two groups of nodes, neither of which is empty.
+    fn sides(&mut self) -> (Vec<NodeId>, Vec<NodeId>) {
+        let (few, many) = sides(&mut self.draws, self.nodes);
+        if !few.is_empty() && !many.is_empty() {
+            return (few, many);
+        }
+        let one = self.nodes[self.draws.index(self.nodes.len())];
+        self.nodes.iter().partition(|node| **node == one)
     }
 
     fn choose_gone(&mut self, lasting: usize, (start, end): (Instant, Instant)) {
@@ -184,7 +197,7 @@ impl<'a> Draft<'a> {
             let lasting = self.between(SECOND / 2, MINUTE / 2).min(end.since(at));
             match class {
                 FaultClass::OneWay => {
-                    let (from, to) = sides(&mut self.draws, self.nodes);
+                    let (from, to) = self.sides();
                     self.faults.push((at, Fault::OneWay { from, to, lasting }));
                 }
                 FaultClass::Loss => {
@@ -258,6 +271,14 @@ impl<'a> Draft<'a> {
         self.faults.push((over, restart));
     }
 
+    fn put_clocks_right(&mut self) {
+        for (_, fault) in &mut self.faults {
+            if let Fault::Restart { incarnation, .. } = fault {
+                *incarnation = Incarnation::Next;
+            }
+        }
+    }
+
     fn between(&mut self, min: Duration, max: Duration) -> Duration {
         self.draws.delay(Delay::between(min, max))
     }
@@ -319,6 +340,29 @@ mod tests {
             }
             assert!((1..=nodes.len().div_ceil(20)).contains(&most), "{most}");
         }
+    }
+
+    #[test]
+    fn with_clocks_put_right_a_storm_is_the_same_but_for_them() {
+        let nodes = nodes(30);
+        let is_back = |fault: &Fault| {
+            let back = Incarnation::Backwards;
+            matches!(fault, Fault::Restart { incarnation, .. } if *incarnation == back)
+        };
+        let mut differing = 0;
+        for seed in 0..32 {
+            let mut storm = Storm::new(seed, Instant::START, 1);
+            let with = storm.plan(&nodes);
+            storm.clocks_set_back = false;
+            let without = storm.plan(&nodes);
+            assert_eq!(with.faults.len(), without.faults.len());
+            for ((at, fault), other) in with.faults.iter().zip(&without.faults) {
+                assert!(!is_back(&other.1));
+                differing += u32::from(is_back(fault));
+                assert!(is_back(fault) || (*at, fault) == (other.0, &other.1));
+            }
+        }
+        assert!(differing > 0);
     }
 
     #[test]

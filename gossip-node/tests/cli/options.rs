@@ -12,6 +12,7 @@ fn help_and_version_are_no_errors() {
         &["--version"],
         &["demo", "--help"],
         &["sim", "--help"],
+        &["chaos", "--help"],
     ] {
         let output = run(args);
         assert!(output.status.success());
@@ -45,6 +46,14 @@ fn options_that_make_no_sense_are_refused_in_one_line() {
         (&["demo", "--input"], "--input"),
         (&["demo", "--unknown"], "--unknown"),
         (&["sim", "--orgs", "0"], "--orgs"),
+        (&["sim", "--latency", "50..10"], "milliseconds"),
+        (&["sim", "--bandwidth", "0"], "--bandwidth"),
+        (&["sim", "--block-size", "200MiB"], "--block-size"),
+        (&["chaos", "--nodes", "1"], "--nodes"),
+        (&["chaos", "--seeds", "5..5"], "no seed"),
+        (&["chaos", "--seeds", "many"], "0..64"),
+        (&["chaos", "--seeds", "0..9", "--seed", "3"], "--seed"),
+        (&["chaos", "--threads", "0"], "--threads"),
         (
             &["sim", "--orgs", "1000", "--peers", "10000"],
             "nodes are too many",

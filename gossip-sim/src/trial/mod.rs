@@ -16,8 +16,11 @@ use crate::{
 
 /// After everybody has seen everybody for the first time, views must be equal within this.
 const SETTLED: Duration = Duration::from_secs(60);
-/// Views must be equal so long after the storm.
-const EQUAL_AFTER: Duration = Duration::from_secs(15);
+/// Everybody must see everybody who runs so long after the storm.
+const SEEN_AFTER: Duration = Duration::from_secs(15);
+/// So long after the expiration nobody may be held alive who does not run: who has heard nobody for long gives
+/// others time when it hears again.
+const BURIED_AFTER: Duration = Duration::from_secs(15);
 /// It is noted when they are if that takes longer, up to this.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Every block must be everywhere so long after the storm.
@@ -29,10 +32,14 @@ const LOOKS: u32 = 50;
 /// Longer than any member is forgotten after its horizon.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Puts a network through the storm of a seed, publishing blocks all the while, and checks that in the calm
-/// after it all views are equal within 15 s, every block is at every peer within a minute, and nobody knows
-/// anybody who does not run once such a member must be forgotten; and, throughout, that no node holds a
-/// healthy one dead because it was frozen itself, and all that any [`World`] checks.
+/// Puts a network through the storm of a seed, publishing blocks all the while. In the calm after it
+/// * everybody sees everybody who runs within 15 s,
+/// * nobody else is held alive 15 s after a silent member must be held dead,
+/// * every block is at every peer within a minute,
+/// * nobody knows anybody who does not run once such a member must be forgotten;
+///
+/// and throughout no node holds a healthy one dead because it was frozen itself, and all holds that any
+/// [`World`] checks.
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// Nodes: one organisation of less than six, two of less than 30, three of less than 100, else four.
@@ -43,6 +50,8 @@ pub struct Trial {
     pub blocks: u64,
     /// Payload bytes of each block. Default 1,024.
     pub block_size: usize,
+    /// Some nodes start with a clock that has been set back. Default true.
+    pub clocks_set_back: bool,
     /// Changes each node's configuration. Default: nothing.
     pub tune: fn(&mut Config),
 }
@@ -56,6 +65,7 @@ impl Trial {
             seed,
             blocks: 100,
             block_size: 1_024,
+            clocks_set_back: true,
             tune: |_| {},
         }
     }
@@ -76,7 +86,8 @@ impl Trial {
         if !world.wait(SETTLED, World::views_equal) {
             world.audit_views();
         }
-        let storm = Storm::new(self.seed, world.now(), scenario.orgs);
+        let mut storm = Storm::new(self.seed, world.now(), scenario.orgs);
+        storm.clocks_set_back = self.clocks_set_back;
         let nodes: Vec<_> = world.nodes().collect();
         let plan = storm.plan(&nodes);
         self.publish(&mut world, &scenario, &plan);
@@ -153,20 +164,29 @@ impl Trial {
         let channel = Scenario::channel();
         let horizon = calm + horizon(world) + GRACE;
         let (mut views, mut blocks) = (None, None);
-        let (mut views_due, mut blocks_due) = (true, true);
-        while world.now() < calm + PATIENCE && (views.is_none() || blocks.is_none()) {
+        let checks = [
+            calm + SEEN_AFTER,
+            calm + expiration(world) + BURIED_AFTER,
+            calm + COMPLETE_AFTER,
+        ];
+        let mut next = 0;
+        while next < checks.len()
+            || world.now() < calm + PATIENCE && (views.is_none() || blocks.is_none())
+        {
             let now = world.now();
-            if views.is_none() && world.views_equal() {
+            if views.is_none() && world.views_complete() {
                 views = Some(now);
-            }
-            if views.is_none() && now >= calm + EQUAL_AFTER && std::mem::take(&mut views_due) {
-                world.audit_views();
             }
             if blocks.is_none() && world.ledgers_complete(&channel, self.blocks) {
                 blocks = Some(now);
             }
-            if blocks.is_none() && now >= calm + COMPLETE_AFTER && std::mem::take(&mut blocks_due) {
-                world.audit_ledgers(&channel, self.blocks);
+            if checks.get(next).is_some_and(|at| now >= *at) {
+                match next {
+                    0 => world.audit_unseen(),
+                    1 => world.audit_views(),
+                    _ => world.audit_ledgers(&channel, self.blocks),
+                }
+                next += 1;
             }
             world.run_for(Duration::from_millis(100));
         }
@@ -179,6 +199,13 @@ impl Trial {
         world.audit_ledgers(&channel, self.blocks);
         (views, blocks)
     }
+}
+
+/// After this a silent member is held dead.
+fn expiration(world: &World) -> Duration {
+    let configs = world.nodes().map(|node| world.config(node));
+    let expirations = configs.map(|config| config.membership.alive_expiration);
+    expirations.max().unwrap_or_default()
 }
 
 /// After this a member that does not run is forgotten.

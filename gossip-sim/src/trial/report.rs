@@ -21,7 +21,7 @@ pub struct TrialReport {
     pub partition_s: u64,
     /// Nodes that did not come back.
     pub gone: usize,
-    /// Seconds after the storm until all views were equal; absent if they were not within 300 s.
+    /// Seconds after the storm until everybody saw everybody who runs; absent if they were not within 300 s.
     pub views_s: Option<f64>,
     /// Seconds after the storm until every block was everywhere; absent likewise.
     pub blocks_s: Option<f64>,

@@ -21,9 +21,25 @@ impl World {
         }
     }
 
-    /// Adds to the violations each running node that does not see, or sees who does not run. To be called when
-    /// views must be equal; alone and between deaths they need not be.
+    /// Adds to the violations each running node that does not see a running one that it should see, and each
+    /// that still sees one that does not run. To be called when that must not be: in calm, and later than the
+    /// last death can have been noticed.
     pub fn audit_views(&mut self) {
+        self.audit_unseen();
+        let machine = &mut self.machine;
+        let stale = machine
+            .census
+            .stale(|node| !machine.hosts[node as usize].up);
+        for (observer, subject) in stale {
+            let subject = NodeId::new(subject);
+            machine
+                .checker
+                .report(machine.now, observer, Breach::Ghost { subject });
+        }
+    }
+
+    /// The first half of [`World::audit_views`]: who does not see whom.
+    pub fn audit_unseen(&mut self) {
         self.refresh_census();
         let machine = &mut self.machine;
         for (observer, subject) in machine.census.missing(usize::MAX) {
@@ -31,15 +47,6 @@ impl World {
             machine
                 .checker
                 .report(machine.now, observer, Breach::Unseen { subject });
-        }
-        for (observer, subject) in machine
-            .census
-            .stale(|node| !machine.hosts[node as usize].up)
-        {
-            let subject = NodeId::new(subject);
-            machine
-                .checker
-                .report(machine.now, observer, Breach::Ghost { subject });
         }
     }
 

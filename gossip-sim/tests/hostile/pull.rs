@@ -77,10 +77,12 @@ fn digests_of_what_is_not_there_delay_no_block_and_leave_nothing_behind() {
     stage.attack(150, |stage, _| {
         for heard in stage.world.take_heard(node) {
             let message = heard.message.message();
-            let (kind, nonce) = match &message.content {
-                Content::Hello(hello) => (hello.kind, hello.nonce),
-                Content::DataRequest(request) => (request.kind, request.nonce),
-                _ => continue,
+            let (kind, nonce) = if let Content::Hello(hello) = &message.content {
+                (hello.kind, hello.nonce)
+            } else if let Content::DataRequest(request) = &message.content {
+                (request.kind, request.nonce)
+            } else {
+                continue;
             };
             let false_ids = |stage: &mut Stage| match kind {
                 PullKind::Block => (0..100)
