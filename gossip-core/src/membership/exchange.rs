@@ -1,6 +1,6 @@
 //! Heartbeats going out, and the exchange of views by request and response.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use gossip_proto::{
 };
 
 use super::disclosure::{Party, may_list, may_see_secret};
+use super::health;
 use super::held::{self, Held};
 use super::{Membership, MembershipEffect, Slot};
 use crate::cx::Cx;
@@ -23,7 +24,8 @@ use crate::{Config, Instant, LinkId, Notification, OrgId, PeerId};
 pub(super) struct Exchange {
     /// Peers asked, until they answer or their time is over: at most one request each.
     awaited: BTreeMap<PeerId, Awaited>,
-    connected: BTreeSet<PeerId>,
+    /// Peers to whom a link is up, each with the incarnation that it has proven to be and when, for a while.
+    connected: BTreeMap<PeerId, Option<(u64, Instant)>>,
     uses: Vec<Use>,
     delay: Duration,
     /// When each organisation was asked last: its members know it best. Bounded by the members.
@@ -80,7 +82,7 @@ impl Exchange {
     pub(super) fn new(interval: Duration) -> Self {
         Self {
             awaited: BTreeMap::new(),
-            connected: BTreeSet::new(),
+            connected: BTreeMap::new(),
             uses: Vec::new(),
             delay: interval,
             asked: BTreeMap::new(),
@@ -91,14 +93,29 @@ impl Exchange {
     }
 
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
-        self.connected.contains(peer)
+        self.connected.contains_key(peer)
     }
 
-    pub(super) fn set_connected(&mut self, peer: &PeerId, connected: bool) {
-        if connected {
-            self.connected.insert(peer.clone());
-        } else {
-            self.connected.remove(peer);
+    /// A link to the peer is up, and has shown which incarnation it is now if it told one.
+    pub(super) fn set_connected(&mut self, peer: &PeerId, proven: Option<(u64, Instant)>) {
+        self.connected.insert(peer.clone(), proven);
+    }
+
+    pub(super) fn set_disconnected(&mut self, peer: &PeerId) {
+        self.connected.remove(peer);
+    }
+
+    /// Does a link show that the peer runs as an earlier incarnation than this one? Others may tell of its
+    /// former self for a while, whose clock was ahead.
+    pub(super) fn is_former_self(&self, peer: &[u8], incarnation: u64) -> bool {
+        let proven = self.connected.get(peer).copied().flatten();
+        proven.is_some_and(|(running, _)| incarnation > running)
+    }
+
+    /// After so long nobody tells of a former self any more, so a later incarnation is a new one.
+    fn believe_restarts_after(&mut self, now: Instant, age: Duration) {
+        for proven in self.connected.values_mut() {
+            proven.take_if(|(_, at)| now.since(*at) > age);
         }
     }
 
@@ -150,6 +167,9 @@ impl Membership {
         let at = cx.now + self.rng.jitter(cx.config.membership.alive_interval);
         cx.timers().set(TimerKey::Heartbeat, at);
         self.recover(cx);
+        let longest = cx.config.membership.alive_expiration;
+        let longest = longest.saturating_mul(health::MOST);
+        self.exchange.believe_restarts_after(cx.now, longest);
         if self.is_alone() {
             return;
         }

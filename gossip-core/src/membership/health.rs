@@ -26,7 +26,7 @@ pub(super) struct Health {
 
 const WORST: u8 = 8;
 /// The most by which anybody's time is multiplied: a node that is really cut off knows it by then.
-const MOST: u32 = 4;
+pub(super) const MOST: u32 = 4;
 /// So many different peers in a row that do not answer are more likely to be unheard by us.
 const DEAF: usize = 3;
 /// A timer this part of the expiration late shows that we were frozen; a fifth of that, that we are slow.

@@ -10,7 +10,7 @@ use super::{Membership, MembershipEffect};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::timer::TimerKey;
-use crate::{Notification, PeerId};
+use crate::{Instant, Notification, PeerId};
 
 /// How long a member may be silent before it is asked itself: pushes reach most peers, not all, and
 /// in a large network somebody misses several of one member's heartbeats in a row.
@@ -159,11 +159,13 @@ impl Membership {
     /// whether that is earlier than one heard of before.
     pub(crate) fn on_connected(
         &mut self,
+        now: Instant,
         identities: &Identities,
         peer: &PeerId,
         incarnation: Option<u64>,
     ) -> bool {
-        self.exchange.set_connected(peer, true);
+        let proven = incarnation.map(|incarnation| (incarnation, now));
+        self.exchange.set_connected(peer, proven);
         let overturned = incarnation.is_some_and(|now| self.overturn_later_incarnation(peer, now));
         let org = identities.org_of(peer.as_bytes());
         if let Some(record) = self.records.get_mut(peer.as_bytes()) {
@@ -201,7 +203,7 @@ impl Membership {
 
     /// A peer's last link has gone, and with it what it was asked.
     pub(crate) fn on_disconnected(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
-        self.exchange.set_connected(peer, false);
+        self.exchange.set_disconnected(peer);
         self.exchange.drop_request(peer);
         self.mark_connected(peer, false);
         self.doubt(cx, peer);

@@ -174,13 +174,24 @@ impl Membership {
             return !dead && alive.time > self.own.time().max(self.twin);
         }
         match self.records.get(&alive.pki_id) {
-            Some(record) => !dead && record.is_older_than(alive.time),
+            Some(record) => {
+                !dead
+                    && record.is_older_than(alive.time)
+                    && (record.time.incarnation == alive.time.incarnation
+                        || !self.is_of_former_self(alive))
+            }
             // Whoever has been forgotten is not remembered once more because others still hold it dead.
-            None => self
-                .graves
-                .get(&alive.pki_id[..])
-                .is_none_or(|grave| !dead && alive.time > grave.time),
+            None => {
+                let grave = self.graves.get(&alive.pki_id[..]);
+                grave.is_none_or(|grave| !dead && alive.time > grave.time)
+                    && !self.is_of_former_self(alive)
+            }
         }
+    }
+
+    fn is_of_former_self(&self, alive: &Alive) -> bool {
+        let incarnation = alive.time.incarnation;
+        self.exchange.is_former_self(&alive.pki_id, incarnation)
     }
 
     /// A heartbeat has passed the gate.

@@ -70,7 +70,7 @@ impl Node {
         }
         let restarted_earlier =
             self.membership
-                .on_connected(&self.identities, peer, established.incarnation);
+                .on_connected(self.now, &self.identities, peer, established.incarnation);
         for channel in self.channels.iter_mut() {
             if restarted_earlier {
                 // What it published before bears a later time than what it will.

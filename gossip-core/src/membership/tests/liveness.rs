@@ -291,7 +291,32 @@ fn a_member_restarted_with_an_earlier_clock_is_believed_on_its_own_link() {
         assert_eq!(bench.liveness("m2"), Some(true));
     }
     bench.receive(relay, &at("m2", 901, 1));
+    assert_eq!(incarnation(&bench), Some(800), "a link shows the opposite");
+    bench.link_down(link);
+    bench.receive(relay, &at("m2", 901, 1));
     assert_eq!(incarnation(&bench), Some(901), "a later start is believed");
+}
+
+#[test]
+fn a_newcomer_does_not_believe_others_who_tell_of_a_members_former_self() {
+    let mut bench = Bench::new();
+    let relay = bench.member("m3");
+    bench.incarnations.insert("m2".to_owned(), 800);
+    let link = bench.connect("m2");
+    bench.receive(relay, &at("m2", 900, 8));
+    assert_eq!(bench.liveness("m2"), None, "it is not what runs there");
+    bench.receive(link, &at("m2", 800, 1));
+    assert_eq!(bench.liveness("m2"), Some(true));
+    // Long after, whoever tells of a later start tells the truth, even if the old link seems to be up.
+    for sequence in 2..30 {
+        bench.advance(secs(5));
+        bench.receive(link, &at("m2", 800, sequence));
+        bench.receive(relay, &beat("m3", sequence).message());
+    }
+    bench.receive(relay, &at("m2", 901, 1));
+    let members = bench.node.members();
+    let found = members.iter().find(|member| member.peer == peer("m2"));
+    assert_eq!(found.map(|member| member.incarnation), Some(901));
 }
 
 #[test]
