@@ -12,7 +12,9 @@ use gossip_driver::core::{
     AckFailure, ChannelId, DropReason, JoinChannel, OrgId, PeerId, RequestError,
 };
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{Channel, Criteria, DriverConfig, Gossip, spawn};
+use gossip_driver::{
+    Channel, Criteria, Delivered, Deliveries, DriverConfig, Gossip, ReceivedMessage, spawn,
+};
 
 use support::{Net, Threads, config, run};
 
@@ -194,10 +196,10 @@ fn a_thousand_messages_each_way_at_once_are_all_acknowledged() {
         bob.wait_members(1).await.unwrap();
         let to_alice = alice.accept_pass_through(is_private).await.unwrap();
         let to_bob = bob.accept_pass_through(is_private).await.unwrap();
-        let acknowledging = |arriving: gossip_driver::Deliveries<_>| {
-            arriving.take(COUNT).for_each_concurrent(None, async |one| {
-                let received: gossip_driver::ReceivedMessage = one.message().unwrap();
-                received.ack().await.unwrap();
+        let acknowledging = |arriving: Deliveries<ReceivedMessage>| {
+            let taken = arriving.take(COUNT);
+            taken.for_each_concurrent(None, |one: Delivered<ReceivedMessage>| async move {
+                one.message().unwrap().ack().await.unwrap();
             })
         };
         let sending = async |from: &Gossip| {

@@ -347,6 +347,7 @@ fn a_member_that_advertises_an_anchors_endpoint_is_forgotten_like_any_other() {
         drop_dials(&mut bench);
     }
     assert_eq!((bench.liveness("m3"), bench.liveness("m4")), (None, None));
+}
 
 #[test]
 fn a_node_that_is_stopped_right_after_its_start_sends_and_dials_nothing() {
