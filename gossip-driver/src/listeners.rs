@@ -283,4 +283,64 @@ mod tests {
         assert!(bad.next().now_or_never().is_some_and(|end| end.is_none()));
         assert_eq!(counts.listener_panics.get(), 1);
     }
+
+    /// What happens at `step`, out of many orders.
+    fn draw(step: &mut u64, below: u64) -> u64 {
+        *step = step.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (*step >> 33) % below
+    }
+
+    #[test]
+    fn in_whatever_order_they_come_read_and_go_each_gets_or_misses_all_and_nobody_waits() {
+        for seed in 0..200 {
+            let mut step = seed;
+            let (listeners, counts) = (Listeners::default(), Counters::default());
+            let mut all = Vec::new();
+            for nonce in 0..100 {
+                match draw(&mut step, 4) {
+                    0 => {
+                        let room = 1 + draw(&mut step, 4) as usize;
+                        let deliveries = listeners.add_accepted(room, Box::new(|_| true));
+                        all.push((deliveries, nonce));
+                    }
+                    1 if !all.is_empty() => {
+                        let place = draw(&mut step, all.len() as u64) as usize;
+                        drop(all.swap_remove(place));
+                    }
+                    2 => {
+                        for (deliveries, expected) in &mut all {
+                            if let Some(delivered) = next(deliveries) {
+                                take(expected, delivered);
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+                assert_eq!(deliver(&listeners, nonce, &counts), !all.is_empty());
+            }
+            for nonce in [100, 101] {
+                all.iter_mut().for_each(drain);
+                deliver(&listeners, nonce, &counts);
+            }
+            all.iter_mut().for_each(drain);
+            let accounted_for = |(_, expected): &(_, u64)| *expected > 100;
+            assert!(all.iter().all(accounted_for), "seed {seed}");
+        }
+    }
+
+    fn drain((deliveries, expected): &mut (Deliveries<AcceptedMessage>, u64)) {
+        while let Some(delivered) = next(deliveries) {
+            take(expected, delivered);
+        }
+    }
+
+    fn take(expected: &mut u64, delivered: Delivered<u64>) {
+        match delivered {
+            Delivered::Message(nonce) => {
+                assert_eq!(nonce, *expected);
+                *expected += 1;
+            }
+            Delivered::Lagged(lost) => *expected += lost,
+        }
+    }
 }

@@ -12,7 +12,9 @@ use gossip_driver::core::{
     AckFailure, ChannelId, DropReason, JoinChannel, OrgId, PeerId, RequestError,
 };
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{Channel, Criteria, DriverConfig, Gossip, spawn};
+use gossip_driver::{
+    Channel, Criteria, Delivered, Deliveries, DriverConfig, Gossip, ReceivedMessage, spawn,
+};
 
 use support::{Net, Threads, config, run};
 
@@ -181,5 +183,37 @@ fn a_peer_s_part_in_a_channel_is_told_with_what_it_signed() {
         assert!(alice.self_channel_info(theirs.id()).is_none());
         alice.stop().await;
         bob_.stop().await;
+    });
+}
+
+#[test]
+fn a_thousand_messages_each_way_at_once_are_all_acknowledged() {
+    const COUNT: usize = 1_000;
+    run(async {
+        let net = Net::default();
+        let (alice, bob) = (start(&net, "alice"), start(&net, "bob"));
+        alice.wait_members(1).await.unwrap();
+        bob.wait_members(1).await.unwrap();
+        let to_alice = alice.accept_pass_through(is_private).await.unwrap();
+        let to_bob = bob.accept_pass_through(is_private).await.unwrap();
+        let acknowledging = |arriving: Deliveries<ReceivedMessage>| {
+            let taken = arriving.take(COUNT);
+            taken.for_each_concurrent(None, |one: Delivered<ReceivedMessage>| async move {
+                one.message().unwrap().ack().await.unwrap();
+            })
+        };
+        let sending = async |from: &Gossip| {
+            let one = |_| {
+                let criteria = Criteria::new(Duration::from_secs(60));
+                from.send_by_criteria(private_data(), criteria)
+            };
+            let all = futures_util::stream::iter(0..COUNT).map(one);
+            let answers: Vec<_> = all.buffer_unordered(32).collect().await;
+            assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        };
+        let (first, second) = (acknowledging(to_alice), acknowledging(to_bob));
+        futures_util::join!(sending(&alice), sending(&bob), first, second);
+        alice.shutdown().await;
+        bob.shutdown().await;
     });
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use gossip_core::{BlockOrigin, Notification, OrgId, Request, RequestError};
+use gossip_core::{BlockOrigin, Delivery, Interest, Notification, OrgId, Request, RequestError};
+use gossip_proto::{Chaincode, Content, GossipMessage, Leadership, PeerTime, Tag};
 use gossip_sim::NodeId;
 use tests::scenario::{Net, SOON, channel, secs};
 
@@ -84,6 +85,71 @@ fn a_height_that_grows_is_seen_by_all() {
         infos(&before),
         "then there is silence"
     );
+}
+
+#[test]
+fn the_chaincodes_of_one_peer_are_seen_by_all() {
+    let mut net = Net::new(16);
+    let nodes = joined(&mut net, 6);
+    let chaincodes = vec![Chaincode {
+        name: "cars".to_owned(),
+        version: "1.0".to_owned(),
+        metadata: Bytes::new(),
+    }];
+    let update = Request::UpdateChaincodes {
+        channel: channel("c"),
+        chaincodes: chaincodes.clone(),
+    };
+    net.ask(nodes[2], update).unwrap();
+    let teller = net.world.identity(nodes[2]).peer.clone();
+    net.until(SOON, "all see what it can execute", |net| {
+        let others = nodes.iter().filter(|node| **node != nodes[2]);
+        others.into_iter().all(|node| {
+            let info = net.world.node(*node).unwrap().channel(&channel("c"));
+            let peers = info.map(|info| info.peers).unwrap_or_default();
+            let of_teller = peers.iter().find(|peer| peer.peer == teller);
+            of_teller.is_some_and(|peer| peer.properties().chaincodes == chaincodes)
+        })
+    });
+}
+
+#[test]
+fn a_declaration_of_leadership_is_heard_by_each_peer_once() {
+    let mut net = Net::new(17);
+    let nodes = joined(&mut net, 10);
+    let interest = Interest {
+        accepted: true,
+        raw: false,
+    };
+    for node in &nodes {
+        net.ask(*node, Request::Listen(interest)).unwrap();
+    }
+    let leadership = Leadership {
+        pki_id: Bytes::copy_from_slice(net.world.identity(nodes[0]).peer.as_bytes()),
+        time: PeerTime {
+            incarnation: 1,
+            sequence: 1,
+        },
+        is_declaration: true,
+    };
+    let message = Box::new(GossipMessage {
+        nonce: 0,
+        channel: "c".into(),
+        tag: Tag::ChanAndOrg,
+        content: Content::Leadership(leadership),
+    });
+    net.ask(nodes[0], Request::Gossip { message }).unwrap();
+    net.world.run_for(secs(10));
+    for node in &nodes[1..] {
+        let heard = net.world.take_deliveries(*node).into_iter();
+        let declarations = heard.filter(|delivery| {
+            let Delivery::Accepted { message, .. } = delivery else {
+                return false;
+            };
+            matches!(message.content(), Content::Leadership(_))
+        });
+        assert_eq!(declarations.count(), 1);
+    }
 }
 
 #[test]

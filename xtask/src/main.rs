@@ -6,8 +6,10 @@ mod dependency_rule;
 mod file_sizes;
 mod instructions;
 mod msrv;
+mod scenarios;
 mod schema;
 mod simulation;
+mod sources;
 mod workspace;
 
 use std::{path::Path, process::ExitCode};
@@ -21,6 +23,7 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   instructions --check  fail if the core's hot paths take more or fewer instructions than expected
   instructions --write  take over what they take now (both need valgrind)
   msrv              fail if a dependency needs a newer compiler than the workspace states
+  scenarios         fail if tests/README.md names a test that does not exist, or none in a row
   sim-1000          fail if a simulation of 1,000 peers differs in a second process or takes too long";
 
 /// What is wrong, one line each; empty if nothing is.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         ["instructions", "--check"] => instructions::check(root),
         ["instructions", "--write"] => instructions::write(root),
         ["msrv"] => workspace::load(root).map(|found| msrv::check(&found)),
+        ["scenarios"] => scenarios::check(root),
         ["sim-1000"] => simulation::check(root),
         ["help" | "--help" | "-h"] => {
             say(USAGE);

@@ -243,6 +243,48 @@ mod tests {
     }
 
     #[test]
+    fn the_defaults_are_those_of_the_original() {
+        let config = config();
+        let millis = Duration::from_millis;
+        let (link, members) = (&config.link, &config.membership);
+        assert_eq!(
+            (link.dial_timeout, link.handshake_timeout),
+            (millis(3_000), millis(2_000))
+        );
+        assert_eq!(members.alive_interval, millis(5_000));
+        assert_eq!(members.alive_expiration, 5 * members.alive_interval);
+        let silence = members.alive_expiration + members.forget_after;
+        assert_eq!(silence, 20 * members.alive_expiration);
+        assert_eq!(members.reconnect_interval, members.alive_expiration);
+        assert_eq!(
+            (members.sync_interval, members.sync_peers),
+            (millis(4_000), 3)
+        );
+        assert_eq!(members.publish_identity_for, millis(10_000));
+        let (push, pull) = (&config.push, &config.pull);
+        assert_eq!((push.fanout, push.iterations.get()), (3, 1));
+        assert_eq!(
+            (push.burst_size.get(), push.burst_latency),
+            (10, millis(10))
+        );
+        assert_eq!((pull.interval, pull.peers), (millis(4_000), 3));
+        assert_eq!(
+            (pull.digest_wait, pull.request_wait),
+            (millis(1_000), millis(1_500))
+        );
+        assert_eq!((pull.response_wait, pull.max_blocks), (millis(2_000), 10));
+        let (channel, transfer) = (&config.channel, &config.state_transfer);
+        assert_eq!(
+            (channel.publish_interval, channel.request_interval),
+            (millis(4_000), millis(4_000))
+        );
+        assert_eq!(
+            (transfer.batch.get(), transfer.response_timeout),
+            (10, millis(3_000))
+        );
+    }
+
+    #[test]
     fn times_that_must_pass_are_not_zero() {
         assert_eq!(config().validate(), Ok(()));
         let refused = |adjust: fn(&mut Config)| {

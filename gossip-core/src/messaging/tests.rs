@@ -128,6 +128,38 @@ fn three_silent_peers_time_out_three_times() {
 }
 
 #[test]
+fn the_time_for_acknowledgements_includes_the_dial() {
+    let (mut bench, links) = three();
+    bench.receive(links[0], &beat("m9", 1).message());
+    let to_m9 = |timeout| SendCriteria {
+        timeout,
+        eligible: Some([peer("m9")].into()),
+        ..criteria(1, 1)
+    };
+    let id = begin(&mut bench, to_m9(Duration::from_secs(1)));
+    assert_eq!(bench.dials.len(), 1);
+    bench.advance(Duration::from_secs(1));
+    let error = bench.reply(id).unwrap().unwrap_err().to_string();
+    assert_eq!(error, "0 of 1 acknowledgements came; timed out (1)");
+}
+
+#[test]
+fn two_messages_at_once_are_acknowledged_each_for_itself() {
+    let (mut bench, links) = three();
+    let only_m2 = || SendCriteria {
+        eligible: Some([peer("m2")].into()),
+        ..criteria(1, 1)
+    };
+    let first = begin(&mut bench, only_m2());
+    let (_, nonce) = private_sent(&mut bench);
+    let second = begin(&mut bench, only_m2());
+    assert_ne!(private_sent(&mut bench).1, nonce);
+    bench.receive(links[0], &ack(nonce, ""));
+    assert!(matches!(bench.reply(first), Some(Ok(_))));
+    assert_eq!(bench.reply(second), None);
+}
+
+#[test]
 fn an_answer_is_known_as_soon_as_nobody_is_left_who_could_acknowledge() {
     let (mut bench, links) = three();
     let id = begin(&mut bench, criteria(1, 3));

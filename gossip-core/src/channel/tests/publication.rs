@@ -159,3 +159,42 @@ fn a_later_start_goes_before_all_that_was_published_before_it_however_late_that_
         "and a return before the leave"
     );
 }
+
+#[test]
+fn each_change_is_told_once_and_then_there_is_silence() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.advance(secs(60));
+    assert!(own_infos(&mut bench).is_empty(), "nobody is there");
+    let link = bench.participant("m2");
+    bench.advance(secs(6));
+    own_infos(&mut bench);
+    for height in 1..4 {
+        bench.receive(link, &beat("m2", 1 + height).message());
+        assert!(own_infos(&mut bench).is_empty(), "nothing has changed");
+        bench.publish(height - 1, good_block(height - 1));
+        bench.advance(secs(6));
+        let told = own_infos(&mut bench).into_iter();
+        let told: Vec<_> = told.map(|(to, told)| (to, told.ledger_height)).collect();
+        assert_eq!(told, named(&[("m2", height)]));
+    }
+    bench.advance(secs(6));
+    assert!(own_infos(&mut bench).is_empty());
+}
+
+#[test]
+fn what_we_show_of_ourselves_in_a_channel_is_what_we_have_signed() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let own = |bench: &Bench| bench.node.channel(&main_channel()).unwrap();
+    assert_eq!(own(&bench).state_info, None, "nobody would read it");
+    bench.participant("m2");
+    bench.publish(0, good_block(0));
+    bench.advance(secs(6));
+    let told = own(&bench).state_info.unwrap();
+    let told = SignedMessage::decode_nested(&told, &gossip_proto::Limits::default()).unwrap();
+    assert!(told.envelope().is_signed());
+    let Content::StateInfo(info) = told.content() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(*info.pki_id, *b"m1");
+    assert_eq!(own(&bench).properties().unwrap().ledger_height, 1);
+}

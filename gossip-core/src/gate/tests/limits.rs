@@ -3,7 +3,7 @@
 use super::*;
 use crate::Event;
 use bytes::Bytes;
-use gossip_proto::{ConnEstablish, PrivateData};
+use gossip_proto::{ConnEstablish, PeerIdentity, PrivateData};
 
 #[test]
 fn a_link_with_too_many_checks_is_not_read_until_one_is_answered() {
@@ -140,13 +140,19 @@ fn contents_out_of_place_are_violations_and_do_nothing() {
         sim_height: 1,
         collection_configs: Bytes::new(),
     });
-    for content in [conn, private, Content::Ack("text".to_owned())] {
+    let identity = Content::PeerIdentity(PeerIdentity {
+        pki_id: Bytes::from_static(b"m9"),
+        cert: identity_of("m9"),
+        metadata: Bytes::new(),
+    });
+    let ack = Content::Ack("text".to_owned());
+    for content in [conn, private, identity, Content::Empty, ack] {
         let message = SignedMessage::unsigned(message(1, "", Tag::Empty, content));
         bench.event(Event::Received { link, message });
     }
     let metrics = bench.metrics();
-    assert_eq!((metrics.violations, metrics.acks_unmatched), (2, 1));
-    assert!(bench.sent().is_empty());
+    assert_eq!((metrics.violations, metrics.acks_unmatched), (3, 1));
+    assert!(bench.sent().is_empty() && !bench.holds_identity("m9"));
 }
 
 #[test]

@@ -133,3 +133,20 @@ fn an_identity_is_kept_however_long_it_is_not_used() {
     bench.advance(secs(24 * 60 * 60));
     assert!(bench.holds_identity("m2"));
 }
+
+#[test]
+fn whoever_cannot_prove_an_identity_does_not_make_us_hold_it() {
+    let mut bench = Bench::new();
+    let link = bench.link_up("m9", None);
+    bench.answer_all();
+    bench.hold_checks = true;
+    bench.authenticate(link);
+    assert!(!bench.holds_identity("m9"), "not before it is proven");
+    let (ticket, _) = bench.jobs.pop_front().unwrap();
+    let outcome = crate::CryptoOutcome::Authenticated(Err(crate::CryptoError::BadSignature));
+    bench.event(crate::Event::CryptoDone { ticket, outcome });
+    assert!(!bench.holds_identity("m9"));
+    bench.hold_checks = false;
+    bench.connect("m9");
+    assert!(bench.holds_identity("m9"));
+}

@@ -348,3 +348,60 @@ fn a_member_that_advertises_an_anchors_endpoint_is_forgotten_like_any_other() {
     }
     assert_eq!((bench.liveness("m3"), bench.liveness("m4")), (None, None));
 }
+
+#[test]
+fn a_node_that_is_stopped_right_after_its_start_sends_and_dials_nothing() {
+    let bootstrap = vec![Endpoint::new("m2.lan:1")];
+    let mut bench = Bench::with(|config| config.bootstrap = bootstrap);
+    bench.ask(Request::Stop).unwrap();
+    bench.advance(secs(600));
+    assert_eq!((bench.dials.len(), bench.signatures), (0, 0));
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
+fn a_seed_at_an_ipv6_address_is_found_like_any_other() {
+    let mut bench = with_bootstrap(&["[2001:db8::1]:7051"]);
+    assert_eq!(dialled(&mut bench), ["[2001:db8::1]:7051"]);
+    let link = bench.answer_dial("m2");
+    answer(&mut bench, link, "m2", &[&beat("m2", 1)], &[]);
+    for sequence in 2..8 {
+        bench.advance(secs(10));
+        bench.receive(link, &beat("m2", sequence).message());
+    }
+    assert_eq!(dialled(&mut bench), [] as [String; 0], "it is alive there");
+}
+
+#[test]
+fn a_seed_that_does_not_answer_is_asked_with_no_heartbeat_older_than_two_intervals() {
+    let mut bench = with_bootstrap(&["m2.lan:1"]);
+    bench.answer_dial("m2");
+    let mut told = Vec::new();
+    for second in 0..60 {
+        bench.advance(secs(1));
+        if !bench.dials.is_empty() {
+            bench.answer_dial("m2");
+        }
+        let limits = gossip_proto::Limits::default();
+        let asked = bench.sent_like(|message| match message.content() {
+            Content::MembershipRequest(request) => {
+                let own = SignedMessage::decode_nested(&request.self_information, &limits);
+                match own.unwrap().content() {
+                    Content::Alive(alive) => Some(alive.time),
+                    other => panic!("{other:?}"),
+                }
+            }
+            _ => None,
+        });
+        told.extend(asked.into_iter().map(|(_, time)| (second, time)));
+    }
+    assert!(told.len() > 3, "{told:?}");
+    for (asked, time) in &told {
+        let first = told.iter().find(|(_, other)| other == time);
+        assert!(
+            first.is_some_and(|(first, _)| asked - first <= 10),
+            "{told:?}"
+        );
+    }
+    assert!(told[0].1 < told[told.len() - 1].1);
+}
