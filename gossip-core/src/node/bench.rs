@@ -61,7 +61,7 @@ pub(crate) struct Bench {
     pub(crate) not_readers: BTreeSet<String>,
     /// Peers whose identities are not valid any more.
     pub(crate) revoked: BTreeSet<String>,
-    /// What peers tell of their incarnation when they connect, if not 1.
+    /// What peers tell of their incarnation when they connect, if anything.
     pub(crate) incarnations: BTreeMap<String, u64>,
     replies: BTreeMap<RequestId, Result<Response, RequestError>>,
     ledgers: BTreeMap<ChannelId, Vec<Bytes>>,
@@ -288,7 +288,7 @@ impl Bench {
             probe: false,
             capabilities,
             network_id: Bytes::new(),
-            incarnation: self.incarnations.get(&name).copied().unwrap_or(1),
+            incarnation: self.incarnations.get(&name).copied().unwrap_or(0),
         };
         let message = message(0, "", Tag::Empty, Content::Conn(conn));
         self.receive(link, &sign(&name, UnsignedMessage::new(message, None)));
