@@ -337,7 +337,9 @@ impl Scenario {
             }
             world.ledgers_complete(&channel, end)
         });
-        progress.progress(Phase::Blocks, 1.0);
+        if end == self.blocks {
+            progress.progress(Phase::Blocks, 1.0);
+        }
         complete.then(|| world.now())
     }
 }
