@@ -15,7 +15,7 @@ use super::{
 };
 use crate::cx::Cx;
 use crate::link::{IDENTITIES, PULSES};
-use crate::membership::Requester;
+use crate::membership::{Requester, Standing};
 use crate::{CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId};
 
 impl Gate {
@@ -40,8 +40,13 @@ impl Gate {
         };
         let dead = matches!(source, AliveSource::Hearsay { .. });
         let pulse = with.pulses.get(&alive.pki_id);
-        if !known.membership.is_news(alive, dead) {
+        let standing = known.membership.standing(alive, dead);
+        if standing != Standing::News {
             cx.metrics().duplicates += 1;
+            if standing == Standing::SignOfLife {
+                let peer = PeerId::new(&alive.pki_id);
+                news.push(News::SignOfLife { peer });
+            }
             self.pulses(cx, known, sender, pulse, false, news);
             return;
         }
@@ -65,7 +70,8 @@ impl Gate {
             }
         });
         let Some(claim) = claim else {
-            news.push(News::UnknownIdentity);
+            let from = sender.peer.clone();
+            news.push(News::UnknownIdentity { from });
             return;
         };
         if let Some(identity) = &claim.identity

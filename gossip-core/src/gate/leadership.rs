@@ -41,7 +41,8 @@ impl Gate {
             return;
         }
         let Some(identity) = known.identities.get(&told.pki_id) else {
-            news.push(News::UnknownIdentity);
+            let from = sender.peer.clone();
+            news.push(News::UnknownIdentity { from });
             return;
         };
         let own = *told.pki_id == *cx.config.identity.peer.as_bytes();

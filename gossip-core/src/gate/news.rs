@@ -300,7 +300,9 @@ pub(crate) enum News {
     /// The announcement of our identity is signed, or could not be.
     IdentitySigned(Option<SignedMessage>),
     /// Something could not be checked for want of an identity.
-    UnknownIdentity,
+    UnknownIdentity { from: PeerId },
+    /// Somebody told of a member that we hold dead.
+    SignOfLife { peer: PeerId },
     /// A link's authentication was looked at.
     Authenticated {
         link: LinkId,

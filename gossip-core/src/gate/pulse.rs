@@ -50,7 +50,8 @@ impl Gate {
             })));
         }
         if strangers {
-            news.push(News::UnknownIdentity);
+            let from = sender.peer.clone();
+            news.push(News::UnknownIdentity { from });
         }
     }
 

@@ -150,7 +150,8 @@ impl Gate {
         };
         let peer = PeerId::new(&info.pki_id);
         let Some(identity) = known.identities.get(&info.pki_id) else {
-            news.push(News::UnknownIdentity);
+            let from = state_info.from.clone();
+            news.push(News::UnknownIdentity { from });
             self.parked.park(cx, peer, &state_info);
             return;
         };

@@ -33,9 +33,15 @@ pub(super) struct Exchange {
     /// The last member listed in a response that could not list all.
     listed: Option<PeerId>,
     /// Somebody's heartbeat could not be checked for want of an identity.
-    wants_identities: bool,
+    pub(super) wants_identities: bool,
+    /// Who told of it, and when. At most `MAX_STRANGERS`, each for one interval.
+    pub(super) strangers: BTreeMap<PeerId, Instant>,
+    /// Until then exchanges become no rarer than usual: we have just started.
+    young_until: Instant,
+    /// When a sign of life of somebody held dead made us look last.
+    pub(super) looked: Option<Instant>,
     /// When an unknown identity last made the next exchange come sooner.
-    hurried: Option<Instant>,
+    pub(super) hurried: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -79,7 +85,7 @@ const PER_MEMBER: u32 = 400;
 const CALM: u32 = 4;
 
 impl Exchange {
-    pub(super) fn new(interval: Duration) -> Self {
+    pub(super) fn new(interval: Duration, young_until: Instant) -> Self {
         Self {
             awaited: BTreeMap::new(),
             connected: BTreeMap::new(),
@@ -88,6 +94,9 @@ impl Exchange {
             asked: BTreeMap::new(),
             listed: None,
             wants_identities: true,
+            strangers: BTreeMap::new(),
+            young_until,
+            looked: None,
             hurried: None,
         }
     }
@@ -250,11 +259,9 @@ impl Membership {
         fx: &mut Vec<MembershipEffect>,
     ) {
         let interval = cx.config.membership.sync_interval;
-        self.exchange.delay = self
-            .exchange
-            .delay
-            .saturating_mul(2)
-            .min(interval.saturating_mul(CALM));
+        let young = cx.now < self.exchange.young_until;
+        let longest = interval.saturating_mul(if young { 1 } else { CALM });
+        self.exchange.delay = self.exchange.delay.saturating_mul(2).min(longest);
         let at = cx.now + self.rng.jitter(self.exchange.delay);
         cx.timers().set(TimerKey::Sync, at);
         for peer in self.draw_for_sync(cx, room) {
@@ -325,24 +332,6 @@ impl Membership {
         }
     }
 
-    /// A heartbeat could not be checked for want of an identity: ask soon, and for identities too.
-    pub(crate) fn on_unknown_identity(&mut self, cx: &mut Cx<'_>) {
-        if self.exchange.wants_identities {
-            return;
-        }
-        self.exchange.wants_identities = true;
-        // Anybody can tell of somebody who does not exist.
-        if self
-            .exchange
-            .hurried
-            .is_none_or(|at| at + cx.config.membership.sync_interval <= cx.now)
-        {
-            self.exchange.hurried = Some(cx.now);
-            let members = self.records.len();
-            self.exchange.news(cx, &mut self.rng, members);
-        }
-    }
-
     /// Asks a peer for its view, unless it was asked and may still answer.
     pub(crate) fn request(
         &mut self,
@@ -406,12 +395,12 @@ impl Membership {
             return;
         };
         let own = own.envelope().clone();
-        let want_identities = std::mem::take(&mut self.exchange.wants_identities);
+        let stranger = self.exchange.strangers.contains_key(peer);
+        let want_identities = std::mem::take(&mut self.exchange.wants_identities) || stranger;
         let understands = self.record(peer.as_bytes()).and_then(|record| record.link);
         let held = match understands {
-            // Identities come with the members listed.
-            Some(_) if !want_identities => self.held(nonce, peer),
-            Some(_) | None => Bytes::new(),
+            Some(_) => self.held(nonce, peer),
+            None => Bytes::new(),
         };
         let message = GossipMessage {
             nonce,

@@ -37,6 +37,7 @@ mod disclosure;
 mod exchange;
 mod health;
 mod held;
+mod hints;
 mod leaving;
 mod liveness;
 mod own;
@@ -115,6 +116,22 @@ pub(crate) enum MembershipEffect {
     Forgotten(PeerId),
 }
 
+/// What is known of what a heartbeat says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It would change something.
+    News,
+    Known,
+    /// It changes nothing, but its peer is held dead, and whoever tells it does not hold it so.
+    SignOfLife,
+}
+
+impl Standing {
+    const fn news_if(news: bool) -> Self {
+        if news { Self::News } else { Self::Known }
+    }
+}
+
 /// The members of the network, and what keeps the view of them fresh.
 #[derive(Debug)]
 pub(crate) struct Membership {
@@ -157,7 +174,10 @@ impl Membership {
                 cx.config.identity.org.clone(),
                 ModuleRng::fork(seed, "roster"),
             ),
-            exchange: Exchange::new(cx.config.membership.sync_interval),
+            exchange: Exchange::new(
+                cx.config.membership.sync_interval,
+                cx.now + cx.config.membership.alive_expiration,
+            ),
             seeds: Seeds::new(cx),
             health: Health::new(cx.now),
             rng,
@@ -170,15 +190,25 @@ impl Membership {
 
     /// Would this heartbeat change anything? Cheap, to be asked before its signature is checked.
     pub(crate) fn is_news(&self, alive: &Alive, dead: bool) -> bool {
+        self.standing(alive, dead) == Standing::News
+    }
+
+    /// What is to be made of a heartbeat before its signature is checked.
+    pub(crate) fn standing(&self, alive: &Alive, dead: bool) -> Standing {
         if alive.pki_id == self.own_peer.as_bytes() {
-            return !dead && alive.time > self.own.time().max(self.twin);
+            let news = !dead && alive.time > self.own.time().max(self.twin);
+            return Standing::news_if(news);
         }
-        match self.records.get(&alive.pki_id) {
+        let news = match self.records.get(&alive.pki_id) {
             Some(record) => {
-                !dead
+                let news = !dead
                     && record.is_older_than(alive.time)
                     && (record.time.incarnation == alive.time.incarnation
-                        || !self.is_of_former_self(alive))
+                        || !self.is_of_former_self(alive));
+                if !news && !dead && !record.is_alive() {
+                    return Standing::SignOfLife;
+                }
+                news
             }
             // Whoever has been forgotten is not remembered once more because others still hold it dead.
             None => {
@@ -186,7 +216,8 @@ impl Membership {
                 grave.is_none_or(|grave| !dead && alive.time > grave.time)
                     && !self.is_of_former_self(alive)
             }
-        }
+        };
+        Standing::news_if(news)
     }
 
     fn is_of_former_self(&self, alive: &Alive) -> bool {

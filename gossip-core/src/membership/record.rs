@@ -28,6 +28,8 @@ pub(super) struct Record {
     /// A later incarnation that a link has shown to be no more: others may still tell of it.
     overturned: Option<u64>,
     pub(super) last_seen: Instant,
+    /// When it was asked last because others told of it although it is held dead.
+    pub(super) looked: Option<Instant>,
     /// The last dial to it failed, and so did all since this one.
     pub(super) unreachable_since: Option<Instant>,
     /// A link to it broke, or a dial failed, since it was heard of.
@@ -58,6 +60,7 @@ impl Record {
             link: alive.pulse_anchor,
             overturned: None,
             last_seen: now,
+            looked: None,
             unreachable_since: None,
             doubted: false,
             org,

@@ -115,7 +115,14 @@ impl Node {
             }
             News::ForApplications => self.on_foreign_protocol(),
             News::IdentitySigned(message) => self.on_own_announcement(message.as_ref()),
-            News::UnknownIdentity => self.membership.on_unknown_identity(cx!(self)),
+            News::UnknownIdentity { from } => {
+                self.membership
+                    .on_unknown_identity(cx!(self), &self.identities, &from, member_fx);
+            }
+            News::SignOfLife { peer } => {
+                self.membership
+                    .on_sign_of_life(cx!(self), &self.identities, &peer, member_fx);
+            }
             News::Authenticated { link, result } => {
                 self.links
                     .on_authenticated(cx!(self), link, result, &mut self.link_fx);

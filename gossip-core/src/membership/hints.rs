@@ -1,0 +1,67 @@
+//! Hints that there is more to learn than what was told: somebody we cannot identify, somebody who may live.
+
+use std::time::Duration;
+
+use super::{Membership, MembershipEffect};
+use crate::cx::Cx;
+use crate::identity::Identities;
+use crate::{Instant, PeerId};
+
+/// Peers that told of strangers and are asked who they are.
+const MAX_STRANGERS: usize = 64;
+/// Between two looks whether somebody lives who is held dead, of anybody and of the same one.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+const LOOK_AT_SAME_AGAIN: Duration = Duration::from_secs(5);
+
+impl Membership {
+    /// What `from` told could not be checked for want of an identity: it is asked who that is, and others are
+    /// soon. Anybody can tell of somebody who does not exist, so neither happens often.
+    pub(crate) fn on_unknown_identity(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        from: &PeerId,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let (now, pause) = (cx.now, cx.config.membership.sync_interval);
+        let strangers = &mut self.exchange.strangers;
+        if strangers.get(from).is_none_or(|at| *at + pause <= now) {
+            strangers.retain(|_, at| *at + pause > now);
+            if strangers.len() < MAX_STRANGERS {
+                strangers.insert(from.clone(), now);
+                self.request(cx, identities, from, fx);
+            }
+        }
+        if std::mem::replace(&mut self.exchange.wants_identities, true) {
+            return;
+        }
+        if self.exchange.hurried.is_none_or(|at| at + pause <= now) {
+            self.exchange.hurried = Some(now);
+            let members = self.records.len();
+            self.exchange.news(cx, &mut self.rng, members);
+        }
+    }
+
+    /// Somebody told what a member held dead has said, or may have said if its clock was set back: it is
+    /// asked itself, if it was not a moment ago.
+    pub(crate) fn on_sign_of_life(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        peer: &PeerId,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let now = cx.now;
+        let Some(record) = self.records.get_mut(peer.as_bytes()) else {
+            return;
+        };
+        let recent = |at: Option<Instant>, pause| at.is_some_and(|at| at + pause > now);
+        let looked =
+            recent(self.exchange.looked, LOOK_AGAIN) || recent(record.looked, LOOK_AT_SAME_AGAIN);
+        if !record.is_alive() && !looked {
+            record.looked = Some(now);
+            self.exchange.looked = Some(now);
+            self.request(cx, identities, peer, fx);
+        }
+    }
+}
