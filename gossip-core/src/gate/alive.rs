@@ -41,7 +41,8 @@ impl Gate {
         let dead = matches!(source, AliveSource::Hearsay { .. });
         let pulse = with.pulses.get(&alive.pki_id);
         let standing = known.membership.standing(alive, dead);
-        if standing != Standing::News {
+        let looks = standing == Standing::Former && known.membership.may_look(cx.now);
+        if standing != Standing::News && !looks {
             cx.metrics().duplicates += 1;
             if standing == Standing::SignOfLife {
                 let peer = PeerId::new(&alive.pki_id);

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Membership, MembershipEffect};
+use gossip_proto::{Alive, SignedMessage};
+
+use super::{Membership, MembershipEffect, may_see_secret};
 use crate::cx::Cx;
 use crate::identity::Identities;
-use crate::{Instant, PeerId};
+use crate::{Endpoint, Instant, PeerId};
 
 /// Peers that told of strangers and are asked who they are.
 const MAX_STRANGERS: usize = 64;
@@ -58,10 +60,37 @@ impl Membership {
         let recent = |at: Option<Instant>, pause| at.is_some_and(|at| at + pause > now);
         let looked =
             recent(self.exchange.looked, LOOK_AGAIN) || recent(record.looked, LOOK_AT_SAME_AGAIN);
-        if !record.is_alive() && !looked {
+        if !looked && !self.exchange.is_connected(peer) {
             record.looked = Some(now);
             self.exchange.looked = Some(now);
             self.request(cx, identities, peer, fx);
         }
+    }
+
+    /// May we look for somebody now because of what others tell?
+    pub(crate) fn may_look(&self, now: Instant) -> bool {
+        let looked = self.exchange.looked;
+        looked.is_none_or(|at| at + LOOK_AGAIN <= now)
+    }
+
+    /// A member that was forgotten has told, in an earlier start than its last or with a clock set back, where
+    /// it is: only a link can show which.
+    pub(super) fn look_for_former(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        message: &SignedMessage,
+        alive: &Alive,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let peer = PeerId::new(&alive.pki_id);
+        if !self.may_look(cx.now) || self.exchange.is_connected(&peer) {
+            return;
+        }
+        self.exchange.looked = Some(cx.now);
+        let inside = may_see_secret(&self.own_org, identities.org_of(&alive.pki_id));
+        let internal = message.internal_endpoint().filter(|_| inside);
+        let told = internal.unwrap_or_else(|| alive.endpoint.clone());
+        fx.extend(Endpoint::told(&told).map(MembershipEffect::Dial));
     }
 }

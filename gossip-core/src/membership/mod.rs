@@ -122,8 +122,11 @@ pub(crate) enum Standing {
     /// It would change something.
     News,
     Known,
-    /// It changes nothing, but its peer is held dead, and whoever tells it does not hold it so.
+    /// It changes nothing, but its peer is held dead, or a later start of it alive, and whoever tells it holds
+    /// otherwise.
     SignOfLife,
+    /// Its peer was forgotten after a later start: an old one, or its clock was set back.
+    Former,
 }
 
 impl Standing {
@@ -188,12 +191,7 @@ impl Membership {
         }
     }
 
-    /// Would this heartbeat change anything? Cheap, to be asked before its signature is checked.
-    pub(crate) fn is_news(&self, alive: &Alive, dead: bool) -> bool {
-        self.standing(alive, dead) == Standing::News
-    }
-
-    /// What is to be made of a heartbeat before its signature is checked.
+    /// What is to be made of a heartbeat. Cheap, to be asked before its signature is checked.
     pub(crate) fn standing(&self, alive: &Alive, dead: bool) -> Standing {
         if alive.pki_id == self.own_peer.as_bytes() {
             let news = !dead && alive.time > self.own.time().max(self.twin);
@@ -205,7 +203,8 @@ impl Membership {
                     && record.is_older_than(alive.time)
                     && (record.time.incarnation == alive.time.incarnation
                         || !self.is_of_former_self(alive));
-                if !news && !dead && !record.is_alive() {
+                let earlier = alive.time.incarnation < record.time.incarnation;
+                if !news && !dead && (earlier || !record.is_alive()) {
                     return Standing::SignOfLife;
                 }
                 news
@@ -213,6 +212,10 @@ impl Membership {
             // Whoever has been forgotten is not remembered once more because others still hold it dead.
             None => {
                 let grave = self.graves.get(&alive.pki_id[..]);
+                let later = grave.map(|grave| grave.time.incarnation);
+                if !dead && later.is_some_and(|later| alive.time.incarnation < later) {
+                    return Standing::Former;
+                }
                 grave.is_none_or(|grave| !dead && alive.time > grave.time)
                     && !self.is_of_former_self(alive)
             }
@@ -248,8 +251,13 @@ impl Membership {
         }
         let dead = matches!(source, AliveSource::Hearsay { .. });
         // Others may have told it while the check ran.
-        if !self.is_news(alive, dead) {
-            return;
+        match self.standing(alive, dead) {
+            Standing::News => {}
+            Standing::Former => {
+                self.look_for_former(cx, identities, &message, alive, fx);
+                return;
+            }
+            Standing::Known | Standing::SignOfLife => return,
         }
         if alive.leaving {
             holders.push(source.from().clone());
