@@ -40,8 +40,6 @@ pub(super) struct Exchange {
     young_until: Instant,
     /// When a sign of life of somebody held dead made us look last.
     pub(super) looked: Option<Instant>,
-    /// When an unknown identity last made the next exchange come sooner.
-    pub(super) hurried: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -97,7 +95,6 @@ impl Exchange {
             strangers: BTreeMap::new(),
             young_until,
             looked: None,
-            hurried: None,
         }
     }
 

@@ -16,8 +16,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const LOOK_AT_SAME_AGAIN: Duration = Duration::from_secs(5);
 
 impl Membership {
-    /// What `from` told could not be checked for want of an identity: it is asked who that is, and others are
-    /// soon. Anybody can tell of somebody who does not exist, so neither happens often.
+    /// What `from` told could not be checked for want of an identity: it is asked who that is, and so is
+    /// whoever is asked next. Anybody can tell of somebody who does not exist, so that does not happen often.
     pub(crate) fn on_unknown_identity(
         &mut self,
         cx: &mut Cx<'_>,
@@ -34,14 +34,7 @@ impl Membership {
                 self.request(cx, identities, from, fx);
             }
         }
-        if std::mem::replace(&mut self.exchange.wants_identities, true) {
-            return;
-        }
-        if self.exchange.hurried.is_none_or(|at| at + pause <= now) {
-            self.exchange.hurried = Some(now);
-            let members = self.records.len();
-            self.exchange.news(cx, &mut self.rng, members);
-        }
+        self.exchange.wants_identities = true;
     }
 
     /// Somebody told what a member held dead has said, or may have said if its clock was set back: it is

@@ -18,10 +18,9 @@ fn a_state_info_of_an_unknown_peer_is_parked_and_its_identity_asked_for() {
             );
         }
     }
+    bench.sent();
     bench.receive(link, &state_info("m9", 1, 3));
     assert_eq!(heights(&bench), named(&[("m2", 0)]));
-    bench.sent();
-    bench.advance(secs(1));
     let wants = bench.sent_like(|message| match message.content() {
         Content::MembershipRequest(request) => Some(request.want_identities),
         _ => None,

@@ -139,7 +139,7 @@ fn a_view_that_brings_nothing_new_is_asked_for_less_often() {
         }
         bench.now.since(before)
     };
-    for _ in 0..5 {
+    for _ in 0..10 {
         count(&mut bench);
     }
     let calm = count(&mut bench);
