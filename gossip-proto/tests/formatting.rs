@@ -121,9 +121,8 @@ fn hostile_text_stays_on_one_line() {
 
 #[test]
 fn a_heartbeat_that_says_farewell_shows_it() {
-    let mut alive = match signed_alive().content().clone() {
-        Content::Alive(alive) => alive,
-        other => panic!("{other:?}"),
+    let Content::Alive(mut alive) = signed_alive().content().clone() else {
+        panic!("a heartbeat");
     };
     assert!(!alive.to_string().contains("leaving"));
     alive.leaving = true;
