@@ -519,6 +519,9 @@ impl Membership {
             if *peer == requester.peer || !may_list(&self.own_org, subject, target) {
                 continue;
             }
+            if record.hearsay {
+                continue;
+            }
             if held.contains(held::digest(requester.nonce, peer, record)) {
                 continue;
             }

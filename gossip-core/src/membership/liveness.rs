@@ -95,7 +95,8 @@ impl Membership {
         let peer = PeerId::new(&alive.pki_id);
         let org = identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
-        let record = Record::new(message, alive, org, false, liveness, cx.now);
+        let mut record = Record::new(message, alive, org, false, liveness, cx.now);
+        record.hearsay = true;
         self.records.insert(peer.clone(), record);
         self.version += 1;
         self.arm_dead(cx, &peer);

@@ -28,6 +28,8 @@ pub(super) struct Record {
     /// A later incarnation that a link has shown to be no more: others may still tell of it.
     overturned: Option<u64>,
     pub(super) last_seen: Instant,
+    /// We know of it because somebody listed it as dead: passed on, it would be remembered for ever.
+    pub(super) hearsay: bool,
     /// When it was asked last because others told of it although it is held dead.
     pub(super) looked: Option<Instant>,
     /// The last dial to it failed, and so did all since this one.
@@ -61,6 +63,7 @@ impl Record {
             overturned: None,
             last_seen: now,
             looked: None,
+            hearsay: false,
             unreachable_since: None,
             doubted: false,
             org,
@@ -83,6 +86,7 @@ impl Record {
         now: Instant,
     ) -> bool {
         let restarted = self.time.incarnation != alive.time.incarnation;
+        self.hearsay = false;
         self.time = alive.time;
         self.signed_sequence = alive.time.sequence;
         self.link = alive.pulse_anchor;

@@ -252,3 +252,16 @@ fn neither_heartbeats_nor_exchanges_come_in_step() {
     let exchanges = times(|content| matches!(content, Content::MembershipRequest(_)));
     assert!(exchanges.len() > 5, "{exchanges:?}");
 }
+
+#[test]
+fn whom_others_hold_dead_is_not_told_on_until_it_has_lived_for_us() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    answer(&mut bench, link, "m2", &[], &[&beat("m3", 4)]);
+    assert_eq!(bench.liveness("m3"), Some(false));
+    let view = told(&mut bench, "m9", &beat("m9", 1)).unwrap();
+    assert_eq!(view.dead, [], "newcomers would tell each other for ever");
+    bench.receive(link, &beat("m3", 5).message());
+    let view = told(&mut bench, "m9", &beat("m9", 2)).unwrap();
+    assert!(who(&view.alive).contains(&("m3".to_owned(), true)));
+}
