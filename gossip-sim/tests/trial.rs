@@ -44,7 +44,7 @@ fn three_nodes_get_over_storms() {
 
 #[test]
 fn five_nodes_get_over_storms() {
-    assert_covered(&assert_all_held(5, 3..11));
+    assert_covered(&assert_all_held(5, 1..9));
 }
 
 #[test]
@@ -68,12 +68,13 @@ fn two_hundred_nodes_get_over_a_storm() {
     assert!(report.is_success(), "{report:#?}");
 }
 
+/// Seeds in which somebody hears of a later, former self of a member after having met the one that runs, or
+/// holds it dead or forgotten.
 #[test]
-#[ignore = "whoever hears of a later incarnation after the handshake refuses the one that lives"]
-fn a_newcomer_sees_one_whose_clock_was_set_back_although_others_tell_of_its_former_self() {
+fn whoever_runs_with_its_clock_set_back_is_seen_although_others_tell_of_its_former_self() {
     assert_all_held(3, [39]);
     assert_all_held(5, [2]);
-    assert_all_held(200, [1, 2]);
+    assert_all_held(30, [31]);
 }
 
 #[test]
