@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_proto::{
-    Content, GossipMessage, MembershipRequest, MembershipResponse, PeerIdentity, SignedMessage, Tag,
-};
+use gossip_proto::{Content, GossipMessage, MembershipRequest, SignedMessage, Tag};
 
-use super::disclosure::{Party, may_list, may_see_secret};
-use super::health;
-use super::held::{self, Held};
+use super::disclosure::may_see_secret;
+use super::liveness::is_silent;
+use super::response::Requester;
 use super::{Membership, MembershipEffect, Slot};
+use super::{health, held};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{Config, Instant, LinkId, Notification, OrgId, PeerId};
+use crate::{Config, Instant, Notification, OrgId, PeerId};
 
 /// Requests and responses under way, and what waits for our heartbeat to be signed.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ pub(super) struct Exchange {
     /// When each organisation was asked last: its members know it best. Bounded by the members.
     asked: BTreeMap<OrgId, Instant>,
     /// The last member listed in a response that could not list all.
-    listed: Option<PeerId>,
+    pub(super) listed: Option<PeerId>,
     /// Somebody's heartbeat could not be checked for want of an identity.
     pub(super) wants_identities: bool,
     /// Who told of it, and when. At most `MAX_STRANGERS`, each for one interval.
@@ -50,26 +49,10 @@ struct Awaited {
 
 /// What is done with our heartbeat once it is signed.
 #[derive(Debug)]
-enum Use {
+pub(super) enum Use {
     Push,
     Request { peer: PeerId, nonce: u64 },
     Respond(Requester),
-}
-
-/// Who asks for our view.
-#[derive(Clone, Debug)]
-pub(crate) struct Requester {
-    pub(crate) peer: PeerId,
-    pub(crate) link: LinkId,
-    pub(crate) nonce: u64,
-    /// It declares an external endpoint.
-    pub(crate) external: bool,
-    /// It asks for the identities of the members listed.
-    pub(crate) wants_identities: bool,
-    /// What it holds already, as the request tells.
-    pub(crate) held: Bytes,
-    /// It understands pulses.
-    pub(crate) takes_pulses: bool,
 }
 
 /// Uses that wait for a signature; more are dropped, their peers ask again.
@@ -152,7 +135,7 @@ impl Exchange {
         }
     }
 
-    fn defer(&mut self, purpose: Use) {
+    pub(super) fn defer(&mut self, purpose: Use) {
         // Our own heartbeat has a place in any case, and needs only one.
         let first_push = matches!(purpose, Use::Push)
             && !self.uses.iter().any(|other| matches!(other, Use::Push));
@@ -240,7 +223,7 @@ impl Membership {
                         fx.push(MembershipEffect::Push(own));
                     }
                 }
-                Use::Request { peer, nonce } => self.send_request(identities, &peer, nonce, fx),
+                Use::Request { peer, nonce } => self.send_request(cx, identities, &peer, nonce, fx),
                 Use::Respond(requester) => self.send_response(cx, identities, &requester, fx),
             }
         }
@@ -354,7 +337,7 @@ impl Membership {
         let awaited = Awaited { nonce, until };
         self.exchange.awaited.insert(peer.clone(), awaited);
         if self.own.current(cx).is_some() {
-            self.send_request(identities, peer, nonce, fx);
+            self.send_request(cx, identities, peer, nonce, fx);
             return;
         }
         self.exchange.defer(Use::Request {
@@ -382,6 +365,7 @@ impl Membership {
 
     fn send_request(
         &mut self,
+        cx: &Cx<'_>,
         identities: &Identities,
         peer: &PeerId,
         nonce: u64,
@@ -396,7 +380,7 @@ impl Membership {
         let want_identities = std::mem::take(&mut self.exchange.wants_identities) || stranger;
         let understands = self.record(peer.as_bytes()).and_then(|record| record.link);
         let held = match understands {
-            Some(_) => self.held(nonce, peer),
+            Some(_) => self.held(cx, nonce, peer),
             None => Bytes::new(),
         };
         let message = GossipMessage {
@@ -417,9 +401,12 @@ impl Membership {
         });
     }
 
-    /// What we need not be told again; of the peer asked itself we want to hear.
-    fn held(&self, nonce: u64, asked: &PeerId) -> Bytes {
-        let others = self.records.iter().filter(|(peer, _)| *peer != asked);
+    /// What we need not be told again; of the peer asked itself we want to hear, and of those who are silent.
+    fn held(&self, cx: &Cx<'_>, nonce: u64, asked: &PeerId) -> Bytes {
+        let others = self
+            .records
+            .iter()
+            .filter(|(peer, record)| *peer != asked && !is_silent(cx, record));
         held::encode(others.map(|(peer, record)| held::digest(nonce, peer, record)))
     }
 
@@ -434,129 +421,6 @@ impl Membership {
         self.exchange.awaited.remove(peer);
         self.health.on_answer(cx);
         self.seeds.on_response(cx, peer);
-    }
-
-    /// Answers a request with our view.
-    pub(crate) fn on_request(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-        requester: Requester,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
-        if self.own.current(cx).is_some() {
-            self.send_response(cx, identities, &requester, fx);
-            return;
-        }
-        // It may wait for long, and is not worth its memory.
-        let held = Bytes::new();
-        self.exchange
-            .defer(Use::Respond(Requester { held, ..requester }));
-        if let Some(unsigned) = self.own.next(cx, identities) {
-            fx.push(MembershipEffect::Sign(unsigned));
-        }
-    }
-
-    fn send_response(
-        &mut self,
-        cx: &Cx<'_>,
-        identities: &Identities,
-        requester: &Requester,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
-        let target = Party {
-            org: identities.org_of(requester.peer.as_bytes()),
-            external: requester.external,
-        };
-        let ours = Party {
-            org: Some(&self.own_org),
-            external: self.own.external.is_some(),
-        };
-        if !may_list(&self.own_org, ours, target) {
-            // Fabric closes the link here; its owner may still want it for a channel.
-            return;
-        }
-        let budget = cx.config.membership.max_response_bytes;
-        let mut response = self.view_for(identities, requester, target, budget);
-        let inside = may_see_secret(&self.own_org, target.org);
-        if let Some(own) = self.own.latest(inside) {
-            response.alive.push(own.envelope().clone());
-            let pulse = self.own.pulse().filter(|_| requester.takes_pulses);
-            response.pulses.extend(pulse.cloned());
-        }
-        let message = GossipMessage {
-            nonce: requester.nonce,
-            channel: Bytes::new(),
-            tag: Tag::Empty,
-            content: Content::MembershipResponse(response),
-        };
-        let message = SignedMessage::unsigned(message);
-        fx.push(MembershipEffect::Respond {
-            link: requester.link,
-            message,
-        });
-    }
-
-    /// As many members as fit into `budget` bytes, but at least one; the next view goes on where
-    /// this one ends.
-    fn view_for(
-        &mut self,
-        identities: &Identities,
-        requester: &Requester,
-        target: Party<'_>,
-        budget: usize,
-    ) -> MembershipResponse {
-        let inside = may_see_secret(&self.own_org, target.org);
-        let held = Held::decode(&requester.held, self.records.len());
-        let mut response = MembershipResponse::default();
-        let mut spent = 0_usize;
-        let mut last: Option<&PeerId> = None;
-        for (peer, record) in self.records.iter_from_after(self.exchange.listed.as_ref()) {
-            let subject = Party {
-                org: record.org.as_ref(),
-                external: record.endpoint.is_some(),
-            };
-            if *peer == requester.peer || !may_list(&self.own_org, subject, target) {
-                continue;
-            }
-            if record.hearsay {
-                continue;
-            }
-            if held.contains(held::digest(requester.nonce, peer, record)) {
-                continue;
-            }
-            let envelope = if inside {
-                record.envelope.clone()
-            } else {
-                record.envelope.without_secret()
-            };
-            let identity = requester
-                .wants_identities
-                .then(|| identities.get(peer.as_bytes()))
-                .flatten();
-            let identity_length = identity.map_or(0, |identity| identity.bytes.len());
-            spent = spent.saturating_add(envelope.encoded().len() + identity_length);
-            if spent > budget && last.is_some() {
-                self.exchange.listed = last.cloned();
-                return response;
-            }
-            last = Some(peer);
-            if record.is_alive() {
-                response.alive.push(envelope);
-                let pulse = Self::pulse_of(peer, record).filter(|_| requester.takes_pulses);
-                response.pulses.extend(pulse);
-            } else {
-                response.dead.push(envelope);
-            }
-            response
-                .identities
-                .extend(identity.map(|identity| PeerIdentity {
-                    pki_id: Bytes::copy_from_slice(peer.as_bytes()),
-                    cert: identity.bytes.clone(),
-                    metadata: Bytes::new(),
-                }));
-        }
-        response
     }
 
     /// Random alive members of the organisations accepted; only connected ones, if there are any, when

@@ -18,6 +18,12 @@ pub(super) fn doubt_after(expiration: Duration) -> Duration {
     expiration / 5 * 3
 }
 
+/// Is it held alive although nothing was heard of it for long?
+pub(super) fn is_silent(cx: &Cx<'_>, record: &Record) -> bool {
+    let longest = doubt_after(cx.config.membership.alive_expiration);
+    record.is_alive() && cx.now.since(record.last_seen) >= longest
+}
+
 /// One of the dead is tried about so often, whatever their number ..
 const DEAD_EVERY: Duration = Duration::from_secs(1);
 /// .. but none more often than this, nor less than the reconnect interval says.
@@ -50,8 +56,10 @@ impl Membership {
                 if doubted > cx.now {
                     cx.timers().set(TimerKey::Member(peer.clone()), doubted);
                 } else if dead > cx.now {
-                    cx.timers().set(TimerKey::Member(peer.clone()), dead);
-                    self.request(cx, identities, peer, fx);
+                    let again = cx.now + cx.config.membership.alive_interval;
+                    let timer = TimerKey::Member(peer.clone());
+                    cx.timers().set(timer, again.min(dead));
+                    self.ask_after(cx, identities, peer, fx);
                 } else {
                     self.die(cx, peer, fx);
                 }
@@ -66,6 +74,19 @@ impl Membership {
                 }
             }
         }
+    }
+
+    /// A member is asked whether it lives, and soon others who may have heard of it.
+    fn ask_after(
+        &mut self,
+        cx: &mut Cx<'_>,
+        identities: &Identities,
+        peer: &PeerId,
+        fx: &mut Vec<MembershipEffect>,
+    ) {
+        let members = self.records.len();
+        self.exchange.news(cx, &mut self.rng, members);
+        self.request(cx, identities, peer, fx);
     }
 
     fn die(&mut self, cx: &mut Cx<'_>, peer: &PeerId, fx: &mut Vec<MembershipEffect>) {

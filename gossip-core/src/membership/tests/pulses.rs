@@ -303,10 +303,13 @@ fn what_a_requester_holds_is_not_told_again_and_what_has_changed_is() {
         links[place],
         &response(nonce, MembershipResponse::default()),
     );
+    for (link, name) in links.iter().zip(names) {
+        asker.receive(*link, &pulses(&[pulse(name, 2)]));
+    }
     // At the one who is asked m4 has a new heartbeat, m5 is younger by a pulse.
     teller.receive(others[2], &beat("m4", 9).anchored().message());
     teller.receive(others[2], &pulses(&[pulse("m4", 11)]));
-    teller.receive(others[3], &pulses(&[pulse("m5", 2)]));
+    teller.receive(others[3], &pulses(&[pulse("m5", 3)]));
     let (whom, (nonce, request)) = next_request(&mut asker);
     assert_eq!(request.held.len(), 3 * 8, "all but the one that is asked");
     let ask = request_with(&beat("m9", 1), nonce, request.held.clone(), None);
@@ -319,7 +322,29 @@ fn what_a_requester_holds_is_not_told_again_and_what_has_changed_is() {
     let missing: BTreeSet<_> = listed.intersection(&held).cloned().collect();
     assert_eq!(missing, set(&["m4", &whom]));
     assert!(view.pulses.contains(&pulse("m4", 11)));
-    assert_eq!(view.pulses.contains(&pulse("m5", 2)), whom == "m5");
+    assert_eq!(view.pulses.contains(&pulse("m5", 3)), whom == "m5");
+}
+
+#[test]
+fn who_has_been_silent_for_long_is_asked_after_and_told_to_nobody() {
+    let names = ["m2", "m3", "m4"];
+    let (mut asker, links) = pulsing(&names, |_| {});
+    live(&mut asker, &links[..2], &names[..2], 2..5);
+    assert_eq!(asker.liveness("m4"), Some(true));
+    let (whom, (_, request)) = next_request(&mut asker);
+    assert_ne!(whom, "m4");
+    assert_eq!(request.held.len(), 8, "neither who is asked nor m4");
+    // To others it says nothing of m4 for the same time.
+    let link = asker.connect("m9");
+    asker.sent();
+    asker.receive(link, &request_with(&beat("m9", 1), 7, Bytes::new(), None));
+    let (_, view) = responses(&mut asker).remove(0);
+    let listed: BTreeSet<_> = who(&view.alive).into_iter().map(|(name, _)| name).collect();
+    assert!(
+        listed.contains("m3") && !listed.contains("m4"),
+        "{listed:?}"
+    );
+    assert!(view.dead.is_empty());
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn a_heartbeat_of_an_unknown_identity_is_asked_for_soon_with_identities() {
 
 #[test]
 fn a_view_that_brings_nothing_new_is_asked_for_less_often() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(60));
     let link = bench.member("m2");
     let count = |bench: &mut Bench| {
         let before = bench.now;
