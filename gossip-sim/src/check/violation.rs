@@ -88,8 +88,12 @@ pub enum Breach {
         /// The node.
         subject: NodeId,
     },
-    /// A node that does not run was still listed, alive or dead, after it should have been forgotten; or was
-    /// held alive after it should have been found dead.
+    /// A node that does not run was still held alive after it should have been found dead.
+    HeldAlive {
+        /// The node.
+        subject: NodeId,
+    },
+    /// A node that does not run was still listed, alive or dead, after it should have been forgotten.
     Ghost {
         /// The node.
         subject: NodeId,
@@ -172,6 +176,9 @@ impl fmt::Display for Breach {
                 write!(f, "holds node {subject} dead because it was frozen itself")
             }
             Self::Unseen { subject } => write!(f, "does not see node {subject}, which runs"),
+            Self::HeldAlive { subject } => {
+                write!(f, "holds node {subject} alive, which does not run")
+            }
             Self::Ghost { subject } => {
                 write!(f, "knows node {subject}, which has not run for long")
             }

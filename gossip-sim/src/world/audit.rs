@@ -25,21 +25,6 @@ impl World {
     /// that still sees one that does not run. To be called when that must not be: in calm, and later than the
     /// last death can have been noticed.
     pub fn audit_views(&mut self) {
-        self.audit_unseen();
-        let machine = &mut self.machine;
-        let stale = machine
-            .census
-            .stale(|node| !machine.hosts[node as usize].up);
-        for (observer, subject) in stale {
-            let subject = NodeId::new(subject);
-            machine
-                .checker
-                .report(machine.now, observer, Breach::Ghost { subject });
-        }
-    }
-
-    /// The first half of [`World::audit_views`]: who does not see whom.
-    pub fn audit_unseen(&mut self) {
         self.refresh_census();
         let machine = &mut self.machine;
         for (observer, subject) in machine.census.missing(usize::MAX) {
@@ -47,6 +32,15 @@ impl World {
             machine
                 .checker
                 .report(machine.now, observer, Breach::Unseen { subject });
+        }
+        let stale = machine
+            .census
+            .stale(|node| !machine.hosts[node as usize].up);
+        for (observer, subject) in stale {
+            let subject = NodeId::new(subject);
+            machine
+                .checker
+                .report(machine.now, observer, Breach::HeldAlive { subject });
         }
     }
 
