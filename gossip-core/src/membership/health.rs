@@ -20,7 +20,7 @@ pub(super) struct Health {
     thawed: Instant,
     /// When anything at all arrived last.
     heard: Instant,
-    /// Living members that have not answered since somebody has. At most `DEAF`.
+    /// Living members that have not answered since somebody has. At most `MOST_UNANSWERED`.
     unanswered: BTreeSet<PeerId>,
 }
 
@@ -29,6 +29,8 @@ const WORST: u8 = 8;
 pub(super) const MOST: u32 = 4;
 /// So many different peers in a row that do not answer are more likely to be unheard by us.
 const DEAF: usize = 3;
+/// When so many have not answered, more would say nothing new.
+const MOST_UNANSWERED: usize = DEAF * WORST as usize;
 /// A timer this part of the expiration late shows that we were frozen; a fifth of that, that we are slow.
 const FROZEN: u32 = 10;
 const SLOW: u32 = 50;
@@ -69,11 +71,10 @@ impl Health {
         self.improve(cx);
     }
 
-    /// A living member has not.
+    /// A living member has not; it counts once, however often it is asked.
     pub(super) fn on_no_answer(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
-        self.unanswered.insert(peer);
-        if self.unanswered.len() >= DEAF {
-            self.unanswered.clear();
+        let counts = self.unanswered.len() < MOST_UNANSWERED && self.unanswered.insert(peer);
+        if counts && self.unanswered.len().is_multiple_of(DEAF) {
             self.worsen(cx, 1);
         }
     }
