@@ -5,7 +5,7 @@ use super::*;
 const HOLD: Duration = Duration::from_secs(15);
 
 impl Rig {
-    fn hold(&mut self, name: &str, message: &str) -> Sent {
+    pub(super) fn hold(&mut self, name: &str, message: &str) -> Sent {
         let frame = (Class::Push, text(message));
         let until = self.now + HOLD;
         self.run(|links, cx, _| links.send_until(cx, &peer(name), &at(name), frame, until))
