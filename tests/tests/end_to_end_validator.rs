@@ -19,7 +19,7 @@ fn impatient(config: &mut Config) {
 
 async fn shown(validator: &mut Validator) -> Candidate {
     let next = within("a block is shown", validator.next()).await;
-    next.expect("the validator is on")
+    next.unwrap()
 }
 
 fn stored<S: Stage>(peer: &Peer<S>) -> u64 {
