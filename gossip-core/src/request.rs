@@ -8,25 +8,27 @@ use bytes::Bytes;
 use gossip_proto::{Chaincode, GossipMessage};
 
 use crate::{ChannelId, Endpoint, Interest, LinkId, OrgId, PeerId, SendCriteria};
+#[cfg(doc)]
+use crate::{RequestError, Response};
 
 /// A question or order of the application.
 #[derive(Clone, Debug)]
 pub enum Request {
     /// Join a channel, or apply a newer configuration to a channel joined. Answered by
-    /// [`Response::Joined`](crate::Response::Joined) once the ledger's height is known.
+    /// [`Response::Joined`] once the ledger's height is known.
     JoinChannel {
         /// The channel.
         channel: ChannelId,
         /// Who takes part.
         config: JoinChannel,
     },
-    /// Leave a channel. Answered by [`Response::Done`](crate::Response::Done).
+    /// Leave a channel. Answered by [`Response::Done`].
     LeaveChannel {
         /// The channel.
         channel: ChannelId,
     },
     /// Hand over a block: it is verified, committed in order and pushed to peers of our
-    /// organisation. Answered by [`Response::Published`](crate::Response::Published) once it is verified and has a place in
+    /// organisation. Answered by [`Response::Published`] once it is verified and has a place in
     /// the payload buffer, so that a publisher who waits for the answer never overruns the ledger, and has been
     /// handed to the links.
     Publish {
@@ -42,9 +44,9 @@ pub enum Request {
     /// are asked to tell at once; while there is room for links, others are connected for that; Fabric peers
     /// and the rest count when they publish their state.
     ///
-    /// Answered by [`Response::Covered`](crate::Response::Covered), or at the time-out by [`RequestError::NotCovered`](crate::RequestError::NotCovered). That holds too
+    /// Answered by [`Response::Covered`], or at the time-out by [`RequestError::NotCovered`]. That holds too
     /// if no member is there or too few are: somebody may come in time. A block that we do not have
-    /// ourselves can be waited for as well. [`RequestError::Busy`](crate::RequestError::Busy) if too many wait already
+    /// ourselves can be waited for as well. [`RequestError::Busy`] if too many wait already
     /// ([`ChannelConfig::max_coverage_waits`](crate::ChannelConfig)).
     AwaitCoverage {
         /// The channel.
@@ -59,7 +61,7 @@ pub enum Request {
     /// Show the application each block of a channel that the orderers' check has passed, by
     /// [`Command::Validate`](crate::Command::Validate), before it is stored or passed on; or cease to. What
     /// is being looked at then still waits for its verdict. Off at first, and again when the channel is left.
-    /// Answered by [`Response::Done`](crate::Response::Done).
+    /// Answered by [`Response::Done`].
     ValidateBlocks {
         /// The channel.
         channel: ChannelId,
@@ -68,14 +70,14 @@ pub enum Request {
     },
     /// The application has stored blocks itself, so that its ledger has `height` of them now: read its height,
     /// and go on from there. A commit that is under way is waited for. Answered by
-    /// [`Response::LedgerHeight`](crate::Response::LedgerHeight).
+    /// [`Response::LedgerHeight`].
     UpdateLedgerHeight {
         /// The channel.
         channel: ChannelId,
         /// The ledger's height now.
         height: u64,
     },
-    /// Replace our metadata; it travels with the next heartbeat. Answered by [`Response::Done`](crate::Response::Done).
+    /// Replace our metadata; it travels with the next heartbeat. Answered by [`Response::Done`].
     UpdateMetadata {
         /// Opaque to gossip; bounded by [`Limits`](gossip_proto::Limits).
         metadata: Bytes,
@@ -83,12 +85,12 @@ pub enum Request {
     /// Replace the endpoint that we tell everybody, or tell none and become invisible outside our
     /// organisation. Takes effect at once: a new heartbeat is signed and pushed, and anchors of other
     /// organisations that were left out while we had no external endpoint are contacted. Answered by
-    /// [`Response::Done`](crate::Response::Done).
+    /// [`Response::Done`].
     UpdateEndpoint {
         /// The new endpoint; bounded by [`Limits`](gossip_proto::Limits).
         external: Option<Endpoint>,
     },
-    /// Replace the list of chaincodes we publish. Answered by [`Response::Done`](crate::Response::Done).
+    /// Replace the list of chaincodes we publish. Answered by [`Response::Done`].
     UpdateChaincodes {
         /// The channel.
         channel: ChannelId,
@@ -96,7 +98,7 @@ pub enum Request {
         chaincodes: Vec<Chaincode>,
     },
     /// Send a message to peers, each on its link or after a dial. Nobody acknowledges it. Answered at once by
-    /// [`Response::Sent`](crate::Response::Sent).
+    /// [`Response::Sent`].
     Send {
         /// The message, with its legal tag; it is sent unsigned, as the link proves whose it is.
         message: Box<GossipMessage>,
@@ -104,17 +106,17 @@ pub enum Request {
         peers: Vec<PeerId>,
     },
     /// Send a message to peers drawn by criteria, and wait for their acknowledgements. Answered by
-    /// [`Response::Acknowledged`](crate::Response::Acknowledged), or [`RequestError::NotAcknowledged`](crate::RequestError::NotAcknowledged).
+    /// [`Response::Acknowledged`], or [`RequestError::NotAcknowledged`].
     SendByCriteria {
         /// The message, with its legal tag. Its nonce is replaced: acknowledgements bear it.
         message: Box<GossipMessage>,
         /// To whom, and how many must acknowledge by when.
         criteria: Box<SendCriteria>,
     },
-    /// Answer a message on the link that it came on, or acknowledge it by [`Content::Ack`](crate::Content::Ack) with its nonce and
-    /// the tag `Undefined`. Never dials. Answered by [`Response::Done`](crate::Response::Done).
+    /// Answer a message on the link that it came on, or acknowledge it by [`Content::Ack`] with its nonce and
+    /// the tag `Undefined`. Never dials. Answered by [`Response::Done`].
     ///
-    /// [`Content::Ack`](crate::Content::Ack): gossip_proto::Content::Ack
+    /// [`Content::Ack`]: gossip_proto::Content::Ack
     Respond {
         /// See [`Received::link`](crate::Received).
         link: LinkId,
@@ -123,33 +125,33 @@ pub enum Request {
     },
     /// Spread a message in the channel that it names: a block, as [`Request::Publish`] does and answered like
     /// it, or a proposal or declaration of leadership of ours, which is signed and sent to every participant of
-    /// our organisation. Answered by [`Response::Published`](crate::Response::Published).
+    /// our organisation. Answered by [`Response::Published`].
     Gossip {
         /// The message, with its legal tag.
         message: Box<GossipMessage>,
     },
     /// Choose what is handed to the application by [`Command::Deliver`](crate::Command::Deliver); at first
-    /// nothing. Answered by [`Response::Done`](crate::Response::Done).
+    /// nothing. Answered by [`Response::Done`].
     Listen(Interest),
     /// Tell everything that the node holds, for operators. Costs a walk over all of it. Answered by
-    /// [`Response::Snapshot`](crate::Response::Snapshot).
+    /// [`Response::Snapshot`].
     Snapshot,
     /// Look again at the identities of these peers, or of all that are known. Whatever rests on one that is
     /// not valid any more ends: its peer is forgotten and its links are closed. One that nobody could look
-    /// at is kept, and so is our own. Answered by [`Response::Suspected`](crate::Response::Suspected) when all have been looked at.
+    /// at is kept, and so is our own. Answered by [`Response::Suspected`] when all have been looked at.
     SuspectPeers {
         /// Whose; unknown ones are passed over. Absent: all.
         peers: Option<Vec<PeerId>>,
     },
-    /// All identities known, ours included. Answered by [`Response::Identities`](crate::Response::Identities).
+    /// All identities known, ours included. Answered by [`Response::Identities`].
     Identities,
-    /// Is a peer of our organisation? Answered by [`Response::IsInMyOrg`](crate::Response::IsInMyOrg).
+    /// Is a peer of our organisation? Answered by [`Response::IsInMyOrg`].
     IsInMyOrg {
         /// Which.
         peer: PeerId,
     },
     /// Say farewell, close all links and fall silent: from now on other requests are answered with
-    /// [`RequestError::Stopped`](crate::RequestError::Stopped) and nothing changes any more. Answered by [`Response::Done`](crate::Response::Done) as soon as
+    /// [`RequestError::Stopped`] and nothing changes any more. Answered by [`Response::Done`] as soon as
     /// the connected peers that understand a farewell have been sent one, or after a second without a
     /// signature of it.
     Stop,
