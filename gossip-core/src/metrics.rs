@@ -45,6 +45,8 @@ counters! {
     illegal_messages,
     /// Messages out of contract: unsolicited, spoofed, for an unknown channel.
     violations,
+    /// Messages without content, dropped.
+    empty_messages,
     /// Messages dropped because they were known already.
     duplicates,
     /// Signs of life that were news.
@@ -86,6 +88,8 @@ counters! {
     identities_purged,
     /// Members refused because the cap was reached.
     members_shed,
+    /// Marks of members that are no more dropped because the cap was reached.
+    graves_shed,
     /// Requests for members or state infos dropped because the peer asked too often.
     requests_limited,
     /// State infos dropped while waiting for an identity.

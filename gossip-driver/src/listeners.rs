@@ -46,7 +46,7 @@ pub struct AcceptedMessage {
 
 /// A stream of messages, made by [`Gossip::accept`](crate::Gossip::accept) and
 /// [`Gossip::accept_pass_through`](crate::Gossip::accept_pass_through). It ends with the node, does not keep it
-/// running, and dropping it ends the subscription.
+/// running, and dropping it ends the subscription. Whoever has lost the last messages is told so before the end.
 #[derive(Debug)]
 pub struct Deliveries<T>(Pin<Box<Receiver<Delivered<T>>>>);
 
@@ -63,7 +63,9 @@ type Predicate = Box<dyn FnMut(&GossipMessage) -> bool + Send>;
 /// One who listens.
 struct Listener<T> {
     wants: Predicate,
+    /// Holds `room` items, and one more at the end.
     queue: Sender<Delivered<T>>,
+    room: usize,
     lost: u64,
 }
 
@@ -87,14 +89,28 @@ impl<T> Listener<T> {
                 return false;
             }
         }
-        if self.lost > 0 && self.queue.try_send(Delivered::Lagged(self.lost)).is_ok() {
+        if self.lost > 0 && self.push(|lost| Delivered::Lagged(lost)) {
             self.lost = 0;
         }
-        if self.lost > 0 || self.queue.try_send(Delivered::Message(make())).is_err() {
+        if self.lost > 0 || !self.push(|_| Delivered::Message(make())) {
             self.lost = self.lost.saturating_add(1);
             counts.deliveries_dropped.add();
         }
         true
+    }
+
+    fn push(&self, item: impl FnOnce(u64) -> Delivered<T>) -> bool {
+        self.queue.len() < self.room && self.queue.try_send(item(self.lost)).is_ok()
+    }
+}
+
+impl<T> Drop for Listener<T> {
+    /// What was lost last is told before the end, whether there is room or not.
+    fn drop(&mut self) {
+        if self.lost > 0 {
+            // Whoever has gone need not be told.
+            let _ = self.queue.try_send(Delivered::Lagged(self.lost));
+        }
     }
 }
 
@@ -188,10 +204,11 @@ impl std::fmt::Debug for Listeners {
 }
 
 fn listener<T>(room: usize, wants: Predicate) -> (Listener<T>, Deliveries<T>) {
-    let (queue, deliveries) = async_channel::bounded(room);
+    let (queue, deliveries) = async_channel::bounded(room.saturating_add(1));
     let listener = Listener {
         wants,
         queue,
+        room,
         lost: 0,
     };
     (listener, Deliveries(Box::pin(deliveries)))
@@ -257,6 +274,26 @@ mod tests {
         assert!(deliver(&listeners, 5, &counts));
         assert_eq!(next(&mut slow), Some(Delivered::Lagged(3)));
         assert_eq!(next(&mut slow), Some(Delivered::Message(5)));
+    }
+
+    #[test]
+    fn a_listener_that_has_lost_the_last_messages_is_told_before_the_end() {
+        let (listeners, counts) = (Listeners::default(), Counters::default());
+        let mut slow = listeners.add_accepted(2, Box::new(|_| true));
+        let mut quick = listeners.add_accepted(99, Box::new(|_| true));
+        for nonce in 0..5 {
+            deliver(&listeners, nonce, &counts);
+        }
+        listeners.close();
+        for nonce in 0..5 {
+            assert_eq!(next(&mut quick), Some(Delivered::Message(nonce)));
+        }
+        assert_eq!(next(&mut slow), Some(Delivered::Message(0)));
+        assert_eq!(next(&mut slow), Some(Delivered::Message(1)));
+        assert_eq!(next(&mut slow), Some(Delivered::Lagged(3)));
+        for ended in [&mut slow, &mut quick] {
+            assert!(ended.next().now_or_never().is_some_and(|end| end.is_none()));
+        }
     }
 
     #[test]

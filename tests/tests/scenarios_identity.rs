@@ -1,6 +1,12 @@
 //! The catalogue of identities: expiry, revocation, renewal.
 
-use gossip_core::{Notification, OrgId, Refusal};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_core::{
+    Delivery, Interest, Notification, OrgId, Refusal, Request, Response, SendCriteria,
+};
+use gossip_proto::{Content, GossipMessage, PrivateData, Tag};
 use gossip_sim::{Fault, NodeId, identity};
 use tests::scenario::{Net, SOON, secs};
 
@@ -108,6 +114,97 @@ fn a_renewed_certificate_replaces_the_old_one_as_soon_as_the_peer_is_back() {
             .all(|node| net.view(*node, nodes[3]).is_none())
     );
     assert!(net.is_full_view(&[nodes[0], nodes[1], nodes[2], nodes[4], renewed]));
+}
+
+#[test]
+fn what_is_sent_to_a_peer_while_its_certificate_is_renewed_reaches_it_and_is_acknowledged() {
+    let mut net = Net::new(8);
+    let nodes = star(&mut net, 4);
+    net.until_full_view(&nodes);
+    let former = net.world.identity(nodes[3]).peer.clone();
+    net.stop(nodes[3]);
+    net.world.run_for(secs(1));
+    let mut asked = Vec::new();
+    for node in [nodes[1], nodes[2]] {
+        let criteria = SendCriteria {
+            timeout: secs(20),
+            min_acks: 1,
+            max_peers: 1,
+            channel: None,
+            eligible: Some([former.clone()].into()),
+        };
+        let request = Request::SendByCriteria {
+            message: Box::new(private_data(0)),
+            criteria: Box::new(criteria),
+        };
+        asked.push(net.world.request(node, request));
+        for nonce in 1..5 {
+            let request = Request::Send {
+                message: Box::new(private_data(nonce)),
+                peers: vec![former.clone()],
+            };
+            let sent = net.ask(node, request);
+            assert!(matches!(sent, Ok(Response::Sent(sent)) if sent.dialling.len() == 1));
+            net.world.run_for(secs(1));
+        }
+    }
+    let renewed = net.start_with("org", "p3", &["p0"], |config| {
+        config.identity = identity("org", "p3", 1);
+    });
+    let interest = Interest {
+        raw: true,
+        accepted: false,
+    };
+    net.ask(renewed, Request::Listen(interest)).unwrap();
+    let mut nonces = Vec::new();
+    for _ in 0..100 {
+        net.world.run_for(Duration::from_millis(100));
+        for delivery in net.world.take_deliveries(renewed) {
+            let Delivery::Raw(received) = delivery else {
+                continue;
+            };
+            if !matches!(received.message.content(), Content::PrivateData(_)) {
+                continue;
+            }
+            let nonce = received.message.message().nonce;
+            nonces.push(nonce.min(5));
+            let (link, message) = (received.link, Box::new(ack(nonce)));
+            net.ask(renewed, Request::Respond { link, message })
+                .unwrap();
+        }
+    }
+    nonces.sort_unstable();
+    assert_eq!(nonces, [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
+    let by = vec![net.world.identity(renewed).peer.clone()];
+    for id in asked {
+        let answer = net.world.take_reply(id);
+        assert_eq!(answer, Some(Ok(Response::Acknowledged { by: by.clone() })));
+    }
+}
+
+fn private_data(nonce: u64) -> GossipMessage {
+    let content = Content::PrivateData(PrivateData {
+        collection: "collection".into(),
+        namespace: "chaincode".into(),
+        tx_id: "tx".into(),
+        rwset: Bytes::from_static(b"write set"),
+        sim_height: 1,
+        collection_configs: Bytes::new(),
+    });
+    message(nonce, Tag::ChanOnly, content)
+}
+
+fn ack(nonce: u64) -> GossipMessage {
+    message(nonce, Tag::Undefined, Content::Ack(String::new()))
+}
+
+fn message(nonce: u64, tag: Tag, content: Content) -> GossipMessage {
+    GossipMessage {
+        nonce,
+        channel: Bytes::new(),
+        tag,
+        content,
+    }
 }
 
 #[test]

@@ -200,8 +200,7 @@ fn an_anchor_is_found_again_after_it_was_forgotten() {
         net.stop(*node);
     }
     let survivor = others[1];
-    // Alone, it gives the others more time: it might be itself who hears nobody.
-    net.world.run_for(FORGOTTEN * 2);
+    net.world.run_for(net.forgotten_by_the_last(survivor));
     assert_eq!(net.alive(survivor), 0);
     assert_eq!(net.view(survivor, nodes[0]), None);
     for node in &all[..4] {

@@ -20,6 +20,8 @@ pub(crate) struct Wait {
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
     waits: BTreeMap<(u64, RequestId), Wait>,
+    /// The same by their deadlines.
+    due: BTreeSet<(Instant, (u64, RequestId))>,
     /// Connected peers that have not yet told of the height that they were asked for. Bounded by the links.
     asked: BTreeMap<PeerId, u64>,
 }
@@ -50,6 +52,7 @@ impl Waits {
             until,
             holders,
         };
+        self.due.insert((until, (seq, request)));
         self.waits.insert((seq, request), wait);
     }
 
@@ -60,7 +63,9 @@ impl Waits {
     }
 
     pub(crate) fn remove(&mut self, seq: u64, request: RequestId) -> Option<Wait> {
-        self.waits.remove(&(seq, request))
+        let wait = self.waits.remove(&(seq, request))?;
+        self.due.remove(&(wait.until, (seq, request)));
+        Some(wait)
     }
 
     /// A peer has so many blocks. Returns whether that is news to anybody who waits.
@@ -106,13 +111,14 @@ impl Waits {
         cx: &mut Cx<'_>,
         id: &ChannelId,
     ) -> Vec<((u64, RequestId), Wait)> {
-        let now = cx.now;
-        let over = self.waits.iter().filter(|(_, wait)| wait.until <= now);
-        let over: Vec<_> = over.map(|(key, _)| *key).collect();
-        let take = |key| Some((key, self.waits.remove(&key)?));
-        let expired = over.into_iter().filter_map(take).collect();
-        if let Some(next) = self.waits.values().map(|wait| wait.until).min() {
-            cx.timers().set(TimerKey::Coverage(id.clone()), next);
+        let mut expired = Vec::new();
+        while let Some((until, key)) = self.due.first().copied() {
+            if until > cx.now {
+                cx.timers().set(TimerKey::Coverage(id.clone()), until);
+                break;
+            }
+            self.due.pop_first();
+            expired.extend(self.waits.remove(&key).map(|wait| (key, wait)));
         }
         expired
     }
@@ -121,6 +127,7 @@ impl Waits {
     pub(crate) fn stop(&mut self, cx: &mut Cx<'_>, id: &ChannelId) -> Vec<RequestId> {
         cx.timers().cancel(&TimerKey::Coverage(id.clone()));
         self.asked.clear();
+        self.due.clear();
         let waits = std::mem::take(&mut self.waits);
         waits.into_keys().map(|(_, request)| request).collect()
     }

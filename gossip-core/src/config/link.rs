@@ -31,6 +31,11 @@ pub struct LinkConfig {
     /// Dials that may be pending, and peers for which one may be pending or backing off. Default
     /// 1,024.
     pub max_dials: NonZeroUsize,
+    /// How long a message that the application sends waits for a peer that cannot be reached, while dials to it
+    /// go on: a peer that restarts, with a renewed certificate or not, or another of its organisation in its
+    /// place, gets it. After that it is dropped with the next dial that fails. Where acknowledgements are
+    /// awaited, it waits as long as they are. Default 15 s.
+    pub hold_for: Duration,
     /// Messages that wait for a dial, per peer. The oldest is dropped. Default 64.
     pub max_waiting: NonZeroUsize,
     /// Bytes of messages that wait for a dial, per peer; one message is always allowed. Default
@@ -50,6 +55,7 @@ impl Default for LinkConfig {
             org_links: non_zero(12),
             max_handshakes: non_zero(64),
             max_dials: non_zero(1024),
+            hold_for: Duration::from_secs(15),
             max_waiting: non_zero(64),
             max_waiting_bytes: 16 << 20,
         }

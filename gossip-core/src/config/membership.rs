@@ -65,7 +65,16 @@ impl Default for MembershipConfig {
     }
 }
 
+/// The most by which anybody's time is multiplied: a node that is really cut off knows it by then.
+pub(crate) const MOST_PATIENCE: u32 = 4;
+
 impl MembershipConfig {
+    /// Without news for this long a member is dead however little this node trusts its own hearing.
+    #[must_use]
+    pub const fn longest_expiration(&self) -> Duration {
+        self.alive_expiration.saturating_mul(MOST_PATIENCE)
+    }
+
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         positive("membership.alive_interval", self.alive_interval)?;
         positive("membership.sync_interval", self.sync_interval)?;

@@ -105,7 +105,7 @@ impl Gate {
             | Content::Digest(_)
             | Content::DataRequest(_)
             | Content::DataUpdate(_) => self.pull(cx, known, sender, message, news),
-            Content::Empty => {}
+            Content::Empty => cx.metrics().empty_messages += 1,
             Content::Leadership(_) => self.leadership(cx, known, &sender, message, news),
             Content::Ack(error) => {
                 let nonce = message.message().nonce;

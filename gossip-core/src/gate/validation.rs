@@ -16,13 +16,13 @@ use crate::{ChannelId, Command, Config, Instant, Ticket};
 pub(super) struct Validations {
     on: BTreeSet<ChannelId>,
     by_block: BTreeMap<(ChannelId, u64), Pending>,
+    /// In the order of their deadlines: each has as much time as any other.
     by_ticket: BTreeMap<Ticket, (ChannelId, u64)>,
     bytes: u64,
 }
 
 #[derive(Debug)]
 struct Pending {
-    ticket: Ticket,
     copies: Copies<BlockNews>,
     bytes: u64,
     until: Instant,
@@ -75,7 +75,6 @@ impl Validations {
         self.bytes = total;
         self.by_ticket.insert(ticket, key.clone());
         let pending = Pending {
-            ticket,
             copies,
             bytes,
             until,
@@ -112,8 +111,8 @@ impl Validations {
 
     /// Takes a block that has not been judged in time, and arms the timer if there is none.
     pub(super) fn pop_overdue(&mut self, cx: &mut Cx<'_>) -> Option<Copies<BlockNews>> {
-        let first = self.by_block.values().min_by_key(|pending| pending.until)?;
-        let (ticket, until) = (first.ticket, first.until);
+        let (ticket, key) = self.by_ticket.first_key_value()?;
+        let (ticket, until) = (*ticket, self.by_block.get(key)?.until);
         if until > cx.now {
             cx.timers().set(TimerKey::Validations, until);
             return None;

@@ -4,8 +4,8 @@ use gossip_proto::{Content, SignedMessage};
 
 use super::TIE_BREAK;
 use crate::cx::Cx;
-use crate::outbox::{Outbox, Supersede};
-use crate::{Binding, Class, DropReason, Endpoint, Instant, LinkId, OrgId, PeerId, ValidIdentity};
+use crate::outbox::{Outbox, Queued};
+use crate::{Binding, DropReason, Endpoint, Instant, LinkId, OrgId, PeerId, ValidIdentity};
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -146,20 +146,18 @@ impl Connection {
         &mut self,
         cx: &mut Cx<'_>,
         link: LinkId,
-        class: Class,
-        key: Option<Supersede>,
-        mut message: SignedMessage,
+        mut frame: Queued,
     ) -> Result<(), DropReason> {
         if let Phase::Up(session) = &mut self.phase {
-            match self.outbox.send_directly(cx, link, class, message) {
-                Some(waits) => message = waits,
+            match self.outbox.send_directly(cx, link, frame) {
+                Some(waits) => frame = waits,
                 None => {
                     session.active = cx.now;
                     return Ok(());
                 }
             }
         }
-        let queued = self.outbox.push(cx, class, key, message);
+        let queued = self.outbox.push(cx, frame);
         self.pump(cx, link);
         queued
     }

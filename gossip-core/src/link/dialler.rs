@@ -1,6 +1,6 @@
 //! Dials: what is in flight, who waits for them, and how they are paced.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::connection::{DialTarget, Expected};
@@ -275,8 +275,22 @@ impl Links {
         self.is_connected(peer) || pursuit.is_none_or(|pursuit| pursuit.pace != Pace::BackingOff)
     }
 
-    /// Drops all interest in `peer`; returns the number of messages dropped.
+    /// Drops all interest in `peer` but for messages that are held; returns the number of those dropped.
     pub(super) fn abandon(&mut self, cx: &mut Cx<'_>, peer: &PeerId) -> usize {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            self.abandon_dials(cx, peer);
+            return 0;
+        };
+        let dropped = pursuit.waiting.shed_fleeting(cx.now);
+        if pursuit.waiting.is_empty() {
+            self.dialler.pursuits.remove(peer);
+            cx.timers().cancel(&TimerKey::Redial(peer.clone()));
+            self.abandon_dials(cx, peer);
+        }
+        dropped
+    }
+
+    fn abandon_dials(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
         self.dialler.dials.retain(|ticket, target| {
             let keep = target.release(peer);
             if !keep {
@@ -298,9 +312,24 @@ impl Links {
             let reason = CloseReason::DialAbandoned;
             cx.emit(Command::CloseLink { link, reason });
         }
-        cx.timers().cancel(&TimerKey::Redial(peer.clone()));
-        let pursuit = self.dialler.pursuits.remove(peer);
-        pursuit.map_or(0, |pursuit| pursuit.waiting.len())
+    }
+
+    /// `peer` is gone for all that we know: what is held for it waits for whoever takes its place there.
+    pub(super) fn await_successor(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        to: SendTo,
+        held: Vec<Queued>,
+    ) {
+        let dropped = held.len() as u64;
+        let Some(pursuit) = self.pursuit(cx, peer) else {
+            cx.metrics().shed(DropReason::TooManyPeers, dropped);
+            return;
+        };
+        pursuit.waiting.prepend(held);
+        pursuit.to = to;
+        self.pursue(cx, peer);
     }
 
     /// The last link to `peer` is gone: what was queued on it waits for the next.
@@ -403,13 +432,11 @@ impl Links {
         };
         pursuit.attempt = false;
         pursuit.failures = pursuit.failures.saturating_add(1);
-        let dropped = if alternative {
-            VecDeque::new()
-        } else {
-            pursuit.waiting.take()
+        let dropped = match alternative {
+            true => 0,
+            false => pursuit.waiting.shed_fleeting(cx.now),
         };
-        cx.metrics()
-            .shed(DropReason::DialFailed, dropped.len() as u64);
+        cx.metrics().shed(DropReason::DialFailed, dropped as u64);
         self.back_off(cx, peer);
         if !alternative {
             fx.push(LinkEffect::Unreachable {

@@ -19,9 +19,10 @@ pub enum DropReason {
     TooManyPeers,
     /// Too many messages waited for a link to the peer: the oldest went.
     TooManyWaiting,
-    /// The dial that the message waited for failed.
+    /// The dial that the message waited for failed, and if the application sent it, the time for which it is
+    /// held is over.
     DialFailed,
-    /// The peer died, or its identity became invalid, while the message waited.
+    /// The peer died, or its identity became invalid, while the message waited and was not held.
     PeerGone,
     /// It waited on a link that we closed.
     LinkClosed,

@@ -31,7 +31,7 @@ pub(crate) enum LinkEffect {
     IdentitySwitch { expected: PeerId, actual: PeerId },
     /// What we dialled is ourselves.
     SelfDial { endpoint: Endpoint },
-    /// A dial to a peer failed; all that waited for it is dropped. No verdict on its life.
+    /// A dial to a peer failed; what waited for it is dropped, unless it is held. No verdict on its life.
     Unreachable { peer: PeerId, endpoint: Endpoint },
     /// A dial asked for by `dial` failed.
     DialFailed {

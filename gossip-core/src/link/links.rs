@@ -177,6 +177,27 @@ impl Links {
         key: Option<Supersede>,
         message: SignedMessage,
     ) -> Sent {
+        self.dispatch(cx, peer, to, Queued::fleeting(class, key, message))
+    }
+
+    /// The same, but until then the message waits for the peer, or for another of its organisation in its
+    /// place, though dials fail, links end and the peer is forgotten.
+    pub(crate) fn send_until(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        to: &SendTo,
+        (class, message): (Class, SignedMessage),
+        until: Instant,
+    ) -> Sent {
+        let frame = Queued {
+            held_until: Some(until),
+            ..Queued::fleeting(class, None, message)
+        };
+        self.dispatch(cx, peer, to, frame)
+    }
+
+    fn dispatch(&mut self, cx: &mut Cx<'_>, peer: &PeerId, to: &SendTo, frame: Queued) -> Sent {
         if self.stopped {
             return dropped(cx, DropReason::Stopped);
         }
@@ -188,18 +209,9 @@ impl Links {
                 route.endpoint.clone_from(&to.endpoint);
             }
             let primary = route.primary;
-            return self.queue(cx, primary, class, key, message);
+            return self.queue(cx, primary, frame);
         }
-        self.wait_for_link(
-            cx,
-            peer,
-            to,
-            Queued {
-                class,
-                key,
-                message,
-            },
-        )
+        self.wait_for_link(cx, peer, to, frame)
     }
 
     /// Answers on the link that a message came on, or on its peer's preferred link if that one is
@@ -216,7 +228,7 @@ impl Links {
         let Some(primary) = route.map(|route| route.primary) else {
             return dropped(cx, DropReason::NotConnected);
         };
-        self.queue(cx, primary, class, key, message)
+        self.queue(cx, primary, Queued::fleeting(class, key, message))
     }
 
     /// A message has arrived: whose is it?
@@ -254,7 +266,8 @@ impl Links {
         }
     }
 
-    /// Closes all links to a peer at once and drops what waits for it.
+    /// Closes all links to a peer at once and drops what waits for it, unless it is held: whoever is no more may
+    /// be back under another identity.
     pub(crate) fn close_peer(
         &mut self,
         cx: &mut Cx<'_>,
@@ -268,11 +281,29 @@ impl Links {
                 .is_some_and(|session| session.peer == *peer)
         });
         let links: Vec<LinkId> = of_peer.map(|(link, _)| *link).collect();
+        let held = self.take_held(cx.now, peer);
         for link in links {
             self.close_link(cx, link, reason, fx);
         }
         let dropped = self.abandon(cx, peer);
         cx.metrics().shed(DropReason::PeerGone, dropped as u64);
+        if let Some((to, held)) = held {
+            self.await_successor(cx, peer, to, held);
+        }
+    }
+
+    /// Takes what is queued for a peer that is connected and waits though the peer may be gone, with where to go.
+    fn take_held(&mut self, now: Instant, peer: &PeerId) -> Option<(SendTo, Vec<Queued>)> {
+        let route = self.routes.get(peer)?;
+        let connection = self.connections.get_mut(&route.primary)?;
+        let dialled = connection.dialled.as_ref();
+        let dialled = dialled.map(|target| target.endpoint.clone());
+        let to = SendTo {
+            endpoint: Some(route.endpoint.clone().or(dialled)?),
+            expected_org: connection.session()?.org.clone(),
+        };
+        let held = connection.outbox.take_held(now);
+        (!held.is_empty()).then_some((to, held))
     }
 
     /// Finishes all links, closes those that authenticate, and takes no more.
@@ -398,18 +429,11 @@ impl Links {
         self.connections.remove(&link)
     }
 
-    fn queue(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: LinkId,
-        class: Class,
-        key: Option<Supersede>,
-        message: SignedMessage,
-    ) -> Sent {
+    fn queue(&mut self, cx: &mut Cx<'_>, link: LinkId, frame: Queued) -> Sent {
         let Some(connection) = self.connections.get_mut(&link) else {
             return dropped(cx, DropReason::NotConnected);
         };
-        match connection.send(cx, link, class, key, message) {
+        match connection.send(cx, link, frame) {
             Ok(()) => Sent::Queued,
             Err(reason) => Sent::Dropped(reason),
         }

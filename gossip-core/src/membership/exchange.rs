@@ -9,8 +9,7 @@ use gossip_proto::{Content, GossipMessage, MembershipRequest, SignedMessage, Tag
 use super::disclosure::may_see_secret;
 use super::liveness::is_silent;
 use super::response::Requester;
-use super::{Membership, MembershipEffect, Slot};
-use super::{health, held};
+use super::{Membership, MembershipEffect, Slot, held};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
@@ -156,8 +155,7 @@ impl Membership {
         let at = cx.now + self.rng.jitter(cx.config.membership.alive_interval);
         cx.timers().set(TimerKey::Heartbeat, at);
         self.recover(cx);
-        let longest = cx.config.membership.alive_expiration;
-        let longest = longest.saturating_mul(health::MOST);
+        let longest = cx.config.membership.longest_expiration();
         self.exchange.believe_restarts_after(cx.now, longest);
         if self.is_alone() {
             return;

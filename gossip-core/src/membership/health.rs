@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Membership;
+use crate::config::MOST_PATIENCE;
 use crate::cx::Cx;
 use crate::{Instant, PeerId};
 
@@ -25,8 +26,6 @@ pub(super) struct Health {
 }
 
 const WORST: u8 = 8;
-/// The most by which anybody's time is multiplied: a node that is really cut off knows it by then.
-pub(super) const MOST: u32 = 4;
 /// So many different peers in a row that do not answer are more likely to be unheard by us.
 const DEAF: usize = 3;
 /// When so many have not answered, more would say nothing new.
@@ -110,7 +109,7 @@ impl Membership {
         let doubtful = u32::from(self.is_deaf(cx)) + 1;
         (1 + u32::from(self.health.score))
             .saturating_mul(doubtful)
-            .min(MOST)
+            .min(MOST_PATIENCE)
     }
 
     /// Nothing has come from anybody for two heartbeats, though there are several who should be heard.

@@ -1,19 +1,12 @@
 //! Peers that say that they stop: others need not wait until their silence shows it.
 
-use gossip_proto::{Alive, PeerTime, SignedMessage, UnsignedMessage};
+use gossip_proto::{Alive, SignedMessage, UnsignedMessage};
 
+use super::graves::Grave;
 use super::{Membership, MembershipEffect};
 use crate::cx::Cx;
 use crate::identity::Identities;
 use crate::{Notification, PeerId};
-
-/// The last time heard of a member that is known no more.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Grave {
-    pub(super) time: PeerTime,
-    /// It has said farewell.
-    pub(super) left: bool,
-}
 
 impl Membership {
     /// The heartbeat that says that we stop, to be signed.
@@ -57,11 +50,9 @@ impl Membership {
     }
 
     /// Remembers the last time heard of a member that is gone.
-    pub(super) fn bury(&mut self, cx: &Cx<'_>, peer: PeerId, grave: Grave) {
-        let full = self.graves.len() >= cx.config.membership.max_members.get();
-        if full && !self.graves.contains_key(&peer) {
-            self.graves.pop_first();
-        }
-        self.graves.insert(peer, grave);
+    pub(super) fn bury(&mut self, cx: &mut Cx<'_>, peer: PeerId, grave: Grave) {
+        let most = cx.config.membership.max_members.get();
+        let shed = self.graves.bury(peer, grave, most);
+        cx.metrics().graves_shed += u64::from(shed);
     }
 }

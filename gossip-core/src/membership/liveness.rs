@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gossip_proto::{Alive, PeerTime, SignedMessage};
 
-use super::leaving::Grave;
+use super::graves::Grave;
 use super::record::{Liveness, Record};
 use super::{Membership, MembershipEffect};
 use crate::cx::Cx;
@@ -211,7 +211,7 @@ impl Membership {
         if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             return record.overturn_later_incarnation(incarnation);
         }
-        if let Some(grave) = self.graves.get_mut(peer)
+        if let Some(grave) = self.graves.get_mut(peer.as_bytes())
             && grave.time.incarnation > incarnation
         {
             grave.time = PeerTime {

@@ -35,6 +35,7 @@ mod addresses;
 mod chain;
 mod disclosure;
 mod exchange;
+mod graves;
 mod health;
 mod held;
 mod hints;
@@ -49,7 +50,7 @@ mod seeds;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use gossip_proto::{Alive, Content, PeerTime, Pulse, SignedMessage, UnsignedMessage};
@@ -58,8 +59,8 @@ use self::addresses::Addresses;
 pub(crate) use self::chain::{LENGTH as CHAIN_LENGTH, walk};
 pub(crate) use self::disclosure::{Party, may_identify, may_push, may_see_secret};
 use self::exchange::Exchange;
+use self::graves::Graves;
 use self::health::Health;
-use self::leaving::Grave;
 use self::own::OwnAlive;
 use self::record::{Liveness, Record};
 pub(crate) use self::response::Requester;
@@ -144,7 +145,7 @@ pub(crate) struct Membership {
     own: OwnAlive,
     records: PeerTable<Record>,
     /// The last time heard of members that have left or were forgotten. Same cap as the records.
-    graves: BTreeMap<PeerId, Grave>,
+    graves: Graves,
     addresses: Addresses,
     roster: Roster,
     exchange: Exchange,
@@ -173,7 +174,7 @@ impl Membership {
             own: OwnAlive::new(cx, seed, incarnation),
             records: PeerTable::new(ModuleRng::fork(seed, "members").next_u64()),
             addresses: Addresses::default(),
-            graves: BTreeMap::new(),
+            graves: Graves::default(),
             roster: Roster::new(
                 cx.config.identity.org.clone(),
                 ModuleRng::fork(seed, "roster"),
@@ -212,7 +213,7 @@ impl Membership {
             }
             // Whoever has been forgotten is not remembered once more because others still hold it dead.
             None => {
-                let grave = self.graves.get(&alive.pki_id[..]);
+                let grave = self.graves.get(&alive.pki_id);
                 let later = grave.map(|grave| grave.time.incarnation);
                 if !dead && later.is_some_and(|later| alive.time.incarnation < later) {
                     return Standing::Former;
@@ -268,7 +269,7 @@ impl Membership {
         let direct = source.from().as_bytes() == alive.pki_id;
         let newcomer = !self.is_alive(&alive.pki_id);
         let returning =
-            newcomer && (self.knows(&alive.pki_id) || self.graves.contains_key(&alive.pki_id[..]));
+            newcomer && (self.knows(&alive.pki_id) || self.graves.contains(&alive.pki_id));
         let taken = if dead {
             self.learn_dead(cx, identities, &message, alive, fx)
         } else {
@@ -353,7 +354,7 @@ impl Membership {
         if !self.make_room(cx, fx) {
             return false;
         }
-        self.graves.remove(&peer);
+        self.graves.remove(peer.as_bytes());
         let org = identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
         let record = Record::new(message, alive, org, direct, liveness, cx.now);

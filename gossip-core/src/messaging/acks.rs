@@ -116,6 +116,15 @@ impl Acks {
         }
     }
 
+    /// What was sent to a peer has gone to another in its place, which answers instead.
+    pub(crate) fn on_renewed(&mut self, former: &PeerId, renewed: &PeerId) {
+        for awaited in self.awaited.values_mut() {
+            if awaited.silent.remove(former) {
+                awaited.silent.insert(renewed.clone());
+            }
+        }
+    }
+
     /// The time of a message is over.
     pub(crate) fn fire(&mut self, cx: &mut Cx<'_>, nonce: u64) {
         self.conclude(cx, nonce);

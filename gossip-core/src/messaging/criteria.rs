@@ -27,7 +27,8 @@ pub struct SendCriteria {
 pub struct SendOutcome {
     /// Queued on a link.
     pub queued: Vec<PeerId>,
-    /// Waits until the peer has been dialled.
+    /// Waits until the peer, or another of its organisation in its place, has been reached, for as long as
+    /// [`LinkConfig::hold_for`](crate::LinkConfig) says if the application sent it.
     pub dialling: Vec<PeerId>,
     /// Dropped, and counted by the reason.
     pub dropped: Vec<(PeerId, DropReason)>,

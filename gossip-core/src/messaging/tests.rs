@@ -9,27 +9,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_proto::{
-    Content, GossipMessage, Kind, Leadership, PeerTime, PrivateData, SignedMessage, Tag,
-};
+use gossip_proto::{Content, Kind, Leadership, PeerTime, SignedMessage, Tag};
 
 use super::*;
 use crate::node::bench::*;
 use crate::{ChannelId, DropReason, LinkId, PeerId, Request, RequestError, RequestId, Response};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
-
-fn private_data() -> GossipMessage {
-    let content = Content::PrivateData(PrivateData {
-        collection: "collection".into(),
-        namespace: "chaincode".into(),
-        tx_id: "tx".into(),
-        rwset: Bytes::from_static(b"write set"),
-        sim_height: 1,
-        collection_configs: Bytes::new(),
-    });
-    message(0, "main", Tag::ChanOnly, content)
-}
 
 fn ack(nonce: u64, error: &str) -> SignedMessage {
     let content = Content::Ack(error.into());

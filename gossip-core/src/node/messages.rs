@@ -11,8 +11,8 @@ use crate::link::Sent;
 use crate::membership::Slot;
 use crate::messaging::{Delivery, Interest, Received, SendCriteria, SendOutcome};
 use crate::{
-    ChannelId, Class, Command, LinkId, Notification, PeerId, PushOutcome, RequestError, RequestId,
-    Response,
+    ChannelId, Class, Command, Instant, LinkId, Notification, PeerId, PushOutcome, RequestError,
+    RequestId, Response,
 };
 
 impl Node {
@@ -23,7 +23,8 @@ impl Node {
         message: GossipMessage,
     ) -> Result<Response, RequestError> {
         let message = self.sendable(message)?;
-        Ok(Response::Sent(self.send_each(peers, &message)))
+        let until = self.hold_until();
+        Ok(Response::Sent(self.send_each(peers, &message, until)))
     }
 
     /// Sends a message to peers that satisfy criteria. Answers `id` when enough have acknowledged.
@@ -65,9 +66,9 @@ impl Node {
         message.nonce = self.acks.nonce();
         let nonce = message.nonce;
         let message = self.sendable(message)?;
-        let outcome = self.send_each(&peers, &message);
-        let sent = [outcome.queued, outcome.dialling].concat();
         let deadline = self.now + criteria.timeout;
+        let outcome = self.send_each(&peers, &message, deadline);
+        let sent = [outcome.queued, outcome.dialling].concat();
         let parties = (sent, outcome.dropped);
         self.acks
             .expect(cx!(self), (id, nonce), wanted, parties, deadline);
@@ -94,15 +95,24 @@ impl Node {
         Ok(self.membership.roster().draw(criteria.max_peers, accept))
     }
 
-    fn send_each(&mut self, peers: &[PeerId], message: &SignedMessage) -> SendOutcome {
+    /// Until when a message of the application waits for peers that cannot be reached.
+    fn hold_until(&self) -> Instant {
+        self.now + self.config.link.hold_for
+    }
+
+    fn send_each(
+        &mut self,
+        peers: &[PeerId],
+        message: &SignedMessage,
+        until: Instant,
+    ) -> SendOutcome {
         let class = class_of(message);
         let mut outcome = SendOutcome::default();
         let mut seen = BTreeSet::new();
         for peer in peers.iter().filter(|peer| seen.insert(*peer)) {
             let to = self.address_of(peer);
-            let sent = self
-                .links
-                .send(cx!(self), peer, &to, class, None, message.clone());
+            let frame = (class, message.clone());
+            let sent = self.links.send_until(cx!(self), peer, &to, frame, until);
             outcome.add(peer.clone(), sent);
         }
         outcome
@@ -228,7 +238,7 @@ impl Node {
                 let push = PushOutcome {
                     off: false,
                     eligible: peers.len(),
-                    sent: self.send_each(&peers, message),
+                    sent: self.send_each(&peers, message, self.hold_until()),
                 };
                 let fresh = true;
                 Ok(Response::Published { fresh, push })

@@ -24,7 +24,7 @@ use gossip_proto::SignedMessage;
 use self::window::Window;
 use crate::cx::Cx;
 use crate::snapshot::{Stores, queue_name};
-use crate::{Class, Command, Config, DropReason, LinkId, OutboxConfig};
+use crate::{Class, Command, Config, DropReason, Instant, LinkId, OutboxConfig};
 
 /// The frames that wait for one link, and the credit that the link's transport has left.
 #[derive(Debug, Default)]
@@ -38,20 +38,10 @@ impl Outbox {
     ///
     /// A frame replaces the queued one of the same key in its place. Else, if there is no room, a
     /// control frame pushes out the oldest ones and any other is refused. What is dropped is counted.
-    pub(crate) fn push(
-        &mut self,
-        cx: &mut Cx<'_>,
-        class: Class,
-        key: Option<Supersede>,
-        message: SignedMessage,
-    ) -> Result<(), DropReason> {
+    pub(crate) fn push(&mut self, cx: &mut Cx<'_>, frame: Queued) -> Result<(), DropReason> {
+        let class = frame.class;
         let (max_frames, max_bytes) = limits(&cx.config.outbox, class);
         let queue = &mut self.queues[class.index()];
-        let frame = Queued {
-            class,
-            key,
-            message,
-        };
         if class == Class::Control {
             let shed = queue.push(frame, max_frames, max_bytes);
             cx.metrics().shed(DropReason::ControlQueueFull, shed);
@@ -78,15 +68,14 @@ impl Outbox {
         &mut self,
         cx: &mut Cx<'_>,
         link: LinkId,
-        class: Class,
-        message: SignedMessage,
-    ) -> Option<SignedMessage> {
-        let len = message.encoded().len() as u64;
+        frame: Queued,
+    ) -> Option<Queued> {
+        let class = frame.class;
         let waiting = !self.queues[class.index()].is_empty();
-        if waiting || !self.window.admits(&cx.config.outbox, class, len) {
-            return Some(message);
+        if waiting || !self.window.admits(&cx.config.outbox, class, frame.len()) {
+            return Some(frame);
         }
-        self.send_now(cx, link, class, message);
+        self.send_now(cx, link, class, frame.message);
         None
     }
 
@@ -106,6 +95,12 @@ impl Outbox {
     /// Takes everything that was not handed to the transport, each class in its order.
     pub(crate) fn drain(&mut self) -> Vec<Queued> {
         self.queues.iter_mut().flat_map(Queue::take).collect()
+    }
+
+    /// Takes what was not handed to the transport and goes on waiting when the link is no more.
+    pub(crate) fn take_held(&mut self, now: Instant) -> Vec<Queued> {
+        let queues = self.queues.iter_mut();
+        queues.flat_map(|queue| queue.take_held(now)).collect()
     }
 
     /// Hands frames to the transport, the most urgent class first, as far as the windows allow.

@@ -5,17 +5,35 @@ use std::collections::VecDeque;
 use gossip_proto::SignedMessage;
 
 use super::Supersede;
-use crate::Class;
+use crate::{Class, Instant};
 
 /// A frame that waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Queued {
     pub(crate) class: Class,
     pub(crate) key: Option<Supersede>,
+    /// Until then it waits for its peer though dials fail and links end: nobody but the application would send
+    /// it again. What gossip itself sends is repaired by others or too late when it comes later.
+    pub(crate) held_until: Option<Instant>,
     pub(crate) message: SignedMessage,
 }
 
 impl Queued {
+    /// Outlives neither a dial that fails nor the link that it is queued on, if it is the last one.
+    pub(crate) fn fleeting(class: Class, key: Option<Supersede>, message: SignedMessage) -> Self {
+        Self {
+            class,
+            key,
+            held_until: None,
+            message,
+        }
+    }
+
+    /// Whether it goes on waiting now that its peer cannot be reached.
+    pub(crate) fn is_held(&self, now: Instant) -> bool {
+        self.held_until.is_some_and(|until| until > now)
+    }
+
     /// Its length on the wire, in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.message.encoded().len() as u64
@@ -122,6 +140,25 @@ impl Queue {
     pub(crate) fn take(&mut self) -> VecDeque<Queued> {
         self.bytes = 0;
         std::mem::take(&mut self.frames)
+    }
+
+    /// Drops the frames that wait no longer now that the peer cannot be reached; returns how many.
+    pub(crate) fn shed_fleeting(&mut self, now: Instant) -> usize {
+        let before = self.frames.len();
+        self.frames.retain(|frame| frame.is_held(now));
+        self.bytes = self.frames.iter().map(Queued::len).sum();
+        before - self.frames.len()
+    }
+
+    /// Takes the frames that go on waiting now that the peer cannot be reached.
+    pub(crate) fn take_held(&mut self, now: Instant) -> Vec<Queued> {
+        let (held, rest) = self
+            .take()
+            .into_iter()
+            .partition(|frame| frame.is_held(now));
+        self.frames = rest;
+        self.bytes = self.frames.iter().map(Queued::len).sum();
+        Vec::from(held)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

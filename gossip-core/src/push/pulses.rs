@@ -22,7 +22,8 @@ const PATIENCE: u32 = 8;
 /// So many do not wait, so that no message becomes long.
 const MAX_BEATS: usize = 512;
 
-/// Collects signs of life.
+/// Collects signs of life, at most `MAX_BEATS`. For each of them those of the links that may not hear it are passed
+/// by until as many as the fan-out says have it: at most `link.max_links`.
 #[derive(Debug, Default)]
 pub(crate) struct PulseEmitter {
     buffer: Vec<Beat>,

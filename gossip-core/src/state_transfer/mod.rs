@@ -24,6 +24,7 @@
 //!   committed. So dissemination runs ahead of a slow ledger by as much as the window, which is
 //!   also as much as the peers would keep.
 
+mod checks;
 mod claims;
 mod effect;
 mod payload_buffer;
@@ -31,7 +32,9 @@ mod penalties;
 mod pipeline;
 mod publications;
 mod requester;
+mod reread;
 mod responder;
+mod view;
 
 use bytes::Bytes;
 use gossip_proto::{Payload, StateRequest};
@@ -46,10 +49,9 @@ use self::requester::Requester;
 use self::responder::Responder;
 use crate::cx::Cx;
 use crate::rng::ModuleRng;
-use crate::snapshot::Stores;
 use crate::{
-    BlockOrigin, ChannelId, Command, Config, Instant, LedgerError, LedgerOutcome, LinkId,
-    Notification, PeerId, RequestError, RequestId, Response, Ticket,
+    BlockOrigin, ChannelId, Command, LedgerOutcome, LinkId, Notification, PeerId, RequestError,
+    RequestId, Ticket,
 };
 
 /// One channel's blocks on their way to and from the ledger.
@@ -112,16 +114,6 @@ impl StateTransfer {
     pub(crate) fn lacks(&self, seq: u64) -> bool {
         let wanted = self.pipeline.runs() && self.buffer.want(seq) == Want::Yes;
         wanted && !self.requester.expects(seq, &self.buffer)
-    }
-
-    /// A block that waits for the ledger.
-    pub(crate) fn held_block(&self, seq: u64) -> Option<&Bytes> {
-        self.buffer.get(seq)
-    }
-
-    /// The numbers of the blocks that wait for the ledger, in order.
-    pub(crate) fn held_numbers(&self) -> impl Iterator<Item = u64> {
-        self.buffer.numbers()
     }
 
     /// Takes a verified block that a peer sent.
@@ -301,93 +293,6 @@ impl StateTransfer {
         effects
     }
 
-    /// The check of a block begins that was pushed or published. Its verdict is told by `admit`,
-    /// `publish` or `on_unasked_bad_block`.
-    pub(crate) fn on_checking(&mut self, cx: &mut Cx<'_>, seq: u64, bytes: u64) {
-        if self.buffer.want(seq) == Want::Yes {
-            self.requester.on_checking(cx, seq, bytes);
-        }
-    }
-
-    /// The same of a block that came by pull, which tells nothing of how long pushes take.
-    pub(crate) fn on_checking_pulled(&mut self, cx: &mut Cx<'_>, seq: u64, bytes: u64) {
-        if self.buffer.want(seq) == Want::Yes {
-            self.requester.await_verdict(cx, seq, bytes);
-        }
-    }
-
-    /// A push has come of a block that is held or stored.
-    pub(crate) fn on_late_push(&mut self, now: Instant, seq: u64) {
-        self.requester.on_late_push(now, seq);
-    }
-
-    /// How many blocks the peer says it has, or has shown.
-    pub(crate) fn claimed(&self, peer: &PeerId) -> u64 {
-        self.requester.claimed(peer)
-    }
-
-    /// Does the peer say that it has the block?
-    pub(crate) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
-        self.requester.may_have(peer, seq)
-    }
-
-    /// A block that was pushed or published does not verify, or could not be checked. The caller has
-    /// counted it.
-    pub(crate) fn on_unasked_bad_block(&mut self, cx: &mut Cx<'_>, seq: u64) -> Vec<Effect> {
-        self.requester.on_unasked_checked(seq);
-        self.resume(cx)
-    }
-
-    /// A block that the peer sent on request does not verify. The caller has counted it.
-    pub(crate) fn on_bad_block(&mut self, cx: &mut Cx<'_>, peer: &PeerId, seq: u64) -> Vec<Effect> {
-        self.requester.on_bad_block(cx, peer, seq);
-        self.resume(cx)
-    }
-
-    /// A block that the peer sent on request could not be looked at: it is asked for again, and that is
-    /// nobody's fault.
-    pub(crate) fn on_unchecked_block(
-        &mut self,
-        cx: &mut Cx<'_>,
-        peer: &PeerId,
-        seq: u64,
-    ) -> Vec<Effect> {
-        self.requester.on_unchecked_block(peer, seq);
-        self.resume(cx)
-    }
-
-    /// The application does not want this block now: it is not asked for again for a while.
-    pub(crate) fn on_ignored_block(&mut self, cx: &mut Cx<'_>, seq: u64) -> Vec<Effect> {
-        if self.buffer.want(seq) == Want::Yes {
-            self.requester.on_ignored(cx, seq);
-        }
-        self.resume(cx)
-    }
-
-    /// The application says that it has stored blocks up to a height itself. Answers the request at once or
-    /// when the ledger's height has been read.
-    pub(crate) fn update_height(&mut self, cx: &mut Cx<'_>, id: RequestId, height: u64) {
-        let current = self.buffer.next();
-        let refusal = if let Some(error) = self.halted_error() {
-            error
-        } else if !self.pipeline.runs() || self.reread.is_some() {
-            RequestError::Busy
-        } else if height < current {
-            RequestError::LowerHeight {
-                given: height,
-                current,
-            }
-        } else {
-            self.reread = Some((id, height));
-            self.pipeline.reread(cx, &self.channel);
-            return;
-        };
-        cx.emit(Command::Reply {
-            id,
-            result: Err(refusal),
-        });
-    }
-
     /// The timer `StateTransfer` of this channel has fired.
     pub(crate) fn on_timer(&mut self, cx: &mut Cx<'_>) -> Vec<Effect> {
         if self.pipeline.runs() {
@@ -402,53 +307,6 @@ impl StateTransfer {
         self.requester.stop(cx, &self.channel);
         self.refuse_waiting(cx, error);
         self.pipeline.committing()
-    }
-
-    /// Changes whenever the height, the number of blocks held, or the halt does.
-    pub(crate) fn version(&self) -> u64 {
-        self.buffer.version()
-    }
-
-    /// Blocks in the ledger, as far as known.
-    pub(crate) fn height(&self) -> u64 {
-        self.buffer.next()
-    }
-
-    /// Is this block among the last few that are known of, so that it comes when it is new?
-    pub(crate) fn is_recent(&self, config: &Config, now: Instant, seq: u64) -> bool {
-        let few = config.state_transfer.batch.get() as u64;
-        seq.saturating_add(few) >= self.requester.known_end(now, &self.buffer)
-    }
-
-    /// The first number that has no place.
-    pub(crate) fn limit(&self) -> u64 {
-        self.buffer.limit()
-    }
-
-    /// Blocks held that are not in the ledger.
-    pub(crate) fn buffered(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// Everything that is bounded here.
-    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
-        let transfer = &config.state_transfer;
-        // The block that is next has a place in any case.
-        let block = config.limits.max_envelope as u64;
-        let bytes = transfer.window_bytes.saturating_add(block);
-        let (held, window) = (self.buffer.len(), transfer.window.get());
-        let size = (self.buffer.bytes(), bytes);
-        stores.add_bytes("blocks that wait for the ledger", (held, window), size);
-        let (parked, most) = (self.publications.len(), transfer.max_publications.get());
-        stores.add("publications that wait for a place", parked, most);
-        let (serving, most) = (self.responder.len(), transfer.max_serving.get());
-        stores.add("requests for blocks being served", serving, most);
-        self.requester.stores(config, stores);
-    }
-
-    /// Why nothing is committed any more.
-    pub(crate) fn halted(&self) -> Option<&str> {
-        self.pipeline.halted()
     }
 
     fn insert(
@@ -528,18 +386,6 @@ impl StateTransfer {
         for ((seq, id), data) in self.publications.take() {
             self.place(cx, id, seq, data, effects);
         }
-    }
-
-    fn answer_reread(&mut self, cx: &mut Cx<'_>, read: Result<u64, LedgerError>) {
-        let Some((id, given)) = self.reread.take() else {
-            return;
-        };
-        let result = match read {
-            Ok(height) if height >= given => Ok(Response::LedgerHeight { height }),
-            Ok(actual) => Err(RequestError::LedgerBehind { given, actual }),
-            Err(error) => Err(RequestError::Ledger(error)),
-        };
-        cx.emit(Command::Reply { id, result });
     }
 
     fn refuse_waiting(&mut self, cx: &mut Cx<'_>, error: &RequestError) {

@@ -15,10 +15,19 @@ use gossip_sim::{
 /// Between two rounds of an attack.
 pub(crate) const ROUND: Duration = Duration::from_millis(100);
 const MINUTE: Duration = Duration::from_secs(60);
-/// How much more a node may hold after an attack, in characters of its description, which tells all that
-/// it holds; the attacks send a hundred times that. Most of it are the 4,096 answers kept of which channel a
-/// name's proof stands for.
-const MOST_GROWTH: usize = 900_000;
+/// The longest description of an entry of a store, in characters, and of all that is kept outside of stores: what a
+/// node describes after an attack beyond that and beyond the entries that its stores have gained leaks. Stores have
+/// caps, so this bounds what an attack can make a node hold, and the attacks send a hundred times that.
+const LONGEST_ENTRY: usize = 200;
+const OUTSIDE_STORES: usize = 20_000;
+
+/// What a node holds.
+struct Weight {
+    /// In characters of its description, which tells all.
+    text: usize,
+    /// Entries by store; those of channels and links are told apart.
+    entries: BTreeMap<String, u64>,
+}
 
 /// The network and the hostile member.
 pub(crate) struct Stage {
@@ -28,7 +37,7 @@ pub(crate) struct Stage {
     /// The last peer of the first organisation, in both channels.
     pub(crate) mallory: NodeId,
     /// What honest nodes held before the attack.
-    weights: Vec<usize>,
+    weights: Vec<Weight>,
     blocks: u64,
     draws: u64,
 }
@@ -199,10 +208,13 @@ impl Stage {
         self.assert_within_caps();
         for (place, before) in self.weights.iter().enumerate() {
             let (node, after) = (self.honest[place], self.weight(self.honest[place]));
-            let growth = after.saturating_sub(*before);
+            let grown = after.text.saturating_sub(before.text);
+            let gained = after.gained(before);
+            let most = gained * LONGEST_ENTRY + OUTSIDE_STORES;
             assert!(
-                growth < MOST_GROWTH,
-                "node {node} holds {growth} more than {before}"
+                grown < most,
+                "node {node} holds {grown} more than {} by {gained} entries",
+                before.text
             );
         }
     }
@@ -232,7 +244,7 @@ impl Stage {
         deaths
     }
 
-    fn weight(&self, node: NodeId) -> usize {
+    fn weight(&self, node: NodeId) -> Weight {
         struct Count(usize);
         impl Write for Count {
             fn write_str(&mut self, text: &str) -> std::fmt::Result {
@@ -240,9 +252,28 @@ impl Stage {
                 Ok(())
             }
         }
+        let node = self.world.node(node).expect("runs");
         let mut count = Count(0);
-        write!(count, "{:?}", self.world.node(node).expect("runs")).expect("counts");
-        count.0
+        write!(count, "{node:?}").expect("counts");
+        let mut entries = BTreeMap::new();
+        for store in node.snapshot().all_stores() {
+            *entries.entry(store.name.to_owned()).or_default() += store.entries;
+        }
+        Weight {
+            text: count.0,
+            entries,
+        }
+    }
+}
+
+impl Weight {
+    /// How many entries the stores hold more than before.
+    fn gained(&self, before: &Self) -> usize {
+        let gained = self.entries.iter().map(|(store, entries)| {
+            let before = before.entries.get(store).copied().unwrap_or(0);
+            entries.saturating_sub(before)
+        });
+        gained.sum::<u64>() as usize
     }
 }
 

@@ -60,6 +60,14 @@ impl Net {
         }
     }
 
+    /// After this `node` has forgotten all others if they are gone. Alone, it gives them the most time that it ever
+    /// gives: it might be itself who hears nobody. They may have been heard until a moment after they stopped.
+    #[must_use]
+    pub fn forgotten_by_the_last(&self, node: NodeId) -> Duration {
+        let config = &self.world.config(node).membership;
+        config.longest_expiration() + config.forget_after + secs(1)
+    }
+
     /// Adds the peer `name` of `org` with these peers of its organisation as bootstrap, and starts
     /// it. It has an external endpoint.
     pub fn start(&mut self, org: &str, name: &str, bootstrap: &[&str]) -> NodeId {

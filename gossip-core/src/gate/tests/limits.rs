@@ -199,3 +199,15 @@ fn what_a_member_signs_is_neither_kept_nor_passed_on_beyond_its_size() {
     let longest = bench.sent_like(|message| Some(message.encoded().len()));
     assert!(longest.iter().all(|(_, length)| *length < 192 << 10));
 }
+
+#[test]
+fn a_message_without_content_is_counted_and_does_nothing() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    bench.sent();
+    let empty = message(0, "", Tag::Empty, Content::Empty);
+    bench.receive(link, &SignedMessage::unsigned(empty));
+    assert_eq!(bench.metrics().empty_messages, 1);
+    assert_eq!(bench.metrics().violations, 0);
+    assert!(bench.sent().is_empty());
+}

@@ -152,6 +152,9 @@ impl Chaos {
                 let millis = self.rng.below(900) as u64;
                 self.rig.advance(Duration::from_millis(millis));
             }
+            14 => {
+                self.rig.hold(name, "held");
+            }
             _ => {
                 let class = Class::ALL[self.rng.below(3)];
                 self.rig.send_class(name, class, None, "x");

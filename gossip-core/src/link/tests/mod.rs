@@ -9,6 +9,7 @@ mod caps;
 mod dialling;
 mod duplicates;
 mod handshake;
+mod held;
 mod invariants;
 mod model;
 

@@ -244,3 +244,23 @@ fn whoever_is_about_to_stop_takes_no_new_work() {
     bench.answer_all();
     assert_eq!(bench.reply(stop), Some(Ok(Response::Done)));
 }
+
+#[test]
+fn at_the_cap_the_oldest_mark_of_those_who_are_no_more_goes_whatever_its_name() {
+    let mut bench = Bench::with(|config| {
+        config.membership.max_members = std::num::NonZeroUsize::new(3).unwrap();
+    });
+    let link = bench.member("m2");
+    for name in ["m9", "m3", "m4"] {
+        bench.receive(link, &beat(name, 5).leaving().message());
+    }
+    assert_eq!(bench.metrics().graves_shed, 0);
+    bench.receive(link, &beat("m5", 5).leaving().message());
+    assert_eq!(bench.metrics().graves_shed, 1);
+    for name in ["m3", "m4", "m5"] {
+        bench.receive(link, &beat(name, 5).message());
+        assert_eq!(bench.liveness(name), None, "{name} is not brought back");
+    }
+    bench.receive(link, &beat("m9", 5).message());
+    assert_eq!(bench.liveness("m9"), Some(true), "it is not remembered");
+}

@@ -8,6 +8,7 @@
 mod exchange;
 mod health;
 mod heartbeats;
+mod hints;
 mod leaving;
 mod liveness;
 mod ourselves;

@@ -1,7 +1,9 @@
 //! Certificates that are renewed: another peer at an address known.
 
+use gossip_proto::Tag;
+
 use super::*;
-use crate::Endpoint;
+use crate::{Endpoint, Request, Response, SendCriteria, SendOutcome};
 
 /// `name` at the endpoint of `m2`.
 fn at_m2(name: &str, sequence: u64) -> SignedMessage {
@@ -120,4 +122,90 @@ fn a_newcomer_s_later_heartbeats_raise_no_more_doubt() {
             .iter()
             .any(|(_, to)| *to == Endpoint::new(&internal("m2")))
     );
+}
+
+/// A message of the application to the member `name`.
+fn tell(bench: &mut Bench, name: &str) -> SendOutcome {
+    let told = Request::Send {
+        message: Box::new(private_data()),
+        peers: vec![peer(name)],
+    };
+    match bench.ask(told) {
+        Ok(Response::Sent(outcome)) => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Who was sent messages of the application since the last call, with their nonces.
+fn told(bench: &mut Bench) -> Vec<(String, u64)> {
+    bench.sent_like(|message| match message.content() {
+        Content::PrivateData(_) => Some(message.message().nonce),
+        _ => None,
+    })
+}
+
+/// The member that is left without a link, as one that restarts.
+fn restarting(name: &str) -> Bench {
+    let mut bench = Bench::new();
+    bench.member("m9");
+    let old = bench.member(name);
+    bench.link_down(old);
+    bench.dials.clear();
+    bench.sent();
+    bench
+}
+
+#[test]
+fn what_the_application_sends_while_a_member_restarts_with_a_renewed_certificate_reaches_it() {
+    let mut bench = restarting("m2");
+    assert_eq!(tell(&mut bench, "m2").dialling, [peer("m2")]);
+    bench.fail_dial();
+    bench.advance(millis(300));
+    bench.fail_dial();
+    bench.advance(secs(1));
+    bench.answer_dial("m3");
+    assert_eq!(told(&mut bench), [("m3".to_owned(), 0)]);
+    assert_eq!(bench.liveness("m2"), None);
+    assert_eq!(bench.metrics().dropped, [].into());
+}
+
+#[test]
+fn what_the_application_has_sent_to_a_member_that_then_leaves_reaches_its_renewed_self() {
+    let mut bench = restarting("m2");
+    tell(&mut bench, "m2");
+    bench.fail_dial();
+    let other = bench.link_to("m9").unwrap();
+    bench.receive(other, &beat("m2", 2).leaving().message());
+    assert_eq!(bench.liveness("m2"), None);
+    bench.advance(millis(300));
+    bench.answer_dial("m3");
+    assert_eq!(told(&mut bench), [("m3".to_owned(), 0)]);
+    assert_eq!(bench.metrics().dropped, [].into());
+}
+
+#[test]
+fn the_renewed_member_acknowledges_in_place_of_its_former_self() {
+    let mut bench = restarting("m2");
+    let criteria = SendCriteria {
+        timeout: secs(5),
+        min_acks: 1,
+        max_peers: 1,
+        channel: None,
+        eligible: Some([peer("m2")].into()),
+    };
+    let message = Box::new(private_data());
+    let criteria = Box::new(criteria);
+    let id = bench.begin(Request::SendByCriteria { message, criteria });
+    bench.fail_dial();
+    bench.advance(millis(300));
+    let link = bench.answer_dial("m3");
+    let nonce = told(&mut bench)[0].1;
+    let ack = message_of(nonce, Content::Ack(String::new()));
+    bench.receive(link, &ack);
+    let by = vec![peer("m3")];
+    assert_eq!(bench.reply(id), Some(Ok(Response::Acknowledged { by })));
+}
+
+fn message_of(nonce: u64, content: Content) -> SignedMessage {
+    SignedMessage::unsigned(message(nonce, "", Tag::Undefined, content))
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_proto::{
     Alive, Branch, Content, GossipMessage, Limits, MembershipRequest, MembershipResponse, Payload,
-    PeerTime, Properties, Pulse, RawEnvelope, SignedMessage, StateInfo, Tag, Tree, UnsignedMessage,
-    channel_mac,
+    PeerTime, PrivateData, Properties, Pulse, RawEnvelope, SignedMessage, StateInfo, Tag, Tree,
+    UnsignedMessage, channel_mac,
 };
 
 use crate::membership::walk;
@@ -322,4 +322,17 @@ pub(crate) fn tree(ledger_height: u64, branch: Option<Branch>) -> SignedMessage 
 
 pub(crate) fn tree_message(tree: Tree) -> SignedMessage {
     SignedMessage::unsigned(message(0, "main", Tag::ChanAndOrg, Content::Tree(tree)))
+}
+
+/// What applications alone understand.
+pub(crate) fn private_data() -> GossipMessage {
+    let content = Content::PrivateData(PrivateData {
+        collection: "collection".into(),
+        namespace: "chaincode".into(),
+        tx_id: "tx".into(),
+        rwset: Bytes::from_static(b"write set"),
+        sim_height: 1,
+        collection_configs: Bytes::new(),
+    });
+    message(0, "main", Tag::ChanOnly, content)
 }

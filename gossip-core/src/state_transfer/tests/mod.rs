@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::*;
 use crate::cx::Io;
 use crate::timer::TimerKey;
-use crate::{Endpoint, Instant, LedgerError, LedgerOp, OrgId, Response, SelfIdentity};
+use crate::{Config, Endpoint, Instant, LedgerError, LedgerOp, OrgId, Response, SelfIdentity};
 
 pub(super) const LINK: LinkId = LinkId(1);
 

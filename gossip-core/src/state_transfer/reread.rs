@@ -1,0 +1,43 @@
+//! Blocks that the application has stored itself: the ledger is asked how many there are.
+
+use super::StateTransfer;
+use crate::cx::Cx;
+use crate::{Command, LedgerError, RequestError, RequestId, Response};
+
+impl StateTransfer {
+    /// The application says that it has stored blocks up to a height itself. Answers the request at once or
+    /// when the ledger's height has been read.
+    pub(crate) fn update_height(&mut self, cx: &mut Cx<'_>, id: RequestId, height: u64) {
+        let current = self.buffer.next();
+        let refusal = if let Some(error) = self.halted_error() {
+            error
+        } else if !self.pipeline.runs() || self.reread.is_some() {
+            RequestError::Busy
+        } else if height < current {
+            RequestError::LowerHeight {
+                given: height,
+                current,
+            }
+        } else {
+            self.reread = Some((id, height));
+            self.pipeline.reread(cx, &self.channel);
+            return;
+        };
+        cx.emit(Command::Reply {
+            id,
+            result: Err(refusal),
+        });
+    }
+
+    pub(super) fn answer_reread(&mut self, cx: &mut Cx<'_>, read: Result<u64, LedgerError>) {
+        let Some((id, given)) = self.reread.take() else {
+            return;
+        };
+        let result = match read {
+            Ok(height) if height >= given => Ok(Response::LedgerHeight { height }),
+            Ok(actual) => Err(RequestError::LedgerBehind { given, actual }),
+            Err(error) => Err(RequestError::Ledger(error)),
+        };
+        cx.emit(Command::Reply { id, result });
+    }
+}

@@ -1,0 +1,109 @@
+//! Waiting until others have a block, on every runtime with real sockets.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use gossip_core::{Coverage, PeerId, RequestError};
+use tests::network::{Cluster, Peer, Stage, Tcp, on_smol, on_tokio, quick, within};
+
+/// Longer than anything takes.
+const SOON: Duration = Duration::from_secs(50);
+
+fn count(peers: usize) -> Coverage {
+    Coverage::Count(NonZeroUsize::new(peers).unwrap())
+}
+
+fn names<'a, S: Stage>(peers: impl IntoIterator<Item = &'a Peer<S>>) -> Vec<PeerId> {
+    let mut names: Vec<PeerId> = peers.into_iter().map(|peer| peer.id.clone()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Two organisations of three peers: only those of the publisher's own count.
+async fn each_coverage_is_reached_and_told(stage: impl Stage) {
+    let mut cluster = Cluster::start(stage, 2, 3, quick).await;
+    cluster.assembled().await;
+    cluster.publish(&[0], 3, 4096).await;
+    let publisher = &cluster.peers[0].channel;
+    let others = names(&cluster.peers[1..3]);
+
+    let one = publisher.wait_coverage(0, Coverage::One, SOON);
+    let one = within("one peer has a block", one).await.unwrap();
+    assert!(!one.is_empty() && one.iter().all(|peer| others.contains(peer)));
+
+    let both = publisher.wait_coverage(1, count(2), SOON);
+    let mut both = within("two peers have a block", both).await.unwrap();
+    both.sort_unstable();
+    assert_eq!(both, others);
+
+    let all = publisher.wait_coverage(2, Coverage::AllOfOrg, SOON);
+    let mut all = within("all of the organisation have a block", all)
+        .await
+        .unwrap();
+    all.sort_unstable();
+    assert_eq!(all, others, "the other organisation does not count");
+    for peer in &cluster.peers[1..3] {
+        let height = within("the block is there", peer.channel.wait_height(3)).await;
+        assert_eq!(height.unwrap(), 3, "what is told to be there is committed");
+    }
+    cluster.stop_all().await;
+}
+
+/// One of three peers keeps what it gets from its ledger until it is told otherwise.
+async fn what_is_not_reached_in_time_is_told_with_who_lacks_it(stage: impl Stage) {
+    let mut cluster = Cluster::start(stage, 1, 3, quick).await;
+    cluster.assembled().await;
+    let slow = &cluster.peers[2];
+    let mut validator = slow.channel.validator().await.unwrap();
+    let lacking = vec![slow.id.clone()];
+    cluster.publish(&[0], 1, 4096).await;
+    let publisher = &cluster.peers[0].channel;
+
+    let one = publisher.wait_coverage(0, Coverage::One, SOON);
+    let one = within("the other peer has the block", one).await.unwrap();
+    assert_eq!(one, names(&cluster.peers[1..2]));
+    let soon = Duration::from_millis(100);
+    for (coverage, wanted) in [(Coverage::AllOfOrg, 2), (count(2), 2), (count(3), 3)] {
+        let refused = within(
+            "it is over in time",
+            publisher.wait_coverage(0, coverage, soon),
+        )
+        .await;
+        let lacking = lacking.clone();
+        let holding = 1;
+        let expected = RequestError::NotCovered {
+            holding,
+            wanted,
+            lacking,
+        };
+        assert_eq!(refused, Err(expected), "{coverage:?}");
+    }
+
+    let all = publisher.wait_coverage(0, Coverage::AllOfOrg, SOON);
+    let release = async { validator.next().await.unwrap().accept() };
+    let (all, ()) = within("the last has it", futures_util::future::join(all, release)).await;
+    assert_eq!(all.map(|holders| holders.len()), Ok(2));
+    cluster.stop_all().await;
+}
+
+#[test]
+fn with_tokio_each_coverage_is_reached_and_told() {
+    on_tokio(|runtime| each_coverage_is_reached_and_told(Tcp::new(runtime)));
+}
+
+#[test]
+fn with_smol_each_coverage_is_reached_and_told() {
+    on_smol(|runtime| each_coverage_is_reached_and_told(Tcp::new(runtime)));
+}
+
+#[test]
+fn with_tokio_what_is_not_covered_in_time_is_told_with_who_lacks_it() {
+    on_tokio(|runtime| what_is_not_reached_in_time_is_told_with_who_lacks_it(Tcp::new(runtime)));
+}
+
+#[test]
+fn with_smol_what_is_not_covered_in_time_is_told_with_who_lacks_it() {
+    on_smol(|runtime| what_is_not_reached_in_time_is_told_with_who_lacks_it(Tcp::new(runtime)));
+}
