@@ -26,6 +26,7 @@
 
 mod claims;
 mod effect;
+mod offers;
 mod payload_buffer;
 mod penalties;
 mod pipeline;
@@ -279,7 +280,7 @@ impl StateTransfer {
         self.responder.on_request(
             cx,
             &self.channel,
-            self.buffer.next(),
+            &self.buffer,
             (peer, link, nonce),
             request,
         )
