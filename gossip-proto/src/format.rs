@@ -84,6 +84,9 @@ impl Display for Content {
                 if let Some(limit) = tree.limit {
                     write!(f, ", place below {limit}")?;
                 }
+                if let Some(count) = tree.offer {
+                    write!(f, ", offers block {}", count.get() - 1)?;
+                }
                 match tree.tell_at {
                     Some(height) => write!(f, ", tell at {height}"),
                     None => Ok(()),

@@ -187,6 +187,9 @@ pub struct Tree {
     /// The first number for which the sender has no place yet, if it says: blocks from there on would be sent
     /// in vain.
     pub limit: Option<NonZeroU64>,
+    /// One more than the number of a block that the sender holds, in its ledger or not yet, and gives to
+    /// whoever asks for it: it is not sent unasked to one who may have it from elsewhere.
+    pub offer: Option<NonZeroU64>,
 }
 
 /// What the sender of a [`Tree`] wants of the receiver (extension).

@@ -151,6 +151,18 @@ fn large_blocks_reach_a_hundred_peers_once_each_and_soon_growth_included() {
 }
 
 #[test]
+fn the_first_large_block_reaches_a_hundred_peers_once_each() {
+    let millis = Duration::from_millis;
+    for seed in 1..4 {
+        let (mut world, nodes) = distant(100, seed, Delay::between(millis(10), millis(50)));
+        publish_blocks(&mut world, nodes[5], 1, 1_000_000, millis(200));
+        let (cost, time) = (cost(&world, 1_000_000), world.time_to_all());
+        assert!(cost <= 1.05, "seed {seed}: {cost} bytes sent for each one");
+        assert!(time.max_ms <= 300.0, "seed {seed}: {time:?}");
+    }
+}
+
+#[test]
 fn on_a_local_network_small_blocks_wait_for_no_timer() {
     let millis = Duration::from_millis;
     for peers in [8, 16, 32] {

@@ -3,7 +3,7 @@
 //! Blocks travel along branches, to each peer once; all other links carry heights, by which a peer that was
 //! missed sees it. A copy too many cuts a branch, a block too few makes one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gossip_proto::Branch;
@@ -55,10 +55,18 @@ pub(crate) struct Tree {
     limit_told: Option<(PeerId, u64)>,
     /// Links that carry no blocks: who was told to stop, when, or told us to. Bounded by the links.
     cut: BTreeMap<PeerId, Instant>,
-    /// The first branches have been drawn.
+    /// Peers that are offered blocks, and have neither asked for one nor said that they have it from another.
+    /// With the branches they are no more than branches can be.
+    offered: BTreeSet<PeerId>,
+    /// The first branches have been drawn, or offered.
     grown: bool,
-    /// Who brings our blocks.
+    /// Who brings our blocks, or has been asked to.
     feeder: Option<PeerId>,
+    /// The last block was our own.
+    source: bool,
+    /// Neighbours that offered a block while another one was asked for it, in case that does not become our
+    /// feeder. They had it before us, so that none of them gets its blocks from us. At most `MAX_BRANCHES`.
+    spares: Vec<PeerId>,
     /// Who brought a block first.
     brought: BTreeMap<u64, PeerId>,
     /// A height waits to be told.
@@ -114,7 +122,7 @@ impl Tree {
 
     /// May a branch to this peer be tried that nobody has asked for?
     pub(crate) fn is_untried(&self, peer: &PeerId) -> bool {
-        !self.is_branch(peer) && !self.cut.contains_key(peer)
+        !self.is_branch(peer) && !self.cut.contains_key(peer) && !self.offered.contains(peer)
     }
 
     /// Must branches be drawn? Only at first, and when none is left.
@@ -130,9 +138,31 @@ impl Tree {
         }
     }
 
+    /// To how many more peers may blocks be offered?
+    pub(crate) fn room(&self) -> usize {
+        MAX_BRANCHES.saturating_sub(self.branches.len() + self.offered.len())
+    }
+
+    /// These are offered blocks until they ask for one or have it from another.
+    pub(crate) fn offer(&mut self, peers: impl IntoIterator<Item = PeerId>) {
+        self.grown = true;
+        self.offered.extend(peers);
+    }
+
+    /// Is anybody offered blocks?
+    pub(crate) fn is_offering(&self) -> bool {
+        !self.offered.is_empty()
+    }
+
+    /// Those that are offered blocks.
+    pub(crate) fn offered(&self) -> impl Iterator<Item = &PeerId> {
+        self.offered.iter()
+    }
+
     /// A peer gets blocks from us from now on, if there are not too many that do.
     pub(crate) fn graft(&mut self, peer: &PeerId) -> bool {
         let room = self.branches.len() < MAX_BRANCHES || self.is_branch(peer);
+        self.offered.remove(peer);
         if room {
             self.cut.remove(peer);
             self.branches.entry(peer.clone()).or_default();
@@ -140,9 +170,39 @@ impl Tree {
         room
     }
 
+    /// A peer has been asked for blocks as they come: it is our feeder, if there is none. Returns whether there
+    /// may be one branch more.
+    pub(crate) fn ask(&mut self, peer: &PeerId) -> bool {
+        let room = self.graft(peer);
+        if room && self.feeder.is_none() {
+            self.feeder = Some(peer.clone());
+        }
+        room
+    }
+
+    /// A neighbour could feed us, if nobody else does.
+    pub(crate) fn spare(&mut self, peer: &PeerId) {
+        if self.spares.len() < MAX_BRANCHES && !self.spares.contains(peer) {
+            self.spares.push(peer.clone());
+        }
+    }
+
+    /// Does nobody bring our blocks, although the tree has grown?
+    pub(crate) fn is_unfed(&self) -> bool {
+        self.grown && self.feeder.is_none() && !self.source
+    }
+
+    /// Takes the neighbour to be asked now, if we have no feeder: the one that offered first.
+    pub(crate) fn take_spare(&mut self) -> Option<PeerId> {
+        let wanted = self.feeder.is_none() && !self.spares.is_empty();
+        wanted.then(|| self.spares.remove(0))
+    }
+
     /// No more blocks travel between us and the peer.
     pub(crate) fn cut(&mut self, now: Instant, peer: &PeerId) {
         self.branches.remove(peer);
+        self.offered.remove(peer);
+        self.feeder.take_if(|feeder| feeder == peer);
         self.owed.remove(peer);
         self.cut.insert(peer.clone(), now);
     }
@@ -157,12 +217,15 @@ impl Tree {
         }
         self.graft(peer);
         self.feeder = Some(peer.clone());
+        self.source = false;
+        self.spares.clear();
         None
     }
 
     /// A block is our own: whoever sends it to us sends one too many.
     pub(crate) fn on_published(&mut self, seq: u64, own: &PeerId) {
         self.note(seq, own);
+        self.source = true;
     }
 
     /// A peer has sent a block that another one had brought. Is it to be told to stop?
@@ -179,6 +242,8 @@ impl Tree {
     /// A peer is no neighbour any more. Returns whether it was the one that brought us blocks.
     pub(crate) fn forget(&mut self, peer: &PeerId) -> bool {
         self.branches.remove(peer);
+        self.offered.remove(peer);
+        self.spares.retain(|spare| spare != peer);
         self.owed.remove(peer);
         self.limit_told.take_if(|(told, _)| told == peer);
         self.cut.remove(peer);
@@ -244,7 +309,8 @@ impl Tree {
     /// What the peer asked for. Returns whether it gets blocks from now on, if it wants them.
     pub(crate) fn on_asked(&mut self, now: Instant, peer: &PeerId, branch: Branch) -> bool {
         match branch {
-            Branch::Graft => self.graft(peer),
+            // Those that nobody feeds would only find each other.
+            Branch::Graft => !self.is_unfed() && self.graft(peer),
             Branch::Prune => {
                 self.cut(now, peer);
                 false
@@ -256,6 +322,12 @@ impl Tree {
     pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
         let links = config.link.max_links.get().saturating_mul(2);
         stores.add("branches", self.branches.len(), MAX_BRANCHES);
+        stores.add("peers offered blocks", self.offered.len(), MAX_BRANCHES);
+        stores.add(
+            "neighbours that could feed us",
+            self.spares.len(),
+            MAX_BRANCHES,
+        );
         stores.add("links cut off the tree", self.cut.len(), links);
         stores.add("links told our height", self.told.len(), links);
         stores.add(
@@ -326,6 +398,7 @@ mod tests {
     #[test]
     fn branches_are_bounded_and_drawn_anew_when_none_is_left() {
         let mut tree = Tree::default();
+        tree.on_published(0, &peer(200));
         assert!(tree.must_grow());
         tree.grow((0..20).map(peer));
         assert_eq!(branches(&tree).len(), MAX_BRANCHES);
@@ -357,5 +430,24 @@ mod tests {
         tree.on_brought(8, &peer(2));
         assert!(!tree.forget(&peer(1)));
         assert!(tree.forget(&peer(2)));
+    }
+
+    #[test]
+    fn whoever_nobody_feeds_feeds_nobody_new_and_asks_those_that_offered_before() {
+        let mut tree = Tree::default();
+        tree.offer([peer(5)]);
+        assert!(tree.ask(&peer(1)));
+        tree.spare(&peer(2));
+        tree.spare(&peer(3));
+        assert_eq!(tree.take_spare(), None, "the first may feed us");
+        tree.on_asked(Instant::START, &peer(1), Branch::Prune);
+        assert!(tree.is_unfed());
+        assert!(!tree.on_asked(Instant::START, &peer(5), Branch::Graft));
+        assert_eq!(tree.take_spare(), Some(peer(2)));
+        assert!(tree.ask(&peer(2)));
+        assert!(tree.on_asked(Instant::START, &peer(5), Branch::Graft));
+        tree.on_brought(7, &peer(2));
+        tree.on_asked(Instant::START, &peer(2), Branch::Prune);
+        assert_eq!(tree.take_spare(), None, "that was long ago");
     }
 }

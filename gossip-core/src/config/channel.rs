@@ -7,14 +7,17 @@ use super::{ConfigError, non_zero, positive};
 #[derive(Clone, Debug)]
 pub struct PushConfig {
     /// Peers that each message is pushed to at a time. Default 3 (`propagatePeerNum`); 0 turns push off, so
-    /// that everything is pulled, as `propagateIterations` 0 does elsewhere.
+    /// that everything is pulled.
     pub fanout: usize,
     /// How often heartbeats and state infos are pushed: each time, `burst_latency` apart, to peers that were
-    /// not drawn before. Default 1 (`propagateIterations`).
-    pub iterations: NonZeroUsize,
+    /// not drawn before. Default 1 (`propagateIterations`); 0 turns push off, that of blocks included, so that
+    /// everything is pulled.
+    pub iterations: usize,
     /// Peers that understand it get each block once, along the branches of a tree that the network finds
-    /// and repairs by itself, and hear of heights from others; only the rest is pushed at random. Default
-    /// true.
+    /// and repairs by itself, and hear of heights from others; only the rest is pushed at random. Until the
+    /// branches are found, blocks of less than 16 KiB are pushed at random too, larger ones are offered to up to
+    /// eight neighbours, each of which asks whoever offers it first. A large block of our own, which nobody else
+    /// has, goes to up to eight at once. Default true.
     pub tree: bool,
     /// New messages collected before they are pushed. Default 10 (`maxPropagationBurstSize`).
     pub burst_size: NonZeroUsize,
@@ -26,7 +29,7 @@ impl Default for PushConfig {
     fn default() -> Self {
         Self {
             fanout: 3,
-            iterations: non_zero(1),
+            iterations: 1,
             tree: true,
             burst_size: non_zero(10),
             burst_latency: Duration::from_millis(10),
@@ -35,9 +38,14 @@ impl Default for PushConfig {
 }
 
 impl PushConfig {
+    /// Peers that a message is pushed to at a time; none if push is off.
+    pub(crate) const fn targets(&self) -> usize {
+        if self.iterations == 0 { 0 } else { self.fanout }
+    }
+
     /// Anything is pushed.
     pub(crate) const fn is_on(&self) -> bool {
-        self.fanout > 0
+        self.targets() > 0
     }
 
     /// Blocks travel along trees, and at all.

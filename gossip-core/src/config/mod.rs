@@ -263,7 +263,7 @@ mod tests {
         );
         assert_eq!(members.publish_identity_for, millis(10_000));
         let (push, pull) = (&config.push, &config.pull);
-        assert_eq!((push.fanout, push.iterations.get()), (3, 1));
+        assert_eq!((push.fanout, push.iterations), (3, 1));
         assert_eq!(
             (push.burst_size.get(), push.burst_latency),
             (10, millis(10))

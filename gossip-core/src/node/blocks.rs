@@ -250,20 +250,7 @@ impl Node {
             }
             Effect::Accepted { seq, data, .. } => {
                 self.deliver(id, || block_message(id, seq, data.clone()));
-                let Some(channel) = self.channels.get(id) else {
-                    return;
-                };
-                let branches: Vec<_> = channel.tree.branches().cloned().collect();
-                if branches.is_empty() {
-                    return;
-                }
-                if channel.transfer.is_recent(&self.config, self.now, seq) {
-                    // Whoever waits for us lacks it too, for the same reason.
-                    self.feed_branches(id, seq, &block_message(id, seq, data), &[]);
-                } else {
-                    // We are catching up, and so are they, by requests of their own.
-                    self.owe(id, seq, &branches);
-                }
+                self.pass_on_fetched(id, seq, data);
             }
             Effect::Verify { peer, seq, data } => {
                 let link = self.links.link_of(&peer);

@@ -7,6 +7,7 @@ mod coverage;
 mod effects;
 mod messages;
 mod news;
+mod offers;
 mod policy;
 mod pull;
 mod requests;

@@ -4,8 +4,9 @@ use std::num::NonZeroU64;
 
 use gossip_proto::{Branch, Content, GossipMessage, SignedMessage, Tag, Tree};
 
+use super::offers::is_large;
 use super::{Node, cx};
-use crate::channel::Places;
+use crate::channel::{Channel, Places};
 use crate::gate::Sender;
 use crate::link::{SendTo, Sent, TREE};
 use crate::membership::Slot;
@@ -22,7 +23,8 @@ const ANNOUNCE_TO: usize = 3;
 
 impl Node {
     /// Sends a block to the branches, and to as many others as the fan-out says if they have to be
-    /// found first or do not know of branches. Returns what became of it for each.
+    /// found first or do not know of branches. A large block that is not our own is rather offered to those with
+    /// whom branches have to be found: they may have it. Returns what became of it for each.
     pub(super) fn push_block(
         &mut self,
         id: &ChannelId,
@@ -30,24 +32,47 @@ impl Node {
         message: SignedMessage,
         mut holders: Vec<PeerId>,
     ) -> Vec<(PeerId, Sent)> {
-        let mut sent = self.feed_branches(id, seq, &message, &holders);
         let Some(channel) = self.channels.get(id) else {
-            return sent;
+            return Vec::new();
         };
         let tree = self.config.push.has_tree();
-        if tree && !channel.tree.must_grow() && self.plain.is_empty() {
+        let grow = tree && channel.tree.must_grow();
+        let offer = grow && is_large(&message);
+        // Nobody else has what we publish ourselves.
+        let own = holders.is_empty();
+        let grown = offer && own && self.grow_at_once(id, seq);
+        let sow = grow && !grown && (own || !offer);
+        let mut sent = self.feed_branches(id, seq, &message, &holders);
+        let draw = !tree || sow || !self.plain.is_empty();
+        let offers = offer || self.is_offering(id);
+        if !draw && !offers {
             return sent;
         }
         holders.extend(sent.iter().map(|(peer, _)| peer.clone()));
-        let what = What::Block {
-            channel: id.clone(),
-        };
-        let drawn = self.push_now(&Item {
-            what,
-            message,
-            holders,
-        });
-        let links = &self.links;
+        if draw {
+            let what = What::Block {
+                channel: id.clone(),
+                sow,
+            };
+            let item = Item {
+                what,
+                message,
+                holders,
+            };
+            let drawn = self.push_now(&item);
+            holders = item.holders;
+            self.on_sown(id, &drawn);
+            sent.extend(drawn);
+        }
+        if offers {
+            self.offer_block(id, seq, &holders, offer);
+        }
+        sent
+    }
+
+    /// A block had to be pushed at random: those drawn that understand it are branches from now on.
+    fn on_sown(&mut self, id: &ChannelId, drawn: &[(PeerId, Sent)]) {
+        let (links, tree) = (&self.links, self.config.push.has_tree());
         let understands = |peer: &PeerId| links.capabilities(peer) & TREE != 0;
         if let Some(channel) = self.channels.get_mut(id).filter(|_| tree) {
             let drawn = drawn.iter().map(|(peer, _)| peer);
@@ -57,8 +82,6 @@ impl Node {
             // A random draw misses some, and they have no feeder yet that would bring it.
             channel.tree.hasten();
         }
-        sent.extend(drawn);
-        sent
     }
 
     /// Sends a block to the branches that may lack it and have a place for it. Returns what became of it for each.
@@ -151,9 +174,33 @@ impl Node {
         let Some(channel) = self.channels.get_mut(id).filter(|_| able) else {
             return;
         };
-        if channel.tree.graft(peer) {
+        if channel.tree.ask(peer) {
             self.io.metrics.branches_grafted += 1;
             self.tell_branch(id, peer, Branch::Graft);
+        }
+    }
+
+    /// Asks a neighbour that offered us a block for the next ones, if nobody else is going to bring them.
+    fn use_spare(&mut self, id: &ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        if let Some(spare) = channel.tree.take_spare() {
+            self.graft(id, &spare);
+        }
+    }
+
+    /// A neighbour tells its height. If that is not behind and nobody feeds us, it shall.
+    fn find_feeder(&mut self, id: &ChannelId, height: u64, peer: &PeerId) {
+        let channel = self.channels.get(id);
+        let wanted = |channel: &Channel| {
+            channel.tree.is_unfed()
+                && !channel.tree.is_branch(peer)
+                && height > 0
+                && height >= channel.transfer.height()
+        };
+        if channel.is_some_and(wanted) {
+            self.graft(id, peer);
         }
     }
 
@@ -166,9 +213,8 @@ impl Node {
         if !self.config.push.has_tree() || !channel.is_eligible(&sender.peer) {
             return;
         }
-        if let Some(branch) = tree.branch {
-            channel.tree.on_asked(now, &sender.peer, branch);
-        }
+        let asked = tree.branch;
+        let granted = asked.map(|branch| channel.tree.on_asked(now, &sender.peer, branch));
         if let Some(limit) = tree.limit {
             let height = tree.ledger_height;
             channel.tree.on_limit(&sender.peer, height, limit.get());
@@ -178,8 +224,21 @@ impl Node {
         if let Some(at) = tree.tell_at.filter(|_| !tell_now) {
             channel.tree.wish(&sender.peer, at.get());
         }
+        match asked {
+            Some(Branch::Graft) if granted == Some(false) => {
+                self.tell_branch(id, &sender.peer, Branch::Prune);
+            }
+            Some(Branch::Prune) => self.use_spare(id),
+            Some(Branch::Graft) | None => {}
+        }
         if let Some(last) = tree.ledger_height.checked_sub(1) {
             self.on_holder(id, last, &sender.peer);
+        }
+        if asked.is_none() {
+            self.find_feeder(id, tree.ledger_height, &sender.peer);
+        }
+        if let Some(count) = tree.offer {
+            self.on_offer(id, count.get() - 1, &sender.peer);
         }
         if tell_now {
             self.tell_tree(id, &sender.peer, Tree::default());
@@ -279,7 +338,7 @@ impl Node {
         }
     }
 
-    fn tell_branch(&mut self, id: &ChannelId, peer: &PeerId, branch: Branch) {
+    pub(super) fn tell_branch(&mut self, id: &ChannelId, peer: &PeerId, branch: Branch) {
         let tree = Tree {
             branch: Some(branch),
             ..Tree::default()

@@ -24,7 +24,7 @@ pub(crate) fn push_farewell(
         return;
     };
     let subject = PeerId::new(&alive.pki_id);
-    let count = match cx.config.push.fanout {
+    let count = match cx.config.push.targets() {
         _ if subject == cx.config.identity.peer => usize::MAX,
         0 => 0,
         fanout => fanout.max(FORWARDS),

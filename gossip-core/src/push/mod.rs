@@ -53,6 +53,8 @@ pub(crate) enum What {
     },
     Block {
         channel: ChannelId,
+        /// Branches have to be found: it goes to peers that know of them too.
+        sow: bool,
     },
 }
 
@@ -84,7 +86,7 @@ impl Emitter {
         }
         let entry = Entry {
             item,
-            left: config.iterations.get(),
+            left: config.iterations,
             fresh: true,
         };
         let mut queued = self.buffer.iter_mut();

@@ -109,7 +109,7 @@ fn address(cx: &Cx<'_>, audience: &Audience<'_>, targets: &mut [Target], beat: &
             && beat.from.as_ref() != Some(&slot.peer)
     };
     let hearers = targets.iter_mut().filter(may_hear);
-    for target in hearers.take(cx.config.push.fanout) {
+    for target in hearers.take(cx.config.push.targets()) {
         target.pulses.push(beat.pulse.clone());
     }
 }

@@ -86,16 +86,16 @@ fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
     let channels = audience.channels;
     let holders = &item.holders;
     match &item.what {
-        What::Block { channel } => {
+        What::Block { channel, sow } => {
             let Some(channel) = channels.get(channel) else {
                 return Vec::new();
             };
-            let (tree, grows) = (cx.config.push.has_tree(), channel.tree.must_grow());
+            let tree = cx.config.push.has_tree();
             // Who knows of branches gets blocks along them, once they have been found.
             let open = |peer: &PeerId| {
                 !tree
                     || links.capabilities(peer) & TREE == 0
-                    || grows && channel.tree.is_untried(peer)
+                    || *sow && channel.tree.is_untried(peer)
             };
             let accept = |slot: &Slot| {
                 slot.org.as_ref() == Some(own_org)
@@ -164,7 +164,7 @@ fn draw_among(
     accept: impl Fn(&Slot) -> bool,
     pick: impl Fn(&Slot) -> Target,
 ) -> Vec<Target> {
-    let (count, enough) = (cx.config.push.fanout, cx.config.link.org_links.get());
+    let (count, enough) = (cx.config.push.targets(), cx.config.link.org_links.get());
     let own = &cx.config.identity.peer;
     let room = links.room_for_more(cx.config);
     let wanted = room

@@ -27,6 +27,7 @@
 mod checks;
 mod claims;
 mod effect;
+mod offers;
 mod payload_buffer;
 mod penalties;
 mod pipeline;
@@ -271,7 +272,7 @@ impl StateTransfer {
         self.responder.on_request(
             cx,
             &self.channel,
-            self.buffer.next(),
+            &self.buffer,
             (peer, link, nonce),
             request,
         )

@@ -1,10 +1,14 @@
 //! Repair of gaps: asks the peers that may have it for what is missing.
 
+mod asked;
+mod offer;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gossip_proto::{Payload, StateRequest};
 
+use self::asked::{AnswerTime, Asked};
 use super::Effect;
 use super::claims::{Claim, Claims};
 use super::payload_buffer::{PayloadBuffer, Want};
@@ -27,10 +31,6 @@ const HEARSAY: u32 = 3;
 /// A push that lags by more is a lost one.
 const MAX_PATIENCE: Duration = Duration::from_millis(500);
 
-/// A late request keeps its peer from being asked for this many more times the response timeout: an
-/// answer that is merely slow would otherwise queue behind itself.
-const LATE_PATIENCE: u32 = 4;
-
 /// Which numbers are missing, who is being asked for them, and whom not to ask.
 ///
 /// A number is missing if it is the first one neither held nor on its way and a later one is held,
@@ -46,6 +46,8 @@ pub(super) struct Requester {
     penalties: Penalties,
     /// At most `MAX_PARALLEL` that are awaited and `MAX_LATE` that are late.
     asked: Vec<Asked>,
+    /// How long answers take.
+    answer_time: AnswerTime,
     /// Blocks whose check is under way. Within the window.
     checking: BTreeMap<u64, Checking>,
     /// The number that is missing, and since when.
@@ -60,16 +62,6 @@ pub(super) struct Requester {
     notified: Option<u64>,
     /// When the timer fires, if it runs.
     armed: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Asked {
-    peer: PeerId,
-    nonce: u64,
-    start: u64,
-    end: u64,
-    deadline: Instant,
-    late: bool,
 }
 
 #[derive(Debug)]
@@ -88,6 +80,7 @@ impl Requester {
             claims: Claims::default(),
             penalties: Penalties::default(),
             asked: Vec::new(),
+            answer_time: AnswerTime::default(),
             checking: BTreeMap::new(),
             missing: None,
             overdue: None,
@@ -253,6 +246,7 @@ impl Requester {
             return false;
         };
         let asked = self.asked.remove(index);
+        self.answer_time.learn(cx.now.since(asked.since));
         if !asked.covers(&payloads) {
             cx.metrics().state_responses_refused += 1;
             cx.metrics().violations += 1;
@@ -301,11 +295,13 @@ impl Requester {
         for asked in &mut self.asked {
             if !asked.late && asked.deadline <= now {
                 asked.late = true;
-                silent.push(asked.peer.clone());
+                cx.metrics().state_requests_timed_out += 1;
+                if !asked.hurried {
+                    silent.push(asked.peer.clone());
+                }
             }
         }
         for peer in silent {
-            cx.metrics().state_requests_timed_out += 1;
             self.punish(cx, &peer);
         }
         self.checking.retain(|_, checking| checking.deadline > now);
@@ -441,23 +437,39 @@ impl Requester {
             return false;
         };
         let end = end.min(height.saturating_sub(1)).max(start);
+        let effect = self.request(cx, buffer, peer, (start, end), None);
+        effects.push(effect);
+        true
+    }
+
+    /// Asks a peer, with the usual timeout or a shorter one.
+    fn request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        buffer: &PayloadBuffer,
+        peer: PeerId,
+        (start, end): (u64, u64),
+        hurry: Option<Duration>,
+    ) -> Effect {
         let nonce = self.rng.next_u64();
+        let patience = hurry.unwrap_or(cx.config.state_transfer.response_timeout);
         self.asked.push(Asked {
             peer: peer.clone(),
             nonce,
             start,
             end,
-            deadline: cx.now + config.response_timeout,
+            since: cx.now,
+            deadline: cx.now + patience,
+            hurried: hurry.is_some(),
             late: false,
         });
         cx.metrics().state_requests_sent += 1;
-        effects.push(Effect::SendRequest {
+        Effect::SendRequest {
             peer,
             nonce,
             request: StateRequest { start, end },
             newest: end.saturating_add(1) >= self.known_end(cx.now, buffer),
-        });
-        true
+        }
     }
 
     /// Held, awaited or being checked.
@@ -563,26 +575,5 @@ impl Requester {
     fn punish(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
         let base = cx.config.state_transfer.peer_penalty;
         self.penalties.punish(peer, cx.now, base, &mut self.rng);
-    }
-}
-
-impl Asked {
-    /// Is its peer not to be asked for more?
-    fn is_busy(&self, now: Instant, timeout: Duration) -> bool {
-        !self.late || now < self.busy_until(timeout)
-    }
-
-    fn busy_until(&self, timeout: Duration) -> Instant {
-        self.deadline + timeout.saturating_mul(LATE_PATIENCE)
-    }
-
-    /// Whether an answer is within contract: numbers of the range only, strictly increasing. Less
-    /// than was asked for is fine.
-    fn covers(&self, payloads: &[Payload]) -> bool {
-        let range = self.start..=self.end;
-        payloads
-            .iter()
-            .all(|payload| range.contains(&payload.seq_num))
-            && payloads.is_sorted_by(|a, b| a.seq_num < b.seq_num)
     }
 }

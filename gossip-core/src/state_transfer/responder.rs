@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use gossip_proto::{Payload, StateRequest};
 
 use super::Effect;
+use super::payload_buffer::PayloadBuffer;
 use crate::cx::Cx;
 use crate::{ChannelId, Command, LedgerOp, LedgerOutcome, LinkId, PeerId, Ticket};
 
@@ -36,17 +37,27 @@ impl Responder {
         self.serving.len()
     }
 
-    /// Starts a read for `peer`, or refuses with the effect returned. `height` blocks are stored.
+    /// Starts a read for `peer`, or answers with the effect returned: what waits for the ledger is at hand, and
+    /// empty is what is refused.
     pub(super) fn on_request(
         &mut self,
         cx: &mut Cx<'_>,
         channel: &ChannelId,
-        height: u64,
+        buffer: &PayloadBuffer,
         (peer, link, nonce): (&PeerId, LinkId, u64),
         request: StateRequest,
     ) -> Option<Effect> {
         let config = &cx.config.state_transfer;
         let StateRequest { start, end } = request;
+        let height = buffer.next();
+        if start >= height && start <= end && buffer.holds(start) {
+            cx.metrics().state_requests_served += 1;
+            return Some(Effect::Respond {
+                link,
+                nonce,
+                payloads: held(buffer, (start, end), config.max_response_bytes),
+            });
+        }
         let busy = self.serving.len() >= config.max_serving.get()
             || self.serving.values().any(|serving| serving.peer == *peer);
         if start > end || start >= height || busy {
@@ -123,4 +134,21 @@ impl Responder {
             payloads,
         })
     }
+}
+
+/// The blocks from `start` on that wait for the ledger, up to `end` and so many bytes, but the first in any case.
+fn held(buffer: &PayloadBuffer, (start, end): (u64, u64), max_bytes: u64) -> Vec<Payload> {
+    let mut bytes = 0_u64;
+    (start..=end)
+        .map_while(|seq| Some((seq, buffer.get(seq)?)))
+        .take_while(|(seq, data)| {
+            bytes = bytes.saturating_add(data.len() as u64);
+            *seq == start || bytes <= max_bytes
+        })
+        .map(|(seq_num, data)| Payload {
+            seq_num,
+            data: data.clone(),
+            private_data: Vec::new(),
+        })
+        .collect()
 }

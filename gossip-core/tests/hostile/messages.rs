@@ -62,6 +62,7 @@ pub(super) fn any(feed: &mut Feed<'_>) -> SignedMessage {
                     [usize::from(feed.below(3))],
                 tell_at: feed.number().try_into().ok(),
                 limit: feed.number().try_into().ok(),
+                offer: feed.number().try_into().ok(),
             };
             (Tag::ChanAndOrg, Content::Tree(tree))
         }

@@ -120,6 +120,7 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
             branch: branch(raw.branch)?,
             tell_at: NonZeroU64::new(raw.tell_at),
             limit: NonZeroU64::new(raw.limit),
+            offer: NonZeroU64::new(raw.offer),
         }),
     })
 }

@@ -101,6 +101,7 @@ fn content(content: &Content) -> Raw {
             branch: branch(tree.branch).into(),
             tell_at: tree.tell_at.map_or(0, NonZeroU64::get),
             limit: tree.limit.map_or(0, NonZeroU64::get),
+            offer: tree.offer.map_or(0, NonZeroU64::get),
         }),
         Content::Pulses(list) => Raw::Pulses(wire::Pulses {
             pulses: pulses(list),

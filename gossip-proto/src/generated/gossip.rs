@@ -278,6 +278,10 @@ pub struct Tree {
     /// The first number for which the sender has no place yet; 0 if it does not say.
     #[prost(uint64, tag = "4")]
     pub limit: u64,
+    /// One more than the number of a block that the sender holds and gives to whoever asks for it, stored or not;
+    /// 0 if it offers none.
+    #[prost(uint64, tag = "5")]
+    pub offer: u64,
 }
 /// A block, pushed or pulled.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -361,6 +361,7 @@ pub(crate) static GOSSIP_TREE: Schema = Schema {
         Field { number: 2, name: "branch", kind: Kind::Varint, count: Count::None },
         Field { number: 3, name: "tell_at", kind: Kind::Varint, count: Count::None },
         Field { number: 4, name: "limit", kind: Kind::Varint, count: Count::None },
+        Field { number: 5, name: "offer", kind: Kind::Varint, count: Count::None },
     ],
 };
 

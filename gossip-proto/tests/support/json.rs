@@ -137,7 +137,7 @@ messages! {
     wire::PrivatePayload { collection_name, namespace, tx_id, private_rwset, private_sim_height, collection_configs };
     wire::AliveMessage { membership, timestamp, identity, pulse_anchor, leaving };
     wire::Pulses { pulses };
-    wire::Tree { ledger_height, branch as wire::Branch, tell_at, limit };
+    wire::Tree { ledger_height, branch as wire::Branch, tell_at, limit, offer };
     wire::Pulse { pki_id, seq_num, proof };
     wire::LeadershipMessage { pki_id, timestamp, is_declaration };
     wire::PeerTime { inc_num, seq_num };

@@ -198,6 +198,7 @@ pub fn samples() -> Vec<Content> {
             branch: Some(Branch::Prune),
             tell_at: 12.try_into().ok(),
             limit: 49.try_into().ok(),
+            offer: 11.try_into().ok(),
         }),
     ];
     for kind in [PullKind::Block, PullKind::Identity] {

@@ -139,13 +139,14 @@ fn membership() -> impl Strategy<Value = Content> {
         Just(Some(Branch::Graft)),
         Just(Some(Branch::Prune))
     ];
-    let numbers = (any::<u64>(), any::<u64>(), any::<u64>());
-    let tree = (numbers, branch).prop_map(|((ledger_height, tell_at, limit), branch)| {
+    let numbers = any::<[u64; 4]>();
+    let tree = (numbers, branch).prop_map(|([ledger_height, tell_at, limit, offer], branch)| {
         Content::Tree(Tree {
             ledger_height,
             branch,
             tell_at: tell_at.try_into().ok(),
             limit: limit.try_into().ok(),
+            offer: offer.try_into().ok(),
         })
     });
     let identity = identities().prop_map(Content::PeerIdentity);

@@ -76,6 +76,7 @@ fn invention(stage: &mut Stage) -> SignedMessage {
             let tree = Tree {
                 ledger_height: nonce,
                 branch: None,
+                offer: nonce.checked_add(1).and_then(|count| count.try_into().ok()),
                 ..Tree::default()
             };
             plain(0, channel, Tag::ChanAndOrg, Content::Tree(tree))

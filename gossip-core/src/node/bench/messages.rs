@@ -245,6 +245,13 @@ pub(crate) fn good_block(seq: u64) -> Bytes {
     Bytes::from(format!("good {seq}"))
 }
 
+/// A good block that is rather offered than sent.
+pub(crate) fn large_block(seq: u64) -> Bytes {
+    let mut block = good_block(seq).to_vec();
+    block.resize(16 * 1024, b' ');
+    block.into()
+}
+
 /// A block as it is pushed.
 pub(crate) fn pushed(seq: u64, data: Bytes) -> SignedMessage {
     pushed_with(seq, data, Vec::new())

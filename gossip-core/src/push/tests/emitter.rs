@@ -42,7 +42,7 @@ fn three_of_a_burst_of_ten_wait() {
 #[test]
 fn a_message_is_pushed_as_often_as_configured_each_time_to_others() {
     let (mut bench, link) = emitting(|config| {
-        config.push.iterations = 10.try_into().unwrap();
+        config.push.iterations = 10;
         config.push.burst_size = 1.try_into().unwrap();
     });
     bench.receive(link, &beat("m20", 1).message());
@@ -67,7 +67,7 @@ fn a_message_is_pushed_as_often_as_configured_each_time_to_others() {
 #[test]
 fn iterations_are_a_latency_apart() {
     let (mut bench, link) = emitting(|config| {
-        config.push.iterations = 10.try_into().unwrap();
+        config.push.iterations = 10;
         config.push.burst_size = 1.try_into().unwrap();
         config.push.burst_latency = millis(100);
     });
@@ -79,7 +79,7 @@ fn iterations_are_a_latency_apart() {
 #[test]
 fn later_messages_have_been_pushed_less_often_when_it_stops() {
     let (mut bench, link) = emitting(|config| {
-        config.push.iterations = 5.try_into().unwrap();
+        config.push.iterations = 5;
         config.push.burst_size = 100.try_into().unwrap();
         config.push.burst_latency = millis(500);
     });
@@ -120,7 +120,7 @@ fn fifty_at_once_are_five_bursts_of_ten() {
 #[test]
 fn what_waits_to_be_pushed_again_makes_no_burst() {
     let (mut bench, link) = emitting(|config| {
-        config.push.iterations = 4.try_into().unwrap();
+        config.push.iterations = 4;
         config.push.burst_size = 3.try_into().unwrap();
         config.push.burst_latency = secs(3);
     });
@@ -138,7 +138,7 @@ fn what_waits_to_be_pushed_again_makes_no_burst() {
 #[test]
 fn a_newer_message_takes_the_place_of_one_that_waits_to_be_pushed_again() {
     let (mut bench, link) = emitting(|config| {
-        config.push.iterations = 3.try_into().unwrap();
+        config.push.iterations = 3;
         config.push.burst_size = 1.try_into().unwrap();
         config.push.burst_latency = secs(3);
     });

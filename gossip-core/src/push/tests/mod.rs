@@ -7,6 +7,7 @@
 
 mod coverage;
 mod emitter;
+mod offers;
 mod outcome;
 mod tree;
 
@@ -87,6 +88,18 @@ fn a_fan_out_of_nothing_turns_push_off() {
     bench.publish(0, good_block(0));
     bench.advance(secs(20));
     assert_eq!(bench.blocks_pushed(), []);
+    assert_eq!(bench.commits.len(), 1);
+}
+
+#[test]
+fn iterations_of_nothing_turn_push_off_too() {
+    let mut bench = quiet(&["m2", "m3"], |config| config.push.iterations = 0);
+    bench.publish(0, good_block(0));
+    let link = bench.connect("m4");
+    bench.receive(link, &beat("m4", 1).message());
+    bench.advance(secs(20));
+    assert_eq!(bench.blocks_pushed(), []);
+    assert_eq!(bench.beats_pushed(), []);
     assert_eq!(bench.commits.len(), 1);
 }
 
