@@ -10,6 +10,7 @@
 //!
 //! Each link has its share of the crypto service, so that what one of them brings delays no other.
 
+mod access;
 mod alive;
 mod block;
 mod copies;
@@ -113,6 +114,7 @@ enum Check {
     },
     Access {
         key: Key,
+        sender: Sender,
         revision: u64,
         waiting: Vec<News>,
     },
@@ -168,9 +170,6 @@ struct Budget {
     second: u64,
     spent: u32,
 }
-
-/// Questions that wait for one check of a link's access to a channel; more are dropped.
-const MAX_QUESTIONS: usize = 4;
 
 impl Gate {
     /// May this link feed one more message?
@@ -425,21 +424,14 @@ impl Gate {
             }
             Check::Access {
                 key,
+                sender,
                 revision,
                 waiting,
             } => {
-                if self.in_flight.remove(&key).is_none() {
-                    // The link is gone, and what would be kept for it would stay for ever.
-                    return;
-                }
                 let verdict = verified(outcome);
-                count(cx, &verdict);
-                if let (Ok(()), Key::Access(link, channel)) = (verdict, key) {
-                    self.access.insert((link, channel), revision);
-                    news.extend(waiting);
-                } else {
-                    cx.metrics().state_requests_refused += 1;
-                }
+                let of = (key, sender);
+                let access = self.conclude_access(cx, of, revision, verdict, waiting);
+                news.extend(access.map(News::Access));
             }
         }
     }

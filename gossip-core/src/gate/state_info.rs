@@ -1,11 +1,13 @@
 //! State infos, pushed, in snapshots, and parked until their publisher is known.
 
 use bytes::Bytes;
-use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage};
+use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage, StateInfoPull};
 
 use super::news::{Admitted, News, Sender, StateInfoNews, Verdict};
-use super::{Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed};
+use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed};
 use crate::cx::Cx;
+use crate::held::Held;
+use crate::link::STATE_DIFFERENCES;
 use crate::{ChannelId, CryptoError, CryptoJob, LinkId, OrgId, PeerId, Signed};
 
 impl Gate {
@@ -20,6 +22,40 @@ impl Gate {
         for parked in self.parked.take(cx, peer) {
             self.check_state_info(cx, known, None, parked, news);
         }
+    }
+
+    /// Somebody asks for the state infos of a channel.
+    pub(super) fn state_info_pull(
+        &mut self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        sender: &Sender,
+        nonce: u64,
+        request: &StateInfoPull,
+        news: &mut Vec<News>,
+    ) {
+        let mac = &request.channel_mac;
+        let channel = self
+            .macs
+            .channel(known.channels, sender.peer.as_bytes(), mac);
+        let Some(channel) = channel else {
+            cx.metrics().violations += 1;
+            return;
+        };
+        if !self.within_budget(cx, sender.link, Asks::StateInfos(channel.clone())) {
+            return;
+        }
+        let understands = known.links.capabilities(&sender.peer) & STATE_DIFFERENCES != 0;
+        let most = cx.config.membership.max_members.get();
+        // Without a nonce it is a request of the original protocol: whoever made it did not know us yet.
+        let differs = understands && nonce != 0;
+        let held = differs.then(|| Held::decode(nonce, &request.held, most));
+        let asked = News::StateInfoPull {
+            sender: sender.clone(),
+            channel: channel.clone(),
+            held,
+        };
+        self.with_access(cx, known, sender, channel, asked, news);
     }
 
     pub(super) fn snapshot(
@@ -42,6 +78,10 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
+        news.push(News::StateSnapshot {
+            channel: channel.clone(),
+            peer: sender.peer.clone(),
+        });
         let cap = cx.config.membership.max_members.get();
         for envelope in elements.iter().take(cap) {
             match SignedMessage::decode_nested(envelope, &cx.config.limits) {
@@ -84,7 +124,8 @@ impl Gate {
             pushed && *info.pki_id == *sender.peer.as_bytes()
                 || known.membership.knows(&info.pki_id)
         };
-        if !own.is_news(info, is_there) {
+        let of_us = *info.pki_id == *cx.config.identity.peer.as_bytes();
+        if of_us || !own.is_news(info, is_there) {
             cx.metrics().duplicates += 1;
             return;
         }

@@ -36,7 +36,6 @@ mod chain;
 mod disclosure;
 mod exchange;
 mod health;
-mod held;
 mod hints;
 mod leaving;
 mod liveness;
