@@ -132,8 +132,11 @@ impl Publisher {
     fn replace(&self, node: &Node, members: bool, channels: bool) {
         let members = members.then(|| node.members().into());
         let channels = channels.then(|| {
-            let ids = node.channels().into_iter();
-            let infos = ids.filter_map(|id| node.channel(&id).map(|info| (id, Arc::new(info))));
+            let before = self.views.channels();
+            let infos = node.channels().into_iter().filter_map(|id| {
+                let info = node.channel_since(&id, before.get(&id))?;
+                Some((id, info))
+            });
             Arc::new(infos.collect())
         });
         let changed = members.is_some() || channels.is_some();

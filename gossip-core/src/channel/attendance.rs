@@ -35,7 +35,7 @@ impl Channel {
     /// A member is no more. What it said remains known as said.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
         if self.infos.retire(peer).is_some() {
-            self.version += 1;
+            self.peers_version += 1;
             self.attendance += 1;
         }
         self.tree.forget(peer);

@@ -23,6 +23,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod view;
 
 use std::collections::BTreeSet;
 
@@ -48,10 +49,7 @@ use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
 use crate::state_transfer::{StateTransfer, Want};
 use crate::timer::TimerKey;
-use crate::{
-    BlockOrigin, ChannelId, ChannelInfo, ChannelPeer, Config, Instant, JoinChannel, OrgId, PeerId,
-    RequestId,
-};
+use crate::{BlockOrigin, ChannelId, Config, Instant, JoinChannel, OrgId, PeerId, RequestId};
 
 /// One channel.
 #[derive(Debug)]
@@ -74,8 +72,10 @@ pub(crate) struct Channel {
     /// The application waits for the ledger's height.
     pub(crate) joining: Option<RequestId>,
     exchange: Exchange,
-    /// Changes whenever the state infos do.
-    version: u64,
+    /// Changes whenever our own state info or the configuration does.
+    own_version: u64,
+    /// Changes whenever the state infos of others do.
+    peers_version: u64,
     /// Changes whenever somebody begins or ceases to take part.
     attendance: u64,
     /// How many are eligible, at versions of the membership and of the attendance.
@@ -125,14 +125,15 @@ impl Channel {
             joining: None,
             exchange: Exchange::new(cx.config.channel.request_interval, rng),
             id,
-            version: 0,
+            own_version: 0,
+            peers_version: 0,
             attendance: 0,
             eligible: None,
         }
     }
 
     fn version(&self) -> u64 {
-        self.version + self.transfer.version()
+        self.own_version + self.peers_version + self.transfer.version()
     }
 
     pub(crate) fn id(&self) -> &ChannelId {
@@ -185,7 +186,7 @@ impl Channel {
             self.forget(peer);
         }
         self.readers.review(self.infos.live().keys());
-        self.version += 1;
+        self.own_version += 1;
         self.attendance += 1;
         gone
     }
@@ -276,14 +277,14 @@ impl Channel {
         if left {
             self.tree.forget(&peer);
         }
-        self.version += 1;
+        self.peers_version += 1;
         Some((peer, (!left && properties.is_some()).then_some(height)))
     }
 
     /// Our publication is signed, or could not be.
     pub(crate) fn on_own_signed(&mut self, cx: &mut Cx<'_>, signed: Option<SignedMessage>) {
         self.own.on_signed(cx, &self.id, signed);
-        self.version += 1;
+        self.own_version += 1;
     }
 
     /// Everything that is bounded here.
@@ -303,33 +304,5 @@ impl Channel {
         self.tree.stores(config, stores);
         self.transfer.stores(config, stores);
         self.pull.pull.stores(config, stores);
-    }
-
-    pub(crate) fn info(&self, membership: &Membership, identities: &Identities) -> ChannelInfo {
-        let alive = |peer: &PeerId, info: &Info| !info.left && membership.is_alive(peer.as_bytes());
-        ChannelInfo {
-            channel: self.id.clone(),
-            height: self.transfer.height(),
-            buffered: self.transfer.buffered(),
-            state_info: self.own.signed().map(|own| own.envelope().clone()),
-            peers: self
-                .infos
-                .live()
-                .iter()
-                .map(|(peer, held)| (peer, &held.value))
-                .filter(|(peer, info)| alive(peer, info))
-                .filter_map(|(peer, info)| {
-                    Some(ChannelPeer {
-                        peer: peer.clone(),
-                        org: info.org.clone(),
-                        height: info.height,
-                        heard: info.since,
-                        state_info: info.envelope.clone(),
-                        identity: identities.get(peer.as_bytes())?.bytes.clone(),
-                    })
-                })
-                .collect(),
-            halted: self.transfer.halted().map(str::to_owned),
-        }
     }
 }
