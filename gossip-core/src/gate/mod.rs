@@ -13,6 +13,7 @@
 mod access;
 mod alive;
 mod block;
+mod checks;
 mod copies;
 mod inbound;
 mod jobs;
@@ -34,6 +35,7 @@ use gossip_proto::{ConnEstablish, PeerTime, SignedMessage, UnsignedMessage};
 
 use self::alive::AliveClaim;
 pub(crate) use self::block::block_message;
+use self::checks::Vouched;
 use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
 use self::macs::Macs;
@@ -100,13 +102,11 @@ enum Check {
     },
     StateInfo {
         key: Key,
-        identity: Bytes,
-        copies: Copies<StateInfoNews>,
+        copies: Copies<Vouched<StateInfoNews>>,
     },
     Relay {
         key: Key,
-        identity: Bytes,
-        copies: Copies<RelayNews>,
+        copies: Copies<Vouched<RelayNews>>,
     },
     Block {
         key: Key,
@@ -400,23 +400,15 @@ impl Gate {
                 self.in_flight.remove(&key);
                 self.conclude_alive(cx, key, copies, outcome, news);
             }
-            Check::StateInfo {
-                key,
-                identity,
-                copies,
-            } => {
+            Check::StateInfo { key, copies } => {
                 self.in_flight.remove(&key);
                 let verdict = verified(outcome);
-                self.conclude_state_info(cx, key, (identity, copies), verdict, news);
+                self.conclude_state_info(cx, key, copies, verdict, news);
             }
-            Check::Relay {
-                key,
-                identity,
-                copies,
-            } => {
+            Check::Relay { key, copies } => {
                 self.in_flight.remove(&key);
                 let verdict = verified(outcome);
-                self.conclude_relay(cx, key, (identity, copies), verdict, news);
+                self.conclude_relay(cx, key, copies, verdict, news);
             }
             Check::Block { key, copies } => {
                 self.in_flight.remove(&key);

@@ -126,9 +126,7 @@ pub(crate) struct RelayNews {
     pub(crate) publisher: PeerId,
     pub(crate) mac: Mac,
     pub(crate) message: SignedMessage,
-    /// Who told it first.
-    pub(crate) from: PeerId,
-    /// Others who told it.
+    /// Who told it.
     pub(crate) holders: Vec<PeerId>,
 }
 

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage, StateInfoPull};
 
+use super::checks::{Checked, Vouched, note_each};
 use super::news::{Admitted, News, Sender, StateInfoNews, Verdict};
-use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed};
+use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized};
 use crate::cx::Cx;
 use crate::held::Held;
 use crate::link::STATE_DIFFERENCES;
@@ -206,53 +207,33 @@ impl Gate {
             return;
         }
         let key = Key::StateInfo(state_info.channel.clone(), peer, info.time);
-        if let Some(ticket) = self.in_flight.get(&key).copied() {
-            cx.metrics().duplicates += 1;
-            if let Some(Check::StateInfo { copies, .. }) = self.jobs.get_mut(ticket) {
-                let bytes = copies.add(state_info);
-                self.jobs.hold(ticket, link, bytes);
-                self.jobs.join(cx, ticket, link);
-            }
-            return;
+        let claim = Vouched {
+            identity: identity.bytes.clone(),
+            news: StateInfoNews {
+                revision: own.revision(),
+                ..state_info
+            },
+        };
+        if let Some(claim) = self.join_check(cx, link, &key, claim) {
+            self.start_check(cx, link, key, Copies::new(claim));
         }
-        let identity = identity.bytes.clone();
-        let mut state_info = state_info;
-        state_info.revision = own.revision();
-        self.start_state_info(cx, link, key, (identity, Copies::new(state_info)));
-    }
-
-    fn start_state_info(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: Option<LinkId>,
-        key: Key,
-        (identity, copies): (Bytes, Copies<StateInfoNews>),
-    ) {
-        let job = CryptoJob::Verify {
-            identity: identity.clone(),
-            signed: signed(&copies.first.message),
-            channel: Some(copies.first.channel.clone()),
-        };
-        let bytes = copies.bytes();
-        let check = Check::StateInfo {
-            key: key.clone(),
-            identity,
-            copies,
-        };
-        let ticket = self.jobs.start(cx, link, job, bytes, check);
-        self.in_flight.insert(key, ticket);
     }
 
     pub(super) fn conclude_state_info(
         &mut self,
         cx: &mut Cx<'_>,
         key: Key,
-        (identity, copies): (Bytes, Copies<StateInfoNews>),
+        copies: Copies<Vouched<StateInfoNews>>,
         verdict: Result<(), CryptoError>,
         news: &mut Vec<News>,
     ) {
         count(cx, &verdict);
-        let (state_info, rest) = copies.rest();
+        let (
+            Vouched {
+                news: state_info, ..
+            },
+            rest,
+        ) = copies.rest();
         if verdict.is_ok() {
             news.push(News::StateInfo(Admitted::new(state_info)));
             return;
@@ -267,8 +248,25 @@ impl Gate {
             });
         }
         if let Some(rest) = rest {
-            self.start_state_info(cx, None, key, (identity, rest));
+            self.start_check(cx, None, key, rest);
         }
+    }
+}
+
+impl Checked for Vouched<StateInfoNews> {
+    fn job(&self) -> CryptoJob {
+        self.verify(&self.news.message, Some(&self.news.channel))
+    }
+
+    fn check(key: Key, copies: Copies<Self>) -> Check {
+        Check::StateInfo { key, copies }
+    }
+
+    fn copies(check: &mut Check) -> Option<&mut Copies<Self>> {
+        if let Check::StateInfo { copies, .. } = check {
+            return Some(copies);
+        }
+        None
     }
 }
 
@@ -282,11 +280,7 @@ impl Claim for StateInfoNews {
     }
 
     fn merge(&mut self, same: Self) {
-        for sender in same.pushed_by {
-            if !self.pushed_by.contains(&sender) {
-                self.pushed_by.push(sender);
-            }
-        }
+        note_each(&mut self.pushed_by, same.pushed_by);
     }
 
     fn has_several_senders(&self) -> bool {

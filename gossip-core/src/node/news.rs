@@ -253,8 +253,7 @@ impl Node {
             publisher,
             mac,
             message,
-            from,
-            mut holders,
+            holders,
         } = relayed;
         let Content::StateInfo(info) = &message.message().content else {
             return;
@@ -262,7 +261,6 @@ impl Node {
         self.identities.touch(self.now, publisher.as_bytes());
         if self.relay.add(cx!(self), (publisher.clone(), mac), info) {
             self.io.metrics.state_infos_relayed += 1;
-            holders.push(from);
             let what = What::Relay { publisher, mac };
             self.push(Item {
                 what,
