@@ -7,7 +7,7 @@ use gossip_proto::{
     Alive, Content, MembershipRequest, MembershipResponse, PeerIdentity, Pulse, SignedMessage,
 };
 
-use super::checks::Checked;
+use super::checks::{Checked, copies_of};
 use super::news::{Admitted, AliveNews, AliveSource, News, Sender};
 use super::pulse::following;
 use super::{
@@ -281,16 +281,7 @@ impl Checked for AliveClaim {
         self.job.clone()
     }
 
-    fn check(key: Key, copies: Copies<Self>) -> Check {
-        Check::Alive { key, copies }
-    }
-
-    fn copies(check: &mut Check) -> Option<&mut Copies<Self>> {
-        if let Check::Alive { copies, .. } = check {
-            return Some(copies);
-        }
-        None
-    }
+    copies_of!(Alive);
 }
 
 impl Claim for AliveClaim {

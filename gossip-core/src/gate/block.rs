@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, Tag};
 
-use super::checks::{Checked, note_each};
+use super::checks::{Checked, copies_of, note_each};
 use super::news::{Admitted, BlockFault, BlockNews, BlockSource, News, Sender};
 use super::{Check, Claim, Copies, Gate, Key, Known, count, verified};
 use crate::cx::Cx;
@@ -196,16 +196,7 @@ impl Checked for BlockNews {
         }
     }
 
-    fn check(key: Key, copies: Copies<Self>) -> Check {
-        Check::Block { key, copies }
-    }
-
-    fn copies(check: &mut Check) -> Option<&mut Copies<Self>> {
-        if let Check::Block { copies, .. } = check {
-            return Some(copies);
-        }
-        None
-    }
+    copies_of!(Block);
 }
 
 impl Claim for BlockNews {

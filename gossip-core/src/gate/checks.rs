@@ -19,6 +19,24 @@ pub(super) trait Checked: Claim + Sized {
     fn copies(check: &mut Check) -> Option<&mut Copies<Self>>;
 }
 
+/// Where the copies of a kind of claim are: in the variant of that name.
+macro_rules! copies_of {
+    ($variant:ident) => {
+        fn check(key: Key, copies: Copies<Self>) -> Check {
+            Check::$variant { key, copies }
+        }
+
+        fn copies(check: &mut Check) -> Option<&mut Copies<Self>> {
+            if let Check::$variant { copies, .. } = check {
+                return Some(copies);
+            }
+            None
+        }
+    };
+}
+
+pub(super) use copies_of;
+
 impl Gate {
     /// Lets a claim share the check of a copy under way, and counts it if that is an equal one. Hands it back
     /// if there is none.

@@ -2,7 +2,7 @@
 
 use gossip_proto::{SignedMessage, StateInfo};
 
-use super::checks::{Checked, Vouched, note_each};
+use super::checks::{Checked, Vouched, copies_of, note_each};
 use super::news::{Admitted, News, RelayNews, Sender};
 use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized};
 use crate::cx::Cx;
@@ -88,16 +88,7 @@ impl Checked for Vouched<RelayNews> {
         self.verify(&self.news.message, None)
     }
 
-    fn check(key: Key, copies: Copies<Self>) -> Check {
-        Check::Relay { key, copies }
-    }
-
-    fn copies(check: &mut Check) -> Option<&mut Copies<Self>> {
-        if let Check::Relay { copies, .. } = check {
-            return Some(copies);
-        }
-        None
-    }
+    copies_of!(Relay);
 }
 
 impl Claim for RelayNews {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage, StateInfoPull};
 
-use super::checks::{Checked, Vouched, note_each};
+use super::checks::{Checked, Vouched, copies_of, note_each};
 use super::news::{Admitted, News, Sender, StateInfoNews, Verdict};
 use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized};
 use crate::cx::Cx;
@@ -258,16 +258,7 @@ impl Checked for Vouched<StateInfoNews> {
         self.verify(&self.news.message, Some(&self.news.channel))
     }
 
-    fn check(key: Key, copies: Copies<Self>) -> Check {
-        Check::StateInfo { key, copies }
-    }
-
-    fn copies(check: &mut Check) -> Option<&mut Copies<Self>> {
-        if let Check::StateInfo { copies, .. } = check {
-            return Some(copies);
-        }
-        None
-    }
+    copies_of!(StateInfo);
 }
 
 impl Claim for StateInfoNews {
