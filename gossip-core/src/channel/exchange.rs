@@ -26,6 +26,7 @@ pub(super) struct Exchange {
     told: Option<PeerId>,
     delay: Duration,
     rng: ModuleRng,
+    nonces: ModuleRng,
 }
 
 /// How long the answer to a request for state infos counts.
@@ -34,12 +35,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CALM: u32 = 4;
 
 impl Exchange {
-    pub(super) fn new(interval: Duration, rng: ModuleRng) -> Self {
+    pub(super) fn new(interval: Duration, rng: ModuleRng, nonces: ModuleRng) -> Self {
         Self {
             asked: BTreeMap::new(),
             told: None,
             delay: interval,
             rng,
+            nonces,
         }
     }
 
@@ -87,7 +89,7 @@ impl Channel {
 
     /// A request for those that we do not hold, to peers that understand it.
     pub(crate) fn pull_request_for_news(&mut self, own: &PeerId) -> SignedMessage {
-        let nonce = self.exchange.rng.next_u64();
+        let nonce = self.exchange.nonces.next_u64();
         let infos = self.infos.live().iter();
         let statements = infos.map(|(peer, held)| (peer, held.time, !held.value.left));
         let held = held::encode(nonce, statements);

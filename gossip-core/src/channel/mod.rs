@@ -103,6 +103,7 @@ impl Channel {
     ) -> Self {
         let transfer_rng = ModuleRng::fork(seed, &format!("transfer {id}"));
         let rng = ModuleRng::fork(seed, &format!("channel {id}"));
+        let nonces = ModuleRng::fork(seed, &format!("state infos {id}"));
         let pull_rng = ModuleRng::fork(seed, &format!("pull {id}"));
         let now = cx.now;
         cx.timers().set(TimerKey::RequestStateInfo(id.clone()), now);
@@ -123,7 +124,7 @@ impl Channel {
             coverage: Waits::default(),
             leadership: LatestLeadership::new(cx.config.membership.max_members.get()),
             joining: None,
-            exchange: Exchange::new(cx.config.channel.request_interval, rng),
+            exchange: Exchange::new(cx.config.channel.request_interval, rng, nonces),
             id,
             own_version: 0,
             peers_version: 0,

@@ -296,7 +296,7 @@ fn of_channel(
             Tag::ChanOrOrg,
             Content::StateInfoPull(StateInfoPull {
                 channel_mac: Bytes::from(vec![1; 32]),
-                held: Bytes::from(vec![7; 1 << 20]),
+                held: Bytes::from(vec![7; 20]),
             }),
         ),
         (Tag::ChanOrOrg, request(0, u64::MAX)),
