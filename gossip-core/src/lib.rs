@@ -234,6 +234,7 @@ mod config;
 mod cx;
 mod event;
 mod gate;
+mod held;
 mod id;
 mod identity;
 mod link;

@@ -1,5 +1,6 @@
 //! Read-only views for the application.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -97,10 +98,31 @@ pub struct ChannelInfo {
     pub buffered: usize,
     /// What we published of ourselves last; absent until somebody was there to read it.
     pub state_info: Option<RawEnvelope>,
-    /// Alive peers that take part, without ourselves, in the order of their PKI-IDs.
-    pub peers: Vec<ChannelPeer>,
+    /// Alive peers that take part, without ourselves, in the order of their PKI-IDs. Views in which none of
+    /// that differs share the list (see [`Node::channel_since`](crate::Node::channel_since)).
+    pub peers: Arc<[ChannelPeer]>,
     /// What the ledger said when it failed, if it did.
     pub halted: Option<String>,
+    pub(crate) version: ChannelVersion,
+}
+
+/// What a view of a channel was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChannelVersion {
+    /// Which participation: versions begin anew with each.
+    pub(crate) joined: u64,
+    /// Of everything but the peers.
+    pub(crate) own: u64,
+    pub(crate) peers: u64,
+    pub(crate) members: u64,
+}
+
+impl ChannelVersion {
+    /// Are the peers the same in both views?
+    pub(crate) fn has_peers_of(&self, other: &Self) -> bool {
+        let of_peers = |version: &Self| (version.joined, version.peers, version.members);
+        of_peers(self) == of_peers(other)
+    }
 }
 
 impl ChannelInfo {

@@ -130,7 +130,8 @@ impl Channel {
     /// Alive peers that take part, without ourselves, as last published.
     #[must_use]
     pub fn peers(&self) -> Vec<ChannelPeer> {
-        self.info().map_or_else(Vec::new, |info| info.peers.clone())
+        self.info()
+            .map_or_else(Vec::new, |info| info.peers.to_vec())
     }
 
     /// Waits until our ledger has at least `height` blocks, and returns how many it has then.
@@ -157,7 +158,7 @@ impl Channel {
     /// # Errors
     /// [`RequestError::UnknownChannel`] if the channel was left, [`RequestError::Stopped`].
     pub async fn wait_peers(&self, count: usize) -> Result<Vec<ChannelPeer>, RequestError> {
-        self.wait(|info| (info.peers.len() >= count).then(|| Ok(info.peers.clone())))
+        self.wait(|info| (info.peers.len() >= count).then(|| Ok(info.peers.to_vec())))
             .await
     }
 

@@ -124,7 +124,7 @@ impl Gossip {
     #[must_use]
     pub fn peers_of_channel(&self, channel: &ChannelId) -> Vec<ChannelPeer> {
         let info = self.channel_info(channel);
-        info.map_or_else(Vec::new, |info| info.peers.clone())
+        info.map_or_else(Vec::new, |info| info.peers.to_vec())
     }
 
     /// What we have signed last about our part in a channel; `None` if it is not joined, or nobody was there

@@ -132,8 +132,11 @@ impl Publisher {
     fn replace(&self, node: &Node, members: bool, channels: bool) {
         let members = members.then(|| node.members().into());
         let channels = channels.then(|| {
-            let ids = node.channels().into_iter();
-            let infos = ids.filter_map(|id| node.channel(&id).map(|info| (id, Arc::new(info))));
+            let before = self.views.channels();
+            let infos = node.channels().into_iter().filter_map(|id| {
+                let info = node.channel_since(&id, before.get(&id))?;
+                Some((id, info))
+            });
             Arc::new(infos.collect())
         });
         let changed = members.is_some() || channels.is_some();
@@ -161,5 +164,75 @@ impl Drop for Publisher {
             state.stopped = true;
         }
         self.views.changed.notify(usize::MAX);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may")]
+mod tests {
+    use std::sync::Arc;
+
+    use gossip_core::{
+        Command, Config, Endpoint, Event, Instant, JoinChannel, LedgerOp, LedgerOutcome, OrgId,
+        PeerId, Request, RequestId, SelfIdentity, Start,
+    };
+
+    use super::*;
+
+    fn node() -> Node {
+        let identity = SelfIdentity {
+            peer: PeerId::new(b"me"),
+            org: OrgId::new(b"org"),
+            bytes: bytes::Bytes::from_static(b"identity"),
+        };
+        let start = Start {
+            now: Instant::START,
+            seed: [7; 32],
+            incarnation: 1,
+            identity_expires_in: None,
+        };
+        let config = Config::new(identity, Endpoint::new("here:1"));
+        Node::new(Arc::new(config), start).expect("the configuration is valid")
+    }
+
+    #[test]
+    fn only_the_channel_that_has_changed_is_shown_anew() {
+        let mut node = node();
+        let views = Arc::new(Views::new(&node));
+        let mut publisher = Publisher::new(Arc::clone(&views), &node);
+        let names = ["changing", "resting"].map(ChannelId::new);
+        for (number, channel) in (1..).zip(&names) {
+            let request = Request::JoinChannel {
+                channel: channel.clone(),
+                config: JoinChannel {
+                    sequence: 1,
+                    members: [(OrgId::new(b"org"), Vec::new())].into(),
+                },
+            };
+            let id = RequestId(number);
+            node.handle(Instant::START, Event::Request { id, request });
+        }
+        publisher.publish(&node);
+        let before = views.channels();
+        publisher.publish(&node);
+        assert!(Arc::ptr_eq(&before, &views.channels()), "nothing has");
+        while let Some(command) = node.poll_command() {
+            if let Command::Ledger { ticket, op } = command
+                && let LedgerOp::Height { channel } = op
+                && channel == names[0]
+            {
+                let outcome = LedgerOutcome::Height(Ok(5));
+                node.handle(Instant::START, Event::LedgerDone { ticket, outcome });
+            }
+        }
+        publisher.publish(&node);
+        let after = views.channels();
+        let [changing, resting] = names;
+        assert_eq!(after[&changing].height, 5);
+        assert!(Arc::ptr_eq(
+            &before[&changing].peers,
+            &after[&changing].peers
+        ));
+        assert!(Arc::ptr_eq(&before[&resting], &after[&resting]));
     }
 }

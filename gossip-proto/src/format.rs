@@ -5,7 +5,7 @@ use std::fmt::{Debug, Display, Formatter, Result};
 use crate::{
     Alive, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership, MembershipRequest,
     MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData, PrivateElement, PullIds,
-    PullKind, StateInfo,
+    PullKind, StateInfo, StateInfoPull,
 };
 
 /// Longest id and most ids shown in full.
@@ -59,7 +59,7 @@ impl Display for Content {
             Self::Conn(body) => write!(f, ": {body}"),
             Self::StateInfo(body) => write!(f, ": {body}"),
             Self::StateSnapshot(items) => write!(f, ": {} items", items.len()),
-            Self::StateInfoPull(mac) => write!(f, ": channel MAC {}", Hex(mac)),
+            Self::StateInfoPull(body) => write!(f, ": {body}"),
             Self::StateRequest(body) => write!(f, ": blocks {} to {}", body.start, body.end),
             Self::StateResponse(blocks) => {
                 write!(f, ": {} blocks", blocks.len())?;
@@ -121,10 +121,14 @@ impl Display for MembershipRequest {
         if self.want_identities {
             f.write_str(", wants identities")?;
         }
-        match self.held.len() / 8 {
-            0 => Ok(()),
-            held => write!(f, ", holds {held}"),
-        }
+        holds(f, &self.held)
+    }
+}
+
+impl Display for StateInfoPull {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "channel MAC {}", Hex(&self.channel_mac))?;
+        holds(f, &self.held)
     }
 }
 
@@ -274,6 +278,14 @@ impl Display for PrivateData {
     }
 }
 
+/// How many digests of eight bytes tell what a requester holds.
+fn holds(f: &mut Formatter<'_>, held: &[u8]) -> Result {
+    match held.len() / 8 {
+        0 => Ok(()),
+        held => write!(f, ", holds {held}"),
+    }
+}
+
 macro_rules! debug_as_display {
     ($($message:ty)*) => {$(
         impl Debug for $message {
@@ -286,5 +298,5 @@ macro_rules! debug_as_display {
 
 debug_as_display! {
     GossipMessage Content Alive MembershipRequest MembershipResponse Payload Hello PullIds
-    DataUpdate ConnEstablish StateInfo Leadership PeerIdentity PrivateElement PrivateData
+    DataUpdate ConnEstablish StateInfo StateInfoPull Leadership PeerIdentity PrivateElement PrivateData
 }

@@ -114,8 +114,8 @@ pub use limits::Limits;
 pub use message::{
     Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, StateInfo, StateRequest,
-    Tag, Tree,
+    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, StateInfo, StateInfoPull,
+    StateRequest, Tag, Tree,
 };
 pub use signed::{SignedMessage, UnsignedMessage};
 

@@ -68,7 +68,7 @@ pub enum Content {
     /// The state infos that a peer holds for a channel.
     StateSnapshot(Vec<RawEnvelope>),
     /// A request for a snapshot, proving knowledge of the channel by MAC.
-    StateInfoPull(Bytes),
+    StateInfoPull(StateInfoPull),
     /// A request for consecutive blocks.
     StateRequest(StateRequest),
     /// The blocks asked for.
@@ -147,6 +147,16 @@ pub struct MembershipRequest {
     pub held: Bytes,
     /// Extension (field 1002): the requester's latest pulse, if it is later than its heartbeat.
     pub pulse: Option<Pulse>,
+}
+
+/// A request for the state infos of a channel (`gossip.StateInfoPullRequest`).
+#[derive(Clone, PartialEq, Eq)]
+pub struct StateInfoPull {
+    /// Proves that the requester knows the channel's name.
+    pub channel_mac: Bytes,
+    /// Extension (field 1000): eight bytes for each state info that the requester holds, which need not be
+    /// told. Counts in a message with a nonce.
+    pub held: Bytes,
 }
 
 /// A view of the membership (`gossip.MembershipResponse`).

@@ -88,3 +88,38 @@ fn with_push_peers_of_our_own_never_pull() {
     let pulls = |metrics: &Metrics| metrics.pull_rounds + metrics.pull_items_sent;
     assert_eq!(sum(&world, pulls), 0);
 }
+
+/// Messages and bytes sent so far of a kind.
+fn sent(world: &World, kind: &str) -> (u64, u64) {
+    let traffic = world.stats().traffic().into_iter();
+    let mut of_kind = traffic.filter(|one| one.kind == kind);
+    let one = of_kind.next();
+    one.map_or((0, 0), |one| (one.messages, one.bytes))
+}
+
+#[test]
+fn in_a_calm_channel_peers_ask_for_state_infos_at_eight_bytes_each_and_are_told_none() {
+    let size = 24;
+    let (mut world, nodes) = network(size, |_| {});
+    publish(&mut world, nodes[0], 10);
+    world.run_for(2 * MINUTE);
+    let (told, asked) = (
+        sent(&world, "state_snapshot"),
+        sent(&world, "state_info_pull_req"),
+    );
+    world.run_for(5 * MINUTE);
+    assert_eq!(sent(&world, "state_snapshot"), told, "nothing is news");
+    let now = sent(&world, "state_info_pull_req");
+    let (requests, bytes) = (now.0 - asked.0, now.1 - asked.1);
+    // Three requests each sixteen seconds.
+    let expected = size as u64 * 3 * 300 / 16;
+    assert!(
+        (expected / 2..expected * 2).contains(&requests),
+        "{requests}"
+    );
+    let held = 8 * (size as u64 - 1);
+    assert!(
+        (held..held + 70).contains(&(bytes / requests)),
+        "{bytes} in {requests}"
+    );
+}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_proto::{
-    Chaincode, Content, GossipMessage, PeerTime, Properties, SignedMessage, StateInfo, Tag,
-    UnsignedMessage, channel_mac,
+    Chaincode, Content, GossipMessage, PeerTime, Properties, RawEnvelope, SignedMessage, StateInfo,
+    Tag, UnsignedMessage, channel_mac,
 };
 
 use crate::cx::Cx;
@@ -45,6 +45,19 @@ impl OwnState {
     /// The latest publication.
     pub(crate) fn signed(&self) -> Option<&SignedMessage> {
         self.signed.as_ref()
+    }
+
+    /// The same as others hold it: of when, whether we take part by it, and what it says.
+    pub(super) fn published(&self) -> Option<(PeerTime, bool, &RawEnvelope)> {
+        let signed = self.signed.as_ref()?;
+        let Content::StateInfo(info) = signed.content() else {
+            return None;
+        };
+        let left = info
+            .properties
+            .as_ref()
+            .is_some_and(|told| told.left_channel);
+        Some((info.time, !left, signed.envelope()))
     }
 
     pub(crate) fn has_left(&self) -> bool {

@@ -7,6 +7,7 @@ use gossip_proto::{
     Alive, Content, MembershipRequest, MembershipResponse, PeerIdentity, Pulse, SignedMessage,
 };
 
+use super::checks::{Checked, copies_of};
 use super::news::{Admitted, AliveNews, AliveSource, News, Sender};
 use super::pulse::following;
 use super::{
@@ -80,32 +81,9 @@ impl Gate {
         {
             return;
         }
-        if let Some(ticket) = self.in_flight.get(&key).copied() {
-            cx.metrics().duplicates += 1;
-            if let Some(Check::Alive { copies, .. }) = self.jobs.get_mut(ticket) {
-                let bytes = copies.add(claim);
-                self.jobs.hold(ticket, Some(link), bytes);
-                self.jobs.join(cx, ticket, Some(link));
-            }
-            return;
+        if let Some(claim) = self.join_check(cx, Some(link), &key, claim) {
+            self.start_check(cx, Some(link), key, Copies::new(claim));
         }
-        self.check_alive(cx, Some(link), key, Copies::new(claim));
-    }
-
-    fn check_alive(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: Option<LinkId>,
-        key: Key,
-        copies: Copies<AliveClaim>,
-    ) {
-        let (job, bytes) = (copies.first.job.clone(), copies.bytes());
-        let check = Check::Alive {
-            key: key.clone(),
-            copies,
-        };
-        let ticket = self.jobs.start(cx, link, job, bytes, check);
-        self.in_flight.insert(key, ticket);
     }
 
     pub(super) fn conclude_alive(
@@ -135,7 +113,7 @@ impl Gate {
         }
         if verdict.is_err() {
             if let (_, Some(rest)) = copies.rest() {
-                self.check_alive(cx, None, key, rest);
+                self.start_check(cx, None, key, rest);
             }
             return;
         }
@@ -296,6 +274,14 @@ pub(super) struct AliveClaim {
     job: CryptoJob,
     /// The identity that came with it, if it is checked under that one.
     identity: Option<Bytes>,
+}
+
+impl Checked for AliveClaim {
+    fn job(&self) -> CryptoJob {
+        self.job.clone()
+    }
+
+    copies_of!(Alive);
 }
 
 impl Claim for AliveClaim {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, Tag};
 
+use super::checks::{Checked, copies_of, note_each};
 use super::news::{Admitted, BlockFault, BlockNews, BlockSource, News, Sender};
 use super::{Check, Claim, Copies, Gate, Key, Known, count, verified};
 use crate::cx::Cx;
@@ -13,21 +14,13 @@ impl Gate {
     /// Has a block of the application, or of a peer that we asked, verified.
     pub(crate) fn check_block(&mut self, cx: &mut Cx<'_>, link: Option<LinkId>, block: BlockNews) {
         let key = Key::Block(block.channel.clone(), block.seq);
-        if let Some(ticket) = self.in_flight.get(&key).copied() {
-            if let Some(Check::Block { copies, .. }) = self.jobs.get_mut(ticket) {
-                let bytes = copies.add(block);
-                if bytes == 0 {
-                    cx.metrics().duplicates += 1;
-                }
-                self.jobs.hold(ticket, link, bytes);
-                self.jobs.join(cx, ticket, link);
-            }
+        let Some(block) = self.join_check(cx, link, &key, block) else {
             return;
-        }
+        };
         let Some(block) = self.validations.join(cx, block) else {
             return;
         };
-        self.start_block(cx, link, key, Copies::new(block));
+        self.start_check(cx, link, key, Copies::new(block));
     }
 
     /// From now on the application looks at a channel's blocks before they get through, or not.
@@ -78,27 +71,6 @@ impl Gate {
             }
         };
         self.turn_away(cx, copies, fault, news);
-    }
-
-    fn start_block(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: Option<LinkId>,
-        key: Key,
-        copies: Copies<BlockNews>,
-    ) {
-        let job = CryptoJob::VerifyBlock {
-            channel: copies.first.channel.clone(),
-            seq: copies.first.seq,
-            block: copies.first.data.clone(),
-        };
-        let bytes = copies.bytes();
-        let check = Check::Block {
-            key: key.clone(),
-            copies,
-        };
-        let ticket = self.jobs.start(cx, link, job, bytes, check);
-        self.in_flight.insert(key, ticket);
     }
 
     pub(super) fn pushed_block(
@@ -205,7 +177,7 @@ impl Gate {
         while let Some(copies) = rest {
             if copies.first.data != data {
                 let key = Key::Block(copies.first.channel.clone(), copies.first.seq);
-                self.start_block(cx, None, key, copies);
+                self.start_check(cx, None, key, copies);
                 return;
             }
             let (same, others) = copies.rest();
@@ -213,6 +185,18 @@ impl Gate {
             rest = others;
         }
     }
+}
+
+impl Checked for BlockNews {
+    fn job(&self) -> CryptoJob {
+        CryptoJob::VerifyBlock {
+            channel: self.channel.clone(),
+            seq: self.seq,
+            block: self.data.clone(),
+        }
+    }
+
+    copies_of!(Block);
 }
 
 impl Claim for BlockNews {
@@ -229,11 +213,7 @@ impl Claim for BlockNews {
     }
 
     fn merge(&mut self, same: Self) {
-        for holder in same.holders {
-            if !self.holders.contains(&holder) {
-                self.holders.push(holder);
-            }
-        }
+        note_each(&mut self.holders, same.holders);
         self.message = self.message.take().or(same.message);
     }
 

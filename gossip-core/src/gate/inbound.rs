@@ -4,9 +4,9 @@ use gossip_proto::{Content, GossipMessage, SignedMessage};
 
 use super::alive::Companions;
 use super::news::{AliveSource, News, Sender};
-use super::{Asks, Check, Gate, Key, Known, MAX_QUESTIONS, signed};
+use super::{Gate, Known};
+use crate::ChannelId;
 use crate::cx::Cx;
-use crate::{ChannelId, CryptoJob};
 
 impl Gate {
     /// A message has come on an authenticated link.
@@ -43,21 +43,9 @@ impl Gate {
                 };
                 self.state_info(cx, known, &sender, channel, message, true, news);
             }
-            Content::StateInfoPull(mac) => {
-                let macs = &mut self.macs;
-                let channel = macs.channel(known.channels, sender.peer.as_bytes(), mac);
-                let Some(channel) = channel else {
-                    cx.metrics().violations += 1;
-                    return;
-                };
-                if !self.within_budget(cx, sender.link, Asks::StateInfos(channel.clone())) {
-                    return;
-                }
-                let asked = News::StateInfoPull {
-                    sender: sender.clone(),
-                    channel: channel.clone(),
-                };
-                self.with_access(cx, known, &sender, channel, asked, news);
+            Content::StateInfoPull(request) => {
+                let nonce = message.message().nonce;
+                self.state_info_pull(cx, known, &sender, nonce, request, news);
             }
             Content::StateSnapshot(elements) => {
                 self.snapshot(cx, known, &sender, message.message(), elements, news);
@@ -118,58 +106,6 @@ impl Gate {
             // Authentication is over, and identities are told by pull.
             Content::Conn(_) | Content::PeerIdentity(_) => cx.metrics().violations += 1,
         }
-    }
-
-    /// Lets `asked` through if the sender may read the channel, once its handshake has been held
-    /// against the channel's policy; that is remembered until the link or the configuration ends.
-    fn with_access(
-        &mut self,
-        cx: &mut Cx<'_>,
-        known: &Known<'_>,
-        sender: &Sender,
-        channel: ChannelId,
-        asked: News,
-        news: &mut Vec<News>,
-    ) {
-        let Some(own) = known.channels.get(&channel) else {
-            return;
-        };
-        if !sender.org.as_ref().is_some_and(|org| own.has_org(org)) {
-            cx.metrics().violations += 1;
-            return;
-        }
-        let revision = own.revision();
-        let place = (sender.link, channel.clone());
-        if self.access.get(&place) == Some(&revision) {
-            news.push(asked);
-            return;
-        }
-        let key = Key::Access(sender.link, channel.clone());
-        if let Some(ticket) = self.in_flight.get(&key) {
-            if let Some(Check::Access { waiting, .. }) = self.jobs.get_mut(*ticket)
-                && waiting.len() < MAX_QUESTIONS
-            {
-                waiting.push(asked);
-            }
-            return;
-        }
-        let conn = known.links.conn_of(sender.link);
-        let identity = known.identities.get(sender.peer.as_bytes());
-        let (Some(conn), Some(identity)) = (conn, identity) else {
-            return;
-        };
-        let job = CryptoJob::Verify {
-            identity: identity.bytes.clone(),
-            signed: signed(conn),
-            channel: Some(channel),
-        };
-        let check = Check::Access {
-            key: key.clone(),
-            revision,
-            waiting: vec![asked],
-        };
-        let ticket = self.jobs.start(cx, Some(sender.link), job, 0, check);
-        self.in_flight.insert(key, ticket);
     }
 
     /// The channel that a message names, if we are in it and the sender's organisation too.

@@ -10,8 +10,10 @@
 //!
 //! Each link has its share of the crypto service, so that what one of them brings delays no other.
 
+mod access;
 mod alive;
 mod block;
+mod checks;
 mod copies;
 mod inbound;
 mod jobs;
@@ -33,6 +35,7 @@ use gossip_proto::{ConnEstablish, PeerTime, SignedMessage, UnsignedMessage};
 
 use self::alive::AliveClaim;
 pub(crate) use self::block::block_message;
+use self::checks::Vouched;
 use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
 use self::macs::Macs;
@@ -99,13 +102,11 @@ enum Check {
     },
     StateInfo {
         key: Key,
-        identity: Bytes,
-        copies: Copies<StateInfoNews>,
+        copies: Copies<Vouched<StateInfoNews>>,
     },
     Relay {
         key: Key,
-        identity: Bytes,
-        copies: Copies<RelayNews>,
+        copies: Copies<Vouched<RelayNews>>,
     },
     Block {
         key: Key,
@@ -113,6 +114,7 @@ enum Check {
     },
     Access {
         key: Key,
+        sender: Sender,
         revision: u64,
         waiting: Vec<News>,
     },
@@ -168,9 +170,6 @@ struct Budget {
     second: u64,
     spent: u32,
 }
-
-/// Questions that wait for one check of a link's access to a channel; more are dropped.
-const MAX_QUESTIONS: usize = 4;
 
 impl Gate {
     /// May this link feed one more message?
@@ -401,23 +400,15 @@ impl Gate {
                 self.in_flight.remove(&key);
                 self.conclude_alive(cx, key, copies, outcome, news);
             }
-            Check::StateInfo {
-                key,
-                identity,
-                copies,
-            } => {
+            Check::StateInfo { key, copies } => {
                 self.in_flight.remove(&key);
                 let verdict = verified(outcome);
-                self.conclude_state_info(cx, key, (identity, copies), verdict, news);
+                self.conclude_state_info(cx, key, copies, verdict, news);
             }
-            Check::Relay {
-                key,
-                identity,
-                copies,
-            } => {
+            Check::Relay { key, copies } => {
                 self.in_flight.remove(&key);
                 let verdict = verified(outcome);
-                self.conclude_relay(cx, key, (identity, copies), verdict, news);
+                self.conclude_relay(cx, key, copies, verdict, news);
             }
             Check::Block { key, copies } => {
                 self.in_flight.remove(&key);
@@ -425,21 +416,14 @@ impl Gate {
             }
             Check::Access {
                 key,
+                sender,
                 revision,
                 waiting,
             } => {
-                if self.in_flight.remove(&key).is_none() {
-                    // The link is gone, and what would be kept for it would stay for ever.
-                    return;
-                }
                 let verdict = verified(outcome);
-                count(cx, &verdict);
-                if let (Ok(()), Key::Access(link, channel)) = (verdict, key) {
-                    self.access.insert((link, channel), revision);
-                    news.extend(waiting);
-                } else {
-                    cx.metrics().state_requests_refused += 1;
-                }
+                let of = (key, sender);
+                let access = self.conclude_access(cx, of, revision, verdict, waiting);
+                news.extend(access.map(News::Access));
             }
         }
     }

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use gossip_proto::{Payload, PeerTime, Pulse, SignedMessage, StateRequest, Tree};
 
+use super::access::Access;
+use crate::held::Held;
 use crate::membership::Requester;
 use crate::relay::Mac;
 use crate::{ChannelId, CryptoError, LinkId, OrgId, PeerId, RequestId, ValidIdentity};
@@ -124,9 +126,7 @@ pub(crate) struct RelayNews {
     pub(crate) publisher: PeerId,
     pub(crate) mac: Mac,
     pub(crate) message: SignedMessage,
-    /// Who told it first.
-    pub(crate) from: PeerId,
-    /// Others who told it.
+    /// Who told it.
     pub(crate) holders: Vec<PeerId>,
 }
 
@@ -212,7 +212,16 @@ pub(crate) enum News {
     /// A state info of a channel not joined is authentic.
     Relay(Admitted<RelayNews>),
     /// A peer that may read the channel asks for its state infos.
-    StateInfoPull { sender: Sender, channel: ChannelId },
+    StateInfoPull {
+        sender: Sender,
+        channel: ChannelId,
+        /// What it holds already, if it understands that only the rest is told.
+        held: Option<Held>,
+    },
+    /// A link's access to a channel was looked at.
+    Access(Access),
+    /// State infos that a peer was asked for have come; they follow one by one.
+    StateSnapshot { channel: ChannelId, peer: PeerId },
     /// A block is valid.
     Block(Admitted<BlockNews>),
     /// A block is not, or was not looked at.
@@ -320,4 +329,14 @@ pub(crate) enum News {
         channel: ChannelId,
         message: Option<SignedMessage>,
     },
+}
+
+impl News {
+    /// What it keeps in memory besides itself while it waits for an answer of the crypto service.
+    pub(super) fn bytes(&self) -> u64 {
+        if let Self::StateInfoPull { held, .. } = self {
+            return held.as_ref().map_or(0, Held::bytes);
+        }
+        0
+    }
 }

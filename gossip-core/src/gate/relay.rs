@@ -1,13 +1,13 @@
 //! State infos of channels that we have not joined.
 
-use bytes::Bytes;
 use gossip_proto::{SignedMessage, StateInfo};
 
+use super::checks::{Checked, Vouched, copies_of, note_each};
 use super::news::{Admitted, News, RelayNews, Sender};
-use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed};
+use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized};
 use crate::cx::Cx;
 use crate::relay::{self, Mac};
-use crate::{CryptoError, CryptoJob, LinkId, PeerId};
+use crate::{CryptoError, CryptoJob, PeerId};
 
 impl Gate {
     /// Has it checked if it may be passed on: only our own organisation's peers tell us of channels that
@@ -44,70 +44,51 @@ impl Gate {
         let Some(identity) = known.identities.get(&info.pki_id) else {
             return;
         };
-        let news = RelayNews {
-            publisher: place.0.clone(),
-            mac,
-            message: message.clone(),
-            from: sender.peer.clone(),
-            holders: Vec::new(),
+        let key = Key::Relay(place.0.clone(), mac, info.time);
+        let claim = Vouched {
+            news: RelayNews {
+                publisher: place.0,
+                mac,
+                message: message.clone(),
+                holders: vec![sender.peer.clone()],
+            },
+            identity: identity.bytes.clone(),
         };
-        let key = Key::Relay(place.0, mac, info.time);
-        if let Some(ticket) = self.in_flight.get(&key).copied() {
-            cx.metrics().duplicates += 1;
-            if let Some(Check::Relay { copies, .. }) = self.jobs.get_mut(ticket) {
-                let bytes = copies.add(news);
-                self.jobs.hold(ticket, Some(sender.link), bytes);
-                self.jobs.join(cx, ticket, Some(sender.link));
-            }
+        let Some(claim) = self.join_check(cx, Some(sender.link), &key, claim) else {
             return;
-        }
+        };
         let most = cx.config.channel.max_relay_checks;
         if !self.spend(cx, sender.link, Asks::Relay, 1, most) {
             cx.metrics().relays_shed += 1;
             return;
         }
-        let identity = identity.bytes.clone();
-        self.start_relay(cx, Some(sender.link), key, (identity, Copies::new(news)));
-    }
-
-    fn start_relay(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: Option<LinkId>,
-        key: Key,
-        (identity, copies): (Bytes, Copies<RelayNews>),
-    ) {
-        let job = CryptoJob::Verify {
-            identity: identity.clone(),
-            signed: signed(&copies.first.message),
-            channel: None,
-        };
-        let bytes = copies.bytes();
-        let check = Check::Relay {
-            key: key.clone(),
-            identity,
-            copies,
-        };
-        let ticket = self.jobs.start(cx, link, job, bytes, check);
-        self.in_flight.insert(key, ticket);
+        self.start_check(cx, Some(sender.link), key, Copies::new(claim));
     }
 
     pub(super) fn conclude_relay(
         &mut self,
         cx: &mut Cx<'_>,
         key: Key,
-        (identity, copies): (Bytes, Copies<RelayNews>),
+        copies: Copies<Vouched<RelayNews>>,
         verdict: Result<(), CryptoError>,
         news: &mut Vec<News>,
     ) {
         count(cx, &verdict);
         let (relayed, rest) = copies.rest();
         if verdict.is_ok() {
-            news.push(News::Relay(Admitted::new(relayed)));
+            news.push(News::Relay(Admitted::new(relayed.news)));
         } else if let Some(rest) = rest {
-            self.start_relay(cx, None, key, (identity, rest));
+            self.start_check(cx, None, key, rest);
         }
     }
+}
+
+impl Checked for Vouched<RelayNews> {
+    fn job(&self) -> CryptoJob {
+        self.verify(&self.news.message, None)
+    }
+
+    copies_of!(Relay);
 }
 
 impl Claim for RelayNews {
@@ -116,17 +97,16 @@ impl Claim for RelayNews {
     }
 
     fn shares_sender(&self, other: &Self) -> bool {
-        self.from == other.from || self.holders.contains(&other.from)
+        let mut senders = self.holders.iter();
+        senders.any(|sender| other.holders.contains(sender))
     }
 
     fn merge(&mut self, same: Self) {
-        if same.from != self.from && !self.holders.contains(&same.from) {
-            self.holders.push(same.from);
-        }
+        note_each(&mut self.holders, same.holders);
     }
 
     fn has_several_senders(&self) -> bool {
-        !self.holders.is_empty()
+        self.holders.len() > 1
     }
 
     fn bytes(&self) -> u64 {

@@ -1,11 +1,14 @@
 //! State infos, pushed, in snapshots, and parked until their publisher is known.
 
 use bytes::Bytes;
-use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage};
+use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage, StateInfoPull};
 
+use super::checks::{Checked, Vouched, copies_of, note_each};
 use super::news::{Admitted, News, Sender, StateInfoNews, Verdict};
-use super::{Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed};
+use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized};
 use crate::cx::Cx;
+use crate::held::Held;
+use crate::link::STATE_DIFFERENCES;
 use crate::{ChannelId, CryptoError, CryptoJob, LinkId, OrgId, PeerId, Signed};
 
 impl Gate {
@@ -20,6 +23,40 @@ impl Gate {
         for parked in self.parked.take(cx, peer) {
             self.check_state_info(cx, known, None, parked, news);
         }
+    }
+
+    /// Somebody asks for the state infos of a channel.
+    pub(super) fn state_info_pull(
+        &mut self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        sender: &Sender,
+        nonce: u64,
+        request: &StateInfoPull,
+        news: &mut Vec<News>,
+    ) {
+        let mac = &request.channel_mac;
+        let channel = self
+            .macs
+            .channel(known.channels, sender.peer.as_bytes(), mac);
+        let Some(channel) = channel else {
+            cx.metrics().violations += 1;
+            return;
+        };
+        if !self.within_budget(cx, sender.link, Asks::StateInfos(channel.clone())) {
+            return;
+        }
+        let understands = known.links.capabilities(&sender.peer) & STATE_DIFFERENCES != 0;
+        let most = cx.config.membership.max_members.get();
+        // Without a nonce it is a request of the original protocol: whoever made it did not know us yet.
+        let differs = understands && nonce != 0;
+        let held = differs.then(|| Held::decode(nonce, &request.held, most));
+        let asked = News::StateInfoPull {
+            sender: sender.clone(),
+            channel: channel.clone(),
+            held,
+        };
+        self.with_access(cx, known, sender, channel, asked, news);
     }
 
     pub(super) fn snapshot(
@@ -42,6 +79,10 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
+        news.push(News::StateSnapshot {
+            channel: channel.clone(),
+            peer: sender.peer.clone(),
+        });
         let cap = cx.config.membership.max_members.get();
         for envelope in elements.iter().take(cap) {
             match SignedMessage::decode_nested(envelope, &cx.config.limits) {
@@ -84,7 +125,8 @@ impl Gate {
             pushed && *info.pki_id == *sender.peer.as_bytes()
                 || known.membership.knows(&info.pki_id)
         };
-        if !own.is_news(info, is_there) {
+        let of_us = *info.pki_id == *cx.config.identity.peer.as_bytes();
+        if of_us || !own.is_news(info, is_there) {
             cx.metrics().duplicates += 1;
             return;
         }
@@ -165,53 +207,33 @@ impl Gate {
             return;
         }
         let key = Key::StateInfo(state_info.channel.clone(), peer, info.time);
-        if let Some(ticket) = self.in_flight.get(&key).copied() {
-            cx.metrics().duplicates += 1;
-            if let Some(Check::StateInfo { copies, .. }) = self.jobs.get_mut(ticket) {
-                let bytes = copies.add(state_info);
-                self.jobs.hold(ticket, link, bytes);
-                self.jobs.join(cx, ticket, link);
-            }
-            return;
+        let claim = Vouched {
+            identity: identity.bytes.clone(),
+            news: StateInfoNews {
+                revision: own.revision(),
+                ..state_info
+            },
+        };
+        if let Some(claim) = self.join_check(cx, link, &key, claim) {
+            self.start_check(cx, link, key, Copies::new(claim));
         }
-        let identity = identity.bytes.clone();
-        let mut state_info = state_info;
-        state_info.revision = own.revision();
-        self.start_state_info(cx, link, key, (identity, Copies::new(state_info)));
-    }
-
-    fn start_state_info(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: Option<LinkId>,
-        key: Key,
-        (identity, copies): (Bytes, Copies<StateInfoNews>),
-    ) {
-        let job = CryptoJob::Verify {
-            identity: identity.clone(),
-            signed: signed(&copies.first.message),
-            channel: Some(copies.first.channel.clone()),
-        };
-        let bytes = copies.bytes();
-        let check = Check::StateInfo {
-            key: key.clone(),
-            identity,
-            copies,
-        };
-        let ticket = self.jobs.start(cx, link, job, bytes, check);
-        self.in_flight.insert(key, ticket);
     }
 
     pub(super) fn conclude_state_info(
         &mut self,
         cx: &mut Cx<'_>,
         key: Key,
-        (identity, copies): (Bytes, Copies<StateInfoNews>),
+        copies: Copies<Vouched<StateInfoNews>>,
         verdict: Result<(), CryptoError>,
         news: &mut Vec<News>,
     ) {
         count(cx, &verdict);
-        let (state_info, rest) = copies.rest();
+        let (
+            Vouched {
+                news: state_info, ..
+            },
+            rest,
+        ) = copies.rest();
         if verdict.is_ok() {
             news.push(News::StateInfo(Admitted::new(state_info)));
             return;
@@ -226,9 +248,17 @@ impl Gate {
             });
         }
         if let Some(rest) = rest {
-            self.start_state_info(cx, None, key, (identity, rest));
+            self.start_check(cx, None, key, rest);
         }
     }
+}
+
+impl Checked for Vouched<StateInfoNews> {
+    fn job(&self) -> CryptoJob {
+        self.verify(&self.news.message, Some(&self.news.channel))
+    }
+
+    copies_of!(StateInfo);
 }
 
 impl Claim for StateInfoNews {
@@ -241,11 +271,7 @@ impl Claim for StateInfoNews {
     }
 
     fn merge(&mut self, same: Self) {
-        for sender in same.pushed_by {
-            if !self.pushed_by.contains(&sender) {
-                self.pushed_by.push(sender);
-            }
-        }
+        note_each(&mut self.pushed_by, same.pushed_by);
     }
 
     fn has_several_senders(&self) -> bool {

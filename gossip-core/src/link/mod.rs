@@ -59,8 +59,12 @@ pub(crate) const TREE: u64 = 8;
 /// Takes a heartbeat that says farewell for one.
 pub(crate) const LEAVING: u64 = 16;
 
+/// Tells which state infos it holds when it asks for them, and is told the others.
+pub(crate) const STATE_DIFFERENCES: u64 = 32;
+
 /// What we understand beyond the original protocol.
-pub(crate) const CAPABILITIES: u64 = TIE_BREAK | IDENTITIES | PULSES | TREE | LEAVING;
+pub(crate) const CAPABILITIES: u64 =
+    TIE_BREAK | IDENTITIES | PULSES | TREE | LEAVING | STATE_DIFFERENCES;
 
 /// What we announce of it in each authentication.
 const fn capabilities(config: &Config) -> u64 {

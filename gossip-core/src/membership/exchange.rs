@@ -9,8 +9,9 @@ use gossip_proto::{Content, GossipMessage, MembershipRequest, SignedMessage, Tag
 use super::disclosure::may_see_secret;
 use super::liveness::is_silent;
 use super::response::Requester;
-use super::{Membership, MembershipEffect, Slot, held};
+use super::{Membership, MembershipEffect, Slot};
 use crate::cx::Cx;
+use crate::held;
 use crate::identity::Identities;
 use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
@@ -405,7 +406,9 @@ impl Membership {
             .records
             .iter()
             .filter(|(peer, record)| *peer != asked && !is_silent(cx, record));
-        held::encode(others.map(|(peer, record)| held::digest(nonce, peer, record)))
+        let statements =
+            others.map(|(peer, record)| (peer, record.signed_time(), record.is_alive()));
+        held::encode(nonce, statements)
     }
 
     /// Is a response with this nonce expected of this peer?

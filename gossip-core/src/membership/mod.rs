@@ -37,7 +37,6 @@ mod disclosure;
 mod exchange;
 mod graves;
 mod health;
-mod held;
 mod hints;
 mod leaving;
 mod liveness;

@@ -77,6 +77,14 @@ impl Record {
         record
     }
 
+    /// Of the latest heartbeat.
+    pub(super) fn signed_time(&self) -> PeerTime {
+        PeerTime {
+            sequence: self.signed_sequence,
+            ..self.time
+        }
+    }
+
     /// Takes over a newer heartbeat. Returns whether anything but the clock has changed.
     pub(super) fn update(
         &mut self,

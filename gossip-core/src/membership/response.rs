@@ -5,10 +5,10 @@ use gossip_proto::{Content, GossipMessage, MembershipResponse, PeerIdentity, Sig
 
 use super::disclosure::{Party, may_list, may_see_secret};
 use super::exchange::Use;
-use super::held::{self, Held};
 use super::liveness::is_silent;
 use super::{Membership, MembershipEffect};
 use crate::cx::Cx;
+use crate::held::Held;
 use crate::identity::Identities;
 use crate::{LinkId, PeerId};
 
@@ -101,7 +101,7 @@ impl Membership {
     ) -> MembershipResponse {
         let budget = cx.config.membership.max_response_bytes;
         let inside = may_see_secret(&self.own_org, target.org);
-        let held = Held::decode(&requester.held, self.records.len());
+        let held = Held::decode(requester.nonce, &requester.held, self.records.len());
         let mut response = MembershipResponse::default();
         let mut spent = 0_usize;
         let mut last: Option<&PeerId> = None;
@@ -116,7 +116,7 @@ impl Membership {
             if record.hearsay || is_silent(cx, record) {
                 continue;
             }
-            if held.contains(held::digest(requester.nonce, peer, record)) {
+            if held.contains(peer, record.signed_time(), record.is_alive()) {
                 continue;
             }
             let envelope = if inside {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, StateRequest, Tag};
 
+use super::effects::class_of_view;
 use super::{Node, cx};
 use crate::gate::{Admitted, BlockFault, BlockNews, BlockSource, Sender, block_message};
 use crate::link::{SendTo, Sent};
@@ -330,10 +331,12 @@ impl Node {
             .send_on(cx!(self), link, Class::Bulk, None, message);
     }
 
-    pub(super) fn send_control(&mut self, peer: &PeerId, key: Supersede, message: SignedMessage) {
+    /// Sends a list, or the request for one, which takes the place of an earlier one that waits.
+    pub(super) fn send_view(&mut self, peer: &PeerId, key: Supersede, message: SignedMessage) {
         let to = self.address_of(peer);
+        let class = class_of_view(&message);
         self.links
-            .send(cx!(self), peer, &to, Class::Control, Some(key), message);
+            .send(cx!(self), peer, &to, class, Some(key), message);
     }
 
     pub(super) fn address_of(&self, peer: &PeerId) -> SendTo {

@@ -5,6 +5,8 @@ use gossip_proto::Content;
 use super::effects::class_of_view;
 use super::{Node, cx, known};
 use crate::gate::{Admitted, BlockFault, Known, News, RelayNews, Sender, StateInfoNews};
+use crate::held::Held;
+use crate::link::STATE_DIFFERENCES;
 use crate::outbox::Supersede;
 use crate::push::{Item, What};
 use crate::{ChannelId, CryptoError, Notification, PeerId, ValidIdentity};
@@ -42,7 +44,21 @@ impl Node {
                 peer,
             } => self.on_not_admitted(&channel, revision, &peer),
             News::Relay(relayed) => self.on_relayed(relayed.into_inner()),
-            News::StateInfoPull { sender, channel } => self.on_state_info_pull(&sender, &channel),
+            News::Access(access) => {
+                let known = known!(self);
+                self.gate
+                    .on_access(cx!(self), &known, access, &mut self.news);
+            }
+            News::StateInfoPull {
+                sender,
+                channel,
+                held,
+            } => self.on_state_info_pull(&sender, &channel, held.as_ref()),
+            News::StateSnapshot { channel, peer } => {
+                if let Some(channel) = self.channels.get_mut(&channel) {
+                    channel.on_snapshot(&peer);
+                }
+            }
             News::Block(block) => self.on_block(block),
             News::BadBlock {
                 channel,
@@ -237,8 +253,7 @@ impl Node {
             publisher,
             mac,
             message,
-            from,
-            mut holders,
+            holders,
         } = relayed;
         let Content::StateInfo(info) = &message.message().content else {
             return;
@@ -246,7 +261,6 @@ impl Node {
         self.identities.touch(self.now, publisher.as_bytes());
         if self.relay.add(cx!(self), (publisher.clone(), mac), info) {
             self.io.metrics.state_infos_relayed += 1;
-            holders.push(from);
             let what = What::Relay { publisher, mac };
             self.push(Item {
                 what,
@@ -256,11 +270,13 @@ impl Node {
         }
     }
 
-    fn on_state_info_pull(&mut self, sender: &Sender, id: &ChannelId) {
+    fn on_state_info_pull(&mut self, sender: &Sender, id: &ChannelId, held: Option<&Held>) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        let message = channel.snapshot(&self.config, &self.membership, sender.org.as_ref());
+        let Some(message) = channel.snapshot(&self.config, &self.membership, sender, held) else {
+            return;
+        };
         let key = Some(Supersede::StateSnapshot(id.clone()));
         let class = class_of_view(&message);
         self.links
@@ -367,14 +383,21 @@ impl Node {
             .membership
             .draw_of_orgs(count, room, |org| channel.has_org(org));
         channel.on_asked(self.now, &peers);
-        let message = channel.pull_request(&self.config.identity.peer);
+        let own = &self.config.identity.peer;
+        let whole = channel.pull_request(own);
+        let links = &self.links;
+        let understands = |peer: &PeerId| links.capabilities(peer) & STATE_DIFFERENCES != 0;
+        let (differing, plain): (Vec<_>, Vec<_>) = peers.into_iter().partition(understands);
+        let news = (!differing.is_empty()).then(|| channel.pull_request_for_news(own));
         self.on_transfer_effects(id, effects);
         if let Some(channel) = self.channels.get_mut(id) {
             channel.readers.resume();
         }
         self.review_readers(id);
-        for peer in peers {
-            self.send_control(&peer, Supersede::StateInfoPull(id.clone()), message.clone());
+        let plain = plain.iter().map(|peer| (peer, &whole));
+        let differing = differing.iter().zip(news.iter().cycle());
+        for (peer, message) in plain.chain(differing) {
+            self.send_view(peer, Supersede::StateInfoPull(id.clone()), message.clone());
         }
     }
 

@@ -37,7 +37,7 @@ impl Node {
     }
 
     fn snapshot_channel(&self, channel: &Channel) -> SnapshotChannel {
-        let info = channel.info(&self.membership, &self.identities);
+        let info = channel.info_since(&self.membership, &self.identities, None);
         let mut stores = Stores::default();
         channel.stores(&self.config, &mut stores);
         let peers = info.peers.iter();
@@ -45,7 +45,7 @@ impl Node {
             channel: info.channel.to_string(),
             sequence: channel.sequence(),
             height: info.height,
-            halted: info.halted,
+            halted: info.halted.clone(),
             peers: peers
                 .map(|peer| (peer.peer.to_string(), peer.height))
                 .collect(),

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use gossip_core::proto::{
     Alive, Branch, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership, Limits,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    Properties, PullIds, PullKind, Pulse, RawEnvelope, SignedMessage, StateInfo, StateRequest, Tag,
-    Tree, UnsignedMessage, channel_mac,
+    Properties, PullIds, PullKind, Pulse, RawEnvelope, SignedMessage, StateInfo, StateInfoPull,
+    StateRequest, Tag, Tree, UnsignedMessage, channel_mac,
 };
 
 use super::feed::Feed;
@@ -31,7 +31,13 @@ pub(super) fn any(feed: &mut Feed<'_>) -> SignedMessage {
         6..=7 => (Tag::Empty, membership_response(feed)),
         8..=9 => (Tag::ChanAndOrg, Content::Data(payload(feed))),
         10..=11 => return state_info(feed),
-        12 => (Tag::ChanOrOrg, Content::StateInfoPull(mac(feed))),
+        12 => {
+            let request = StateInfoPull {
+                channel_mac: mac(feed),
+                held: Bytes::from(vec![feed.byte(); usize::from(feed.below(40))]),
+            };
+            (Tag::ChanOrOrg, Content::StateInfoPull(request))
+        }
         13 => {
             let elements = (0..feed.below(8)).map(|_| state_info(feed).envelope().clone());
             (Tag::ChanOrOrg, Content::StateSnapshot(elements.collect()))

@@ -8,7 +8,8 @@ use crate::{
     Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, DecodeError, GossipMessage,
     Hello, Leadership, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime,
     PrivateData, PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope,
-    StateInfo, StateRequest, Tag, Tree, raw, raw::gossip_message::Content as Raw, wire,
+    StateInfo, StateInfoPull, StateRequest, Tag, Tree, raw, raw::gossip_message::Content as Raw,
+    wire,
 };
 
 impl TryFrom<raw::GossipMessage> for GossipMessage {
@@ -93,7 +94,10 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
         Raw::Conn(raw) => Content::Conn(conn(raw)?),
         Raw::StateInfo(raw) => Content::StateInfo(state_info(raw)?),
         Raw::StateSnapshot(raw) => Content::StateSnapshot(envelopes(raw.elements)?),
-        Raw::StateInfoPullReq(raw) => Content::StateInfoPull(raw.channel_mac),
+        Raw::StateInfoPullReq(raw) => Content::StateInfoPull(StateInfoPull {
+            channel_mac: raw.channel_mac,
+            held: raw.held,
+        }),
         Raw::StateRequest(raw) => Content::StateRequest(StateRequest {
             start: raw.start_seq_num,
             end: raw.end_seq_num,

@@ -74,8 +74,9 @@ fn content(content: &Content) -> Raw {
         Content::StateSnapshot(elements) => Raw::StateSnapshot(raw::StateInfoSnapshot {
             elements: envelopes(elements),
         }),
-        Content::StateInfoPull(mac) => Raw::StateInfoPullReq(wire::StateInfoPullRequest {
-            channel_mac: mac.clone(),
+        Content::StateInfoPull(request) => Raw::StateInfoPullReq(wire::StateInfoPullRequest {
+            channel_mac: request.channel_mac.clone(),
+            held: request.held.clone(),
         }),
         Content::StateRequest(request) => Raw::StateRequest(wire::RemoteStateRequest {
             start_seq_num: request.start,

@@ -190,6 +190,10 @@ pub struct StateInfoSnapshot {
 pub struct StateInfoPullRequest {
     #[prost(bytes = "bytes", tag = "1")]
     pub channel_mac: ::prost::bytes::Bytes,
+    /// Extension: eight bytes for each StateInfo that the requester holds, in a request with a nonce; they need
+    /// not be told.
+    #[prost(bytes = "bytes", tag = "1000")]
+    pub held: ::prost::bytes::Bytes,
 }
 /// The first message on a connection, in both directions.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -293,6 +293,7 @@ pub(crate) static GOSSIP_STATE_INFO_PULL_REQUEST: Schema = Schema {
     name: "gossip.StateInfoPullRequest",
     fields: &[
         Field { number: 1, name: "channel_MAC", kind: Kind::Bytes(Size::Hash), count: Count::None },
+        Field { number: 1000, name: "held", kind: Kind::Bytes(Size::Frame), count: Count::None },
     ],
 };
 

@@ -124,7 +124,7 @@ messages! {
     wire::StateInfo { timestamp, pki_id, channel_mac = "channel_MAC", properties };
     wire::Properties { ledger_height, left_channel, chaincodes };
     wire::StateInfoSnapshot { elements };
-    wire::StateInfoPullRequest { channel_mac = "channel_MAC" };
+    wire::StateInfoPullRequest { channel_mac = "channel_MAC", held };
     wire::ConnEstablish { pki_id, identity, tls_cert_hash, probe, capabilities, network_id, incarnation };
     wire::PeerIdentity { pki_id, cert, metadata };
     wire::GossipHello { nonce, metadata, msg_type as wire::PullMsgType };

@@ -6,7 +6,7 @@ use gossip_proto::{
     Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
     Limits, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
     PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope,
-    SignedMessage, StateInfo, StateRequest, Tree, UnsignedMessage,
+    SignedMessage, StateInfo, StateInfoPull, StateRequest, Tree, UnsignedMessage,
 };
 use serde_json::Value;
 
@@ -165,7 +165,10 @@ pub fn samples() -> Vec<Content> {
             }),
         }),
         Content::StateSnapshot(vec![alive.clone()]),
-        Content::StateInfoPull(id(2)),
+        Content::StateInfoPull(StateInfoPull {
+            channel_mac: id(2),
+            held: id(3),
+        }),
         Content::StateRequest(StateRequest { start: 1, end: 11 }),
         Content::StateResponse(vec![block(1), block(2)]),
         Content::Leadership(Leadership {

@@ -6,7 +6,7 @@ use gossip_proto::{
     Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, Hello, Leadership, Limits,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
     PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope, StateInfo,
-    StateRequest, Tree,
+    StateInfoPull, StateRequest, Tree,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -242,7 +242,9 @@ fn channels() -> impl Strategy<Value = Content> {
         info,
         leadership,
         vec(envelopes(), 0..4).prop_map(Content::StateSnapshot),
-        bytes(0..65).prop_map(Content::StateInfoPull)
+        (bytes(0..65), bytes(0..40)).prop_map(|(channel_mac, held)| {
+            Content::StateInfoPull(StateInfoPull { channel_mac, held })
+        })
     ]
 }
 

@@ -1,4 +1,4 @@
-use gossip_core::proto::{Content, DecodeError, GossipMessage, SignedMessage, Tag};
+use gossip_core::proto::{Content, DecodeError, GossipMessage, SignedMessage, StateInfoPull, Tag};
 use gossip_core::{ChannelId, Endpoint, LinkId, OrgId, RequestId, Ticket};
 
 use super::*;
@@ -34,7 +34,10 @@ fn received(body: Vec<u8>) -> Event {
         nonce: 0,
         channel: Bytes::new(),
         tag: Tag::ChanOrOrg,
-        content: Content::StateInfoPull(body.into()),
+        content: Content::StateInfoPull(StateInfoPull {
+            channel_mac: body.into(),
+            held: Bytes::new(),
+        }),
     });
     let link = LinkId(1);
     Event::Received { link, message }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_core::proto::{Content, GossipMessage, SignedMessage, Tag};
+use gossip_core::proto::{Content, GossipMessage, SignedMessage, StateInfoPull, Tag};
 use gossip_core::{
     ChannelId, Class, CloseReason, Command, CryptoJob, DialError, Event, Instant, JoinChannel,
     LedgerOp, LinkDownReason, LinkId, OrgId, Request, Ticket,
@@ -104,7 +104,10 @@ fn connect(world: &mut World) -> [LinkId; 2] {
 }
 
 fn message(nonce: u64, size: usize) -> SignedMessage {
-    let content = Content::StateInfoPull(Bytes::from(vec![0; size]));
+    let content = Content::StateInfoPull(StateInfoPull {
+        channel_mac: Bytes::from(vec![0; size]),
+        held: Bytes::new(),
+    });
     let tag = Tag::ChanOrOrg;
     SignedMessage::unsigned(GossipMessage {
         nonce,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gossip_core::proto::{
     Content, DataUpdate, Hello, MembershipResponse, PeerIdentity, PullKind, SignedMessage,
-    StateRequest, Tag, Tree,
+    StateInfoPull, StateRequest, Tag, Tree,
 };
 
 use super::messages::{alive, badly_signed, ids, invented, payload, plain, pulse, state_info};
@@ -66,7 +66,13 @@ fn invention(stage: &mut Stage) -> SignedMessage {
             Tag::ChanAndOrg,
             Content::Data(payload(0, name)),
         ),
-        5 => plain(nonce, b"", Tag::ChanOrOrg, Content::StateInfoPull(name)),
+        5 => {
+            let request = StateInfoPull {
+                channel_mac: name.clone(),
+                held: name,
+            };
+            plain(nonce, b"", Tag::ChanOrOrg, Content::StateInfoPull(request))
+        }
         6 => {
             let (start, end) = (nonce, nonce.saturating_add(3));
             let request = Content::StateRequest(StateRequest { start, end });

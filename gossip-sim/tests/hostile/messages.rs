@@ -4,8 +4,8 @@ use bytes::Bytes;
 use gossip_core::proto::{
     Alive, Branch, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    Properties, PullIds, PullKind, Pulse, RawEnvelope, SignedMessage, StateInfo, StateRequest, Tag,
-    Tree, UnsignedMessage, channel_mac,
+    Properties, PullIds, PullKind, Pulse, RawEnvelope, SignedMessage, StateInfo, StateInfoPull,
+    StateRequest, Tag, Tree, UnsignedMessage, channel_mac,
 };
 use gossip_core::{ChannelId, PeerId};
 
@@ -294,7 +294,10 @@ fn of_channel(
         ),
         (
             Tag::ChanOrOrg,
-            Content::StateInfoPull(Bytes::from(vec![1; 32])),
+            Content::StateInfoPull(StateInfoPull {
+                channel_mac: Bytes::from(vec![1; 32]),
+                held: Bytes::from(vec![7; 20]),
+            }),
         ),
         (Tag::ChanOrOrg, request(0, u64::MAX)),
         (Tag::ChanOrOrg, request(u64::MAX, 0)),

@@ -1,5 +1,7 @@
 //! Who takes part, by which configuration.
 
+use std::sync::Arc;
+
 use super::*;
 
 fn join_as(bench: &mut Bench, channel: &str, orgs: &[&str]) -> Result<Response, RequestError> {
@@ -263,6 +265,56 @@ fn the_version_moves_when_a_channel_changes_and_only_then() {
     leave(&mut bench).unwrap();
     bench.advance(secs(1));
     assert!(moved(&bench), "the end");
+}
+
+#[test]
+fn a_view_is_made_anew_only_as_far_as_its_channel_has_changed() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.participant("m2");
+    bench.advance(secs(1));
+    let channel = main_channel();
+    let mut last = bench.node.channel_since(&channel, None).unwrap();
+    // Whether the view, and whether its list of peers, were made anew.
+    let mut made = |bench: &Bench| {
+        let next = bench.node.channel_since(&channel, Some(&last)).unwrap();
+        assert_eq!(*next, bench.node.channel(&channel).unwrap());
+        let view = !Arc::ptr_eq(&last, &next);
+        let peers = !Arc::ptr_eq(&last.peers, &next.peers);
+        last = next;
+        (view, peers)
+    };
+    assert_eq!(made(&bench), (false, false), "nothing");
+    let before = bench.node.channels_version();
+    join_as(&mut bench, "other", &["m"]).unwrap();
+    assert_ne!(bench.node.channels_version(), before);
+    assert_eq!(made(&bench), (false, false), "another channel");
+    bench.receive(link, &pushed(0, good_block(0)));
+    assert_eq!(made(&bench), (true, false), "a block");
+    bench.advance(secs(1));
+    assert_eq!(made(&bench), (true, false), "our own state info");
+    bench.receive(link, &state_info("m2", 2, 1));
+    assert_eq!(made(&bench), (true, true), "a peer's height");
+    bench.connect("m3");
+    bench.participant("m3");
+    assert_eq!(made(&bench), (true, true), "a member");
+}
+
+#[test]
+fn a_view_of_an_earlier_participation_is_not_handed_out_again() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    let link = bench.participant("m2");
+    let channel = main_channel();
+    let before = bench.node.channel_since(&channel, None).unwrap();
+    bench.advance(secs(1));
+    leave(&mut bench).unwrap();
+    bench.advance(secs(1));
+    assert_eq!(bench.node.channel_since(&channel, Some(&before)), None);
+    bench.join(1, &["m"]).unwrap();
+    let after = bench.node.channel_since(&channel, Some(&before)).unwrap();
+    assert!(after.peers.is_empty());
+    bench.receive(link, &state_info("m2", 2, 1));
+    let after = bench.node.channel_since(&channel, Some(&before)).unwrap();
+    assert_eq!(after.peers[0].height, 1);
 }
 
 #[test]

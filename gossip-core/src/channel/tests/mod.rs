@@ -5,6 +5,7 @@
     reason = "what a test does not look for it passes over, whatever it is"
 )]
 
+mod differences;
 mod membership;
 mod policy;
 mod publication;

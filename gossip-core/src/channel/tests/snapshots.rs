@@ -17,7 +17,7 @@ fn asked(bench: &mut Bench, name: &str) {
     panic!("{name} was not asked within 40 s");
 }
 
-fn told(bench: &mut Bench) -> Vec<Vec<String>> {
+pub(super) fn told(bench: &mut Bench) -> Vec<Vec<String>> {
     let limits = gossip_proto::Limits::default();
     let snapshots = bench.sent_like(|message| match message.content() {
         Content::StateSnapshot(elements) => {

@@ -1,7 +1,7 @@
 //! Who may ask for what a channel holds.
 
 use super::*;
-use crate::CloseReason;
+use crate::{CloseReason, CryptoError, CryptoOutcome, Event};
 
 fn served(bench: &mut Bench) -> Vec<(String, Vec<u64>)> {
     bench.sent_like(|message| match message.content() {
@@ -135,4 +135,50 @@ fn requests_for_state_infos_beyond_the_rate_are_dropped_and_counted() {
     bench.advance(secs(1));
     bench.receive(link, &state_info_pull("m2", "main"));
     assert_eq!(snapshots(&mut bench).len(), 2, "others, and later");
+}
+
+#[test]
+fn questions_that_wait_are_judged_by_the_configuration_that_came_meanwhile() {
+    for admitted_before in [true, false] {
+        let mut bench = joined();
+        let link = bench.participant("a1");
+        bench.publish(0, good_block(0));
+        bench.hold_checks = true;
+        bench.receive(link, &state_info_pull("a1", "main"));
+        bench.receive(link, &state_request(5, 0, 0));
+        let (ticket, _) = bench.jobs.pop_front().unwrap();
+        bench.join(2, &["m", "a"]).unwrap();
+        // The state infos held are looked at too.
+        bench.answer_all();
+        bench.sent();
+        let verdict = match admitted_before {
+            true => Ok(()),
+            false => Err(CryptoError::NotAdmitted),
+        };
+        let outcome = CryptoOutcome::Verified(verdict);
+        bench.event(Event::CryptoDone { ticket, outcome });
+        assert_eq!(snapshots(&mut bench), [], "{admitted_before}");
+        assert_eq!(bench.jobs.len(), 1, "one check for both questions");
+        if admitted_before {
+            bench.not_readers.insert("a1".to_owned());
+        }
+        bench.answer_all();
+        let answered = usize::from(!admitted_before);
+        assert_eq!(snapshots(&mut bench).len(), answered);
+        let refused = bench.metrics().state_requests_refused;
+        assert_eq!(refused, u64::from(admitted_before));
+    }
+}
+
+#[test]
+fn questions_of_an_organisation_removed_meanwhile_are_not_answered() {
+    let mut bench = joined();
+    let link = bench.participant("a1");
+    bench.hold_checks = true;
+    bench.receive(link, &state_info_pull("a1", "main"));
+    bench.join(2, &["m"]).unwrap();
+    bench.sent();
+    bench.answer_all();
+    assert_eq!(snapshots(&mut bench), []);
+    assert_eq!(bench.gate().access.len(), 0);
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_proto::{
     Alive, Branch, Content, GossipMessage, Limits, MembershipRequest, MembershipResponse, Payload,
-    PeerTime, PrivateData, Properties, Pulse, RawEnvelope, SignedMessage, StateInfo, Tag, Tree,
-    UnsignedMessage, channel_mac,
+    PeerTime, PrivateData, Properties, Pulse, RawEnvelope, SignedMessage, StateInfo, StateInfoPull,
+    Tag, Tree, UnsignedMessage, channel_mac,
 };
 
 use crate::membership::walk;
@@ -302,9 +302,22 @@ pub(crate) fn response(nonce: u64, response: MembershipResponse) -> SignedMessag
 
 /// A request for the state infos of `channel`, as `name` proves to know it.
 pub(crate) fn state_info_pull(name: &str, channel: &str) -> SignedMessage {
+    state_info_pull_with(name, channel, 0, Bytes::new())
+}
+
+/// A request that tells what is held.
+pub(crate) fn state_info_pull_with(
+    name: &str,
+    channel: &str,
+    nonce: u64,
+    held: Bytes,
+) -> SignedMessage {
     let mac = channel_mac(name.as_bytes(), channel.as_bytes());
-    let content = Content::StateInfoPull(Bytes::copy_from_slice(&mac));
-    SignedMessage::unsigned(message(0, "", Tag::ChanOrOrg, content))
+    let content = Content::StateInfoPull(StateInfoPull {
+        channel_mac: Bytes::copy_from_slice(&mac),
+        held,
+    });
+    SignedMessage::unsigned(message(nonce, "", Tag::ChanOrOrg, content))
 }
 
 pub(crate) fn snapshot(channel: &str, elements: &[SignedMessage]) -> SignedMessage {

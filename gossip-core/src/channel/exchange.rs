@@ -1,0 +1,162 @@
+//! State infos asked for, and told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{Content, GossipMessage, SignedMessage, StateInfoPull, Tag, channel_mac};
+
+use super::Channel;
+use crate::cx::Cx;
+use crate::gate::Sender;
+use crate::held::{self, Held};
+use crate::membership::Membership;
+use crate::rng::ModuleRng;
+use crate::rotation::from_after;
+use crate::timer::TimerKey;
+use crate::{Config, Instant, PeerId};
+
+/// Requests under way, and how far the last answer came.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
+    /// round, as a round clears what is overdue.
+    pub(super) asked: BTreeMap<PeerId, Instant>,
+    /// The last peer told of in a snapshot that could not tell of all.
+    told: Option<PeerId>,
+    delay: Duration,
+    rng: ModuleRng,
+    nonces: ModuleRng,
+}
+
+/// How long the answer to a request for state infos counts.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Without news requests for state infos become rarer, up to this many times the interval.
+const CALM: u32 = 4;
+
+impl Exchange {
+    pub(super) fn new(interval: Duration, rng: ModuleRng, nonces: ModuleRng) -> Self {
+        Self {
+            asked: BTreeMap::new(),
+            told: None,
+            delay: interval,
+            rng,
+            nonces,
+        }
+    }
+
+    /// Somebody new takes part: there may be more to learn.
+    pub(super) fn news(&mut self, interval: Duration) {
+        self.delay = interval;
+    }
+}
+
+impl Channel {
+    /// Is a snapshot of this peer expected?
+    pub(crate) fn expects_snapshot(&self, now: Instant, peer: &PeerId) -> bool {
+        let until = self.exchange.asked.get(peer);
+        until.is_some_and(|until| *until > now)
+    }
+
+    /// The snapshot of `peer` has come; its request is good for one.
+    pub(crate) fn on_snapshot(&mut self, peer: &PeerId) {
+        self.exchange.asked.remove(peer);
+    }
+
+    /// Notes that peers are asked for their state infos.
+    pub(crate) fn on_asked(&mut self, now: Instant, peers: &[PeerId]) {
+        let asked = &mut self.exchange.asked;
+        asked.retain(|_, until| *until > now);
+        for peer in peers {
+            asked.insert(peer.clone(), now + PATIENCE);
+        }
+    }
+
+    /// Arms the next round of requests for state infos.
+    pub(crate) fn arm_request(&mut self, cx: &mut Cx<'_>) {
+        let interval = cx.config.channel.request_interval;
+        let Exchange { delay, rng, .. } = &mut self.exchange;
+        *delay = delay.saturating_mul(2).min(interval.saturating_mul(CALM));
+        let at = cx.now + rng.jitter(*delay);
+        cx.timers()
+            .set(TimerKey::RequestStateInfo(self.id.clone()), at);
+    }
+
+    /// A request for state infos, proving that we know the channel.
+    pub(crate) fn pull_request(&self, own: &PeerId) -> SignedMessage {
+        self.pull_message(own, 0, Bytes::new())
+    }
+
+    /// A request for those that we do not hold, to peers that understand it.
+    pub(crate) fn pull_request_for_news(&mut self, own: &PeerId) -> SignedMessage {
+        let nonce = self.exchange.nonces.next_u64();
+        let infos = self.infos.live().iter();
+        let statements = infos.map(|(peer, held)| (peer, held.time, !held.value.left));
+        let held = held::encode(nonce, statements);
+        self.pull_message(own, nonce, held)
+    }
+
+    fn pull_message(&self, own: &PeerId, nonce: u64, held: Bytes) -> SignedMessage {
+        let mac = channel_mac(own.as_bytes(), self.id.as_str().as_bytes());
+        SignedMessage::unsigned(GossipMessage {
+            nonce,
+            channel: Bytes::new(),
+            tag: Tag::ChanOrOrg,
+            content: Content::StateInfoPull(StateInfoPull {
+                channel_mac: Bytes::copy_from_slice(&mac),
+                held,
+            }),
+        })
+    }
+
+    /// The state infos that a requester may see, ours included, as many as fit into the
+    /// configuration's budget; the next snapshot goes on where this one ends. Who says what it `held`
+    /// is told the rest, and nothing if there is none.
+    pub(crate) fn snapshot(
+        &mut self,
+        config: &Config,
+        membership: &Membership,
+        requester: &Sender,
+        held: Option<&Held>,
+    ) -> Option<SignedMessage> {
+        let own_org = &config.identity.org;
+        let inside = requester.org.as_ref() == Some(own_org);
+        let is_known = |peer: &PeerId, time, stands| {
+            held.is_some_and(|held| *peer == requester.peer || held.contains(peer, time, stands))
+        };
+        let mut elements = Vec::new();
+        if let Some((time, stands, own)) = self.own.published()
+            && (inside || membership.is_self_external())
+            && !is_known(&config.identity.peer, time, stands)
+        {
+            elements.push(own.clone());
+        }
+        let mut spent = 0_usize;
+        let mut last: Option<&PeerId> = None;
+        for (peer, info) in from_after(self.infos.live(), self.exchange.told.as_ref()) {
+            let (time, info) = (info.time, &info.value);
+            if !inside && info.org == *own_org && !membership.is_external(peer.as_bytes()) {
+                continue;
+            }
+            if is_known(peer, time, !info.left) {
+                continue;
+            }
+            spent = spent.saturating_add(info.envelope.encoded().len());
+            if spent > config.channel.max_snapshot_bytes && last.is_some() {
+                self.exchange.told = last.cloned();
+                break;
+            }
+            last = Some(peer);
+            elements.push(info.envelope.clone());
+        }
+        if held.is_some() && elements.is_empty() {
+            return None;
+        }
+        Some(SignedMessage::unsigned(GossipMessage {
+            nonce: 0,
+            channel: Bytes::copy_from_slice(self.id.as_str().as_bytes()),
+            tag: Tag::ChanOrOrg,
+            content: Content::StateSnapshot(elements),
+        }))
+    }
+}

@@ -1,0 +1,105 @@
+//! The channels joined, by name and by what proves that it is known.
+
+use std::collections::BTreeMap;
+
+use super::Channel;
+use crate::{ChannelId, Ticket};
+
+/// The channels joined.
+#[derive(Debug, Default)]
+pub(crate) struct Channels {
+    table: BTreeMap<ChannelId, Channel>,
+    /// Moves when a channel comes or goes, by more than the versions of those that went.
+    version: u64,
+    /// Channels left while the ledger stored a block. Bounded by the channels that can be joined.
+    storing: BTreeMap<ChannelId, Ticket>,
+    /// Configurations taken over, of all channels.
+    revisions: u64,
+}
+
+impl Channels {
+    pub(crate) fn get(&self, channel: &ChannelId) -> Option<&Channel> {
+        self.table.get(channel)
+    }
+
+    pub(crate) fn get_mut(&mut self, channel: &ChannelId) -> Option<&mut Channel> {
+        self.table.get_mut(channel)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
+        self.table.values_mut()
+    }
+
+    pub(crate) fn insert(&mut self, mut channel: Channel) {
+        self.version += 1;
+        let first = self.next_revision();
+        channel.revisions = (first, first);
+        self.table.insert(channel.id.clone(), channel);
+    }
+
+    /// Names one more configuration.
+    pub(crate) fn next_revision(&mut self) -> u64 {
+        self.revisions += 1;
+        self.revisions
+    }
+
+    pub(crate) fn remove(&mut self, channel: &ChannelId) -> Option<Channel> {
+        let removed = self.table.remove(channel)?;
+        self.version += removed.version() + 1;
+        Some(removed)
+    }
+
+    /// Does the ledger still store a block of an earlier participation?
+    pub(crate) fn is_storing(&self, channel: &ChannelId) -> bool {
+        self.storing.contains_key(channel)
+    }
+
+    /// Remembers the commit that a channel left behind.
+    pub(crate) fn set_storing(&mut self, channel: &ChannelId, commit: Option<Ticket>) {
+        if let Some(commit) = commit {
+            self.storing.insert(channel.clone(), commit);
+        }
+    }
+
+    /// The ledger has answered a ticket that no channel owns.
+    pub(crate) fn on_stored(&mut self, ticket: Ticket) {
+        self.storing.retain(|_, commit| *commit != ticket);
+    }
+
+    pub(crate) fn ids(&self) -> Vec<ChannelId> {
+        self.table.keys().cloned().collect()
+    }
+
+    /// The channels joined, and those whose last block is still being stored.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len() + self.storing.len()
+    }
+
+    /// Changes whenever the list of channels or [`Channel::info`] of one does.
+    pub(crate) fn version(&self) -> u64 {
+        let versions = self.table.values().map(Channel::version);
+        self.version + versions.sum::<u64>()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Channel> {
+        self.table.values()
+    }
+
+    /// The channel that a message names.
+    pub(crate) fn by_name(&self, name: &[u8]) -> Option<&Channel> {
+        self.table.get(std::str::from_utf8(name).ok()?)
+    }
+
+    /// The channel in which a peer has published a state info with this MAC.
+    pub(crate) fn by_known_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
+        let mut channels = self.table.values();
+        channels.find(|channel| channel.info_mac(peer) == Some(mac))
+    }
+
+    /// The channel, of those in which a peer has published nothing, whose name it proves to know; at the
+    /// cost of a hash for each.
+    pub(crate) fn by_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
+        let mut channels = self.table.values();
+        channels.find(|channel| channel.info_mac(peer).is_none() && channel.has_mac(peer, mac))
+    }
+}
