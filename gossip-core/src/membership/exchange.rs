@@ -355,8 +355,10 @@ impl Membership {
         let overdue = awaited.iter().filter(|(_, one)| one.until <= now);
         let overdue: Vec<PeerId> = overdue.map(|(peer, _)| peer.clone()).collect();
         awaited.retain(|_, one| one.until > now);
+        // Who hears nobody at all knows already that something is wrong.
+        let deaf = self.is_deaf(cx);
         for peer in overdue {
-            if self.is_alive(peer.as_bytes()) {
+            if !deaf && self.is_alive(peer.as_bytes()) {
                 self.health.on_no_answer(cx, peer);
             }
         }

@@ -113,7 +113,7 @@ impl Membership {
     }
 
     /// Nothing has come from anybody for two heartbeats, though there are several who should be heard.
-    fn is_deaf(&self, cx: &Cx<'_>) -> bool {
+    pub(super) fn is_deaf(&self, cx: &Cx<'_>) -> bool {
         let longest = cx.config.membership.alive_interval.saturating_mul(2);
         self.roster.len() > 1 && cx.now.since(self.health.heard) > longest
     }
