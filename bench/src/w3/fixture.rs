@@ -3,17 +3,19 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use gossip_core::proto::{Limits, SignedMessage};
+use gossip_core::proto::{Branch, Content, Limits, SignedMessage};
 use gossip_core::{
     Binding, ChannelId, Command, Config, CryptoJob, CryptoOutcome, Endpoint, Event, Instant,
     JoinChannel, LedgerOp, LedgerOutcome, LinkId, Node, OrgId, PeerId, Request, RequestId,
     SelfIdentity, Signatures, Start, Ticket, ValidIdentity,
 };
 
-use super::messages::{CHANNEL, conn, first_alive, pki_id, state_info};
+use super::messages::{CHANNEL, conn, first_alive, pki_id, state_info, tree};
 
 /// Links that are up, however many members there are.
 const LINKS: usize = 8;
+/// So many neighbours are fed by the node.
+const BRANCHES: u64 = 3;
 const ORG: &[u8] = b"org";
 
 /// A node with members, links and a channel, and a world that says yes to everything at once.
@@ -125,6 +127,11 @@ impl Fixture {
         match command {
             Command::Send { link, message, .. } => {
                 self.work.sends += 1;
+                if let Content::Tree(tree) = &message.message().content
+                    && tree.offer.is_some()
+                {
+                    self.node.handle(self.now, answer_to_offer(link));
+                }
                 Some(Event::Flushed {
                     link,
                     frames: 1,
@@ -165,6 +172,18 @@ impl Fixture {
             }
         };
         Event::CryptoDone { ticket, outcome }
+    }
+}
+
+/// Some neighbours want to be fed, the others are.
+fn answer_to_offer(link: LinkId) -> Event {
+    let branch = match link.0 {
+        1..=BRANCHES => Branch::Graft,
+        _ => Branch::Prune,
+    };
+    Event::Received {
+        link,
+        message: tree(branch),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use gossip_core::proto::{
-    Alive, ConnEstablish, Content, GossipMessage, Payload, PeerTime, Properties, SignedMessage,
-    StateInfo, Tag, UnsignedMessage, channel_mac,
+    Alive, Branch, ConnEstablish, Content, GossipMessage, Payload, PeerTime, Properties,
+    SignedMessage, StateInfo, Tag, Tree, UnsignedMessage, channel_mac,
 };
 
 pub(super) const CHANNEL: &str = "bench";
@@ -88,6 +88,20 @@ pub(super) fn state_info(index: usize) -> SignedMessage {
         properties: Some(Properties::default()),
     };
     signed(Bytes::new(), Tag::ChanOrOrg, Content::StateInfo(info))
+}
+
+/// What a neighbour wants of the channel's tree.
+pub(super) fn tree(branch: Branch) -> SignedMessage {
+    let tree = Tree {
+        branch: Some(branch),
+        ..Tree::default()
+    };
+    SignedMessage::unsigned(GossipMessage {
+        nonce: 0,
+        channel: Bytes::from_static(CHANNEL.as_bytes()),
+        tag: Tag::ChanAndOrg,
+        content: Content::Tree(tree),
+    })
 }
 
 pub(super) fn block(number: u64, size: usize) -> Bytes {

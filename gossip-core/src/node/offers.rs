@@ -61,13 +61,11 @@ impl Node {
                 && !channel.transfer.may_have(peer, seq)
         };
         let offered: Vec<_> = channel.tree.offered().filter(lacks).cloned().collect();
-        for peer in offered {
-            let offer = Tree {
-                offer: NonZeroU64::new(seq.saturating_add(1)),
-                ..Tree::default()
-            };
-            self.tell_tree(id, &peer, offer);
-        }
+        let offer = Tree {
+            offer: NonZeroU64::new(seq.saturating_add(1)),
+            ..Tree::default()
+        };
+        self.tell_tree_to(id, &offered, offer);
     }
 
     /// Neighbours that may lack a block and become branches, as many as there is room for.

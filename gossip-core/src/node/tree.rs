@@ -348,11 +348,18 @@ impl Node {
 
     /// Tells a peer that understands it what we want, with our height.
     pub(super) fn tell_tree(&mut self, id: &ChannelId, peer: &PeerId, wish: Tree) {
+        self.tell_tree_to(id, std::slice::from_ref(peer), wish);
+    }
+
+    /// The same to several.
+    pub(super) fn tell_tree_to(&mut self, id: &ChannelId, peers: &[PeerId], wish: Tree) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
         let (ledger_height, limit) = (channel.transfer.height(), channel.transfer.limit());
-        channel.tree.on_told(peer, ledger_height, limit);
+        for peer in peers {
+            channel.tree.on_told(peer, ledger_height, limit);
+        }
         let tree = Tree {
             ledger_height,
             limit: NonZeroU64::new(limit),
@@ -365,7 +372,10 @@ impl Node {
             content: Content::Tree(tree),
         });
         let to = SendTo::default();
-        self.links
-            .send(cx!(self), peer, &to, Class::Control, None, message);
+        for peer in peers {
+            let message = message.clone();
+            self.links
+                .send(cx!(self), peer, &to, Class::Control, None, message);
+        }
     }
 }
