@@ -14,7 +14,7 @@ use crate::membership::Membership;
 use crate::rng::ModuleRng;
 use crate::rotation::from_after;
 use crate::timer::TimerKey;
-use crate::{Config, Instant, PeerId};
+use crate::{Config, Instant, OrgId, PeerId};
 
 /// Requests under way, and how far the last answer came.
 #[derive(Debug)]
@@ -87,13 +87,22 @@ impl Channel {
         self.pull_message(own, 0, Bytes::new())
     }
 
-    /// A request for those that we do not hold, to peers that understand it.
-    pub(crate) fn pull_request_for_news(&mut self, own: &PeerId) -> SignedMessage {
+    /// A request for those that we do not hold, to a peer that understands it: of an organisation that may know
+    /// of all members of ours if it is `inside`, else only of those that show themselves.
+    pub(crate) fn pull_request_for_news(
+        &mut self,
+        config: &Config,
+        membership: &Membership,
+        inside: bool,
+    ) -> SignedMessage {
         let nonce = self.exchange.nonces.next_u64();
+        let own_org = &config.identity.org;
         let infos = self.infos.live().iter();
-        let statements = infos.map(|(peer, held)| (peer, held.time, !held.value.left));
+        let told = infos
+            .filter(|(peer, held)| inside || is_shown(membership, own_org, peer, &held.value.org));
+        let statements = told.map(|(peer, held)| (peer, held.time, !held.value.left));
         let held = held::encode(nonce, statements);
-        self.pull_message(own, nonce, held)
+        self.pull_message(&config.identity.peer, nonce, held)
     }
 
     fn pull_message(&self, own: &PeerId, nonce: u64, held: Bytes) -> SignedMessage {
@@ -135,7 +144,7 @@ impl Channel {
         let mut last: Option<&PeerId> = None;
         for (peer, info) in from_after(self.infos.live(), self.exchange.told.as_ref()) {
             let (time, info) = (info.time, &info.value);
-            if !inside && info.org == *own_org && !membership.is_external(peer.as_bytes()) {
+            if !inside && !is_shown(membership, own_org, peer, &info.org) {
                 continue;
             }
             if is_known(peer, time, !info.left) {
@@ -159,4 +168,9 @@ impl Channel {
             content: Content::StateSnapshot(elements),
         }))
     }
+}
+
+/// May other organisations know of a peer?
+fn is_shown(membership: &Membership, own_org: &OrgId, peer: &PeerId, org: &OrgId) -> bool {
+    org != own_org || membership.is_external(peer.as_bytes())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, MembershipRequest, SignedMessage, Tag};
 
-use super::disclosure::may_see_secret;
+use super::disclosure::{Party, may_list, may_see_secret};
 use super::liveness::is_silent;
 use super::response::Requester;
 use super::{Membership, MembershipEffect, Slot};
@@ -381,7 +381,7 @@ impl Membership {
         let want_identities = std::mem::take(&mut self.exchange.wants_identities) || stranger;
         let understands = self.record(peer.as_bytes()).and_then(|record| record.link);
         let held = match understands {
-            Some(_) => self.held(cx, nonce, peer),
+            Some(_) => self.held(cx, identities, nonce, peer),
             None => Bytes::new(),
         };
         let message = GossipMessage {
@@ -402,12 +402,18 @@ impl Membership {
         });
     }
 
-    /// What we need not be told again; of the peer asked itself we want to hear, and of those who are silent.
-    fn held(&self, cx: &Cx<'_>, nonce: u64, asked: &PeerId) -> Bytes {
-        let others = self
-            .records
-            .iter()
-            .filter(|(peer, record)| *peer != asked && !is_silent(cx, record));
+    /// What we need not be told again, of what the peer asked may know of: of itself we want to hear, and of those
+    /// who are silent.
+    fn held(&self, cx: &Cx<'_>, identities: &Identities, nonce: u64, asked: &PeerId) -> Bytes {
+        let target = Party {
+            org: identities.org_of(asked.as_bytes()),
+            external: self.is_external(asked.as_bytes()),
+        };
+        let others = self.records.iter().filter(|(peer, record)| {
+            *peer != asked
+                && !is_silent(cx, record)
+                && may_list(&self.own_org, record.party(), target)
+        });
         let statements =
             others.map(|(peer, record)| (peer, record.signed_time(), record.is_alive()));
         held::encode(nonce, statements)

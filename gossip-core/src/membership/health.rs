@@ -70,7 +70,7 @@ impl Health {
         self.improve(cx);
     }
 
-    /// A living member has not; it counts once, however often it is asked.
+    /// A living member has not; it counts once until somebody answers, however often it is asked.
     pub(super) fn on_no_answer(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
         let counts = self.unanswered.len() < MOST_UNANSWERED && self.unanswered.insert(peer);
         if counts && self.unanswered.len().is_multiple_of(DEAF) {

@@ -20,7 +20,8 @@ pub(super) fn doubt_after(expiration: Duration) -> Duration {
 
 /// Is it held alive although nothing was heard of it for long?
 pub(super) fn is_silent(cx: &Cx<'_>, record: &Record) -> bool {
-    let longest = doubt_after(cx.config.membership.alive_expiration);
+    let config = &cx.config.membership;
+    let longest = doubt_after(config.alive_expiration).max(config.alive_interval.saturating_mul(2));
     record.is_alive() && cx.now.since(record.last_seen) >= longest
 }
 
@@ -45,20 +46,22 @@ impl Membership {
             Liveness::Alive { .. } => {
                 let seen = self.health.silent_since(record.last_seen);
                 let patience = self.patience(cx);
-                let expiration = cx.config.membership.alive_expiration;
-                let expiration = expiration.saturating_mul(patience);
+                let config = &cx.config.membership;
+                let (usual, pause) = (config.alive_expiration, config.alive_interval);
                 let doubt = match record.doubted {
-                    true => doubt_after(expiration) / 2,
-                    false => doubt_after(expiration),
+                    true => doubt_after(usual) / 2,
+                    false => doubt_after(usual),
                 };
-                let (doubted, dead) = (seen + doubt, seen + expiration);
+                let (doubted, dead) = (seen + doubt, seen + usual.saturating_mul(patience));
                 // Heartbeats do not move the timer: it looks again when it fires.
                 if doubted > cx.now {
                     cx.timers().set(TimerKey::Member(peer.clone()), doubted);
                 } else if dead > cx.now {
-                    let again = cx.now + cx.config.membership.alive_interval;
-                    let timer = TimerKey::Member(peer.clone());
-                    cx.timers().set(timer, again.min(dead));
+                    // By then we may trust ourselves again.
+                    let due = Some(seen + usual).filter(|due| *due > cx.now);
+                    let again = cx.now + pause.saturating_mul(patience);
+                    let again = again.min(due.unwrap_or(dead)).min(dead);
+                    cx.timers().set(TimerKey::Member(peer.clone()), again);
                     self.ask_after(cx, identities, peer, fx);
                 } else {
                     self.die(cx, peer, fx);

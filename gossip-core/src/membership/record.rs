@@ -4,6 +4,7 @@ use bytes::Bytes;
 use gossip_proto::{Alive, PeerTime, Pulse, RawEnvelope, SignedMessage};
 
 use super::chain::ChainLink;
+use super::disclosure::Party;
 use crate::{Endpoint, Instant, OrgId};
 
 /// Alive or dead: exactly one of the two.
@@ -152,6 +153,14 @@ impl Record {
             }
         }
         changed
+    }
+
+    /// Whom it may be told of depends on this.
+    pub(super) fn party(&self) -> Party<'_> {
+        Party {
+            org: self.org.as_ref(),
+            external: self.endpoint.is_some(),
+        }
     }
 
     pub(super) fn is_alive(&self) -> bool {

@@ -106,11 +106,7 @@ impl Membership {
         let mut spent = 0_usize;
         let mut last: Option<&PeerId> = None;
         for (peer, record) in self.records.iter_from_after(self.exchange.listed.as_ref()) {
-            let subject = Party {
-                org: record.org.as_ref(),
-                external: record.endpoint.is_some(),
-            };
-            if *peer == requester.peer || !may_list(&self.own_org, subject, target) {
+            if *peer == requester.peer || !may_list(&self.own_org, record.party(), target) {
                 continue;
             }
             if record.hearsay || is_silent(cx, record) {

@@ -383,21 +383,24 @@ impl Node {
             .membership
             .draw_of_orgs(count, room, |org| channel.has_org(org));
         channel.on_asked(self.now, &peers);
-        let own = &self.config.identity.peer;
-        let whole = channel.pull_request(own);
-        let links = &self.links;
-        let understands = |peer: &PeerId| links.capabilities(peer) & STATE_DIFFERENCES != 0;
-        let (differing, plain): (Vec<_>, Vec<_>) = peers.into_iter().partition(understands);
-        let news = (!differing.is_empty()).then(|| channel.pull_request_for_news(own));
+        let own = &self.config.identity;
+        let whole = channel.pull_request(&own.peer);
+        let requests = peers.into_iter().map(|peer| {
+            if self.links.capabilities(&peer) & STATE_DIFFERENCES == 0 {
+                return (peer, whole.clone());
+            }
+            let inside = self.identities.org_of(peer.as_bytes()) == Some(&own.org);
+            let request = channel.pull_request_for_news(&self.config, &self.membership, inside);
+            (peer, request)
+        });
+        let requests: Vec<_> = requests.collect();
         self.on_transfer_effects(id, effects);
         if let Some(channel) = self.channels.get_mut(id) {
             channel.readers.resume();
         }
         self.review_readers(id);
-        let plain = plain.iter().map(|peer| (peer, &whole));
-        let differing = differing.iter().zip(news.iter().cycle());
-        for (peer, message) in plain.chain(differing) {
-            self.send_view(peer, Supersede::StateInfoPull(id.clone()), message.clone());
+        for (peer, message) in requests {
+            self.send_view(&peer, Supersede::StateInfoPull(id.clone()), message);
         }
     }
 

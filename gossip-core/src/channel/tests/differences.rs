@@ -202,6 +202,22 @@ fn foreigners_are_told_no_more_of_a_difference_than_of_the_whole() {
 }
 
 #[test]
+fn a_request_to_foreigners_tells_nothing_of_members_that_they_may_not_know() {
+    let mut bench = Bench::joined(&["m", "a"], |config| config.channel.request_peers = 9);
+    let link = bench.participant("m2");
+    bench.receive(link, &beat("m3", 1).hidden().message());
+    bench.receive(link, &state_info("m3", 1, 0));
+    bench.participant("a1");
+    bench.advance(secs(1));
+    bench.sent();
+    let inside = request_to(&mut bench, "m2");
+    assert!(holds(&inside, "m3", 1));
+    let outside = request_to(&mut bench, "a1");
+    assert_eq!(outside.1.len(), 2 * 8);
+    assert!(holds(&outside, "m2", 1) && holds(&outside, "a1", 1));
+}
+
+#[test]
 fn who_may_not_read_the_channel_is_told_no_difference() {
     let (mut bench, link) = four();
     bench.not_readers.insert("m2".to_owned());

@@ -326,6 +326,25 @@ fn what_a_requester_holds_is_not_told_again_and_what_has_changed_is() {
 }
 
 #[test]
+fn a_request_to_foreigners_tells_nothing_of_members_that_they_may_not_know() {
+    let (mut bench, links) = pulsing(&["m2", "a1"], |_| {});
+    bench.receive(links[0], &beat("m3", 1).hidden().anchored().message());
+    bench.sent();
+    for _ in 0..20 {
+        let (whom, (_, request)) = next_request(&mut bench);
+        for (link, name) in links.iter().zip(["m2", "a1"]) {
+            let again = 2 + bench.now.as_nanos() / 1_000_000;
+            bench.receive(*link, &beat(name, again).anchored().message());
+        }
+        if whom == "a1" {
+            assert_eq!(request.held.len(), 8, "m2, and not m3");
+            return;
+        }
+    }
+    panic!("a1 is never asked");
+}
+
+#[test]
 fn who_has_been_silent_for_long_is_asked_after_and_told_to_nobody() {
     let names = ["m2", "m3", "m4"];
     let (mut asker, links) = pulsing(&names, |_| {});
