@@ -28,6 +28,12 @@ impl Awaited {
         self.good.len() >= self.wanted || self.silent.is_empty()
     }
 
+    fn was_asked(&self, peer: &PeerId) -> bool {
+        self.silent.contains(peer)
+            || self.good.contains(peer)
+            || self.failed.iter().any(|(failed, _)| failed == peer)
+    }
+
     fn conclude(mut self, cx: &mut Cx<'_>) {
         let silent = std::mem::take(&mut self.silent);
         let silent = silent.into_iter().map(|peer| (peer, AckFailure::TimedOut));
@@ -116,12 +122,26 @@ impl Acks {
         }
     }
 
-    /// What was sent to a peer has gone to another in its place, which answers instead.
-    pub(crate) fn on_renewed(&mut self, former: &PeerId, renewed: &PeerId) {
-        for awaited in self.awaited.values_mut() {
-            if awaited.silent.remove(former) {
+    /// What was sent to a peer has gone to another in its place, which answers instead, unless it was asked
+    /// itself: nobody counts twice.
+    pub(crate) fn on_renewed(&mut self, cx: &mut Cx<'_>, former: &PeerId, renewed: &PeerId) {
+        let mut over = Vec::new();
+        for (nonce, awaited) in &mut self.awaited {
+            if !awaited.silent.remove(former) {
+                continue;
+            }
+            if awaited.was_asked(renewed) {
+                let failure = AckFailure::NotSent(DropReason::PeerGone);
+                awaited.failed.push((former.clone(), failure));
+            } else {
                 awaited.silent.insert(renewed.clone());
             }
+            if awaited.is_over() {
+                over.push(*nonce);
+            }
+        }
+        for nonce in over {
+            self.conclude(cx, nonce);
         }
     }
 

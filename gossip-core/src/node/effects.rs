@@ -38,7 +38,7 @@ impl Node {
             LinkEffect::Established(established) => self.on_established(&established),
             LinkEffect::IdentitySwitch { expected, actual } => {
                 tracing::info!(%expected, %actual, "peer has a new identity");
-                self.acks.on_renewed(&expected, &actual);
+                self.acks.on_renewed(cx!(self), &expected, &actual);
                 self.identities.remove(cx!(self), &expected);
                 self.forget_peer(&expected);
             }
