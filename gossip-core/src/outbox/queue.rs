@@ -90,6 +90,17 @@ impl Queue {
         }
     }
 
+    /// Drops the oldest frames until no more than so many are left; one may be of any length. Returns how
+    /// many had to go.
+    pub(crate) fn shed_oldest(&mut self, max_frames: usize, max_bytes: u64) -> u64 {
+        let mut shed = 0;
+        while self.frames.len() > max_frames || (self.bytes > max_bytes && self.frames.len() > 1) {
+            self.pop();
+            shed += 1;
+        }
+        shed
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.frames.len()
     }

@@ -149,6 +149,40 @@ fn what_is_held_counts_towards_the_bound_of_what_waits() {
 }
 
 #[test]
+fn what_is_held_on_the_link_of_a_peer_that_leaves_counts_towards_the_bound_of_what_waits() {
+    let mut rig = Rig::new();
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
+    rig.config.link.max_waiting = std::num::NonZeroUsize::new(2).unwrap();
+    rig.establish(1, None, "b1");
+    for message in ["sent", "oldest", "older", "newer"] {
+        rig.hold("b1", message);
+    }
+    rig.close_peer("b1");
+    let full = DropReason::TooManyWaiting;
+    assert_eq!(rig.metrics().dropped, [(full, 1)].into());
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::new(9).unwrap();
+    rig.take();
+    rig.establish(2, Some(1), "b2");
+    let out = rig.take();
+    let sent = out.iter().filter(|one| one.starts_with("send"));
+    assert!(sent.eq(["send 2 conn", "send 2 older", "send 2 newer"]));
+}
+
+#[test]
+fn what_is_held_on_the_link_of_a_peer_that_leaves_waits_within_the_bound_of_bytes() {
+    let mut rig = Rig::new();
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
+    rig.config.link.max_waiting_bytes = 1000;
+    rig.establish(1, None, "b1");
+    for message in ["sent", &"x".repeat(800), &"y".repeat(800)] {
+        rig.hold("b1", message);
+    }
+    rig.close_peer("b1");
+    let full = DropReason::TooManyWaiting;
+    assert_eq!(rig.metrics().dropped, [(full, 1)].into());
+}
+
+#[test]
 fn what_is_held_does_not_outlive_the_node() {
     let mut rig = Rig::new();
     rig.hold("b", "one");
