@@ -18,7 +18,9 @@ pub struct SendCriteria {
     pub max_peers: usize,
     /// Only alive peers that take part in this channel; absent means all alive members.
     pub channel: Option<ChannelId>,
-    /// Only these; absent means all.
+    /// Only these; absent means all. If given, nobody else gets the message either: where another is found in
+    /// the place of a peer that it was sent to, as after a renewal of its certificate, that peer counts as not
+    /// sent to ([`DropReason::PeerGone`]).
     pub eligible: Option<BTreeSet<PeerId>>,
 }
 

@@ -1,14 +1,27 @@
 //! What an application sends waits for a peer that cannot be reached, or whoever takes its place.
 
 use super::*;
+use crate::outbox::Hold;
 
 const HOLD: Duration = Duration::from_secs(15);
 
 impl Rig {
     pub(super) fn hold(&mut self, name: &str, message: &str) -> Sent {
         let frame = (Class::Push, text(message));
-        let until = self.now + HOLD;
-        self.run(|links, cx, _| links.send_until(cx, &peer(name), &at(name), frame, until))
+        let hold = Hold {
+            until: self.now + HOLD,
+            only_named: false,
+        };
+        self.run(|links, cx, _| links.send_held(cx, &peer(name), &at(name), frame, hold))
+    }
+
+    fn hold_for_named(&mut self, name: &str, message: &str) {
+        let frame = (Class::Push, text(message));
+        let hold = Hold {
+            until: self.now + HOLD,
+            only_named: true,
+        };
+        self.run(|links, cx, _| links.send_held(cx, &peer(name), &at(name), frame, hold));
     }
 
     fn close_peer(&mut self, name: &str) {
@@ -76,6 +89,44 @@ fn what_is_held_goes_to_the_peer_that_has_taken_the_place() {
     assert!(out.contains(&"switch b1 b2".to_owned()));
     assert_eq!(rig.metrics().dropped, BTreeMap::new());
     assert_eq!(rig.io.timers.next(), None, "b1 is not pursued any more");
+}
+
+#[test]
+fn what_is_held_for_a_peer_alone_reaches_it_and_nobody_in_its_place() {
+    let mut rig = Rig::new();
+    rig.hold_for_named("b1", "for b1");
+    rig.hold("b1", "for anyone");
+    rig.dial_failed(1);
+    rig.advance(Duration::from_millis(250));
+    rig.take();
+    rig.establish(1, Some(2), "b2");
+    let out = rig.take();
+    let sent = out.iter().filter(|one| one.starts_with("send"));
+    assert!(sent.eq(["send 1 conn", "send 1 for anyone"]), "{out:?}");
+    assert_eq!(rig.metrics().dropped, [(DropReason::PeerGone, 1)].into());
+    rig.hold_for_named("c1", "for c1");
+    rig.dial_failed(3);
+    rig.advance(Duration::from_millis(250));
+    rig.establish(2, Some(4), "c1");
+    assert!(rig.take().contains(&"send 2 for c1".to_owned()));
+}
+
+#[test]
+fn what_is_held_is_dropped_where_the_identity_of_its_peer_is_not_valid_any_more() {
+    let mut rig = Rig::new();
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
+    rig.establish(1, None, "b1");
+    for message in ["sent", "queued"] {
+        rig.hold("b1", message);
+    }
+    rig.hold("c1", "waits");
+    rig.take();
+    for name in ["b1", "c1"] {
+        rig.run(|links, cx, _| links.drop_held(cx, &peer(name)));
+        rig.close_peer(name);
+    }
+    assert_eq!(rig.metrics().dropped, [(DropReason::PeerGone, 2)].into());
+    assert_eq!(rig.io.timers.next(), None, "nobody is dialled any more");
 }
 
 #[test]

@@ -258,6 +258,33 @@ fn the_answer_is_known_when_the_last_one_asked_turns_out_to_be_one_that_has_ackn
     assert_eq!(bench.reply(id), Some(Err(expected)));
 }
 
+#[test]
+fn a_message_for_some_peers_alone_does_not_reach_whoever_takes_their_place() {
+    let mut bench = restarting("m2");
+    let criteria = SendCriteria {
+        timeout: secs(5),
+        min_acks: 1,
+        max_peers: 1,
+        channel: None,
+        eligible: Some([peer("m2")].into()),
+    };
+    let message = Box::new(private_data());
+    let criteria = Box::new(criteria);
+    let id = bench.begin(Request::SendByCriteria { message, criteria });
+    bench.fail_dial();
+    bench.advance(millis(300));
+    bench.answer_dial("m3");
+    assert_eq!(told(&mut bench), []);
+    let gone = AckFailure::NotSent(DropReason::PeerGone);
+    let expected = RequestError::NotAcknowledged {
+        wanted: 1,
+        acknowledged: 0,
+        failures: vec![(peer("m2"), gone)],
+    };
+    assert_eq!(bench.reply(id), Some(Err(expected)));
+    assert_eq!(bench.metrics().dropped, [(DropReason::PeerGone, 1)].into());
+}
+
 fn message_of(nonce: u64, content: Content) -> SignedMessage {
     SignedMessage::unsigned(message(nonce, "", Tag::Undefined, content))
 }
