@@ -181,7 +181,8 @@ impl Links {
     }
 
     /// The same, but the message is held: it waits for the peer, or for another of its organisation in its place
-    /// if `hold` allows that, though dials fail, links end and the peer is forgotten.
+    /// if `hold` allows that, though dials fail, links end and the peer is forgotten. It
+    /// does not survive that we close the peer's last link because it breaks the protocol.
     pub(crate) fn send_held(
         &mut self,
         cx: &mut Cx<'_>,
