@@ -33,8 +33,11 @@ pub struct LinkConfig {
     pub max_dials: NonZeroUsize,
     /// How long a message that the application sends waits for a peer that cannot be reached, while dials to it
     /// go on: a peer that restarts, with a renewed certificate or not, or another of its organisation in its
-    /// place, gets it. After that it is dropped with the next dial that fails. Where acknowledgements are
-    /// awaited, it waits as long as they are. Default 15 s.
+    /// place, gets it. After that it is dropped with the next dial that fails. What is sent by
+    /// [`SendCriteria`](crate::SendCriteria) waits for their timeout instead, though enough peers may have
+    /// acknowledged it earlier, and where they name the eligible for nobody else. It is dropped before its time
+    /// where the peer's identity is revoked or expires, where too much waits for the peer, and where we close
+    /// the link that it is queued on because the peer breaks the protocol. Default 15 s.
     pub hold_for: Duration,
     /// Messages that wait for a dial, per peer. The oldest is dropped. Default 64.
     pub max_waiting: NonZeroUsize,

@@ -329,6 +329,10 @@ impl Links {
         };
         pursuit.waiting.prepend(held);
         pursuit.to = to;
+        let config = &cx.config.link;
+        let (frames, bytes) = (config.max_waiting.get(), config.max_waiting_bytes);
+        let shed = pursuit.waiting.shed_oldest(frames, bytes);
+        cx.metrics().shed(DropReason::TooManyWaiting, shed);
         self.pursue(cx, peer);
     }
 

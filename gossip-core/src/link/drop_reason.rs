@@ -22,9 +22,11 @@ pub enum DropReason {
     /// The dial that the message waited for failed, and if the application sent it, the time for which it is
     /// held is over.
     DialFailed,
-    /// The peer died, or its identity became invalid, while the message waited and was not held.
+    /// While the message waited, the identity of the peer became invalid, or the peer died and the message was
+    /// not held, or another was found in its place and the message was for the peer alone.
     PeerGone,
-    /// It waited on a link that we closed.
+    /// It waited on a link that we closed: for a peer that is gone and not held, or held or not for one that
+    /// breaks the protocol.
     LinkClosed,
     /// The link that the message was an answer to is gone, and the peer has no other.
     NotConnected,

@@ -80,7 +80,13 @@ impl Links {
         })));
         self.enter(cx, &peer, link);
         if let Some(expected) = target.and_then(|target| target.expected) {
-            let waiting = self.dial_succeeded(cx, &expected.peer);
+            let mut waiting = self.dial_succeeded(cx, &expected.peer);
+            if expected.peer != peer {
+                let before = waiting.len();
+                waiting.retain(|frame| !frame.is_only_for_named());
+                let dropped = (before - waiting.len()) as u64;
+                cx.metrics().shed(DropReason::PeerGone, dropped);
+            }
             self.adopt(cx, &peer, waiting);
             if expected.peer != peer && !self.routes.contains_key(&expected.peer) {
                 self.abandon(cx, &expected.peer);

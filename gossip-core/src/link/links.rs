@@ -11,7 +11,7 @@ use super::handshake::turn_away;
 use super::seen::SeenHandshakes;
 use super::{DialFailure, DropReason, LinkEffect, Refusal, SendTo, Sent};
 use crate::cx::Cx;
-use crate::outbox::{Outbox, Queued, Supersede};
+use crate::outbox::{Hold, Outbox, Queued, Supersede};
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
@@ -180,18 +180,19 @@ impl Links {
         self.dispatch(cx, peer, to, Queued::fleeting(class, key, message))
     }
 
-    /// The same, but until then the message waits for the peer, or for another of its organisation in its
-    /// place, though dials fail, links end and the peer is forgotten.
-    pub(crate) fn send_until(
+    /// The same, but the message is held: it waits for the peer, or for another of its organisation in its place
+    /// if `hold` allows that, though dials fail, links end and the peer is forgotten. It
+    /// does not survive that we close the peer's last link because it breaks the protocol.
+    pub(crate) fn send_held(
         &mut self,
         cx: &mut Cx<'_>,
         peer: &PeerId,
         to: &SendTo,
         (class, message): (Class, SignedMessage),
-        until: Instant,
+        hold: Hold,
     ) -> Sent {
         let frame = Queued {
-            held_until: Some(until),
+            hold: Some(hold),
             ..Queued::fleeting(class, None, message)
         };
         self.dispatch(cx, peer, to, frame)
@@ -290,6 +291,18 @@ impl Links {
         if let Some((to, held)) = held {
             self.await_successor(cx, peer, to, held);
         }
+    }
+
+    /// The identity of a peer is not valid any more: drops what is held for it, so that nobody gets it who is
+    /// found in its place.
+    pub(crate) fn drop_held(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        let queued = self
+            .take_held(cx.now, peer)
+            .map_or(0, |(_, held)| held.len());
+        let pursuit = self.dialler.pursuits.get_mut(peer);
+        let waiting = pursuit.map_or(0, |pursuit| pursuit.waiting.take_held(cx.now).len());
+        let dropped = queued.saturating_add(waiting);
+        cx.metrics().shed(DropReason::PeerGone, dropped as u64);
     }
 
     /// Takes what is queued for a peer that is connected and waits though the peer may be gone, with where to go.

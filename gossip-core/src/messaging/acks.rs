@@ -2,9 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::AckFailure;
 use crate::cx::Cx;
+use crate::outbox::Hold;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
-use crate::{Command, DropReason, Instant, PeerId, RequestError, RequestId, Response};
+use crate::{Command, DropReason, PeerId, RequestError, RequestId, Response};
 
 /// Messages whose acknowledgements are awaited, by nonce. At most `messaging.max_awaiting`.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Acks {
 struct Awaited {
     request: RequestId,
     wanted: usize,
+    /// Nobody in the place of those asked gets the message.
+    only_named: bool,
     silent: BTreeSet<PeerId>,
     good: Vec<PeerId>,
     failed: Vec<(PeerId, AckFailure)>,
@@ -26,6 +29,12 @@ impl Awaited {
     /// Is the answer known? Enough have acknowledged, or nobody is left who could.
     fn is_over(&self) -> bool {
         self.good.len() >= self.wanted || self.silent.is_empty()
+    }
+
+    fn was_asked(&self, peer: &PeerId) -> bool {
+        self.silent.contains(peer)
+            || self.good.contains(peer)
+            || self.failed.iter().any(|(failed, _)| failed == peer)
     }
 
     fn conclude(mut self, cx: &mut Cx<'_>) {
@@ -70,20 +79,21 @@ impl Acks {
     }
 
     /// A message with this nonce was sent to `sent`, and could not be to `unsent`: answers `request` when
-    /// `wanted` of them have acknowledged, when all have answered, or at `deadline`.
+    /// `wanted` of them have acknowledged, when all have answered, or when it is held no longer.
     pub(crate) fn expect(
         &mut self,
         cx: &mut Cx<'_>,
         (request, nonce): (RequestId, u64),
         wanted: usize,
         (sent, unsent): (Vec<PeerId>, Vec<(PeerId, DropReason)>),
-        deadline: Instant,
+        hold: Hold,
     ) {
         let failed = unsent.into_iter();
         let failed = failed.map(|(peer, reason)| (peer, AckFailure::NotSent(reason)));
         let awaited = Awaited {
             request,
             wanted,
+            only_named: hold.only_named,
             silent: sent.into_iter().collect(),
             good: Vec::new(),
             failed: failed.collect(),
@@ -93,7 +103,7 @@ impl Acks {
             return;
         }
         self.awaited.insert(nonce, awaited);
-        cx.timers().set(TimerKey::Ack(nonce), deadline);
+        cx.timers().set(TimerKey::Ack(nonce), hold.until);
     }
 
     /// A peer has answered; `error` is empty if it took the message. Counts what nobody waits for.
@@ -116,12 +126,26 @@ impl Acks {
         }
     }
 
-    /// What was sent to a peer has gone to another in its place, which answers instead.
-    pub(crate) fn on_renewed(&mut self, former: &PeerId, renewed: &PeerId) {
-        for awaited in self.awaited.values_mut() {
-            if awaited.silent.remove(former) {
+    /// A peer has given way to another in its place. What could go to that one as well it answers instead,
+    /// unless it was asked itself: nobody counts twice.
+    pub(crate) fn on_renewed(&mut self, cx: &mut Cx<'_>, former: &PeerId, renewed: &PeerId) {
+        let mut over = Vec::new();
+        for (nonce, awaited) in &mut self.awaited {
+            if !awaited.silent.remove(former) {
+                continue;
+            }
+            if awaited.only_named || awaited.was_asked(renewed) {
+                let failure = AckFailure::NotSent(DropReason::PeerGone);
+                awaited.failed.push((former.clone(), failure));
+            } else {
                 awaited.silent.insert(renewed.clone());
             }
+            if awaited.is_over() {
+                over.push(*nonce);
+            }
+        }
+        for nonce in over {
+            self.conclude(cx, nonce);
         }
     }
 

@@ -9,7 +9,8 @@ use crate::{ChannelId, DropReason, PeerId};
 /// To whom a message is sent, and when it counts as delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendCriteria {
-    /// How long acknowledgements are awaited, dials included. Must be positive unless `max_peers` is 0.
+    /// How long acknowledgements are awaited, dials included, and how long the message waits for peers that cannot
+    /// be reached, though enough may have acknowledged it earlier. Must be positive unless `max_peers` is 0.
     pub timeout: Duration,
     /// Acknowledgements wanted. With 0 nobody is asked for one, and the request is answered as soon as the
     /// message has been handed over.
@@ -18,7 +19,9 @@ pub struct SendCriteria {
     pub max_peers: usize,
     /// Only alive peers that take part in this channel; absent means all alive members.
     pub channel: Option<ChannelId>,
-    /// Only these; absent means all.
+    /// Only these; absent means all. If given, nobody else gets the message either: where another is found in
+    /// the place of a peer that it was sent to, as after a renewal of its certificate, that peer counts as not
+    /// sent to ([`DropReason::PeerGone`]).
     pub eligible: Option<BTreeSet<PeerId>>,
 }
 
@@ -27,8 +30,9 @@ pub struct SendCriteria {
 pub struct SendOutcome {
     /// Queued on a link.
     pub queued: Vec<PeerId>,
-    /// Waits until the peer, or another of its organisation in its place, has been reached, for as long as
-    /// [`LinkConfig::hold_for`](crate::LinkConfig) says if the application sent it.
+    /// Waits until the peer has been reached, or another of its organisation in its place unless
+    /// [`SendCriteria::eligible`] was given. If the application sent it, for as long as
+    /// [`LinkConfig::hold_for`](crate::LinkConfig) or [`SendCriteria::timeout`] says, else for one dial.
     pub dialling: Vec<PeerId>,
     /// Dropped, and counted by the reason.
     pub dropped: Vec<(PeerId, DropReason)>,

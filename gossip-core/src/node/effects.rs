@@ -38,7 +38,7 @@ impl Node {
             LinkEffect::Established(established) => self.on_established(&established),
             LinkEffect::IdentitySwitch { expected, actual } => {
                 tracing::info!(%expected, %actual, "peer has a new identity");
-                self.acks.on_renewed(&expected, &actual);
+                self.acks.on_renewed(cx!(self), &expected, &actual);
                 self.identities.remove(cx!(self), &expected);
                 self.forget_peer(&expected);
             }
@@ -130,6 +130,7 @@ impl Node {
 
     /// Erases a peer whose identity is no longer valid.
     pub(super) fn forget_peer(&mut self, peer: &PeerId) {
+        self.links.drop_held(cx!(self), peer);
         self.relay.forget(peer);
         for channel in self.channels.iter_mut() {
             channel.leadership.forget(peer);

@@ -10,9 +10,10 @@ use crate::gate::{Admitted, LeadershipNews, Sender};
 use crate::link::Sent;
 use crate::membership::Slot;
 use crate::messaging::{Delivery, Interest, Received, SendCriteria, SendOutcome};
+use crate::outbox::Hold;
 use crate::{
-    ChannelId, Class, Command, Instant, LinkId, Notification, PeerId, PushOutcome, RequestError,
-    RequestId, Response,
+    ChannelId, Class, Command, LinkId, Notification, PeerId, PushOutcome, RequestError, RequestId,
+    Response,
 };
 
 impl Node {
@@ -23,8 +24,8 @@ impl Node {
         message: GossipMessage,
     ) -> Result<Response, RequestError> {
         let message = self.sendable(message)?;
-        let until = self.hold_until();
-        Ok(Response::Sent(self.send_each(peers, &message, until)))
+        let hold = self.hold_for_anyone();
+        Ok(Response::Sent(self.send_each(peers, &message, hold)))
     }
 
     /// Sends a message to peers that satisfy criteria. Answers `id` when enough have acknowledged.
@@ -67,11 +68,15 @@ impl Node {
         let nonce = message.nonce;
         let message = self.sendable(message)?;
         let deadline = self.now + criteria.timeout;
-        let outcome = self.send_each(&peers, &message, deadline);
+        let hold = Hold {
+            until: deadline,
+            only_named: criteria.eligible.is_some(),
+        };
+        let outcome = self.send_each(&peers, &message, hold);
         let sent = [outcome.queued, outcome.dialling].concat();
         let parties = (sent, outcome.dropped);
         self.acks
-            .expect(cx!(self), (id, nonce), wanted, parties, deadline);
+            .expect(cx!(self), (id, nonce), wanted, parties, hold);
         Ok(())
     }
 
@@ -95,24 +100,22 @@ impl Node {
         Ok(self.membership.roster().draw(criteria.max_peers, accept))
     }
 
-    /// Until when a message of the application waits for peers that cannot be reached.
-    fn hold_until(&self) -> Instant {
-        self.now + self.config.link.hold_for
+    /// How a message of the application waits for peers that cannot be reached, or others in their place.
+    fn hold_for_anyone(&self) -> Hold {
+        Hold {
+            until: self.now + self.config.link.hold_for,
+            only_named: false,
+        }
     }
 
-    fn send_each(
-        &mut self,
-        peers: &[PeerId],
-        message: &SignedMessage,
-        until: Instant,
-    ) -> SendOutcome {
+    fn send_each(&mut self, peers: &[PeerId], message: &SignedMessage, hold: Hold) -> SendOutcome {
         let class = class_of(message);
         let mut outcome = SendOutcome::default();
         let mut seen = BTreeSet::new();
         for peer in peers.iter().filter(|peer| seen.insert(*peer)) {
             let to = self.address_of(peer);
             let frame = (class, message.clone());
-            let sent = self.links.send_until(cx!(self), peer, &to, frame, until);
+            let sent = self.links.send_held(cx!(self), peer, &to, frame, hold);
             outcome.add(peer.clone(), sent);
         }
         outcome
@@ -238,7 +241,7 @@ impl Node {
                 let push = PushOutcome {
                     off: false,
                     eligible: peers.len(),
-                    sent: self.send_each(&peers, message, self.hold_until()),
+                    sent: self.send_each(&peers, message, self.hold_for_anyone()),
                 };
                 let fresh = true;
                 Ok(Response::Published { fresh, push })

@@ -16,7 +16,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::queue::{Queue, Queued};
+pub(crate) use self::queue::{Hold, Queue, Queued};
 pub(crate) use self::supersede::Supersede;
 
 use gossip_proto::SignedMessage;

@@ -12,9 +12,9 @@ use crate::{Class, Instant};
 pub(crate) struct Queued {
     pub(crate) class: Class,
     pub(crate) key: Option<Supersede>,
-    /// Until then it waits for its peer though dials fail and links end: nobody but the application would send
-    /// it again. What gossip itself sends is repaired by others or too late when it comes later.
-    pub(crate) held_until: Option<Instant>,
+    /// It waits for its peer though dials fail and links end: nobody but the application would send it again.
+    /// What gossip itself sends is repaired by others or too late when it comes later.
+    pub(crate) hold: Option<Hold>,
     pub(crate) message: SignedMessage,
 }
 
@@ -24,20 +24,33 @@ impl Queued {
         Self {
             class,
             key,
-            held_until: None,
+            hold: None,
             message,
         }
     }
 
     /// Whether it goes on waiting now that its peer cannot be reached.
     pub(crate) fn is_held(&self, now: Instant) -> bool {
-        self.held_until.is_some_and(|until| until > now)
+        self.hold.is_some_and(|hold| hold.until > now)
+    }
+
+    /// Whether nobody but the peer that it is for may have it.
+    pub(crate) fn is_only_for_named(&self) -> bool {
+        self.hold.is_some_and(|hold| hold.only_named)
     }
 
     /// Its length on the wire, in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.message.encoded().len() as u64
     }
+}
+
+/// How a frame waits for a peer that cannot be reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hold {
+    pub(crate) until: Instant,
+    /// Whoever takes the place of the peer does not get it.
+    pub(crate) only_named: bool,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +101,17 @@ impl Queue {
             self.bytes += frame.len();
             self.frames.push_front(frame);
         }
+    }
+
+    /// Drops the oldest frames until no more than so many are left; one may be of any length. Returns how
+    /// many had to go.
+    pub(crate) fn shed_oldest(&mut self, max_frames: usize, max_bytes: u64) -> u64 {
+        let mut shed = 0;
+        while self.frames.len() > max_frames || (self.bytes > max_bytes && self.frames.len() > 1) {
+            self.pop();
+            shed += 1;
+        }
+        shed
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,9 +1,11 @@
 //! Identities in doubt, seen from outside a node.
 
+use gossip_proto::Content;
+
 use super::*;
 use crate::{
-    CloseReason, Command, CryptoError, CryptoJob, CryptoOutcome, Event, Notification, Refusal,
-    Request, RequestError, Response,
+    CloseReason, Command, CryptoError, CryptoJob, CryptoOutcome, DropReason, Event, Notification,
+    Refusal, Request, RequestError, Response,
 };
 
 fn suspect(bench: &mut Bench, names: &[&str]) -> Result<Response, RequestError> {
@@ -49,6 +51,28 @@ fn whatever_rests_on_an_identity_that_is_not_valid_any_more_ends() {
     };
     assert!(bench.notes.contains(&note));
     assert_eq!(bench.metrics().identities_purged, 1);
+}
+
+#[test]
+fn what_the_application_sends_to_a_peer_that_is_then_purged_reaches_nobody_in_its_place() {
+    let mut bench = Bench::new();
+    let link = bench.member("m2");
+    bench.link_down(link);
+    bench.dials.clear();
+    let message = Box::new(private_data());
+    let peers = vec![peer("m2")];
+    bench.ask(Request::Send { message, peers }).unwrap();
+    assert_eq!(bench.dials.len(), 1);
+    revoke(&mut bench, "m2");
+    let peers = None;
+    let answer = bench.ask(Request::SuspectPeers { peers });
+    assert_eq!(answer, purged(&["m2"]));
+    assert_eq!(bench.metrics().dropped, [(DropReason::PeerGone, 1)].into());
+    bench.sent();
+    bench.answer_dial("m3");
+    let told = bench
+        .sent_like(|message| matches!(message.content(), Content::PrivateData(_)).then_some(()));
+    assert_eq!(told, []);
 }
 
 #[test]

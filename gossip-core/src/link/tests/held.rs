@@ -1,14 +1,27 @@
 //! What an application sends waits for a peer that cannot be reached, or whoever takes its place.
 
 use super::*;
+use crate::outbox::Hold;
 
 const HOLD: Duration = Duration::from_secs(15);
 
 impl Rig {
     pub(super) fn hold(&mut self, name: &str, message: &str) -> Sent {
         let frame = (Class::Push, text(message));
-        let until = self.now + HOLD;
-        self.run(|links, cx, _| links.send_until(cx, &peer(name), &at(name), frame, until))
+        let hold = Hold {
+            until: self.now + HOLD,
+            only_named: false,
+        };
+        self.run(|links, cx, _| links.send_held(cx, &peer(name), &at(name), frame, hold))
+    }
+
+    fn hold_for_named(&mut self, name: &str, message: &str) {
+        let frame = (Class::Push, text(message));
+        let hold = Hold {
+            until: self.now + HOLD,
+            only_named: true,
+        };
+        self.run(|links, cx, _| links.send_held(cx, &peer(name), &at(name), frame, hold));
     }
 
     fn close_peer(&mut self, name: &str) {
@@ -79,6 +92,44 @@ fn what_is_held_goes_to_the_peer_that_has_taken_the_place() {
 }
 
 #[test]
+fn what_is_held_for_a_peer_alone_reaches_it_and_nobody_in_its_place() {
+    let mut rig = Rig::new();
+    rig.hold_for_named("b1", "for b1");
+    rig.hold("b1", "for anyone");
+    rig.dial_failed(1);
+    rig.advance(Duration::from_millis(250));
+    rig.take();
+    rig.establish(1, Some(2), "b2");
+    let out = rig.take();
+    let sent = out.iter().filter(|one| one.starts_with("send"));
+    assert!(sent.eq(["send 1 conn", "send 1 for anyone"]), "{out:?}");
+    assert_eq!(rig.metrics().dropped, [(DropReason::PeerGone, 1)].into());
+    rig.hold_for_named("c1", "for c1");
+    rig.dial_failed(3);
+    rig.advance(Duration::from_millis(250));
+    rig.establish(2, Some(4), "c1");
+    assert!(rig.take().contains(&"send 2 for c1".to_owned()));
+}
+
+#[test]
+fn what_is_held_is_dropped_where_the_identity_of_its_peer_is_not_valid_any_more() {
+    let mut rig = Rig::new();
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
+    rig.establish(1, None, "b1");
+    for message in ["sent", "queued"] {
+        rig.hold("b1", message);
+    }
+    rig.hold("c1", "waits");
+    rig.take();
+    for name in ["b1", "c1"] {
+        rig.run(|links, cx, _| links.drop_held(cx, &peer(name)));
+        rig.close_peer(name);
+    }
+    assert_eq!(rig.metrics().dropped, [(DropReason::PeerGone, 2)].into());
+    assert_eq!(rig.io.timers.next(), None, "nobody is dialled any more");
+}
+
+#[test]
 fn what_is_held_survives_that_its_peer_is_held_dead() {
     let mut rig = Rig::new();
     rig.hold("b1", "held");
@@ -144,6 +195,40 @@ fn what_is_held_counts_towards_the_bound_of_what_waits() {
         rig.hold("b", message);
         rig.dial_failed(1);
     }
+    let full = DropReason::TooManyWaiting;
+    assert_eq!(rig.metrics().dropped, [(full, 1)].into());
+}
+
+#[test]
+fn what_is_held_on_the_link_of_a_peer_that_leaves_counts_towards_the_bound_of_what_waits() {
+    let mut rig = Rig::new();
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
+    rig.config.link.max_waiting = std::num::NonZeroUsize::new(2).unwrap();
+    rig.establish(1, None, "b1");
+    for message in ["sent", "oldest", "older", "newer"] {
+        rig.hold("b1", message);
+    }
+    rig.close_peer("b1");
+    let full = DropReason::TooManyWaiting;
+    assert_eq!(rig.metrics().dropped, [(full, 1)].into());
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::new(9).unwrap();
+    rig.take();
+    rig.establish(2, Some(1), "b2");
+    let out = rig.take();
+    let sent = out.iter().filter(|one| one.starts_with("send"));
+    assert!(sent.eq(["send 2 conn", "send 2 older", "send 2 newer"]));
+}
+
+#[test]
+fn what_is_held_on_the_link_of_a_peer_that_leaves_waits_within_the_bound_of_bytes() {
+    let mut rig = Rig::new();
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
+    rig.config.link.max_waiting_bytes = 1000;
+    rig.establish(1, None, "b1");
+    for message in ["sent", &"x".repeat(800), &"y".repeat(800)] {
+        rig.hold("b1", message);
+    }
+    rig.close_peer("b1");
     let full = DropReason::TooManyWaiting;
     assert_eq!(rig.metrics().dropped, [(full, 1)].into());
 }

@@ -3,7 +3,10 @@
 use gossip_proto::Tag;
 
 use super::*;
-use crate::{Endpoint, Request, Response, SendCriteria, SendOutcome};
+use crate::{
+    AckFailure, DropReason, Endpoint, Request, RequestError, RequestId, Response, SendCriteria,
+    SendOutcome,
+};
 
 /// `name` at the endpoint of `m2`.
 fn at_m2(name: &str, sequence: u64) -> SignedMessage {
@@ -183,8 +186,80 @@ fn what_the_application_has_sent_to_a_member_that_then_leaves_reaches_its_renewe
     assert_eq!(bench.metrics().dropped, [].into());
 }
 
+/// Sends private data to all members, of which so many are to acknowledge; returns the nonce, too.
+fn ask_all(bench: &mut Bench, min_acks: usize) -> (RequestId, u64) {
+    let criteria = SendCriteria {
+        timeout: secs(5),
+        min_acks,
+        max_peers: 9,
+        channel: None,
+        eligible: None,
+    };
+    let message = Box::new(private_data());
+    let criteria = Box::new(criteria);
+    let id = bench.begin(Request::SendByCriteria { message, criteria });
+    (id, told(bench)[0].1)
+}
+
+fn acknowledge(bench: &mut Bench, link: LinkId, nonce: u64) {
+    let ack = message_of(nonce, Content::Ack(String::new()));
+    bench.receive(link, &ack);
+}
+
 #[test]
 fn the_renewed_member_acknowledges_in_place_of_its_former_self() {
+    let mut bench = restarting("m2");
+    let (id, nonce) = ask_all(&mut bench, 2);
+    let other = bench.link_to("m9").unwrap();
+    acknowledge(&mut bench, other, nonce);
+    bench.fail_dial();
+    bench.advance(millis(300));
+    let link = bench.answer_dial("m3");
+    acknowledge(&mut bench, link, nonce);
+    let by = ["m9", "m3"].map(peer).into();
+    assert_eq!(bench.reply(id), Some(Ok(Response::Acknowledged { by })));
+}
+
+#[test]
+fn a_renewed_member_that_was_asked_itself_acknowledges_once() {
+    let mut bench = restarting("m2");
+    let link = bench.member("m3");
+    bench.sent();
+    let (id, nonce) = ask_all(&mut bench, 2);
+    acknowledge(&mut bench, link, nonce);
+    bench.answer_dial("m3");
+    let link = bench.link_to("m3").unwrap();
+    acknowledge(&mut bench, link, nonce);
+    assert_eq!(bench.reply(id), None, "m3 is one peer");
+    let other = bench.link_to("m9").unwrap();
+    acknowledge(&mut bench, other, nonce);
+    let by = ["m3", "m9"].map(peer).into();
+    assert_eq!(bench.reply(id), Some(Ok(Response::Acknowledged { by })));
+}
+
+#[test]
+fn the_answer_is_known_when_the_last_one_asked_turns_out_to_be_one_that_has_acknowledged() {
+    let mut bench = restarting("m2");
+    let link = bench.member("m3");
+    bench.sent();
+    let (id, nonce) = ask_all(&mut bench, 3);
+    let other = bench.link_to("m9").unwrap();
+    for link in [link, other] {
+        acknowledge(&mut bench, link, nonce);
+    }
+    assert_eq!(bench.reply(id), None);
+    bench.answer_dial("m3");
+    let gone = AckFailure::NotSent(DropReason::PeerGone);
+    let expected = RequestError::NotAcknowledged {
+        wanted: 3,
+        acknowledged: 2,
+        failures: vec![(peer("m2"), gone)],
+    };
+    assert_eq!(bench.reply(id), Some(Err(expected)));
+}
+
+#[test]
+fn a_message_for_some_peers_alone_does_not_reach_whoever_takes_their_place() {
     let mut bench = restarting("m2");
     let criteria = SendCriteria {
         timeout: secs(5),
@@ -198,12 +273,16 @@ fn the_renewed_member_acknowledges_in_place_of_its_former_self() {
     let id = bench.begin(Request::SendByCriteria { message, criteria });
     bench.fail_dial();
     bench.advance(millis(300));
-    let link = bench.answer_dial("m3");
-    let nonce = told(&mut bench)[0].1;
-    let ack = message_of(nonce, Content::Ack(String::new()));
-    bench.receive(link, &ack);
-    let by = vec![peer("m3")];
-    assert_eq!(bench.reply(id), Some(Ok(Response::Acknowledged { by })));
+    bench.answer_dial("m3");
+    assert_eq!(told(&mut bench), []);
+    let gone = AckFailure::NotSent(DropReason::PeerGone);
+    let expected = RequestError::NotAcknowledged {
+        wanted: 1,
+        acknowledged: 0,
+        failures: vec![(peer("m2"), gone)],
+    };
+    assert_eq!(bench.reply(id), Some(Err(expected)));
+    assert_eq!(bench.metrics().dropped, [(DropReason::PeerGone, 1)].into());
 }
 
 fn message_of(nonce: u64, content: Content) -> SignedMessage {
