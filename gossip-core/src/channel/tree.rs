@@ -1,7 +1,8 @@
 //! Our part of a channel's broadcast tree (Leitão, Pereira, Rodrigues, "Epidemic Broadcast Trees", 2007).
 //!
 //! Blocks travel along branches, to each peer once; all other links carry heights, by which a peer that was
-//! missed sees it. A copy too many cuts a branch, a block too few makes one.
+//! missed sees it. A copy too many cuts a branch, a block too few makes one. While the tree grows, large blocks
+//! are offered, and who asks for one becomes a branch: see `node/offers.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -56,7 +57,8 @@ pub(crate) struct Tree {
     /// Links that carry no blocks: who was told to stop, when, or told us to. Bounded by the links.
     cut: BTreeMap<PeerId, Instant>,
     /// Peers that are offered blocks, and have neither asked for one nor said that they have it from another.
-    /// With the branches they are no more than branches can be.
+    /// At most `MAX_BRANCHES`: none is added beyond that together with the branches, but a peer that asks unoffered
+    /// becomes a branch whatever is offered.
     offered: BTreeSet<PeerId>,
     /// The first branches have been drawn, or offered.
     grown: bool,
