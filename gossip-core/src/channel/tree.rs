@@ -1,7 +1,8 @@
 //! Our part of a channel's broadcast tree (Leitão, Pereira, Rodrigues, "Epidemic Broadcast Trees", 2007).
 //!
 //! Blocks travel along branches, to each peer once; all other links carry heights, by which a peer that was
-//! missed sees it. A copy too many cuts a branch, a block too few makes one.
+//! missed sees it. A copy too many cuts a branch, a block too few makes one. While the tree grows, large blocks
+//! are offered, and who asks for one becomes a branch: see `node/offers.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -56,7 +57,8 @@ pub(crate) struct Tree {
     /// Links that carry no blocks: who was told to stop, when, or told us to. Bounded by the links.
     cut: BTreeMap<PeerId, Instant>,
     /// Peers that are offered blocks, and have neither asked for one nor said that they have it from another.
-    /// With the branches they are no more than branches can be.
+    /// At most `MAX_BRANCHES`: none is added beyond that together with the branches, but a peer that asks unoffered
+    /// becomes a branch whatever is offered.
     offered: BTreeSet<PeerId>,
     /// The first branches have been drawn, or offered.
     grown: bool,
@@ -64,6 +66,8 @@ pub(crate) struct Tree {
     feeder: Option<PeerId>,
     /// The last block was our own.
     source: bool,
+    /// The last block came from outside the tree, by a peer that cannot be a branch, and so may the next ones.
+    outside: bool,
     /// Neighbours that offered a block while another one was asked for it, in case that does not become our
     /// feeder. They had it before us, so that none of them gets its blocks from us. At most `MAX_BRANCHES`.
     spares: Vec<PeerId>,
@@ -218,8 +222,14 @@ impl Tree {
         self.graft(peer);
         self.feeder = Some(peer.clone());
         self.source = false;
+        self.outside = false;
         self.spares.clear();
         None
+    }
+
+    /// A block has come from outside the tree. We would rather have a feeder, but can be one meanwhile.
+    pub(crate) fn on_outside(&mut self) {
+        self.outside = true;
     }
 
     /// A block is our own: whoever sends it to us sends one too many.
@@ -310,7 +320,11 @@ impl Tree {
     pub(crate) fn on_asked(&mut self, now: Instant, peer: &PeerId, branch: Branch) -> bool {
         match branch {
             // Those that nobody feeds would only find each other.
-            Branch::Graft => !self.is_unfed() && self.graft(peer),
+            Branch::Graft if self.is_unfed() && !self.outside => {
+                self.offered.remove(peer);
+                false
+            }
+            Branch::Graft => self.graft(peer),
             Branch::Prune => {
                 self.cut(now, peer);
                 false
@@ -449,5 +463,29 @@ mod tests {
         tree.on_brought(7, &peer(2));
         tree.on_asked(Instant::START, &peer(2), Branch::Prune);
         assert_eq!(tree.take_spare(), None, "that was long ago");
+    }
+
+    #[test]
+    fn whoever_is_refused_is_offered_nothing_more_until_it_is_drawn_again() {
+        let mut tree = Tree::default();
+        tree.offer([peer(5)]);
+        assert!(!tree.on_asked(Instant::START, &peer(5), Branch::Graft));
+        assert!(!tree.is_offering());
+        assert!(tree.is_untried(&peer(5)));
+    }
+
+    #[test]
+    fn whoever_gets_blocks_from_outside_feeds_others_and_looks_for_a_feeder_all_the_same() {
+        let mut tree = Tree::default();
+        tree.offer([peer(5)]);
+        tree.on_outside();
+        assert!(tree.is_unfed());
+        assert!(tree.on_asked(Instant::START, &peer(5), Branch::Graft));
+        tree.on_brought(7, &peer(1));
+        tree.on_asked(Instant::START, &peer(1), Branch::Prune);
+        assert!(
+            !tree.on_asked(Instant::START, &peer(6), Branch::Graft),
+            "blocks came along the tree, and do no more"
+        );
     }
 }

@@ -30,6 +30,7 @@ impl Node {
         if local {
             self.publishing = self.publishing.saturating_sub(1);
         }
+        self.note_outside(&id, seq, &source);
         let Some(channel) = self.channels.get_mut(&id) else {
             if let BlockSource::Local { id: request } = source {
                 let result = Err(RequestError::UnknownChannel(id));

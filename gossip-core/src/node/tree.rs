@@ -7,7 +7,7 @@ use gossip_proto::{Branch, Content, GossipMessage, SignedMessage, Tag, Tree};
 use super::offers::is_large;
 use super::{Node, cx};
 use crate::channel::{Channel, Places};
-use crate::gate::Sender;
+use crate::gate::{BlockSource, Sender};
 use crate::link::{SendTo, Sent, TREE};
 use crate::membership::Slot;
 use crate::push::{Item, What};
@@ -142,8 +142,14 @@ impl Node {
             return;
         };
         let knows = self.links.capabilities(first) & TREE != 0;
-        let channel = self.channels.get_mut(id).filter(|_| knows);
-        let source = channel.and_then(|channel| channel.tree.on_brought(seq, first));
+        let source = self.channels.get_mut(id).and_then(|channel| {
+            if knows {
+                channel.tree.on_brought(seq, first)
+            } else {
+                channel.tree.on_outside();
+                None
+            }
+        });
         for peer in late {
             self.on_superfluous(id, seq, peer);
         }
@@ -165,12 +171,33 @@ impl Node {
         }
     }
 
+    /// A block of a channel has been verified: if it is a new one that did not come from a peer that could be
+    /// a branch, others may get the next ones from us although nobody feeds us.
+    pub(super) fn note_outside(&mut self, id: &ChannelId, seq: u64, source: &BlockSource) {
+        let outside = match source {
+            BlockSource::Transfer { from } => !self.is_able(from),
+            BlockSource::Pulled { .. } => true,
+            BlockSource::Local { .. } | BlockSource::Pushed { .. } => false,
+        };
+        if outside
+            && let Some(channel) = self.channels.get_mut(id)
+            && channel.transfer.is_recent(&self.config, self.now, seq)
+        {
+            channel.tree.on_outside();
+        }
+    }
+
+    /// Can the peer be a branch?
+    fn is_able(&self, peer: &PeerId) -> bool {
+        let org = self.identities.org_of(peer.as_bytes());
+        self.config.push.has_tree()
+            && self.links.capabilities(peer) & TREE != 0
+            && org.is_some_and(|org| self.identities.is_own_org(org))
+    }
+
     /// Asks a peer for blocks as they come, if it can send them.
     pub(super) fn graft(&mut self, id: &ChannelId, peer: &PeerId) {
-        let own_org = self.identities.org_of(peer.as_bytes());
-        let able = self.config.push.has_tree()
-            && self.links.capabilities(peer) & TREE != 0
-            && own_org.is_some_and(|org| self.identities.is_own_org(org));
+        let able = self.is_able(peer);
         let Some(channel) = self.channels.get_mut(id).filter(|_| able) else {
             return;
         };

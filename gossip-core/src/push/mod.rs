@@ -6,6 +6,8 @@
 //! - Blocks are pushed at once, and along the branches of a tree where peers know of it: see `node/tree.rs`
 //!   and `channel/tree.rs`. Only small messages are collected. A newer heartbeat or state info
 //!   of a peer replaces an older one that still waits.
+//! - Large blocks that others may have are offered while the tree grows, and sent to those that ask: see
+//!   `node/offers.rs`.
 //! - Peers known to hold a message are left out before the draw, so that the fan-out is full.
 //! - With enough links up, connected peers are drawn alone; of two peers that are not connected one
 //!   dials the other. Once as many links are up as are allowed, nobody is dialled.

@@ -209,3 +209,33 @@ fn what_is_offered_is_given_before_it_is_stored() {
     });
     assert_eq!(given, [("m3".to_owned(), (7, vec![1, 2]))]);
 }
+
+#[test]
+fn whoever_fetches_from_another_organisation_feeds_those_that_ask_for_it() {
+    let (mut bench, links) = neighbours(&["m2", "a2"]);
+    bench.receive(links[1], &state_info("a2", 2, 1));
+    bench.advance(millis(60));
+    let nonce = nonce(&mut bench);
+    answer(&mut bench, links[1], nonce, 0);
+    assert_eq!(did(&mut bench), done(&[("m2", Did::Offered(0))]));
+    bench.receive(links[0], &tree(0, Some(Branch::Graft)));
+    assert_eq!(did(&mut bench), [], "it is not refused");
+    bench.publish(1, large_block(1));
+    assert_eq!(did(&mut bench), done(&[("m2", Did::Sent(1))]));
+}
+
+#[test]
+fn whoever_is_pushed_to_by_peers_that_know_of_no_tree_feeds_those_that_ask_for_it() {
+    let (mut bench, links) = neighbours(&["m2"]);
+    let plain = bench.link_up("m4", None);
+    bench.authenticate_as_fabric(plain);
+    bench.receive(plain, &beat("m4", 1).message());
+    bench.receive(plain, &state_info("m4", 1, 0));
+    bench.sent();
+    bench.receive(plain, &pushed(0, large_block(0)));
+    assert_eq!(did(&mut bench), done(&[("m2", Did::Offered(0))]));
+    bench.receive(links[0], &tree(0, Some(Branch::Graft)));
+    assert_eq!(did(&mut bench), [], "it is not refused");
+    bench.receive(plain, &pushed(1, large_block(1)));
+    assert_eq!(did(&mut bench), done(&[("m2", Did::Sent(1))]));
+}
