@@ -129,9 +129,9 @@ fn what_is_sent_to_a_peer_while_its_certificate_is_renewed_reaches_it_and_is_ack
         let criteria = SendCriteria {
             timeout: secs(20),
             min_acks: 1,
-            max_peers: 1,
+            max_peers: 3,
             channel: None,
-            eligible: Some([former.clone()].into()),
+            eligible: None,
         };
         let request = Request::SendByCriteria {
             message: Box::new(private_data(0)),
