@@ -7,13 +7,13 @@ use crate::cx::Cx;
 
 impl StateTransfer {
     /// Would a copy of the block be one too many, since it is held, stored or on its way?
-    pub(crate) fn is_provided(&self, seq: u64) -> bool {
-        self.buffer.want(seq) == Want::Known || self.is_coming(seq)
+    pub(crate) fn is_provided(&self, cx: &Cx<'_>, seq: u64) -> bool {
+        self.buffer.want(seq) == Want::Known || self.is_coming(cx, seq)
     }
 
-    /// Is the block on its way, or being checked?
-    pub(crate) fn is_coming(&self, seq: u64) -> bool {
-        self.buffer.want(seq) == Want::Yes && self.requester.expects(seq, &self.buffer)
+    /// Is the block being checked, or about to come from somebody who was asked?
+    pub(crate) fn is_coming(&self, cx: &Cx<'_>, seq: u64) -> bool {
+        self.buffer.want(seq) == Want::Yes && self.requester.is_brought(cx, seq, &self.buffer)
     }
 
     /// A peer offers a block, which it has claimed to have: it is asked for at once if it is the next one

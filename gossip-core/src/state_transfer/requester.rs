@@ -44,7 +44,7 @@ pub(super) struct Requester {
     rng: ModuleRng,
     claims: Claims,
     penalties: Penalties,
-    /// At most `MAX_PARALLEL` that are awaited and `MAX_LATE` that are late.
+    /// At most `MAX_PARALLEL` that are awaited, as many again of those who offered, and `MAX_LATE` that are late.
     asked: Vec<Asked>,
     /// How long answers take.
     answer_time: AnswerTime,
@@ -95,7 +95,7 @@ impl Requester {
     pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
         let peers = config.membership.max_members.get();
         stores.add("heights claimed", self.claims.len(), peers);
-        let asked = MAX_PARALLEL + MAX_LATE;
+        let asked = 2 * MAX_PARALLEL + MAX_LATE;
         stores.add("requests for blocks", self.asked.len(), asked);
         let window = config.state_transfer.window.get();
         stores.add("blocks being checked", self.checking.len(), window);
@@ -246,7 +246,10 @@ impl Requester {
             return false;
         };
         let asked = self.asked.remove(index);
-        self.answer_time.learn(cx.now.since(asked.since));
+        // A refusal comes sooner than a block, and a batch later.
+        if asked.start == asked.end && !payloads.is_empty() {
+            self.answer_time.learn(cx.now.since(asked.since));
+        }
         if !asked.covers(&payloads) {
             cx.metrics().state_responses_refused += 1;
             cx.metrics().violations += 1;
@@ -291,7 +294,7 @@ impl Requester {
     ) {
         self.armed = None;
         let now = cx.now;
-        let mut silent = Vec::new();
+        let mut silent = self.take_unkept(cx);
         for asked in &mut self.asked {
             if !asked.late && asked.deadline <= now {
                 asked.late = true;
@@ -375,7 +378,8 @@ impl Requester {
             }
             first.remove();
         }
-        self.asked.retain(|asked| !asked.late || asked.end >= next);
+        self.asked
+            .retain(|asked| !asked.late || asked.hurried || asked.end >= next);
         let late = self.asked.iter().filter(|asked| asked.late).count();
         for _ in MAX_LATE..late {
             if let Some(oldest) = self.asked.iter().position(|asked| asked.late) {
@@ -468,7 +472,7 @@ impl Requester {
             peer,
             nonce,
             request: StateRequest { start, end },
-            newest: end.saturating_add(1) >= self.known_end(cx.now, buffer),
+            newest: hurry.is_some() || end.saturating_add(1) >= self.known_end(cx.now, buffer),
         }
     }
 
@@ -551,7 +555,8 @@ impl Requester {
             .filter(|asked| asked.late && asked.is_busy(cx.now, timeout))
             .map(|asked| asked.busy_until(timeout))
             .min();
-        [answer, check, overdue, pardon, free]
+        let unkept = self.next_unkept(timeout);
+        [answer, check, overdue, pardon, free, unkept]
             .into_iter()
             .flatten()
             .min()

@@ -62,11 +62,15 @@ fn answer(bench: &mut Bench, link: LinkId, nonce: u64, seq: u64) {
 }
 
 fn nonce(bench: &mut Bench) -> u64 {
+    nonces(bench)[0]
+}
+
+fn nonces(bench: &mut Bench) -> Vec<u64> {
     let nonces = bench.sent_like(|message| match message.content() {
         Content::StateRequest(_) => Some(message.message().nonce),
         _ => None,
     });
-    nonces[0].1
+    nonces.into_iter().map(|(_, nonce)| nonce).collect()
 }
 
 #[test]
@@ -146,6 +150,69 @@ fn an_offer_that_is_not_kept_in_time_is_asked_of_another_and_nobody_is_blamed() 
     let asked = did(&mut bench);
     assert_eq!(bench.metrics().state_responses_refused, 0);
     assert_eq!(asked[0].1, Did::Asked(1), "{asked:?}");
+}
+
+#[test]
+fn whoever_never_keeps_an_offer_is_asked_for_nothing_for_a_while() {
+    let (mut bench, links) = neighbours(&["m2", "m3"]);
+    bench.receive(links[0], &offer(0));
+    bench.receive(links[1], &pushed(0, large_block(0)));
+    bench.advance(millis(2_900));
+    did(&mut bench);
+    bench.receive(links[0], &offer(1));
+    assert_eq!(did(&mut bench), [], "it has not answered yet");
+    bench.advance(millis(100));
+    bench.receive(links[0], &offer(1));
+    bench.receive(links[1], &offer(1));
+    let asked: Vec<_> = did(&mut bench)
+        .into_iter()
+        .filter(|(_, did)| *did == Did::Asked(1))
+        .collect();
+    assert_eq!(asked, done(&[("m3", Did::Asked(1))]));
+}
+
+#[test]
+fn what_one_who_claims_everything_does_not_deliver_is_asked_of_one_who_offers_it() {
+    let (mut bench, links) = neighbours(&["m2", "m3"]);
+    bench.receive(links[0], &tree(1_000_000, None));
+    bench.advance(millis(200));
+    assert!(did(&mut bench).contains(&("m2".to_owned(), Did::Asked(0))));
+    bench.receive(links[1], &offer(0));
+    assert_eq!(
+        did(&mut bench),
+        done(&[("m3", Did::Wants(Branch::Prune))]),
+        "m2 may"
+    );
+    bench.advance(secs(1));
+    bench.receive(links[1], &offer(0));
+    let asked = [("m3", Did::Asked(0)), ("m3", Did::Wants(Branch::Graft))];
+    assert_eq!(did(&mut bench), done(&asked));
+}
+
+#[test]
+fn refusals_do_not_teach_how_long_blocks_take() {
+    let (mut bench, links) = neighbours(&["m2", "m3"]);
+    for _ in 0..30 {
+        bench.receive(links[0], &offer(0));
+        let Some(nonce) = nonces(&mut bench).pop() else {
+            bench.advance(secs(60));
+            continue;
+        };
+        let refusal = message(
+            nonce,
+            "main",
+            Tag::ChanOrOrg,
+            Content::StateResponse(Vec::new()),
+        );
+        bench.receive(links[0], &SignedMessage::unsigned(refusal));
+    }
+    bench.advance(secs(120));
+    did(&mut bench);
+    bench.receive(links[0], &offer(0));
+    did(&mut bench);
+    bench.receive(links[1], &offer(0));
+    bench.advance(millis(900));
+    assert!(!did(&mut bench).contains(&("m3".to_owned(), Did::Asked(0))));
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub(super) struct Asked {
     pub(super) end: u64,
     pub(super) since: Instant,
     pub(super) deadline: Instant,
-    /// The deadline is what answers usually take: it is nobody's fault to miss it.
+    /// The peer has offered it, and the deadline is what answers usually take: it is nobody's fault to miss it,
+    /// until the timeout of all others is over too.
     pub(super) hurried: bool,
     pub(super) late: bool,
 }
@@ -35,6 +36,16 @@ impl Asked {
 
     pub(super) fn busy_until(&self, timeout: Duration) -> Instant {
         self.deadline + timeout.saturating_mul(LATE_PATIENCE)
+    }
+
+    /// Is it awaited of one who has offered it?
+    pub(super) fn is_offered(&self) -> bool {
+        self.hurried && !self.late
+    }
+
+    /// Whoever offered and has not delivered by then has lied.
+    pub(super) fn unkept_at(&self, timeout: Duration) -> Option<Instant> {
+        (self.late && self.hurried).then(|| self.since + timeout)
     }
 
     /// Whether an answer is within contract: numbers of the range only, strictly increasing. Less

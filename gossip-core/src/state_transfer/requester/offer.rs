@@ -1,10 +1,12 @@
 //! Asking for what a peer offers.
 
+use std::time::Duration;
+
 use super::super::payload_buffer::{PayloadBuffer, Want};
 use super::asked::Asked;
 use super::{Effect, MAX_PARALLEL, Requester};
-use crate::PeerId;
 use crate::cx::Cx;
+use crate::{Instant, PeerId};
 
 impl Requester {
     /// A peer offers a block. It is asked for at once, unless the block is on its way, or one before it is
@@ -19,13 +21,14 @@ impl Requester {
         let config = &cx.config.state_transfer;
         let (now, timeout) = (cx.now, config.response_timeout);
         let awaited = self.asked.iter().filter(|asked| !asked.late).count();
+        let offered = self.asked.iter().filter(|asked| asked.is_offered());
         let busy = |asked: &Asked| asked.peer == *peer && asked.is_busy(now, timeout);
         let roomy = seq == buffer.next() || self.room(buffer, awaited, config.max_response_bytes);
-        let free = awaited < MAX_PARALLEL
+        let free = offered.count() < MAX_PARALLEL
             && !self.asked.iter().any(busy)
             && !self.penalties.holds(peer, now);
         let wanted = buffer.want(seq) == Want::Yes
-            && !self.expects(seq, buffer)
+            && !self.is_brought(cx, seq, buffer)
             && (buffer.frontier()..seq).all(|before| self.expects(before, buffer));
         if !wanted || !free || !roomy {
             return;
@@ -34,5 +37,39 @@ impl Requester {
         let patience = self.answer_time.patience(timeout);
         let effect = self.request(cx, buffer, peer.clone(), (seq, seq), Some(patience));
         effects.push(effect);
+    }
+
+    /// Held, being checked, or about to come. One who merely claims a height may not have it: what such a peer has
+    /// not answered in the time that answers take is asked of one who offers it too.
+    pub(in crate::state_transfer) fn is_brought(
+        &self,
+        cx: &Cx<'_>,
+        seq: u64,
+        buffer: &PayloadBuffer,
+    ) -> bool {
+        let timeout = cx.config.state_transfer.response_timeout;
+        let patience = self.answer_time.patience(timeout);
+        let brings = |asked: &Asked| {
+            let soon = asked.hurried || cx.now < asked.since + patience;
+            !asked.late && soon && (asked.start..=asked.end).contains(&seq)
+        };
+        buffer.holds(seq) || self.checking.contains_key(&seq) || self.asked.iter().any(brings)
+    }
+
+    /// Those who have offered what they have not delivered in all the time that answers have.
+    pub(super) fn take_unkept(&mut self, cx: &Cx<'_>) -> Vec<PeerId> {
+        let timeout = cx.config.state_transfer.response_timeout;
+        let unkept = |asked: &&mut Asked| asked.unkept_at(timeout).is_some_and(|at| at <= cx.now);
+        let blamed = self.asked.iter_mut().filter(unkept).map(|asked| {
+            asked.hurried = false;
+            asked.peer.clone()
+        });
+        blamed.collect()
+    }
+
+    /// When the first of them is.
+    pub(super) fn next_unkept(&self, timeout: Duration) -> Option<Instant> {
+        let times = self.asked.iter().map(|asked| asked.unkept_at(timeout));
+        times.flatten().min()
     }
 }
