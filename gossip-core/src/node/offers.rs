@@ -116,7 +116,7 @@ impl Node {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        if !channel.transfer.is_provided(cx!(self), seq) {
+        if !channel.transfer.is_provided(&self.config, self.now, seq) {
             let effects = channel.transfer.on_offer(cx!(self), peer, seq);
             self.on_transfer_effects(id, effects);
         } else if channel.tree.is_branch(peer) {
@@ -125,7 +125,7 @@ impl Node {
             self.graft(id, peer);
         } else {
             channel.tree.cut(self.now, peer);
-            if channel.transfer.is_coming(cx!(self), seq) {
+            if channel.transfer.is_coming(&self.config, self.now, seq) {
                 channel.tree.spare(peer);
             }
             self.tell_branch(id, peer, Branch::Prune);

@@ -2,18 +2,19 @@
 
 use super::payload_buffer::Want;
 use super::{Effect, StateTransfer};
-use crate::PeerId;
 use crate::cx::Cx;
+use crate::{Config, Instant, PeerId};
 
 impl StateTransfer {
     /// Would a copy of the block be one too many, since it is held, stored or on its way?
-    pub(crate) fn is_provided(&self, cx: &Cx<'_>, seq: u64) -> bool {
-        self.buffer.want(seq) == Want::Known || self.is_coming(cx, seq)
+    pub(crate) fn is_provided(&self, config: &Config, now: Instant, seq: u64) -> bool {
+        self.buffer.want(seq) == Want::Known || self.is_coming(config, now, seq)
     }
 
     /// Is the block being checked, or about to come from somebody who was asked?
-    pub(crate) fn is_coming(&self, cx: &Cx<'_>, seq: u64) -> bool {
-        self.buffer.want(seq) == Want::Yes && self.requester.is_brought(cx, seq, &self.buffer)
+    pub(crate) fn is_coming(&self, config: &Config, now: Instant, seq: u64) -> bool {
+        self.buffer.want(seq) == Want::Yes
+            && self.requester.is_brought(config, now, seq, &self.buffer)
     }
 
     /// A peer offers a block, which it has claimed to have: it is asked for at once if it is the next one

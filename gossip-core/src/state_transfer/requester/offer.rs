@@ -6,7 +6,7 @@ use super::super::payload_buffer::{PayloadBuffer, Want};
 use super::asked::Asked;
 use super::{Effect, MAX_PARALLEL, Requester};
 use crate::cx::Cx;
-use crate::{Instant, PeerId};
+use crate::{Config, Instant, PeerId};
 
 impl Requester {
     /// A peer offers a block. It is asked for at once, unless the block is on its way, or one before it is
@@ -28,7 +28,7 @@ impl Requester {
             && !self.asked.iter().any(busy)
             && !self.penalties.holds(peer, now);
         let wanted = buffer.want(seq) == Want::Yes
-            && !self.is_brought(cx, seq, buffer)
+            && !self.is_brought(cx.config, now, seq, buffer)
             && (buffer.frontier()..seq).all(|before| self.expects(before, buffer));
         if !wanted || !free || !roomy {
             return;
@@ -43,14 +43,15 @@ impl Requester {
     /// not answered in the time that answers take is asked of one who offers it too.
     pub(in crate::state_transfer) fn is_brought(
         &self,
-        cx: &Cx<'_>,
+        config: &Config,
+        now: Instant,
         seq: u64,
         buffer: &PayloadBuffer,
     ) -> bool {
-        let timeout = cx.config.state_transfer.response_timeout;
+        let timeout = config.state_transfer.response_timeout;
         let patience = self.answer_time.patience(timeout);
         let brings = |asked: &Asked| {
-            let soon = asked.hurried || cx.now < asked.since + patience;
+            let soon = asked.hurried || now < asked.since + patience;
             !asked.late && soon && (asked.start..=asked.end).contains(&seq)
         };
         buffer.holds(seq) || self.checking.contains_key(&seq) || self.asked.iter().any(brings)
