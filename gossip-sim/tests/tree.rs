@@ -236,6 +236,23 @@ fn whoever_is_fed_over_a_slow_path_finds_another_feeder() {
 }
 
 #[test]
+fn trees_become_quicker_than_they_have_grown() {
+    let millis = Duration::from_millis;
+    for seed in 1..4 {
+        let latency = Delay::between(millis(10), millis(50));
+        let mut scenario = Scenario::new(1, 100, seed).latency(latency);
+        scenario = scenario.blocks(120, 20_000);
+        (scenario.warm_up, scenario.rate) = (70, 4);
+        let report = scenario.run(&mut ()).expect("valid");
+        let warm = report.warm.expect("asked for");
+        assert!(
+            warm.time_to_all.p99_ms <= 190.0 && warm.payload_ratio <= 1.03,
+            "seed {seed}: {warm:?}"
+        );
+    }
+}
+
+#[test]
 fn whoever_stores_slowly_is_sent_hardly_more_than_it_keeps() {
     for seed in 0..4 {
         let (mut world, nodes) = network(12, seed);

@@ -64,6 +64,8 @@ pub(crate) struct Tree {
     grown: bool,
     /// Who brings our blocks, or has been asked to.
     feeder: Option<PeerId>,
+    /// A neighbour that has had blocks before our feeder brought them, and has been asked for the next ones.
+    rival: Option<PeerId>,
     /// The last block was our own.
     source: bool,
     /// The last block came from outside the tree, by a peer that cannot be a branch, and so may the next ones.
@@ -184,6 +186,22 @@ impl Tree {
         room
     }
 
+    /// A neighbour may bring the next blocks sooner than our feeder does. Returns whether there may be one
+    /// branch more.
+    pub(crate) fn challenge(&mut self, rival: &PeerId) -> bool {
+        let room = self.graft(rival);
+        if room {
+            self.rival = Some(rival.clone());
+        }
+        room
+    }
+
+    /// Takes our feeder, if this one has been quicker and shall replace it.
+    pub(crate) fn take_replaced(&mut self, quicker: &PeerId) -> Option<PeerId> {
+        self.rival.take_if(|rival| rival == quicker)?;
+        self.feeder.take_if(|feeder| feeder != quicker)
+    }
+
     /// A neighbour could feed us, if nobody else does.
     pub(crate) fn spare(&mut self, peer: &PeerId) {
         if self.spares.len() < MAX_BRANCHES && !self.spares.contains(peer) {
@@ -207,6 +225,7 @@ impl Tree {
         self.branches.remove(peer);
         self.offered.remove(peer);
         self.feeder.take_if(|feeder| feeder == peer);
+        self.rival.take_if(|rival| rival == peer);
         self.owed.remove(peer);
         self.cut.insert(peer.clone(), now);
     }
@@ -256,6 +275,7 @@ impl Tree {
         self.spares.retain(|spare| spare != peer);
         self.owed.remove(peer);
         self.limit_told.take_if(|(told, _)| told == peer);
+        self.rival.take_if(|rival| rival == peer);
         self.cut.remove(peer);
         self.told.remove(peer);
         self.wishes.remove(peer);

@@ -142,6 +142,7 @@ impl Node {
             return;
         };
         let knows = self.links.capabilities(first) & TREE != 0;
+        self.replace_feeder(id, first);
         let source = self.channels.get_mut(id).and_then(|channel| {
             if knows {
                 channel.tree.on_brought(seq, first)
@@ -150,10 +151,51 @@ impl Node {
                 None
             }
         });
+        self.find_quicker(id, seq, first);
         for peer in late {
             self.on_superfluous(id, seq, peer);
         }
         by.extend(source);
+    }
+
+    /// A block has come by push: if its sender was to be quicker than our feeder, it has been.
+    fn replace_feeder(&mut self, id: &ChannelId, quicker: &PeerId) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        if let Some(feeder) = channel.tree.take_replaced(quicker) {
+            channel.tree.cut(self.now, &feeder);
+            self.io.metrics.branches_pruned += 1;
+            self.tell_branch(id, &feeder, Branch::Prune);
+        }
+    }
+
+    /// A block has come by push. If it and those before it were late, a neighbour that had them before is asked
+    /// for the next ones; our feeder goes on until those do come from there, and sooner.
+    fn find_quicker(&mut self, id: &ChannelId, seq: u64, by: &PeerId) {
+        let own_org = &self.config.identity.org;
+        let (links, roster) = (&self.links, self.membership.roster());
+        let tree = self.config.push.has_tree();
+        let Some(channel) = self.channels.get_mut(id).filter(|_| tree) else {
+            return;
+        };
+        if !channel.transfer.take_late() {
+            return;
+        }
+        let quicker = |slot: &Slot| {
+            slot.org.as_ref() == Some(own_org)
+                && slot.peer != *by
+                && channel.transfer.may_have(&slot.peer, seq)
+                && channel.is_eligible(&slot.peer)
+                && !channel.tree.is_branch(&slot.peer)
+                && links.capabilities(&slot.peer) & TREE != 0
+        };
+        let mut drawn = roster.draw_linked(1, quicker, |slot| slot.peer.clone());
+        drawn.retain(|peer| channel.tree.challenge(peer));
+        for peer in drawn {
+            self.io.metrics.branches_grafted += 1;
+            self.tell_branch(id, &peer, Branch::Graft);
+        }
     }
 
     /// A peer has pushed a block that we have.

@@ -26,6 +26,11 @@ impl StateTransfer {
         self.requester.on_late_push(now, seq);
     }
 
+    /// Do pushes come by a way that is not the best, later than others tell of their blocks? Says so once.
+    pub(crate) fn take_late(&mut self) -> bool {
+        self.requester.take_late()
+    }
+
     /// A block that was pushed or published does not verify, or could not be checked. The caller has
     /// counted it.
     pub(crate) fn on_unasked_bad_block(&mut self, cx: &mut Cx<'_>, seq: u64) -> Vec<Effect> {

@@ -1,6 +1,7 @@
 //! Repair of gaps: asks the peers that may have it for what is missing.
 
 mod asked;
+mod lag;
 mod offer;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use gossip_proto::{Payload, StateRequest};
 
 use self::asked::{AnswerTime, Asked};
+use self::lag::Lag;
 use super::Effect;
 use super::claims::{Claim, Claims};
 use super::payload_buffer::{PayloadBuffer, Want};
@@ -27,9 +29,6 @@ const MAX_LATE: usize = 8;
 
 /// Blocks that others tell of are on their way to us too, by longer ways.
 const HEARSAY: u32 = 3;
-
-/// A push that lags by more is a lost one.
-const MAX_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Which numbers are missing, who is being asked for them, and whom not to ask.
 ///
@@ -52,10 +51,8 @@ pub(super) struct Requester {
     checking: BTreeMap<u64, Checking>,
     /// The number that is missing, and since when.
     missing: Option<(u64, Instant)>,
-    /// The number that was missing for too long last, and since when.
-    overdue: Option<(u64, Instant)>,
-    /// How long pushes were seen to lag behind what tells of their blocks, and some more.
-    patience: Duration,
+    /// How long pushes were seen to lag behind what tells of their blocks.
+    lag: Lag,
     /// Numbers below are asked for without patience.
     overdue_to: u64,
     /// The last gap that the application was told of.
@@ -83,8 +80,7 @@ impl Requester {
             answer_time: AnswerTime::default(),
             checking: BTreeMap::new(),
             missing: None,
-            overdue: None,
-            patience: Duration::ZERO,
+            lag: Lag::default(),
             overdue_to: 0,
             notified: None,
             armed: None,
@@ -124,7 +120,7 @@ impl Requester {
         } else {
             gap * HEARSAY
         };
-        self.patience.max(least)
+        self.lag.patience().max(least)
     }
 
     pub(super) fn on_connected(&mut self, peer: &PeerId) {
@@ -145,9 +141,10 @@ impl Requester {
     /// The check of a block begins that nobody was asked for: until its verdict the number is not
     /// missing.
     pub(super) fn on_checking(&mut self, cx: &mut Cx<'_>, seq: u64, bytes: u64) {
-        if let Some((_, since)) = self.missing.filter(|(number, _)| *number == seq) {
-            self.learn(cx.now.since(since));
-        }
+        let missing = self.missing.filter(|(number, _)| *number == seq);
+        let lag = missing.map(|(_, since)| cx.now.since(since));
+        self.lag
+            .on_pushed(lag, cx.config.state_transfer.gap_patience);
         self.await_verdict(cx, seq, bytes);
     }
 
@@ -173,18 +170,12 @@ impl Requester {
 
     /// A push has come of a block that was there already: if it was fetched, that was too early.
     pub(super) fn on_late_push(&mut self, now: Instant, seq: u64) {
-        if let Some((_, since)) = self.overdue.filter(|(number, _)| *number == seq) {
-            self.overdue = None;
-            self.learn(now.since(since));
-        }
+        self.lag.on_late_push(now, seq);
     }
 
-    /// A push lagged by so much: be patient for twice as long, and a little less each time.
-    fn learn(&mut self, lag: Duration) {
-        let before = self.patience - self.patience / 16;
-        self.patience = lag
-            .saturating_mul(2)
-            .clamp(before, MAX_PATIENCE.max(before));
+    /// Have the last pushes all been late? Says so once.
+    pub(super) fn take_late(&mut self) -> bool {
+        self.lag.take_late()
     }
 
     /// A block passed its check; if it was sent on request, its sender gains.
@@ -313,7 +304,7 @@ impl Requester {
             && since + self.patience(cx, number, buffer) <= now
         {
             self.missing = None;
-            self.overdue = Some((number, since));
+            self.lag.on_overdue(number, since);
             self.overdue_to = self.known_end(now, buffer);
             if self.notified != Some(number) {
                 self.notified = Some(number);

@@ -9,6 +9,7 @@ mod coverage;
 mod emitter;
 mod offers;
 mod outcome;
+mod quicker;
 mod tree;
 
 use std::collections::BTreeSet;

@@ -13,19 +13,19 @@ fn told(bench: &mut Bench) -> Vec<(String, Tree)> {
     })
 }
 
-fn wanted(bench: &mut Bench, branch: Branch) -> Vec<String> {
+pub(super) fn wanted(bench: &mut Bench, branch: Branch) -> Vec<String> {
     let told = told(bench).into_iter();
     let of = |(to, tree): (String, Tree)| (tree.branch == Some(branch)).then_some(to);
     told.filter_map(of).collect()
 }
 
-fn fed(bench: &mut Bench) -> Vec<String> {
+pub(super) fn fed(bench: &mut Bench) -> Vec<String> {
     let pushed = bench.blocks_pushed().into_iter();
     pushed.map(|(to, _)| to).collect()
 }
 
 /// A quiet node in `main` with these neighbours.
-fn neighbours(names: &[&str]) -> (Bench, Vec<LinkId>) {
+pub(super) fn neighbours(names: &[&str]) -> (Bench, Vec<LinkId>) {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let links = names.iter().map(|name| bench.participant(name)).collect();
     bench.advance(secs(1));
