@@ -47,6 +47,16 @@ impl Pursuit {
     fn is_idle(&self) -> bool {
         !self.attempt && self.waiting.is_empty() && self.pace != Pace::BackingOff
     }
+
+    /// What was queued on a link that is no more waits in front of all that came later. If that is too much,
+    /// what gossip itself would send again goes before what an application had sent.
+    fn take_over(&mut self, cx: &mut Cx<'_>, queue: Vec<Queued>) {
+        self.waiting.prepend(queue);
+        let config = &cx.config.link;
+        let (frames, bytes) = (config.max_waiting.get(), config.max_waiting_bytes);
+        let shed = self.waiting.shed_oldest(cx.now, frames, bytes);
+        cx.metrics().shed(DropReason::TooManyWaiting, shed);
+    }
 }
 
 /// How a link to a peer was lost, as far as the next dial is concerned.
@@ -327,16 +337,12 @@ impl Links {
             cx.metrics().shed(DropReason::TooManyPeers, dropped);
             return;
         };
-        pursuit.waiting.prepend(held);
+        pursuit.take_over(cx, held);
         pursuit.to = to;
-        let config = &cx.config.link;
-        let (frames, bytes) = (config.max_waiting.get(), config.max_waiting_bytes);
-        let shed = pursuit.waiting.shed_oldest(frames, bytes);
-        cx.metrics().shed(DropReason::TooManyWaiting, shed);
         self.pursue(cx, peer);
     }
 
-    /// The last link to `peer` is gone: what was queued on it waits for the next.
+    /// The last link to `peer` is gone: what was queued on it waits for the next, as far as there is room.
     pub(super) fn lost_last_link(
         &mut self,
         cx: &mut Cx<'_>,
@@ -357,7 +363,7 @@ impl Links {
             cx.metrics().shed(DropReason::TooManyPeers, dropped);
             return;
         };
-        pursuit.waiting.prepend(queue);
+        pursuit.take_over(cx, queue);
         if loss.to.endpoint.is_some() {
             pursuit.to = loss.to;
         }

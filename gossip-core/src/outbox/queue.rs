@@ -103,15 +103,24 @@ impl Queue {
         }
     }
 
-    /// Drops the oldest frames until no more than so many are left; one may be of any length. Returns how
-    /// many had to go.
-    pub(crate) fn shed_oldest(&mut self, max_frames: usize, max_bytes: u64) -> u64 {
-        let mut shed = 0;
-        while self.frames.len() > max_frames || (self.bytes > max_bytes && self.frames.len() > 1) {
-            self.pop();
-            shed += 1;
+    /// Drops the oldest frames until no more than so many are left, held ones after all others; one frame may
+    /// be of any length. Returns how many had to go.
+    pub(crate) fn shed_oldest(&mut self, now: Instant, max_frames: usize, max_bytes: u64) -> u64 {
+        let before = self.frames.len();
+        for spare_held in [true, false] {
+            let (mut left, mut bytes) = (self.frames.len(), self.bytes);
+            self.frames.retain(|frame| {
+                let full = left > max_frames || (bytes > max_bytes && left > 1);
+                let keep = !full || (spare_held && frame.is_held(now));
+                if !keep {
+                    left -= 1;
+                    bytes -= frame.len();
+                }
+                keep
+            });
+            self.bytes = bytes;
         }
-        shed
+        (before - self.frames.len()) as u64
     }
 
     pub(crate) fn len(&self) -> usize {

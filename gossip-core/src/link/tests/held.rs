@@ -234,6 +234,35 @@ fn what_is_held_on_the_link_of_a_peer_that_leaves_waits_within_the_bound_of_byte
 }
 
 #[test]
+fn what_was_queued_on_the_last_link_waits_within_the_bound_and_what_is_held_goes_last() {
+    let mut rig = Rig::new();
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
+    rig.config.link.max_waiting = std::num::NonZeroUsize::new(3).unwrap();
+    rig.establish(1, None, "b");
+    rig.touch(1);
+    rig.hold("b", "sent");
+    rig.hold("b", "held");
+    for message in ["oldest", "older", "newer", "newest"] {
+        rig.send("b", message);
+    }
+    rig.link_down(1, LinkDownReason::Broken);
+    let full = DropReason::TooManyWaiting;
+    assert_eq!(rig.metrics().dropped, [(full, 2)].into());
+    rig.config.outbox.window_frames = std::num::NonZeroUsize::new(9).unwrap();
+    rig.take();
+    rig.establish(2, Some(1), "b");
+    let out = rig.take();
+    let sent = out.iter().filter(|one| one.starts_with("send"));
+    let expected = [
+        "send 2 conn",
+        "send 2 held",
+        "send 2 newer",
+        "send 2 newest",
+    ];
+    assert!(sent.eq(expected), "{out:?}");
+}
+
+#[test]
 fn what_is_held_does_not_outlive_the_node() {
     let mut rig = Rig::new();
     rig.hold("b", "one");
