@@ -129,24 +129,18 @@ impl Acks {
     /// A peer has given way to another in its place. What could go to that one as well it answers instead,
     /// unless it was asked itself: nobody counts twice.
     pub(crate) fn on_renewed(&mut self, cx: &mut Cx<'_>, former: &PeerId, renewed: &PeerId) {
-        let mut over = Vec::new();
-        for (nonce, awaited) in &mut self.awaited {
-            if !awaited.silent.remove(former) {
-                continue;
-            }
+        self.give_up(cx, former, |awaited| {
             if awaited.only_named || awaited.was_asked(renewed) {
-                let failure = AckFailure::NotSent(DropReason::PeerGone);
-                awaited.failed.push((former.clone(), failure));
+                Err(AckFailure::NotSent(DropReason::PeerGone))
             } else {
-                awaited.silent.insert(renewed.clone());
+                Ok(renewed.clone())
             }
-            if awaited.is_over() {
-                over.push(*nonce);
-            }
-        }
-        for nonce in over {
-            self.conclude(cx, nonce);
-        }
+        });
+    }
+
+    /// The identity of a peer is not valid any more: it is not going to answer, nor is anybody instead.
+    pub(crate) fn on_purged(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+        self.give_up(cx, peer, |_| Err(AckFailure::Purged));
     }
 
     /// The time of a message is over.
@@ -158,6 +152,33 @@ impl Acks {
     pub(crate) fn stop(&mut self) -> impl Iterator<Item = RequestId> + use<> {
         let awaited = std::mem::take(&mut self.awaited);
         awaited.into_values().map(|awaited| awaited.request)
+    }
+
+    /// Waits for a peer no longer, but for who answers instead, unless it is told why nobody does.
+    fn give_up(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        instead: impl Fn(&Awaited) -> Result<PeerId, AckFailure>,
+    ) {
+        let mut over = Vec::new();
+        for (nonce, awaited) in &mut self.awaited {
+            if !awaited.silent.remove(peer) {
+                continue;
+            }
+            match instead(awaited) {
+                Ok(other) => {
+                    awaited.silent.insert(other);
+                }
+                Err(failure) => awaited.failed.push((peer.clone(), failure)),
+            }
+            if awaited.is_over() {
+                over.push(*nonce);
+            }
+        }
+        for nonce in over {
+            self.conclude(cx, nonce);
+        }
     }
 
     fn conclude(&mut self, cx: &mut Cx<'_>, nonce: u64) {

@@ -67,4 +67,7 @@ pub enum AckFailure {
     /// The message could not be sent to it.
     #[error("not sent: {0}")]
     NotSent(DropReason),
+    /// Its identity has expired or been revoked meanwhile, so that no answer of it would count.
+    #[error("its identity is not valid any more")]
+    Purged,
 }

@@ -159,6 +159,24 @@ fn an_answer_is_known_as_soon_as_nobody_is_left_who_could_acknowledge() {
 }
 
 #[test]
+fn whoever_is_purged_is_waited_for_no_longer() {
+    let (mut bench, links) = three();
+    let id = begin(&mut bench, criteria(1, 3));
+    let (_, nonce) = private_sent(&mut bench);
+    bench.receive(links[1], &ack(nonce, "uh oh"));
+    bench.receive(links[2], &ack(nonce, "uh oh"));
+    assert_eq!(bench.reply(id), None);
+    bench.revoked.insert("m2".to_owned());
+    let peers = Some(vec![peer("m2")]);
+    bench.ask(Request::SuspectPeers { peers }).unwrap();
+    let error = bench.reply(id).unwrap().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "0 of 1 acknowledgements came; uh oh (2), its identity is not valid any more (1)"
+    );
+}
+
+#[test]
 fn acknowledgements_count_once_from_whom_they_were_asked_of_and_under_their_nonce() {
     let (mut bench, links) = three();
     let stranger = bench.member("m5");

@@ -131,6 +131,7 @@ impl Node {
     /// Erases a peer whose identity is no longer valid.
     pub(super) fn forget_peer(&mut self, peer: &PeerId) {
         self.links.drop_held(cx!(self), peer);
+        self.acks.on_purged(cx!(self), peer);
         self.relay.forget(peer);
         for channel in self.channels.iter_mut() {
             channel.leadership.forget(peer);
