@@ -282,6 +282,12 @@ impl Channel {
         Some((peer, (!left && properties.is_some()).then_some(height)))
     }
 
+    /// We take part no longer, and the others are to be told.
+    pub(crate) fn leave(&mut self, cx: &mut Cx<'_>) {
+        self.own.set_left(cx, &self.id);
+        self.own_version += 1;
+    }
+
     /// Our publication is signed, or could not be.
     pub(crate) fn on_own_signed(&mut self, cx: &mut Cx<'_>, signed: Option<SignedMessage>) {
         self.own.on_signed(cx, &self.id, signed);

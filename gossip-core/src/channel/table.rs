@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Channel;
-use crate::{ChannelId, Ticket};
+use crate::{ChannelId, RequestError, Ticket};
 
 /// The channels joined.
 #[derive(Debug, Default)]
@@ -24,6 +24,20 @@ impl Channels {
 
     pub(crate) fn get_mut(&mut self, channel: &ChannelId) -> Option<&mut Channel> {
         self.table.get_mut(channel)
+    }
+
+    /// The channel, unless it is not joined or has been left: others may still have to be told of that.
+    pub(crate) fn joined(&self, channel: &ChannelId) -> Result<&Channel, RequestError> {
+        let found = self.table.get(channel);
+        let joined = found.filter(|channel| !channel.own.has_left());
+        joined.ok_or_else(|| RequestError::UnknownChannel(channel.clone()))
+    }
+
+    /// The same.
+    pub(crate) fn joined_mut(&mut self, channel: &ChannelId) -> Result<&mut Channel, RequestError> {
+        let found = self.table.get_mut(channel);
+        let joined = found.filter(|channel| !channel.own.has_left());
+        joined.ok_or_else(|| RequestError::UnknownChannel(channel.clone()))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
@@ -79,6 +93,15 @@ impl Channels {
     pub(crate) fn version(&self) -> u64 {
         let versions = self.table.values().map(Channel::version);
         self.version + versions.sum::<u64>()
+    }
+
+    /// The names of those that have not been left.
+    pub(crate) fn joined_ids(&self) -> Vec<ChannelId> {
+        let joined = self
+            .table
+            .values()
+            .filter(|channel| !channel.own.has_left());
+        joined.map(|channel| channel.id.clone()).collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Channel> {

@@ -19,9 +19,7 @@ impl Node {
         seq: u64,
         wish: (Coverage, Duration),
     ) -> Result<(), RequestError> {
-        let Some(channel) = self.channels.get_mut(id) else {
-            return Err(RequestError::UnknownChannel(id.clone()));
-        };
+        let channel = self.channels.joined_mut(id)?;
         if channel.coverage.len() >= self.config.channel.max_coverage_waits.get() {
             return Err(RequestError::Busy);
         }

@@ -82,16 +82,8 @@ impl Node {
 
     /// Random peers among those that the criteria name.
     fn draw_by(&mut self, criteria: &SendCriteria) -> Result<Vec<PeerId>, RequestError> {
-        let channel = match &criteria.channel {
-            None => None,
-            Some(id) => match self.channels.get(id) {
-                Some(channel) => Some(channel),
-                None => return Err(RequestError::UnknownChannel(id.clone())),
-            },
-        };
-        if channel.is_some_and(|channel| channel.own.has_left()) {
-            return Ok(Vec::new());
-        }
+        let id = criteria.channel.as_ref();
+        let channel = id.map(|id| self.channels.joined(id)).transpose()?;
         let accept = |slot: &Slot| {
             let eligible = criteria.eligible.as_ref();
             eligible.is_none_or(|eligible| eligible.contains(&slot.peer))
@@ -191,12 +183,7 @@ impl Node {
         channel: ChannelId,
         leadership: Leadership,
     ) -> Result<(), RequestError> {
-        let Some(own) = self.channels.get(&channel) else {
-            return Err(RequestError::UnknownChannel(channel));
-        };
-        if own.own.has_left() {
-            return Err(RequestError::UnknownChannel(channel));
-        }
+        self.channels.joined(&channel)?;
         if leadership.pki_id != self.config.identity.peer.as_bytes() {
             return Err(RequestError::NotOurs);
         }

@@ -274,10 +274,7 @@ impl Node {
     /// One channel, if joined.
     #[must_use]
     pub fn channel(&self, channel: &ChannelId) -> Option<ChannelInfo> {
-        self.channels
-            .get(channel)
-            .map(|channel| channel.info_since(&self.membership, &self.identities, None))
-            .map(Arc::unwrap_or_clone)
+        self.channel_since(channel, None).map(Arc::unwrap_or_clone)
     }
 
     /// The same at less cost for whoever keeps a view made `before`: it is handed out again if nothing has
@@ -288,14 +285,14 @@ impl Node {
         channel: &ChannelId,
         before: Option<&Arc<ChannelInfo>>,
     ) -> Option<Arc<ChannelInfo>> {
-        let channel = self.channels.get(channel)?;
+        let channel = self.channels.joined(channel).ok()?;
         Some(channel.info_since(&self.membership, &self.identities, before))
     }
 
     /// The channels joined, in order.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelId> {
-        self.channels.ids()
+        self.channels.joined_ids()
     }
 
     fn tick(&mut self) {

@@ -156,11 +156,8 @@ impl Node {
     }
 
     fn leave(&mut self, id: &ChannelId) -> Result<Response, RequestError> {
-        let Some(channel) = self.channels.get_mut(id) else {
-            return Err(RequestError::UnknownChannel(id.clone()));
-        };
         // Others are told first; the channel goes when that message is signed.
-        channel.own.set_left(cx!(self), id);
+        self.channels.joined_mut(id)?.leave(cx!(self));
         if self.membership.is_alone() {
             self.drop_channel(id, &RequestError::UnknownChannel(id.clone()));
         }
@@ -202,10 +199,13 @@ impl Node {
     /// Has a block of the application verified, unless it is known.
     pub(super) fn publish(&mut self, id: RequestId, name: ChannelId, seq: u64, data: Bytes) {
         let cap = self.config.state_transfer.max_publications.get();
-        let Some(channel) = self.channels.get_mut(&name) else {
-            let result = Err(RequestError::UnknownChannel(name));
-            cx!(self).emit(Command::Reply { id, result });
-            return;
+        let channel = match self.channels.joined_mut(&name) {
+            Ok(channel) => channel,
+            Err(error) => {
+                let result = Err(error);
+                cx!(self).emit(Command::Reply { id, result });
+                return;
+            }
         };
         if channel.transfer.want(cx!(self), seq, BlockOrigin::Local) == Want::Known {
             let effects = channel.transfer.publish(cx!(self), id, seq, data);
@@ -240,23 +240,19 @@ impl Node {
     }
 
     fn switch_validation(&mut self, id: ChannelId, on: bool) -> Result<Response, RequestError> {
-        if self.channels.get(&id).is_none() {
-            return Err(RequestError::UnknownChannel(id));
-        }
+        self.channels.joined(&id)?;
         self.gate.switch_validation(&id, on);
         Ok(Response::Done)
     }
 
     fn update_ledger_height(&mut self, request: RequestId, id: ChannelId, height: u64) {
-        let Some(channel) = self.channels.get_mut(&id) else {
-            let result = Err(RequestError::UnknownChannel(id));
-            cx!(self).emit(Command::Reply {
-                id: request,
-                result,
-            });
-            return;
-        };
-        channel.transfer.update_height(cx!(self), request, height);
+        match self.channels.joined_mut(&id) {
+            Ok(channel) => channel.transfer.update_height(cx!(self), request, height),
+            Err(error) => {
+                let (id, result) = (request, Err(error));
+                cx!(self).emit(Command::Reply { id, result });
+            }
+        }
     }
 
     fn update_chaincodes(
@@ -285,9 +281,7 @@ impl Node {
             lengths.sum(),
             room.saturating_sub(WRAPPING),
         )?;
-        let Some(channel) = self.channels.get_mut(id) else {
-            return Err(RequestError::UnknownChannel(id.clone()));
-        };
+        let channel = self.channels.joined_mut(id)?;
         channel.own.set_chaincodes(cx!(self), id, chaincodes);
         Ok(Response::Done)
     }

@@ -183,6 +183,38 @@ fn leaving_tells_the_others_and_then_ends_the_channel() {
 }
 
 #[test]
+fn a_channel_that_was_left_is_no_more_for_the_application_although_others_are_yet_to_be_told() {
+    let mut bench = Bench::joined(&["m"], |_| {});
+    bench.participant("m2");
+    bench.advance(secs(2));
+    bench.hold_signatures = true;
+    let before = bench.node.channels_version();
+    leave(&mut bench).unwrap();
+    assert_ne!(bench.node.channels_version(), before);
+    assert!(bench.node.channels().is_empty());
+    assert_eq!(bench.node.channel(&main_channel()), None);
+    let unknown = RequestError::UnknownChannel(main_channel());
+    assert_eq!(leave(&mut bench), Err(unknown.clone()));
+    let (channel, seq, block) = (main_channel(), 0, good_block(0));
+    let request = Request::Publish {
+        channel: channel.clone(),
+        seq,
+        block,
+    };
+    assert_eq!(bench.ask(request), Err(unknown.clone()));
+    let chaincodes = Vec::new();
+    let request = Request::UpdateChaincodes {
+        channel: channel.clone(),
+        chaincodes,
+    };
+    assert_eq!(bench.ask(request), Err(unknown.clone()));
+    let height = 1;
+    let request = Request::UpdateLedgerHeight { channel, height };
+    assert_eq!(bench.ask(request), Err(unknown));
+    assert!(bench.commits.is_empty());
+}
+
+#[test]
 fn leaving_ends_the_channel_also_if_the_others_go_before_they_are_told() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
