@@ -14,7 +14,7 @@ use gossip_core::{
     ChannelId, ChannelInfo, ChannelPeer, Coverage, PeerId, Request, RequestError, Response,
 };
 
-use crate::mailbox::Answer;
+use crate::mailbox::{Answer, mismatched};
 use crate::validator::validator;
 use crate::{Gossip, Published, Validator};
 
@@ -48,6 +48,18 @@ impl Channel {
     ///
     /// # Errors
     /// Those of [`Request::Publish`] except [`RequestError::Busy`]: this method waits instead.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
+    /// bob.join_channel("trade", everybody).await?;
+    /// trade.wait_peers(1).await?;
+    /// let published = trade.publish(0, "the first block").await?;
+    /// assert!(published.fresh);
+    /// assert_eq!(published.push.eligible, 1, "Bob, who is sent it");
+    /// assert!(!trade.publish(0, "the first block").await?.fresh, "it is known");
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn publish(
         &self,
         seq: u64,
@@ -77,6 +89,18 @@ impl Channel {
     /// [`RequestError::Busy`] if the block is too far ahead of the ledger or too many requests wait
     /// already, and those of [`Channel::publish`] that are known at once; the block is not taken
     /// then. The answer too may be `Busy`, if there is no room for so many bytes.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use gossip_driver::core::RequestError;
+    ///
+    /// let trade = alice.join_channel("trade", everybody).await?;
+    /// let publication = trade.try_publish(0, "the first block")?;
+    /// assert!(publication.await?.fresh);
+    /// let far = trade.try_publish(1_000, "far ahead");
+    /// assert_eq!(far.err(), Some(RequestError::Busy));
+    #[doc = include_str!("../doc/end.txt")]
     pub fn try_publish(
         &self,
         seq: u64,
@@ -95,7 +119,19 @@ impl Channel {
     /// handles of the channel get [`RequestError::UnknownChannel`] from then on.
     ///
     /// # Errors
-    /// [`RequestError::UnknownChannel`] if it was left already.
+    /// [`RequestError::UnknownChannel`] if it was left already, [`RequestError::Stopped`].
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use gossip_driver::core::RequestError;
+    ///
+    /// let trade = alice.join_channel("trade", everybody).await?;
+    /// let other = alice.channel(trade.id()).ok_or("not joined")?;
+    /// trade.leave().await?;
+    /// let gone = RequestError::UnknownChannel("trade".into());
+    /// assert_eq!(other.publish(0, "too late").await, Err(gone));
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn leave(self) -> Result<(), RequestError> {
         let request = Request::LeaveChannel {
             channel: self.id.clone(),
@@ -106,7 +142,29 @@ impl Channel {
     /// Replaces the list of chaincodes that we publish in this channel.
     ///
     /// # Errors
-    /// [`RequestError::UnknownChannel`], [`RequestError::TooLong`]; nothing is changed.
+    /// [`RequestError::UnknownChannel`], [`RequestError::TooLong`], [`RequestError::Stopped`]; nothing is
+    /// changed.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use futures_util::StreamExt as _;
+    /// use gossip_driver::core::proto::{Chaincode, Content};
+    ///
+    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
+    /// bob.join_channel("trade", everybody).await?.wait_peers(1).await?;
+    /// let mut told = bob.accept(|message| matches!(message.content, Content::StateInfo(_))).await?;
+    /// let cars = Chaincode { name: "cars".into(), version: "1.0".into(), metadata: "".into() };
+    /// trade.update_chaincodes(vec![cars.clone()]).await?;
+    /// while let Some(delivered) = told.next().await {
+    ///     let Some(accepted) = delivered.message() else { continue };
+    ///     if let Content::StateInfo(info) = &accepted.message.message().content
+    ///         && info.properties.as_ref().is_some_and(|one| one.chaincodes == [cars.clone()])
+    ///     {
+    ///         break; // Bob knows now.
+    ///     }
+    /// }
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn update_chaincodes(&self, chaincodes: Vec<Chaincode>) -> Result<(), RequestError> {
         let request = Request::UpdateChaincodes {
             channel: self.id.clone(),
@@ -139,6 +197,14 @@ impl Channel {
     /// # Errors
     /// [`RequestError::Halted`] if the channel stopped before, [`RequestError::UnknownChannel`] if
     /// it was left, [`RequestError::Stopped`].
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// let trade = alice.join_channel("trade", everybody).await?;
+    /// trade.publish(0, "the first block").await?;
+    /// assert_eq!(trade.wait_height(1).await?, 1, "it is in our ledger");
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn wait_height(&self, height: u64) -> Result<u64, RequestError> {
         self.wait(|info| {
             if info.height >= height {
@@ -157,6 +223,15 @@ impl Channel {
     ///
     /// # Errors
     /// [`RequestError::UnknownChannel`] if the channel was left, [`RequestError::Stopped`].
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
+    /// bob.join_channel("trade", everybody).await?;
+    /// let peers = trade.wait_peers(1).await?;
+    /// assert_eq!(peers[0].peer.as_bytes(), b"org1/bob");
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn wait_peers(&self, count: usize) -> Result<Vec<ChannelPeer>, RequestError> {
         self.wait(|info| (info.peers.len() >= count).then(|| Ok(info.peers.to_vec())))
             .await
@@ -203,11 +278,10 @@ impl Channel {
             coverage,
             timeout,
         };
-        let answer = self.gossip.shared.ask(request).await?;
-        if let Response::Covered { holders } = answer {
-            return Ok(holders);
-        }
-        Ok(Vec::new())
+        let Response::Covered { holders } = self.gossip.shared.ask(request).await? else {
+            return Err(mismatched());
+        };
+        Ok(holders)
     }
 
     /// Has the application look at each block of this channel before it is stored or passed on: whatever has
@@ -283,10 +357,9 @@ impl Channel {
             channel: self.id.clone(),
             height,
         };
-        let answer = self.gossip.shared.ask(request).await?;
-        if let Response::LedgerHeight { height } = answer {
-            return Ok(height);
-        }
+        let Response::LedgerHeight { height } = self.gossip.shared.ask(request).await? else {
+            return Err(mismatched());
+        };
         Ok(height)
     }
 

@@ -17,7 +17,7 @@ use gossip_core::{
 
 use crate::counters::{Counters, NodeMetrics};
 use crate::listeners::Listeners;
-use crate::mailbox::{Answer, Submission, refusal};
+use crate::mailbox::{Answer, Submission, mismatched, refusal};
 use crate::transport_counters::TransportCounters;
 use crate::validator::Gallery;
 use crate::views::Views;
@@ -46,7 +46,16 @@ impl Gossip {
     /// ledger's height is known.
     ///
     /// # Errors
-    /// Those of [`Request::JoinChannel`]; the channel is then as it was.
+    /// Those of [`Request::JoinChannel`]; the channel is then as it was. [`RequestError::Stopped`].
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// let publisher = alice.join_channel("trade", everybody.clone()).await?;
+    /// let receiver = bob.join_channel("trade", everybody).await?;
+    /// publisher.publish(0, "the first block").await?;
+    /// assert_eq!(receiver.wait_height(1).await?, 1);
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn join_channel(
         &self,
         channel: impl Into<ChannelId>,
@@ -89,6 +98,14 @@ impl Gossip {
 
     /// Ourselves as others see us, with the heartbeat that we have signed last, as last published. Our own
     /// sequence numbers are not used up by asking.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// let own = alice.self_membership_info();
+    /// assert_eq!(own.peer.as_bytes(), b"org1/alice");
+    /// assert!(own.heartbeat.is_some(), "Bob was there to sign it for");
+    #[doc = include_str!("../doc/end.txt")]
     #[must_use]
     pub fn self_membership_info(&self) -> Arc<Member> {
         self.shared.views.own()
@@ -142,7 +159,7 @@ impl Gossip {
     /// ```
     pub async fn identity_info(&self) -> Result<Vec<IdentityInfo>, RequestError> {
         let Response::Identities(known) = self.shared.ask(Request::Identities).await? else {
-            return Ok(Vec::new());
+            return Err(mismatched());
         };
         Ok(known)
     }
@@ -200,7 +217,7 @@ impl Gossip {
         let peers = Some(suspects.collect());
         let answer = self.shared.ask(Request::SuspectPeers { peers }).await?;
         let Response::Suspected { purged } = answer else {
-            return Ok(Vec::new());
+            return Err(mismatched());
         };
         Ok(purged)
     }
@@ -234,23 +251,30 @@ impl Gossip {
     /// ```
     pub async fn is_in_my_org(&self, peer: &PeerId) -> Result<bool, RequestError> {
         let peer = peer.clone();
-        let answer = self.shared.ask(Request::IsInMyOrg { peer }).await?;
-        Ok(answer == Response::IsInMyOrg(true))
+        let Response::IsInMyOrg(is) = self.shared.ask(Request::IsInMyOrg { peer }).await? else {
+            return Err(mismatched());
+        };
+        Ok(is)
     }
 
-    /// Replaces the metadata that our heartbeats carry.
     /// Replaces the metadata that our heartbeats carry; others see it with the next one.
     ///
-    /// ```no_run
-    /// # async fn example(gossip: gossip_driver::Gossip) -> Result<(), gossip_driver::core::RequestError> {
-    /// gossip.update_metadata("rack 7").await?;
-    /// assert_eq!(gossip.self_membership_info().metadata, "rack 7");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
     /// # Errors
-    /// [`RequestError::TooLong`]; nothing is changed.
+    /// [`RequestError::TooLong`], [`RequestError::Stopped`]; nothing is changed.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use futures_util::StreamExt as _;
+    /// use gossip_driver::core::proto::{Content, GossipMessage};
+    ///
+    /// let tells = |message: &GossipMessage| {
+    ///     matches!(&message.content, Content::Alive(alive) if alive.metadata == "rack 7")
+    /// };
+    /// let mut heartbeats = bob.accept_pass_through(tells).await?;
+    /// alice.update_metadata("rack 7").await?;
+    /// assert!(heartbeats.next().await.is_some());
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn update_metadata(&self, metadata: impl Into<Bytes>) -> Result<(), RequestError> {
         self.shared
             .ask(Request::UpdateMetadata {
@@ -265,7 +289,22 @@ impl Gossip {
     /// we had none.
     ///
     /// # Errors
-    /// [`RequestError::TooLong`]; nothing is changed.
+    /// [`RequestError::TooLong`], [`RequestError::Stopped`]; nothing is changed.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use futures_util::StreamExt as _;
+    /// use gossip_driver::core::proto::{Content, GossipMessage};
+    ///
+    /// let endpoint = "alice.example.com:7051";
+    /// let tells = move |message: &GossipMessage| {
+    ///     matches!(&message.content, Content::Alive(alive) if alive.endpoint == endpoint)
+    /// };
+    /// let mut heartbeats = bob.accept_pass_through(tells).await?;
+    /// alice.update_endpoint(Some(endpoint.into())).await?;
+    /// assert!(heartbeats.next().await.is_some());
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn update_endpoint(&self, external: Option<Endpoint>) -> Result<(), RequestError> {
         let request = Request::UpdateEndpoint { external };
         self.shared.ask(request).await.map(drop)
@@ -303,9 +342,8 @@ impl Gossip {
     /// [`RequestError::Stopped`].
     #[doc = include_str!("../doc/snapshot.md")]
     pub async fn snapshot(&self) -> Result<Snapshot, RequestError> {
-        // The other answers are to other requests.
         let Response::Snapshot(snapshot) = self.shared.ask(Request::Snapshot).await? else {
-            return Err(RequestError::Stopped);
+            return Err(mismatched());
         };
         Ok(*snapshot)
     }
@@ -321,6 +359,15 @@ impl Gossip {
     /// Completes when that is done, after twice
     /// [`DriverConfig::shutdown_timeout`](crate::DriverConfig) at the latest; the transport's place
     /// and the ledger can be opened again then. Any number of callers may wait.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// let trade = alice.join_channel("trade", everybody).await?;
+    /// alice.shutdown().await;
+    /// assert!(trade.publish(0, "too late").await.is_err());
+    /// let _again = start(&network, "alice")?; // its place is free
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn shutdown(&self) {
         let shared = &self.shared;
         shared.stop();

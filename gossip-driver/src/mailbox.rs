@@ -76,3 +76,8 @@ pub(crate) fn refusal(error: &TrySendError<Submission>) -> RequestError {
         TrySendError::Closed(_) => RequestError::Stopped,
     }
 }
+
+/// What is told to whoever gets the answer to another question: such a node is of no use any more.
+pub(crate) const fn mismatched() -> RequestError {
+    RequestError::Stopped
+}

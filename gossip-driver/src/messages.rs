@@ -7,6 +7,7 @@ use gossip_core::{
 };
 
 use crate::listeners::{AcceptedMessage, Deliveries};
+use crate::mailbox::mismatched;
 use crate::peer_filter::{PeerFilter, PeerSignature};
 use crate::{Criteria, Gossip, Published, ReceivedMessage};
 
@@ -32,7 +33,7 @@ impl Gossip {
             })
             .await?;
         let Response::Sent(outcome) = answer else {
-            return Ok(SendOutcome::default());
+            return Err(mismatched());
         };
         Ok(outcome)
     }
@@ -54,7 +55,7 @@ impl Gossip {
             criteria: Box::new(criteria.resolve(&self.members())),
         };
         let Response::Acknowledged { by } = self.shared.ask(request).await? else {
-            return Ok(Vec::new());
+            return Err(mismatched());
         };
         Ok(by)
     }
@@ -67,6 +68,26 @@ impl Gossip {
     /// # Errors
     /// [`RequestError::Busy`] if a block has no place now, those of [`Gossip::send`] and
     /// [`Request::Publish`]; [`RequestError::NotOurs`] and [`RequestError::SigningFailed`] for leadership.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use gossip_driver::core::proto::{Content, GossipMessage, Payload, Tag};
+    ///
+    /// alice.join_channel("trade", everybody.clone()).await?;
+    /// let trade = bob.join_channel("trade", everybody).await?;
+    /// let block = Payload { seq_num: 0, data: "the first block".into(), private_data: vec![] };
+    /// let published = alice
+    ///     .gossip(GossipMessage {
+    ///         nonce: 0,
+    ///         channel: "trade".into(),
+    ///         tag: Tag::ChanAndOrg,
+    ///         content: Content::Data(block),
+    ///     })
+    ///     .await?;
+    /// assert!(published.fresh);
+    /// assert_eq!(trade.wait_height(1).await?, 1);
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn gossip(&self, message: GossipMessage) -> Result<Published, RequestError> {
         let message = Box::new(message);
         Published::read(self.shared.ask(Request::Gossip { message }).await)
@@ -113,6 +134,14 @@ impl Gossip {
     }
 
     /// The members that are alive, without ourselves, as last published.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// let alive = alice.peers();
+    /// assert_eq!(alive.len(), 1);
+    /// assert_eq!(alive[0].peer.as_bytes(), b"org1/bob");
+    #[doc = include_str!("../doc/end.txt")]
     #[must_use]
     pub fn peers(&self) -> Vec<Member> {
         let members = self.members();
@@ -121,6 +150,18 @@ impl Gossip {
 
     /// The alive peers that take part in a channel, without ourselves, each with the state info that it has
     /// signed, as last published; empty if the channel is not joined.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
+    /// assert!(alice.peers_of_channel(trade.id()).is_empty());
+    /// bob.join_channel("trade", everybody).await?;
+    /// trade.wait_peers(1).await?;
+    /// let others = alice.peers_of_channel(trade.id());
+    /// assert_eq!(others[0].peer.as_bytes(), b"org1/bob");
+    /// assert_eq!(others[0].height, 0);
+    #[doc = include_str!("../doc/end.txt")]
     #[must_use]
     pub fn peers_of_channel(&self, channel: &ChannelId) -> Vec<ChannelPeer> {
         let info = self.channel_info(channel);
@@ -129,6 +170,16 @@ impl Gossip {
 
     /// What we have signed last about our part in a channel; `None` if it is not joined, or nobody was there
     /// yet to read it.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
+    /// bob.join_channel("trade", everybody).await?.wait_peers(1).await?;
+    /// let signed = alice.self_channel_info(trade.id());
+    /// assert!(signed.is_some_and(|envelope| !envelope.signature().is_empty()), "Bob has read it");
+    /// assert_eq!(alice.self_channel_info(&"elsewhere".into()), None);
+    #[doc = include_str!("../doc/end.txt")]
     #[must_use]
     pub fn self_channel_info(&self, channel: &ChannelId) -> Option<RawEnvelope> {
         self.channel_info(channel)?.state_info.clone()
@@ -193,7 +244,14 @@ impl Gossip {
     /// no handle.
     ///
     /// # Errors
-    /// Those of [`Gossip::join_channel`].
+    /// Those of [`Gossip::join_channel`]; the channel is then as it was.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// alice.join_chan(everybody, "trade").await?;
+    /// assert!(alice.channel(&"trade".into()).is_some());
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn join_chan(
         &self,
         config: JoinChannel,
@@ -205,7 +263,18 @@ impl Gossip {
     /// Leaves a channel by its name, as [`Channel::leave`](crate::Channel::leave) does.
     ///
     /// # Errors
-    /// [`RequestError::UnknownChannel`].
+    /// [`RequestError::UnknownChannel`] if it is not joined, [`RequestError::Stopped`]; nothing is changed.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use gossip_driver::core::RequestError;
+    ///
+    /// alice.join_chan(everybody, "trade").await?;
+    /// alice.leave_chan("trade").await?;
+    /// assert!(alice.channels().is_empty());
+    /// assert_eq!(alice.leave_chan("trade").await, Err(RequestError::UnknownChannel("trade".into())));
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn leave_chan(&self, channel: impl Into<ChannelId>) -> Result<(), RequestError> {
         let channel = channel.into();
         let request = Request::LeaveChannel { channel };
@@ -213,6 +282,16 @@ impl Gossip {
     }
 
     /// Stops the node: [`Gossip::shutdown`] under the name that it has in Fabric.
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use gossip_driver::core::RequestError;
+    ///
+    /// alice.stop().await;
+    /// assert!(alice.is_stopped());
+    /// assert_eq!(alice.update_metadata("too late").await, Err(RequestError::Stopped));
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn stop(&self) {
         self.shutdown().await;
     }

@@ -1,6 +1,6 @@
 use gossip_core::{PushOutcome, RequestError, Response};
 
-use crate::mailbox::Answer;
+use crate::mailbox::{Answer, mismatched};
 
 /// What became of a block that was handed over: it is verified and has its place, and was handed to links.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +15,9 @@ pub struct Published {
 impl Published {
     /// Reads the answer to a publication.
     pub(crate) fn read(answer: Answer) -> Result<Self, RequestError> {
-        if let Response::Published { fresh, push } = answer? {
-            return Ok(Self { fresh, push });
-        }
-        Ok(Self {
-            fresh: false,
-            push: PushOutcome::default(),
-        })
+        let Response::Published { fresh, push } = answer? else {
+            return Err(mismatched());
+        };
+        Ok(Self { fresh, push })
     }
 }

@@ -59,12 +59,38 @@ impl ReceivedMessage {
         self.received.authentication.envelope()
     }
 
-    /// Answers on the link that it came on, or its peer's present link.
+    /// Answers on the link that it came on, or its peer's present link. Whoever sent it listens for the answer
+    /// as for any message.
     ///
     /// # Errors
     /// [`RequestError::NotConnected`] if the peer is gone or reads nothing: the answer is dropped;
     /// [`RequestError::Illegal`], [`RequestError::NotForApplications`], [`RequestError::TooLong`],
     /// [`RequestError::Stopped`].
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use futures_util::StreamExt as _;
+    /// use gossip_driver::core::proto::{Content, GossipMessage, Tag};
+    ///
+    /// let asks = |message: &GossipMessage| matches!(message.content, Content::PrivateRequest(_));
+    /// let answers = |message: &GossipMessage| matches!(message.content, Content::PrivateResponse(_));
+    /// let mut questions = bob.accept_pass_through(asks).await?;
+    /// let mut answered = alice.accept_pass_through(answers).await?;
+    /// let message = |nonce, content| GossipMessage {
+    ///     nonce,
+    ///     channel: "trade".into(),
+    ///     tag: Tag::ChanOnly,
+    ///     content,
+    /// };
+    /// let question = message(7, Content::PrivateRequest(vec![]));
+    /// alice.send(question, [alice.peers()[0].peer.clone()]).await?;
+    /// let received = questions.next().await.and_then(|one| one.message()).ok_or("stopped")?;
+    /// let answer = message(received.message().nonce, Content::PrivateResponse(vec![]));
+    /// received.respond(answer).await?;
+    /// let answer = answered.next().await.and_then(|one| one.message()).ok_or("stopped")?;
+    /// assert_eq!(answer.message().nonce, 7);
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn respond(&self, message: GossipMessage) -> Result<(), RequestError> {
         let node = self.node.upgrade().ok_or(RequestError::Stopped)?;
         let link = self.received.link;
@@ -76,6 +102,9 @@ impl ReceivedMessage {
     ///
     /// # Errors
     /// Those of [`ReceivedMessage::respond`].
+    ///
+    /// # Example
+    /// See [`Gossip::send`](crate::Gossip::send).
     pub async fn ack(&self) -> Result<(), RequestError> {
         self.answer(String::new()).await
     }
@@ -84,6 +113,36 @@ impl ReceivedMessage {
     ///
     /// # Errors
     /// Those of [`ReceivedMessage::respond`].
+    ///
+    /// # Example
+    #[doc = "```"]
+    #[doc = include_str!("../doc/two_peers.txt")]
+    /// use std::time::Duration;
+    ///
+    /// use futures_util::StreamExt as _;
+    /// use gossip_driver::Criteria;
+    /// use gossip_driver::core::proto::{Content, GossipMessage, Tag};
+    ///
+    /// let asks = |message: &GossipMessage| matches!(message.content, Content::PrivateRequest(_));
+    /// let mut questions = bob.accept_pass_through(asks).await?;
+    /// smol::spawn(async move {
+    ///     while let Some(delivered) = questions.next().await {
+    ///         if let Some(received) = delivered.message() {
+    ///             let _ = received.nack("not today").await;
+    ///         }
+    ///     }
+    /// })
+    /// .detach();
+    /// let question = GossipMessage {
+    ///     nonce: 0,
+    ///     channel: "trade".into(),
+    ///     tag: Tag::ChanOnly,
+    ///     content: Content::PrivateRequest(vec![]),
+    /// };
+    /// let criteria = Criteria::new(Duration::from_secs(10));
+    /// let refused = alice.send_by_criteria(question, criteria).await.err().ok_or("acknowledged")?;
+    /// assert_eq!(refused.to_string(), "0 of 1 acknowledgements came; not today (1)");
+    #[doc = include_str!("../doc/end.txt")]
     pub async fn nack(&self, reason: &str) -> Result<(), RequestError> {
         let reason = if reason.is_empty() { "refused" } else { reason };
         self.answer(reason.to_owned()).await
