@@ -238,6 +238,7 @@ fn latency(text: &str) -> Result<Range<u64>, String> {
     let (low, high) = text.split_once("..").unwrap_or((text, text));
     match (low.parse(), high.parse()) {
         (Ok(low), Ok(high)) if low <= high && high <= 60_000 => Ok(low..high),
+        (Ok(low), Ok(high)) if low > high => Err(format!("did you mean {high}..{low}?")),
         _ => Err("expected milliseconds such as 10..50, at most 60000".to_owned()),
     }
 }

@@ -113,26 +113,9 @@ fn to_text(report: &Report) -> String {
         ),
         messages(report).to_string(),
         format!("membership complete: {convergence} of virtual time"),
-        format!(
-            "blocks in all ledgers: {}",
-            if report.committed { "yes" } else { "no" }
-        ),
-        format!(
-            "publication to last ledger: {}",
-            percentiles(&report.time_to_all)
-        ),
-        format!(
-            "publication to each ledger: {}",
-            percentiles(&report.time_per_copy)
-        ),
-        format!(
-            "redundancy: {:.2} copies received for each one needed",
-            report.redundancy
-        ),
-        format!(
-            "payload: {:.3} bytes sent for each one needed",
-            report.payload_ratio
-        ),
+    ];
+    lines.extend(blocks(report));
+    lines.extend([
         format!(
             "traffic: {:.1} KiB sent per node",
             report.bytes_per_node / 1024.0
@@ -142,7 +125,7 @@ fn to_text(report: &Report) -> String {
             report.wall.seconds, report.virtual_s, report.events, report.wall.events_per_second
         ),
         format!("trace hash: {}", report.trace_hash),
-    ];
+    ]);
     if let Some(warm) = &report.warm {
         lines.push(format!(
             "from block {} on: payload {:.3} bytes sent for each one needed; publication to last ledger {}",
@@ -170,6 +153,31 @@ fn to_text(report: &Report) -> String {
         format!("verdict: failed: {}", problems(report))
     });
     lines.join("\n")
+}
+
+/// How the blocks travelled, if there were any.
+fn blocks(report: &Report) -> Vec<String> {
+    if report.blocks == 0 {
+        return Vec::new();
+    }
+    let committed = if report.committed { "yes" } else { "no" };
+    let (last, each) = (
+        percentiles(&report.time_to_all),
+        percentiles(&report.time_per_copy),
+    );
+    vec![
+        format!("blocks in all ledgers: {committed}"),
+        format!("publication to last ledger: {last}"),
+        format!("publication to each ledger: {each}"),
+        format!(
+            "redundancy: {:.2} copies received for each one needed",
+            report.redundancy
+        ),
+        format!(
+            "payload: {:.3} bytes sent for each one needed",
+            report.payload_ratio
+        ),
+    ]
 }
 
 fn messages(report: &Report) -> Table {

@@ -141,7 +141,13 @@ fn nonsense_is_refused() {
         refused(Scenario::new(1_000, 1_000, 1)),
         Err(ScenarioError::TooMany(1_000_000))
     );
-    let mut scenario = Scenario::new(1, 1, 1);
+    assert_eq!(refused(Scenario::new(1, 1, 1)), Err(ScenarioError::Alone));
+    let mut scenario = Scenario::new(1, 2, 1).blocks(5, 10);
+    scenario.warm_up = 5;
+    let (warm_up, blocks) = (5, 5);
+    let nothing_left = ScenarioError::WarmUp { warm_up, blocks };
+    assert_eq!(refused(scenario), Err(nothing_left));
+    let mut scenario = Scenario::new(1, 2, 1);
     scenario.tune = |config| config.membership.alive_interval = Duration::ZERO;
     assert!(matches!(refused(scenario), Err(ScenarioError::Config(_))));
 }

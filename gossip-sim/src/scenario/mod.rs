@@ -47,7 +47,7 @@ pub struct Scenario {
     /// Blocks published per second. Default 20.
     pub rate: u32,
     /// Of the blocks so many come first, and the others when those are everywhere: what the others cost is
-    /// told apart, since by then the tree has grown. Default 0.
+    /// told apart, since by then the tree has grown. Fewer than `blocks`, or 0. Default 0.
     pub warm_up: u64,
     /// So long, before the first block, nothing happens, and it is measured what membership costs. Default
     /// 0.
@@ -101,8 +101,16 @@ pub enum ScenarioError {
     #[error("{0} must be at least 1")]
     Zero(&'static str),
     /// Nobody to talk to.
-    #[error("a trial needs at least 2 nodes")]
+    #[error("at least 2 nodes are needed")]
     Alone,
+    /// Nothing is left to measure after the warm-up.
+    #[error("a warm-up of {warm_up} blocks leaves none of {blocks} to measure")]
+    WarmUp {
+        /// [`Scenario::warm_up`].
+        warm_up: u64,
+        /// [`Scenario::blocks`].
+        blocks: u64,
+    },
     /// Too much to simulate.
     #[error("{0} nodes are too many: at most {MAX_NODES} can be simulated")]
     TooMany(usize),
@@ -162,13 +170,19 @@ impl Scenario {
             reason = "only to tell what the run has cost"
         )]
         let begun = std::time::Instant::now();
+        if self.warm_up > 0 && self.warm_up >= self.blocks {
+            return Err(ScenarioError::WarmUp {
+                warm_up: self.warm_up,
+                blocks: self.blocks,
+            });
+        }
         let mut world = self.build()?;
         let converged = self.converge(&mut world, progress);
         let idle = self.rest(&mut world);
-        let warm_up = self.warm_up.min(self.blocks);
+        let warm_up = self.warm_up;
         let mut committed = self.commit(&mut world, (0, warm_up), progress);
         let before = self.payload(&world);
-        if committed.is_some() && warm_up < self.blocks {
+        if committed.is_some() {
             committed = self.commit(&mut world, (warm_up, self.blocks), progress);
         }
         world.audit();
@@ -194,6 +208,9 @@ impl Scenario {
             if value == 0 {
                 return Err(ScenarioError::Zero(what));
             }
+        }
+        if nodes < 2 {
+            return Err(ScenarioError::Alone);
         }
         if nodes > MAX_NODES {
             return Err(ScenarioError::TooMany(nodes));
