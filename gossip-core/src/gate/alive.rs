@@ -8,7 +8,7 @@ use gossip_proto::{
 };
 
 use super::checks::{Checked, copies_of};
-use super::news::{Admitted, AliveNews, AliveSource, News, Sender};
+use super::news::{Admitted, AliveNews, AliveSource, IdentityNews, MemberNews, News, Sender};
 use super::pulse::following;
 use super::{
     Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized, signed, valid_identity,
@@ -47,7 +47,7 @@ impl Gate {
             cx.metrics().duplicates += 1;
             if standing == Standing::SignOfLife {
                 let peer = PeerId::new(&alive.pki_id);
-                news.push(News::SignOfLife { peer });
+                news.push(News::Member(MemberNews::SignOfLife { peer }));
             }
             self.pulses(cx, known, sender, pulse, false, news);
             return;
@@ -57,30 +57,26 @@ impl Gate {
             return;
         }
         let key = Key::Alive(PeerId::new(&alive.pki_id), alive.time);
-        let claim = alive_job(known, alive, &message, &with.identities).map(|(job, identity)| {
-            let holders = Vec::new();
-            let news = AliveNews {
-                message,
-                source,
-                holders,
-                pulse: pulse.cloned(),
-            };
-            AliveClaim {
-                news,
-                job,
-                identity,
-            }
-        });
-        let Some(claim) = claim else {
+        let Some((job, identity)) = alive_job(known, alive, &message, &with.identities) else {
             let from = sender.peer.clone();
-            news.push(News::UnknownIdentity { from });
+            news.push(News::Member(MemberNews::UnknownIdentity { from }));
             return;
         };
-        if let Some(identity) = &claim.identity
+        if let Some(identity) = &identity
             && self.refused.contains(cx, identity)
         {
             return;
         }
+        let claim = AliveClaim {
+            news: AliveNews {
+                message,
+                source,
+                holders: Vec::new(),
+                pulse: pulse.cloned(),
+            },
+            job,
+            identity,
+        };
         if let Some(claim) = self.join_check(cx, Some(link), &key, claim) {
             self.start_check(cx, Some(link), key, Copies::new(claim));
         }
@@ -100,7 +96,7 @@ impl Gate {
             Some(bytes) => match valid_identity(outcome) {
                 Ok(valid) if is_subject(&first.news.message, &valid.peer) => {
                     let bytes = bytes.clone();
-                    news.push(News::Identity { valid, bytes });
+                    news.push(News::Identity(IdentityNews::Valid { valid, bytes }));
                     Ok(())
                 }
                 Ok(_) => Err(CryptoError::StolenIdentity),
@@ -128,7 +124,7 @@ impl Gate {
         if let Content::Alive(told) = &alive.message.message().content {
             alive.pulse = following(told, alive.pulse);
         }
-        news.push(News::Alive(Admitted::new(alive)));
+        news.push(News::Member(MemberNews::Alive(Admitted::new(alive))));
     }
 
     pub(super) fn membership_request(
@@ -167,7 +163,7 @@ impl Gate {
             takes_pulses: capabilities & PULSES != 0,
         };
         // The link has proven who asks, so the answer does not wait for the heartbeat's check.
-        news.push(News::MembershipRequest(requester));
+        news.push(News::Member(MemberNews::Request(requester)));
         let from = sender.peer.clone();
         let with = Companions::new(&[], request.pulse.as_slice());
         self.alive(
@@ -197,9 +193,9 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
-        news.push(News::MembershipResponse {
+        news.push(News::Member(MemberNews::Response {
             peer: sender.peer.clone(),
-        });
+        }));
         let with = Companions::new(&response.identities, &response.pulses);
         let cap = cx.config.membership.max_members.get();
         let living = response.alive.iter().map(|envelope| (envelope, false));

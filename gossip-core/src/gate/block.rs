@@ -1,14 +1,14 @@
 //! Blocks, published, pushed and sent on request.
 
 use bytes::Bytes;
-use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, Tag};
+use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, StateRequest, Tag, Tree};
 
 use super::checks::{Checked, copies_of, note_each};
-use super::news::{Admitted, BlockFault, BlockNews, BlockSource, News, Sender};
+use super::news::{Admitted, BlockFault, BlockNews, BlockSource, ChainNews, News, Sender};
 use super::{Check, Claim, Copies, Gate, Key, Known, count, verified};
 use crate::cx::Cx;
 use crate::state_transfer::Want;
-use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId, Ticket, Verdict};
+use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId, Ticket, Verdict};
 
 impl Gate {
     /// Has a block of the application, or of a peer that we asked, verified.
@@ -100,43 +100,93 @@ impl Gate {
         };
         let want = own.wants_pushed(cx, seq);
         if want == Want::Yes {
-            news.push(News::CheckingBlock {
+            news.push(News::Chain(ChainNews::Checking {
                 channel: channel.clone(),
                 seq,
                 bytes: payload.data.len() as u64,
-            });
+            }));
         }
         if seq >= own.transfer.height() {
-            news.push(News::Holder {
+            news.push(News::Chain(ChainNews::Holder {
                 channel: channel.clone(),
                 seq,
                 peer: sender.peer.clone(),
-            });
+            }));
         }
         if want == Want::Known {
             let peer = sender.peer;
-            news.push(News::Superfluous { channel, seq, peer });
+            news.push(News::Chain(ChainNews::Superfluous { channel, seq, peer }));
             return;
         }
         if want != Want::Yes {
             return;
         }
-        // Nothing besides the block is covered by the orderers' signatures, so nothing is passed on.
-        let bare = message.is_bare() && message.message().nonce == 0;
-        let clean = if bare && payload.private_data.is_empty() {
-            message.clone()
-        } else {
-            block_message(&channel, seq, payload.data.clone())
-        };
-        let block = BlockNews {
-            channel,
-            seq,
-            data: payload.data.clone(),
-            holders: vec![sender.peer.clone()],
-            source: BlockSource::Pushed { from: sender.peer },
-            message: Some(clean),
-        };
+        let block = pushed_news(channel, sender.peer, message, payload);
         self.check_block(cx, Some(sender.link), block);
+    }
+
+    /// Somebody asks for blocks.
+    pub(super) fn state_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        sender: &Sender,
+        message: &GossipMessage,
+        request: StateRequest,
+        news: &mut Vec<News>,
+    ) {
+        let Some(channel) = self.channel_of(cx, known, sender, message) else {
+            return;
+        };
+        let asked = News::Chain(ChainNews::Request {
+            sender: sender.clone(),
+            channel: channel.clone(),
+            nonce: message.nonce,
+            request,
+        });
+        self.with_access(cx, known, sender, channel, asked, news);
+    }
+
+    /// Blocks have come; whether they were asked for is known to whoever asks.
+    pub(super) fn state_response(
+        &self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        sender: Sender,
+        message: &GossipMessage,
+        payloads: &[Payload],
+        news: &mut Vec<News>,
+    ) {
+        if let Some(channel) = self.channel_of(cx, known, &sender, message) {
+            news.push(News::Chain(ChainNews::Response {
+                sender,
+                channel,
+                nonce: message.nonce,
+                payloads: payloads.to_vec(),
+            }));
+        }
+    }
+
+    /// A neighbour tells its height: only one of our organisation is such.
+    pub(super) fn tree(
+        &self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        sender: Sender,
+        message: &GossipMessage,
+        tree: Tree,
+        news: &mut Vec<News>,
+    ) {
+        let own_org = sender.org.as_ref();
+        if !own_org.is_some_and(|org| known.identities.is_own_org(org)) {
+            cx.metrics().violations += 1;
+        } else if let Some(channel) = self.channel_of(cx, known, &sender, message) {
+            news.push(News::Chain(ChainNews::Tree {
+                sender,
+                channel,
+                tree,
+            }));
+        }
     }
 
     pub(super) fn conclude_block(
@@ -231,6 +281,30 @@ impl Claim for BlockNews {
     }
 }
 
+fn pushed_news(
+    channel: ChannelId,
+    from: PeerId,
+    message: &SignedMessage,
+    payload: &Payload,
+) -> BlockNews {
+    let (seq, data) = (payload.seq_num, &payload.data);
+    // Nothing besides the block is covered by the orderers' signatures, so nothing is passed on.
+    let bare = message.is_bare() && message.message().nonce == 0;
+    let clean = if bare && payload.private_data.is_empty() {
+        message.clone()
+    } else {
+        block_message(&channel, seq, data.clone())
+    };
+    BlockNews {
+        channel,
+        seq,
+        data: data.clone(),
+        holders: vec![from.clone()],
+        source: BlockSource::Pushed { from },
+        message: Some(clean),
+    }
+}
+
 /// The block is good: whoever published it as well is answered when it is known.
 fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockNews>, news: &mut Vec<News>) {
     let mut publications = Vec::new();
@@ -238,25 +312,25 @@ fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockNews>, news: &mut Vec<News>)
     for copy in others {
         cx.metrics().duplicates += 1;
         if let BlockSource::Local { id } = copy.source {
-            publications.push(News::Publish {
+            publications.push(News::Chain(ChainNews::Publish {
                 id,
                 channel: copy.channel,
                 seq: copy.seq,
                 data: copy.data,
-            });
+            }));
         }
     }
-    news.push(News::Block(Admitted::new(block)));
+    news.push(News::Chain(ChainNews::Block(Admitted::new(block))));
     news.append(&mut publications);
 }
 
 fn bad_block(block: BlockNews, fault: BlockFault) -> News {
-    News::BadBlock {
+    News::Chain(ChainNews::Bad {
         channel: block.channel,
         seq: block.seq,
         source: block.source,
         fault,
-    }
+    })
 }
 
 /// The message that carries a block.

@@ -18,6 +18,7 @@ impl Gate {
         message: SignedMessage,
         news: &mut Vec<News>,
     ) {
+        let nonce = message.message().nonce;
         match &message.message().content {
             Content::Alive(_) => {
                 let source = AliveSource::Pushed {
@@ -27,24 +28,13 @@ impl Gate {
                 self.alive(cx, known, &sender, message, source, &with, news);
             }
             Content::MembershipRequest(request) => {
-                let nonce = message.message().nonce;
                 self.membership_request(cx, known, sender, nonce, request, news);
             }
             Content::MembershipResponse(response) => {
-                let nonce = message.message().nonce;
                 self.membership_response(cx, known, &sender, nonce, response, news);
             }
-            Content::StateInfo(info) => {
-                let macs = &mut self.macs;
-                let channel = macs.channel(known.channels, &info.pki_id, &info.channel_mac);
-                let Some(channel) = channel else {
-                    self.relay(cx, known, &sender, info, &message);
-                    return;
-                };
-                self.state_info(cx, known, &sender, channel, message, true, news);
-            }
+            Content::StateInfo(_) => self.pushed_state_info(cx, known, &sender, message, news),
             Content::StateInfoPull(request) => {
-                let nonce = message.message().nonce;
                 self.state_info_pull(cx, known, &sender, nonce, request, news);
             }
             Content::StateSnapshot(elements) => {
@@ -52,42 +42,12 @@ impl Gate {
             }
             Content::Data(payload) => self.pushed_block(cx, known, sender, &message, payload, news),
             Content::StateRequest(request) => {
-                let asked = |channel| News::StateRequest {
-                    sender: sender.clone(),
-                    channel,
-                    nonce: message.message().nonce,
-                    request: *request,
-                };
-                if let Some(channel) = self.channel_of(cx, known, &sender, message.message()) {
-                    self.with_access(cx, known, &sender, channel.clone(), asked(channel), news);
-                }
+                self.state_request(cx, known, &sender, message.message(), *request, news);
             }
             Content::StateResponse(payloads) => {
-                if let Some(channel) = self.channel_of(cx, known, &sender, message.message()) {
-                    let nonce = message.message().nonce;
-                    let payloads = payloads.clone();
-                    news.push(News::StateResponse {
-                        sender,
-                        channel,
-                        nonce,
-                        payloads,
-                    });
-                }
+                self.state_response(cx, known, sender, message.message(), payloads, news);
             }
-            Content::Tree(tree) => {
-                let own_org = sender.org.as_ref();
-                if !own_org.is_some_and(|org| known.identities.is_own_org(org)) {
-                    cx.metrics().violations += 1;
-                } else if let Some(channel) = self.channel_of(cx, known, &sender, message.message())
-                {
-                    let tree = *tree;
-                    news.push(News::Tree {
-                        sender,
-                        channel,
-                        tree,
-                    });
-                }
-            }
+            Content::Tree(tree) => self.tree(cx, known, sender, message.message(), *tree, news),
             Content::Pulses(pulses) => self.pulses(cx, known, &sender, pulses, true, news),
             Content::Hello(_)
             | Content::Digest(_)
@@ -96,7 +56,6 @@ impl Gate {
             Content::Empty => cx.metrics().empty_messages += 1,
             Content::Leadership(_) => self.leadership(cx, known, &sender, message, news),
             Content::Ack(error) => {
-                let nonce = message.message().nonce;
                 let (peer, error) = (sender.peer, error.clone());
                 news.push(News::Ack { peer, nonce, error });
             }

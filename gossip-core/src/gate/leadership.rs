@@ -2,8 +2,8 @@
 
 use gossip_proto::{Content, SignedMessage, UnsignedMessage};
 
-use super::news::{Admitted, LeadershipNews, News, Sender};
-use super::{Check, Gate, Key, Known, count, is_oversized, sign_job, signed, verified};
+use super::news::{Admitted, LeadershipNews, MemberNews, News, Sender, Signing};
+use super::{Check, Gate, Key, Known, count, is_oversized, signed, verified};
 use crate::cx::Cx;
 use crate::{ChannelId, CryptoJob, CryptoOutcome, PeerId, RequestId};
 
@@ -15,9 +15,8 @@ impl Gate {
         place: (RequestId, ChannelId),
         unsigned: UnsignedMessage,
     ) {
-        let job = sign_job(&unsigned);
-        let check = Check::SignLeadership { place, unsigned };
-        self.jobs.start_own(cx, job, check);
+        let (id, channel) = place;
+        self.sign_own(cx, Signing::Leadership(id, channel), unsigned);
     }
 
     /// One has come: both its bearer and its maker must be of our organisation.
@@ -42,7 +41,7 @@ impl Gate {
         }
         let Some(identity) = known.identities.get(&told.pki_id) else {
             let from = sender.peer.clone();
-            news.push(News::UnknownIdentity { from });
+            news.push(News::Member(MemberNews::UnknownIdentity { from }));
             return;
         };
         let own = *told.pki_id == *cx.config.identity.peer.as_bytes();

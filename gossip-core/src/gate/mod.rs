@@ -40,8 +40,9 @@ use self::copies::{Claim, Copies};
 use self::jobs::Jobs;
 use self::macs::Macs;
 pub(crate) use self::news::{
-    Admitted, AliveNews, AliveSource, BlockFault, BlockNews, BlockSource, LeadershipNews, News,
-    PulseNews, RelayNews, Sender, StateInfoNews, Verdict,
+    Admitted, AliveNews, AliveSource, BlockFault, BlockNews, BlockSource, ChainNews, IdentityNews,
+    LeadershipNews, MemberNews, News, PulseNews, RelayNews, Sender, Signing, StateInfoNews,
+    StateNews, Verdict,
 };
 use self::parked::Parked;
 use self::refused::Refused;
@@ -132,22 +133,8 @@ enum Check {
         link: LinkId,
         identity: Bytes,
     },
-    SignConn {
-        link: LinkId,
-        unsigned: UnsignedMessage,
-    },
-    SignAlive {
-        unsigned: UnsignedMessage,
-    },
-    SignStateInfo {
-        channel: ChannelId,
-        unsigned: UnsignedMessage,
-    },
-    SignIdentity {
-        unsigned: UnsignedMessage,
-    },
-    SignLeadership {
-        place: (RequestId, ChannelId),
+    Sign {
+        what: Signing,
         unsigned: UnsignedMessage,
     },
 }
@@ -180,14 +167,14 @@ impl Gate {
     /// Has our `ConnEstablish` signed.
     pub(crate) fn sign_conn(&mut self, cx: &mut Cx<'_>, link: LinkId, unsigned: UnsignedMessage) {
         let job = sign_job(&unsigned);
+        let what = Signing::Conn(link);
         self.jobs
-            .start_handshake(cx, link, job, Check::SignConn { link, unsigned });
+            .start_handshake(cx, link, job, Check::Sign { what, unsigned });
     }
 
     /// Has our heartbeat signed.
     pub(crate) fn sign_alive(&mut self, cx: &mut Cx<'_>, unsigned: UnsignedMessage) {
-        let job = sign_job(&unsigned);
-        self.jobs.start_own(cx, job, Check::SignAlive { unsigned });
+        self.sign_own(cx, Signing::Alive, unsigned);
     }
 
     /// Has our state info signed.
@@ -197,9 +184,7 @@ impl Gate {
         channel: ChannelId,
         unsigned: UnsignedMessage,
     ) {
-        let job = sign_job(&unsigned);
-        self.jobs
-            .start_own(cx, job, Check::SignStateInfo { channel, unsigned });
+        self.sign_own(cx, Signing::StateInfo(channel), unsigned);
     }
 
     /// Has a link's authentication looked at.
@@ -263,7 +248,11 @@ impl Gate {
         } = std::mem::take(self);
         let mut blocks: Vec<_> = validations.into_all().collect();
         for check in jobs.into_all() {
-            if let Check::SignLeadership { place: (id, _), .. } = &check {
+            if let Check::Sign {
+                what: Signing::Leadership(id, _),
+                ..
+            } = &check
+            {
                 waiting.push(*id);
             }
             if let Check::Block { copies, .. } = check {
@@ -330,6 +319,11 @@ impl Gate {
         self.validations.stores(config, stores);
     }
 
+    fn sign_own(&mut self, cx: &mut Cx<'_>, what: Signing, unsigned: UnsignedMessage) {
+        let job = sign_job(&unsigned);
+        self.jobs.start_own(cx, job, Check::Sign { what, unsigned });
+    }
+
     fn conclude(
         &mut self,
         cx: &mut Cx<'_>,
@@ -338,43 +332,21 @@ impl Gate {
         news: &mut Vec<News>,
     ) {
         match check {
-            Check::Conn {
-                link,
-                identity: bytes,
-            } => {
-                let result = valid_identity(outcome);
-                if let Ok(valid) = &result {
-                    news.push(News::Identity {
-                        valid: valid.clone(),
-                        bytes: bytes.clone(),
-                    });
-                }
-                self.refused.note(cx, &bytes, &result);
-                count(cx, &result);
-                news.push(News::Authenticated { link, result });
+            Check::Conn { link, identity } => {
+                self.conclude_conn(cx, link, identity, outcome, news);
             }
-            Check::SignConn { link, unsigned } => {
-                news.push(News::ConnSigned {
-                    link,
-                    message: sign(unsigned, outcome),
-                });
-            }
-            Check::SignAlive { unsigned } => {
-                news.push(News::AliveSigned(sign(unsigned, outcome)));
-            }
-            Check::SignStateInfo { channel, unsigned } => {
+            Check::Sign { what, unsigned } => {
                 let message = sign(unsigned, outcome);
-                news.push(News::StateInfoSigned { channel, message });
-            }
-            Check::SignIdentity { unsigned } => {
-                news.push(News::IdentitySigned(sign(unsigned, outcome)));
+                news.push(News::Signed { what, message });
             }
             Check::Identity { from, message } => {
                 Self::conclude_identity(cx, from, message, outcome, news);
             }
-            Check::SignLeadership { place, unsigned } => {
-                let message = sign(unsigned, outcome);
-                news.push(News::LeadershipSigned { place, message });
+            Check::Validate(peer) => conclude_validate(cx, peer, outcome, news),
+            Check::Reader(verdict) => {
+                let result = verified(outcome);
+                count(cx, &result);
+                news.push(News::State(StateNews::Reviewed { verdict, result }));
             }
             Check::Leadership {
                 key,
@@ -383,32 +355,17 @@ impl Gate {
                 self.in_flight.remove(&key);
                 Self::conclude_leadership(cx, leadership, outcome, news);
             }
-            Check::Validate(peer) => {
-                let result = valid_identity(outcome).and_then(|valid| {
-                    valid.check_pki_id(peer.as_bytes())?;
-                    Ok(valid)
-                });
-                count(cx, &result);
-                news.push(News::Validated { peer, result });
-            }
-            Check::Reader(verdict) => {
-                let result = verified(outcome);
-                count(cx, &result);
-                news.push(News::Reviewed { verdict, result });
-            }
             Check::Alive { key, copies } => {
                 self.in_flight.remove(&key);
                 self.conclude_alive(cx, key, copies, outcome, news);
             }
             Check::StateInfo { key, copies } => {
                 self.in_flight.remove(&key);
-                let verdict = verified(outcome);
-                self.conclude_state_info(cx, key, copies, verdict, news);
+                self.conclude_state_info(cx, key, copies, verified(outcome), news);
             }
             Check::Relay { key, copies } => {
                 self.in_flight.remove(&key);
-                let verdict = verified(outcome);
-                self.conclude_relay(cx, key, copies, verdict, news);
+                self.conclude_relay(cx, key, copies, verified(outcome), news);
             }
             Check::Block { key, copies } => {
                 self.in_flight.remove(&key);
@@ -427,6 +384,24 @@ impl Gate {
             }
         }
     }
+
+    fn conclude_conn(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        bytes: Bytes,
+        outcome: CryptoOutcome,
+        news: &mut Vec<News>,
+    ) {
+        let result = valid_identity(outcome);
+        self.refused.note(cx, &bytes, &result);
+        count(cx, &result);
+        if let Ok(valid) = &result {
+            let valid = valid.clone();
+            news.push(News::Identity(IdentityNews::Valid { valid, bytes }));
+        }
+        news.push(News::Authenticated { link, result });
+    }
 }
 
 impl Check {
@@ -443,11 +418,7 @@ impl Check {
             | Self::Validate(_)
             | Self::Identity { .. }
             | Self::Conn { .. }
-            | Self::SignConn { .. }
-            | Self::SignAlive { .. }
-            | Self::SignStateInfo { .. }
-            | Self::SignIdentity { .. }
-            | Self::SignLeadership { .. } => None,
+            | Self::Sign { .. } => None,
         }
     }
 
@@ -463,13 +434,18 @@ impl Check {
             | Self::Identity { .. }
             | Self::Leadership { .. }
             | Self::Conn { .. }
-            | Self::SignConn { .. }
-            | Self::SignAlive { .. }
-            | Self::SignStateInfo { .. }
-            | Self::SignIdentity { .. }
-            | Self::SignLeadership { .. } => false,
+            | Self::Sign { .. } => false,
         }
     }
+}
+
+fn conclude_validate(cx: &mut Cx<'_>, peer: PeerId, outcome: CryptoOutcome, news: &mut Vec<News>) {
+    let result = valid_identity(outcome).and_then(|valid| {
+        valid.check_pki_id(peer.as_bytes())?;
+        Ok(valid)
+    });
+    count(cx, &result);
+    news.push(News::Identity(IdentityNews::Validated { peer, result }));
 }
 
 fn sign_job(unsigned: &UnsignedMessage) -> CryptoJob {

@@ -183,21 +183,85 @@ impl BlockFault {
 /// What comes out of the gate.
 #[derive(Debug)]
 pub(crate) enum News {
+    /// What concerns the membership.
+    Member(MemberNews),
+    /// What concerns identities.
+    Identity(IdentityNews),
+    /// What concerns who takes part in channels, and how far they are.
+    State(StateNews),
+    /// What concerns channels' blocks.
+    Chain(ChainNews),
+    /// A link's access to a channel was looked at.
+    Access(Access),
+    /// A step of a pull of identities, or of a channel's blocks.
+    Pull {
+        sender: Sender,
+        channel: Option<ChannelId>,
+        message: SignedMessage,
+    },
+    /// A proposal or declaration of leadership is authentic.
+    Leadership(Admitted<LeadershipNews>),
+    /// A peer acknowledges a message, or says why not.
+    Ack {
+        peer: PeerId,
+        nonce: u64,
+        error: String,
+    },
+    /// A message of a protocol that applications speak among themselves.
+    ForApplications,
+    /// A link's authentication was looked at.
+    Authenticated {
+        link: LinkId,
+        result: Result<ValidIdentity, CryptoError>,
+    },
+    /// What we say is signed, or could not be.
+    Signed {
+        what: Signing,
+        message: Option<SignedMessage>,
+    },
+}
+
+/// News of the membership.
+#[derive(Debug)]
+pub(crate) enum MemberNews {
     /// A heartbeat is authentic.
     Alive(Admitted<AliveNews>),
     /// A sign of life is authentic.
     Pulse(Admitted<PulseNews>),
     /// A peer asks for our view.
-    MembershipRequest(Requester),
+    Request(Requester),
     /// A response that was asked for has come; its elements follow one by one.
-    MembershipResponse { peer: PeerId },
-    /// A state info is authentic and its publisher may read the channel.
-    StateInfo(Admitted<StateInfoNews>),
+    Response { peer: PeerId },
+    /// Something could not be checked for want of an identity.
+    UnknownIdentity { from: PeerId },
+    /// Somebody told of a member that we hold dead.
+    SignOfLife { peer: PeerId },
+}
+
+/// News of identities.
+#[derive(Debug)]
+pub(crate) enum IdentityNews {
+    /// An identity was found valid.
+    Valid { valid: ValidIdentity, bytes: Bytes },
     /// An identity known was validated again.
     Validated {
         peer: PeerId,
         result: Result<ValidIdentity, CryptoError>,
     },
+    /// An identity that was asked for is valid, and its peer has signed this message that tells it.
+    Announced {
+        valid: ValidIdentity,
+        message: SignedMessage,
+    },
+    /// An identity that was asked for is not.
+    Bad { from: PeerId, subject: PeerId },
+}
+
+/// News of who takes part in channels, and of how far they are.
+#[derive(Debug)]
+pub(crate) enum StateNews {
+    /// A state info is authentic and its publisher may read the channel.
+    StateInfo(Admitted<StateInfoNews>),
     /// A state info held was looked at again.
     Reviewed {
         verdict: Verdict,
@@ -212,27 +276,30 @@ pub(crate) enum News {
     /// A state info of a channel not joined is authentic.
     Relay(Admitted<RelayNews>),
     /// A peer that may read the channel asks for its state infos.
-    StateInfoPull {
+    Pull {
         sender: Sender,
         channel: ChannelId,
         /// What it holds already, if it understands that only the rest is told.
         held: Option<Held>,
     },
-    /// A link's access to a channel was looked at.
-    Access(Access),
     /// State infos that a peer was asked for have come; they follow one by one.
-    StateSnapshot { channel: ChannelId, peer: PeerId },
+    Snapshot { channel: ChannelId, peer: PeerId },
+}
+
+/// News of channels' blocks.
+#[derive(Debug)]
+pub(crate) enum ChainNews {
     /// A block is valid.
     Block(Admitted<BlockNews>),
     /// A block is not, or was not looked at.
-    BadBlock {
+    Bad {
         channel: ChannelId,
         seq: u64,
         source: BlockSource,
         fault: BlockFault,
     },
     /// A pushed block is being checked; a verdict follows.
-    CheckingBlock {
+    Checking {
         channel: ChannelId,
         seq: u64,
         bytes: u64,
@@ -263,78 +330,40 @@ pub(crate) enum News {
         data: Bytes,
     },
     /// A peer that may read the channel asks for blocks.
-    StateRequest {
+    Request {
         sender: Sender,
         channel: ChannelId,
         nonce: u64,
         request: StateRequest,
     },
     /// A peer sends blocks, not yet verified.
-    StateResponse {
+    Response {
         sender: Sender,
         channel: ChannelId,
         nonce: u64,
         payloads: Vec<Payload>,
     },
-    /// A step of a pull of identities, or of a channel's blocks.
-    Pull {
-        sender: Sender,
-        channel: Option<ChannelId>,
-        message: SignedMessage,
-    },
-    /// A proposal or declaration of leadership is authentic.
-    Leadership(Admitted<LeadershipNews>),
-    /// Ours is signed, or could not be.
-    LeadershipSigned {
-        place: (RequestId, ChannelId),
-        message: Option<SignedMessage>,
-    },
-    /// A peer acknowledges a message, or says why not.
-    Ack {
-        peer: PeerId,
-        nonce: u64,
-        error: String,
-    },
-    /// A message of a protocol that applications speak among themselves.
-    ForApplications,
-    /// An identity was found valid.
-    Identity { valid: ValidIdentity, bytes: Bytes },
-    /// An identity that was asked for is valid, and its peer has signed this message that tells it.
-    Announced {
-        valid: ValidIdentity,
-        message: SignedMessage,
-    },
-    /// An identity that was asked for is not.
-    BadIdentity { from: PeerId, subject: PeerId },
-    /// The announcement of our identity is signed, or could not be.
-    IdentitySigned(Option<SignedMessage>),
-    /// Something could not be checked for want of an identity.
-    UnknownIdentity { from: PeerId },
-    /// Somebody told of a member that we hold dead.
-    SignOfLife { peer: PeerId },
-    /// A link's authentication was looked at.
-    Authenticated {
-        link: LinkId,
-        result: Result<ValidIdentity, CryptoError>,
-    },
-    /// Our `ConnEstablish` for a link is signed, or could not be.
-    ConnSigned {
-        link: LinkId,
-        message: Option<SignedMessage>,
-    },
-    /// Our heartbeat is signed, or could not be.
-    AliveSigned(Option<SignedMessage>),
-    /// Our state info for a channel is signed, or could not be.
-    StateInfoSigned {
-        channel: ChannelId,
-        message: Option<SignedMessage>,
-    },
+}
+
+/// What of ours is being signed.
+#[derive(Debug)]
+pub(crate) enum Signing {
+    /// The `ConnEstablish` for a link.
+    Conn(LinkId),
+    /// Our heartbeat.
+    Alive,
+    /// Our state info for a channel.
+    StateInfo(ChannelId),
+    /// The announcement of our identity.
+    Identity,
+    /// A proposal or declaration of leadership that the application asked for.
+    Leadership(RequestId, ChannelId),
 }
 
 impl News {
     /// What it keeps in memory besides itself while it waits for an answer of the crypto service.
     pub(super) fn bytes(&self) -> u64 {
-        if let Self::StateInfoPull { held, .. } = self {
+        if let Self::State(StateNews::Pull { held, .. }) = self {
             return held.as_ref().map_or(0, Held::bytes);
         }
         0

@@ -2,8 +2,8 @@
 
 use gossip_proto::{Content, PullKind, SignedMessage, UnsignedMessage};
 
-use super::news::{News, Sender};
-use super::{Asks, Check, Gate, Known, count, sign_job, signed, valid_identity};
+use super::news::{IdentityNews, News, Sender, Signing};
+use super::{Asks, Check, Gate, Known, count, signed, valid_identity};
 use crate::cx::Cx;
 use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId};
 
@@ -89,21 +89,19 @@ impl Gate {
         });
         count(cx, &verdict);
         match verdict {
-            Ok(valid) => news.push(News::Announced { valid, message }),
+            Ok(valid) => news.push(News::Identity(IdentityNews::Announced { valid, message })),
             Err(CryptoError::Overloaded) => {}
             Err(error) => {
                 let subject = PeerId::new(&identity.pki_id);
                 tracing::debug!(%from, %subject, %error, "identity refused");
-                news.push(News::BadIdentity { from, subject });
+                news.push(News::Identity(IdentityNews::Bad { from, subject }));
             }
         }
     }
 
     /// Has the announcement of our identity signed.
     pub(crate) fn sign_identity(&mut self, cx: &mut Cx<'_>, unsigned: UnsignedMessage) {
-        let job = sign_job(&unsigned);
-        self.jobs
-            .start_own(cx, job, Check::SignIdentity { unsigned });
+        self.sign_own(cx, Signing::Identity, unsigned);
     }
 
     /// Blocks are pulled between members of one organisation that both take part in the channel.

@@ -2,7 +2,7 @@
 
 use gossip_proto::{Alive, Pulse};
 
-use super::news::{Admitted, News, PulseNews, Sender};
+use super::news::{Admitted, MemberNews, News, PulseNews, Sender};
 use super::{Asks, Gate, Known};
 use crate::LinkId;
 use crate::cx::Cx;
@@ -42,16 +42,16 @@ impl Gate {
                 cx.metrics().pulses_refused += 1;
                 continue;
             }
-            news.push(News::Pulse(Admitted::new(PulseNews {
+            news.push(News::Member(MemberNews::Pulse(Admitted::new(PulseNews {
                 pulse: pulse.clone(),
                 incarnation: heard.incarnation,
                 from: sender.peer.clone(),
                 pushed,
-            })));
+            }))));
         }
         if strangers {
             let from = sender.peer.clone();
-            news.push(News::UnknownIdentity { from });
+            news.push(News::Member(MemberNews::UnknownIdentity { from }));
         }
     }
 

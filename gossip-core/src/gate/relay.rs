@@ -3,7 +3,7 @@
 use gossip_proto::{SignedMessage, StateInfo};
 
 use super::checks::{Checked, Vouched, copies_of, note_each};
-use super::news::{Admitted, News, RelayNews, Sender};
+use super::news::{Admitted, News, RelayNews, Sender, StateNews};
 use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized};
 use crate::cx::Cx;
 use crate::relay::{self, Mac};
@@ -76,7 +76,7 @@ impl Gate {
         count(cx, &verdict);
         let (relayed, rest) = copies.rest();
         if verdict.is_ok() {
-            news.push(News::Relay(Admitted::new(relayed.news)));
+            news.push(News::State(StateNews::Relay(Admitted::new(relayed.news))));
         } else if let Some(rest) = rest {
             self.start_check(cx, None, key, rest);
         }

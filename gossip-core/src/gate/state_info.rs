@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage, StateInfoPull};
 
 use super::checks::{Checked, Vouched, copies_of, note_each};
-use super::news::{Admitted, News, Sender, StateInfoNews, Verdict};
+use super::news::{Admitted, MemberNews, News, Sender, StateInfoNews, StateNews, Verdict};
 use super::{Asks, Check, Claim, Copies, Gate, Key, Known, count, is_oversized};
 use crate::cx::Cx;
 use crate::held::Held;
@@ -22,6 +22,25 @@ impl Gate {
     ) {
         for parked in self.parked.take(cx, peer) {
             self.check_state_info(cx, known, None, parked, news);
+        }
+    }
+
+    /// Somebody tells a state info, of a channel of ours or of another's.
+    pub(super) fn pushed_state_info(
+        &mut self,
+        cx: &mut Cx<'_>,
+        known: &Known<'_>,
+        sender: &Sender,
+        message: SignedMessage,
+        news: &mut Vec<News>,
+    ) {
+        let Content::StateInfo(info) = message.content() else {
+            return;
+        };
+        let macs = &mut self.macs;
+        match macs.channel(known.channels, &info.pki_id, &info.channel_mac) {
+            Some(channel) => self.state_info(cx, known, sender, channel, message, true, news),
+            None => self.relay(cx, known, sender, info, &message),
         }
     }
 
@@ -51,11 +70,11 @@ impl Gate {
         // Without a nonce it is a request of the original protocol: whoever made it did not know us yet.
         let differs = understands && nonce != 0;
         let held = differs.then(|| Held::decode(nonce, &request.held, most));
-        let asked = News::StateInfoPull {
+        let asked = News::State(StateNews::Pull {
             sender: sender.clone(),
             channel: channel.clone(),
             held,
-        };
+        });
         self.with_access(cx, known, sender, channel, asked, news);
     }
 
@@ -79,10 +98,10 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
-        news.push(News::StateSnapshot {
+        news.push(News::State(StateNews::Snapshot {
             channel: channel.clone(),
             peer: sender.peer.clone(),
-        });
+        }));
         let cap = cx.config.membership.max_members.get();
         for envelope in elements.iter().take(cap) {
             match SignedMessage::decode_nested(envelope, &cx.config.limits) {
@@ -193,7 +212,7 @@ impl Gate {
         let peer = PeerId::new(&info.pki_id);
         let Some(identity) = known.identities.get(&info.pki_id) else {
             let from = state_info.from.clone();
-            news.push(News::UnknownIdentity { from });
+            news.push(News::Member(MemberNews::UnknownIdentity { from }));
             self.parked.park(cx, peer, &state_info);
             return;
         };
@@ -235,17 +254,17 @@ impl Gate {
             rest,
         ) = copies.rest();
         if verdict.is_ok() {
-            news.push(News::StateInfo(Admitted::new(state_info)));
+            news.push(News::State(StateNews::StateInfo(Admitted::new(state_info))));
             return;
         }
         if verdict == Err(CryptoError::NotAdmitted)
             && let Key::StateInfo(channel, peer, _) = &key
         {
-            news.push(News::NotAdmitted {
+            news.push(News::State(StateNews::NotAdmitted {
                 channel: channel.clone(),
                 revision: state_info.revision,
                 peer: peer.clone(),
-            });
+            }));
         }
         if let Some(rest) = rest {
             self.start_check(cx, None, key, rest);

@@ -80,24 +80,36 @@ impl Links {
         })));
         self.enter(cx, &peer, link);
         if let Some(expected) = target.and_then(|target| target.expected) {
-            let mut waiting = self.dial_succeeded(cx, &expected.peer);
-            if expected.peer != peer {
-                let before = waiting.len();
-                waiting.retain(|frame| !frame.is_only_for_named());
-                let dropped = (before - waiting.len()) as u64;
-                cx.metrics().shed(DropReason::PeerGone, dropped);
-            }
-            self.adopt(cx, &peer, waiting);
-            if expected.peer != peer && !self.routes.contains_key(&expected.peer) {
-                self.abandon(cx, &expected.peer);
-                fx.push(LinkEffect::IdentitySwitch {
-                    expected: expected.peer,
-                    actual: peer.clone(),
-                });
-            }
+            self.fulfil(cx, expected.peer, &peer, fx);
         }
         let waiting = self.take_waiting(cx, &peer);
         self.adopt(cx, &peer, waiting);
+    }
+
+    /// The dial to `expected` has led to `peer`, whose link is up: what waited for the one goes to the
+    /// other, except what is only for who was named.
+    fn fulfil(
+        &mut self,
+        cx: &mut Cx<'_>,
+        expected: PeerId,
+        peer: &PeerId,
+        fx: &mut Vec<LinkEffect>,
+    ) {
+        let mut waiting = self.dial_succeeded(cx, &expected);
+        if expected != *peer {
+            let before = waiting.len();
+            waiting.retain(|frame| !frame.is_only_for_named());
+            let dropped = (before - waiting.len()) as u64;
+            cx.metrics().shed(DropReason::PeerGone, dropped);
+        }
+        self.adopt(cx, peer, waiting);
+        if expected != *peer && !self.routes.contains_key(&expected) {
+            self.abandon(cx, &expected);
+            fx.push(LinkEffect::IdentitySwitch {
+                expected,
+                actual: peer.clone(),
+            });
+        }
     }
 
     /// The remote has had its time to finish a link that we do not prefer.

@@ -46,6 +46,18 @@ mod record;
 mod response;
 mod roster;
 mod seeds;
+/// Whether a heartbeat that we have taken in is passed on.
+fn is_news_to_others(source: &AliveSource, newcomer: bool, returning: bool) -> bool {
+    match source {
+        AliveSource::Pushed { .. } => true,
+        // Whoever asks us for its first view, or is back, is news to others too.
+        AliveSource::Request { .. } => newcomer,
+        // Where a partition has ended, one link shows many again that others hold dead too.
+        AliveSource::Response { .. } => returning,
+        AliveSource::Hearsay { .. } => false,
+    }
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -277,19 +289,11 @@ impl Membership {
         if let (Some(pulse), Some(record)) = (pulse, self.records.get_mut(&alive.pki_id[..])) {
             record.beat(&pulse, cx.now);
         }
-        // What is not kept would be news again each time it came, and go round for ever.
-        let forward = match &source {
-            AliveSource::Pushed { .. } => taken,
-            // Whoever asks us for its first view, or is back, is news to others too.
-            AliveSource::Request { .. } => taken && newcomer,
-            // Where a partition has ended, one link shows many again that others hold dead too.
-            AliveSource::Response { .. } => taken && returning,
-            AliveSource::Hearsay { .. } => false,
-        };
         if taken && returning && matches!(source, AliveSource::Request { .. }) {
             self.request(cx, identities, source.from(), fx);
         }
-        if forward {
+        // What is not kept would be news again each time it came, and go round for ever.
+        if taken && is_news_to_others(&source, newcomer, returning) {
             holders.push(source.from().clone());
             fx.push(MembershipEffect::Forward { message, holders });
         }

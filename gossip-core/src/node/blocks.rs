@@ -226,13 +226,7 @@ impl Node {
                 let error = RequestError::Ledger(error);
                 self.drop_channel(id, &error);
             }
-            Effect::HeightChanged(height) => {
-                if let Some(channel) = self.channels.get_mut(id) {
-                    channel.own.set_height(cx!(self), id, height);
-                }
-                self.grant_wishes(id, height);
-                self.announce_soon(id);
-            }
+            Effect::HeightChanged(height) => self.on_own_height(id, height),
             Effect::Accepted {
                 seq,
                 data,
@@ -254,18 +248,7 @@ impl Node {
                 self.deliver(id, || block_message(id, seq, data.clone()));
                 self.pass_on_fetched(id, seq, data);
             }
-            Effect::Verify { peer, seq, data } => {
-                let link = self.links.link_of(&peer);
-                let block = BlockNews {
-                    channel: id.clone(),
-                    seq,
-                    data,
-                    source: BlockSource::Transfer { from: peer },
-                    message: None,
-                    holders: Vec::new(),
-                };
-                self.gate.check_block(cx!(self), link, block);
-            }
+            Effect::Verify { peer, seq, data } => self.check_transferred(id, peer, seq, data),
             Effect::SendRequest {
                 peer,
                 nonce,
@@ -299,6 +282,27 @@ impl Node {
                 result,
             });
         }
+    }
+
+    fn on_own_height(&mut self, id: &ChannelId, height: u64) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.own.set_height(cx!(self), id, height);
+        }
+        self.grant_wishes(id, height);
+        self.announce_soon(id);
+    }
+
+    fn check_transferred(&mut self, id: &ChannelId, from: PeerId, seq: u64, data: Bytes) {
+        let link = self.links.link_of(&from);
+        let block = BlockNews {
+            channel: id.clone(),
+            seq,
+            data,
+            source: BlockSource::Transfer { from },
+            message: None,
+            holders: Vec::new(),
+        };
+        self.gate.check_block(cx!(self), link, block);
     }
 
     fn send_state_request(

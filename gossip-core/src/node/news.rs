@@ -1,22 +1,54 @@
 //! What has passed the gate, to the module it is for.
 
-use gossip_proto::Content;
+use gossip_proto::{Content, SignedMessage};
 
 use super::effects::class_of_view;
 use super::{Node, cx, known};
-use crate::gate::{Admitted, BlockFault, Known, News, RelayNews, Sender, StateInfoNews};
+use crate::gate::{
+    Admitted, BlockFault, ChainNews, IdentityNews, Known, MemberNews, News, RelayNews, Sender,
+    Signing, StateInfoNews, StateNews,
+};
 use crate::held::Held;
 use crate::link::STATE_DIFFERENCES;
 use crate::outbox::Supersede;
 use crate::push::{Item, What};
-use crate::{ChannelId, CryptoError, Notification, PeerId, ValidIdentity};
+use crate::{ChannelId, CryptoError, LinkId, Notification, PeerId, ValidIdentity};
 use bytes::Bytes;
 
 impl Node {
     pub(super) fn on_news(&mut self, news: News) {
-        let member_fx = &mut self.membership_fx;
         match news {
-            News::Alive(alive) => {
+            News::Member(news) => self.on_member_news(news),
+            News::Identity(news) => self.on_identity_news(news),
+            News::State(news) => self.on_state_news(news),
+            News::Chain(news) => self.on_chain_news(news),
+            News::Signed { what, message } => self.on_signed(what, message),
+            News::Access(access) => {
+                let known = known!(self);
+                self.gate
+                    .on_access(cx!(self), &known, access, &mut self.news);
+            }
+            News::Pull {
+                sender,
+                channel,
+                message,
+            } => self.on_pull(&sender, channel.as_ref(), &message),
+            News::Leadership(leadership) => self.on_leadership(&leadership),
+            News::Ack { peer, nonce, error } => {
+                self.acks.on_ack(cx!(self), &peer, nonce, &error);
+            }
+            News::ForApplications => self.on_foreign_protocol(),
+            News::Authenticated { link, result } => {
+                self.links
+                    .on_authenticated(cx!(self), link, result, &mut self.link_fx);
+            }
+        }
+    }
+
+    fn on_member_news(&mut self, news: MemberNews) {
+        let fx = &mut self.membership_fx;
+        match news {
+            MemberNews::Alive(alive) => {
                 if let Content::Alive(told) = alive.get().message.content()
                     && !self.identities.touch(self.now, &told.pki_id)
                 {
@@ -24,51 +56,72 @@ impl Node {
                     return;
                 }
                 self.membership
-                    .on_alive(cx!(self), &self.identities, alive, member_fx);
+                    .on_alive(cx!(self), &self.identities, alive, fx);
             }
-            News::Pulse(pulse) => {
+            MemberNews::Pulse(pulse) => {
                 self.identities.touch(self.now, &pulse.get().pulse.pki_id);
-                self.membership.on_pulse(cx!(self), pulse, member_fx);
+                self.membership.on_pulse(cx!(self), pulse, fx);
             }
-            News::MembershipRequest(requester) => {
+            MemberNews::Request(requester) => {
                 self.membership
-                    .on_request(cx!(self), &self.identities, requester, member_fx);
+                    .on_request(cx!(self), &self.identities, requester, fx);
             }
-            News::MembershipResponse { peer } => self.membership.on_response(cx!(self), &peer),
-            News::StateInfo(info) => self.on_state_info(&info),
-            News::Validated { peer, result } => self.on_validated(&peer, result),
-            News::Reviewed { verdict, result } => self.on_reviewed(&verdict, result),
-            News::NotAdmitted {
+            MemberNews::Response { peer } => self.membership.on_response(cx!(self), &peer),
+            MemberNews::UnknownIdentity { from } => {
+                self.membership
+                    .on_unknown_identity(cx!(self), &self.identities, &from, fx);
+            }
+            MemberNews::SignOfLife { peer } => {
+                self.membership
+                    .on_sign_of_life(cx!(self), &self.identities, &peer, fx);
+            }
+        }
+    }
+
+    fn on_identity_news(&mut self, news: IdentityNews) {
+        match news {
+            IdentityNews::Valid { valid, bytes } => self.on_identity(&valid, &bytes),
+            IdentityNews::Validated { peer, result } => self.on_validated(&peer, result),
+            IdentityNews::Announced { valid, message } => self.on_announced(&valid, &message),
+            IdentityNews::Bad { from, subject } => {
+                self.identity_pull.pull.on_bad(self.now, from, subject);
+            }
+        }
+    }
+
+    fn on_state_news(&mut self, news: StateNews) {
+        match news {
+            StateNews::StateInfo(info) => self.on_state_info(&info),
+            StateNews::Reviewed { verdict, result } => self.on_reviewed(&verdict, result),
+            StateNews::NotAdmitted {
                 channel,
                 revision,
                 peer,
             } => self.on_not_admitted(&channel, revision, &peer),
-            News::Relay(relayed) => self.on_relayed(relayed.into_inner()),
-            News::Access(access) => {
-                let known = known!(self);
-                self.gate
-                    .on_access(cx!(self), &known, access, &mut self.news);
-            }
-            News::StateInfoPull {
+            StateNews::Relay(relayed) => self.on_relayed(relayed.into_inner()),
+            StateNews::Pull {
                 sender,
                 channel,
                 held,
             } => self.on_state_info_pull(&sender, &channel, held.as_ref()),
-            News::StateSnapshot { channel, peer } => {
+            StateNews::Snapshot { channel, peer } => {
                 if let Some(channel) = self.channels.get_mut(&channel) {
                     channel.on_snapshot(&peer);
                 }
             }
-            News::Block(block) => self.on_block(block),
-            News::BadBlock {
+        }
+    }
+
+    fn on_chain_news(&mut self, news: ChainNews) {
+        match news {
+            ChainNews::Block(block) => self.on_block(block),
+            ChainNews::Bad {
                 channel,
                 seq,
                 source,
                 fault,
-            } => {
-                self.on_bad_block(&channel, seq, source, fault);
-            }
-            News::CheckingBlock {
+            } => self.on_bad_block(&channel, seq, source, fault),
+            ChainNews::Checking {
                 channel,
                 seq,
                 bytes,
@@ -77,14 +130,16 @@ impl Node {
                     channel.transfer.on_checking(cx!(self), seq, bytes);
                 }
             }
-            News::Holder { channel, seq, peer } => self.on_holder(&channel, seq, &peer),
-            News::Superfluous { channel, seq, peer } => self.on_superfluous(&channel, seq, &peer),
-            News::Tree {
+            ChainNews::Holder { channel, seq, peer } => self.on_holder(&channel, seq, &peer),
+            ChainNews::Superfluous { channel, seq, peer } => {
+                self.on_superfluous(&channel, seq, &peer);
+            }
+            ChainNews::Tree {
                 sender,
                 channel,
                 tree,
             } => self.on_tree(&sender, &channel, tree),
-            News::Publish {
+            ChainNews::Publish {
                 id,
                 channel,
                 seq,
@@ -93,78 +148,47 @@ impl Node {
                 self.publishing = self.publishing.saturating_sub(1);
                 self.publish(id, channel, seq, data);
             }
-            News::StateRequest {
+            ChainNews::Request {
                 sender,
                 channel,
                 nonce,
                 request,
-            } => {
-                self.on_state_request(&sender, &channel, nonce, request);
-            }
-            News::StateResponse {
+            } => self.on_state_request(&sender, &channel, nonce, request),
+            ChainNews::Response {
                 sender,
                 channel,
                 nonce,
                 payloads,
-            } => {
-                self.on_state_response(&sender, &channel, nonce, payloads);
+            } => self.on_state_response(&sender, &channel, nonce, payloads),
+        }
+    }
+
+    /// What we say is signed, or could not be.
+    fn on_signed(&mut self, what: Signing, message: Option<SignedMessage>) {
+        match what {
+            Signing::Conn(link) => self.on_conn_signed(link, message),
+            Signing::Alive => {
+                let fx = &mut self.membership_fx;
+                self.membership
+                    .on_own_signed(cx!(self), &self.identities, message, fx);
             }
-            News::Pull {
-                sender,
-                channel,
-                message,
-            } => self.on_pull(&sender, channel.as_ref(), &message),
-            News::Identity { valid, bytes } => self.on_identity(&valid, &bytes),
-            News::Announced { valid, message } => self.on_announced(&valid, &message),
-            News::BadIdentity { from, subject } => {
-                self.identity_pull.pull.on_bad(self.now, from, subject);
-            }
-            News::Leadership(leadership) => self.on_leadership(&leadership),
-            News::LeadershipSigned {
-                place: (id, channel),
-                message,
-            } => {
+            Signing::StateInfo(channel) => self.on_own_state(&channel, message),
+            Signing::Identity => self.on_own_announcement(message.as_ref()),
+            Signing::Leadership(id, channel) => {
                 self.on_leadership_signed(id, &channel, message.as_ref());
             }
-            News::Ack { peer, nonce, error } => {
-                self.acks.on_ack(cx!(self), &peer, nonce, &error);
-            }
-            News::ForApplications => self.on_foreign_protocol(),
-            News::IdentitySigned(message) => self.on_own_announcement(message.as_ref()),
-            News::UnknownIdentity { from } => {
-                self.membership
-                    .on_unknown_identity(cx!(self), &self.identities, &from, member_fx);
-            }
-            News::SignOfLife { peer } => {
-                self.membership
-                    .on_sign_of_life(cx!(self), &self.identities, &peer, member_fx);
-            }
-            News::Authenticated { link, result } => {
-                self.links
-                    .on_authenticated(cx!(self), link, result, &mut self.link_fx);
-            }
-            News::ConnSigned {
-                link,
-                message: Some(message),
-            } => {
-                self.links
-                    .on_conn_signed(cx!(self), link, message, &mut self.link_fx);
-            }
-            News::ConnSigned {
-                link,
-                message: None,
-            } => {
-                self.io.metrics.signing_failures += 1;
-                cx!(self).notify(Notification::SigningFailed);
-                self.links
-                    .on_sign_failed(cx!(self), link, &mut self.link_fx);
-            }
-            News::AliveSigned(message) => {
-                self.membership
-                    .on_own_signed(cx!(self), &self.identities, message, member_fx);
-            }
-            News::StateInfoSigned { channel, message } => self.on_own_state(&channel, message),
         }
+    }
+
+    fn on_conn_signed(&mut self, link: LinkId, message: Option<SignedMessage>) {
+        let fx = &mut self.link_fx;
+        if let Some(message) = message {
+            self.links.on_conn_signed(cx!(self), link, message, fx);
+            return;
+        }
+        self.io.metrics.signing_failures += 1;
+        cx!(self).notify(Notification::SigningFailed);
+        self.links.on_sign_failed(cx!(self), link, fx);
     }
 
     pub(super) fn on_identity(&mut self, valid: &ValidIdentity, bytes: &Bytes) {
@@ -234,17 +258,23 @@ impl Node {
             self.introduce(&publisher);
         }
         if !pushed_by.is_empty() {
-            self.deliver(id, || message.clone());
-            let what = What::StateInfo {
-                channel: id.clone(),
-                publisher,
-            };
-            self.push(Item {
-                what,
-                message: message.clone(),
-                holders: pushed_by.clone(),
-            });
+            self.pass_on_state_info(info.get(), publisher);
         }
+    }
+
+    /// To the applications that listen, and to peers that have not pushed it to us.
+    fn pass_on_state_info(&mut self, info: &StateInfoNews, publisher: PeerId) {
+        let (id, message) = (&info.channel, &info.message);
+        self.deliver(id, || message.clone());
+        let what = What::StateInfo {
+            channel: id.clone(),
+            publisher,
+        };
+        self.push(Item {
+            what,
+            message: message.clone(),
+            holders: info.pushed_by.clone(),
+        });
     }
 
     /// Tells our organisation of a channel that is none of ours.
@@ -302,7 +332,7 @@ impl Node {
         }
     }
 
-    fn on_own_state(&mut self, id: &ChannelId, message: Option<gossip_proto::SignedMessage>) {
+    fn on_own_state(&mut self, id: &ChannelId, message: Option<SignedMessage>) {
         if message.is_none() {
             self.io.metrics.signing_failures += 1;
             cx!(self).notify(Notification::SigningFailed);

@@ -9,8 +9,8 @@ use crate::proto::{Chaincode, Limits};
 use crate::state_transfer::Want;
 use crate::timer::TimerKey;
 use crate::{
-    BlockOrigin, ChannelId, Command, Endpoint, JoinChannel, Request, RequestError, RequestId,
-    Response,
+    BlockOrigin, ChannelId, Command, Endpoint, JoinChannel, PeerId, Request, RequestError,
+    RequestId, Response,
 };
 
 impl Node {
@@ -26,10 +26,7 @@ impl Node {
                 channel,
                 seq,
                 block,
-            } => {
-                self.publish(id, channel, seq, block);
-                return;
-            }
+            } => return self.publish(id, channel, seq, block),
             Request::AwaitCoverage {
                 channel,
                 seq,
@@ -41,8 +38,7 @@ impl Node {
             },
             Request::ValidateBlocks { channel, on } => self.switch_validation(channel, on),
             Request::UpdateLedgerHeight { channel, height } => {
-                self.update_ledger_height(id, channel, height);
-                return;
+                return self.update_ledger_height(id, channel, height);
             }
             Request::UpdateMetadata { metadata } => self.update_metadata(metadata),
             Request::UpdateEndpoint { external } => self.update_endpoint(external),
@@ -52,32 +48,23 @@ impl Node {
             } => self.update_chaincodes(&id, chaincodes),
             Request::Send { message, peers } => self.send_to(&peers, *message),
             Request::SendByCriteria { message, criteria } => {
-                self.send_by_criteria(id, *message, &criteria);
-                return;
+                return self.send_by_criteria(id, *message, &criteria);
             }
             Request::Respond { link, message } => self.respond(link, *message),
-            Request::Gossip { message } => {
-                self.gossip(id, *message);
-                return;
-            }
+            Request::Gossip { message } => return self.gossip(id, *message),
             Request::Snapshot => Ok(Response::Snapshot(Box::new(self.snapshot()))),
             Request::Listen(interest) => Ok(self.listen(interest)),
-            Request::SuspectPeers { peers } => {
-                self.suspect(id, peers);
-                return;
-            }
+            Request::SuspectPeers { peers } => return self.suspect(id, peers),
             Request::Identities => Ok(Response::Identities(self.identity_infos())),
-            Request::IsInMyOrg { peer } => {
-                let org = self.identities.org_of(peer.as_bytes());
-                let inside = org.is_some_and(|org| self.identities.is_own_org(org));
-                Ok(Response::IsInMyOrg(inside))
-            }
-            Request::Stop => {
-                self.stop(id);
-                return;
-            }
+            Request::IsInMyOrg { peer } => Ok(self.is_in_my_org(&peer)),
+            Request::Stop => return self.stop(id),
         };
         cx!(self).emit(Command::Reply { id, result });
+    }
+
+    fn is_in_my_org(&self, peer: &PeerId) -> Response {
+        let org = self.identities.org_of(peer.as_bytes());
+        Response::IsInMyOrg(org.is_some_and(|org| self.identities.is_own_org(org)))
     }
 
     fn join(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Node, cx};
-use crate::gate::News;
+use crate::gate::{News, Signing};
 use crate::timer::TimerKey;
 use crate::{CloseReason, Command, Event, RequestError, RequestId, Response};
 
@@ -81,10 +81,17 @@ impl Node {
 
     fn say_farewell(&mut self) {
         for news in std::mem::take(&mut self.news) {
-            let (News::AliveSigned(signed), Phase::Leaving(id)) = (news, self.phase) else {
+            let News::Signed {
+                what: Signing::Alive,
+                message,
+            } = news
+            else {
                 continue;
             };
-            match signed {
+            let Phase::Leaving(id) = self.phase else {
+                continue;
+            };
+            match message {
                 Some(message) => self.push_farewell(&message, &[]),
                 None => self.io.metrics.signing_failures += 1,
             }

@@ -7,7 +7,7 @@ use crate::identity::Identities;
 use crate::link::{Links, SendTo, Sent, TREE};
 use crate::membership::{Membership, Party, Roster, Slot, may_push, may_see_secret};
 use crate::outbox::Supersede;
-use crate::{Class, OrgId, PeerId};
+use crate::{ChannelId, Class, PeerId};
 
 /// Whom a push may reach, and how.
 pub(crate) struct Audience<'a> {
@@ -75,82 +75,102 @@ fn address(audience: &Audience<'_>, target: &Target) -> SendTo {
 }
 
 fn draw(cx: &Cx<'_>, audience: &mut Audience<'_>, item: &Item) -> Vec<Target> {
-    let own_org: &OrgId = &cx.config.identity.org;
-    let own_peer = &cx.config.identity.peer;
-    let links = &*audience.links;
-    let pick = |slot: &Slot| Target {
-        peer: slot.peer.clone(),
-        inside: may_see_secret(own_org, slot.org.as_ref()),
-        connected: slot.connected,
-    };
-    let channels = audience.channels;
     let holders = &item.holders;
     match &item.what {
-        What::Block { channel, sow } => {
-            let Some(channel) = channels.get(channel) else {
-                return Vec::new();
-            };
-            let tree = cx.config.push.has_tree();
-            // Who knows of branches gets blocks along them, once they have been found.
-            let open = |peer: &PeerId| {
-                !tree
-                    || links.capabilities(peer) & TREE == 0
-                    || *sow && channel.tree.is_untried(peer)
-            };
-            let accept = |slot: &Slot| {
-                slot.org.as_ref() == Some(own_org)
-                    && channel.is_eligible(&slot.peer)
-                    && !holders.contains(&slot.peer)
-                    && open(&slot.peer)
-            };
-            draw_among(cx, audience.membership.roster(), links, true, accept, pick)
-        }
+        What::Block { channel, sow } => draw_for_block(cx, audience, holders, channel, *sow),
         What::StateInfo { channel, publisher } => {
-            let abroad = if publisher == own_peer {
-                audience.membership.is_self_external()
-            } else {
-                audience.membership.is_external(publisher.as_bytes())
-            };
-            let Some(channel) = channels.get(channel) else {
-                return Vec::new();
-            };
-            let accept = |slot: &Slot| {
-                let hears = slot
-                    .org
-                    .as_ref()
-                    .is_some_and(|org| org == own_org || (abroad && channel.has_org(org)));
-                hears && slot.peer != *publisher && !holders.contains(&slot.peer)
-            };
-            draw_among(cx, audience.membership.roster(), links, false, accept, pick)
+            draw_for_state_info(cx, audience, holders, channel, publisher)
         }
         What::Relay { publisher, .. } => {
+            let own_org = &cx.config.identity.org;
             let accept = |slot: &Slot| {
                 slot.org.as_ref() == Some(own_org)
                     && slot.peer != *publisher
                     && !holders.contains(&slot.peer)
             };
-            draw_among(cx, audience.membership.roster(), links, false, accept, pick)
+            let roster = audience.membership.roster();
+            draw_among(cx, roster, audience.links, false, accept)
         }
-        What::Alive { subject } => {
-            let (org, external) = if subject == own_peer {
-                (Some(own_org), audience.membership.is_self_external())
-            } else {
-                let org = audience.identities.org_of(subject.as_bytes());
-                (org, audience.membership.is_external(subject.as_bytes()))
-            };
-            let about = Party { org, external };
-            let accept = |slot: &Slot| {
-                let target = Party {
-                    org: slot.org.as_ref(),
-                    external: slot.external,
-                };
-                may_push(own_org, about, target)
-                    && slot.peer != *subject
-                    && !holders.contains(&slot.peer)
-            };
-            draw_among(cx, audience.membership.roster(), links, false, accept, pick)
-        }
+        What::Alive { subject } => draw_for_heartbeat(cx, audience, holders, subject),
     }
+}
+
+fn draw_for_block(
+    cx: &Cx<'_>,
+    audience: &mut Audience<'_>,
+    holders: &[PeerId],
+    channel: &ChannelId,
+    sow: bool,
+) -> Vec<Target> {
+    let Some(channel) = audience.channels.get(channel) else {
+        return Vec::new();
+    };
+    let own_org = &cx.config.identity.org;
+    let links = &*audience.links;
+    let tree = cx.config.push.has_tree();
+    // Who knows of branches gets blocks along them, once they have been found.
+    let open = |peer: &PeerId| {
+        !tree || links.capabilities(peer) & TREE == 0 || sow && channel.tree.is_untried(peer)
+    };
+    let accept = |slot: &Slot| {
+        slot.org.as_ref() == Some(own_org)
+            && channel.is_eligible(&slot.peer)
+            && !holders.contains(&slot.peer)
+            && open(&slot.peer)
+    };
+    draw_among(cx, audience.membership.roster(), links, true, accept)
+}
+
+fn draw_for_state_info(
+    cx: &Cx<'_>,
+    audience: &mut Audience<'_>,
+    holders: &[PeerId],
+    channel: &ChannelId,
+    publisher: &PeerId,
+) -> Vec<Target> {
+    let own = &cx.config.identity;
+    let abroad = if *publisher == own.peer {
+        audience.membership.is_self_external()
+    } else {
+        audience.membership.is_external(publisher.as_bytes())
+    };
+    let Some(channel) = audience.channels.get(channel) else {
+        return Vec::new();
+    };
+    let accept = |slot: &Slot| {
+        let hears = slot
+            .org
+            .as_ref()
+            .is_some_and(|org| *org == own.org || (abroad && channel.has_org(org)));
+        hears && slot.peer != *publisher && !holders.contains(&slot.peer)
+    };
+    let roster = audience.membership.roster();
+    draw_among(cx, roster, audience.links, false, accept)
+}
+
+fn draw_for_heartbeat(
+    cx: &Cx<'_>,
+    audience: &mut Audience<'_>,
+    holders: &[PeerId],
+    subject: &PeerId,
+) -> Vec<Target> {
+    let own = &cx.config.identity;
+    let (org, external) = if *subject == own.peer {
+        (Some(&own.org), audience.membership.is_self_external())
+    } else {
+        let org = audience.identities.org_of(subject.as_bytes());
+        (org, audience.membership.is_external(subject.as_bytes()))
+    };
+    let about = Party { org, external };
+    let accept = |slot: &Slot| {
+        let target = Party {
+            org: slot.org.as_ref(),
+            external: slot.external,
+        };
+        may_push(&own.org, about, target) && slot.peer != *subject && !holders.contains(&slot.peer)
+    };
+    let roster = audience.membership.roster();
+    draw_among(cx, roster, audience.links, false, accept)
 }
 
 /// As many as the fan-out says: of the connected ones, if there are enough links or will be when all
@@ -162,10 +182,14 @@ fn draw_among(
     links: &Links,
     sparse: bool,
     accept: impl Fn(&Slot) -> bool,
-    pick: impl Fn(&Slot) -> Target,
 ) -> Vec<Target> {
     let (count, enough) = (cx.config.push.targets(), cx.config.link.org_links.get());
-    let own = &cx.config.identity.peer;
+    let (own, own_org) = (&cx.config.identity.peer, &cx.config.identity.org);
+    let pick = |slot: &Slot| Target {
+        peer: slot.peer.clone(),
+        inside: may_see_secret(own_org, slot.org.as_ref()),
+        connected: slot.connected,
+    };
     let room = links.room_for_more(cx.config);
     let wanted = room
         && !roster.is_linked_enough(enough, 0)
@@ -175,9 +199,9 @@ fn draw_among(
             let far = || links.is_reachable_now(&slot.peer) && is_ours_to_dial(own, &slot.peer);
             slot.connected || links.is_dialled(&slot.peer) || !slot.unreachable && far()
         };
-        roster.draw_map(count, |slot| ours(slot) && accept(slot), &pick)
+        roster.draw_map(count, |slot| ours(slot) && accept(slot), pick)
     } else {
-        roster.draw_linked(count, &accept, &pick)
+        roster.draw_linked(count, &accept, pick)
     };
     let least = match (room, sparse) {
         (false, _) => 0,

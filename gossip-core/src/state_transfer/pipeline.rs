@@ -127,19 +127,7 @@ impl Pipeline {
         outcome: LedgerOutcome,
     ) -> Step {
         match (&self.state, outcome) {
-            (State::Starting(_), LedgerOutcome::Height(Ok(height))) => {
-                buffer.rebase(height);
-                self.state = State::Idle;
-                Step::Started
-            }
-            (State::Starting(_), LedgerOutcome::Height(Err(error))) => {
-                self.state = State::Failed;
-                Step::StartFailed(error)
-            }
-            (State::Starting(_), LedgerOutcome::Committed(_) | LedgerOutcome::Blocks(_)) => {
-                self.state = State::Failed;
-                Step::StartFailed(LedgerError::Storage(WRONG_KIND.to_owned()))
-            }
+            (State::Starting(_), outcome) => self.on_first_height(buffer, outcome),
             (State::Committing(_), LedgerOutcome::Committed(Ok(()))) => {
                 self.resyncs = 0;
                 self.state = State::Idle;
@@ -182,6 +170,22 @@ impl Pipeline {
                 LedgerOutcome::Height(_) | LedgerOutcome::Committed(_) | LedgerOutcome::Blocks(_),
             ) => self.halt(WRONG_KIND.to_owned()),
         }
+    }
+
+    fn on_first_height(&mut self, buffer: &mut PayloadBuffer, outcome: LedgerOutcome) -> Step {
+        let error = match outcome {
+            LedgerOutcome::Height(Ok(height)) => {
+                buffer.rebase(height);
+                self.state = State::Idle;
+                return Step::Started;
+            }
+            LedgerOutcome::Height(Err(error)) => error,
+            LedgerOutcome::Committed(_) | LedgerOutcome::Blocks(_) => {
+                LedgerError::Storage(WRONG_KIND.to_owned())
+            }
+        };
+        self.state = State::Failed;
+        Step::StartFailed(error)
     }
 
     fn on_commit_refused(

@@ -80,6 +80,10 @@ impl Chaos {
         }
     }
 
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one arm for each thing that can happen to the links"
+    )]
     fn step(&mut self) {
         let link = self.link();
         let name = self.peer();
