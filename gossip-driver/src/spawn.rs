@@ -10,7 +10,7 @@ use async_channel::Receiver;
 use futures_util::task::AtomicWaker;
 use gossip_core::{Config, ConfigError, CryptoError, Event, Node, Start};
 use thiserror::Error;
-use tracing::{Instrument as _, info_span, warn};
+use tracing::{Instrument as _, Span, info_span, warn};
 
 use crate::bookkeeper::Bookkeeper;
 use crate::clock::{Clock, Timer};
@@ -30,8 +30,8 @@ use crate::transport_counters::TransportCounters;
 use crate::validator::Validators;
 use crate::views::{Publisher, Views};
 use crate::{
-    DriverConfig, Gossip, Ledger, MessageCryptoService, PeerBookError, Runtime, SecurityAdvisor,
-    Transport,
+    DriverConfig, Gossip, Ledger, Link, MessageCryptoService, PeerBookError, Runtime,
+    SecurityAdvisor, Transport,
 };
 
 /// Why a node could not be started. Nothing runs then.
@@ -77,78 +77,51 @@ where
     L: Ledger,
 {
     config.validate()?;
-    if let Some(book) = &settings.peer_book {
-        let known = book.peers()?.into_iter();
-        config
-            .remembered
-            .extend(known.map(|booked| booked.endpoint));
-    }
-    let config = Arc::new(config);
-    let span = info_span!("gossip", peer = %config.identity.peer);
+    remember(&mut config, &settings)?;
     let clock = Clock::new(runtime.clone());
-    let expires_in = expires_in(&crypto, &config.identity.bytes);
-    let node = Node::new(Arc::clone(&config), start(&settings, &clock, expires_in)?)?;
-
-    let wake = Arc::new(AtomicWaker::new());
-    let counters = Arc::new(Counters::default());
-    let tasks = Tasks::new(runtime.clone(), span.clone());
-    let (reporter, completions) = Reporter::new(COMPLETIONS, Arc::clone(&wake));
-    let pool = Pool::start(
-        PoolSettings {
-            threads: threads(&settings),
-            bounds: bounds(&config),
-            counters: Arc::clone(&counters),
-            span: span.clone(),
-            alive: tasks.alive(),
-        },
-        &Arc::new(crypto),
-        {
-            let reporter = reporter.clone();
-            move |ticket, outcome| reporter.report_blocking(Event::CryptoDone { ticket, outcome })
-        },
+    let start = start(
+        &settings,
+        &clock,
+        expires_in(&crypto, &config.identity.bytes),
     )?;
-    let bookkeeper = match &settings.peer_book {
-        Some(book) => Some(Bookkeeper::start(Arc::clone(book), tasks.alive())?),
-        None => None,
+    let span = info_span!("gossip", peer = %config.identity.peer);
+    let ground = Ground {
+        config: Arc::new(config),
+        settings,
+        wake: Arc::default(),
+        counters: Arc::default(),
+        tasks: Tasks::new(runtime.clone(), span.clone()),
     };
+    let node = Node::new(Arc::clone(&ground.config), start)?;
+
+    let (reporter, completions) = Reporter::new(COMPLETIONS, Arc::clone(&ground.wake));
+    let pool = ground.start_pool(&span, crypto, &reporter)?;
+    let bookkeeper = ground.start_bookkeeper()?;
     let transport = Arc::new(transport);
-    let accepted = start_accepting(&tasks, &transport, &wake, &counters);
-    let links = Links::new(
-        link_settings(&config, &settings),
-        &wake,
-        Arc::clone(&counters),
-    );
-    let listeners = Arc::new(Listeners::default());
-    let (gossip, application) = application(
-        (&config, &settings),
-        &node,
-        &wake,
-        &counters,
-        TransportCounters::new(&transport),
-        &listeners,
-        clock.origin(),
-    );
+    let accepted = ground.start_accepting(&transport);
+    let counters = TransportCounters::new(&transport);
+    let (gossip, application) = ground.application(&node, counters, clock.origin());
     let driver = Driver {
         node,
         clock,
         timer: Timer::new(),
-        wake: Arc::clone(&wake),
         transport,
         ledger: Arc::new(ledger),
         pool,
-        links,
+        links: ground.links(),
         completions,
         reporter,
         accepted,
-        dial_timeout: config.link.dial_timeout,
-        shutdown_timeout: settings.shutdown_timeout,
-        max_unanswered: settings.max_unanswered.get(),
-        counters,
-        validators: Validators::new(Arc::clone(&wake), config.gate.max_validations.get()),
+        dial_timeout: ground.config.link.dial_timeout,
+        shutdown_timeout: ground.settings.shutdown_timeout,
+        max_unanswered: ground.settings.max_unanswered.get(),
+        validators: ground.validators(),
         state: State::default(),
-        tasks,
         bookkeeper,
         application,
+        wake: ground.wake,
+        counters: ground.counters,
+        tasks: ground.tasks,
     };
     runtime.spawn(Box::new(driver).run().instrument(span));
     Ok(gossip)
@@ -163,6 +136,111 @@ const ACCEPTED: usize = 16;
 const HANDSHAKE_SLACK: usize = 64 << 10;
 /// Signatures that may be wanted besides those of handshakes.
 const SIGNATURES: usize = 256;
+
+/// What all parts of a driver stand on.
+struct Ground<R: Runtime> {
+    config: Arc<Config>,
+    settings: DriverConfig,
+    wake: Arc<AtomicWaker>,
+    counters: Arc<Counters>,
+    tasks: Tasks<R>,
+}
+
+impl<R: Runtime> Ground<R> {
+    fn start_pool<L: Link>(
+        &self,
+        span: &Span,
+        crypto: impl MessageCryptoService + SecurityAdvisor,
+        reporter: &Reporter<L>,
+    ) -> io::Result<Pool> {
+        let pool = PoolSettings {
+            threads: threads(&self.settings),
+            bounds: bounds(&self.config),
+            counters: Arc::clone(&self.counters),
+            span: span.clone(),
+            alive: self.tasks.alive(),
+        };
+        let reporter = reporter.clone();
+        Pool::start(pool, &Arc::new(crypto), move |ticket, outcome| {
+            reporter.report_blocking(Event::CryptoDone { ticket, outcome });
+        })
+    }
+
+    fn start_bookkeeper(&self) -> io::Result<Option<Bookkeeper>> {
+        let book = self.settings.peer_book.as_ref();
+        book.map(|book| Bookkeeper::start(Arc::clone(book), self.tasks.alive()))
+            .transpose()
+    }
+
+    fn start_accepting<T: Transport>(&self, transport: &Arc<T>) -> Receiver<Opened<T::Link>> {
+        let (sender, accepted) = async_channel::bounded(ACCEPTED);
+        self.tasks.spawn_until_stop(accept(
+            self.tasks.runtime().clone(),
+            Arc::clone(transport),
+            sender,
+            Arc::clone(&self.wake),
+            Arc::clone(&self.counters),
+        ));
+        accepted
+    }
+
+    fn links(&self) -> Links {
+        let settings = link_settings(&self.config, &self.settings);
+        Links::new(settings, &self.wake, Arc::clone(&self.counters))
+    }
+
+    fn validators(&self) -> Validators {
+        let most = self.config.gate.max_validations.get();
+        Validators::new(Arc::clone(&self.wake), most)
+    }
+
+    /// The handle, and the driver's end of it.
+    fn application(
+        &self,
+        node: &Node,
+        transport: TransportCounters,
+        origin: std::time::Instant,
+    ) -> (Gossip, Application) {
+        let listeners = Arc::new(Listeners::default());
+        let (requests, mailbox) = Mailbox::new(self.settings.mailbox.get());
+        let (news, listener) = News::new(self.settings.notifications);
+        let views = Arc::new(Views::new(node));
+        let publisher = Publisher::new(Arc::clone(&views), node);
+        let gossip = Gossip::new(Shared {
+            requests,
+            driver: Arc::clone(&self.wake),
+            views,
+            news: listener,
+            counters: Arc::clone(&self.counters),
+            transport,
+            window: self.config.state_transfer.window.get() as u64,
+            origin,
+            max_validations: self.config.gate.max_validations.get(),
+            listeners: Arc::clone(&listeners),
+            room: self.settings.deliveries.get(),
+        });
+        (
+            gossip,
+            Application {
+                mailbox,
+                news,
+                publisher,
+                listeners,
+            },
+        )
+    }
+}
+
+/// The peers of the peer book are tried as those that the configuration names.
+fn remember(config: &mut Config, settings: &DriverConfig) -> Result<(), PeerBookError> {
+    if let Some(book) = &settings.peer_book {
+        let known = book.peers()?.into_iter();
+        config
+            .remembered
+            .extend(known.map(|booked| booked.endpoint));
+    }
+    Ok(())
+}
 
 /// How long our own identity is valid. The node starts with one that is not, as its service may be
 /// mistaken, and says so.
@@ -246,59 +324,4 @@ fn bounds(config: &Config) -> Bounds {
             + config.state_transfer.max_publications.get()
             + config.channel.max_channels.get(),
     }
-}
-
-fn start_accepting<R: Runtime, T: Transport>(
-    tasks: &Tasks<R>,
-    transport: &Arc<T>,
-    wake: &Arc<AtomicWaker>,
-    counters: &Arc<Counters>,
-) -> Receiver<Opened<T::Link>> {
-    let (sender, accepted) = async_channel::bounded(ACCEPTED);
-    tasks.spawn_until_stop(accept(
-        tasks.runtime().clone(),
-        Arc::clone(transport),
-        sender,
-        Arc::clone(wake),
-        Arc::clone(counters),
-    ));
-    accepted
-}
-
-/// The handle, and the driver's end of it.
-fn application(
-    (config, settings): (&Config, &DriverConfig),
-    node: &Node,
-    wake: &Arc<AtomicWaker>,
-    counters: &Arc<Counters>,
-    transport: TransportCounters,
-    listeners: &Arc<Listeners>,
-    origin: std::time::Instant,
-) -> (Gossip, Application) {
-    let (requests, mailbox) = Mailbox::new(settings.mailbox.get());
-    let (news, listener) = News::new(settings.notifications);
-    let views = Arc::new(Views::new(node));
-    let publisher = Publisher::new(Arc::clone(&views), node);
-    let gossip = Gossip::new(Shared {
-        requests,
-        driver: Arc::clone(wake),
-        views,
-        news: listener,
-        counters: Arc::clone(counters),
-        transport,
-        window: config.state_transfer.window.get() as u64,
-        origin,
-        max_validations: config.gate.max_validations.get(),
-        listeners: Arc::clone(listeners),
-        room: settings.deliveries.get(),
-    });
-    (
-        gossip,
-        Application {
-            mailbox,
-            news,
-            publisher,
-            listeners: Arc::clone(listeners),
-        },
-    )
 }

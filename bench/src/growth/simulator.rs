@@ -36,14 +36,7 @@ pub(super) fn run(orgs: usize, peers: usize) -> Result<Measured> {
     ensure!(nodes >= 2, "a network has at least two nodes: --nodes 2");
     let before = resident_bytes();
     let clock = ProcessTime::now();
-    let mut scenario = Scenario::new(orgs, peers, 1).latency(Delay::fixed(HOP));
-    scenario.world.crypto = Delay::fixed(WORK);
-    scenario.world.ledger = Delay::fixed(WORK);
-    scenario.tune = |config| {
-        config.channel.publish_interval = SELDOM;
-        config.push.burst_latency = Duration::ZERO;
-    };
-    let mut world = scenario.build()?;
+    let mut world = scenario(orgs, peers).build()?;
     let starting = Duration::from_millis(nodes as u64);
     world.run_for(starting);
     let seen = world.wait(LIMIT, World::views_were_complete);
@@ -93,6 +86,18 @@ pub(super) fn run(orgs: usize, peers: usize) -> Result<Measured> {
     measured.set("events_per_s", done.events as f64 / done.cpu.as_secs_f64());
     measured.set("cpu_s", done.cpu.as_secs_f64());
     Ok(measured)
+}
+
+/// Everything takes the same time everywhere, and nothing but blocks and heartbeats goes on.
+fn scenario(orgs: usize, peers: usize) -> Scenario {
+    let mut scenario = Scenario::new(orgs, peers, 1).latency(Delay::fixed(HOP));
+    scenario.world.crypto = Delay::fixed(WORK);
+    scenario.world.ledger = Delay::fixed(WORK);
+    scenario.tune = |config| {
+        config.channel.publish_interval = SELDOM;
+        config.push.burst_latency = Duration::ZERO;
+    };
+    scenario
 }
 
 /// Each organisation's first peer publishes the same chain, as if an orderer had sent it.

@@ -200,24 +200,7 @@ fn draw(chart: &Chart, curves: &[Curve], path: &Path) -> Result<()> {
         .y_label_formatter(&|value| short(*value))
         .draw()?;
     for (curve, colour) in curves.iter().zip(COLOURS) {
-        context
-            .draw_series(LineSeries::new(
-                curve.points.iter().copied(),
-                colour.stroke_width(2),
-            ))?
-            .label(curve.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)));
-        context.draw_series(curve.points.iter().map(|point| {
-            // Values of curves that lie close together must not cover each other.
-            let is_lowest = all().all(|other| other.0 != point.0 || other.1 >= point.1);
-            let place = if is_lowest { 8 } else { -20 };
-            let value = Text::new(
-                short(point.1),
-                (-10, place),
-                ("sans-serif", 13).into_font().color(&colour),
-            );
-            EmptyElement::at(*point) + Circle::new((0, 0), 4, colour.filled()) + value
-        }))?;
+        draw_curve(&mut context, curves, curve, colour)?;
     }
     // Where no curve is high.
     let top = |end: f64| ends(all().filter(|point| point.0 == end).map(|point| point.1)).1;
@@ -233,6 +216,39 @@ fn draw(chart: &Chart, curves: &[Curve], path: &Path) -> Result<()> {
         .background_style(WHITE.mix(0.85))
         .draw()?;
     area.present()?;
+    Ok(())
+}
+
+/// One curve, each point with its value.
+fn draw_curve<'a, X, Y>(
+    context: &mut ChartContext<'a, SVGBackend<'_>, Cartesian2d<X, Y>>,
+    curves: &[Curve],
+    curve: &Curve,
+    colour: RGBColor,
+) -> Result<()>
+where
+    X: Ranged<ValueType = f64>,
+    Y: Ranged<ValueType = f64>,
+{
+    let all = || curves.iter().flat_map(|curve| &curve.points);
+    context
+        .draw_series(LineSeries::new(
+            curve.points.iter().copied(),
+            colour.stroke_width(2),
+        ))?
+        .label(curve.name)
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)));
+    context.draw_series(curve.points.iter().map(|point| {
+        // Values of curves that lie close together must not cover each other.
+        let is_lowest = all().all(|other| other.0 != point.0 || other.1 >= point.1);
+        let place = if is_lowest { 8 } else { -20 };
+        let value = Text::new(
+            short(point.1),
+            (-10, place),
+            ("sans-serif", 13).into_font().color(&colour),
+        );
+        EmptyElement::at(*point) + Circle::new((0, 0), 4, colour.filled()) + value
+    }))?;
     Ok(())
 }
 

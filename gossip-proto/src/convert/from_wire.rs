@@ -45,36 +45,14 @@ fn tag(value: i32) -> Result<Tag, DecodeError> {
 fn content(raw: Raw) -> Result<Content, DecodeError> {
     Ok(match raw {
         Raw::AliveMsg(raw) => Content::Alive(alive(raw)?),
-        Raw::MemReq(raw) => Content::MembershipRequest(MembershipRequest {
-            self_information: RawEnvelope::slice(present(
-                raw.self_information,
-                "gossip.MembershipRequest",
-                "self_information",
-            )?)?,
-            want_identities: raw.want_identities,
-            held: raw.held,
-            pulse: raw.pulse.map(pulse).transpose()?,
-        }),
-        Raw::MemRes(raw) => Content::MembershipResponse(MembershipResponse {
-            alive: envelopes(raw.alive)?,
-            dead: envelopes(raw.dead)?,
-            identities: raw
-                .identities
-                .into_iter()
-                .map(peer_identity)
-                .collect::<Result<_, _>>()?,
-            pulses: pulses(raw.pulses)?,
-        }),
+        Raw::MemReq(raw) => Content::MembershipRequest(membership_request(raw)?),
+        Raw::MemRes(raw) => Content::MembershipResponse(membership_response(raw)?),
         Raw::DataMsg(raw) => Content::Data(payload(needed(
             raw.payload,
             "gossip.DataMessage",
             "payload",
         )?)),
-        Raw::Hello(raw) => Content::Hello(Hello {
-            nonce: raw.nonce,
-            metadata: raw.metadata,
-            kind: pull_kind(raw.msg_type, "gossip.GossipHello")?,
-        }),
+        Raw::Hello(raw) => Content::Hello(hello(raw)?),
         Raw::DataDig(raw) => Content::Digest(PullIds {
             nonce: raw.nonce,
             ids: raw.digests,
@@ -119,13 +97,7 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
         ),
         Raw::PrivateData(raw) => Content::PrivateData(private_data(raw)?),
         Raw::Pulses(raw) => Content::Pulses(pulses(raw.pulses)?),
-        Raw::Tree(raw) => Content::Tree(Tree {
-            ledger_height: raw.ledger_height,
-            branch: branch(raw.branch)?,
-            tell_at: NonZeroU64::new(raw.tell_at),
-            limit: NonZeroU64::new(raw.limit),
-            offer: NonZeroU64::new(raw.offer),
-        }),
+        Raw::Tree(raw) => Content::Tree(tree(raw)?),
     })
 }
 
@@ -143,6 +115,45 @@ fn alive(raw: wire::AliveMessage) -> Result<Alive, DecodeError> {
             anchor => Some(chain_link(&anchor, MESSAGE, "pulse_anchor")?),
         },
         leaving: raw.leaving,
+    })
+}
+
+fn membership_request(raw: raw::MembershipRequest) -> Result<MembershipRequest, DecodeError> {
+    const MESSAGE: &str = "gossip.MembershipRequest";
+    let self_information = present(raw.self_information, MESSAGE, "self_information")?;
+    Ok(MembershipRequest {
+        self_information: RawEnvelope::slice(self_information)?,
+        want_identities: raw.want_identities,
+        held: raw.held,
+        pulse: raw.pulse.map(pulse).transpose()?,
+    })
+}
+
+fn membership_response(raw: raw::MembershipResponse) -> Result<MembershipResponse, DecodeError> {
+    let identities = raw.identities.into_iter().map(peer_identity);
+    Ok(MembershipResponse {
+        alive: envelopes(raw.alive)?,
+        dead: envelopes(raw.dead)?,
+        identities: identities.collect::<Result<_, _>>()?,
+        pulses: pulses(raw.pulses)?,
+    })
+}
+
+fn hello(raw: wire::GossipHello) -> Result<Hello, DecodeError> {
+    Ok(Hello {
+        nonce: raw.nonce,
+        metadata: raw.metadata,
+        kind: pull_kind(raw.msg_type, "gossip.GossipHello")?,
+    })
+}
+
+fn tree(raw: wire::Tree) -> Result<Tree, DecodeError> {
+    Ok(Tree {
+        ledger_height: raw.ledger_height,
+        branch: branch(raw.branch)?,
+        tell_at: NonZeroU64::new(raw.tell_at),
+        limit: NonZeroU64::new(raw.limit),
+        offer: NonZeroU64::new(raw.offer),
     })
 }
 

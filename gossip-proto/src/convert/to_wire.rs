@@ -5,9 +5,9 @@ use std::num::NonZeroU64;
 use bytes::Bytes;
 
 use crate::{
-    Alive, Branch, Chaincode, ConnEstablish, Content, GossipMessage, Leadership,
-    MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData, PrivateDigest,
-    PrivateElement, PullKind, Pulse, RawEnvelope, StateInfo, Tag, raw,
+    Alive, Branch, Chaincode, ConnEstablish, Content, GossipMessage, Hello, Leadership,
+    MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
+    PrivateDigest, PrivateElement, PullKind, Pulse, RawEnvelope, StateInfo, Tag, Tree, raw,
     raw::gossip_message::Content as Raw, wire,
 };
 
@@ -37,22 +37,12 @@ const fn tag(tag: Tag) -> wire::gossip_message::Tag {
 fn content(content: &Content) -> Raw {
     match content {
         Content::Alive(alive) => Raw::AliveMsg(alive_msg(alive)),
-        Content::MembershipRequest(request) => Raw::MemReq(raw::MembershipRequest {
-            self_information: request.self_information.encoded().clone(),
-            known: Vec::new(),
-            want_identities: request.want_identities,
-            held: request.held.clone(),
-            pulse: request.pulse.as_ref().map(pulse),
-        }),
+        Content::MembershipRequest(request) => Raw::MemReq(mem_req(request)),
         Content::MembershipResponse(response) => Raw::MemRes(mem_res(response)),
         Content::Data(data) => Raw::DataMsg(wire::DataMessage {
             payload: Some(payload(data)),
         }),
-        Content::Hello(hello) => Raw::Hello(wire::GossipHello {
-            nonce: hello.nonce,
-            metadata: hello.metadata.clone(),
-            msg_type: pull_kind(hello.kind),
-        }),
+        Content::Hello(hello) => Raw::Hello(gossip_hello(hello)),
         Content::Digest(ids) => Raw::DataDig(wire::DataDigest {
             nonce: ids.nonce,
             digests: ids.ids.clone(),
@@ -97,16 +87,20 @@ fn content(content: &Content) -> Raw {
             elements: elements.iter().map(private_element).collect(),
         }),
         Content::PrivateData(data) => Raw::PrivateData(private_data(data)),
-        Content::Tree(tree) => Raw::Tree(wire::Tree {
-            ledger_height: tree.ledger_height,
-            branch: branch(tree.branch).into(),
-            tell_at: tree.tell_at.map_or(0, NonZeroU64::get),
-            limit: tree.limit.map_or(0, NonZeroU64::get),
-            offer: tree.offer.map_or(0, NonZeroU64::get),
-        }),
+        Content::Tree(tree) => Raw::Tree(tree_msg(tree)),
         Content::Pulses(list) => Raw::Pulses(wire::Pulses {
             pulses: pulses(list),
         }),
+    }
+}
+
+fn tree_msg(tree: &Tree) -> wire::Tree {
+    wire::Tree {
+        ledger_height: tree.ledger_height,
+        branch: branch(tree.branch).into(),
+        tell_at: tree.tell_at.map_or(0, NonZeroU64::get),
+        limit: tree.limit.map_or(0, NonZeroU64::get),
+        offer: tree.offer.map_or(0, NonZeroU64::get),
     }
 }
 
@@ -143,6 +137,16 @@ fn pulse(pulse: &Pulse) -> wire::Pulse {
         pki_id: pulse.pki_id.clone(),
         seq_num: pulse.sequence,
         proof: Bytes::copy_from_slice(&pulse.proof),
+    }
+}
+
+fn mem_req(request: &MembershipRequest) -> raw::MembershipRequest {
+    raw::MembershipRequest {
+        self_information: request.self_information.encoded().clone(),
+        known: Vec::new(),
+        want_identities: request.want_identities,
+        held: request.held.clone(),
+        pulse: request.pulse.as_ref().map(pulse),
     }
 }
 
@@ -244,6 +248,14 @@ fn envelopes(envelopes: &[RawEnvelope]) -> Vec<Bytes> {
         .iter()
         .map(|envelope| envelope.encoded().clone())
         .collect()
+}
+
+fn gossip_hello(hello: &Hello) -> wire::GossipHello {
+    wire::GossipHello {
+        nonce: hello.nonce,
+        metadata: hello.metadata.clone(),
+        msg_type: pull_kind(hello.kind),
+    }
 }
 
 fn pull_kind(kind: PullKind) -> i32 {

@@ -126,6 +126,10 @@ impl fmt::Display for Violation {
 }
 
 impl fmt::Display for Breach {
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one sentence for each breach; they are read together"
+    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfOrder {

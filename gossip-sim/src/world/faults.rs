@@ -8,7 +8,7 @@ use super::World;
 use super::host::Slow;
 use super::machine::{Impairment, Loss, Machine, OneWay, Planned, What};
 use crate::NodeId;
-use crate::fault::{Fault, LedgerFate};
+use crate::fault::{Fault, Incarnation, LedgerFate};
 use crate::ledger::SimLedger;
 use crate::network::{EndState, Hold};
 
@@ -24,16 +24,7 @@ impl World {
         machine.unsettle(fault);
         match fault {
             Fault::Cut { a, b } => machine.cut(|x, y| x == a.index() && y == b.index()),
-            Fault::Partition { island } => {
-                for host in &mut machine.hosts {
-                    host.side = 0;
-                }
-                for node in island {
-                    machine.hosts[node.place()].side = 1;
-                }
-                let sides: Vec<u8> = machine.hosts.iter().map(|host| host.side).collect();
-                machine.cut(|x, y| sides[x as usize] < sides[y as usize]);
-            }
+            Fault::Partition { island } => machine.partition(island),
             Fault::Heal => machine.hosts.iter_mut().for_each(|host| host.side = 0),
             Fault::Stall { from, to, lasting } => machine.stall((*from, *to), now + *lasting),
             Fault::OneWay { from, to, lasting } => machine.cut_one_way(from, to, now + *lasting),
@@ -56,40 +47,38 @@ impl World {
                 node,
                 ledger,
                 incarnation,
-            } => {
-                let host = &mut machine.hosts[node.place()];
-                if !host.up {
-                    if *ledger == LedgerFate::Lost {
-                        host.ledger = SimLedger::default();
-                        machine.checker.ledger_lost(node.index());
-                    }
-                    self.begin(node.index(), *incarnation);
-                }
-            }
+            } => self.restart(*node, *ledger, *incarnation),
             Fault::SlowCrypto {
                 node,
                 factor,
                 lasting,
             } => {
-                let slow = Slow {
-                    factor: *factor,
-                    until: now + *lasting,
-                };
-                machine.hosts[node.place()].crypto_slow = slow;
+                let (factor, until) = (*factor, now + *lasting);
+                machine.hosts[node.place()].crypto_slow = Slow { factor, until };
             }
             Fault::SlowLedger {
                 node,
                 factor,
                 lasting,
             } => {
-                let slow = Slow {
-                    factor: *factor,
-                    until: now + *lasting,
-                };
-                machine.hosts[node.place()].ledger_slow = slow;
+                let (factor, until) = (*factor, now + *lasting);
+                machine.hosts[node.place()].ledger_slow = Slow { factor, until };
             }
         }
         true
+    }
+
+    fn restart(&mut self, node: NodeId, ledger: LedgerFate, incarnation: Incarnation) {
+        let machine = &mut self.machine;
+        let host = &mut machine.hosts[node.place()];
+        if host.up {
+            return;
+        }
+        if ledger == LedgerFate::Lost {
+            host.ledger = SimLedger::default();
+            machine.checker.ledger_lost(node.index());
+        }
+        self.begin(node.index(), incarnation);
     }
 
     /// Plans a fault, for example one of [`Chaos::plan`](crate::Chaos::plan).
@@ -126,6 +115,18 @@ impl Machine {
         for key in ends {
             self.break_link(key);
         }
+    }
+
+    /// Nothing gets between the island and the others.
+    fn partition(&mut self, island: &[NodeId]) {
+        for host in &mut self.hosts {
+            host.side = 0;
+        }
+        for node in island {
+            self.hosts[node.place()].side = 1;
+        }
+        let sides: Vec<u8> = self.hosts.iter().map(|host| host.side).collect();
+        self.cut(|x, y| sides[x as usize] < sides[y as usize]);
     }
 
     /// The links of a node that crashed.
