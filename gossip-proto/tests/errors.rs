@@ -32,6 +32,10 @@ fn missing(content: Raw) -> String {
     format!("{message}.{field}")
 }
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "a table of what is malformed, and how"
+)]
 #[test]
 fn a_missing_part_is_named() {
     let id = || Bytes::from_static(b"id");

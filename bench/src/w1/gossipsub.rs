@@ -97,6 +97,10 @@ fn swarm() -> Result<Swarm<Behaviour>> {
     Ok(swarm.build())
 }
 
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else a swarm tells is not measured"
+)]
 async fn serve(
     mut swarm: Swarm<Behaviour>,
     mut publications: mpsc::Receiver<Publication>,

@@ -95,6 +95,7 @@ pub fn pulse() -> Pulse {
 }
 
 /// One content of every kind; pulls of both kinds.
+#[allow(clippy::too_many_lines, reason = "a table: one of each kind")]
 pub fn samples() -> Vec<Content> {
     let time = PeerTime {
         incarnation: 3,

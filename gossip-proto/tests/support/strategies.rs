@@ -63,6 +63,7 @@ fn pulses() -> impl Strategy<Value = Pulse> {
     })
 }
 
+#[allow(clippy::too_many_lines, reason = "a table: one strategy for each kind")]
 fn membership() -> impl Strategy<Value = Content> {
     let alive = (
         ids(),

@@ -44,6 +44,10 @@ fn send_batch(stage: &mut Stage, count: u64) -> u64 {
 }
 
 /// A message that names something that nobody has heard of.
+#[allow(
+    clippy::too_many_lines,
+    reason = "a table: one invention for each kind"
+)]
 fn invention(stage: &mut Stage) -> SignedMessage {
     let (nonce, name) = (stage.draw(u64::MAX), invented(stage));
     let text = format!("channel{nonce}");

@@ -238,6 +238,7 @@ fn of_node(nonce: u64, heartbeat: &SignedMessage, identity: &PeerIdentity) -> Ve
         .collect()
 }
 
+#[allow(clippy::too_many_lines, reason = "a table: one message for each kind")]
 fn of_channel(
     nonce: u64,
     channel: &[u8],
