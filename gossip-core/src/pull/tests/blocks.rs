@@ -1,5 +1,6 @@
 //! Blocks: what is asked for, taken and offered.
 
+use gossip_proto::Branch;
 use gossip_proto::PullKind::Block;
 
 use super::*;
@@ -61,6 +62,31 @@ fn blocks_that_a_plain_peer_holds_are_requested_verified_and_committed_in_order(
     assert_eq!(bench.blocks_pushed(), [], "pulled blocks are not passed on");
     let metrics = bench.metrics();
     assert_eq!((metrics.blocks_pulled, metrics.pull_refused), (3, 0));
+}
+
+/// Does `m3` get blocks from us as they come, now that it asks for them?
+fn is_fed_if_it_asks(bench: &mut Bench, link: LinkId) -> bool {
+    bench.sent();
+    bench.receive(link, &tree(1, Some(Branch::Graft)));
+    let refused = |message: &SignedMessage| match message.content() {
+        Content::Tree(told) => (told.branch == Some(Branch::Prune)).then_some(()),
+        _ => None,
+    };
+    bench.sent_like(refused).is_empty()
+}
+
+#[test]
+fn whoever_pulls_its_blocks_feeds_those_that_ask_for_them() {
+    let mut bench = joined(|_| {});
+    let link = bench.participant("m3");
+    bench.receive(link, &good(0));
+    bench.receive(link, &tree(1, Some(Branch::Prune)));
+    assert!(!is_fed_if_it_asks(&mut bench, link), "nobody feeds us");
+    let (from, nonce, wanted) = asked(&mut bench, &["1"]);
+    assert_eq!(wanted, ["1"]);
+    bench.receive(from, &update(Block, nonce, &[good(1)]));
+    assert_eq!(bench.commits.len(), 2);
+    assert!(is_fed_if_it_asks(&mut bench, link));
 }
 
 #[test]
