@@ -2,13 +2,20 @@
 
 use bytes::Bytes;
 use gossip_core::ChannelId;
+use gossip_core::proto::{Limits, SignedMessage};
 
 use super::messages::every_kind;
 use super::stage::{Stage, common, private};
 
 #[test]
 fn bytes_that_are_no_messages_cost_a_hostile_members_links_only() {
-    let mut stage = Stage::new(1, 6);
+    for seed in [1, 11, 12, 13] {
+        spoil(Stage::new(seed, 6));
+    }
+}
+
+fn spoil(mut stage: Stage) {
+    let mut undecodable = 0;
     stage.attack(60, |stage, _| {
         let (about, channel) = (stage.peer(stage.honest[3]), common());
         let messages = every_kind(stage, &about, &channel);
@@ -24,11 +31,20 @@ fn bytes_that_are_no_messages_cost_a_hostile_members_links_only() {
                     _ => frame[at] = byte,
                 }
             }
-            stage.send(victim, frame.into());
+            let frame = Bytes::from(frame);
+            let bad = SignedMessage::decode(frame.clone(), &Limits::default()).is_err();
+            if stage.send(victim, frame) && bad {
+                undecodable += 1;
+            }
         }
     });
-    let refused = stage.sum(|metrics| metrics.malformed_frames + metrics.illegal_messages);
-    assert!(refused > 50, "{refused}");
+    let refused = stage.sum(|metrics| metrics.malformed_frames);
+    // The link of one may have been closed because of the one before while it was on its way.
+    assert!(
+        refused <= undecodable && refused * 10 >= undecodable * 9,
+        "{refused} of {undecodable}"
+    );
+    assert!(refused > 0);
     stage.assert_withstood();
 }
 
