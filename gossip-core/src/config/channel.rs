@@ -120,7 +120,8 @@ pub struct StateTransferConfig {
     /// that wait for a place in the window. Default 64. The next number itself always has a place.
     pub max_publications: NonZeroUsize,
     /// How long a number may be missing while later ones are known before it is asked for: pushes
-    /// overtake each other by a few milliseconds all the time. Default 20 ms.
+    /// overtake each other by a few milliseconds all the time. A push that comes so long after others told of
+    /// its block is late, and after two such another neighbour is asked for the next ones. Default 20 ms.
     pub gap_patience: Duration,
     /// Blocks per request. Default 10 (`batchSize`); a Fabric peer answers no more.
     pub batch: NonZeroUsize,

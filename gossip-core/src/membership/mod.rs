@@ -46,17 +46,6 @@ mod record;
 mod response;
 mod roster;
 mod seeds;
-/// Whether a heartbeat that we have taken in is passed on.
-fn is_news_to_others(source: &AliveSource, newcomer: bool, returning: bool) -> bool {
-    match source {
-        AliveSource::Pushed { .. } => true,
-        // Whoever asks us for its first view, or is back, is news to others too.
-        AliveSource::Request { .. } => newcomer,
-        // Where a partition has ended, one link shows many again that others hold dead too.
-        AliveSource::Response { .. } => returning,
-        AliveSource::Hearsay { .. } => false,
-    }
-}
 
 #[cfg(test)]
 mod tests;
@@ -573,5 +562,17 @@ impl Membership {
                 heartbeat: Some(record.envelope.clone()),
             })
             .collect()
+    }
+}
+
+/// Whether a heartbeat that we have taken in is passed on.
+fn is_news_to_others(source: &AliveSource, newcomer: bool, returning: bool) -> bool {
+    match source {
+        AliveSource::Pushed { .. } => true,
+        // Whoever asks us for its first view, or is back, is news to others too.
+        AliveSource::Request { .. } => newcomer,
+        // Where a partition has ended, one link shows many again that others hold dead too.
+        AliveSource::Response { .. } => returning,
+        AliveSource::Hearsay { .. } => false,
     }
 }

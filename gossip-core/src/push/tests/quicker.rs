@@ -24,6 +24,15 @@ fn lag(bench: &mut Bench, links: &[LinkId], seq: u64, by: Duration) {
     bench.receive(links[0], &pushed(seq, good_block(seq)));
 }
 
+/// The same after two late blocks: m3 has been asked for the next ones.
+fn challenged() -> (Bench, Vec<LinkId>) {
+    let (mut bench, links) = fed_by_m2();
+    lag(&mut bench, &links, 1, millis(30));
+    lag(&mut bench, &links, 2, millis(30));
+    assert_eq!(wanted(&mut bench, Branch::Graft), ["m3"]);
+    (bench, links)
+}
+
 #[test]
 fn a_neighbour_that_had_two_blocks_long_before_they_were_brought_is_asked_for_the_next_ones() {
     let (mut bench, links) = fed_by_m2();
@@ -43,10 +52,7 @@ fn a_neighbour_that_had_two_blocks_long_before_they_were_brought_is_asked_for_th
 
 #[test]
 fn a_slower_feeder_is_told_to_stop_as_soon_as_the_quicker_one_has_brought_a_block() {
-    let (mut bench, links) = fed_by_m2();
-    lag(&mut bench, &links, 1, millis(30));
-    lag(&mut bench, &links, 2, millis(30));
-    bench.sent();
+    let (mut bench, links) = challenged();
     bench.receive(links[1], &pushed(3, good_block(3)));
     assert_eq!(wanted(&mut bench, Branch::Prune), ["m2"]);
     assert_eq!(bench.metrics().branches_pruned, 1);
@@ -62,10 +68,7 @@ fn a_slower_feeder_is_told_to_stop_as_soon_as_the_quicker_one_has_brought_a_bloc
 
 #[test]
 fn a_feeder_that_is_quicker_after_all_stays() {
-    let (mut bench, links) = fed_by_m2();
-    lag(&mut bench, &links, 1, millis(30));
-    lag(&mut bench, &links, 2, millis(30));
-    bench.sent();
+    let (mut bench, links) = challenged();
     bench.receive(links[0], &pushed(3, good_block(3)));
     bench.receive(links[1], &pushed(3, good_block(3)));
     assert_eq!(wanted(&mut bench, Branch::Prune), ["m3"]);
@@ -85,9 +88,7 @@ fn a_block_that_is_late_once_or_by_little_asks_nobody() {
 
 #[test]
 fn whoever_asks_a_quicker_neighbour_that_has_no_room_keeps_its_feeder() {
-    let (mut bench, links) = fed_by_m2();
-    lag(&mut bench, &links, 1, millis(30));
-    lag(&mut bench, &links, 2, millis(30));
+    let (mut bench, links) = challenged();
     bench.receive(links[1], &tree(3, Some(Branch::Prune)));
     bench.sent();
     bench.receive(links[0], &pushed(3, good_block(3)));

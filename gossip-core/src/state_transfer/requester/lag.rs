@@ -27,7 +27,7 @@ impl Lag {
         self.patience
     }
 
-    /// A block came so long after something had told of it, if anything had. More than `late` is late.
+    /// A block came so long after something had told of it, if anything had. So long as `late`, or longer, is late.
     pub(super) fn on_pushed(&mut self, lag: Option<Duration>, late: Duration) {
         if let Some(lag) = lag {
             self.learn(lag);
