@@ -9,7 +9,8 @@
 //! the order in which they were planned. A node is touched only by something delivered to it or by
 //! its own deadline. Every random choice comes from [`WorldConfig::seed`], each purpose with a
 //! stream of its own. So the same configuration, calls and seed give the same run, and
-//! [`World::trace_hash`] proves it, in any process on any platform.
+//! [`World::trace_hash`] proves it, in any process on any platform. A [`Fingerprint`] tells more of a run, and what it
+//! tells does not change with names: record it to see that a change of the code changes no behaviour.
 //!
 //! ```
 //! use std::{collections::BTreeMap, time::Duration};
@@ -99,8 +100,8 @@ pub use self::rng::Delay;
 pub use self::scenario::{Idle, Phase, Progress, Report, Scenario, ScenarioError, Wall, Warm};
 pub use self::stats::{Histogram, KindTraffic, Percentiles, Stats};
 pub use self::storm::{Storm, StormPlan};
-pub use self::trace::TraceHash;
+pub use self::trace::{Fingerprint, TraceHash};
 pub use self::trial::{Trial, TrialReport};
 pub use self::world::{
-    Heard, NodeId, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
+    Heard, NodeId, Shown, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
 };

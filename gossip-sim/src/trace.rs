@@ -1,5 +1,9 @@
 //! The rolling hash of a run.
 
+mod commands;
+mod recording;
+mod replies;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +16,9 @@ use gossip_core::{
     ValidIdentity,
 };
 use serde::{Serialize, Serializer};
+
+pub use self::recording::Fingerprint;
+pub(crate) use self::recording::Recording;
 
 const BATCH: usize = 32 << 10;
 /// Of a longer piece only so much at each end is hashed.
@@ -50,10 +57,12 @@ impl Serialize for TraceHash {
 }
 
 /// Collects records and hashes them in large pieces, which is several times faster than one by one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Trace {
     hasher: blake3::Hasher,
     batch: Vec<u8>,
+    /// Error texts, and requests that are rare, count as they print themselves.
+    as_printed: bool,
 }
 
 impl Trace {
@@ -61,13 +70,30 @@ impl Trace {
         Self {
             hasher: blake3::Hasher::new(),
             batch: Vec::with_capacity(BATCH + 256),
+            as_printed: true,
+        }
+    }
+
+    /// A trace that no other name and no other text of the core changes.
+    fn without_texts() -> Self {
+        Self {
+            as_printed: false,
+            ..Self::new()
         }
     }
 
     pub(crate) fn record(&mut self, now: Instant, node: u32, event: &Event) {
+        self.begin(now, node);
+        self.event(event);
+        self.end();
+    }
+
+    fn begin(&mut self, now: Instant, node: u32) {
         self.batch.extend_from_slice(&now.as_nanos().to_le_bytes());
         self.batch.extend_from_slice(&node.to_le_bytes());
-        self.event(event);
+    }
+
+    fn end(&mut self) {
         if self.batch.len() >= BATCH {
             self.hasher.update(&self.batch);
             self.batch.clear();
@@ -109,7 +135,9 @@ impl Trace {
             }
             Event::Malformed { link, error } => {
                 self.kind(5, link.0);
-                self.bytes(error.to_string().as_bytes());
+                if self.as_printed {
+                    self.bytes(error.to_string().as_bytes());
+                }
             }
             Event::Flushed {
                 link,
@@ -193,7 +221,11 @@ impl Trace {
             | LedgerOutcome::Blocks(Err(error)) => error,
         };
         self.batch.push(3);
-        self.bytes(error.to_string().as_bytes());
+        if self.as_printed {
+            self.bytes(error.to_string().as_bytes());
+        } else {
+            self.ledger_error(error);
+        }
     }
 
     #[allow(
@@ -235,7 +267,11 @@ impl Trace {
             Request::Stop => self.kind(5, 0),
             other => {
                 self.kind(6, 0);
-                self.bytes(format!("{other:?}").as_bytes());
+                if self.as_printed {
+                    self.bytes(format!("{other:?}").as_bytes());
+                } else {
+                    self.rare_request(other);
+                }
             }
         }
     }

@@ -4,6 +4,7 @@ mod architecture;
 mod codegen;
 mod dependency_rule;
 mod file_sizes;
+mod golden;
 mod instructions;
 mod msrv;
 mod scenarios;
@@ -20,6 +21,9 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   codegen --check   fail if the generated code that is checked in differs
   dependency-rule   fail if a crate depends on one that the design does not allow
   file-sizes        fail if a source file is too long
+  golden --check    fail if a run of the simulator does something else than gossip-sim/golden.txt says
+  golden --write    take over what the runs do now
+  golden --long     the same as --check for larger networks; golden --long --write takes them over
   instructions --check  fail if the core's hot paths take more or fewer instructions than expected
   instructions --write  take over what they take now (both need valgrind)
   msrv              fail if a dependency needs a newer compiler than the workspace states
@@ -44,6 +48,10 @@ fn main() -> ExitCode {
         ["codegen", "--check"] => codegen::check(root),
         ["dependency-rule"] => workspace::load(root).map(|found| dependency_rule::check(&found)),
         ["file-sizes"] => file_sizes::check(root),
+        ["golden", "--check"] => golden::check(root, golden::List::Short),
+        ["golden", "--write"] => golden::write(root, golden::List::Short),
+        ["golden", "--long"] => golden::check(root, golden::List::Long),
+        ["golden", "--long", "--write"] => golden::write(root, golden::List::Long),
         ["instructions", "--check"] => instructions::check(root),
         ["instructions", "--write"] => instructions::write(root),
         ["msrv"] => workspace::load(root).map(|found| msrv::check(&found)),

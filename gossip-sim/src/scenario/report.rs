@@ -5,7 +5,7 @@ use gossip_core::Instant;
 use serde::Serialize;
 
 use super::{Idle, Scenario, Warm};
-use crate::{KindTraffic, Percentiles, TraceHash, World};
+use crate::{Fingerprint, KindTraffic, Percentiles, TraceHash, World};
 
 const MAX_MISSING: usize = 20;
 
@@ -55,6 +55,9 @@ pub struct Report {
     pub virtual_s: f64,
     /// Hash of all events.
     pub trace_hash: TraceHash,
+    /// What the run did, if it was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
     /// Who does not see whom and who lacks blocks at the end, at most 20 lines.
     pub missing: Vec<String>,
     /// Properties that did not hold, at most 20 lines.
@@ -126,6 +129,7 @@ impl Report {
             events,
             virtual_s: seconds(world.now()),
             trace_hash: world.trace_hash(),
+            fingerprint: world.fingerprint(),
             missing: missing(scenario, world),
             violations: world
                 .violations()

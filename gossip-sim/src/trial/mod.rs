@@ -48,6 +48,8 @@ pub struct Trial {
     pub block_size: usize,
     /// Some nodes start with a clock that has been set back. Default true.
     pub clocks_set_back: bool,
+    /// The report has a fingerprint; see [`WorldConfig::record`](crate::WorldConfig). Default false.
+    pub record: bool,
     /// Changes each node's configuration. Default: nothing.
     pub tune: fn(&mut Config),
 }
@@ -62,6 +64,7 @@ impl Trial {
             blocks: 100,
             block_size: 1_024,
             clocks_set_back: true,
+            record: false,
             tune: |_| {},
         }
     }
@@ -113,6 +116,7 @@ impl Trial {
         let orgs = orgs.unwrap_or(1);
         let mut scenario = Scenario::new(orgs, self.nodes / orgs, self.seed);
         scenario.tune = self.tune;
+        scenario.world.record = self.record;
         Ok(scenario)
     }
 

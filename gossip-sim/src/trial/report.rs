@@ -5,7 +5,7 @@ use gossip_core::Instant;
 use serde::Serialize;
 
 use super::Trial;
-use crate::{FaultClass, StormPlan, TraceHash, Wall, World};
+use crate::{FaultClass, Fingerprint, StormPlan, TraceHash, Wall, World};
 
 const MAX_VIOLATIONS: usize = 20;
 
@@ -39,6 +39,9 @@ pub struct TrialReport {
     pub virtual_s: f64,
     /// Hash of all events.
     pub trace_hash: TraceHash,
+    /// What the run did, if it was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
     /// What it cost on this machine.
     pub wall: Wall,
 }
@@ -67,6 +70,7 @@ impl TrialReport {
             events: stats.events,
             virtual_s: world.now().since(Instant::START).as_secs_f64(),
             trace_hash: world.trace_hash(),
+            fingerprint: world.fingerprint(),
             wall: Wall::new(stats.events, wall),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use gossip_core::{ChannelId, Config, Delivery, Instant, JoinChannel, Notification};
 
 use super::machine::What;
+use super::validator::{Validator, accept};
 use crate::ledger::SimLedger;
 use crate::network::{Credit, EndKey};
 
@@ -12,6 +13,9 @@ use crate::network::{Credit, EndKey};
 pub(super) struct Host {
     pub(super) config: Arc<Config>,
     pub(super) window: Credit,
+    /// It speaks as a peer of the original.
+    pub(super) original: bool,
+    pub(super) validator: Validator,
     pub(super) up: bool,
     /// Its application has asked it to stop: it is as good as down, but for what it still sends.
     pub(super) stopped: bool,
@@ -69,6 +73,8 @@ impl Host {
         Self {
             config,
             window,
+            original: false,
+            validator: accept,
             up: false,
             stopped: false,
             epoch: 0,

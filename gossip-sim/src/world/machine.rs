@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use gossip_core::{
     Command, CryptoJob, Delivery, Endpoint, Event, Instant, LedgerOp, LinkDownReason, Notification,
-    OrgId, PeerId, RequestError, RequestId, Response, Ticket, Verdict,
+    OrgId, PeerId, RequestError, RequestId, Response, Ticket,
 };
 
 use super::config::WorldConfig;
 use super::host::Host;
 use super::hostile::Heard;
+use super::validator::Shown;
 use crate::NodeId;
 use crate::agenda::{Agenda, Slab};
 use crate::check::{Breach, Census, Checker, Unrest};
@@ -20,7 +21,7 @@ use crate::fault::Fault;
 use crate::network::{EndKey, EndState, Frame, Line, Links};
 use crate::rng::Draws;
 use crate::stats::Stats;
-use crate::trace::Trace;
+use crate::trace::{Recording, Trace};
 
 /// What happens next to a node. Small: the heap moves it around.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +122,8 @@ pub(super) struct Machine {
     pub(super) service: Draws,
     pub(super) fate: Draws,
     pub(super) trace: Trace,
+    /// Absent unless the configuration asks for it.
+    pub(super) recording: Option<Box<Recording>>,
     pub(super) stats: Stats,
     pub(super) checker: Checker,
     pub(super) census: Census,
@@ -137,6 +140,7 @@ const MAX_REPLIES: usize = 4_096;
 impl Machine {
     pub(super) fn new(config: WorldConfig) -> Self {
         let seed = config.seed;
+        let recording = config.record.then(|| Box::new(Recording::new()));
         Self {
             config,
             now: Instant::START,
@@ -163,6 +167,7 @@ impl Machine {
             service: Draws::new(seed, "service"),
             fate: Draws::new(seed, "fate"),
             trace: Trace::new(),
+            recording,
             stats: Stats::new(),
             checker: Checker::default(),
             census: Census::default(),
@@ -206,10 +211,21 @@ impl Machine {
             Command::CloseLink { link, .. } => self.close(node, EndKey::from_link_id(link)),
             Command::Crypto { ticket, job } => self.start_job(node, ticket, &job),
             Command::Ledger { ticket, op } => self.start_operation(node, ticket, op),
-            // Applications of the simulator want whatever is valid.
-            Command::Validate { ticket, .. } => {
-                let verdict = Verdict::Accept;
-                self.plan_event(self.now, node, Event::Validated { ticket, verdict });
+            Command::Validate {
+                ticket,
+                channel,
+                seq,
+                block,
+                from,
+            } => {
+                let shown = Shown {
+                    at: self.now,
+                    channel,
+                    seq,
+                    block,
+                    from,
+                };
+                self.validate(node, ticket, &shown);
             }
             Command::Reply { id, result } => self.reply(id, result),
             Command::Notify(notification) => self.notified(node, notification),

@@ -8,10 +8,12 @@ mod freeze;
 mod host;
 mod hostile;
 mod machine;
+mod original;
 mod step;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod validator;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,13 +28,14 @@ pub use self::config::{NodeId, WorldConfig, external_endpoint, internal_endpoint
 use self::host::Host;
 pub use self::hostile::Heard;
 use self::machine::{Asker, Machine, What};
+pub use self::validator::Shown;
 use crate::block::Orderer;
 use crate::check::Violation;
 use crate::delivery::{Publication, Publisher};
 use crate::fault::Incarnation;
 use crate::ledger::SimLedger;
 use crate::stats::{Percentiles, Stats};
-use crate::trace::TraceHash;
+use crate::trace::{Fingerprint, TraceHash};
 
 /// How often [`World::wait`] looks.
 const LOOK: Duration = Duration::from_millis(10);
@@ -347,6 +350,17 @@ impl World {
     #[must_use]
     pub fn trace_hash(&self) -> TraceHash {
         self.machine.trace.hash()
+    }
+
+    /// What the run has done so far; absent unless [`WorldConfig::record`] is set.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let running = self.nodes().filter_map(|node| {
+            let core = self.node(node)?;
+            Some((node.index(), core.metrics()))
+        });
+        let recording = self.machine.recording.as_ref()?;
+        Some(recording.fingerprint(self.machine.now, running))
     }
 
     /// The greatest fan-out configured.

@@ -143,7 +143,12 @@ impl World {
         host.epoch += 1;
         host.last_change = now;
         host.driver = Driver::default();
-        self.nodes[node as usize] = None;
+        if let (Some(core), Some(recording)) = (
+            self.nodes[node as usize].take(),
+            &mut self.machine.recording,
+        ) {
+            recording.life(now, node, core.metrics());
+        }
         self.drop_deferred(node);
         self.machine.census.blind(node);
         self.machine.askers.retain(|_, (asked, _)| *asked != node);
@@ -164,9 +169,15 @@ impl World {
         };
         machine.answered(node, &event);
         machine.trace.record(machine.now, node, &event);
+        if let Some(recording) = &mut machine.recording {
+            recording.event(machine.now, node, &event);
+        }
         machine.stats.events += 1;
         core.handle(machine.now, event);
         while let Some(command) = core.poll_command() {
+            if let Some(recording) = &mut machine.recording {
+                recording.command(machine.now, node, &command);
+            }
             machine.execute(node, command);
         }
     }

@@ -236,6 +236,7 @@ impl Machine {
             };
             let at = end.pipe.arrival(leaves, latency);
             if !self.loses_frame() {
+                let frame = self.in_original(key, frame);
                 self.arrive(at, key.other(), Cargo::Frame(Frame::Message(frame)));
             }
         }

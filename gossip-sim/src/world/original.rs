@@ -1,0 +1,58 @@
+//! Peers of the original, which announce nothing that ours understand beyond it.
+
+use gossip_core::Config;
+use gossip_core::proto::{Content, GossipMessage, SignedMessage, UnsignedMessage};
+
+use super::World;
+use super::machine::Machine;
+use crate::NodeId;
+use crate::network::EndKey;
+
+impl World {
+    /// Adds a node that speaks as a peer of the original: on its links neither side sees a capability, a network id
+    /// or an incarnation in the other's authentication, it makes no pulses and grows no tree. The others
+    /// treat it as such a peer, and it treats them alike.
+    ///
+    /// # Errors
+    /// As [`World::add`].
+    pub fn add_original(&mut self, mut config: Config) -> Result<NodeId, gossip_core::ConfigError> {
+        config.membership.pulses = false;
+        config.push.tree = false;
+        let node = self.add(config)?;
+        self.machine.host(node.index()).original = true;
+        Ok(node)
+    }
+}
+
+impl Machine {
+    /// The message as it is where one end is a peer of the original: an authentication without extensions, signed
+    /// anew; all others as they are.
+    pub(super) fn in_original(&mut self, from: EndKey, message: SignedMessage) -> SignedMessage {
+        let Content::Conn(conn) = message.content() else {
+            return message;
+        };
+        let ends = [from, from.other()].map(|key| self.links.end(key).map(|end| end.node));
+        let [Some(sender), Some(receiver)] = ends else {
+            return message;
+        };
+        if ![sender, receiver]
+            .map(|end| self.hosts[end as usize].original)
+            .contains(&true)
+        {
+            return message;
+        }
+        let mut conn = conn.clone();
+        conn.capabilities = 0;
+        conn.network_id.clear();
+        conn.incarnation = 0;
+        let content = Content::Conn(conn);
+        let message = GossipMessage {
+            content,
+            ..message.message().clone()
+        };
+        let unsigned = UnsignedMessage::new(message, None);
+        let own = &self.hosts[sender as usize].config.identity.bytes;
+        let signature = self.crypto.sign(own, unsigned.payload());
+        unsigned.sign(signature, None)
+    }
+}
