@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::signal::Signal;
 use crate::timer::Timers;
 use crate::{Command, Config, Instant, Metrics, Notification, Ticket};
 
@@ -19,6 +20,11 @@ impl Cx<'_> {
 
     pub(crate) fn notify(&mut self, notification: Notification) {
         self.emit(Command::Notify(notification));
+    }
+
+    /// Tells whom it concerns, upwards or sideways, when the present step is over.
+    pub(crate) fn raise(&mut self, signal: impl Into<Signal>) {
+        self.io.signals.push_back(signal.into());
     }
 
     /// A ticket never used before.
@@ -40,6 +46,8 @@ impl Cx<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Io {
     pub(crate) out: VecDeque<Command>,
+    /// What modules tell each other, first in, first out.
+    pub(crate) signals: VecDeque<Signal>,
     pub(crate) timers: Timers,
     pub(crate) metrics: Metrics,
     pub(crate) last_ticket: u64,

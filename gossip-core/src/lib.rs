@@ -254,6 +254,7 @@ mod request_error;
 mod response;
 mod rng;
 mod rotation;
+mod signal;
 mod snapshot;
 mod state_transfer;
 mod time;

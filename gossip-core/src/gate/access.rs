@@ -30,7 +30,6 @@ impl Gate {
         sender: &Sender,
         channel: ChannelId,
         asked: News,
-        news: &mut Vec<News>,
     ) {
         let Some(own) = known.channels.get(&channel) else {
             return;
@@ -42,7 +41,7 @@ impl Gate {
         let revision = own.revision();
         let place = (sender.link, channel.clone());
         if self.access.get(&place) == Some(&revision) {
-            news.push(asked);
+            cx.raise(asked);
             return;
         }
         let key = Key::Access(sender.link, channel.clone());
@@ -103,13 +102,7 @@ impl Gate {
 
     /// Lets through what waited for a verdict, or has it judged anew if that was by a configuration which
     /// is not in force any more.
-    pub(crate) fn on_access(
-        &mut self,
-        cx: &mut Cx<'_>,
-        known: &Known<'_>,
-        access: Access,
-        news: &mut Vec<News>,
-    ) {
+    pub(crate) fn on_access(&mut self, cx: &mut Cx<'_>, known: &Known<'_>, access: Access) {
         let Access {
             sender,
             channel,
@@ -122,11 +115,13 @@ impl Gate {
         };
         if !own.is_current(revision) {
             for asked in waiting {
-                self.with_access(cx, known, &sender, channel.clone(), asked, news);
+                self.with_access(cx, known, &sender, channel.clone(), asked);
             }
         } else if verdict.is_ok() {
             self.access.insert((sender.link, channel), revision);
-            news.extend(waiting);
+            for asked in waiting {
+                cx.raise(asked);
+            }
         } else {
             cx.metrics().state_requests_refused += 1;
         }

@@ -32,7 +32,6 @@ impl Gate {
         message: SignedMessage,
         source: AliveSource,
         with: &Companions,
-        news: &mut Vec<News>,
     ) {
         let link = sender.link;
         let Content::Alive(alive) = &message.message().content else {
@@ -47,9 +46,9 @@ impl Gate {
             cx.metrics().duplicates += 1;
             if standing == Standing::SignOfLife {
                 let peer = PeerId::new(&alive.pki_id);
-                news.push(News::Member(MemberNews::SignOfLife { peer }));
+                cx.raise(News::Member(MemberNews::SignOfLife { peer }));
             }
-            self.pulses(cx, known, sender, pulse, false, news);
+            self.pulses(cx, known, sender, pulse, false);
             return;
         }
         if !message.envelope().is_signed() || is_oversized(cx, &message) {
@@ -59,7 +58,7 @@ impl Gate {
         let key = Key::Alive(PeerId::new(&alive.pki_id), alive.time);
         let Some((job, identity)) = alive_job(known, alive, &message, &with.identities) else {
             let from = sender.peer.clone();
-            news.push(News::Member(MemberNews::UnknownIdentity { from }));
+            cx.raise(News::Member(MemberNews::UnknownIdentity { from }));
             return;
         };
         if let Some(identity) = &identity
@@ -88,7 +87,6 @@ impl Gate {
         key: Key,
         copies: Copies<AliveClaim>,
         outcome: CryptoOutcome,
-        news: &mut Vec<News>,
     ) {
         let first = &copies.first;
         let verdict = match &first.identity {
@@ -96,7 +94,7 @@ impl Gate {
             Some(bytes) => match valid_identity(outcome) {
                 Ok(valid) if is_subject(&first.news.message, &valid.peer) => {
                     let bytes = bytes.clone();
-                    news.push(News::Identity(IdentityNews::Valid { valid, bytes }));
+                    cx.raise(News::Identity(IdentityNews::Valid { valid, bytes }));
                     Ok(())
                 }
                 Ok(_) => Err(CryptoError::StolenIdentity),
@@ -124,7 +122,7 @@ impl Gate {
         if let Content::Alive(told) = &alive.message.message().content {
             alive.pulse = following(told, alive.pulse);
         }
-        news.push(News::Member(MemberNews::Alive(Admitted::new(alive))));
+        cx.raise(News::Member(MemberNews::Alive(Admitted::new(alive))));
     }
 
     pub(super) fn membership_request(
@@ -134,7 +132,6 @@ impl Gate {
         sender: Sender,
         nonce: u64,
         request: &MembershipRequest,
-        news: &mut Vec<News>,
     ) {
         let own = SignedMessage::decode_nested(&request.self_information, &cx.config.limits);
         let Ok(own) = own else {
@@ -163,7 +160,7 @@ impl Gate {
             takes_pulses: capabilities & PULSES != 0,
         };
         // The link has proven who asks, so the answer does not wait for the heartbeat's check.
-        news.push(News::Member(MemberNews::Request(requester)));
+        cx.raise(News::Member(MemberNews::Request(requester)));
         let from = sender.peer.clone();
         let with = Companions::new(&[], request.pulse.as_slice());
         self.alive(
@@ -173,7 +170,6 @@ impl Gate {
             own,
             AliveSource::Request { from },
             &with,
-            news,
         );
     }
 
@@ -184,7 +180,6 @@ impl Gate {
         sender: &Sender,
         nonce: u64,
         response: &MembershipResponse,
-        news: &mut Vec<News>,
     ) {
         if !known
             .membership
@@ -193,7 +188,7 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
-        news.push(News::Member(MemberNews::Response {
+        cx.raise(News::Member(MemberNews::Response {
             peer: sender.peer.clone(),
         }));
         let with = Companions::new(&response.identities, &response.pulses);
@@ -211,7 +206,7 @@ impl Gate {
             } else {
                 AliveSource::Response { from }
             };
-            self.alive(cx, known, sender, message, source, &with, news);
+            self.alive(cx, known, sender, message, source, &with);
         }
     }
 

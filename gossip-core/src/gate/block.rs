@@ -29,23 +29,17 @@ impl Gate {
     }
 
     /// The application has looked at a block.
-    pub(crate) fn on_validated(
-        &mut self,
-        cx: &mut Cx<'_>,
-        ticket: Ticket,
-        verdict: Verdict,
-        news: &mut Vec<News>,
-    ) {
+    pub(crate) fn on_validated(&mut self, cx: &mut Cx<'_>, ticket: Ticket, verdict: Verdict) {
         if let Some(copies) = self.validations.finish(ticket) {
-            self.conclude_validation(cx, copies, verdict, news);
+            self.conclude_validation(cx, copies, verdict);
         }
     }
 
     /// Blocks that the application has not judged in time are ignored.
-    pub(crate) fn fire_validations(&mut self, cx: &mut Cx<'_>, news: &mut Vec<News>) {
+    pub(crate) fn fire_validations(&mut self, cx: &mut Cx<'_>) {
         while let Some(copies) = self.validations.pop_overdue(cx) {
             cx.metrics().validations_lost += 1;
-            self.conclude_validation(cx, copies, Verdict::Ignore, news);
+            self.conclude_validation(cx, copies, Verdict::Ignore);
         }
     }
 
@@ -54,11 +48,10 @@ impl Gate {
         cx: &mut Cx<'_>,
         copies: Copies<BlockNews>,
         verdict: Verdict,
-        news: &mut Vec<News>,
     ) {
         let fault = match verdict {
             Verdict::Accept => {
-                admit_block(cx, copies, news);
+                admit_block(cx, copies);
                 return;
             }
             Verdict::Ignore => {
@@ -70,7 +63,7 @@ impl Gate {
                 BlockFault::Rejected
             }
         };
-        self.turn_away(cx, copies, fault, news);
+        self.turn_away(cx, copies, fault);
     }
 
     pub(super) fn pushed_block(
@@ -80,7 +73,6 @@ impl Gate {
         sender: Sender,
         message: &SignedMessage,
         payload: &Payload,
-        news: &mut Vec<News>,
     ) {
         let Some(channel) = self.channel_of(cx, known, &sender, message.message()) else {
             return;
@@ -100,14 +92,14 @@ impl Gate {
         };
         let want = own.wants_pushed(cx, seq);
         if want == Want::Yes {
-            news.push(News::Chain(ChainNews::Checking {
+            cx.raise(News::Chain(ChainNews::Checking {
                 channel: channel.clone(),
                 seq,
                 bytes: payload.data.len() as u64,
             }));
         }
         if seq >= own.transfer.height() {
-            news.push(News::Chain(ChainNews::Holder {
+            cx.raise(News::Chain(ChainNews::Holder {
                 channel: channel.clone(),
                 seq,
                 peer: sender.peer.clone(),
@@ -115,7 +107,7 @@ impl Gate {
         }
         if want == Want::Known {
             let peer = sender.peer;
-            news.push(News::Chain(ChainNews::Superfluous { channel, seq, peer }));
+            cx.raise(News::Chain(ChainNews::Superfluous { channel, seq, peer }));
             return;
         }
         if want != Want::Yes {
@@ -133,7 +125,6 @@ impl Gate {
         sender: &Sender,
         message: &GossipMessage,
         request: StateRequest,
-        news: &mut Vec<News>,
     ) {
         let Some(channel) = self.channel_of(cx, known, sender, message) else {
             return;
@@ -144,7 +135,7 @@ impl Gate {
             nonce: message.nonce,
             request,
         });
-        self.with_access(cx, known, sender, channel, asked, news);
+        self.with_access(cx, known, sender, channel, asked);
     }
 
     /// Blocks have come; whether they were asked for is known to whoever asks.
@@ -155,10 +146,9 @@ impl Gate {
         sender: Sender,
         message: &GossipMessage,
         payloads: &[Payload],
-        news: &mut Vec<News>,
     ) {
         if let Some(channel) = self.channel_of(cx, known, &sender, message) {
-            news.push(News::Chain(ChainNews::Response {
+            cx.raise(News::Chain(ChainNews::Response {
                 sender,
                 channel,
                 nonce: message.nonce,
@@ -175,13 +165,12 @@ impl Gate {
         sender: Sender,
         message: &GossipMessage,
         tree: Tree,
-        news: &mut Vec<News>,
     ) {
         let own_org = sender.org.as_ref();
         if !own_org.is_some_and(|org| known.identities.is_own_org(org)) {
             cx.metrics().violations += 1;
         } else if let Some(channel) = self.channel_of(cx, known, &sender, message) {
-            news.push(News::Chain(ChainNews::Tree {
+            cx.raise(News::Chain(ChainNews::Tree {
                 sender,
                 channel,
                 tree,
@@ -194,35 +183,28 @@ impl Gate {
         cx: &mut Cx<'_>,
         copies: Copies<BlockNews>,
         outcome: CryptoOutcome,
-        news: &mut Vec<News>,
     ) {
         if let Err(error) = verified(outcome) {
             count(cx, &Err::<(), _>(error));
             if error != CryptoError::Overloaded {
                 cx.metrics().blocks_bad += 1;
             }
-            self.turn_away(cx, copies, BlockFault::Unverified(error), news);
+            self.turn_away(cx, copies, BlockFault::Unverified(error));
             return;
         }
         if !self.validations.is_on(&copies.first.channel) {
-            admit_block(cx, copies, news);
+            admit_block(cx, copies);
         } else if let Some(copies) = self.validations.start(cx, copies) {
             cx.metrics().blocks_ignored += 1;
-            self.turn_away(cx, copies, BlockFault::Ignored, news);
+            self.turn_away(cx, copies, BlockFault::Ignored);
         }
     }
 
     /// A block does not get through, nor do those that are equal to it. Different ones are looked at.
-    fn turn_away(
-        &mut self,
-        cx: &mut Cx<'_>,
-        copies: Copies<BlockNews>,
-        fault: BlockFault,
-        news: &mut Vec<News>,
-    ) {
+    fn turn_away(&mut self, cx: &mut Cx<'_>, copies: Copies<BlockNews>, fault: BlockFault) {
         let (first, mut rest) = copies.rest();
         let data = first.data.clone();
-        news.push(bad_block(first, fault));
+        cx.raise(bad_block(first, fault));
         // Another copy may be the true one.
         while let Some(copies) = rest {
             if copies.first.data != data {
@@ -231,7 +213,7 @@ impl Gate {
                 return;
             }
             let (same, others) = copies.rest();
-            news.push(bad_block(same, fault));
+            cx.raise(bad_block(same, fault));
             rest = others;
         }
     }
@@ -306,13 +288,13 @@ fn pushed_news(
 }
 
 /// The block is good: whoever published it as well is answered when it is known.
-fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockNews>, news: &mut Vec<News>) {
-    let mut publications = Vec::new();
+fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockNews>) {
     let (block, others) = copies.into_parts();
+    cx.raise(News::Chain(ChainNews::Block(Admitted::new(block))));
     for copy in others {
         cx.metrics().duplicates += 1;
         if let BlockSource::Local { id } = copy.source {
-            publications.push(News::Chain(ChainNews::Publish {
+            cx.raise(News::Chain(ChainNews::Publish {
                 id,
                 channel: copy.channel,
                 seq: copy.seq,
@@ -320,8 +302,6 @@ fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockNews>, news: &mut Vec<News>)
             }));
         }
     }
-    news.push(News::Chain(ChainNews::Block(Admitted::new(block))));
-    news.append(&mut publications);
 }
 
 fn bad_block(block: BlockNews, fault: BlockFault) -> News {

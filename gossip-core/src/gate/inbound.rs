@@ -16,7 +16,6 @@ impl Gate {
         known: &Known<'_>,
         sender: Sender,
         message: SignedMessage,
-        news: &mut Vec<News>,
     ) {
         let nonce = message.message().nonce;
         match &message.message().content {
@@ -25,42 +24,42 @@ impl Gate {
                     from: sender.peer.clone(),
                 };
                 let with = Companions::default();
-                self.alive(cx, known, &sender, message, source, &with, news);
+                self.alive(cx, known, &sender, message, source, &with);
             }
             Content::MembershipRequest(request) => {
-                self.membership_request(cx, known, sender, nonce, request, news);
+                self.membership_request(cx, known, sender, nonce, request);
             }
             Content::MembershipResponse(response) => {
-                self.membership_response(cx, known, &sender, nonce, response, news);
+                self.membership_response(cx, known, &sender, nonce, response);
             }
-            Content::StateInfo(_) => self.pushed_state_info(cx, known, &sender, message, news),
+            Content::StateInfo(_) => self.pushed_state_info(cx, known, &sender, message),
             Content::StateInfoPull(request) => {
-                self.state_info_pull(cx, known, &sender, nonce, request, news);
+                self.state_info_pull(cx, known, &sender, nonce, request);
             }
             Content::StateSnapshot(elements) => {
-                self.snapshot(cx, known, &sender, message.message(), elements, news);
+                self.snapshot(cx, known, &sender, message.message(), elements);
             }
-            Content::Data(payload) => self.pushed_block(cx, known, sender, &message, payload, news),
+            Content::Data(payload) => self.pushed_block(cx, known, sender, &message, payload),
             Content::StateRequest(request) => {
-                self.state_request(cx, known, &sender, message.message(), *request, news);
+                self.state_request(cx, known, &sender, message.message(), *request);
             }
             Content::StateResponse(payloads) => {
-                self.state_response(cx, known, sender, message.message(), payloads, news);
+                self.state_response(cx, known, sender, message.message(), payloads);
             }
-            Content::Tree(tree) => self.tree(cx, known, sender, message.message(), *tree, news),
-            Content::Pulses(pulses) => self.pulses(cx, known, &sender, pulses, true, news),
+            Content::Tree(tree) => self.tree(cx, known, sender, message.message(), *tree),
+            Content::Pulses(pulses) => self.pulses(cx, known, &sender, pulses, true),
             Content::Hello(_)
             | Content::Digest(_)
             | Content::DataRequest(_)
-            | Content::DataUpdate(_) => self.pull(cx, known, sender, message, news),
+            | Content::DataUpdate(_) => self.pull(cx, known, sender, message),
             Content::Empty => cx.metrics().empty_messages += 1,
-            Content::Leadership(_) => self.leadership(cx, known, &sender, message, news),
+            Content::Leadership(_) => self.leadership(cx, known, &sender, message),
             Content::Ack(error) => {
                 let (peer, error) = (sender.peer, error.clone());
-                news.push(News::Ack { peer, nonce, error });
+                cx.raise(News::Ack { peer, nonce, error });
             }
             Content::PrivateRequest(_) | Content::PrivateResponse(_) | Content::PrivateData(_) => {
-                news.push(News::ForApplications);
+                cx.raise(News::ForApplications);
             }
             // Authentication is over, and identities are told by pull.
             Content::Conn(_) | Content::PeerIdentity(_) => cx.metrics().violations += 1,

@@ -26,7 +26,6 @@ impl Gate {
         known: &Known<'_>,
         sender: &Sender,
         message: SignedMessage,
-        news: &mut Vec<News>,
     ) {
         let Content::Leadership(told) = message.content() else {
             return;
@@ -41,7 +40,7 @@ impl Gate {
         }
         let Some(identity) = known.identities.get(&told.pki_id) else {
             let from = sender.peer.clone();
-            news.push(News::Member(MemberNews::UnknownIdentity { from }));
+            cx.raise(News::Member(MemberNews::UnknownIdentity { from }));
             return;
         };
         let own = *told.pki_id == *cx.config.identity.peer.as_bytes();
@@ -79,12 +78,11 @@ impl Gate {
         cx: &mut Cx<'_>,
         leadership: LeadershipNews,
         outcome: CryptoOutcome,
-        news: &mut Vec<News>,
     ) {
         let verdict = verified(outcome);
         count(cx, &verdict);
         if verdict.is_ok() {
-            news.push(News::Leadership(Admitted::new(leadership)));
+            cx.raise(News::Leadership(Admitted::new(leadership)));
         }
     }
 }

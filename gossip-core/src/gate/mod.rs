@@ -223,20 +223,19 @@ impl Gate {
         cx: &mut Cx<'_>,
         ticket: Ticket,
         outcome: CryptoOutcome,
-        news: &mut Vec<News>,
     ) {
         let Some(check) = self.jobs.finish(cx, ticket) else {
             return;
         };
-        self.conclude(cx, check, outcome, news);
+        self.conclude(cx, check, outcome);
     }
 
     /// Checks that have not been answered in time count as failed.
-    pub(crate) fn fire_checks(&mut self, cx: &mut Cx<'_>, news: &mut Vec<News>) {
+    pub(crate) fn fire_checks(&mut self, cx: &mut Cx<'_>) {
         while let Some(check) = self.jobs.pop_overdue(cx) {
             cx.metrics().verifications_lost += 1;
             let outcome = CryptoOutcome::Verified(Err(CryptoError::Overloaded));
-            self.conclude(cx, check, outcome, news);
+            self.conclude(cx, check, outcome);
         }
     }
 
@@ -324,52 +323,46 @@ impl Gate {
         self.jobs.start_own(cx, job, Check::Sign { what, unsigned });
     }
 
-    fn conclude(
-        &mut self,
-        cx: &mut Cx<'_>,
-        check: Check,
-        outcome: CryptoOutcome,
-        news: &mut Vec<News>,
-    ) {
+    fn conclude(&mut self, cx: &mut Cx<'_>, check: Check, outcome: CryptoOutcome) {
         match check {
             Check::Conn { link, identity } => {
-                self.conclude_conn(cx, link, identity, outcome, news);
+                self.conclude_conn(cx, link, identity, outcome);
             }
             Check::Sign { what, unsigned } => {
                 let message = sign(unsigned, outcome);
-                news.push(News::Signed { what, message });
+                cx.raise(News::Signed { what, message });
             }
             Check::Identity { from, message } => {
-                Self::conclude_identity(cx, from, message, outcome, news);
+                Self::conclude_identity(cx, from, message, outcome);
             }
-            Check::Validate(peer) => conclude_validate(cx, peer, outcome, news),
+            Check::Validate(peer) => conclude_validate(cx, peer, outcome),
             Check::Reader(verdict) => {
                 let result = verified(outcome);
                 count(cx, &result);
-                news.push(News::State(StateNews::Reviewed { verdict, result }));
+                cx.raise(News::State(StateNews::Reviewed { verdict, result }));
             }
             Check::Leadership {
                 key,
                 news: leadership,
             } => {
                 self.in_flight.remove(&key);
-                Self::conclude_leadership(cx, leadership, outcome, news);
+                Self::conclude_leadership(cx, leadership, outcome);
             }
             Check::Alive { key, copies } => {
                 self.in_flight.remove(&key);
-                self.conclude_alive(cx, key, copies, outcome, news);
+                self.conclude_alive(cx, key, copies, outcome);
             }
             Check::StateInfo { key, copies } => {
                 self.in_flight.remove(&key);
-                self.conclude_state_info(cx, key, copies, verified(outcome), news);
+                self.conclude_state_info(cx, key, copies, verified(outcome));
             }
             Check::Relay { key, copies } => {
                 self.in_flight.remove(&key);
-                self.conclude_relay(cx, key, copies, verified(outcome), news);
+                self.conclude_relay(cx, key, copies, verified(outcome));
             }
             Check::Block { key, copies } => {
                 self.in_flight.remove(&key);
-                self.conclude_block(cx, copies, outcome, news);
+                self.conclude_block(cx, copies, outcome);
             }
             Check::Access {
                 key,
@@ -380,7 +373,9 @@ impl Gate {
                 let verdict = verified(outcome);
                 let of = (key, sender);
                 let access = self.conclude_access(cx, of, revision, verdict, waiting);
-                news.extend(access.map(News::Access));
+                if let Some(access) = access {
+                    cx.raise(News::Access(access));
+                }
             }
         }
     }
@@ -391,16 +386,15 @@ impl Gate {
         link: LinkId,
         bytes: Bytes,
         outcome: CryptoOutcome,
-        news: &mut Vec<News>,
     ) {
         let result = valid_identity(outcome);
         self.refused.note(cx, &bytes, &result);
         count(cx, &result);
         if let Ok(valid) = &result {
             let valid = valid.clone();
-            news.push(News::Identity(IdentityNews::Valid { valid, bytes }));
+            cx.raise(News::Identity(IdentityNews::Valid { valid, bytes }));
         }
-        news.push(News::Authenticated { link, result });
+        cx.raise(News::Authenticated { link, result });
     }
 }
 
@@ -439,13 +433,13 @@ impl Check {
     }
 }
 
-fn conclude_validate(cx: &mut Cx<'_>, peer: PeerId, outcome: CryptoOutcome, news: &mut Vec<News>) {
+fn conclude_validate(cx: &mut Cx<'_>, peer: PeerId, outcome: CryptoOutcome) {
     let result = valid_identity(outcome).and_then(|valid| {
         valid.check_pki_id(peer.as_bytes())?;
         Ok(valid)
     });
     count(cx, &result);
-    news.push(News::Identity(IdentityNews::Validated { peer, result }));
+    cx.raise(News::Identity(IdentityNews::Validated { peer, result }));
 }
 
 fn sign_job(unsigned: &UnsignedMessage) -> CryptoJob {

@@ -16,7 +16,6 @@ impl Gate {
         known: &Known<'_>,
         sender: Sender,
         message: SignedMessage,
-        news: &mut Vec<News>,
     ) {
         let content = message.content();
         let kind = if let Content::Hello(hello) = content {
@@ -45,7 +44,7 @@ impl Gate {
         if is_hello && !self.within_budget(cx, sender.link, asks) {
             return;
         }
-        news.push(News::Pull {
+        cx.raise(News::Pull {
             sender,
             channel,
             message,
@@ -78,7 +77,6 @@ impl Gate {
         from: PeerId,
         message: SignedMessage,
         outcome: CryptoOutcome,
-        news: &mut Vec<News>,
     ) {
         let Content::PeerIdentity(identity) = message.content() else {
             return;
@@ -89,12 +87,12 @@ impl Gate {
         });
         count(cx, &verdict);
         match verdict {
-            Ok(valid) => news.push(News::Identity(IdentityNews::Announced { valid, message })),
+            Ok(valid) => cx.raise(News::Identity(IdentityNews::Announced { valid, message })),
             Err(CryptoError::Overloaded) => {}
             Err(error) => {
                 let subject = PeerId::new(&identity.pki_id);
                 tracing::debug!(%from, %subject, %error, "identity refused");
-                news.push(News::Identity(IdentityNews::Bad { from, subject }));
+                cx.raise(News::Identity(IdentityNews::Bad { from, subject }));
             }
         }
     }

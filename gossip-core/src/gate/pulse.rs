@@ -20,7 +20,6 @@ impl Gate {
         sender: &Sender,
         pulses: impl IntoIterator<Item = &'p Pulse>,
         pushed: bool,
-        news: &mut Vec<News>,
     ) {
         let mut strangers = false;
         for pulse in pulses {
@@ -42,7 +41,7 @@ impl Gate {
                 cx.metrics().pulses_refused += 1;
                 continue;
             }
-            news.push(News::Member(MemberNews::Pulse(Admitted::new(PulseNews {
+            cx.raise(News::Member(MemberNews::Pulse(Admitted::new(PulseNews {
                 pulse: pulse.clone(),
                 incarnation: heard.incarnation,
                 from: sender.peer.clone(),
@@ -51,7 +50,7 @@ impl Gate {
         }
         if strangers {
             let from = sender.peer.clone();
-            news.push(News::Member(MemberNews::UnknownIdentity { from }));
+            cx.raise(News::Member(MemberNews::UnknownIdentity { from }));
         }
     }
 

@@ -71,12 +71,11 @@ impl Gate {
         key: Key,
         copies: Copies<Vouched<RelayNews>>,
         verdict: Result<(), CryptoError>,
-        news: &mut Vec<News>,
     ) {
         count(cx, &verdict);
         let (relayed, rest) = copies.rest();
         if verdict.is_ok() {
-            news.push(News::State(StateNews::Relay(Admitted::new(relayed.news))));
+            cx.raise(News::State(StateNews::Relay(Admitted::new(relayed.news))));
         } else if let Some(rest) = rest {
             self.start_check(cx, None, key, rest);
         }

@@ -13,15 +13,9 @@ use crate::{ChannelId, CryptoError, CryptoJob, LinkId, OrgId, PeerId, Signed};
 
 impl Gate {
     /// An identity has become known: what waited for it can be checked.
-    pub(crate) fn on_identity(
-        &mut self,
-        cx: &mut Cx<'_>,
-        known: &Known<'_>,
-        peer: &PeerId,
-        news: &mut Vec<News>,
-    ) {
+    pub(crate) fn on_identity(&mut self, cx: &mut Cx<'_>, known: &Known<'_>, peer: &PeerId) {
         for parked in self.parked.take(cx, peer) {
-            self.check_state_info(cx, known, None, parked, news);
+            self.check_state_info(cx, known, None, parked);
         }
     }
 
@@ -32,14 +26,13 @@ impl Gate {
         known: &Known<'_>,
         sender: &Sender,
         message: SignedMessage,
-        news: &mut Vec<News>,
     ) {
         let Content::StateInfo(info) = message.content() else {
             return;
         };
         let macs = &mut self.macs;
         match macs.channel(known.channels, &info.pki_id, &info.channel_mac) {
-            Some(channel) => self.state_info(cx, known, sender, channel, message, true, news),
+            Some(channel) => self.state_info(cx, known, sender, channel, message, true),
             None => self.relay(cx, known, sender, info, &message),
         }
     }
@@ -52,7 +45,6 @@ impl Gate {
         sender: &Sender,
         nonce: u64,
         request: &StateInfoPull,
-        news: &mut Vec<News>,
     ) {
         let mac = &request.channel_mac;
         let channel = self
@@ -75,7 +67,7 @@ impl Gate {
             channel: channel.clone(),
             held,
         });
-        self.with_access(cx, known, sender, channel, asked, news);
+        self.with_access(cx, known, sender, channel, asked);
     }
 
     pub(super) fn snapshot(
@@ -85,7 +77,6 @@ impl Gate {
         sender: &Sender,
         message: &GossipMessage,
         elements: &[RawEnvelope],
-        news: &mut Vec<News>,
     ) {
         let Some(channel) = self.channel_of(cx, known, sender, message) else {
             return;
@@ -98,7 +89,7 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         }
-        news.push(News::State(StateNews::Snapshot {
+        cx.raise(News::State(StateNews::Snapshot {
             channel: channel.clone(),
             peer: sender.peer.clone(),
         }));
@@ -106,7 +97,7 @@ impl Gate {
         for envelope in elements.iter().take(cap) {
             match SignedMessage::decode_nested(envelope, &cx.config.limits) {
                 Ok(element) => {
-                    self.state_info(cx, known, sender, channel.clone(), element, false, news);
+                    self.state_info(cx, known, sender, channel.clone(), element, false);
                 }
                 Err(_) => cx.metrics().violations += 1,
             }
@@ -125,7 +116,6 @@ impl Gate {
         channel: ChannelId,
         message: SignedMessage,
         pushed: bool,
-        news: &mut Vec<News>,
     ) {
         let Content::StateInfo(info) = &message.message().content else {
             cx.metrics().violations += 1;
@@ -161,7 +151,7 @@ impl Gate {
             pushed_by,
             revision: own.revision(),
         };
-        self.check_state_info(cx, known, Some(sender.link), info, news);
+        self.check_state_info(cx, known, Some(sender.link), info);
     }
 
     /// Has a state info checked by the configuration in force that was checked by another.
@@ -170,9 +160,8 @@ impl Gate {
         cx: &mut Cx<'_>,
         known: &Known<'_>,
         state_info: StateInfoNews,
-        news: &mut Vec<News>,
     ) {
-        self.check_state_info(cx, known, None, state_info, news);
+        self.check_state_info(cx, known, None, state_info);
     }
 
     /// Has a state info held checked by the configuration in force.
@@ -201,7 +190,6 @@ impl Gate {
         known: &Known<'_>,
         link: Option<LinkId>,
         state_info: StateInfoNews,
-        news: &mut Vec<News>,
     ) {
         let Content::StateInfo(info) = &state_info.message.message().content else {
             return;
@@ -212,7 +200,7 @@ impl Gate {
         let peer = PeerId::new(&info.pki_id);
         let Some(identity) = known.identities.get(&info.pki_id) else {
             let from = state_info.from.clone();
-            news.push(News::Member(MemberNews::UnknownIdentity { from }));
+            cx.raise(News::Member(MemberNews::UnknownIdentity { from }));
             self.parked.park(cx, peer, &state_info);
             return;
         };
@@ -244,7 +232,6 @@ impl Gate {
         key: Key,
         copies: Copies<Vouched<StateInfoNews>>,
         verdict: Result<(), CryptoError>,
-        news: &mut Vec<News>,
     ) {
         count(cx, &verdict);
         let (
@@ -254,13 +241,13 @@ impl Gate {
             rest,
         ) = copies.rest();
         if verdict.is_ok() {
-            news.push(News::State(StateNews::StateInfo(Admitted::new(state_info))));
+            cx.raise(News::State(StateNews::StateInfo(Admitted::new(state_info))));
             return;
         }
         if verdict == Err(CryptoError::NotAdmitted)
             && let Key::StateInfo(channel, peer, _) = &key
         {
-            news.push(News::State(StateNews::NotAdmitted {
+            cx.raise(News::State(StateNews::NotAdmitted {
                 channel: channel.clone(),
                 revision: state_info.revision,
                 peer: peer.clone(),

@@ -103,26 +103,15 @@ impl Links {
     }
 
     /// The transport could not connect.
-    pub(crate) fn on_dial_failed(
-        &mut self,
-        cx: &mut Cx<'_>,
-        ticket: Ticket,
-        error: DialError,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    pub(crate) fn on_dial_failed(&mut self, cx: &mut Cx<'_>, ticket: Ticket, error: DialError) {
         if let Some(target) = self.answer_dial(cx, ticket) {
-            self.dial_failed(cx, target, DialFailure::Transport(error), fx);
+            self.dial_failed(cx, target, DialFailure::Transport(error));
         }
     }
 
     /// The transport has not answered in time.
-    pub(crate) fn on_timer_dial(
-        &mut self,
-        cx: &mut Cx<'_>,
-        ticket: Ticket,
-        fx: &mut Vec<LinkEffect>,
-    ) {
-        self.on_dial_failed(cx, ticket, DialError::TimedOut, fx);
+    pub(crate) fn on_timer_dial(&mut self, cx: &mut Cx<'_>, ticket: Ticket) {
+        self.on_dial_failed(cx, ticket, DialError::TimedOut);
     }
 
     /// A peer may be dialled again, or its failures be forgotten.
@@ -223,7 +212,6 @@ impl Links {
         cx: &mut Cx<'_>,
         target: DialTarget,
         failure: DialFailure,
-        fx: &mut Vec<LinkEffect>,
     ) {
         cx.metrics().dials_failed += 1;
         let DialTarget {
@@ -232,13 +220,13 @@ impl Links {
             seed,
         } = target;
         if seed {
-            fx.push(LinkEffect::DialFailed {
+            cx.raise(LinkEffect::DialFailed {
                 endpoint: endpoint.clone(),
                 failure,
             });
         }
         if let Some(expected) = expected {
-            self.attempt_failed(cx, &expected.peer, endpoint, fx);
+            self.attempt_failed(cx, &expected.peer, endpoint);
         }
     }
 
@@ -349,7 +337,6 @@ impl Links {
         peer: &PeerId,
         queue: Vec<Queued>,
         loss: Loss,
-        fx: &mut Vec<LinkEffect>,
     ) {
         if queue.is_empty() && !loss.early {
             if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
@@ -385,7 +372,7 @@ impl Links {
             }
             self.pursue(cx, peer);
         } else if let Some(endpoint) = pursuit.to.endpoint.clone() {
-            self.attempt_failed(cx, peer, endpoint, fx);
+            self.attempt_failed(cx, peer, endpoint);
         }
         self.settle(cx, peer);
     }
@@ -429,13 +416,7 @@ impl Links {
         self.dialler.dials.len() + authenticating.count()
     }
 
-    fn attempt_failed(
-        &mut self,
-        cx: &mut Cx<'_>,
-        peer: &PeerId,
-        endpoint: Endpoint,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    fn attempt_failed(&mut self, cx: &mut Cx<'_>, peer: &PeerId, endpoint: Endpoint) {
         let alternative = self.routes.contains_key(peer) || self.is_claimed(peer);
         let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
             return;
@@ -449,7 +430,7 @@ impl Links {
         cx.metrics().shed(DropReason::DialFailed, dropped as u64);
         self.back_off(cx, peer);
         if !alternative {
-            fx.push(LinkEffect::Unreachable {
+            cx.raise(LinkEffect::Unreachable {
                 peer: peer.clone(),
                 endpoint,
             });

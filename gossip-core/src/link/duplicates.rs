@@ -32,7 +32,6 @@ impl Links {
         link: LinkId,
         message: &SignedMessage,
         identity: ValidIdentity,
-        fx: &mut Vec<LinkEffect>,
     ) {
         let Content::Conn(conn) = message.content() else {
             return;
@@ -40,12 +39,12 @@ impl Links {
         let peer = identity.peer.clone();
         if self.is_stale(&peer, conn.incarnation) {
             cx.metrics().links_superseded += 1;
-            self.close_link(cx, link, CloseReason::Superseded, fx);
+            self.close_link(cx, link, CloseReason::Superseded);
             return;
         }
-        let inherited = self.close_older_incarnations(cx, &peer, conn.incarnation, fx);
-        if !self.make_room(cx, fx) {
-            self.refuse(cx, link, Refusal::Overloaded, fx);
+        let inherited = self.close_older_incarnations(cx, &peer, conn.incarnation);
+        if !self.make_room(cx) {
+            self.refuse(cx, link, Refusal::Overloaded);
             return;
         }
         let Some(connection) = self.connections.get_mut(&link) else {
@@ -71,7 +70,7 @@ impl Links {
         if first {
             cx.notify(Notification::Connected(peer.clone()));
         }
-        fx.push(LinkEffect::Established(Box::new(EstablishedLink {
+        cx.raise(LinkEffect::Established(Box::new(EstablishedLink {
             link,
             identity,
             incarnation: (conn.incarnation > 0).then_some(conn.incarnation),
@@ -80,7 +79,7 @@ impl Links {
         })));
         self.enter(cx, &peer, link);
         if let Some(expected) = target.and_then(|target| target.expected) {
-            self.fulfil(cx, expected.peer, &peer, fx);
+            self.fulfil(cx, expected.peer, &peer);
         }
         let waiting = self.take_waiting(cx, &peer);
         self.adopt(cx, &peer, waiting);
@@ -88,13 +87,7 @@ impl Links {
 
     /// The dial to `expected` has led to `peer`, whose link is up: what waited for the one goes to the
     /// other, except what is only for who was named.
-    fn fulfil(
-        &mut self,
-        cx: &mut Cx<'_>,
-        expected: PeerId,
-        peer: &PeerId,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    fn fulfil(&mut self, cx: &mut Cx<'_>, expected: PeerId, peer: &PeerId) {
         let mut waiting = self.dial_succeeded(cx, &expected);
         if expected != *peer {
             let before = waiting.len();
@@ -105,7 +98,7 @@ impl Links {
         self.adopt(cx, peer, waiting);
         if expected != *peer && !self.routes.contains_key(&expected) {
             self.abandon(cx, &expected);
-            fx.push(LinkEffect::IdentitySwitch {
+            cx.raise(LinkEffect::IdentitySwitch {
                 expected,
                 actual: peer.clone(),
             });
@@ -148,7 +141,6 @@ impl Links {
         link: LinkId,
         connection: &mut Connection,
         loss: Option<Loss>,
-        fx: &mut Vec<LinkEffect>,
     ) {
         let Some(peer) = connection.session().map(|session| session.peer.clone()) else {
             return;
@@ -171,11 +163,11 @@ impl Links {
         let endpoint = route.endpoint.take();
         self.routes.remove(&peer);
         cx.notify(Notification::Disconnected(peer.clone()));
-        fx.push(LinkEffect::Disconnected { peer: peer.clone() });
+        cx.raise(LinkEffect::Disconnected { peer: peer.clone() });
         match loss {
             Some(mut loss) => {
                 loss.to.endpoint = endpoint.or(loss.to.endpoint);
-                self.lost_last_link(cx, &peer, queue, loss, fx);
+                self.lost_last_link(cx, &peer, queue, loss);
             }
             None => {
                 cx.metrics()
@@ -326,7 +318,6 @@ impl Links {
         cx: &mut Cx<'_>,
         peer: &PeerId,
         incarnation: u64,
-        fx: &mut Vec<LinkEffect>,
     ) -> Vec<crate::outbox::Queued> {
         let stale = self.connections_of(peer);
         let stale = stale.filter(|(_, session)| session.incarnation < incarnation);
@@ -343,13 +334,13 @@ impl Links {
                 link,
                 reason: CloseReason::Superseded,
             });
-            self.leave(cx, link, &mut connection, None, fx);
+            self.leave(cx, link, &mut connection, None);
         }
         inherited
     }
 
     /// Sees to it that one more link may be up, by finishing the one idle the longest.
-    fn make_room(&mut self, cx: &mut Cx<'_>, fx: &mut Vec<LinkEffect>) -> bool {
+    fn make_room(&mut self, cx: &mut Cx<'_>) -> bool {
         let up = self.routes.values().map(|route| 1 + route.standby.len());
         if up.sum::<usize>() < cx.config.link.max_links.get() {
             return true;
@@ -368,7 +359,7 @@ impl Links {
         cx.metrics().links_evicted += 1;
         if let Some(mut connection) = self.take(link) {
             cx.timers().cancel(&TimerKey::Linger(link));
-            self.leave(cx, link, &mut connection, None, fx);
+            self.leave(cx, link, &mut connection, None);
             self.connections.insert(link, connection);
             self.finish(cx, link);
         }
@@ -388,21 +379,20 @@ impl Links {
         link: LinkId,
         mut connection: Box<Connection>,
         failure: DialFailure,
-        fx: &mut Vec<LinkEffect>,
     ) {
         match &connection.phase {
             Phase::Handshaking(handshake) => {
                 cx.timers().cancel(&TimerKey::Handshake(link));
                 let claimed = handshake.claimed().map(PeerId::new);
                 if let Some(target) = connection.dialled {
-                    self.dial_failed(cx, target, failure, fx);
+                    self.dial_failed(cx, target, failure);
                 } else if let Some(peer) = claimed {
                     self.pursue(cx, &peer);
                 }
             }
             Phase::Up(_) => {
                 cx.timers().cancel(&TimerKey::Linger(link));
-                self.leave(cx, link, &mut connection, None, fx);
+                self.leave(cx, link, &mut connection, None);
             }
             Phase::Finishing(_) => cx.timers().cancel(&TimerKey::Linger(link)),
         }

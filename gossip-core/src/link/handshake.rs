@@ -26,13 +26,7 @@ impl From<Refusal> for Fault {
 
 impl Links {
     /// Our authentication of `link` is signed: it goes out before anything else.
-    pub(crate) fn on_conn_signed(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: LinkId,
-        message: SignedMessage,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    pub(crate) fn on_conn_signed(&mut self, cx: &mut Cx<'_>, link: LinkId, message: SignedMessage) {
         let Some(connection) = self.connections.get_mut(&link) else {
             return;
         };
@@ -45,17 +39,12 @@ impl Links {
                 .outbox
                 .send_now(cx, link, Class::Control, message);
         }
-        self.conclude(cx, link, fx);
+        self.conclude(cx, link);
     }
 
     /// Our own key could not sign: the connection is of no use.
-    pub(crate) fn on_sign_failed(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: LinkId,
-        fx: &mut Vec<LinkEffect>,
-    ) {
-        self.close_link(cx, link, CloseReason::SigningFailed, fx);
+    pub(crate) fn on_sign_failed(&mut self, cx: &mut Cx<'_>, link: LinkId) {
+        self.close_link(cx, link, CloseReason::SigningFailed);
     }
 
     /// Takes the first message of a connection that authenticates.
@@ -64,7 +53,6 @@ impl Links {
         cx: &mut Cx<'_>,
         link: LinkId,
         message: &SignedMessage,
-        fx: &mut Vec<LinkEffect>,
     ) {
         let Some(connection) = self.connections.get(&link) else {
             return;
@@ -74,7 +62,7 @@ impl Links {
         };
         if !matches!(handshake.theirs, Theirs::Awaited) {
             cx.metrics().violations += 1;
-            self.close_link(cx, link, CloseReason::Violation, fx);
+            self.close_link(cx, link, CloseReason::Violation);
             return;
         }
         match self.examine(cx, link, connection, message) {
@@ -85,14 +73,14 @@ impl Links {
                     .and_then(|connection| connection.handshake_mut());
                 if let Some(handshake) = handshake {
                     handshake.theirs = Theirs::Checking(message.clone());
-                    fx.push(LinkEffect::Authenticate {
+                    cx.raise(LinkEffect::Authenticate {
                         link,
                         message: message.clone(),
                     });
                 }
             }
-            Err(Fault::Refused(refusal)) => self.refuse(cx, link, refusal, fx),
-            Err(Fault::SelfDial(other)) => self.end_self_dial(cx, link, other, fx),
+            Err(Fault::Refused(refusal)) => self.refuse(cx, link, refusal),
+            Err(Fault::SelfDial(other)) => self.end_self_dial(cx, link, other),
         }
     }
 
@@ -102,7 +90,6 @@ impl Links {
         cx: &mut Cx<'_>,
         link: LinkId,
         result: Result<ValidIdentity, CryptoError>,
-        fx: &mut Vec<LinkEffect>,
     ) {
         let handshake = self
             .connections
@@ -122,61 +109,44 @@ impl Links {
         match genuine {
             Ok(identity) => {
                 handshake.theirs = Theirs::Valid(message.clone(), identity);
-                self.conclude(cx, link, fx);
+                self.conclude(cx, link);
             }
-            Err(refusal) => self.refuse(cx, link, refusal, fx),
+            Err(refusal) => self.refuse(cx, link, refusal),
         }
     }
 
     /// No authentication in time.
-    pub(crate) fn on_timer_handshake(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: LinkId,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    pub(crate) fn on_timer_handshake(&mut self, cx: &mut Cx<'_>, link: LinkId) {
         let connection = self.connections.get(&link);
         if connection.is_some_and(|connection| connection.handshake().is_some()) {
-            self.refuse(cx, link, Refusal::TimedOut, fx);
+            self.refuse(cx, link, Refusal::TimedOut);
         }
     }
 
     /// A frame that cannot be decoded makes the link useless: it is closed, in whatever state.
-    pub(crate) fn on_malformed(&mut self, cx: &mut Cx<'_>, link: LinkId, fx: &mut Vec<LinkEffect>) {
+    pub(crate) fn on_malformed(&mut self, cx: &mut Cx<'_>, link: LinkId) {
         let Some(connection) = self.connections.get(&link) else {
             return;
         };
         cx.metrics().malformed_frames += 1;
         if connection.handshake().is_some() {
-            self.refuse(cx, link, Refusal::Malformed, fx);
+            self.refuse(cx, link, Refusal::Malformed);
         } else {
-            self.close_link(cx, link, CloseReason::Violation, fx);
+            self.close_link(cx, link, CloseReason::Violation);
         }
     }
 
     /// Closes a link because of who the remote is or fails to be, in whatever state.
-    pub(crate) fn refuse(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: LinkId,
-        refusal: Refusal,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    pub(crate) fn refuse(&mut self, cx: &mut Cx<'_>, link: LinkId, refusal: Refusal) {
         let Some(connection) = self.take(link) else {
             return;
         };
         turn_away(cx, link, connection.remote.clone(), refusal);
-        self.removed(cx, link, connection, DialFailure::Refused(refusal), fx);
+        self.removed(cx, link, connection, DialFailure::Refused(refusal));
     }
 
     /// Asks for the signature under our own authentication.
-    pub(super) fn sign_conn(
-        &mut self,
-        cx: &Cx<'_>,
-        link: LinkId,
-        connection: &Connection,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    pub(super) fn sign_conn(&mut self, cx: &mut Cx<'_>, link: LinkId, connection: &Connection) {
         let conn = ConnEstablish {
             pki_id: bytes::Bytes::copy_from_slice(cx.config.identity.peer.as_bytes()),
             identity: cx.config.identity.bytes.clone(),
@@ -194,7 +164,7 @@ impl Links {
             content: Content::Conn(conn),
         };
         let message = UnsignedMessage::new(message, None);
-        fx.push(LinkEffect::Sign { link, message });
+        cx.raise(LinkEffect::Sign { link, message });
     }
 
     /// What can be checked without cryptography.
@@ -242,13 +212,7 @@ impl Links {
     }
 
     /// Both ends of a connection are ours: closes them.
-    fn end_self_dial(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: LinkId,
-        other: LinkId,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    fn end_self_dial(&mut self, cx: &mut Cx<'_>, link: LinkId, other: LinkId) {
         for end in [link, other] {
             let Some(connection) = self.take(end) else {
                 continue;
@@ -258,16 +222,16 @@ impl Links {
                 reason: CloseReason::SelfDial,
             });
             if let Some(target) = &connection.dialled {
-                fx.push(LinkEffect::SelfDial {
+                cx.raise(LinkEffect::SelfDial {
                     endpoint: target.endpoint.clone(),
                 });
             }
-            self.removed(cx, end, connection, DialFailure::Ended, fx);
+            self.removed(cx, end, connection, DialFailure::Ended);
         }
     }
 
     /// Goes on once our authentication is sent and theirs is valid.
-    fn conclude(&mut self, cx: &mut Cx<'_>, link: LinkId, fx: &mut Vec<LinkEffect>) {
+    fn conclude(&mut self, cx: &mut Cx<'_>, link: LinkId) {
         let Some(connection) = self.connections.get_mut(&link) else {
             return;
         };
@@ -286,23 +250,23 @@ impl Links {
         let max_seen = cx.config.gate.max_remembered_handshakes.get();
         let proof = proof(&message);
         if self.seen.contains(&proof) && connection.binding.theirs.is_empty() {
-            self.refuse(cx, link, Refusal::Replayed, fx);
+            self.refuse(cx, link, Refusal::Replayed);
             return;
         }
         self.seen.remember(proof, max_seen);
         if conn.probe {
-            self.end_probe(cx, link, fx);
+            self.end_probe(cx, link);
             return;
         }
         if !is_acceptable(connection, &identity) {
-            self.refuse(cx, link, Refusal::Unexpected, fx);
+            self.refuse(cx, link, Refusal::Unexpected);
             return;
         }
-        self.establish(cx, link, &message, identity, fx);
+        self.establish(cx, link, &message, identity);
     }
 
     /// A remote that only wanted to know who we are has been told.
-    fn end_probe(&mut self, cx: &mut Cx<'_>, link: LinkId, fx: &mut Vec<LinkEffect>) {
+    fn end_probe(&mut self, cx: &mut Cx<'_>, link: LinkId) {
         cx.timers().cancel(&TimerKey::Handshake(link));
         let Some(connection) = self.connections.get_mut(&link) else {
             return;
@@ -314,7 +278,7 @@ impl Links {
             .map(PeerId::new);
         self.finish(cx, link);
         if let Some(target) = dialled {
-            self.dial_failed(cx, target, DialFailure::Ended, fx);
+            self.dial_failed(cx, target, DialFailure::Ended);
         } else if let Some(peer) = claimed {
             self.pursue(cx, &peer);
         }

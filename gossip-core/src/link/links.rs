@@ -9,7 +9,7 @@ use super::dialler::{Dialler, Loss};
 use super::duplicates::Route;
 use super::handshake::turn_away;
 use super::seen::SeenHandshakes;
-use super::{DialFailure, DropReason, LinkEffect, Refusal, SendTo, Sent};
+use super::{DialFailure, DropReason, Refusal, SendTo, Sent};
 use crate::cx::Cx;
 use crate::outbox::{Hold, Outbox, Queued, Supersede};
 use crate::rng::ModuleRng;
@@ -70,7 +70,6 @@ impl Links {
         dial: Option<Ticket>,
         remote: Endpoint,
         binding: Binding,
-        fx: &mut Vec<LinkEffect>,
     ) {
         if self.stopped {
             cx.emit(Command::CloseLink {
@@ -90,7 +89,7 @@ impl Links {
             });
             return;
         }
-        if dialled.is_none() && !self.make_handshake_room(cx, &remote, fx) {
+        if dialled.is_none() && !self.make_handshake_room(cx, &remote) {
             cx.metrics().handshakes_shed += 1;
             turn_away(cx, link, remote, Refusal::Overloaded);
             return;
@@ -104,24 +103,18 @@ impl Links {
             outbox: Outbox::default(),
             phase: Phase::new(cx.now),
         };
-        self.sign_conn(cx, link, &connection, fx);
+        self.sign_conn(cx, link, &connection);
         self.authenticating.insert(link);
         self.connections.insert(link, Box::new(connection));
     }
 
     /// A connection has ended.
-    pub(crate) fn on_link_down(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: LinkId,
-        reason: LinkDownReason,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    pub(crate) fn on_link_down(&mut self, cx: &mut Cx<'_>, link: LinkId, reason: LinkDownReason) {
         let Some(mut connection) = self.take(link) else {
             return;
         };
         let Phase::Up(session) = &connection.phase else {
-            self.removed(cx, link, connection, DialFailure::Ended, fx);
+            self.removed(cx, link, connection, DialFailure::Ended);
             return;
         };
         let age = cx.now.since(session.since);
@@ -139,7 +132,7 @@ impl Links {
             breaks_ties: session.breaks_ties(),
         };
         cx.timers().cancel(&TimerKey::Linger(link));
-        self.leave(cx, link, &mut connection, Some(loss), fx);
+        self.leave(cx, link, &mut connection, Some(loss));
     }
 
     /// The transport is done with frames of a link: more may follow.
@@ -254,28 +247,16 @@ impl Links {
 
     /// Closes a link at once, in whatever state; what is queued on it is dropped unless the peer
     /// has another.
-    pub(crate) fn close_link(
-        &mut self,
-        cx: &mut Cx<'_>,
-        link: LinkId,
-        reason: CloseReason,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    pub(crate) fn close_link(&mut self, cx: &mut Cx<'_>, link: LinkId, reason: CloseReason) {
         if let Some(connection) = self.take(link) {
             cx.emit(Command::CloseLink { link, reason });
-            self.removed(cx, link, connection, DialFailure::Ended, fx);
+            self.removed(cx, link, connection, DialFailure::Ended);
         }
     }
 
     /// Closes all links to a peer at once and drops what waits for it, unless it is held: whoever is no more may
     /// be back under another identity.
-    pub(crate) fn close_peer(
-        &mut self,
-        cx: &mut Cx<'_>,
-        peer: &PeerId,
-        reason: CloseReason,
-        fx: &mut Vec<LinkEffect>,
-    ) {
+    pub(crate) fn close_peer(&mut self, cx: &mut Cx<'_>, peer: &PeerId, reason: CloseReason) {
         let of_peer = self.connections.iter().filter(|(_, connection)| {
             connection
                 .session()
@@ -284,7 +265,7 @@ impl Links {
         let links: Vec<LinkId> = of_peer.map(|(link, _)| *link).collect();
         let held = self.take_held(cx.now, peer);
         for link in links {
-            self.close_link(cx, link, reason, fx);
+            self.close_link(cx, link, reason);
         }
         let dropped = self.abandon(cx, peer);
         cx.metrics().shed(DropReason::PeerGone, dropped as u64);
@@ -454,12 +435,7 @@ impl Links {
 
     /// Sees to it that one more accepted link may authenticate: one that has long been at it gives way
     /// if its host has more of them than the newcomer's host would have.
-    fn make_handshake_room(
-        &mut self,
-        cx: &mut Cx<'_>,
-        remote: &Endpoint,
-        fx: &mut Vec<LinkEffect>,
-    ) -> bool {
+    fn make_handshake_room(&mut self, cx: &mut Cx<'_>, remote: &Endpoint) -> bool {
         let mut accepting = 0;
         let mut hosts: BTreeMap<&str, (usize, (Instant, LinkId))> = BTreeMap::new();
         for link in &self.authenticating {
@@ -485,7 +461,7 @@ impl Links {
             return false;
         };
         cx.metrics().handshakes_shed += 1;
-        self.refuse(cx, oldest, Refusal::Overloaded, fx);
+        self.refuse(cx, oldest, Refusal::Overloaded);
         true
     }
 

@@ -147,12 +147,7 @@ impl Exchange {
 
 impl Membership {
     /// Our heartbeat is due.
-    pub(crate) fn fire_heartbeat(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    pub(crate) fn fire_heartbeat(&mut self, cx: &mut Cx<'_>, identities: &Identities) {
         let at = cx.now + self.rng.jitter(cx.config.membership.alive_interval);
         cx.timers().set(TimerKey::Heartbeat, at);
         self.recover(cx);
@@ -164,36 +159,26 @@ impl Membership {
         if self.is_pulsing(cx)
             && let Some(pulse) = self.own.next_pulse(cx, identities)
         {
-            fx.push(MembershipEffect::Pulse { pulse, from: None });
+            cx.raise(MembershipEffect::Pulse { pulse, from: None });
             return;
         }
         self.told_newcomers = self.told_newcomers.saturating_add(1);
-        self.heartbeat(cx, identities, fx);
+        self.heartbeat(cx, identities);
     }
 
     /// Pushes our latest heartbeat if it is current, so that nobody checks a second one, else a new one.
-    pub(crate) fn greet(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    pub(crate) fn greet(&mut self, cx: &mut Cx<'_>, identities: &Identities) {
         if self.own.current(cx).is_none() {
-            self.heartbeat(cx, identities, fx);
+            self.heartbeat(cx, identities);
         } else if let Some(own) = self.own.take_for_push() {
-            fx.push(MembershipEffect::Push(own));
+            cx.raise(MembershipEffect::Push(own));
         }
     }
 
     /// Signs a new heartbeat and pushes it.
-    fn heartbeat(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    fn heartbeat(&mut self, cx: &mut Cx<'_>, identities: &Identities) {
         if let Some(unsigned) = self.own.next(cx, identities) {
-            fx.push(MembershipEffect::Sign(unsigned));
+            cx.raise(MembershipEffect::Sign(unsigned));
         }
         self.exchange.defer(Use::Push);
     }
@@ -204,7 +189,6 @@ impl Membership {
         cx: &mut Cx<'_>,
         identities: &Identities,
         signed: Option<SignedMessage>,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         if signed.is_none() {
             cx.metrics().signing_failures += 1;
@@ -219,24 +203,18 @@ impl Membership {
                 Use::Push => {
                     pushed = true;
                     if let Some(own) = self.own.take_for_push() {
-                        fx.push(MembershipEffect::Push(own));
+                        cx.raise(MembershipEffect::Push(own));
                     }
                 }
-                Use::Request { peer, nonce } => self.send_request(cx, identities, &peer, nonce, fx),
-                Use::Respond(requester) => self.send_response(cx, identities, &requester, fx),
+                Use::Request { peer, nonce } => self.send_request(cx, identities, &peer, nonce),
+                Use::Respond(requester) => self.send_response(cx, identities, &requester),
             }
         }
     }
 
     /// Time to exchange views with some members; if there is no room for more links, with
     /// connected ones where an organisation has any.
-    pub(crate) fn fire_sync(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-        room: bool,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    pub(crate) fn fire_sync(&mut self, cx: &mut Cx<'_>, identities: &Identities, room: bool) {
         let interval = cx.config.membership.sync_interval;
         let young = cx.now < self.exchange.young_until;
         let longest = interval.saturating_mul(if young { 1 } else { CALM });
@@ -244,7 +222,7 @@ impl Membership {
         let at = cx.now + self.rng.jitter(self.exchange.delay);
         cx.timers().set(TimerKey::Sync, at);
         for peer in self.draw_for_sync(cx, room) {
-            self.request(cx, identities, &peer, fx);
+            self.request(cx, identities, &peer);
         }
     }
 
@@ -296,29 +274,17 @@ impl Membership {
     }
 
     /// Asks the first member known of an organisation for its view at once.
-    pub(super) fn ask_new_org(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-        peer: &PeerId,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    pub(super) fn ask_new_org(&mut self, cx: &mut Cx<'_>, identities: &Identities, peer: &PeerId) {
         let known = identities
             .org_of(peer.as_bytes())
             .is_none_or(|org| self.exchange.asked.contains_key(org));
         if !known {
-            self.request(cx, identities, peer, fx);
+            self.request(cx, identities, peer);
         }
     }
 
     /// Asks a peer for its view, unless it was asked and may still answer.
-    pub(crate) fn request(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-        peer: &PeerId,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    pub(crate) fn request(&mut self, cx: &mut Cx<'_>, identities: &Identities, peer: &PeerId) {
         if self
             .exchange
             .awaited
@@ -336,7 +302,7 @@ impl Membership {
         let awaited = Awaited { nonce, until };
         self.exchange.awaited.insert(peer.clone(), awaited);
         if self.own.current(cx).is_some() {
-            self.send_request(cx, identities, peer, nonce, fx);
+            self.send_request(cx, identities, peer, nonce);
             return;
         }
         self.exchange.defer(Use::Request {
@@ -344,7 +310,7 @@ impl Membership {
             nonce,
         });
         if let Some(unsigned) = self.own.next(cx, identities) {
-            fx.push(MembershipEffect::Sign(unsigned));
+            cx.raise(MembershipEffect::Sign(unsigned));
         }
     }
 
@@ -366,11 +332,10 @@ impl Membership {
 
     fn send_request(
         &mut self,
-        cx: &Cx<'_>,
+        cx: &mut Cx<'_>,
         identities: &Identities,
         peer: &PeerId,
         nonce: u64,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         let org = identities.org_of(peer.as_bytes());
         let Some(own) = self.own.latest(may_see_secret(&self.own_org, org)) else {
@@ -395,7 +360,7 @@ impl Membership {
                 pulse: self.own.pulse().cloned(),
             }),
         };
-        fx.push(MembershipEffect::Request {
+        cx.raise(MembershipEffect::Request {
             peer: peer.clone(),
             endpoint: self.endpoint_of(peer.as_bytes()).cloned(),
             message: SignedMessage::unsigned(message),

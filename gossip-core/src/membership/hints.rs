@@ -23,7 +23,6 @@ impl Membership {
         cx: &mut Cx<'_>,
         identities: &Identities,
         from: &PeerId,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         let (now, pause) = (cx.now, cx.config.membership.sync_interval);
         let strangers = &mut self.exchange.strangers;
@@ -31,7 +30,7 @@ impl Membership {
             strangers.retain(|_, at| *at + pause > now);
             if strangers.len() < MAX_STRANGERS {
                 strangers.insert(from.clone(), now);
-                self.request(cx, identities, from, fx);
+                self.request(cx, identities, from);
             }
         }
         self.exchange.wants_identities = true;
@@ -44,7 +43,6 @@ impl Membership {
         cx: &mut Cx<'_>,
         identities: &Identities,
         peer: &PeerId,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         let now = cx.now;
         let Some(record) = self.records.get_mut(peer.as_bytes()) else {
@@ -56,7 +54,7 @@ impl Membership {
         if !looked && !self.exchange.is_connected(peer) {
             record.looked = Some(now);
             self.exchange.looked = Some(now);
-            self.request(cx, identities, peer, fx);
+            self.request(cx, identities, peer);
         }
     }
 
@@ -74,7 +72,6 @@ impl Membership {
         identities: &Identities,
         message: &SignedMessage,
         alive: &Alive,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         let peer = PeerId::new(&alive.pki_id);
         if !self.may_look(cx.now) || self.exchange.is_connected(&peer) {
@@ -84,6 +81,8 @@ impl Membership {
         let inside = may_see_secret(&self.own_org, identities.org_of(&alive.pki_id));
         let internal = message.internal_endpoint().filter(|_| inside);
         let told = internal.unwrap_or_else(|| alive.endpoint.clone());
-        fx.extend(Endpoint::told(&told).map(MembershipEffect::Dial));
+        if let Some(endpoint) = Endpoint::told(&told) {
+            cx.raise(MembershipEffect::Dial(endpoint));
+        }
     }
 }

@@ -26,7 +26,6 @@ impl Membership {
         message: &SignedMessage,
         alive: &Alive,
         holders: Vec<PeerId>,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         let peer = PeerId::new(&alive.pki_id);
         let known = self.knows(peer.as_bytes());
@@ -41,11 +40,11 @@ impl Membership {
         );
         // Also of a stranger: it may be known to others that were not told.
         let message = message.clone();
-        fx.push(MembershipEffect::Farewell { message, holders });
+        cx.raise(MembershipEffect::Farewell { message, holders });
         if known {
             tracing::debug!(%peer, "member has left");
             cx.notify(Notification::MemberLeft(peer.clone()));
-            fx.push(MembershipEffect::Forgotten(peer));
+            cx.raise(MembershipEffect::Forgotten(peer));
         }
     }
 

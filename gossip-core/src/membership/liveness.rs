@@ -32,13 +32,7 @@ const DEAD_AT_MOST_EVERY: Duration = Duration::from_secs(5);
 
 impl Membership {
     /// A member's deadline has come.
-    pub(crate) fn fire_member(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-        peer: &PeerId,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    pub(crate) fn fire_member(&mut self, cx: &mut Cx<'_>, identities: &Identities, peer: &PeerId) {
         let Some(record) = self.records.get(peer.as_bytes()) else {
             return;
         };
@@ -62,37 +56,31 @@ impl Membership {
                     let again = cx.now + pause.saturating_mul(patience);
                     let again = again.min(due.unwrap_or(dead)).min(dead);
                     cx.timers().set(TimerKey::Member(peer.clone()), again);
-                    self.ask_after(cx, identities, peer, fx);
+                    self.ask_after(cx, identities, peer);
                 } else {
-                    self.die(cx, peer, fx);
+                    self.die(cx, peer);
                 }
             }
             Liveness::Dead { since } => {
                 if cx.now >= since + cx.config.membership.forget_after {
                     self.forget(cx, peer);
-                    fx.push(MembershipEffect::Forgotten(peer.clone()));
+                    cx.raise(MembershipEffect::Forgotten(peer.clone()));
                 } else {
                     self.arm_dead(cx, peer);
-                    self.request(cx, identities, peer, fx);
+                    self.request(cx, identities, peer);
                 }
             }
         }
     }
 
     /// A member is asked whether it lives, and soon others who may have heard of it.
-    fn ask_after(
-        &mut self,
-        cx: &mut Cx<'_>,
-        identities: &Identities,
-        peer: &PeerId,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    fn ask_after(&mut self, cx: &mut Cx<'_>, identities: &Identities, peer: &PeerId) {
         let members = self.records.len();
         self.exchange.news(cx, &mut self.rng, members);
-        self.request(cx, identities, peer, fx);
+        self.request(cx, identities, peer);
     }
 
-    fn die(&mut self, cx: &mut Cx<'_>, peer: &PeerId, fx: &mut Vec<MembershipEffect>) {
+    fn die(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
         self.delist(peer);
         if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             record.liveness = Liveness::Dead { since: cx.now };
@@ -101,7 +89,7 @@ impl Membership {
         cx.notify(Notification::MemberDead(peer.clone()));
         self.wake_seeds_of(cx, peer);
         tracing::debug!(%peer, "member is dead");
-        fx.push(MembershipEffect::Dead(peer.clone()));
+        cx.raise(MembershipEffect::Dead(peer.clone()));
     }
 
     /// Somebody lists as dead a member that we do not know.
@@ -111,9 +99,8 @@ impl Membership {
         identities: &Identities,
         message: &SignedMessage,
         alive: &Alive,
-        fx: &mut Vec<MembershipEffect>,
     ) -> bool {
-        if !self.make_room(cx, fx) {
+        if !self.make_room(cx) {
             return false;
         }
         let peer = PeerId::new(&alive.pki_id);

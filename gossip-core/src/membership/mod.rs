@@ -236,7 +236,6 @@ impl Membership {
         cx: &mut Cx<'_>,
         identities: &Identities,
         news: Admitted<AliveNews>,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         let AliveNews {
             message,
@@ -256,14 +255,14 @@ impl Membership {
         match self.standing(alive, dead) {
             Standing::News => {}
             Standing::Former => {
-                self.look_for_former(cx, identities, &message, alive, fx);
+                self.look_for_former(cx, identities, &message, alive);
                 return;
             }
             Standing::Known | Standing::SignOfLife => return,
         }
         if alive.leaving {
             holders.push(source.from().clone());
-            self.on_leaving(cx, &message, alive, holders, fx);
+            self.on_leaving(cx, &message, alive, holders);
             return;
         }
         let direct = source.from().as_bytes() == alive.pki_id;
@@ -271,20 +270,20 @@ impl Membership {
         let returning =
             newcomer && (self.knows(&alive.pki_id) || self.graves.contains(&alive.pki_id));
         let taken = if dead {
-            self.learn_dead(cx, identities, &message, alive, fx)
+            self.learn_dead(cx, identities, &message, alive)
         } else {
-            self.apply(cx, identities, &message, alive, direct, fx)
+            self.apply(cx, identities, &message, alive, direct)
         };
         if let (Some(pulse), Some(record)) = (pulse, self.records.get_mut(&alive.pki_id[..])) {
             record.beat(&pulse, cx.now);
         }
         if taken && returning && matches!(source, AliveSource::Request { .. }) {
-            self.request(cx, identities, source.from(), fx);
+            self.request(cx, identities, source.from());
         }
         // What is not kept would be news again each time it came, and go round for ever.
         if taken && is_news_to_others(&source, newcomer, returning) {
             holders.push(source.from().clone());
-            fx.push(MembershipEffect::Forward { message, holders });
+            cx.raise(MembershipEffect::Forward { message, holders });
         }
     }
 
@@ -310,11 +309,10 @@ impl Membership {
         message: &SignedMessage,
         alive: &Alive,
         direct: bool,
-        fx: &mut Vec<MembershipEffect>,
     ) -> bool {
         let key = &alive.pki_id[..];
         let Some(record) = self.records.get_mut(key) else {
-            return self.learn(cx, identities, message, alive, direct, fx);
+            return self.learn(cx, identities, message, alive, direct);
         };
         if record.update(message, alive, direct, cx.now) {
             self.version += 1;
@@ -326,7 +324,7 @@ impl Membership {
             }
             Liveness::Dead { .. } => {
                 if let Some((peer, record)) = self.records.remove(key) {
-                    self.enlist(cx, peer, record, fx);
+                    self.enlist(cx, peer, record);
                 }
             }
         }
@@ -340,10 +338,9 @@ impl Membership {
         message: &SignedMessage,
         alive: &Alive,
         direct: bool,
-        fx: &mut Vec<MembershipEffect>,
     ) -> bool {
         let peer = PeerId::new(&alive.pki_id);
-        if !self.make_room(cx, fx) {
+        if !self.make_room(cx) {
             return false;
         }
         self.graves.remove(peer.as_bytes());
@@ -351,9 +348,9 @@ impl Membership {
         let liveness = Liveness::Dead { since: cx.now };
         let record = Record::new(message, alive, org, direct, liveness, cx.now);
         let told = [record.internal.clone(), record.endpoint.clone()];
-        self.enlist(cx, peer.clone(), record, fx);
-        self.ask_new_org(cx, identities, &peer, fx);
-        self.doubt_predecessors(cx, identities, &peer, &told, fx);
+        self.enlist(cx, peer.clone(), record);
+        self.ask_new_org(cx, identities, &peer);
+        self.doubt_predecessors(cx, identities, &peer, &told);
         true
     }
 
@@ -366,24 +363,17 @@ impl Membership {
         identities: &Identities,
         peer: &PeerId,
         told: &[Option<Endpoint>],
-        fx: &mut Vec<MembershipEffect>,
     ) {
         let org = identities.org_of(peer.as_bytes());
         for other in self.addresses.claim(peer, told.iter().flatten()) {
             let theirs = identities.org_of(other.as_bytes());
             if org.is_some() && theirs == org && self.knows(other.as_bytes()) {
-                self.request(cx, identities, &other, fx);
+                self.request(cx, identities, &other);
             }
         }
     }
 
-    fn enlist(
-        &mut self,
-        cx: &mut Cx<'_>,
-        peer: PeerId,
-        mut record: Record,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    fn enlist(&mut self, cx: &mut Cx<'_>, peer: PeerId, mut record: Record) {
         let slot = self.roster.insert(Slot {
             peer: peer.clone(),
             org: record.org.clone(),
@@ -400,11 +390,11 @@ impl Membership {
         cx.notify(Notification::MemberAlive(peer.clone()));
         self.records.insert(peer.clone(), record);
         self.version += 1;
-        fx.push(MembershipEffect::Alive(peer));
+        cx.raise(MembershipEffect::Alive(peer));
     }
 
     /// Makes room for one more member, at the cost of the one dead the longest.
-    fn make_room(&mut self, cx: &mut Cx<'_>, fx: &mut Vec<MembershipEffect>) -> bool {
+    fn make_room(&mut self, cx: &mut Cx<'_>) -> bool {
         if self.records.len() < cx.config.membership.max_members.get() {
             return true;
         }
@@ -421,7 +411,7 @@ impl Membership {
             return false;
         };
         self.forget(cx, &peer);
-        fx.push(MembershipEffect::Forgotten(peer));
+        cx.raise(MembershipEffect::Forgotten(peer));
         true
     }
 
@@ -492,7 +482,6 @@ impl Membership {
         cx: &mut Cx<'_>,
         identities: &Identities,
         external: Option<Endpoint>,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         if self.own.external == external {
             return;
@@ -501,7 +490,7 @@ impl Membership {
         self.own_version += 1;
         self.set_anchors_again(cx);
         if !self.is_alone() {
-            self.greet(cx, identities, fx);
+            self.greet(cx, identities);
         }
     }
 

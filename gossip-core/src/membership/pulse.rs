@@ -33,12 +33,7 @@ impl Membership {
     }
 
     /// A sign of life has passed the gate.
-    pub(crate) fn on_pulse(
-        &mut self,
-        cx: &mut Cx<'_>,
-        news: Admitted<PulseNews>,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    pub(crate) fn on_pulse(&mut self, cx: &mut Cx<'_>, news: Admitted<PulseNews>) {
         let PulseNews {
             pulse,
             incarnation,
@@ -57,11 +52,11 @@ impl Membership {
         record.beat(&pulse, cx.now);
         let back = !record.is_alive();
         if back && let Some((peer, record)) = self.records.remove(key) {
-            self.enlist(cx, peer, record, fx);
+            self.enlist(cx, peer, record);
         }
         if pushed || back {
             let from = Some(from);
-            fx.push(MembershipEffect::Pulse { pulse, from });
+            cx.raise(MembershipEffect::Pulse { pulse, from });
         }
     }
 

@@ -35,10 +35,9 @@ impl Membership {
         cx: &mut Cx<'_>,
         identities: &Identities,
         requester: Requester,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         if self.own.current(cx).is_some() {
-            self.send_response(cx, identities, &requester, fx);
+            self.send_response(cx, identities, &requester);
             return;
         }
         // It may wait for long, and is not worth its memory.
@@ -46,16 +45,15 @@ impl Membership {
         self.exchange
             .defer(Use::Respond(Requester { held, ..requester }));
         if let Some(unsigned) = self.own.next(cx, identities) {
-            fx.push(MembershipEffect::Sign(unsigned));
+            cx.raise(MembershipEffect::Sign(unsigned));
         }
     }
 
     pub(super) fn send_response(
         &mut self,
-        cx: &Cx<'_>,
+        cx: &mut Cx<'_>,
         identities: &Identities,
         requester: &Requester,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         let target = Party {
             org: identities.org_of(requester.peer.as_bytes()),
@@ -83,7 +81,7 @@ impl Membership {
             content: Content::MembershipResponse(response),
         };
         let message = SignedMessage::unsigned(message);
-        fx.push(MembershipEffect::Respond {
+        cx.raise(MembershipEffect::Respond {
             link: requester.link,
             message,
         });

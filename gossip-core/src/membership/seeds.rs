@@ -200,12 +200,7 @@ impl Membership {
     }
 
     /// A seed's timer: look whether its peer is still alive, else try again.
-    pub(crate) fn fire_seed(
-        &mut self,
-        cx: &mut Cx<'_>,
-        endpoint: &Endpoint,
-        fx: &mut Vec<MembershipEffect>,
-    ) {
+    pub(crate) fn fire_seed(&mut self, cx: &mut Cx<'_>, endpoint: &Endpoint) {
         let alone = self.is_alone();
         let Some(seed) = self.seeds.table.get_mut(endpoint) else {
             return;
@@ -238,7 +233,7 @@ impl Membership {
         let patience = link.dial_timeout.saturating_add(link.handshake_timeout);
         let again = cx.now + patience.saturating_mul(2);
         cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
-        fx.push(MembershipEffect::Dial(endpoint.clone()));
+        cx.raise(MembershipEffect::Dial(endpoint.clone()));
     }
 
     /// A dial to an endpoint has ended; it need not have been a seed's.
@@ -248,7 +243,6 @@ impl Membership {
         identities: &Identities,
         endpoint: &Endpoint,
         reached: Reached,
-        fx: &mut Vec<MembershipEffect>,
     ) {
         let Some(seed) = self.seeds.table.get_mut(endpoint) else {
             return;
@@ -266,7 +260,7 @@ impl Membership {
                 if !seed.accepts(&self.own_org, org) {
                     tracing::warn!(%endpoint, %peer, "the peer at this seed is of the wrong organisation");
                     if seed.anchor_of.is_empty() && !self.records.contains_key(peer.as_bytes()) {
-                        fx.push(MembershipEffect::RefuseBootstrap(peer));
+                        cx.raise(MembershipEffect::RefuseBootstrap(peer));
                     }
                     self.retry_seed(cx, endpoint);
                     return;
@@ -274,7 +268,7 @@ impl Membership {
                 seed.state = State::Asked { peer: peer.clone() };
                 let again = cx.now + cx.config.membership.response_timeout;
                 cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
-                self.request(cx, identities, &peer, fx);
+                self.request(cx, identities, &peer);
             }
         }
     }

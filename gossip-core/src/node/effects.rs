@@ -116,9 +116,8 @@ impl Node {
     }
 
     fn on_reached(&mut self, endpoint: &crate::Endpoint, reached: Reached) {
-        let fx = &mut self.membership_fx;
         self.membership
-            .on_reached(cx!(self), &self.identities, endpoint, reached, fx);
+            .on_reached(cx!(self), &self.identities, endpoint, reached);
     }
 
     fn on_disconnected(&mut self, peer: &PeerId) {
@@ -142,7 +141,7 @@ impl Node {
 
     fn on_dead(&mut self, peer: &PeerId) {
         self.links
-            .close_peer(cx!(self), peer, CloseReason::PeerGone, &mut self.link_fx);
+            .close_peer(cx!(self), peer, CloseReason::PeerGone);
         self.each_transfer(|cx, channel| channel.transfer.on_peer_gone(cx, peer));
         self.on_attendance();
     }
@@ -211,8 +210,7 @@ impl Node {
                 let refusal = Refusal::ForeignBootstrap;
                 self.io.metrics.refuse(refusal);
                 let reason = CloseReason::Refused(refusal);
-                self.links
-                    .close_peer(cx!(self), &peer, reason, &mut self.link_fx);
+                self.links.close_peer(cx!(self), &peer, reason);
             }
             MembershipEffect::Alive(peer) => self.on_member_alive(&peer),
             MembershipEffect::Dead(peer) => self.on_dead(&peer),
@@ -223,8 +221,7 @@ impl Node {
     fn on_member_alive(&mut self, peer: &PeerId) {
         if self.membership.has_first_member() {
             // Nobody knew of us until now: do not wait for the next heartbeat.
-            self.membership
-                .greet(cx!(self), &self.identities, &mut self.membership_fx);
+            self.membership.greet(cx!(self), &self.identities);
         }
         for id in self.channels.ids() {
             if let Some(channel) = self.channels.get_mut(&id) {

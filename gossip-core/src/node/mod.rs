@@ -25,15 +25,16 @@ use std::time::Duration;
 use self::stop::Phase;
 use crate::channel::Channels;
 use crate::cx::{Cx, Io};
-use crate::gate::{Gate, Known, News, Sender};
+use crate::gate::{Gate, Known, Sender};
 use crate::identity::{Identities, OwnExpiry, Suspicion};
-use crate::link::{Incoming, LinkEffect, Links};
-use crate::membership::{Membership, MembershipEffect};
+use crate::link::{Incoming, Links};
+use crate::membership::Membership;
 use crate::messaging::{Acks, Interest};
 use crate::pull::IdentityPull;
 use crate::push::{Emitter, PulseEmitter};
 use crate::relay::Relay;
 use crate::rng::ModuleRng;
+use crate::signal::Signal;
 use crate::timer::TimerKey;
 use crate::{
     ChannelId, ChannelInfo, Command, Config, ConfigError, Event, Instant, LinkId, Member, Metrics,
@@ -84,9 +85,6 @@ pub struct Node {
     acks: Acks,
     /// What the application wants to be handed.
     interest: Interest,
-    link_fx: Vec<LinkEffect>,
-    membership_fx: Vec<MembershipEffect>,
-    news: Vec<News>,
 }
 
 /// The context of an input, borrowing no module.
@@ -155,9 +153,6 @@ impl Node {
             leading: 0,
             acks: Acks::new(ModuleRng::fork(&start.seed, "acks")),
             interest: Interest::default(),
-            link_fx: Vec::new(),
-            membership_fx: Vec::new(),
-            news: Vec::new(),
             io,
             config,
         })
@@ -180,16 +175,14 @@ impl Node {
                 binding,
             } => {
                 self.links
-                    .on_link_up(cx!(self), link, dial, remote, binding, &mut self.link_fx);
+                    .on_link_up(cx!(self), link, dial, remote, binding);
             }
             Event::LinkDown { link, reason } => {
-                self.links
-                    .on_link_down(cx!(self), link, reason, &mut self.link_fx);
+                self.links.on_link_down(cx!(self), link, reason);
                 self.forget_link(link);
             }
             Event::DialFailed { ticket, error } => {
-                self.links
-                    .on_dial_failed(cx!(self), ticket, error, &mut self.link_fx);
+                self.links.on_dial_failed(cx!(self), ticket, error);
             }
             Event::Received { link, message } => self.on_received(link, message),
             Event::Malformed { link, error } => self.on_malformed(link, &error),
@@ -201,13 +194,11 @@ impl Node {
                 self.links.on_flushed(cx!(self), link, frames, bytes);
             }
             Event::CryptoDone { ticket, outcome } => {
-                self.gate
-                    .on_crypto_done(cx!(self), ticket, outcome, &mut self.news);
+                self.gate.on_crypto_done(cx!(self), ticket, outcome);
             }
             Event::LedgerDone { ticket, outcome } => self.on_ledger_done(ticket, outcome),
             Event::Validated { ticket, verdict } => {
-                self.gate
-                    .on_validated(cx!(self), ticket, verdict, &mut self.news);
+                self.gate.on_validated(cx!(self), ticket, verdict);
             }
             Event::Request { id, request } => self.on_request(id, request),
         }
@@ -322,31 +313,27 @@ impl Node {
                 self.push_pulses(beats);
             }
             TimerKey::Handshake(link) => {
-                self.links.on_timer_handshake(cx, link, &mut self.link_fx);
+                self.links.on_timer_handshake(cx, link);
             }
             TimerKey::Linger(link) => self.links.on_timer_linger(cx, link),
-            TimerKey::Dial(ticket) => self.links.on_timer_dial(cx, ticket, &mut self.link_fx),
+            TimerKey::Dial(ticket) => self.links.on_timer_dial(cx, ticket),
             TimerKey::Redial(peer) => self.links.on_timer_redial(cx, &peer),
-            TimerKey::Checks => self.gate.fire_checks(cx, &mut self.news),
-            TimerKey::Validations => self.gate.fire_validations(cx, &mut self.news),
+            TimerKey::Checks => self.gate.fire_checks(cx),
+            TimerKey::Validations => self.gate.fire_validations(cx),
             TimerKey::Parked => self.gate.fire_parked(cx),
             TimerKey::Relay => self.relay.fire(cx),
             TimerKey::Heartbeat => {
-                self.membership
-                    .fire_heartbeat(cx, &self.identities, &mut self.membership_fx);
+                self.membership.fire_heartbeat(cx, &self.identities);
             }
             TimerKey::Sync => {
                 let room = self.links.room_for_more(&self.config);
-                let fx = &mut self.membership_fx;
-                self.membership.fire_sync(cx, &self.identities, room, fx);
+                self.membership.fire_sync(cx, &self.identities, room);
             }
             TimerKey::Member(peer) => {
-                let fx = &mut self.membership_fx;
-                self.membership.fire_member(cx, &self.identities, &peer, fx);
+                self.membership.fire_member(cx, &self.identities, &peer);
             }
             TimerKey::Seed(endpoint) => {
-                self.membership
-                    .fire_seed(cx, &endpoint, &mut self.membership_fx);
+                self.membership.fire_seed(cx, &endpoint);
             }
             // Runs after the stop only.
             TimerKey::Farewell => {}
@@ -363,29 +350,13 @@ impl Node {
         }
     }
 
-    /// Routes what modules want of each other until nothing is left.
+    /// Carries out what modules have told each other until nothing is left.
     fn settle(&mut self) {
-        loop {
-            if !self.link_fx.is_empty() {
-                let mut effects = std::mem::take(&mut self.link_fx);
-                for effect in effects.drain(..) {
-                    self.on_link_effect(effect);
-                }
-                put_back(&mut self.link_fx, effects);
-            } else if !self.news.is_empty() {
-                let mut news = std::mem::take(&mut self.news);
-                for news in news.drain(..) {
-                    self.on_news(news);
-                }
-                put_back(&mut self.news, news);
-            } else if !self.membership_fx.is_empty() {
-                let mut effects = std::mem::take(&mut self.membership_fx);
-                for effect in effects.drain(..) {
-                    self.on_membership_effect(effect);
-                }
-                put_back(&mut self.membership_fx, effects);
-            } else {
-                return;
+        while let Some(signal) = self.io.signals.pop_front() {
+            match signal {
+                Signal::Link(effect) => self.on_link_effect(effect),
+                Signal::Member(effect) => self.on_membership_effect(effect),
+                Signal::News(news) => self.on_news(news),
             }
         }
     }
@@ -396,8 +367,7 @@ impl Node {
         let (peer, org) = match self.links.receive(cx!(self), link) {
             Incoming::Message { peer, org } => (peer, org),
             Incoming::Authentication => {
-                self.links
-                    .on_first_message(cx!(self), link, &message, &mut self.link_fx);
+                self.links.on_first_message(cx!(self), link, &message);
                 return;
             }
             Incoming::Stray => return,
@@ -406,14 +376,13 @@ impl Node {
         let sender = Sender { link, peer, org };
         self.deliver_raw(&sender, &message);
         let known = known!(self);
-        self.gate
-            .on_received(cx!(self), &known, sender, message, &mut self.news);
+        self.gate.on_received(cx!(self), &known, sender, message);
     }
 
     fn on_malformed(&mut self, link: LinkId, error: &DecodeError) {
         tracing::debug!(%link, %error, "frame refused");
         if error.is_fatal() || self.links.is_handshaking(link) {
-            self.links.on_malformed(cx!(self), link, &mut self.link_fx);
+            self.links.on_malformed(cx!(self), link);
         } else {
             self.io.metrics.illegal_messages += 1;
         }
@@ -425,12 +394,5 @@ impl Node {
             channel.transfer.on_link_gone(link);
             channel.pull.on_link_gone(link);
         }
-    }
-}
-
-/// Keeps the memory of a list that has been worked off, unless another has grown in its place.
-fn put_back<T>(place: &mut Vec<T>, worked_off: Vec<T>) {
-    if place.is_empty() {
-        *place = worked_off;
     }
 }

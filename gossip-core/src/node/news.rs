@@ -25,8 +25,7 @@ impl Node {
             News::Signed { what, message } => self.on_signed(what, message),
             News::Access(access) => {
                 let known = known!(self);
-                self.gate
-                    .on_access(cx!(self), &known, access, &mut self.news);
+                self.gate.on_access(cx!(self), &known, access);
             }
             News::Pull {
                 sender,
@@ -39,14 +38,12 @@ impl Node {
             }
             News::ForApplications => self.on_foreign_protocol(),
             News::Authenticated { link, result } => {
-                self.links
-                    .on_authenticated(cx!(self), link, result, &mut self.link_fx);
+                self.links.on_authenticated(cx!(self), link, result);
             }
         }
     }
 
     fn on_member_news(&mut self, news: MemberNews) {
-        let fx = &mut self.membership_fx;
         match news {
             MemberNews::Alive(alive) => {
                 if let Content::Alive(told) = alive.get().message.content()
@@ -55,25 +52,24 @@ impl Node {
                     // Its identity has ended while the heartbeat was being checked.
                     return;
                 }
-                self.membership
-                    .on_alive(cx!(self), &self.identities, alive, fx);
+                self.membership.on_alive(cx!(self), &self.identities, alive);
             }
             MemberNews::Pulse(pulse) => {
                 self.identities.touch(self.now, &pulse.get().pulse.pki_id);
-                self.membership.on_pulse(cx!(self), pulse, fx);
+                self.membership.on_pulse(cx!(self), pulse);
             }
             MemberNews::Request(requester) => {
                 self.membership
-                    .on_request(cx!(self), &self.identities, requester, fx);
+                    .on_request(cx!(self), &self.identities, requester);
             }
             MemberNews::Response { peer } => self.membership.on_response(cx!(self), &peer),
             MemberNews::UnknownIdentity { from } => {
                 self.membership
-                    .on_unknown_identity(cx!(self), &self.identities, &from, fx);
+                    .on_unknown_identity(cx!(self), &self.identities, &from);
             }
             MemberNews::SignOfLife { peer } => {
                 self.membership
-                    .on_sign_of_life(cx!(self), &self.identities, &peer, fx);
+                    .on_sign_of_life(cx!(self), &self.identities, &peer);
             }
         }
     }
@@ -168,9 +164,8 @@ impl Node {
         match what {
             Signing::Conn(link) => self.on_conn_signed(link, message),
             Signing::Alive => {
-                let fx = &mut self.membership_fx;
                 self.membership
-                    .on_own_signed(cx!(self), &self.identities, message, fx);
+                    .on_own_signed(cx!(self), &self.identities, message);
             }
             Signing::StateInfo(channel) => self.on_own_state(&channel, message),
             Signing::Identity => self.on_own_announcement(message.as_ref()),
@@ -181,14 +176,13 @@ impl Node {
     }
 
     fn on_conn_signed(&mut self, link: LinkId, message: Option<SignedMessage>) {
-        let fx = &mut self.link_fx;
         if let Some(message) = message {
-            self.links.on_conn_signed(cx!(self), link, message, fx);
+            self.links.on_conn_signed(cx!(self), link, message);
             return;
         }
         self.io.metrics.signing_failures += 1;
         cx!(self).notify(Notification::SigningFailed);
-        self.links.on_sign_failed(cx!(self), link, fx);
+        self.links.on_sign_failed(cx!(self), link);
     }
 
     pub(super) fn on_identity(&mut self, valid: &ValidIdentity, bytes: &Bytes) {
@@ -197,8 +191,7 @@ impl Node {
         self.identities.put(cx!(self), valid, bytes, keep);
         self.identities.touch(self.now, valid.peer.as_bytes());
         let known = known!(self);
-        self.gate
-            .on_identity(cx!(self), &known, &valid.peer, &mut self.news);
+        self.gate.on_identity(cx!(self), &known, &valid.peer);
     }
 
     fn on_state_info(&mut self, info: &Admitted<StateInfoNews>) {
@@ -225,8 +218,7 @@ impl Node {
         if !channel.is_current(*revision) {
             // Its signer was held against a policy that is not in force any more.
             let known = known!(self);
-            self.gate
-                .check_again(cx!(self), &known, info.get().clone(), &mut self.news);
+            self.gate.check_again(cx!(self), &known, info.get().clone());
             return;
         }
         let stranger = channel.is_stranger(message);

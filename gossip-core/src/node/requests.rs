@@ -281,9 +281,8 @@ impl Node {
             length,
             self.config.limits.max_endpoint,
         )?;
-        let fx = &mut self.membership_fx;
         self.membership
-            .set_external(cx!(self), &self.identities, external, fx);
+            .set_external(cx!(self), &self.identities, external);
         Ok(Response::Done)
     }
 

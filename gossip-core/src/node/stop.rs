@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Node, cx};
 use crate::gate::{News, Signing};
+use crate::signal::Signal;
 use crate::timer::TimerKey;
 use crate::{CloseReason, Command, Event, RequestError, RequestId, Response};
 
@@ -61,8 +62,7 @@ impl Node {
                 }
             }
             Event::CryptoDone { ticket, outcome } => {
-                let news = &mut self.news;
-                self.gate.on_crypto_done(cx!(self), ticket, outcome, news);
+                self.gate.on_crypto_done(cx!(self), ticket, outcome);
                 self.say_farewell();
             }
             Event::Flushed {
@@ -80,11 +80,11 @@ impl Node {
     }
 
     fn say_farewell(&mut self) {
-        for news in std::mem::take(&mut self.news) {
-            let News::Signed {
+        while let Some(signal) = self.io.signals.pop_front() {
+            let Signal::News(News::Signed {
                 what: Signing::Alive,
                 message,
-            } = news
+            }) = signal
             else {
                 continue;
             };

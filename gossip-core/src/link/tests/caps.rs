@@ -163,8 +163,8 @@ fn dials_are_capped() {
     let mut rig = Rig::new();
     rig.config.link.max_dials = cap(2);
     assert_eq!(rig.send("b", "x"), Sent::Dialling);
-    assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("seed"))));
-    assert!(!rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("other"))));
+    assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("seed"))));
+    assert!(!rig.run(|links, cx| links.dial(cx, &Endpoint::new("other"))));
     assert_eq!(rig.send("c", "x"), Sent::Dialling, "its turn comes later");
     assert_eq!(rig.send("d", "x"), Sent::Dropped(DropReason::TooManyPeers));
     assert_eq!(rig.metrics().waiting_shed, 1);
@@ -197,7 +197,7 @@ fn one_host_does_not_keep_others_from_authenticating() {
     let up = |rig: &mut Rig, link: u64, remote: &str| {
         let binding = Binding::symmetric(binding(link));
         let remote = Endpoint::new(remote);
-        rig.run(|links, cx, fx| links.on_link_up(cx, LinkId(link), None, remote, binding, fx));
+        rig.run(|links, cx| links.on_link_up(cx, LinkId(link), None, remote, binding));
         rig.take().pop().unwrap()
     };
     for link in 1..=4 {

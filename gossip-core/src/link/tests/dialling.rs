@@ -41,7 +41,7 @@ fn a_failed_dial_fails_all_that_wait_for_it_together() {
 #[test]
 fn a_dial_that_is_not_answered_has_failed() {
     let mut rig = Rig::new();
-    rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("seed")));
+    rig.run(|links, cx| links.dial(cx, &Endpoint::new("seed")));
     rig.send("b", "x");
     rig.take();
     rig.advance(Duration::from_secs(3));
@@ -58,7 +58,7 @@ fn a_remote_that_closes_during_the_handshake_is_a_failed_dial_at_once() {
     let mut rig = Rig::new();
     rig.send("b", "x");
     rig.link_up(1, Some(1));
-    rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("b")));
+    rig.run(|links, cx| links.dial(cx, &Endpoint::new("b")));
     rig.sign(1);
     rig.take();
     rig.link_down(1, LinkDownReason::Broken);
@@ -68,7 +68,7 @@ fn a_remote_that_closes_during_the_handshake_is_a_failed_dial_at_once() {
 #[test]
 fn a_seed_that_is_being_dialled_is_not_dialled_again() {
     let mut rig = Rig::new();
-    let dial = |rig: &mut Rig| rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("seed")));
+    let dial = |rig: &mut Rig| rig.run(|links, cx| links.dial(cx, &Endpoint::new("seed")));
     assert!(dial(&mut rig));
     assert!(dial(&mut rig));
     assert_eq!(rig.take(), ["dial 1 seed"]);
@@ -197,7 +197,7 @@ fn where_no_organisation_is_expected_only_the_peer_itself_will_do() {
         endpoint: Some(Endpoint::new("b1")),
         expected_org: None,
     };
-    rig.run(|links, cx, _| links.send(cx, &peer("b1"), &to, Class::Push, None, text("x")));
+    rig.run(|links, cx| links.send(cx, &peer("b1"), &to, Class::Push, None, text("x")));
     rig.establish(1, Some(1), "b2");
     assert!(rig.take().contains(&"refuse 1 Unexpected".to_owned()));
 }
@@ -336,8 +336,8 @@ fn closing_a_peer_closes_its_links_and_forgets_what_waits() {
     rig.send("b", "x");
     rig.take();
     for name in ["z", "b"] {
-        rig.run(|links, cx, fx| {
-            links.close_peer(cx, &peer(name), CloseReason::PeerGone, fx);
+        rig.run(|links, cx| {
+            links.close_peer(cx, &peer(name), CloseReason::PeerGone);
         });
     }
     let closed = rig.take();
@@ -355,8 +355,8 @@ fn nothing_is_sent_to_ourselves_or_without_an_address() {
     let mut rig = Rig::new();
     assert_eq!(rig.send("m", "x"), Sent::Dropped(DropReason::Oneself));
     let nowhere = SendTo::default();
-    let sent = rig
-        .run(|links, cx, _| links.send(cx, &peer("b"), &nowhere, Class::Control, None, text("x")));
+    let sent =
+        rig.run(|links, cx| links.send(cx, &peer("b"), &nowhere, Class::Control, None, text("x")));
     assert_eq!(sent, Sent::Dropped(DropReason::NoAddress));
     assert_eq!(rig.metrics().dropped[&DropReason::NoAddress], 1);
     assert_eq!(rig.metrics().waiting_shed, 1);
@@ -370,7 +370,7 @@ fn stopping_finishes_all_links_and_takes_no_more() {
     rig.link_up(2, None);
     rig.send("c", "x");
     rig.take();
-    rig.run(|links, cx, _| links.stop(cx));
+    rig.run(|links, cx| links.stop(cx));
     assert_eq!(rig.take(), ["finish 1", "close 2 Stopping"]);
     rig.link_up(3, Some(1));
     assert_eq!(rig.take(), ["close 3 Stopping"]);
@@ -398,7 +398,7 @@ fn a_dial_that_was_given_up_while_it_authenticated_does_not_fail_the_next_one() 
     rig.send("b", "first");
     rig.link_up(1, Some(1));
     let reason = CloseReason::PeerGone;
-    rig.run(|links, cx, fx| links.close_peer(cx, &peer("b"), reason, fx));
+    rig.run(|links, cx| links.close_peer(cx, &peer("b"), reason));
     rig.take();
     assert_eq!(rig.send("b", "second"), Sent::Dialling);
     rig.link_down(1, LinkDownReason::Broken);

@@ -2,7 +2,7 @@ use super::*;
 
 /// `m` is smaller than `z`, and greater than `b`.
 fn dialled(rig: &mut Rig, link: u64, name: &str) {
-    assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new(&format!("{name} {link}")))));
+    assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new(&format!("{name} {link}")))));
     let ticket = rig.io.last_ticket;
     rig.establish(link, Some(ticket), name);
 }
@@ -69,7 +69,7 @@ fn our_dial_that_loses_is_finished_and_read_until_the_remote_closes_it() {
     );
     assert!(rig.links.admits(LinkId(1)));
     let sent =
-        rig.run(|links, cx, _| links.send_on(cx, LinkId(1), Class::Control, None, text("answer")));
+        rig.run(|links, cx| links.send_on(cx, LinkId(1), Class::Control, None, text("answer")));
     assert_eq!(sent, Sent::Queued);
     assert_eq!(
         rig.take(),
@@ -236,7 +236,7 @@ fn towards_an_original_peer_our_dial_stays() {
     for name in ["b", "z"] {
         let mut rig = Rig::new();
         rig.establish_with(1, None, fabric_conn_of(name, 1));
-        rig.run(|links, cx, _| links.dial(cx, &Endpoint::new(name)));
+        rig.run(|links, cx| links.dial(cx, &Endpoint::new(name)));
         rig.establish_with(2, Some(1), fabric_conn_of(name, 2));
         assert_eq!(rig.links.link_of(&peer(name)), Some(LinkId(2)));
         rig.establish_with(3, None, fabric_conn_of(name, 3));

@@ -45,7 +45,7 @@ fn an_accepted_link_is_authenticated_in_both_directions() {
 #[test]
 fn a_dialled_link_is_authenticated_in_both_directions() {
     let mut rig = Rig::new();
-    assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("b"))));
+    assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("b"))));
     assert_eq!(rig.take(), ["dial 1 b"]);
     rig.establish(5, Some(1), "b");
     assert_eq!(
@@ -140,7 +140,7 @@ fn a_first_frame_that_cannot_be_decoded_is_refused() {
     let mut rig = Rig::new();
     rig.link_up(1, None);
     rig.take();
-    rig.run(|links, cx, fx| links.on_malformed(cx, LinkId(1), fx));
+    rig.run(|links, cx| links.on_malformed(cx, LinkId(1)));
     assert_eq!(rig.take(), refused(1, Refusal::Malformed));
     assert_refused(&rig, Refusal::Malformed);
     assert_eq!(rig.metrics().malformed_frames, 1);
@@ -245,7 +245,7 @@ fn a_reflection_closes_no_other_link_where_the_transport_binds_nothing() {
         binding: Bytes::new(),
         ..conn_of("b", 1)
     };
-    assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("b"))));
+    assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("b"))));
     rig.link_up_bound(1, Some(1), unbound());
     rig.sign(1);
     rig.first_message(1, &signed(Content::Conn(conn)));
@@ -264,7 +264,7 @@ fn a_reflection_closes_no_other_link_where_the_transport_binds_nothing() {
 #[test]
 fn an_established_link_is_no_end_of_a_dial_to_ourselves() {
     let mut rig = Rig::new();
-    assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("b"))));
+    assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("b"))));
     rig.establish(1, Some(1), "b");
     rig.link_up_bound(2, None, Binding::symmetric(binding(1)));
     rig.sign(2);
@@ -349,7 +349,7 @@ fn a_key_that_cannot_sign_closes_the_link() {
     let mut rig = Rig::new();
     rig.link_up(1, None);
     rig.take();
-    rig.run(|links, cx, fx| links.on_sign_failed(cx, LinkId(1), fx));
+    rig.run(|links, cx| links.on_sign_failed(cx, LinkId(1)));
     assert_eq!(rig.take(), ["close 1 SigningFailed"]);
     assert!(rig.links.connections.is_empty());
 }
@@ -403,7 +403,7 @@ fn a_probe_in_answer_to_our_dial_is_a_failed_dial() {
 fn dialling_ourselves_through_an_alias_is_noticed_on_either_end() {
     for first in [1, 2] {
         let mut rig = Rig::new();
-        assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("alias"))));
+        assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("alias"))));
         let shared = || Binding::symmetric(binding(77));
         rig.link_up_bound(1, Some(1), shared());
         rig.link_up_bound(2, None, shared());
@@ -433,7 +433,7 @@ fn dialling_ourselves_through_an_alias_is_noticed_on_either_end() {
 #[test]
 fn a_remote_that_reflects_our_own_authentication_is_not_taken_for_ourselves() {
     let mut rig = Rig::new();
-    assert!(rig.run(|links, cx, _| links.dial(cx, &Endpoint::new("seed"))));
+    assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("seed"))));
     rig.link_up(1, Some(1));
     rig.sign(1);
     let Some(Command::Send { message, .. }) = rig.io.out.pop_back() else {
@@ -456,7 +456,7 @@ fn an_undecodable_frame_after_the_authentication_closes_the_link() {
     let mut rig = Rig::new();
     rig.establish(1, None, "b");
     rig.take();
-    rig.run(|links, cx, fx| links.on_malformed(cx, LinkId(1), fx));
+    rig.run(|links, cx| links.on_malformed(cx, LinkId(1)));
     assert_eq!(
         rig.take(),
         [
@@ -472,7 +472,7 @@ fn a_link_refused_after_its_authentication_leaves_its_peer() {
     let mut rig = Rig::new();
     rig.establish(1, None, "b");
     rig.take();
-    rig.run(|links, cx, fx| links.refuse(cx, LinkId(1), Refusal::ForeignBootstrap, fx));
+    rig.run(|links, cx| links.refuse(cx, LinkId(1), Refusal::ForeignBootstrap));
     assert_eq!(
         rig.take(),
         [

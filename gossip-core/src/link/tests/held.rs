@@ -12,7 +12,7 @@ impl Rig {
             until: self.now + HOLD,
             only_named: false,
         };
-        self.run(|links, cx, _| links.send_held(cx, &peer(name), &at(name), frame, hold))
+        self.run(|links, cx| links.send_held(cx, &peer(name), &at(name), frame, hold))
     }
 
     fn hold_for_named(&mut self, name: &str, message: &str) {
@@ -21,12 +21,12 @@ impl Rig {
             until: self.now + HOLD,
             only_named: true,
         };
-        self.run(|links, cx, _| links.send_held(cx, &peer(name), &at(name), frame, hold));
+        self.run(|links, cx| links.send_held(cx, &peer(name), &at(name), frame, hold));
     }
 
     fn close_peer(&mut self, name: &str) {
         let (peer, reason) = (peer(name), CloseReason::PeerGone);
-        self.run(|links, cx, fx| links.close_peer(cx, &peer, reason, fx));
+        self.run(|links, cx| links.close_peer(cx, &peer, reason));
     }
 
     /// Fails the dials that come, until `end`; returns when they came.
@@ -122,7 +122,7 @@ fn what_is_held_is_dropped_where_the_identity_of_its_peer_is_not_valid_any_more(
     rig.hold("c1", "waits");
     rig.take();
     for name in ["b1", "c1"] {
-        rig.run(|links, cx, _| links.drop_held(cx, &peer(name)));
+        rig.run(|links, cx| links.drop_held(cx, &peer(name)));
         rig.close_peer(name);
     }
     assert_eq!(rig.metrics().dropped, [(DropReason::PeerGone, 2)].into());
@@ -267,6 +267,6 @@ fn what_is_held_does_not_outlive_the_node() {
     let mut rig = Rig::new();
     rig.hold("b", "one");
     rig.dial_failed(1);
-    rig.run(|links, cx, _| links.stop(cx));
+    rig.run(|links, cx| links.stop(cx));
     assert_eq!(rig.metrics().dropped, [(DropReason::Stopped, 1)].into());
 }

@@ -138,18 +138,18 @@ impl Chaos {
             12 => match self.rng.below(4) {
                 0 => self
                     .rig
-                    .run(|links, cx, fx| links.on_malformed(cx, LinkId(link), fx)),
+                    .run(|links, cx| links.on_malformed(cx, LinkId(link))),
                 1 => self
                     .rig
-                    .run(|links, cx, fx| links.on_sign_failed(cx, LinkId(link), fx)),
+                    .run(|links, cx| links.on_sign_failed(cx, LinkId(link))),
                 2 => {
                     let reason = CloseReason::PeerGone;
                     self.rig
-                        .run(|links, cx, fx| links.close_peer(cx, &peer(name), reason, fx));
+                        .run(|links, cx| links.close_peer(cx, &peer(name), reason));
                 }
                 _ => {
                     let endpoint = Endpoint::new(name);
-                    self.rig.run(|links, cx, _| links.dial(cx, &endpoint));
+                    self.rig.run(|links, cx| links.dial(cx, &endpoint));
                 }
             },
             13 => {

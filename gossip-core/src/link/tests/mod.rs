@@ -23,6 +23,7 @@ use super::*;
 use crate::cx::{Cx, Io};
 use crate::outbox::Supersede;
 use crate::rng::ModuleRng;
+use crate::signal::Signal;
 use crate::timer::TimerKey;
 use crate::{
     Binding, Class, CloseReason, Command, Config, CryptoError, DialError, Endpoint, Instant,
@@ -137,16 +138,19 @@ impl Rig {
         }
     }
 
-    fn run<T>(
-        &mut self,
-        act: impl FnOnce(&mut Links, &mut Cx<'_>, &mut Vec<LinkEffect>) -> T,
-    ) -> T {
+    fn run<T>(&mut self, act: impl FnOnce(&mut Links, &mut Cx<'_>) -> T) -> T {
         let mut cx = Cx {
             now: self.now,
             config: &self.config,
             io: &mut self.io,
         };
-        act(&mut self.links, &mut cx, &mut self.fx)
+        let result = act(&mut self.links, &mut cx);
+        let effects = self.io.signals.drain(..).map(|signal| match signal {
+            Signal::Link(effect) => effect,
+            other => panic!("links raise nothing else: {other:?}"),
+        });
+        self.fx.extend(effects);
+        result
     }
 
     fn metrics(&self) -> &Metrics {
@@ -178,10 +182,10 @@ impl Rig {
 
     fn fire_due(&mut self) {
         while let Some(key) = self.io.timers.pop_due(self.now) {
-            self.run(|links, cx, fx| match key {
-                TimerKey::Handshake(link) => links.on_timer_handshake(cx, link, fx),
+            self.run(|links, cx| match key {
+                TimerKey::Handshake(link) => links.on_timer_handshake(cx, link),
                 TimerKey::Linger(link) => links.on_timer_linger(cx, link),
-                TimerKey::Dial(ticket) => links.on_timer_dial(cx, ticket, fx),
+                TimerKey::Dial(ticket) => links.on_timer_dial(cx, ticket),
                 TimerKey::Redial(peer) => links.on_timer_redial(cx, &peer),
                 other => panic!("not a timer of links: {other:?}"),
             });
@@ -196,7 +200,7 @@ impl Rig {
     fn link_up_bound(&mut self, link: u64, dial: Option<u64>, binding: Binding) {
         let remote = Endpoint::new(&format!("remote {link}"));
         let dial = dial.map(Ticket);
-        self.run(|links, cx, fx| links.on_link_up(cx, LinkId(link), dial, remote, binding, fx));
+        self.run(|links, cx| links.on_link_up(cx, LinkId(link), dial, remote, binding));
     }
 
     /// Carries out the signing asked for.
@@ -214,15 +218,15 @@ impl Rig {
             .remove(&LinkId(link))
             .expect("a signature was asked for");
         let message = message.sign(Bytes::from_static(b"signature"), None);
-        self.run(|links, cx, fx| links.on_conn_signed(cx, LinkId(link), message, fx));
+        self.run(|links, cx| links.on_conn_signed(cx, LinkId(link), message));
     }
 
     fn first_message(&mut self, link: u64, message: &SignedMessage) {
-        self.run(|links, cx, fx| links.on_first_message(cx, LinkId(link), message, fx));
+        self.run(|links, cx| links.on_first_message(cx, LinkId(link), message));
     }
 
     fn authenticated(&mut self, link: u64, result: Result<ValidIdentity, CryptoError>) {
-        self.run(|links, cx, fx| links.on_authenticated(cx, LinkId(link), result, fx));
+        self.run(|links, cx| links.on_authenticated(cx, LinkId(link), result));
     }
 
     /// Brings a link up and through its whole authentication.
@@ -249,24 +253,24 @@ impl Rig {
         key: Option<Supersede>,
         message: &str,
     ) -> Sent {
-        self.run(|links, cx, _| links.send(cx, &peer(name), &at(name), class, key, text(message)))
+        self.run(|links, cx| links.send(cx, &peer(name), &at(name), class, key, text(message)))
     }
 
     fn link_down(&mut self, link: u64, reason: LinkDownReason) {
-        self.run(|links, cx, fx| links.on_link_down(cx, LinkId(link), reason, fx));
+        self.run(|links, cx| links.on_link_down(cx, LinkId(link), reason));
     }
 
     fn dial_failed(&mut self, ticket: u64) {
         let error = DialError::Unreachable;
-        self.run(|links, cx, fx| links.on_dial_failed(cx, Ticket(ticket), error, fx));
+        self.run(|links, cx| links.on_dial_failed(cx, Ticket(ticket), error));
     }
 
     fn flushed(&mut self, link: u64, frames: u32, bytes: u64) {
-        self.run(|links, cx, _| links.on_flushed(cx, LinkId(link), frames, bytes));
+        self.run(|links, cx| links.on_flushed(cx, LinkId(link), frames, bytes));
     }
 
     fn touch(&mut self, link: u64) {
-        self.run(|links, cx, _| links.receive(cx, LinkId(link)));
+        self.run(|links, cx| links.receive(cx, LinkId(link)));
     }
 }
 

@@ -135,7 +135,7 @@ impl World {
                 assert!(!matches!(sent, Sent::Dropped(_)));
             }
             Step::Seed(node, endpoint) => {
-                self.nodes[node].run(|links, cx, _| links.dial(cx, &Endpoint::new(endpoint)));
+                self.nodes[node].run(|links, cx| links.dial(cx, &Endpoint::new(endpoint)));
             }
             Step::Connected(node, ticket) => {
                 self.seq += 1;
@@ -153,7 +153,7 @@ impl World {
                 self.soon(Step::Read(node, link));
             }
             Step::Signed(node, link, message) => {
-                self.nodes[node].run(|links, cx, fx| links.on_conn_signed(cx, link, message, fx));
+                self.nodes[node].run(|links, cx| links.on_conn_signed(cx, link, message));
                 self.soon(Step::Read(node, link.0));
             }
             Step::Authenticated(node, link, peer) => {
