@@ -4,8 +4,8 @@ use bytes::Bytes;
 use gossip_proto::SignedMessage;
 
 use crate::{
-    ChannelId, Delivery, Endpoint, LinkId, Notification, PeerId, RequestError, RequestId, Response,
-    Ticket,
+    ChannelId, Class, Delivery, Endpoint, LinkId, Notification, PeerId, RequestError, RequestId,
+    Response, Ticket,
 };
 
 /// An output of [`Node::poll_command`](crate::Node::poll_command), to be carried out in order.
@@ -85,29 +85,6 @@ pub enum Command {
     },
     /// Tell the application; may be dropped by a driver whose listeners are slow.
     Notify(Notification),
-}
-
-/// How urgent a frame is: a transport sends a higher class first and interleaves large frames, so
-/// that a frame waits for at most one chunk of a lower class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// Heartbeats, state infos, leadership, requests.
-    Control,
-    /// Blocks pushed.
-    Push,
-    /// Responses of state transfer and other large transfers.
-    Bulk,
-}
-
-impl Class {
-    /// All classes, the most urgent first.
-    pub const ALL: [Self; 3] = [Self::Control, Self::Push, Self::Bulk];
-
-    /// The class's place in [`Class::ALL`].
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
 }
 
 /// Why the core closes a link.

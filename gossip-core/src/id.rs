@@ -253,6 +253,9 @@ number_id! {
     RequestId
 }
 
+/// Proves that a publisher knows a channel's name, without telling it.
+pub(crate) type Mac = [u8; 32];
+
 #[cfg(test)]
 mod tests {
     use super::*;

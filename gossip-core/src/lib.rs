@@ -229,41 +229,44 @@
 //! ```
 
 mod channel;
+mod class;
 mod command;
+mod compose;
 mod config;
+mod crypto;
 mod cx;
+mod cyclic;
 mod event;
 mod gate;
-mod held;
+mod have_set;
 mod id;
-mod identity;
-mod link;
-mod membership;
 mod messaging;
 mod metrics;
 mod msgstore;
 mod node;
 mod notification;
-mod outbox;
-mod peer_table;
+mod out;
+mod peers;
 mod pull;
 mod push;
+mod recent;
 mod relay;
 mod request;
 mod request_error;
 mod response;
 mod rng;
-mod rotation;
 mod signal;
 mod snapshot;
-mod state_transfer;
+mod start;
+mod ticket;
 mod time;
 mod timer;
 mod view;
 
 pub use gossip_proto as proto;
 
-pub use self::command::{Class, CloseReason, Command, CryptoJob, LedgerOp, Signed};
+pub use self::class::Class;
+pub use self::command::{CloseReason, Command, CryptoJob, LedgerOp, Signed};
 pub use self::config::{
     ChannelConfig, Config, ConfigError, GateConfig, IdentityConfig, LinkConfig, MembershipConfig,
     MessagingConfig, OutboxConfig, PullConfig, PushConfig, SelfIdentity, StateTransferConfig,
@@ -273,15 +276,17 @@ pub use self::event::{
     LinkDownReason, Signatures, ValidIdentity, Verdict,
 };
 pub use self::id::{ChannelId, Endpoint, LinkId, OrgId, PeerId, RequestId, Ticket};
-pub use self::link::{DropReason, Refusal};
+
 pub use self::messaging::{AckFailure, Delivery, Interest, Received, SendCriteria, SendOutcome};
 pub use self::metrics::Metrics;
-pub use self::node::{Node, Start};
+pub use self::node::Node;
 pub use self::notification::{BlockOrigin, Notification};
+pub use self::peers::link::{DropReason, Refusal};
 pub use self::push::PushOutcome;
 pub use self::request::{Coverage, JoinChannel, Request};
 pub use self::request_error::RequestError;
 pub use self::response::Response;
 pub use self::snapshot::{Snapshot, SnapshotChannel, SnapshotLink, SnapshotMember, Store};
+pub use self::start::Start;
 pub use self::time::Instant;
 pub use self::view::{ChannelInfo, ChannelPeer, IdentityInfo, Member};

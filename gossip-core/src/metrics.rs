@@ -89,7 +89,7 @@ counters! {
     /// Members refused because the cap was reached.
     members_shed,
     /// Marks of members that are no more dropped because the cap was reached.
-    graves_shed,
+    tombstones_shed,
     /// Requests for members or state infos dropped because the peer asked too often.
     requests_limited,
     /// State infos dropped while waiting for an identity.

@@ -141,6 +141,24 @@ pub enum RequestError {
     Stopped,
 }
 
+impl RequestError {
+    /// Checks that a part of a request is no longer than allowed.
+    pub(crate) const fn check_length(
+        what: &'static str,
+        actual: usize,
+        limit: usize,
+    ) -> Result<(), Self> {
+        if actual > limit {
+            return Err(Self::TooLong {
+                what,
+                actual,
+                limit,
+            });
+        }
+        Ok(())
+    }
+}
+
 /// Each reason with how often it was given, the first ones of many.
 fn counts(failures: &[(PeerId, AckFailure)]) -> String {
     let mut counts: BTreeMap<&AckFailure, usize> = BTreeMap::new();

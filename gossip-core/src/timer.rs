@@ -45,18 +45,36 @@ pub(crate) enum TimerKey {
     OwnExpiry,
     /// The next step of the pull of identities.
     PullIdentities,
-    /// The next step of a channel's pull of blocks.
-    PullBlocks(ChannelId),
+    /// A timer of a channel.
+    Channel(ChannelTimer, ChannelId),
+}
+
+/// What a channel's timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ChannelTimer {
+    /// The next step of the pull of blocks.
+    Pull,
     /// Tell neighbours our height.
-    Announce(ChannelId),
-    /// Somebody has waited for coverage for long enough.
-    Coverage(ChannelId),
+    Announce,
+    /// A wait for coverage is over.
+    Coverage,
     /// Publish our state info.
-    Publish(ChannelId),
+    Publish,
     /// Ask for the state infos of others.
-    RequestStateInfo(ChannelId),
+    RequestStateInfo,
     /// A number has been missing for long enough to ask for it, or a request is overdue.
-    StateTransfer(ChannelId),
+    Transfer,
+}
+
+impl ChannelTimer {
+    const ALL: [Self; 6] = [
+        Self::Pull,
+        Self::Announce,
+        Self::Coverage,
+        Self::Publish,
+        Self::RequestStateInfo,
+        Self::Transfer,
+    ];
 }
 
 /// The timers that run.
@@ -93,6 +111,13 @@ impl Timers {
         if let Some(at) = self.by_key.remove(key) {
             self.by_time.remove(&(at, key.clone()));
             self.look();
+        }
+    }
+
+    /// Stops all timers of a channel.
+    pub(crate) fn cancel_channel(&mut self, channel: &ChannelId) {
+        for timer in ChannelTimer::ALL {
+            self.cancel(&TimerKey::Channel(timer, channel.clone()));
         }
     }
 

@@ -1,15 +1,20 @@
-//! Who proposed or declared itself last, and when.
+//! Proposals and declarations of leadership: of each peer the latest, and our own.
 
 use std::collections::BTreeMap;
 
-use gossip_proto::{Leadership, PeerTime};
+use gossip_proto::{Content, GossipMessage, Leadership, PeerTime, SignedMessage, UnsignedMessage};
 
-use crate::PeerId;
+use super::{Channel, ChannelCx};
+use crate::gate::admitted::{Admitted, LeadershipItem};
+use crate::peers::membership::AliveMember;
+use crate::peers::outbox::Hold;
+use crate::signal::Signing;
+use crate::{PeerId, PushOutcome, RequestError, RequestId, Response};
 
 /// The time of each peer's latest message about leadership, kept as long as the peer is known: a declaration
 /// that is replayed after its maker has died must not count. At most `max` peers.
 #[derive(Debug)]
-pub(crate) struct LatestLeadership {
+pub(super) struct LatestLeadership {
     times: BTreeMap<PeerId, PeerTime>,
     max: usize,
 }
@@ -23,14 +28,14 @@ impl LatestLeadership {
     }
 
     /// Is it newer than what its maker said before?
-    pub(crate) fn is_news(&self, told: &Leadership) -> bool {
+    pub(super) fn is_news(&self, told: &Leadership) -> bool {
         self.times
             .get(&told.pki_id[..])
             .is_none_or(|latest| told.time > *latest)
     }
 
     /// Takes a verified message in. Returns whether it is news and there was room.
-    pub(crate) fn take(&mut self, told: &Leadership) -> bool {
+    pub(super) fn take(&mut self, told: &Leadership) -> bool {
         let peer = PeerId::new(&told.pki_id);
         let room = self.times.len() < self.max || self.times.contains_key(&peer);
         let taken = room && self.is_news(told);
@@ -44,7 +49,75 @@ impl LatestLeadership {
         self.times.len()
     }
 
-    pub(crate) fn forget(&mut self, peer: &PeerId) {
+    pub(super) fn forget(&mut self, peer: &PeerId) {
         self.times.remove(peer);
+    }
+}
+
+impl Channel {
+    /// Would this proposal or declaration be news?
+    pub(crate) fn is_leadership_news(&self, told: &Leadership) -> bool {
+        !self.own.has_left() && self.leadership.is_news(told)
+    }
+
+    /// A peer proposes or declares itself. Each peer tells that to all by itself, so it is not passed on.
+    pub(super) fn on_leadership(
+        &mut self,
+        cx: &mut ChannelCx<'_>,
+        item: &Admitted<LeadershipItem>,
+    ) {
+        let message = &item.get().message;
+        if let Content::Leadership(told) = message.content() {
+            cx.peers.identities.touch(cx.cx.now, &told.pki_id);
+            if self.leadership.take(told) {
+                cx.deliver(&self.id, || message.clone());
+            }
+        }
+    }
+
+    /// Has our proposal or declaration signed; it goes to all participants of our organisation.
+    pub(crate) fn lead(
+        &mut self,
+        cx: &mut ChannelCx<'_>,
+        id: RequestId,
+        leadership: Leadership,
+    ) -> Result<(), RequestError> {
+        self.check_joined()?;
+        if leadership.pki_id != cx.config.identity.peer.as_bytes() {
+            return Err(RequestError::NotOurs);
+        }
+        if cx.crypto.leading() >= cx.config.messaging.max_awaiting.get() {
+            return Err(RequestError::Busy);
+        }
+        let content = Content::Leadership(leadership);
+        let message = GossipMessage {
+            nonce: 0,
+            channel: bytes::Bytes::copy_from_slice(self.id.as_str().as_bytes()),
+            tag: content.legal_tag(),
+            content,
+        };
+        let what = Signing::Leadership(id, self.id.clone());
+        cx.sign(what, UnsignedMessage::new(message, None));
+        Ok(())
+    }
+
+    /// Our proposal or declaration is signed.
+    pub(crate) fn on_leadership_signed(
+        &self,
+        cx: &mut ChannelCx<'_>,
+        message: &SignedMessage,
+    ) -> Response {
+        let own_org = &cx.cx.out.config.identity.org;
+        let accept = |member: &AliveMember| {
+            member.org.as_ref() == Some(own_org) && self.is_participant(&member.peer)
+        };
+        let peers = cx.peers.membership.alive().draw(usize::MAX, accept);
+        let hold = Hold::for_any_successor(&cx.cx);
+        let push = PushOutcome {
+            off: false,
+            eligible: peers.len(),
+            sent: cx.peers.send_held(&mut cx.cx, &peers, message, hold),
+        };
+        Response::Published { fresh: true, push }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Channel;
-use crate::{ChannelId, RequestError, Ticket};
+use crate::{ChannelId, RequestError};
 
 /// The channels joined.
 #[derive(Debug, Default)]
@@ -11,8 +11,6 @@ pub(crate) struct Channels {
     table: BTreeMap<ChannelId, Channel>,
     /// Moves when a channel comes or goes, by more than the versions of those that went.
     version: u64,
-    /// Channels left while the ledger stored a block. Bounded by the channels that can be joined.
-    storing: BTreeMap<ChannelId, Ticket>,
     /// Configurations taken over, of all channels.
     revisions: u64,
 }
@@ -29,14 +27,7 @@ impl Channels {
     /// The channel, unless it is not joined or has been left: others may still have to be told of that.
     pub(crate) fn joined(&self, channel: &ChannelId) -> Result<&Channel, RequestError> {
         let found = self.table.get(channel);
-        let joined = found.filter(|channel| !channel.own.has_left());
-        joined.ok_or_else(|| RequestError::UnknownChannel(channel.clone()))
-    }
-
-    /// The same.
-    pub(crate) fn joined_mut(&mut self, channel: &ChannelId) -> Result<&mut Channel, RequestError> {
-        let found = self.table.get_mut(channel);
-        let joined = found.filter(|channel| !channel.own.has_left());
+        let joined = found.filter(|channel| !channel.has_left());
         joined.ok_or_else(|| RequestError::UnknownChannel(channel.clone()))
     }
 
@@ -44,10 +35,8 @@ impl Channels {
         self.table.values_mut()
     }
 
-    pub(crate) fn insert(&mut self, mut channel: Channel) {
+    pub(crate) fn insert(&mut self, channel: Channel) {
         self.version += 1;
-        let first = self.next_revision();
-        channel.revisions = (first, first);
         self.table.insert(channel.id.clone(), channel);
     }
 
@@ -63,30 +52,12 @@ impl Channels {
         Some(removed)
     }
 
-    /// Does the ledger still store a block of an earlier participation?
-    pub(crate) fn is_storing(&self, channel: &ChannelId) -> bool {
-        self.storing.contains_key(channel)
-    }
-
-    /// Remembers the commit that a channel left behind.
-    pub(crate) fn set_storing(&mut self, channel: &ChannelId, commit: Option<Ticket>) {
-        if let Some(commit) = commit {
-            self.storing.insert(channel.clone(), commit);
-        }
-    }
-
-    /// The ledger has answered a ticket that no channel owns.
-    pub(crate) fn on_stored(&mut self, ticket: Ticket) {
-        self.storing.retain(|_, commit| *commit != ticket);
-    }
-
     pub(crate) fn ids(&self) -> Vec<ChannelId> {
         self.table.keys().cloned().collect()
     }
 
-    /// The channels joined, and those whose last block is still being stored.
     pub(crate) fn len(&self) -> usize {
-        self.table.len() + self.storing.len()
+        self.table.len()
     }
 
     /// Changes whenever the list of channels or [`Channel::info`] of one does.
@@ -97,10 +68,7 @@ impl Channels {
 
     /// The names of those that have not been left.
     pub(crate) fn joined_ids(&self) -> Vec<ChannelId> {
-        let joined = self
-            .table
-            .values()
-            .filter(|channel| !channel.own.has_left());
+        let joined = self.table.values().filter(|channel| !channel.has_left());
         joined.map(|channel| channel.id.clone()).collect()
     }
 
@@ -116,13 +84,15 @@ impl Channels {
     /// The channel in which a peer has published a state info with this MAC.
     pub(crate) fn by_known_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
         let mut channels = self.table.values();
-        channels.find(|channel| channel.info_mac(peer) == Some(mac))
+        channels.find(|channel| channel.participants.mac_of(peer) == Some(mac))
     }
 
     /// The channel, of those in which a peer has published nothing, whose name it proves to know; at the
     /// cost of a hash for each.
     pub(crate) fn by_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
         let mut channels = self.table.values();
-        channels.find(|channel| channel.info_mac(peer).is_none() && channel.has_mac(peer, mac))
+        channels.find(|channel| {
+            channel.participants.mac_of(peer).is_none() && channel.has_mac(peer, mac)
+        })
     }
 }

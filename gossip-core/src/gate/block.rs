@@ -1,274 +1,167 @@
-//! Blocks, published, pushed and sent on request.
+//! Blocks, pushed, published, and sent on request.
 
-use bytes::Bytes;
-use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, StateRequest, Tag, Tree};
+use gossip_proto::{Payload, SignedMessage};
 
-use super::checks::{Checked, copies_of, note_each};
-use super::news::{Admitted, BlockFault, BlockNews, BlockSource, ChainNews, News, Sender};
-use super::{Check, Claim, Copies, Gate, Key, Known, count, verified};
+use super::admitted::{
+    Admitted, BlockFault, BlockItem, BlockSource, ChannelInput, Inbound, Key, Publication, Sender,
+};
+use super::inbound::inside_channel_of;
+use super::verdict::{count, verified};
+use super::{Gate, View};
+use crate::channel::Want;
+use crate::compose::block_message;
+use crate::crypto::copies::Copies;
 use crate::cx::Cx;
-use crate::state_transfer::Want;
-use crate::{ChannelId, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId, Ticket, Verdict};
+use crate::{ChannelId, CryptoError, CryptoOutcome, PeerId, Ticket, Verdict};
 
 impl Gate {
-    /// Has a block of the application, or of a peer that we asked, verified.
-    pub(crate) fn check_block(&mut self, cx: &mut Cx<'_>, link: Option<LinkId>, block: BlockNews) {
-        let key = Key::Block(block.channel.clone(), block.seq);
-        let Some(block) = self.join_check(cx, link, &key, block) else {
-            return;
-        };
-        let Some(block) = self.validations.join(cx, block) else {
-            return;
-        };
-        self.start_check(cx, link, key, Copies::new(block));
-    }
-
-    /// From now on the application looks at a channel's blocks before they get through, or not.
-    pub(crate) fn switch_validation(&mut self, channel: &ChannelId, on: bool) {
-        self.validations.switch(channel, on);
-    }
-
-    /// The application has looked at a block.
+    /// The application has validated a block.
     pub(crate) fn on_validated(&mut self, cx: &mut Cx<'_>, ticket: Ticket, verdict: Verdict) {
-        if let Some(copies) = self.validations.finish(ticket) {
-            self.conclude_validation(cx, copies, verdict);
+        if let Some(copies) = cx.crypto.validations.finish(ticket) {
+            conclude_validation(cx, copies, verdict);
         }
     }
 
     /// Blocks that the application has not judged in time are ignored.
     pub(crate) fn fire_validations(&mut self, cx: &mut Cx<'_>) {
-        while let Some(copies) = self.validations.pop_overdue(cx) {
+        while let Some(copies) = cx.crypto.validations.pop_overdue(&mut cx.out) {
             cx.metrics().validations_lost += 1;
-            self.conclude_validation(cx, copies, Verdict::Ignore);
+            conclude_validation(cx, copies, Verdict::Ignore);
         }
     }
 
-    fn conclude_validation(
-        &mut self,
-        cx: &mut Cx<'_>,
-        copies: Copies<BlockNews>,
-        verdict: Verdict,
-    ) {
-        let fault = match verdict {
-            Verdict::Accept => {
-                admit_block(cx, copies);
-                return;
-            }
-            Verdict::Ignore => {
-                cx.metrics().blocks_ignored += 1;
-                BlockFault::Ignored
-            }
-            Verdict::Reject => {
-                cx.metrics().blocks_rejected += 1;
-                BlockFault::Rejected
-            }
-        };
-        self.turn_away(cx, copies, fault);
-    }
-
+    /// A block is pushed, as only peers of our own organisation do; others are asked for blocks.
     pub(super) fn pushed_block(
         &mut self,
         cx: &mut Cx<'_>,
-        known: &Known<'_>,
+        view: View<'_>,
         sender: Sender,
         message: &SignedMessage,
         payload: &Payload,
     ) {
-        let Some(channel) = self.channel_of(cx, known, &sender, message.message()) else {
+        let Some(id) = inside_channel_of(cx, view, &sender, message.message()) else {
             return;
         };
-        if !sender
-            .org
-            .as_ref()
-            .is_some_and(|org| known.identities.is_own_org(org))
-        {
-            // Blocks are pushed within an organisation; others ask for them.
-            cx.metrics().violations += 1;
-            return;
-        }
-        let seq = payload.seq_num;
-        let Some(own) = known.channels.get(&channel) else {
+        let Some(channel) = view.channels.get(&id) else {
             return;
         };
-        let want = own.wants_pushed(cx, seq);
+        let (seq, bytes) = (payload.seq_num, payload.data.len() as u64);
+        let want = channel.wants_pushed(cx, seq);
+        let mut tell = |input| cx.raise(Inbound::Channel(id.clone(), input));
         if want == Want::Yes {
-            cx.raise(News::Chain(ChainNews::Checking {
-                channel: channel.clone(),
-                seq,
-                bytes: payload.data.len() as u64,
-            }));
+            tell(ChannelInput::Checking { seq, bytes });
         }
-        if seq >= own.transfer.height() {
-            cx.raise(News::Chain(ChainNews::Holder {
-                channel: channel.clone(),
-                seq,
-                peer: sender.peer.clone(),
-            }));
+        if seq >= channel.height() {
+            let peer = sender.peer.clone();
+            tell(ChannelInput::Holder { seq, peer });
         }
-        if want == Want::Known {
-            let peer = sender.peer;
-            cx.raise(News::Chain(ChainNews::Superfluous { channel, seq, peer }));
-            return;
-        }
-        if want != Want::Yes {
-            return;
-        }
-        let block = pushed_news(channel, sender.peer, message, payload);
-        self.check_block(cx, Some(sender.link), block);
-    }
-
-    /// Somebody asks for blocks.
-    pub(super) fn state_request(
-        &mut self,
-        cx: &mut Cx<'_>,
-        known: &Known<'_>,
-        sender: &Sender,
-        message: &GossipMessage,
-        request: StateRequest,
-    ) {
-        let Some(channel) = self.channel_of(cx, known, sender, message) else {
-            return;
-        };
-        let asked = News::Chain(ChainNews::Request {
-            sender: sender.clone(),
-            channel: channel.clone(),
-            nonce: message.nonce,
-            request,
-        });
-        self.with_access(cx, known, sender, channel, asked);
-    }
-
-    /// Blocks have come; whether they were asked for is known to whoever asks.
-    pub(super) fn state_response(
-        &self,
-        cx: &mut Cx<'_>,
-        known: &Known<'_>,
-        sender: Sender,
-        message: &GossipMessage,
-        payloads: &[Payload],
-    ) {
-        if let Some(channel) = self.channel_of(cx, known, &sender, message) {
-            cx.raise(News::Chain(ChainNews::Response {
-                sender,
-                channel,
-                nonce: message.nonce,
-                payloads: payloads.to_vec(),
-            }));
-        }
-    }
-
-    /// A neighbour tells its height: only one of our organisation is such.
-    pub(super) fn tree(
-        &self,
-        cx: &mut Cx<'_>,
-        known: &Known<'_>,
-        sender: Sender,
-        message: &GossipMessage,
-        tree: Tree,
-    ) {
-        let own_org = sender.org.as_ref();
-        if !own_org.is_some_and(|org| known.identities.is_own_org(org)) {
-            cx.metrics().violations += 1;
-        } else if let Some(channel) = self.channel_of(cx, known, &sender, message) {
-            cx.raise(News::Chain(ChainNews::Tree {
-                sender,
-                channel,
-                tree,
-            }));
-        }
-    }
-
-    pub(super) fn conclude_block(
-        &mut self,
-        cx: &mut Cx<'_>,
-        copies: Copies<BlockNews>,
-        outcome: CryptoOutcome,
-    ) {
-        if let Err(error) = verified(outcome) {
-            count(cx, &Err::<(), _>(error));
-            if error != CryptoError::Overloaded {
-                cx.metrics().blocks_bad += 1;
+        match want {
+            Want::Yes => {
+                let block = pushed_item(id, sender.peer, message, payload);
+                cx.crypto.check_block(&mut cx.out, Some(sender.link), block);
             }
-            self.turn_away(cx, copies, BlockFault::Unverified(error));
-            return;
+            Want::Known => {
+                let peer = sender.peer;
+                tell(ChannelInput::Redundant { seq, peer });
+            }
+            Want::Beyond => {}
         }
-        if !self.validations.is_on(&copies.first.channel) {
+    }
+}
+
+pub(super) fn conclude_block(cx: &mut Cx<'_>, copies: Copies<BlockItem>, outcome: CryptoOutcome) {
+    if let Err(error) = verified(outcome) {
+        count(cx, &Err::<(), _>(error));
+        if error != CryptoError::Overloaded {
+            cx.metrics().blocks_bad += 1;
+        }
+        turn_away(cx, copies, BlockFault::Unverified(error));
+        return;
+    }
+    let validations = &mut cx.crypto.validations;
+    if !validations.is_on(&copies.first.item.channel) {
+        admit_block(cx, copies);
+    } else if let Some(copies) = validations.start(&mut cx.out, copies) {
+        cx.metrics().blocks_ignored += 1;
+        turn_away(cx, copies, BlockFault::Ignored);
+    }
+}
+
+fn conclude_validation(cx: &mut Cx<'_>, copies: Copies<BlockItem>, verdict: Verdict) {
+    let fault = match verdict {
+        Verdict::Accept => {
             admit_block(cx, copies);
-        } else if let Some(copies) = self.validations.start(cx, copies) {
+            return;
+        }
+        Verdict::Ignore => {
             cx.metrics().blocks_ignored += 1;
-            self.turn_away(cx, copies, BlockFault::Ignored);
+            BlockFault::Ignored
+        }
+        Verdict::Reject => {
+            cx.metrics().blocks_rejected += 1;
+            BlockFault::Rejected
+        }
+    };
+    turn_away(cx, copies, fault);
+}
+
+/// The block is good: publications of the same number are answered when it is known.
+fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockItem>) {
+    let mut publications = Vec::new();
+    let (block, others) = copies.into_items();
+    cx.crypto.on_block_judged(&block);
+    for copy in others {
+        cx.crypto.on_block_judged(&copy);
+        cx.metrics().duplicates += 1;
+        if let BlockSource::Local { id } = copy.source {
+            let (seq, data) = (copy.seq, copy.data);
+            publications.push(Publication { id, seq, data });
         }
     }
+    let channel = block.channel.clone();
+    let block = Admitted::new(block);
+    let input = ChannelInput::Block {
+        block,
+        publications,
+    };
+    cx.raise(Inbound::Channel(channel, input));
+}
 
-    /// A block does not get through, nor do those that are equal to it. Different ones are looked at.
-    fn turn_away(&mut self, cx: &mut Cx<'_>, copies: Copies<BlockNews>, fault: BlockFault) {
-        let (first, mut rest) = copies.rest();
-        let data = first.data.clone();
-        cx.raise(bad_block(first, fault));
-        // Another copy may be the true one.
-        while let Some(copies) = rest {
-            if copies.first.data != data {
-                let key = Key::Block(copies.first.channel.clone(), copies.first.seq);
-                self.start_check(cx, None, key, copies);
-                return;
-            }
-            let (same, others) = copies.rest();
-            cx.raise(bad_block(same, fault));
-            rest = others;
+/// A block does not get through, nor do those that are equal to it. Different ones are checked.
+fn turn_away(cx: &mut Cx<'_>, copies: Copies<BlockItem>, fault: BlockFault) {
+    let (first, mut rest) = copies.rest();
+    let data = first.item.data.clone();
+    refuse(cx, first.item, fault);
+    // Another copy may be the true one.
+    while let Some(copies) = rest {
+        let next = &copies.first.item;
+        if next.data != data {
+            let key = Key::Block(next.channel.clone(), next.seq);
+            cx.crypto.start(&mut cx.out, None, key, copies);
+            return;
         }
+        let (same, others) = copies.rest();
+        refuse(cx, same.item, fault);
+        rest = others;
     }
 }
 
-impl Checked for BlockNews {
-    fn job(&self) -> CryptoJob {
-        CryptoJob::VerifyBlock {
-            channel: self.channel.clone(),
-            seq: self.seq,
-            block: self.data.clone(),
-        }
-    }
-
-    copies_of!(Block);
+fn refuse(cx: &mut Cx<'_>, block: BlockItem, fault: BlockFault) {
+    cx.crypto.on_block_judged(&block);
+    let input = ChannelInput::BadBlock {
+        seq: block.seq,
+        source: block.source,
+        fault,
+    };
+    cx.raise(Inbound::Channel(block.channel, input));
 }
 
-impl Claim for BlockNews {
-    fn is_same(&self, other: &Self) -> bool {
-        self.data == other.data
-    }
-
-    fn shares_sender(&self, other: &Self) -> bool {
-        self.source == other.source
-            || self
-                .holders
-                .iter()
-                .any(|holder| other.holders.contains(holder))
-    }
-
-    fn merge(&mut self, same: Self) {
-        note_each(&mut self.holders, same.holders);
-        self.message = self.message.take().or(same.message);
-    }
-
-    fn has_several_senders(&self) -> bool {
-        self.holders.len() > 1
-    }
-
-    /// What we asked for, or were asked for.
-    fn is_awaited(&self) -> bool {
-        !matches!(self.source, BlockSource::Pushed { .. })
-    }
-
-    fn bytes(&self) -> u64 {
-        self.data.len() as u64
-    }
-}
-
-fn pushed_news(
+fn pushed_item(
     channel: ChannelId,
     from: PeerId,
     message: &SignedMessage,
     payload: &Payload,
-) -> BlockNews {
+) -> BlockItem {
     let (seq, data) = (payload.seq_num, &payload.data);
     // Nothing besides the block is covered by the orderers' signatures, so nothing is passed on.
     let bare = message.is_bare() && message.message().nonce == 0;
@@ -277,7 +170,7 @@ fn pushed_news(
     } else {
         block_message(&channel, seq, data.clone())
     };
-    BlockNews {
+    BlockItem {
         channel,
         seq,
         data: data.clone(),
@@ -285,44 +178,4 @@ fn pushed_news(
         source: BlockSource::Pushed { from },
         message: Some(clean),
     }
-}
-
-/// The block is good: whoever published it as well is answered when it is known.
-fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockNews>) {
-    let (block, others) = copies.into_parts();
-    cx.raise(News::Chain(ChainNews::Block(Admitted::new(block))));
-    for copy in others {
-        cx.metrics().duplicates += 1;
-        if let BlockSource::Local { id } = copy.source {
-            cx.raise(News::Chain(ChainNews::Publish {
-                id,
-                channel: copy.channel,
-                seq: copy.seq,
-                data: copy.data,
-            }));
-        }
-    }
-}
-
-fn bad_block(block: BlockNews, fault: BlockFault) -> News {
-    News::Chain(ChainNews::Bad {
-        channel: block.channel,
-        seq: block.seq,
-        source: block.source,
-        fault,
-    })
-}
-
-/// The message that carries a block.
-pub(crate) fn block_message(channel: &ChannelId, seq: u64, data: Bytes) -> SignedMessage {
-    SignedMessage::unsigned(GossipMessage {
-        nonce: 0,
-        channel: Bytes::copy_from_slice(channel.as_str().as_bytes()),
-        tag: Tag::ChanAndOrg,
-        content: Content::Data(Payload {
-            seq_num: seq,
-            data,
-            private_data: Vec::new(),
-        }),
-    })
 }

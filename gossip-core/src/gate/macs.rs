@@ -1,17 +1,15 @@
 //! Which channel a MAC stands for.
 
-use std::collections::BTreeMap;
-
 use crate::channel::Channels;
-use crate::relay::Mac;
+use crate::id::Mac;
+use crate::recent::Recent;
 use crate::snapshot::Stores;
 use crate::{ChannelId, PeerId};
 
-/// Answers that took a hash per channel, of peers that have published nothing in it. At most `MAX`; when
-/// there are more, all are found anew.
+/// Answers that took a hash per channel, of peers that have published nothing in it. At most `MAX`.
 #[derive(Debug, Default)]
 pub(super) struct Macs {
-    found: BTreeMap<(PeerId, Mac), Option<ChannelId>>,
+    found: Recent<(PeerId, Mac), Option<ChannelId>>,
 }
 
 const MAX: usize = 4096;
@@ -33,10 +31,7 @@ impl Macs {
         }
         let found = channels.by_mac(peer, mac);
         let found = found.map(|channel| channel.id().clone());
-        if self.found.len() >= MAX {
-            self.found.clear();
-        }
-        self.found.insert(key, found.clone());
+        self.found.insert(key, found.clone(), MAX);
         found
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gossip_proto::{RawEnvelope, SignedMessage};
+use gossip_proto::{Content, RawEnvelope, SignedMessage};
 
-use super::StateInfoNews;
-use crate::cx::Cx;
+use super::admitted::StateInfoItem;
+use crate::out::Out;
 use crate::snapshot::Stores;
 use crate::timer::TimerKey;
 use crate::{ChannelId, Config, Instant, PeerId};
@@ -34,7 +34,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Parked {
     /// Keeps a state info, instead of an earlier one from the same sender.
-    pub(super) fn park(&mut self, cx: &mut Cx<'_>, publisher: PeerId, info: &StateInfoNews) {
+    pub(super) fn park(&mut self, cx: &mut Out<'_>, info: &StateInfoItem) {
+        let Content::StateInfo(told) = info.message.content() else {
+            return;
+        };
+        let publisher = PeerId::new(&told.pki_id);
         let max = cx.config.channel.max_parked.get();
         let envelope = info.message.envelope();
         if envelope.encoded().len() > MAX_LENGTH {
@@ -64,7 +68,7 @@ impl Parked {
     }
 
     /// Takes what waits for the identity of `publisher`.
-    pub(super) fn take(&mut self, cx: &Cx<'_>, publisher: &PeerId) -> Vec<StateInfoNews> {
+    pub(super) fn take(&mut self, cx: &Out<'_>, publisher: &PeerId) -> Vec<StateInfoItem> {
         let none = (publisher.clone(), ChannelId::new(""), PeerId::new(b""));
         let keys: Vec<_> = self
             .entries
@@ -80,7 +84,7 @@ impl Parked {
             let (_, channel, from) = key;
             if let Ok(message) = SignedMessage::decode_nested(&entry.envelope, &cx.config.limits) {
                 let pushed_by = entry.pushed.then(|| from.clone()).into_iter().collect();
-                taken.push(StateInfoNews {
+                taken.push(StateInfoItem {
                     channel,
                     message,
                     from,
@@ -93,7 +97,7 @@ impl Parked {
     }
 
     /// Drops what has waited for long enough.
-    pub(super) fn fire(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn fire(&mut self, cx: &mut Out<'_>) {
         let now = cx.now;
         self.remove_if(|_, entry| entry.until <= now);
         if let Some(next) = self.entries.values().map(|entry| entry.until).min() {
@@ -107,7 +111,7 @@ impl Parked {
     }
 
     /// Does the same wait already, from whomever?
-    fn holds(&self, publisher: &PeerId, info: &StateInfoNews) -> bool {
+    fn holds(&self, publisher: &PeerId, info: &StateInfoItem) -> bool {
         let first = (publisher.clone(), info.channel.clone(), PeerId::new(b""));
         let envelope = info.message.envelope();
         self.entries

@@ -1,34 +1,47 @@
-//! Signs of life: checked by hashing, at once.
+//! Pulses: checked by hashing, at once.
 
 use gossip_proto::{Alive, Pulse};
 
-use super::news::{Admitted, MemberNews, News, PulseNews, Sender};
-use super::{Asks, Gate, Known};
-use crate::LinkId;
-use crate::cx::Cx;
-use crate::membership::{CHAIN_LENGTH, walk};
+use super::admitted::{Admitted, Inbound, MemberInput, PulseItem, Sender};
+use super::budget::Asks;
+use super::{Gate, View};
+use crate::out::Out;
+use crate::peers::membership::{CHAIN_LENGTH, walk};
+use crate::{LinkId, PeerId};
 
 /// Hashes spent on one link per second: a network of 10,000 members needs a tenth.
 const MAX_HASHES: u32 = 16_384;
 
 impl Gate {
-    /// Signs of life of several members, pushed or told in a response.
+    /// Pulses of several members, pushed or told in a response.
     pub(super) fn pulses<'p>(
         &mut self,
-        cx: &mut Cx<'_>,
-        known: &Known<'_>,
+        cx: &mut Out<'_>,
+        view: View<'_>,
         sender: &Sender,
         pulses: impl IntoIterator<Item = &'p Pulse>,
         pushed: bool,
     ) {
+        self.pulses_from(cx, view, (sender.link, &sender.peer), pulses, pushed);
+    }
+
+    pub(super) fn pulses_from<'p>(
+        &mut self,
+        cx: &mut Out<'_>,
+        view: View<'_>,
+        (link, from): (LinkId, &PeerId),
+        pulses: impl IntoIterator<Item = &'p Pulse>,
+        pushed: bool,
+    ) {
+        let members = &view.peers.membership;
         let mut strangers = false;
         for pulse in pulses {
             if pulse.pki_id == cx.config.identity.peer.as_bytes() {
                 continue;
             }
-            let Some(heard) = known.membership.heard_of(&pulse.pki_id) else {
-                // Whoever has left may have told it before.
-                strangers |= !known.membership.has_left(&pulse.pki_id);
+            let Some(heard) = members.heard_of(&pulse.pki_id) else {
+                // A peer that has left may have told it before.
+                strangers |= !members.has_left(&pulse.pki_id);
                 continue;
             };
             let steps = pulse.sequence.saturating_sub(heard.sequence);
@@ -37,28 +50,32 @@ impl Gate {
                 continue;
             }
             let follows = |link| follows(pulse, steps, &link);
-            if !self.may_hash(cx, sender.link, steps) || !heard.link.is_some_and(follows) {
+            if !self.may_hash(cx, link, steps) || !heard.link.is_some_and(follows) {
                 cx.metrics().pulses_refused += 1;
                 continue;
             }
-            cx.raise(News::Member(MemberNews::Pulse(Admitted::new(PulseNews {
+            let item = PulseItem {
                 pulse: pulse.clone(),
                 incarnation: heard.incarnation,
-                from: sender.peer.clone(),
+                from: from.clone(),
                 pushed,
-            }))));
+            };
+            cx.raise(Inbound::Member(MemberInput::Pulse(Admitted::new(item))));
         }
         if strangers {
-            let from = sender.peer.clone();
-            cx.raise(News::Member(MemberNews::UnknownIdentity { from }));
+            let from = from.clone();
+            cx.raise(Inbound::Member(MemberInput::UnknownIdentity { from }));
         }
     }
 
-    fn may_hash(&mut self, cx: &mut Cx<'_>, link: LinkId, steps: u64) -> bool {
+    fn may_hash(&mut self, cx: &mut Out<'_>, link: LinkId, steps: u64) -> bool {
         let steps = u32::try_from(steps).ok();
         steps
             .filter(|steps| u64::from(*steps) < CHAIN_LENGTH)
-            .is_some_and(|steps| self.spend(cx, link, Asks::Hashes, steps, MAX_HASHES))
+            .is_some_and(|steps| {
+                self.budgets
+                    .spend(cx, link, Asks::Hashes, steps, MAX_HASHES)
+            })
     }
 }
 

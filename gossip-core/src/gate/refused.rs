@@ -1,32 +1,30 @@
 //! Identities that the crypto service has refused.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use bytes::Bytes;
 
-use crate::cx::Cx;
+use crate::out::Out;
+use crate::recent::Recent;
 use crate::snapshot::Stores;
 use crate::{Config, CryptoError, Instant};
 
-/// What others tell with them is dropped without another check for a while: in a network where somebody's
-/// certificate has expired all others tell of that one all the time. By the hash of the identity itself, as
-/// anybody may claim a PKI-ID. At most `max_refused`; the oldest goes first.
+/// Until when what others tell with an identity is dropped without another check: in a network where a certificate has
+/// expired all peers tell of it all the time. By the hash of the identity itself, as any peer may claim a PKI-ID. At
+/// most `max_refused`.
 #[derive(Debug, Default)]
-pub(super) struct Refused {
-    until: BTreeMap<Hash, Instant>,
-    order: VecDeque<(Instant, Hash)>,
+pub(super) struct RefusedIdentities {
+    until: Recent<Hash, Instant>,
 }
 
 type Hash = [u8; 32];
 
-impl Refused {
+impl RefusedIdentities {
     pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
         let (refused, max) = (self.until.len(), config.identities.max_refused.get());
         stores.add("identities refused", refused, max);
     }
 
     /// Was this identity refused a moment ago? Counts it if so.
-    pub(super) fn contains(&self, cx: &mut Cx<'_>, identity: &[u8]) -> bool {
+    pub(super) fn contains(&self, cx: &mut Out<'_>, identity: &[u8]) -> bool {
         if self.until.is_empty() {
             return false;
         }
@@ -39,7 +37,7 @@ impl Refused {
     /// Remembers the verdict on an identity, if it is one on the identity and not on what came with it.
     pub(super) fn note<T>(
         &mut self,
-        cx: &Cx<'_>,
+        cx: &Out<'_>,
         identity: &Bytes,
         verdict: &Result<T, CryptoError>,
     ) {
@@ -56,30 +54,18 @@ impl Refused {
     /// The service may judge otherwise now.
     pub(super) fn clear(&mut self) {
         self.until.clear();
-        self.order.clear();
     }
 
-    fn remember(&mut self, cx: &Cx<'_>, identity: Hash) {
+    fn remember(&mut self, cx: &Out<'_>, identity: Hash) {
         let config = &cx.config.identities;
         let until = cx.now + config.refuse_for;
-        self.until.insert(identity, until);
-        self.order.push_back((until, identity));
-        while self.order.front().is_some_and(|(until, _)| {
-            *until <= cx.now || self.order.len() > config.max_refused.get()
-        }) {
-            let Some((until, oldest)) = self.order.pop_front() else {
-                return;
-            };
-            // It may have been refused again since.
-            if self.until.get(&oldest) == Some(&until) {
-                self.until.remove(&oldest);
-            }
-        }
+        self.until.expire(|until| *until <= cx.now);
+        self.until.insert(identity, until, config.max_refused.get());
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.until.len().max(self.order.len())
+        self.until.len()
     }
 }
 

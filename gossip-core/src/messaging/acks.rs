@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::AckFailure;
-use crate::cx::Cx;
-use crate::outbox::Hold;
+use crate::out::Out;
+use crate::peers::outbox::Hold;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{Command, DropReason, PeerId, RequestError, RequestId, Response};
@@ -37,7 +37,7 @@ impl Awaited {
             || self.failed.iter().any(|(failed, _)| failed == peer)
     }
 
-    fn conclude(mut self, cx: &mut Cx<'_>) {
+    fn conclude(mut self, cx: &mut Out<'_>) {
         let silent = std::mem::take(&mut self.silent);
         let silent = silent.into_iter().map(|peer| (peer, AckFailure::TimedOut));
         self.failed.extend(silent);
@@ -82,7 +82,7 @@ impl Acks {
     /// `wanted` of them have acknowledged, when all have answered, or when it is held no longer.
     pub(crate) fn expect(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut Out<'_>,
         (request, nonce): (RequestId, u64),
         wanted: usize,
         (sent, unsent): (Vec<PeerId>, Vec<(PeerId, DropReason)>),
@@ -107,7 +107,7 @@ impl Acks {
     }
 
     /// A peer has answered; `error` is empty if it took the message. Counts what nobody waits for.
-    pub(crate) fn on_ack(&mut self, cx: &mut Cx<'_>, peer: &PeerId, nonce: u64, error: &str) {
+    pub(crate) fn on_ack(&mut self, cx: &mut Out<'_>, peer: &PeerId, nonce: u64, error: &str) {
         let asked = |awaited: &&mut Awaited| awaited.silent.contains(peer);
         let Some(awaited) = self.awaited.get_mut(&nonce).filter(asked) else {
             cx.metrics().acks_unmatched += 1;
@@ -128,7 +128,7 @@ impl Acks {
 
     /// A peer has given way to another in its place. What could go to that one as well it answers instead,
     /// unless it was asked itself: nobody counts twice.
-    pub(crate) fn on_renewed(&mut self, cx: &mut Cx<'_>, former: &PeerId, renewed: &PeerId) {
+    pub(crate) fn on_renewed(&mut self, cx: &mut Out<'_>, former: &PeerId, renewed: &PeerId) {
         self.give_up(cx, former, |awaited| {
             if awaited.only_named || awaited.was_asked(renewed) {
                 Err(AckFailure::NotSent(DropReason::PeerGone))
@@ -139,12 +139,12 @@ impl Acks {
     }
 
     /// The identity of a peer is not valid any more: it is not going to answer, nor is anybody instead.
-    pub(crate) fn on_purged(&mut self, cx: &mut Cx<'_>, peer: &PeerId) {
+    pub(crate) fn on_purged(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.give_up(cx, peer, |_| Err(AckFailure::Purged));
     }
 
     /// The time of a message is over.
-    pub(crate) fn fire(&mut self, cx: &mut Cx<'_>, nonce: u64) {
+    pub(crate) fn fire(&mut self, cx: &mut Out<'_>, nonce: u64) {
         self.conclude(cx, nonce);
     }
 
@@ -157,7 +157,7 @@ impl Acks {
     /// Waits for a peer no longer, but for who answers instead, unless it is told why nobody does.
     fn give_up(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut Out<'_>,
         peer: &PeerId,
         instead: impl Fn(&Awaited) -> Result<PeerId, AckFailure>,
     ) {
@@ -181,7 +181,7 @@ impl Acks {
         }
     }
 
-    fn conclude(&mut self, cx: &mut Cx<'_>, nonce: u64) {
+    fn conclude(&mut self, cx: &mut Out<'_>, nonce: u64) {
         cx.timers().cancel(&TimerKey::Ack(nonce));
         if let Some(awaited) = self.awaited.remove(&nonce) {
             awaited.conclude(cx);

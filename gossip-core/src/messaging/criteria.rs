@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::link::Sent;
+use crate::peers::link::Sent;
 use crate::{ChannelId, DropReason, PeerId};
 
 /// To whom a message is sent, and when it counts as delivered.

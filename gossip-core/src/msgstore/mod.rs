@@ -16,6 +16,7 @@ use std::ops::RangeBounds;
 use std::time::Duration;
 
 use crate::Instant;
+use crate::recent::Recent;
 
 /// Messages `V` of keys `K`, each of a logical time `T`.
 #[derive(Debug)]
@@ -24,9 +25,7 @@ pub(crate) struct MessageStore<K, T, V> {
     live: BTreeMap<K, Held<T, V>>,
     /// When each live message came, in that order.
     ages: BTreeMap<u64, (Instant, K)>,
-    marks: BTreeMap<K, (T, u64)>,
-    /// Marks in the order in which they were made.
-    marked: BTreeMap<u64, K>,
+    marks: Recent<K, T>,
     last_serial: u64,
 }
 
@@ -61,13 +60,12 @@ pub(crate) enum Refused {
 }
 
 impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
-    pub(crate) const fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
             live: BTreeMap::new(),
             ages: BTreeMap::new(),
-            marks: BTreeMap::new(),
-            marked: BTreeMap::new(),
+            marks: Recent::default(),
             last_serial: 0,
         }
     }
@@ -154,30 +152,20 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.marks.get(key).map(|(time, _)| time)
+        self.marks.get(key)
     }
 
     /// Drops a message, which leaves a mark.
     pub(crate) fn retire(&mut self, key: &K) -> Option<V> {
         let (key, held) = self.live.remove_entry(key)?;
         self.ages.remove(&held.serial);
-        let serial = self.serial();
-        self.marked.insert(serial, key.clone());
-        self.marks.insert(key, (held.time, serial));
-        while self.marks.len() > self.bounds.max_marks {
-            let Some((_, oldest)) = self.marked.pop_first() else {
-                break;
-            };
-            self.marks.remove(&oldest);
-        }
+        self.marks.insert(key, held.time, self.bounds.max_marks);
         Some(held.value)
     }
 
     /// Forgets that a message of this key was held.
     pub(crate) fn lift(&mut self, key: &K) {
-        if let Some((_, serial)) = self.marks.remove(key) {
-            self.marked.remove(&serial);
-        }
+        self.marks.remove(key);
     }
 
     /// Drops without a trace what is in `keys`, marks too, and returns how many messages.
@@ -191,7 +179,7 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
             over.filter(|key| is_over(key)).cloned().collect()
         };
         let live = keys(&mut self.live.range::<K, _>(bounds).map(|(key, _)| key));
-        let marks = keys(&mut self.marks.range::<K, _>(bounds).map(|(key, _)| key));
+        let marks = keys(&mut self.marks.keys_in(bounds));
         for key in &marks {
             self.lift(key);
         }

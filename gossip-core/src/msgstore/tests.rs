@@ -334,7 +334,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(store.marks.len(), model.marks.len());
-            prop_assert_eq!(store.marked.len(), model.marks.len());
+            prop_assert_eq!(store.marks.len(), model.marks.len());
             prop_assert_eq!(store.ages.len(), model.live.len());
         }
     }

@@ -21,15 +21,16 @@ use gossip_proto::{ConnEstablish, Content, SignedMessage, Tag, UnsignedMessage};
 
 use self::messages::signature;
 pub(crate) use self::messages::*;
-use super::{Node, Start};
+use super::Node;
 use crate::channel::Channels;
+use crate::crypto::Crypto;
 use crate::gate::Gate;
-use crate::membership::Membership;
+use crate::peers::membership::Membership;
 use crate::{
     Binding, ChannelId, Class, CloseReason, Command, Config, CryptoJob, Delivery, DialError,
     Endpoint, Event, Instant, JoinChannel, LedgerOp, LinkDownReason, LinkId, Metrics, Notification,
-    OrgId, PeerId, PushOutcome, Request, RequestError, RequestId, Response, SelfIdentity, Ticket,
-    Verdict,
+    OrgId, PeerId, PushOutcome, Request, RequestError, RequestId, Response, SelfIdentity, Start,
+    Ticket, Verdict,
 };
 
 /// A node and what is around it.
@@ -211,11 +212,11 @@ impl Bench {
     }
 
     pub(crate) fn membership(&self) -> &Membership {
-        &self.node.membership
+        &self.node.peers.membership
     }
 
     pub(crate) fn holds_identity(&self, name: &str) -> bool {
-        self.node.identities.get(name.as_bytes()).is_some()
+        self.node.peers.identities.get(name.as_bytes()).is_some()
     }
 
     /// State infos of channels not joined that are remembered.
@@ -225,6 +226,10 @@ impl Bench {
 
     pub(crate) fn channels(&self) -> &Channels {
         &self.node.channels
+    }
+
+    pub(crate) fn crypto(&self) -> &Crypto {
+        &self.node.core.crypto
     }
 
     pub(crate) fn gate(&self) -> &Gate {
@@ -271,7 +276,7 @@ impl Bench {
     }
 
     pub(crate) fn authenticate(&mut self, link: LinkId) {
-        self.authenticate_with(link, crate::link::CAPABILITIES);
+        self.authenticate_with(link, crate::peers::link::CAPABILITIES);
     }
 
     /// It understands nothing but the original protocol.
@@ -340,7 +345,7 @@ impl Bench {
     }
 
     pub(crate) fn link_to(&self, name: &str) -> Option<LinkId> {
-        self.node.links.link_of(&peer(name))
+        self.node.peers.links.link_of(&peer(name))
     }
 
     pub(crate) fn link_down(&mut self, link: LinkId) {
@@ -462,7 +467,7 @@ impl Bench {
                 let reason = LinkDownReason::Closed;
                 self.event(Event::LinkDown { link, reason });
             }
-            Command::Crypto { ticket, job } => self.crypto(ticket, job),
+            Command::Crypto { ticket, job } => self.do_crypto(ticket, job),
             Command::Ledger { ticket, op }
                 if self.hold_commits && matches!(op, LedgerOp::Commit { .. }) =>
             {
@@ -491,7 +496,7 @@ impl Bench {
         }
     }
 
-    fn crypto(&mut self, ticket: Ticket, job: CryptoJob) {
+    fn do_crypto(&mut self, ticket: Ticket, job: CryptoJob) {
         let signs = matches!(job, CryptoJob::Sign { .. });
         let block = matches!(job, CryptoJob::VerifyBlock { .. });
         self.checked_blocks += usize::from(block);

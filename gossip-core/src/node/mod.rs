@@ -2,116 +2,81 @@
 
 #[cfg(test)]
 pub(crate) mod bench;
-mod blocks;
-mod coverage;
-mod effects;
 mod messages;
-mod news;
-mod offers;
-mod policy;
-mod pull;
 mod requests;
+mod route;
 mod snapshot;
 #[cfg(test)]
 mod snapshot_tests;
 mod stop;
-mod suspects;
-mod tree;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use self::stop::Phase;
-use crate::channel::Channels;
-use crate::cx::{Cx, Io};
-use crate::gate::{Gate, Known, Sender};
-use crate::identity::{Identities, OwnExpiry, Suspicion};
-use crate::link::{Incoming, Links};
-use crate::membership::Membership;
-use crate::messaging::{Acks, Interest};
-use crate::pull::IdentityPull;
+use crate::channel::{Channel, ChannelCx, Channels};
+use crate::crypto::Crypto;
+use crate::cx::Cx;
+use crate::gate::admitted::Sender;
+use crate::gate::{Gate, View};
+use crate::messaging::Acks;
+use crate::out::{Io, Out};
+use crate::peers::Peers;
+use crate::peers::link::Incoming;
 use crate::push::{Emitter, PulseEmitter};
 use crate::relay::Relay;
 use crate::rng::ModuleRng;
-use crate::signal::Signal;
 use crate::timer::TimerKey;
 use crate::{
-    ChannelId, ChannelInfo, Command, Config, ConfigError, Event, Instant, LinkId, Member, Metrics,
-    PeerId,
+    ChannelId, ChannelInfo, Command, Config, ConfigError, Event, Instant, LedgerOutcome, LinkId,
+    Member, Metrics, RequestError, Start, Ticket,
 };
 use gossip_proto::{DecodeError, SignedMessage};
-
-/// What a node needs at its start besides its configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct Start {
-    /// The present; later events must not lie before it.
-    pub now: Instant,
-    /// Decides every random choice.
-    pub seed: [u8; 32],
-    /// Greater at each start of the same peer, for example nanoseconds since 1970.
-    pub incarnation: u64,
-    /// How long our own identity is still valid, if it expires: the application is warned ahead of it.
-    pub identity_expires_in: Option<Duration>,
-}
 
 /// A gossip peer, without any input or output of its own.
 ///
 /// See the crate's front page for the contract.
 #[derive(Debug)]
 pub struct Node {
+    core: Core,
+    phase: Phase,
+    peers: Peers,
+    gate: Gate,
+    channels: Channels,
+    relay: Relay,
+    emitter: Emitter,
+    pulses: PulseEmitter,
+    acks: Acks,
+}
+
+/// What contexts are made of.
+#[derive(Debug)]
+struct Core {
     config: Arc<Config>,
     start: Start,
     now: Instant,
-    phase: Phase,
     io: Io,
-    links: Links,
-    gate: Gate,
-    identities: Identities,
-    suspicion: Suspicion,
-    own_expiry: OwnExpiry,
-    membership: Membership,
-    channels: Channels,
-    relay: Relay,
-    identity_pull: IdentityPull,
-    emitter: Emitter,
-    /// Connected peers that do not know of trees.
-    plain: BTreeSet<PeerId>,
-    pulses: PulseEmitter,
-    /// Publications at the gate; bounded by the configuration.
-    publishing: usize,
-    /// Messages about leadership that are being signed; bounded by the configuration.
-    leading: usize,
-    acks: Acks,
-    /// What the application wants to be handed.
-    interest: Interest,
+    crypto: Crypto,
 }
 
-/// The context of an input, borrowing no module.
-macro_rules! cx {
-    ($node:expr) => {
-        &mut $crate::cx::Cx {
-            now: $node.now,
-            config: &$node.config,
-            io: &mut $node.io,
+impl Core {
+    fn out(&mut self) -> Out<'_> {
+        Out {
+            now: self.now,
+            config: &self.config,
+            io: &mut self.io,
         }
-    };
-}
-pub(crate) use cx;
+    }
 
-/// What the gate asks its siblings, borrowing neither it nor the context.
-macro_rules! known {
-    ($node:expr) => {
-        Known {
-            identities: &$node.identities,
-            membership: &$node.membership,
-            channels: &$node.channels,
-            links: &$node.links,
-            relay: &$node.relay,
-        }
-    };
+    fn cx(&mut self) -> Cx<'_> {
+        let out = Out {
+            now: self.now,
+            config: &self.config,
+            io: &mut self.io,
+        };
+        let crypto = &mut self.crypto;
+        Cx { out, crypto }
+    }
 }
-pub(crate) use known;
 
 impl Node {
     /// Makes a node.
@@ -120,52 +85,36 @@ impl Node {
     /// The configuration contradicts itself.
     pub fn new(config: Arc<Config>, start: Start) -> Result<Self, ConfigError> {
         config.validate()?;
-        let mut io = Io::default();
-        let mut cx = Cx {
-            now: start.now,
-            config: &config,
-            io: &mut io,
-        };
-        let membership = Membership::new(&mut cx, &start.seed, start.incarnation);
-        let identity_pull = IdentityPull::new(&mut cx, &start.seed);
-        let mut own_expiry = OwnExpiry::default();
-        own_expiry.set(&mut cx, start.identity_expires_in);
-        Ok(Self {
+        let mut core = Core {
             start,
             now: start.now,
-            phase: Phase::Running,
-            links: Links::new(ModuleRng::fork(&start.seed, "links"), start.incarnation),
-            gate: Gate::default(),
-            identities: Identities::new(
-                config.identity.clone(),
-                ModuleRng::fork(&start.seed, "identities").next_u64(),
-            ),
-            suspicion: Suspicion::default(),
-            own_expiry,
-            membership,
-            channels: Channels::default(),
-            relay: Relay::new(&config),
-            identity_pull,
-            emitter: Emitter::default(),
-            plain: BTreeSet::new(),
-            pulses: PulseEmitter::default(),
-            publishing: 0,
-            leading: 0,
-            acks: Acks::new(ModuleRng::fork(&start.seed, "acks")),
-            interest: Interest::default(),
-            io,
+            io: Io::default(),
+            crypto: Crypto::default(),
             config,
+        };
+        Ok(Self {
+            phase: Phase::Running,
+            peers: Peers::new(&mut core.out(), &start),
+            gate: Gate::default(),
+            channels: Channels::default(),
+            relay: Relay::new(&core.config),
+            emitter: Emitter::default(),
+            pulses: PulseEmitter::default(),
+            acks: Acks::new(ModuleRng::fork(&start.seed, "acks")),
+            core,
         })
     }
 
     /// Takes one input. Never fails and never panics; `now` is clamped to be monotone.
     pub fn handle(&mut self, now: Instant, event: Event) {
-        self.now = self.now.max(now);
-        self.io.metrics.events += 1;
+        self.core.now = self.core.now.max(now);
+        self.core.io.metrics.events += 1;
         if self.phase != Phase::Running {
             self.wind_up(event);
             return;
         }
+        let cx = &mut self.core.cx();
+        let links = &mut self.peers.links;
         match event {
             Event::Tick => self.tick(),
             Event::LinkUp {
@@ -173,33 +122,25 @@ impl Node {
                 dial,
                 remote,
                 binding,
-            } => {
-                self.links
-                    .on_link_up(cx!(self), link, dial, remote, binding);
-            }
+            } => links.on_link_up(cx, link, dial, remote, binding),
             Event::LinkDown { link, reason } => {
-                self.links.on_link_down(cx!(self), link, reason);
+                links.on_link_down(cx, link, reason);
                 self.forget_link(link);
             }
-            Event::DialFailed { ticket, error } => {
-                self.links.on_dial_failed(cx!(self), ticket, error);
-            }
+            Event::DialFailed { ticket, error } => links.on_dial_failed(cx, ticket, error),
             Event::Received { link, message } => self.on_received(link, message),
             Event::Malformed { link, error } => self.on_malformed(link, &error),
             Event::Flushed {
                 link,
                 frames,
                 bytes,
-            } => {
-                self.links.on_flushed(cx!(self), link, frames, bytes);
-            }
+            } => links.on_flushed(cx, link, frames, bytes),
             Event::CryptoDone { ticket, outcome } => {
-                self.gate.on_crypto_done(cx!(self), ticket, outcome);
+                let view = View::new(&self.peers, &self.channels, &self.relay);
+                self.gate.on_crypto_done(cx, view, ticket, outcome);
             }
             Event::LedgerDone { ticket, outcome } => self.on_ledger_done(ticket, outcome),
-            Event::Validated { ticket, verdict } => {
-                self.gate.on_validated(cx!(self), ticket, verdict);
-            }
+            Event::Validated { ticket, verdict } => self.gate.on_validated(cx, ticket, verdict),
             Event::Request { id, request } => self.on_request(id, request),
         }
         self.settle();
@@ -208,58 +149,57 @@ impl Node {
     /// The next output, in order. Drain it after each `handle`; draining late is slow, never wrong.
     #[must_use]
     pub fn poll_command(&mut self) -> Option<Command> {
-        self.io.out.pop_front()
+        self.core.io.out.pop_front()
     }
 
     /// When to call `handle` with [`Event::Tick`] at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.io.timers.next()
+        self.core.io.timers.next()
     }
 
     /// May this link feed one more message now? While not, leave it unread.
     #[must_use]
     pub fn admits(&self, link: LinkId) -> bool {
-        self.links.admits(link) && self.gate.admits(&self.config, link)
+        self.peers.links.admits(link) && self.core.crypto.admits(&self.core.config, link)
     }
 
     /// What has been counted.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        &self.io.metrics
+        &self.core.io.metrics
     }
 
     /// Changes whenever [`Node::members`] would.
     #[must_use]
     pub fn membership_version(&self) -> u64 {
-        self.membership.version()
+        self.peers.membership.version()
     }
 
     /// All known members, alive and dead, without ourselves.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
-        self.membership.members()
+        self.peers.membership.members()
     }
 
     /// Changes whenever [`Node::self_info`] would.
     #[must_use]
     pub const fn self_version(&self) -> u64 {
-        self.membership.own_version()
+        self.peers.membership.own_version()
     }
 
-    /// What others know of this node, with the heartbeat that it has signed last. Costs neither a signature
-    /// nor a sequence number.
+    /// What others know of this node, with the heartbeat that it has signed last. Costs neither a signature nor a
+    /// sequence number.
     #[must_use]
     pub fn self_info(&self) -> Member {
-        self.membership.own_info()
+        self.peers.membership.own_info()
     }
 
     /// Changes whenever [`Node::channel`] would for some channel.
     #[must_use]
     pub fn channels_version(&self) -> u64 {
-        self.channels
-            .version()
-            .wrapping_add(self.membership.version())
+        let members = self.peers.membership.version();
+        self.channels.version().wrapping_add(members)
     }
 
     /// One channel, if joined.
@@ -268,7 +208,7 @@ impl Node {
         self.channel_since(channel, None).map(Arc::unwrap_or_clone)
     }
 
-    /// The same at less cost for whoever keeps a view made `before`: it is handed out again if nothing has
+    /// The same at less cost for an application that keeps a view made `before`: it is handed out again if nothing has
     /// changed in the channel or the membership, and its list of peers is shared if only our own part has.
     #[must_use]
     pub fn channel_since(
@@ -277,7 +217,7 @@ impl Node {
         before: Option<&Arc<ChannelInfo>>,
     ) -> Option<Arc<ChannelInfo>> {
         let channel = self.channels.joined(channel).ok()?;
-        Some(channel.info_since(&self.membership, &self.identities, before))
+        Some(channel.info_since(&self.peers, before))
     }
 
     /// The channels joined, in order.
@@ -287,13 +227,13 @@ impl Node {
     }
 
     fn tick(&mut self) {
-        if let Some(due) = self.io.timers.next() {
-            let late = self.now.since(due);
-            self.membership.on_tick(cx!(self), late);
+        if let Some(due) = self.core.io.timers.next() {
+            let late = self.core.now.since(due);
+            self.peers.membership.on_tick(&mut self.core.out(), late);
         }
         // Each once: at the end of time a timer that is set again is due again at once.
-        for _ in 0..self.io.timers.len() {
-            let Some(key) = self.io.timers.pop_due(self.now) else {
+        for _ in 0..self.core.io.timers.len() {
+            let Some(key) = self.core.io.timers.pop_due(self.core.now) else {
                 return;
             };
             self.fire(key);
@@ -302,97 +242,140 @@ impl Node {
     }
 
     fn fire(&mut self, key: TimerKey) {
-        let cx = cx!(self);
+        let cx = &mut self.core.cx();
+        let Peers {
+            identities,
+            membership,
+            links,
+            ..
+        } = &mut self.peers;
         match key {
             TimerKey::Emitter => {
                 let items = self.emitter.take(cx);
                 self.push_all(items);
             }
             TimerKey::Pulses => {
-                let beats = self.pulses.take(cx!(self));
+                let beats = self.pulses.take(cx);
                 self.push_pulses(beats);
             }
-            TimerKey::Handshake(link) => {
-                self.links.on_timer_handshake(cx, link);
-            }
-            TimerKey::Linger(link) => self.links.on_timer_linger(cx, link),
-            TimerKey::Dial(ticket) => self.links.on_timer_dial(cx, ticket),
-            TimerKey::Redial(peer) => self.links.on_timer_redial(cx, &peer),
-            TimerKey::Checks => self.gate.fire_checks(cx),
+            TimerKey::Handshake(link) => links.on_timer_handshake(cx, link),
+            TimerKey::Linger(link) => links.on_timer_linger(cx, link),
+            TimerKey::Dial(ticket) => links.on_timer_dial(cx, ticket),
+            TimerKey::Redial(peer) => links.on_timer_redial(cx, &peer),
+            TimerKey::Checks => self
+                .gate
+                .fire_checks(cx, View::new(&self.peers, &self.channels, &self.relay)),
             TimerKey::Validations => self.gate.fire_validations(cx),
             TimerKey::Parked => self.gate.fire_parked(cx),
             TimerKey::Relay => self.relay.fire(cx),
-            TimerKey::Heartbeat => {
-                self.membership.fire_heartbeat(cx, &self.identities);
-            }
+            TimerKey::Heartbeat => membership.fire_heartbeat(cx, identities),
             TimerKey::Sync => {
-                let room = self.links.room_for_more(&self.config);
-                self.membership.fire_sync(cx, &self.identities, room);
+                let room = links.room_for_more(cx.config);
+                membership.fire_sync(cx, identities, room);
             }
-            TimerKey::Member(peer) => {
-                self.membership.fire_member(cx, &self.identities, &peer);
-            }
-            TimerKey::Seed(endpoint) => {
-                self.membership.fire_seed(cx, &endpoint);
-            }
+            TimerKey::Member(peer) => membership.fire_member(cx, identities, &peer),
+            TimerKey::Seed(endpoint) => membership.fire_seed(cx, &endpoint),
             // Runs after the stop only.
             TimerKey::Farewell => {}
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
             TimerKey::Ack(nonce) => self.acks.fire(cx, nonce),
-            TimerKey::OwnExpiry => self.own_expiry.fire(cx),
-            TimerKey::PullIdentities => self.pull_identities(),
-            TimerKey::Coverage(channel) => self.fire_coverage(&channel),
-            TimerKey::Announce(channel) => self.announce(&channel),
-            TimerKey::PullBlocks(channel) => self.pull_blocks(&channel),
-            TimerKey::Publish(channel) => self.publish_state(&channel),
-            TimerKey::RequestStateInfo(channel) => self.request_state_infos(&channel),
-            TimerKey::StateTransfer(channel) => self.on_transfer_timer(&channel),
+            TimerKey::OwnExpiry => identities.own_expiry.fire(cx),
+            TimerKey::PullIdentities => self.peers.fire_identity_pull(cx),
+            TimerKey::Channel(timer, channel) => {
+                self.in_channel(&channel, |channel, cx| channel.on_timer(cx, timer));
+            }
         }
     }
 
     /// Carries out what modules have told each other until nothing is left.
     fn settle(&mut self) {
-        while let Some(signal) = self.io.signals.pop_front() {
-            match signal {
-                Signal::Link(effect) => self.on_link_effect(effect),
-                Signal::Member(effect) => self.on_membership_effect(effect),
-                Signal::News(news) => self.on_news(news),
-            }
+        while let Some(signal) = self.core.io.signals.pop_front() {
+            self.route(signal);
         }
     }
 
     fn on_received(&mut self, link: LinkId, message: SignedMessage) {
-        self.io.metrics.messages_received += 1;
-        self.io.metrics.bytes_received += message.encoded().len() as u64;
-        let (peer, org) = match self.links.receive(cx!(self), link) {
-            Incoming::Message { peer, org } => (peer, org),
-            Incoming::Authentication => {
-                self.links.on_first_message(cx!(self), link, &message);
-                return;
+        let cx = &mut self.core.cx();
+        cx.metrics().messages_received += 1;
+        cx.metrics().bytes_received += message.encoded().len() as u64;
+        match self.peers.links.receive(cx, link) {
+            Incoming::Message { peer, org } => {
+                self.peers.membership.on_heard(cx.now);
+                let sender = Sender { link, peer, org };
+                self.deliver_raw(&sender, &message);
+                let view = View::new(&self.peers, &self.channels, &self.relay);
+                self.gate
+                    .on_received(&mut self.core.cx(), view, sender, message);
             }
-            Incoming::Stray => return,
-        };
-        self.membership.on_heard(self.now);
-        let sender = Sender { link, peer, org };
-        self.deliver_raw(&sender, &message);
-        let known = known!(self);
-        self.gate.on_received(cx!(self), &known, sender, message);
+            Incoming::Authentication => self.peers.links.on_first_message(cx, link, &message),
+            Incoming::Stray => {}
+        }
     }
 
     fn on_malformed(&mut self, link: LinkId, error: &DecodeError) {
         tracing::debug!(%link, %error, "frame refused");
-        if error.is_fatal() || self.links.is_handshaking(link) {
-            self.links.on_malformed(cx!(self), link);
+        let links = &mut self.peers.links;
+        if error.is_fatal() || links.is_handshaking(link) {
+            links.on_malformed(&mut self.core.out(), link);
         } else {
-            self.io.metrics.illegal_messages += 1;
+            self.core.io.metrics.illegal_messages += 1;
+        }
+    }
+
+    fn on_ledger_done(&mut self, ticket: Ticket, outcome: LedgerOutcome) {
+        if let Some(owner) = self.core.io.tickets.take(ticket) {
+            self.in_channel(&owner.channel, |channel, cx| {
+                channel.on_ledger_done(cx, owner.purpose, ticket, outcome);
+            });
         }
     }
 
     fn forget_link(&mut self, link: LinkId) {
-        self.gate.on_link_down(cx!(self), link);
+        self.gate.on_link_down(link);
+        let cx = &mut self.core.cx();
+        cx.crypto.on_link_down(&mut cx.out, link);
         for channel in self.channels.iter_mut() {
-            channel.transfer.on_link_gone(link);
-            channel.pull.on_link_gone(link);
+            channel.on_link_gone(link);
+        }
+    }
+
+    /// Lets a channel act, if it is joined; afterwards it is dropped if it is over.
+    fn in_channel<T>(
+        &mut self,
+        id: &ChannelId,
+        act: impl FnOnce(&mut Channel, &mut ChannelCx<'_>) -> T,
+    ) -> Option<T> {
+        let channel = self.channels.get_mut(id)?;
+        let mut cx = ChannelCx {
+            cx: self.core.cx(),
+            peers: &mut self.peers,
+        };
+        let result = act(channel, &mut cx);
+        if channel.is_over() {
+            self.drop_channel(id, None);
+        }
+        Some(result)
+    }
+
+    /// Lets each channel act.
+    fn in_each_channel(&mut self, mut act: impl FnMut(&mut Channel, &mut ChannelCx<'_>)) {
+        let mut cx = ChannelCx {
+            cx: self.core.cx(),
+            peers: &mut self.peers,
+        };
+        for channel in self.channels.iter_mut() {
+            act(channel, &mut cx);
+        }
+    }
+
+    /// Ends a channel; what waits for it is answered with `error`, or with why it is over.
+    fn drop_channel(&mut self, id: &ChannelId, error: Option<&RequestError>) {
+        if let Some(channel) = self.channels.remove(id) {
+            let cx = &mut self.core.cx();
+            channel.stop(cx, error);
+            self.gate.on_channel_gone(cx, id);
+            let none = std::collections::BTreeMap::new();
+            self.peers.membership.set_anchors(cx, id, &none);
         }
     }
 }

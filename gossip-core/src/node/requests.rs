@@ -2,81 +2,93 @@
 
 use bytes::Bytes;
 
-use super::{Node, cx};
-use crate::channel::Channel;
-use crate::gate::{BlockNews, BlockSource};
-use crate::proto::{Chaincode, Limits};
-use crate::state_transfer::Want;
-use crate::timer::TimerKey;
-use crate::{
-    BlockOrigin, ChannelId, Command, Endpoint, JoinChannel, PeerId, Request, RequestError,
-    RequestId, Response,
-};
+use super::Node;
+use crate::channel::{Channel, ChannelCx};
+use crate::gate::admitted::Publication;
+use crate::proto::{Chaincode, Content, GossipMessage, Limits};
+use crate::{ChannelId, Endpoint, JoinChannel, PeerId, Request, RequestError, RequestId, Response};
+
+/// What a request leads to at once: an answer, or none yet.
+pub(super) type Outcome = Result<Option<Response>, RequestError>;
 
 impl Node {
     pub(super) fn on_request(&mut self, id: RequestId, request: Request) {
-        let result = match request {
-            Request::JoinChannel { channel, config } => match self.join(id, &channel, &config) {
-                Ok(Some(response)) => Ok(response),
-                Ok(None) => return,
-                Err(error) => Err(error),
-            },
-            Request::LeaveChannel { channel } => self.leave(&channel),
+        let outcome = match request {
+            Request::JoinChannel { channel, config } => self.join(id, &channel, &config),
+            Request::LeaveChannel { channel } => self.leave(&channel).map(Some),
             Request::Publish {
                 channel,
                 seq,
                 block,
-            } => return self.publish(id, channel, seq, block),
+            } => self.publish(id, &channel, seq, block),
             Request::AwaitCoverage {
                 channel,
                 seq,
                 coverage,
                 timeout,
-            } => match self.await_coverage(id, &channel, seq, (coverage, timeout)) {
-                Ok(()) => return,
-                Err(error) => Err(error),
-            },
-            Request::ValidateBlocks { channel, on } => self.switch_validation(channel, on),
+            } => self.in_joined(&channel, |channel, cx| {
+                channel.check_joined()?;
+                channel.await_coverage(cx, id, seq, (coverage, timeout))?;
+                Ok(None)
+            }),
+            Request::ValidateBlocks { channel, on } => self.in_joined(&channel, |of, cx| {
+                of.check_joined()?;
+                cx.crypto.validations.switch(of.id(), on);
+                Ok(Some(Response::Done))
+            }),
             Request::UpdateLedgerHeight { channel, height } => {
-                return self.update_ledger_height(id, channel, height);
+                self.in_joined(&channel, |channel, cx| {
+                    channel.update_ledger_height(cx, id, height);
+                    Ok(None)
+                })
             }
             Request::UpdateMetadata { metadata } => self.update_metadata(metadata),
             Request::UpdateEndpoint { external } => self.update_endpoint(external),
             Request::UpdateChaincodes {
-                channel: id,
+                channel,
                 chaincodes,
-            } => self.update_chaincodes(&id, chaincodes),
-            Request::Send { message, peers } => self.send_to(&peers, *message),
+            } => self.update_chaincodes(&channel, chaincodes),
+            Request::Send { message, peers } => self.send_to(&peers, *message).map(Some),
             Request::SendByCriteria { message, criteria } => {
-                return self.send_by_criteria(id, *message, &criteria);
+                self.send_by_criteria(id, *message, &criteria)
             }
-            Request::Respond { link, message } => self.respond(link, *message),
-            Request::Gossip { message } => return self.gossip(id, *message),
-            Request::Snapshot => Ok(Response::Snapshot(Box::new(self.snapshot()))),
-            Request::Listen(interest) => Ok(self.listen(interest)),
-            Request::SuspectPeers { peers } => return self.suspect(id, peers),
-            Request::Identities => Ok(Response::Identities(self.identity_infos())),
-            Request::IsInMyOrg { peer } => Ok(self.is_in_my_org(&peer)),
+            Request::Respond { link, message } => self.respond(link, *message).map(Some),
+            Request::Gossip { message } => self.gossip(id, *message),
+            Request::Snapshot => Ok(Some(Response::Snapshot(Box::new(self.snapshot())))),
+            Request::Listen(interest) => {
+                self.core.io.interest = interest;
+                Ok(Some(Response::Done))
+            }
+            Request::SuspectPeers { peers } => self.suspect(id, peers),
+            Request::Identities => {
+                let infos = self.peers.identities.infos(self.core.now);
+                Ok(Some(Response::Identities(infos)))
+            }
+            Request::IsInMyOrg { peer } => Ok(Some(Response::IsInMyOrg(self.peers.is_ours(&peer)))),
             Request::Stop => return self.stop(id),
         };
-        cx!(self).emit(Command::Reply { id, result });
+        match outcome {
+            Ok(None) => {}
+            Ok(Some(response)) => self.core.out().answer(id, Ok(response)),
+            Err(error) => self.core.out().answer(id, Err(error)),
+        }
     }
 
-    fn is_in_my_org(&self, peer: &PeerId) -> Response {
-        let org = self.identities.org_of(peer.as_bytes());
-        Response::IsInMyOrg(org.is_some_and(|org| self.identities.is_own_org(org)))
-    }
-
-    fn join(
+    /// Lets a channel act on a request; an error if there is no such channel.
+    fn in_joined(
         &mut self,
-        request: RequestId,
         id: &ChannelId,
-        config: &JoinChannel,
-    ) -> Result<Option<Response>, RequestError> {
+        act: impl FnOnce(&mut Channel, &mut ChannelCx<'_>) -> Outcome,
+    ) -> Outcome {
+        self.in_channel(id, act)
+            .unwrap_or_else(|| Err(RequestError::UnknownChannel(id.clone())))
+    }
+
+    fn join(&mut self, request: RequestId, id: &ChannelId, config: &JoinChannel) -> Outcome {
         if config.members.is_empty() {
             return Err(RequestError::NoMembers);
         }
-        let own_org = self.config.identity.org.clone();
+        let own_org = self.core.config.identity.org.clone();
         if !config.members.contains_key(&own_org) {
             let sequence = self.channels.get(id).map(Channel::sequence);
             if sequence.is_some_and(|current| config.sequence > current) {
@@ -84,236 +96,133 @@ impl Node {
             }
             return Err(RequestError::NotAMember(own_org));
         }
-        let limit = self.config.limits.max_channel;
-        fits("the channel's name", id.as_str().len(), limit)?;
+        let limit = self.core.config.limits.max_channel;
+        RequestError::check_length("the channel's name", id.as_str().len(), limit)?;
         if id.as_str().is_empty() {
             return Err(RequestError::UnnamedChannel);
         }
-        let mut answer = None;
-        if self.channels.get(id).is_some() {
-            answer = Some(self.reconfigure(id, config)?);
+        let answer = if self.channels.get(id).is_some() {
+            let revision = self.channels.next_revision();
+            self.in_joined(id, |channel, cx| {
+                channel.configure(cx, config, revision).map(Some)
+            })?
         } else {
-            if self.channels.is_storing(id) {
-                return Err(RequestError::Busy);
-            }
-            let cap = self.config.channel.max_channels.get();
-            if self.channels.len() >= cap {
-                return Err(RequestError::TooManyChannels(cap));
-            }
-            let (seed, incarnation) = (&self.start.seed, self.start.incarnation);
-            let mut channel = Channel::new(cx!(self), id.clone(), config, seed, incarnation);
-            channel.joining = Some(request);
-            self.channels.insert(channel);
-            self.gate.on_channel_joined();
-        }
-        self.membership.set_anchors(cx!(self), id, &config.members);
+            self.begin_join(request, id, config)?;
+            None
+        };
+        let members = &mut self.peers.membership;
+        members.set_anchors(&mut self.core.out(), id, &config.members);
         Ok(answer)
     }
 
-    fn reconfigure(
+    fn begin_join(
         &mut self,
+        request: RequestId,
         id: &ChannelId,
         config: &JoinChannel,
-    ) -> Result<Response, RequestError> {
-        let revision = self.channels.next_revision();
-        let Some(channel) = self.channels.get_mut(id) else {
-            return Err(RequestError::UnknownChannel(id.clone()));
-        };
-        if channel.joining.is_some() {
+    ) -> Result<(), RequestError> {
+        let tickets = &self.core.io.tickets;
+        if tickets.committing().any(|storing| storing == id) {
             return Err(RequestError::Busy);
         }
-        let current = channel.sequence();
-        if config.sequence < current {
-            return Err(RequestError::OldConfiguration {
-                given: config.sequence,
-                current,
-            });
+        let cap = self.core.config.channel.max_channels.get();
+        if self.channel_places() >= cap {
+            return Err(RequestError::TooManyChannels(cap));
         }
-        let height = channel.transfer.height();
-        channel.own.rejoin(cx!(self), id);
-        for peer in channel.configure(config, revision) {
-            if let Some(channel) = self.channels.get_mut(id) {
-                let effects = channel.transfer.on_peer_gone(cx!(self), &peer);
-                self.on_transfer_effects(id, effects);
-            }
-        }
-        self.review_readers(id);
-        self.on_attendance();
-        Ok(Response::Joined { height })
+        let place = (request, self.channels.next_revision());
+        let start = self.core.start;
+        let channel = Channel::join(&mut self.core.out(), id.clone(), config, &start, place);
+        self.channels.insert(channel);
+        self.gate.on_channel_joined();
+        Ok(())
+    }
+
+    /// The channels joined, and those left whose last block is still being stored.
+    pub(super) fn channel_places(&self) -> usize {
+        let committing = self.core.io.tickets.committing();
+        let left = committing.filter(|id| self.channels.get(id).is_none());
+        self.channels.len() + left.count()
     }
 
     fn leave(&mut self, id: &ChannelId) -> Result<Response, RequestError> {
-        // Others are told first; the channel goes when that message is signed.
-        self.channels.joined_mut(id)?.leave(cx!(self));
-        if self.membership.is_alone() {
-            self.drop_channel(id, &RequestError::UnknownChannel(id.clone()));
-        }
-        Ok(Response::Done)
+        self.in_channel(id, Channel::leave)
+            .unwrap_or_else(|| Err(RequestError::UnknownChannel(id.clone())))
     }
 
-    /// Ends a channel; requests that wait for it are answered with `error`.
-    pub(super) fn drop_channel(&mut self, id: &ChannelId, error: &RequestError) {
-        let Some(mut channel) = self.channels.remove(id) else {
-            return;
-        };
-        if let Some(request) = channel.joining.take() {
-            let result = Err(error.clone());
-            cx!(self).emit(Command::Reply {
-                id: request,
-                result,
-            });
-        }
-        for request in channel.coverage.stop(cx!(self), id) {
-            let result = Err(error.clone());
-            cx!(self).emit(Command::Reply {
-                id: request,
-                result,
-            });
-        }
-        channel.pull.pull.stop(cx!(self));
-        let storing = channel.transfer.stop(cx!(self), error);
-        self.channels.set_storing(id, storing);
-        self.gate.on_channel_gone(id);
-        self.io.timers.cancel(&TimerKey::Publish(id.clone()));
-        self.io.timers.cancel(&TimerKey::Announce(id.clone()));
-        self.io
-            .timers
-            .cancel(&TimerKey::RequestStateInfo(id.clone()));
-        self.membership
-            .set_anchors(cx!(self), id, &std::collections::BTreeMap::new());
+    fn publish(&mut self, id: RequestId, channel: &ChannelId, seq: u64, data: Bytes) -> Outcome {
+        self.in_joined(channel, |channel, cx| {
+            channel.publish(cx, Publication { id, seq, data });
+            Ok(None)
+        })
     }
 
-    /// Has a block of the application verified, unless it is known.
-    pub(super) fn publish(&mut self, id: RequestId, name: ChannelId, seq: u64, data: Bytes) {
-        let cap = self.config.state_transfer.max_publications.get();
-        let channel = match self.channels.joined_mut(&name) {
-            Ok(channel) => channel,
-            Err(error) => {
-                let result = Err(error);
-                cx!(self).emit(Command::Reply { id, result });
-                return;
-            }
-        };
-        if channel.transfer.want(cx!(self), seq, BlockOrigin::Local) == Want::Known {
-            let effects = channel.transfer.publish(cx!(self), id, seq, data);
-            self.on_transfer_effects(&name, effects);
-            return;
-        }
-        // The next number is exempt, as in the payload buffer: whoever is told to come back later
-        // then knows that a lower number will be committed meanwhile.
-        let refusal = if self.publishing >= cap && seq != channel.transfer.height() {
-            Err(RequestError::Busy)
-        } else {
-            fits("the block", data.len(), max_block(&self.config.limits))
-        };
-        if let Err(error) = refusal {
-            let result = Err(error);
-            cx!(self).emit(Command::Reply { id, result });
-            return;
-        }
-        self.publishing += 1;
-        channel
-            .transfer
-            .on_checking(cx!(self), seq, data.len() as u64);
-        let block = BlockNews {
-            channel: name,
-            seq,
-            data,
-            source: BlockSource::Local { id },
-            message: None,
-            holders: Vec::new(),
-        };
-        self.gate.check_block(cx!(self), None, block);
-    }
-
-    fn switch_validation(&mut self, id: ChannelId, on: bool) -> Result<Response, RequestError> {
-        self.channels.joined(&id)?;
-        self.gate.switch_validation(&id, on);
-        Ok(Response::Done)
-    }
-
-    fn update_ledger_height(&mut self, request: RequestId, id: ChannelId, height: u64) {
-        match self.channels.joined_mut(&id) {
-            Ok(channel) => channel.transfer.update_height(cx!(self), request, height),
-            Err(error) => {
-                let (id, result) = (request, Err(error));
-                cx!(self).emit(Command::Reply { id, result });
-            }
+    /// Spreads a message of the application in its channel.
+    fn gossip(&mut self, id: RequestId, message: GossipMessage) -> Outcome {
+        message.check_tag().map_err(RequestError::Illegal)?;
+        let name = std::str::from_utf8(&message.channel).unwrap_or_default();
+        let channel = ChannelId::new(name);
+        #[allow(
+            clippy::wildcard_enum_match_arm,
+            reason = "applications spread nothing else"
+        )]
+        match message.content {
+            Content::Data(payload) => self.publish(id, &channel, payload.seq_num, payload.data),
+            Content::Leadership(leadership) => self.in_joined(&channel, |channel, cx| {
+                channel.lead(cx, id, leadership).map(|()| None)
+            }),
+            content => Err(RequestError::NotForApplications(content.kind())),
         }
     }
 
-    fn update_chaincodes(
-        &mut self,
-        id: &ChannelId,
-        chaincodes: Vec<Chaincode>,
-    ) -> Result<Response, RequestError> {
-        let limits = &self.config.limits;
-        for chaincode in &chaincodes {
-            fits("a chaincode's name", chaincode.name.len(), limits.max_name)?;
-            fits(
-                "a chaincode's version",
-                chaincode.version.len(),
-                limits.max_name,
-            )?;
-            let metadata = chaincode.metadata.len();
-            fits("a chaincode's metadata", metadata, limits.max_metadata)?;
+    fn suspect(&mut self, id: RequestId, peers: Option<Vec<PeerId>>) -> Outcome {
+        if !self.peers.suspects.has_room() {
+            return Err(RequestError::Busy);
         }
-        let lengths = chaincodes.iter().map(|chaincode| {
-            let texts = chaincode.name.len() + chaincode.version.len();
-            texts + chaincode.metadata.len() + WRAPPING
-        });
-        let room = limits.max_signed.saturating_sub(limits.max_signature);
-        fits(
-            "the list of chaincodes",
-            lengths.sum(),
-            room.saturating_sub(WRAPPING),
-        )?;
-        let channel = self.channels.joined_mut(id)?;
-        channel.own.set_chaincodes(cx!(self), id, chaincodes);
-        Ok(Response::Done)
+        self.gate.forget_refused();
+        self.peers.suspect(&mut self.core.cx(), id, peers);
+        Ok(None)
     }
 
-    fn update_endpoint(&mut self, external: Option<Endpoint>) -> Result<Response, RequestError> {
+    fn update_chaincodes(&mut self, id: &ChannelId, chaincodes: Vec<Chaincode>) -> Outcome {
+        check_chaincodes(&chaincodes, &self.core.config.limits)?;
+        self.in_joined(id, |channel, cx| {
+            channel.set_chaincodes(cx, chaincodes).map(Some)
+        })
+    }
+
+    fn update_endpoint(&mut self, external: Option<Endpoint>) -> Outcome {
         let external = external.filter(|endpoint| !endpoint.as_str().is_empty());
         let length = external.as_ref().map_or(0, |it| it.as_str().len());
-        fits(
-            "the external endpoint",
-            length,
-            self.config.limits.max_endpoint,
-        )?;
-        self.membership
-            .set_external(cx!(self), &self.identities, external);
-        Ok(Response::Done)
+        let limit = self.core.config.limits.max_endpoint;
+        RequestError::check_length("the external endpoint", length, limit)?;
+        let (members, identities) = (&mut self.peers.membership, &self.peers.identities);
+        members.set_external(&mut self.core.out(), identities, external);
+        Ok(Some(Response::Done))
     }
 
-    fn update_metadata(&mut self, metadata: Bytes) -> Result<Response, RequestError> {
-        fits(
-            "the metadata",
-            metadata.len(),
-            self.config.limits.max_metadata,
-        )?;
-        self.membership.set_metadata(metadata);
-        Ok(Response::Done)
+    fn update_metadata(&mut self, metadata: Bytes) -> Outcome {
+        let limit = self.core.config.limits.max_metadata;
+        RequestError::check_length("the metadata", metadata.len(), limit)?;
+        self.peers.membership.set_metadata(metadata);
+        Ok(Some(Response::Done))
     }
 }
 
-/// More than what lengths, tags and numbers add to the texts of a message or of a part of it.
+/// More than what lengths, tags and numbers add to the texts of a chaincode or of a list of them, in bytes.
 const WRAPPING: usize = 128;
 
-/// The longest block that every message which may carry it can.
-fn max_block(limits: &Limits) -> usize {
-    limits
-        .max_envelope
-        .saturating_sub(WRAPPING.saturating_add(limits.max_channel))
-}
-
-fn fits(what: &'static str, actual: usize, limit: usize) -> Result<(), RequestError> {
-    if actual > limit {
-        return Err(RequestError::TooLong {
-            what,
-            actual,
-            limit,
-        });
+fn check_chaincodes(chaincodes: &[Chaincode], limits: &Limits) -> Result<(), RequestError> {
+    let (names, most) = (limits.max_name, limits.max_metadata);
+    let mut length = 0;
+    for chaincode in chaincodes {
+        let (name, version) = (chaincode.name.len(), chaincode.version.len());
+        let metadata = chaincode.metadata.len();
+        RequestError::check_length("a chaincode's name", name, names)?;
+        RequestError::check_length("a chaincode's version", version, names)?;
+        RequestError::check_length("a chaincode's metadata", metadata, most)?;
+        length += name + version + metadata + WRAPPING;
     }
-    Ok(())
+    let room = limits.max_signed.saturating_sub(limits.max_signature);
+    let most = room.saturating_sub(WRAPPING);
+    RequestError::check_length("the list of chaincodes", length, most)
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Node, cx};
-use crate::gate::{News, Signing};
-use crate::signal::Signal;
+use super::Node;
+use crate::gate::View;
+use crate::push::{hears_farewell, push_farewell};
+use crate::signal::{Signal, Signing};
 use crate::timer::TimerKey;
 use crate::{CloseReason, Command, Event, RequestError, RequestId, Response};
 
@@ -21,55 +22,55 @@ pub(super) enum Phase {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Node {
-    /// Ends all work, and the links too once those who hear of it have been told that we stop.
+    /// Ends all work, and the links too once the peers that hear of it have been told that we stop.
     pub(super) fn stop(&mut self, id: RequestId) {
         for channel in self.channels.ids() {
-            self.drop_channel(&channel, &RequestError::Stopped);
+            self.drop_channel(&channel, Some(&RequestError::Stopped));
         }
-        let waiting = self.gate.stop().into_iter().chain(self.acks.stop());
-        for id in waiting.chain(self.suspicion.stop()) {
-            let result = Err(RequestError::Stopped);
-            cx!(self).emit(Command::Reply { id, result });
+        let cx = &mut self.core.cx();
+        let waiting = cx.crypto.stop().into_iter().chain(self.acks.stop());
+        for id in waiting.chain(self.peers.suspects.stop()) {
+            cx.answer(id, Err(RequestError::Stopped));
         }
-        self.io.timers.clear();
-        if !self.hears_farewell() {
+        cx.timers().clear();
+        if !hears_farewell(cx, &mut self.peers) {
             self.finish(id);
             return;
         }
         self.phase = Phase::Leaving(id);
-        let unsigned = self.membership.farewell(cx!(self), &self.identities);
-        self.gate.sign_alive(cx!(self), unsigned);
-        let until = self.now + PATIENCE;
-        self.io.timers.set(TimerKey::Farewell, until);
+        let (members, identities) = (&mut self.peers.membership, &self.peers.identities);
+        let unsigned = members.farewell(cx, identities);
+        cx.sign(Signing::Alive, unsigned);
+        let until = cx.now + PATIENCE;
+        cx.timers().set(TimerKey::Farewell, until);
     }
 
     /// Everything after the stop was asked for.
     pub(super) fn wind_up(&mut self, event: Event) {
+        let cx = &mut self.core.cx();
         match event {
-            Event::Request { id, .. } => {
-                let result = Err(RequestError::Stopped);
-                self.io.out.push_back(Command::Reply { id, result });
-            }
+            Event::Request { id, .. } => cx.answer(id, Err(RequestError::Stopped)),
             Event::LinkUp { link, .. } => {
                 let reason = CloseReason::Stopping;
-                self.io.out.push_back(Command::CloseLink { link, reason });
+                cx.emit(Command::CloseLink { link, reason });
             }
             Event::Tick => {
-                while let Some(key) = self.io.timers.pop_due(self.now) {
+                while let Some(key) = self.core.io.timers.pop_due(self.core.now) {
                     if let (TimerKey::Farewell, Phase::Leaving(id)) = (key, self.phase) {
                         self.finish(id);
                     }
                 }
             }
             Event::CryptoDone { ticket, outcome } => {
-                self.gate.on_crypto_done(cx!(self), ticket, outcome);
+                let view = View::new(&self.peers, &self.channels, &self.relay);
+                self.gate.on_crypto_done(cx, view, ticket, outcome);
                 self.say_farewell();
             }
             Event::Flushed {
                 link,
                 frames,
                 bytes,
-            } => self.links.on_flushed(cx!(self), link, frames, bytes),
+            } => self.peers.links.on_flushed(cx, link, frames, bytes),
             Event::LinkDown { .. }
             | Event::DialFailed { .. }
             | Event::Received { .. }
@@ -80,20 +81,21 @@ impl Node {
     }
 
     fn say_farewell(&mut self) {
-        while let Some(signal) = self.io.signals.pop_front() {
-            let Signal::News(News::Signed {
+        while let Some(signal) = self.core.io.signals.pop_front() {
+            let Signal::Signed {
                 what: Signing::Alive,
                 message,
-            }) = signal
+            } = signal
             else {
                 continue;
             };
             let Phase::Leaving(id) = self.phase else {
                 continue;
             };
+            let cx = &mut self.core.out();
             match message {
-                Some(message) => self.push_farewell(&message, &[]),
-                None => self.io.metrics.signing_failures += 1,
+                Some(message) => push_farewell(cx, &mut self.peers, &message, &[]),
+                None => cx.metrics().signing_failures += 1,
             }
             self.finish(id);
         }
@@ -101,9 +103,9 @@ impl Node {
 
     fn finish(&mut self, id: RequestId) {
         self.phase = Phase::Stopped;
-        self.links.stop(cx!(self));
-        self.io.timers.clear();
-        let result = Ok(Response::Done);
-        self.io.out.push_back(Command::Reply { id, result });
+        let cx = &mut self.core.out();
+        self.peers.links.stop(cx);
+        cx.timers().clear();
+        cx.answer(id, Ok(Response::Done));
     }
 }

@@ -3,7 +3,7 @@
 //! A round: *hello* with a fresh nonce to a few peers; each answers with a *digest* of the ids that it holds
 //! and may tell; of each id that is wanted one of those who hold it is *requested*; the *update* brings the
 //! items. [`Pull`] is the machine, initiator and responder in one. It is used twice: for identities, once
-//! per node ([`IdentityPull`]), and for blocks, once per channel ([`BlockPull`]). It holds no items. What it
+//! per node, and for blocks, once per channel. It holds no items. What it
 //! offers is a view of the identities held and of the ledger's latest blocks, taken when somebody asks; what
 //! it brings goes through the gate like everything else.
 //!
@@ -27,8 +27,6 @@
 #[cfg(test)]
 mod tests;
 
-mod blocks;
-mod identities;
 mod responder;
 mod round;
 
@@ -40,14 +38,12 @@ use gossip_proto::{
     Content, DataUpdate, GossipMessage, Hello, PullIds, PullKind, RawEnvelope, SignedMessage, Tag,
 };
 
-pub(crate) use self::blocks::BlockPull;
-pub(crate) use self::identities::IdentityPull;
 use self::responder::Responder;
 use self::round::{Refused, Round};
-use crate::cx::Cx;
+use crate::out::Out;
 use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
-use crate::timer::TimerKey;
+use crate::timer::{ChannelTimer, TimerKey};
 use crate::{ChannelId, Config, Instant, PeerId};
 
 /// What an item is recognised by, and how that is told.
@@ -81,7 +77,7 @@ pub(crate) struct Pull<I> {
 
 impl<I: ItemId> Pull<I> {
     /// Arms the first round.
-    pub(crate) fn new(cx: &mut Cx<'_>, channel: Option<ChannelId>, mut rng: ModuleRng) -> Self {
+    pub(crate) fn new(cx: &mut Out<'_>, channel: Option<ChannelId>, mut rng: ModuleRng) -> Self {
         let next = cx.now + rng.jitter(cx.config.pull.interval);
         let pull = Self {
             channel,
@@ -102,18 +98,13 @@ impl<I: ItemId> Pull<I> {
         stores.add("peers that pull", self.responder.len(), links);
     }
 
-    /// No timer fires any more.
-    pub(crate) fn stop(&self, cx: &mut Cx<'_>) {
-        cx.timers().cancel(&self.timer());
-    }
-
     /// Between two rounds: when the timer fires, peers have to be drawn.
     pub(crate) fn is_resting(&self) -> bool {
         self.round.is_resting()
     }
 
     /// The timer has fired between two rounds: says hello to `peers`, if there are any.
-    pub(crate) fn begin(&mut self, cx: &mut Cx<'_>, peers: Vec<PeerId>) -> Vec<Outgoing> {
+    pub(crate) fn begin(&mut self, cx: &mut Out<'_>, peers: Vec<PeerId>) -> Vec<Outgoing> {
         self.next = cx.now + self.rng.jitter(cx.config.pull.interval);
         let hellos = self.round.begin(&mut self.rng, peers);
         if hellos.is_empty() {
@@ -135,7 +126,7 @@ impl<I: ItemId> Pull<I> {
     }
 
     /// The timer has fired within a round: requests what the digests have shown, or ends the round.
-    pub(crate) fn step(&mut self, cx: &mut Cx<'_>) -> Vec<Outgoing> {
+    pub(crate) fn step(&mut self, cx: &mut Out<'_>) -> Vec<Outgoing> {
         if self.round.awaits_digests() {
             return self.request(cx);
         }
@@ -147,7 +138,7 @@ impl<I: ItemId> Pull<I> {
     /// Somebody says hello, to whom `ids` may be told: they are, if there are any.
     pub(crate) fn on_hello(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut Out<'_>,
         peer: &PeerId,
         nonce: u64,
         ids: &BTreeSet<I>,
@@ -167,7 +158,7 @@ impl<I: ItemId> Pull<I> {
     /// A peer tells what it holds. Returns the requests if nobody else's digest is awaited.
     pub(crate) fn on_digest(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut Out<'_>,
         peer: &PeerId,
         digest: &PullIds,
         wants: impl Fn(&I) -> bool,
@@ -194,7 +185,7 @@ impl<I: ItemId> Pull<I> {
     /// A peer requests items. Returns which, once for each hello.
     pub(crate) fn on_request(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut Out<'_>,
         peer: &PeerId,
         request: &PullIds,
     ) -> BTreeSet<I> {
@@ -208,7 +199,7 @@ impl<I: ItemId> Pull<I> {
     }
 
     /// May an update of this peer bring something? Counts it if not.
-    pub(crate) fn expects_update(&self, cx: &mut Cx<'_>, peer: &PeerId, nonce: u64) -> bool {
+    pub(crate) fn expects_update(&self, cx: &mut Out<'_>, peer: &PeerId, nonce: u64) -> bool {
         let expected = self.round.expects_update(peer, nonce);
         if !expected {
             cx.metrics().pull_refused += 1;
@@ -217,7 +208,7 @@ impl<I: ItemId> Pull<I> {
     }
 
     /// An update of this peer holds an item of so many bytes: was it asked for? Then it was asked for once.
-    pub(crate) fn take(&mut self, cx: &mut Cx<'_>, peer: &PeerId, id: &I, bytes: usize) -> bool {
+    pub(crate) fn take(&mut self, cx: &mut Out<'_>, peer: &PeerId, id: &I, bytes: usize) -> bool {
         let most = cx.config.pull.max_update_bytes;
         let taken = self.round.take(peer, id, bytes as u64, most);
         let metrics = cx.metrics();
@@ -245,7 +236,7 @@ impl<I: ItemId> Pull<I> {
         }
     }
 
-    fn request(&mut self, cx: &mut Cx<'_>) -> Vec<Outgoing> {
+    fn request(&mut self, cx: &mut Out<'_>) -> Vec<Outgoing> {
         let requests = self.round.request(&mut self.rng);
         let at = if requests.is_empty() {
             self.next
@@ -264,13 +255,13 @@ impl<I: ItemId> Pull<I> {
         outgoing
     }
 
-    fn arm(&self, cx: &mut Cx<'_>, at: Instant) {
+    fn arm(&self, cx: &mut Out<'_>, at: Instant) {
         cx.timers().set(self.timer(), at);
     }
 
     fn timer(&self) -> TimerKey {
         match &self.channel {
-            Some(channel) => TimerKey::PullBlocks(channel.clone()),
+            Some(channel) => TimerKey::Channel(ChannelTimer::Pull, channel.clone()),
             None => TimerKey::PullIdentities,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cx::Cx;
+use crate::out::Out;
 use crate::{Instant, PeerId};
 
 /// The hellos that are still good for a request, the latest of each peer. Bounded by `link.max_links`.
@@ -19,7 +19,7 @@ struct Open {
 
 impl Responder {
     /// Notes a hello; `false` if too many others are open.
-    pub(super) fn on_hello(&mut self, cx: &Cx<'_>, peer: &PeerId, nonce: u64) -> bool {
+    pub(super) fn on_hello(&mut self, cx: &Out<'_>, peer: &PeerId, nonce: u64) -> bool {
         self.open.retain(|_, open| open.until > cx.now);
         let full = self.open.len() >= cx.config.link.max_links.get();
         if full && !self.open.contains_key(peer) {

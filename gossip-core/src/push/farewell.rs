@@ -2,11 +2,11 @@
 
 use gossip_proto::{Content, SignedMessage};
 
-use super::Audience;
-use crate::cx::Cx;
-use crate::link::{LEAVING, SendTo};
-use crate::membership::{Party, Slot, may_push};
-use crate::outbox::Supersede;
+use crate::out::Out;
+use crate::peers::Peers;
+use crate::peers::link::{LEAVING, SendTo};
+use crate::peers::membership::{AliveMember, Party, may_push};
+use crate::peers::outbox::Supersede;
 use crate::{Class, PeerId};
 
 /// A farewell that has been passed on to a few by each of those that heard it reaches all but one in three
@@ -15,8 +15,8 @@ const FORWARDS: usize = 8;
 
 /// Passes a farewell on to some connected peers; our own goes to all of them.
 pub(crate) fn push_farewell(
-    cx: &mut Cx<'_>,
-    audience: &mut Audience<'_>,
+    cx: &mut Out<'_>,
+    peers: &mut Peers,
     message: &SignedMessage,
     holders: &[PeerId],
 ) {
@@ -29,60 +29,48 @@ pub(crate) fn push_farewell(
         0 => 0,
         fanout => fanout.max(FORWARDS),
     };
-    for peer in draw(
-        cx,
-        audience,
-        &subject,
-        alive.endpoint.is_empty(),
-        count,
-        holders,
-    ) {
+    let external = !alive.endpoint.is_empty();
+    for peer in draw(cx, peers, &subject, external, count, holders) {
         let key = Some(Supersede::Alive(subject.clone()));
         let to = SendTo::default();
-        audience
+        peers
             .links
             .send(cx, &peer, &to, Class::Control, key, message.clone());
     }
 }
 
-/// Whether anybody is connected who would take our farewell.
-pub(crate) fn hears_farewell(cx: &mut Cx<'_>, audience: &mut Audience<'_>) -> bool {
-    let own = &cx.config.identity.peer;
-    let hidden = !audience.membership.is_self_external();
-    !draw(cx, audience, own, hidden, 1, &[]).is_empty()
+/// Is a peer connected that would take our farewell?
+pub(crate) fn hears_farewell(cx: &Out<'_>, peers: &mut Peers) -> bool {
+    let external = peers.membership.is_self_external();
+    !draw(cx, peers, &cx.config.identity.peer, external, 1, &[]).is_empty()
 }
 
 fn draw(
-    cx: &Cx<'_>,
-    audience: &mut Audience<'_>,
+    cx: &Out<'_>,
+    peers: &mut Peers,
     subject: &PeerId,
-    hidden: bool,
+    external: bool,
     count: usize,
     holders: &[PeerId],
 ) -> Vec<PeerId> {
     let own_org = &cx.config.identity.org;
+    let Peers {
+        identities,
+        membership,
+        links,
+        ..
+    } = peers;
     let org = match *subject == cx.config.identity.peer {
         true => Some(own_org),
-        false => audience.identities.org_of(subject.as_bytes()),
+        false => identities.org_of(subject.as_bytes()),
     };
-    let about = Party {
-        org,
-        external: !hidden,
+    let about = Party { org, external };
+    let accept = |member: &AliveMember| {
+        may_push(own_org, about, member.party())
+            && member.peer != *subject
+            && !holders.contains(&member.peer)
+            && links.capabilities(&member.peer) & LEAVING != 0
     };
-    let links = &*audience.links;
-    let accept = |slot: &Slot| {
-        let target = Party {
-            org: slot.org.as_ref(),
-            external: slot.external,
-        };
-        may_push(own_org, about, target)
-            && slot.peer != *subject
-            && !holders.contains(&slot.peer)
-            && links.capabilities(&slot.peer) & LEAVING != 0
-    };
-    let pick = |slot: &Slot| slot.peer.clone();
-    audience
-        .membership
-        .roster()
-        .draw_linked(count, accept, pick)
+    let alive = membership.alive();
+    alive.draw_linked(count, accept, |member| member.peer.clone())
 }

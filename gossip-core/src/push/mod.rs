@@ -3,62 +3,29 @@
 //! Answers to Fabric's batching emitter and `sendGossipBatch`.
 //!
 //! # Deviations
-//! - Blocks are pushed at once, and along the branches of a tree where peers know of it: see `node/tree.rs`
-//!   and `channel/tree.rs`. Only small messages are collected. A newer heartbeat or state info
-//!   of a peer replaces an older one that still waits.
-//! - Large blocks that others may have are offered while the tree grows, and sent to those that ask: see
-//!   `node/offers.rs`.
+//! - Blocks are pushed at once, along a tree: see `channel/dissemination`. Only small messages are collected. A newer
+//!   heartbeat or state info of a peer replaces an older one that still waits.
 //! - Peers known to hold a message are left out before the draw, so that the fan-out is full.
 //! - With enough links up, connected peers are drawn alone; of two peers that are not connected one
 //!   dials the other. Once as many links are up as are allowed, nobody is dialled.
 
 mod farewell;
+pub(crate) mod item;
 mod outcome;
 mod pulses;
-mod round;
-
-use gossip_proto::SignedMessage;
 
 pub(crate) use self::farewell::{hears_farewell, push_farewell};
+use self::item::{Item, What};
 pub use self::outcome::PushOutcome;
 pub(crate) use self::pulses::{Beat, PulseEmitter, push_pulses};
-pub(crate) use self::round::{Audience, push};
-use crate::cx::Cx;
-use crate::link::Sent;
-use crate::relay::Mac;
+use crate::channel::Channels;
+use crate::out::Out;
+use crate::peers::Peers;
+use crate::peers::link::{Links, Sent};
+use crate::peers::membership::{AliveMember, Party, may_push};
+use crate::peers::outbox::Supersede;
 use crate::timer::TimerKey;
-use crate::{ChannelId, PeerId};
-
-/// Something to be pushed, once.
-#[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) what: What,
-    pub(crate) message: SignedMessage,
-    /// Peers known to hold it.
-    pub(crate) holders: Vec<PeerId>,
-}
-
-/// What is pushed decides who may hear it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum What {
-    Alive {
-        subject: PeerId,
-    },
-    StateInfo {
-        channel: ChannelId,
-        publisher: PeerId,
-    },
-    /// Of a channel that we have not joined.
-    Relay {
-        publisher: PeerId,
-        mac: Mac,
-    },
-    Block {
-        channel: ChannelId,
-        /// Branches have to be found: it goes to peers that know of them too.
-        sow: bool,
-    },
-}
+use crate::{Class, PeerId};
 
 /// A small message on its way out.
 #[derive(Debug)]
@@ -81,7 +48,7 @@ pub(crate) struct Emitter {
 
 impl Emitter {
     /// Takes a message. Returns what is to be pushed now: nothing, or all that was collected.
-    pub(crate) fn add(&mut self, cx: &mut Cx<'_>, item: Item) -> Vec<Entry> {
+    pub(crate) fn add(&mut self, cx: &mut Out<'_>, item: Item) -> Vec<Entry> {
         let config = &cx.config.push;
         if !config.is_on() {
             return Vec::new();
@@ -117,14 +84,14 @@ impl Emitter {
     }
 
     /// Everything collected.
-    pub(crate) fn take(&mut self, cx: &mut Cx<'_>) -> Vec<Entry> {
+    pub(crate) fn take(&mut self, cx: &mut Out<'_>) -> Vec<Entry> {
         cx.timers().cancel(&TimerKey::Emitter);
         self.fresh = 0;
         std::mem::take(&mut self.buffer)
     }
 
     /// A message has been pushed: it waits to be pushed again, to others than `reached`, if it is to be.
-    pub(crate) fn pushed(&mut self, cx: &mut Cx<'_>, entry: Entry, reached: Vec<(PeerId, Sent)>) {
+    pub(crate) fn pushed(&mut self, cx: &mut Out<'_>, entry: Entry, reached: Vec<(PeerId, Sent)>) {
         let Some(left) = entry.left.checked_sub(1).filter(|left| *left > 0) else {
             return;
         };
@@ -139,6 +106,59 @@ impl Emitter {
         let at = cx.now + cx.config.push.burst_latency;
         cx.timers().set_earlier(TimerKey::Emitter, at);
     }
+}
+
+/// Sends a message to as many random peers of its audience as the fan-out says. Returns what became of it for each.
+pub(crate) fn push(
+    cx: &mut Out<'_>,
+    peers: &mut Peers,
+    channels: &Channels,
+    item: &Item,
+) -> Vec<(PeerId, Sent)> {
+    let holders = &item.holders;
+    match &item.what {
+        What::Alive { subject } => push_heartbeat(cx, peers, item, subject),
+        What::StateInfo { channel, publisher } => {
+            let Some(channel) = channels.get(channel) else {
+                return Vec::new();
+            };
+            channel.push_state_info(cx, peers, publisher, &item.message, holders)
+        }
+        What::Relay { publisher, mac } => {
+            let own_org = &cx.config.identity.org;
+            let accept = |member: &AliveMember, _: &Links| {
+                member.org.as_ref() == Some(own_org)
+                    && member.peer != *publisher
+                    && !holders.contains(&member.peer)
+            };
+            let targets = peers.draw_targets(cx.config, false, accept);
+            let key = Supersede::Relay(publisher.clone(), *mac);
+            peers.push(cx, targets, (Class::Control, Some(key)), &item.message)
+        }
+    }
+}
+
+fn push_heartbeat(
+    cx: &mut Out<'_>,
+    peers: &mut Peers,
+    item: &Item,
+    subject: &PeerId,
+) -> Vec<(PeerId, Sent)> {
+    let own_org = &cx.config.identity.org;
+    let Party { org, external } = peers.party(cx.config, subject.as_bytes());
+    let org = org.cloned();
+    let about = Party {
+        org: org.as_ref(),
+        external,
+    };
+    let accept = |member: &AliveMember, _: &Links| {
+        may_push(own_org, about, member.party())
+            && member.peer != *subject
+            && !item.holders.contains(&member.peer)
+    };
+    let targets = peers.draw_targets(cx.config, false, accept);
+    let key = Supersede::Alive(subject.clone());
+    peers.push(cx, targets, (Class::Control, Some(key)), &item.message)
 }
 
 #[cfg(test)]

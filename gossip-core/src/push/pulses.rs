@@ -2,10 +2,10 @@
 
 use gossip_proto::{Content, GossipMessage, Pulse, SignedMessage, Tag};
 
-use super::Audience;
-use crate::cx::Cx;
-use crate::link::{PULSES, SendTo};
-use crate::membership::{Party, Slot, may_push};
+use crate::out::Out;
+use crate::peers::Peers;
+use crate::peers::link::PULSES;
+use crate::peers::membership::{AliveMember, may_push};
 use crate::timer::TimerKey;
 use crate::{Class, PeerId};
 
@@ -31,7 +31,7 @@ pub(crate) struct PulseEmitter {
 
 impl PulseEmitter {
     /// Takes one. Returns what is to be pushed now: nothing, or all that was collected.
-    pub(crate) fn add(&mut self, cx: &mut Cx<'_>, beat: Beat) -> Vec<Beat> {
+    pub(crate) fn add(&mut self, cx: &mut Out<'_>, beat: Beat) -> Vec<Beat> {
         self.buffer.push(beat);
         if self.buffer.len() >= MAX_BEATS {
             return self.take(cx);
@@ -47,7 +47,7 @@ impl PulseEmitter {
     }
 
     /// Everything collected.
-    pub(crate) fn take(&mut self, cx: &mut Cx<'_>) -> Vec<Beat> {
+    pub(crate) fn take(&mut self, cx: &mut Out<'_>) -> Vec<Beat> {
         cx.timers().cancel(&TimerKey::Pulses);
         std::mem::take(&mut self.buffer)
     }
@@ -55,58 +55,40 @@ impl PulseEmitter {
 
 /// A connected peer that understands pulses, and those for it.
 struct Target {
-    slot: Slot,
+    member: AliveMember,
     pulses: Vec<Pulse>,
 }
 
-/// Sends each of `beats` to as many random connected peers of its audience as the fan-out says: the
-/// same ones for all where they may hear all.
-pub(crate) fn push_pulses(cx: &mut Cx<'_>, audience: &mut Audience<'_>, beats: Vec<Beat>) {
-    let links = &*audience.links;
-    let listens = |slot: &Slot| links.capabilities(&slot.peer) & PULSES != 0;
-    let target = |slot: &Slot| Target {
-        slot: slot.clone(),
+/// Sends each of `beats` to as many random connected peers of its audience as the fan-out says: the same ones for all
+/// where they may hear all.
+pub(crate) fn push_pulses(cx: &mut Out<'_>, peers: &mut Peers, beats: Vec<Beat>) {
+    let links = &peers.links;
+    let listens = |member: &AliveMember| links.capabilities(&member.peer) & PULSES != 0;
+    let target = |member: &AliveMember| Target {
+        member: member.clone(),
         pulses: Vec::new(),
     };
-    let roster = audience.membership.roster();
-    let mut targets = roster.draw_linked(usize::MAX, listens, target);
+    let alive = peers.membership.alive();
+    let mut targets = alive.draw_linked(usize::MAX, listens, target);
     for beat in beats {
-        address(cx, audience, &mut targets, &beat);
+        address(cx, peers, &mut targets, &beat);
     }
     for target in targets {
         if !target.pulses.is_empty() {
-            let (peer, message) = (&target.slot.peer, message(target.pulses));
-            let to = SendTo::default();
-            audience
-                .links
-                .send(cx, peer, &to, Class::Control, None, message);
+            let (peer, message) = (&target.member.peer, message(target.pulses));
+            peers.send_linked(cx, peer, Class::Control, message);
         }
     }
 }
 
-fn address(cx: &Cx<'_>, audience: &Audience<'_>, targets: &mut [Target], beat: &Beat) {
-    let own_org = &cx.config.identity.org;
+fn address(cx: &Out<'_>, peers: &Peers, targets: &mut [Target], beat: &Beat) {
     let subject = &beat.pulse.pki_id[..];
-    let about = if subject == cx.config.identity.peer.as_bytes() {
-        Party {
-            org: Some(own_org),
-            external: audience.membership.is_self_external(),
-        }
-    } else {
-        Party {
-            org: audience.identities.org_of(subject),
-            external: audience.membership.is_external(subject),
-        }
-    };
+    let about = peers.party(cx.config, subject);
     let may_hear = |target: &&mut Target| {
-        let slot = &target.slot;
-        let party = Party {
-            org: slot.org.as_ref(),
-            external: slot.external,
-        };
-        may_push(own_org, about, party)
-            && slot.peer.as_bytes() != subject
-            && beat.from.as_ref() != Some(&slot.peer)
+        let member = &target.member;
+        may_push(&cx.config.identity.org, about, member.party())
+            && member.peer.as_bytes() != subject
+            && beat.from.as_ref() != Some(&member.peer)
     };
     let hearers = targets.iter_mut().filter(may_hear);
     for target in hearers.take(cx.config.push.targets()) {

@@ -12,14 +12,12 @@ use std::collections::BTreeMap;
 
 use gossip_proto::{PeerTime, StateInfo};
 
-use crate::cx::Cx;
+use crate::id::Mac;
 use crate::msgstore::{Bounds, MessageStore, Refused};
+use crate::out::Out;
 use crate::snapshot::Stores;
 use crate::timer::TimerKey;
 use crate::{Config, PeerId};
-
-/// Proves that a publisher knows a channel's name, without telling it.
-pub(crate) type Mac = [u8; 32];
 
 /// Who has published what, of channels not joined.
 #[derive(Debug)]
@@ -62,7 +60,7 @@ impl Relay {
     }
 
     /// Remembers a state info that was found authentic. Returns whether it is to be passed on.
-    pub(crate) fn add(&mut self, cx: &mut Cx<'_>, key: (PeerId, Mac), info: &StateInfo) -> bool {
+    pub(crate) fn add(&mut self, cx: &mut Out<'_>, key: (PeerId, Mac), info: &StateInfo) -> bool {
         let checked = self.check(cx.config, &key, info);
         let publisher = key.0.clone();
         let added = checked.and_then(|()| self.seen.add(cx.now, key, info.time, ()));
@@ -82,7 +80,7 @@ impl Relay {
     }
 
     /// Some have been remembered for long enough.
-    pub(crate) fn fire(&mut self, cx: &mut Cx<'_>) {
+    pub(crate) fn fire(&mut self, cx: &mut Out<'_>) {
         for ((publisher, _), ()) in self.seen.expire(cx.now) {
             if let Some(taken) = self.places.get_mut(&publisher) {
                 *taken = taken.saturating_sub(1);
@@ -115,7 +113,7 @@ impl Relay {
         self.seen.len()
     }
 
-    fn arm(&self, cx: &mut Cx<'_>) {
+    fn arm(&self, cx: &mut Out<'_>) {
         if let Some(at) = self.seen.next_deadline() {
             cx.timers().set_earlier(TimerKey::Relay, at);
         }
@@ -123,7 +121,7 @@ impl Relay {
 }
 
 /// Counts a state info that is not passed on.
-pub(crate) fn count(cx: &mut Cx<'_>, refused: Refused) {
+pub(crate) fn count(cx: &mut Out<'_>, refused: Refused) {
     match refused {
         Refused::Held | Refused::Past => cx.metrics().duplicates += 1,
         Refused::Full => cx.metrics().relays_shed += 1,

@@ -7,8 +7,8 @@ use gossip_proto::PeerTime;
 
 use super::snapshots::told;
 use super::*;
-use crate::held::{Held, encode};
-use crate::link::{CAPABILITIES, STATE_DIFFERENCES};
+use crate::have_set::{HaveSet, encode};
+use crate::peers::link::{CAPABILITIES, STATE_DIFFERENCES};
 
 fn at(sequence: u64) -> PeerTime {
     PeerTime {
@@ -53,7 +53,7 @@ fn request_to(bench: &mut Bench, name: &str) -> (u64, Bytes) {
 
 fn holds(request: &(u64, Bytes), name: &str, sequence: u64) -> bool {
     let (nonce, held) = request;
-    Held::decode(*nonce, held, 100).contains(&peer(name), at(sequence), true)
+    HaveSet::decode(*nonce, held, 100).contains(&peer(name), at(sequence), true)
 }
 
 /// With `m2`, `m3` and `m4` in the channel, and what it said so far forgotten.

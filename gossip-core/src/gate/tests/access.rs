@@ -102,7 +102,7 @@ fn a_check_that_ends_after_its_link_leaves_nothing_behind() {
     bench.link_down(link);
     bench.answer_all();
     assert_eq!(bench.gate().access.len(), 0);
-    assert_eq!(bench.gate().in_flight.len(), 0);
+    assert_eq!(bench.crypto().in_flight(), 0);
     assert_eq!(bench.gate().budgets.len(), 0);
 }
 

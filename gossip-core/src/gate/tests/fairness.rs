@@ -75,7 +75,7 @@ fn checks_that_wait_end_with_their_link_unless_others_want_them() {
     bench.link_down(link);
     bench.answer_all();
     assert_eq!(known(&bench), 3, "two were begun, and one was shared");
-    assert_eq!(bench.gate().in_flight.len(), 0);
+    assert_eq!(bench.crypto().in_flight(), 0);
 }
 
 #[test]

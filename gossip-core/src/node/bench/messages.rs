@@ -9,7 +9,7 @@ use gossip_proto::{
     Tag, Tree, UnsignedMessage, channel_mac,
 };
 
-use crate::membership::walk;
+use crate::peers::membership::walk;
 use crate::{ChannelId, OrgId, PeerId};
 
 pub(crate) fn peer(name: &str) -> PeerId {

@@ -1,0 +1,288 @@
+//! Ordered commit of a channel's blocks.
+//!
+//! Blocks come in any order: published by the application, pushed by peers, or sent by peers on request. [`Commit`]
+//! holds those that are verified until their turn, and hands them to the ledger one at a time.
+//!
+//! Answers to Fabric's `gossip/state/payloads_buffer.go` and the commit in `state.go`.
+//!
+//! # Deviations
+//! - The next number to commit always has a place, and nothing ever waits for room inside the core: the farthest block
+//!   gives way instead. Publications that are too far ahead are parked, and their late answer is what holds the
+//!   publisher back.
+//! - The window moves only when a block is in the ledger. A block that the ledger refuses leaves its place to another
+//!   copy.
+//! - A failure of the ledger halts the channel, not the process; peers are still served.
+//! - A publication is passed on to peers when it gets its place in the buffer, not when it is committed. So
+//!   dissemination runs ahead of a slow ledger by as much as the window, which is also as much as the peers would keep.
+
+#[cfg(test)]
+mod buffer_tests;
+mod external;
+mod payload_buffer;
+mod pipeline;
+mod publications;
+
+use bytes::Bytes;
+
+pub(in crate::channel) use self::payload_buffer::PayloadBuffer;
+pub(crate) use self::payload_buffer::Want;
+use self::payload_buffer::{Block, Insert};
+use self::pipeline::{Pipeline, Step};
+use self::publications::Publications;
+use crate::gate::admitted::Publication;
+use crate::out::Out;
+use crate::snapshot::Stores;
+use crate::{
+    BlockOrigin, ChannelId, Config, LedgerError, LedgerOutcome, Notification, RequestError,
+    RequestId,
+};
+
+/// One channel's blocks on their way to the ledger.
+#[derive(Debug)]
+pub(crate) struct Commit {
+    channel: ChannelId,
+    buffer: PayloadBuffer,
+    pipeline: Pipeline,
+    publications: Publications,
+    /// The application has stored blocks up to a height, as it says, and waits for us to read it.
+    external: Option<(RequestId, u64)>,
+}
+
+/// A publication that has its place, or brought nothing new: it is passed on, and answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) id: RequestId,
+    /// The block with its number; absent if it is known.
+    pub(crate) block: Option<(u64, Bytes)>,
+}
+
+/// What an answer of the ledger led to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The height is known for the first time, or cannot be had.
+    pub(crate) started: Option<Result<(), LedgerError>>,
+    /// The height has changed. Nearly always by one, upwards.
+    pub(crate) moved: bool,
+    /// Publications that have got their places.
+    pub(crate) placed: Vec<Placed>,
+    /// Nothing is committed any more.
+    pub(crate) halted: bool,
+}
+
+impl Commit {
+    /// Asks for the ledger's height. Until it is known no block is wanted; publications are parked.
+    pub(crate) fn new(cx: &mut Out<'_>, channel: ChannelId) -> Self {
+        let config = &cx.config.state_transfer;
+        let buffer = PayloadBuffer::new(0, config);
+        let publications = Publications::new(config);
+        Self {
+            pipeline: Pipeline::start(cx, &channel),
+            channel,
+            buffer,
+            publications,
+            external: None,
+        }
+    }
+
+    /// The ledger's height is known and the channel has not stopped.
+    pub(crate) fn runs(&self) -> bool {
+        self.pipeline.runs()
+    }
+
+    /// Is a block of this number worth verifying?
+    ///
+    /// A publication that is `Known` goes to [`Commit::publish`] unverified, which answers it; any other is verified
+    /// first, since it may be parked.
+    pub(crate) fn want(&self, seq: u64) -> Want {
+        if self.pipeline.runs() {
+            self.buffer.want(seq)
+        } else {
+            Want::Beyond
+        }
+    }
+
+    /// Is the block held or stored?
+    pub(crate) fn has(&self, seq: u64) -> bool {
+        self.buffer.want(seq) == Want::Known
+    }
+
+    /// The blocks that wait for the ledger.
+    pub(crate) fn buffer(&self) -> &PayloadBuffer {
+        &self.buffer
+    }
+
+    /// Blocks in the ledger, as far as known.
+    pub(crate) fn height(&self) -> u64 {
+        self.buffer.next()
+    }
+
+    /// The first number that has no place.
+    pub(crate) fn limit(&self) -> u64 {
+        self.buffer.limit()
+    }
+
+    /// Changes whenever the height, the number of blocks held, or the halt does.
+    pub(crate) fn version(&self) -> u64 {
+        self.buffer.version()
+    }
+
+    /// Why nothing is committed any more.
+    pub(crate) fn halted(&self) -> Option<&str> {
+        self.pipeline.halted()
+    }
+
+    /// Takes a verified block that a peer sent. Returns whether it has got its place.
+    pub(crate) fn admit(
+        &mut self,
+        cx: &mut Out<'_>,
+        seq: u64,
+        data: Bytes,
+        origin: BlockOrigin,
+    ) -> bool {
+        match self.insert(cx, seq, data, origin) {
+            Insert::Stored { .. } => return true,
+            Insert::Known if origin == BlockOrigin::Push => cx.metrics().blocks_duplicate += 1,
+            Insert::Known => {}
+            Insert::Beyond => cx.metrics().blocks_beyond_window += 1,
+        }
+        false
+    }
+
+    /// Takes a verified block of the application. Nothing is returned if it waits for its place, or has its answer.
+    pub(crate) fn publish(&mut self, cx: &mut Out<'_>, publication: Publication) -> Option<Placed> {
+        let Publication { id, seq, data } = publication;
+        if let Some(error) = self.halted_error() {
+            cx.answer(id, Err(error));
+            return None;
+        }
+        let inserted = if self.pipeline.runs() {
+            self.insert(cx, seq, data.clone(), BlockOrigin::Local)
+        } else {
+            Insert::Beyond
+        };
+        let block = match inserted {
+            Insert::Stored { .. } => Some((seq, data)),
+            Insert::Known => None,
+            Insert::Beyond => {
+                if !self.publications.park(id, seq, data) {
+                    cx.answer(id, Err(RequestError::Busy));
+                }
+                return None;
+            }
+        };
+        Some(Placed { id, block })
+    }
+
+    /// Hands the next block to the ledger, if it is here and the ledger is free.
+    pub(crate) fn proceed(&mut self, cx: &mut Out<'_>) {
+        self.pipeline.commit_next(cx, &self.channel, &self.buffer);
+    }
+
+    /// The ledger has answered. Call [`Commit::proceed`] next.
+    pub(crate) fn on_ledger_done(&mut self, cx: &mut Out<'_>, outcome: LedgerOutcome) -> Progress {
+        let mut progress = Progress::default();
+        let before = self.buffer.next();
+        let step = self
+            .pipeline
+            .on_done(cx, &self.channel, &mut self.buffer, outcome);
+        match step {
+            Step::Started => progress.started = Some(Ok(())),
+            Step::StartFailed(error) => progress.started = Some(Err(error)),
+            Step::Committed { seq, origin } => {
+                cx.metrics().blocks_committed += 1;
+                let channel = self.channel.clone();
+                cx.notify(Notification::Committed {
+                    channel,
+                    seq,
+                    origin,
+                });
+                progress.moved = true;
+            }
+            Step::Resyncing => {}
+            Step::ExternalHeight(result) => {
+                self.answer_external(cx, result);
+                progress.moved = self.buffer.next() != before;
+            }
+            Step::Resynced => progress.moved = self.buffer.next() != before,
+            Step::Halted => {
+                self.halt(cx);
+                progress.halted = true;
+            }
+        }
+        self.place_parked(cx, &mut progress.placed);
+        if self.external.is_some() {
+            self.pipeline.read_height(cx, &self.channel);
+        }
+        progress
+    }
+
+    /// Ends everything: what waits is answered with `error`.
+    pub(crate) fn stop(&mut self, cx: &mut Out<'_>, error: &RequestError) {
+        let external = self.external.take().map(|(id, _)| id);
+        let parked = self.publications.take();
+        let parked = parked.into_keys().map(|(_, id)| id);
+        for id in external.into_iter().chain(parked) {
+            cx.answer(id, Err(error.clone()));
+        }
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let transfer = &config.state_transfer;
+        // The block that is next has a place in any case.
+        let block = config.limits.max_envelope as u64;
+        let bytes = transfer.window_bytes.saturating_add(block);
+        let (held, window) = (self.buffer.len(), transfer.window.get());
+        let size = (self.buffer.bytes(), bytes);
+        stores.add_bytes("blocks that wait for the ledger", (held, window), size);
+        let (parked, most) = (self.publications.len(), transfer.max_publications.get());
+        stores.add("publications that wait for a place", parked, most);
+    }
+
+    fn insert(&mut self, cx: &mut Out<'_>, seq: u64, data: Bytes, origin: BlockOrigin) -> Insert {
+        let inserted = self.buffer.insert(seq, Block { data, origin });
+        if let Insert::Stored { evicted } = inserted {
+            let metrics = cx.metrics();
+            metrics.blocks_beyond_window += evicted;
+            match origin {
+                BlockOrigin::Local => metrics.blocks_published += 1,
+                BlockOrigin::Push => metrics.blocks_pushed += 1,
+                BlockOrigin::StateTransfer => metrics.blocks_transferred += 1,
+                BlockOrigin::Pull => metrics.blocks_pulled += 1,
+            }
+        }
+        inserted
+    }
+
+    /// The window may have moved: the publications that wait get their places.
+    fn place_parked(&mut self, cx: &mut Out<'_>, placed: &mut Vec<Placed>) {
+        let first = self.publications.first();
+        if first.is_some_and(|seq| self.buffer.want(seq) != Want::Beyond) {
+            for ((seq, id), data) in self.publications.take() {
+                placed.extend(self.publish(cx, Publication { id, seq, data }));
+            }
+        }
+    }
+
+    fn halt(&mut self, cx: &mut Out<'_>) {
+        let Some(error) = self.halted_error() else {
+            return;
+        };
+        tracing::warn!(channel = %self.channel, %error, "channel halted");
+        self.stop(cx, &error);
+        self.buffer.clear();
+        if let Some(reason) = self.pipeline.halted() {
+            cx.notify(Notification::ChannelHalted {
+                channel: self.channel.clone(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    fn halted_error(&self) -> Option<RequestError> {
+        self.pipeline.halted().map(|reason| RequestError::Halted {
+            channel: self.channel.clone(),
+            reason: reason.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! Blocks that wait for their turn.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::{BlockOrigin, StateTransferConfig};
+
+/// A block held until it is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// The serialized block.
+    pub(crate) data: Bytes,
+    /// How it reached us.
+    pub(crate) origin: BlockOrigin,
+}
+
+/// Whether a block of some number is of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// It is missing and has a place.
+    Yes,
+    /// It is committed, being committed, or held.
+    Known,
+    /// It is too far ahead of the next number to commit.
+    Beyond,
+}
+
+/// What became of a block offered to the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::channel) enum Insert {
+    /// It is held; so many farther ones gave way.
+    Stored { evicted: u64 },
+    /// Nothing changed: it was there before.
+    Known,
+    /// Nothing changed: too far ahead, in numbers or in bytes.
+    Beyond,
+}
+
+/// The window of blocks from the next number to commit on.
+///
+/// Bounded by `window` numbers and `max_bytes` bytes. The next number is exempt from the byte
+/// bound, so that a full buffer can never keep out the one block that would empty it; the most
+/// that is ever held is `max_bytes` plus that block. When bytes run out the farthest block gives
+/// way, except those that the application published: their publisher was told that they have a
+/// place.
+#[derive(Debug)]
+pub(in crate::channel) struct PayloadBuffer {
+    next: u64,
+    /// The first number from `next` on that is not held.
+    frontier: u64,
+    window: u64,
+    max_bytes: u64,
+    bytes: u64,
+    blocks: BTreeMap<u64, Block>,
+    /// Changes whenever `next` or the blocks do.
+    version: u64,
+}
+
+impl PayloadBuffer {
+    pub(in crate::channel) fn new(next: u64, config: &StateTransferConfig) -> Self {
+        Self {
+            next,
+            frontier: next,
+            window: u64::try_from(config.window.get()).unwrap_or(u64::MAX),
+            max_bytes: config.window_bytes,
+            bytes: 0,
+            blocks: BTreeMap::new(),
+            version: 0,
+        }
+    }
+
+    pub(in crate::channel) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The next number to commit; its block, if held, may be on its way to the ledger.
+    pub(in crate::channel) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The first number that is missing.
+    pub(in crate::channel) fn frontier(&self) -> u64 {
+        self.frontier
+    }
+
+    /// One more than the last number held; `next` if none is.
+    pub(in crate::channel) fn end(&self) -> u64 {
+        self.blocks
+            .last_key_value()
+            .map_or(self.next, |(seq, _)| seq.saturating_add(1))
+    }
+
+    /// The first number that has no place. No block is numbered 2^64-1: nothing could follow it.
+    pub(in crate::channel) fn limit(&self) -> u64 {
+        self.next.saturating_add(self.window)
+    }
+
+    pub(in crate::channel) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    pub(in crate::channel) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(in crate::channel) fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    pub(in crate::channel) fn holds(&self, seq: u64) -> bool {
+        self.blocks.contains_key(&seq)
+    }
+
+    pub(in crate::channel) fn get(&self, seq: u64) -> Option<&Bytes> {
+        self.blocks.get(&seq).map(|block| &block.data)
+    }
+
+    pub(in crate::channel) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.blocks.keys().copied()
+    }
+
+    /// The cheap check before a block is verified. Bytes are not looked at.
+    pub(in crate::channel) fn want(&self, seq: u64) -> Want {
+        if seq < self.next || self.holds(seq) {
+            Want::Known
+        } else if seq >= self.limit() {
+            Want::Beyond
+        } else {
+            Want::Yes
+        }
+    }
+
+    pub(in crate::channel) fn insert(&mut self, seq: u64, block: Block) -> Insert {
+        match self.want(seq) {
+            Want::Known => return Insert::Known,
+            Want::Beyond => return Insert::Beyond,
+            Want::Yes => {}
+        }
+        let size = length(&block);
+        let Some(victims) = self.victims(seq, size) else {
+            return Insert::Beyond;
+        };
+        for victim in &victims {
+            self.remove(*victim);
+        }
+        self.bytes = self.bytes.saturating_add(size);
+        self.blocks.insert(seq, block);
+        self.version += 1;
+        while self.holds(self.frontier) {
+            self.frontier += 1;
+        }
+        Insert::Stored {
+            evicted: victims.len() as u64,
+        }
+    }
+
+    /// The block to commit, if it is here.
+    pub(in crate::channel) fn next_block(&self) -> Option<&Block> {
+        self.blocks.get(&self.next)
+    }
+
+    /// The next block is in the ledger.
+    pub(in crate::channel) fn committed(&mut self) -> Option<BlockOrigin> {
+        let next = self.next.saturating_add(1);
+        let Some(block) = self.blocks.remove(&self.next) else {
+            self.rebase(next);
+            return None;
+        };
+        self.bytes = self.bytes.saturating_sub(length(&block));
+        self.next = next;
+        self.frontier = self.frontier.max(next);
+        self.version += 1;
+        Some(block.origin)
+    }
+
+    /// Drops the next block; its place can be filled again.
+    pub(in crate::channel) fn discard_next(&mut self) {
+        self.remove(self.next);
+    }
+
+    /// Moves the window to `next`, in either direction, and drops what lies outside.
+    pub(in crate::channel) fn rebase(&mut self, next: u64) {
+        self.next = next;
+        self.version += 1;
+        let limit = self.limit();
+        self.drop_where(|seq| seq < next || seq >= limit);
+        self.frontier = next;
+        while self.holds(self.frontier) {
+            self.frontier += 1;
+        }
+    }
+
+    /// Drops everything; `next` stays.
+    pub(in crate::channel) fn clear(&mut self) {
+        self.blocks.clear();
+        self.version += 1;
+        self.bytes = 0;
+        self.frontier = self.next;
+    }
+
+    /// The blocks that must give way to `size` bytes for number `seq`, the farthest first; absent
+    /// if they would not suffice. Nothing nearer than `seq` gives way.
+    fn victims(&self, seq: u64, size: u64) -> Option<Vec<u64>> {
+        let mut victims = Vec::new();
+        let mut excess = self
+            .bytes
+            .saturating_add(size)
+            .saturating_sub(self.max_bytes);
+        for (held, block) in self.blocks.iter().rev() {
+            if excess == 0 || *held < seq {
+                break;
+            }
+            if block.origin != BlockOrigin::Local {
+                victims.push(*held);
+                excess = excess.saturating_sub(length(block));
+            }
+        }
+        (excess == 0 || seq == self.next).then_some(victims)
+    }
+
+    fn remove(&mut self, seq: u64) {
+        if let Some(block) = self.blocks.remove(&seq) {
+            self.bytes = self.bytes.saturating_sub(length(&block));
+            self.version += 1;
+            self.frontier = self.frontier.min(seq);
+        }
+    }
+
+    fn drop_where(&mut self, outside: impl Fn(u64) -> bool) {
+        let mut bytes = 0;
+        self.blocks.retain(|seq, block| {
+            let keep = !outside(*seq);
+            if keep {
+                bytes += length(block);
+            }
+            keep
+        });
+        self.bytes = bytes;
+    }
+}
+
+fn length(block: &Block) -> u64 {
+    block.data.len() as u64
+}

@@ -1,0 +1,207 @@
+//! One commit after the other.
+
+use super::payload_buffer::PayloadBuffer;
+use crate::out::Out;
+use crate::ticket::{LedgerUse, Owner};
+use crate::{BlockOrigin, ChannelId, LedgerError, LedgerOp, LedgerOutcome};
+
+/// Commits refused in a row as not following the last block, after which the channel halts.
+const MAX_RESYNCS: u32 = 3;
+
+/// The one outstanding operation that moves a channel's ledger.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    stage: Stage,
+    resyncs: u32,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The height is being asked for the first time.
+    Starting,
+    /// That failed: nothing will ever be committed.
+    Failed,
+    Idle,
+    Committing,
+    /// The ledger refused a block; its height is being asked for.
+    Resyncing,
+    /// The application has stored blocks itself; the height is being asked for.
+    External,
+    Halted(String),
+}
+
+/// What an answer of the ledger led to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Started,
+    StartFailed(LedgerError),
+    Committed {
+        seq: u64,
+        origin: BlockOrigin,
+    },
+    Resyncing,
+    Resynced,
+    /// The height that the application asked for was read.
+    ExternalHeight(Result<u64, LedgerError>),
+    Halted,
+}
+
+impl Pipeline {
+    pub(super) fn start(cx: &mut Out<'_>, channel: &ChannelId) -> Self {
+        ask_height(cx, channel);
+        Self {
+            stage: Stage::Starting,
+            resyncs: 0,
+        }
+    }
+
+    /// The ledger's height is known and the channel has not stopped.
+    pub(super) fn runs(&self) -> bool {
+        match &self.stage {
+            Stage::Idle | Stage::Committing | Stage::Resyncing | Stage::External => true,
+            Stage::Starting | Stage::Failed | Stage::Halted(_) => false,
+        }
+    }
+
+    pub(super) fn halted(&self) -> Option<&str> {
+        if let Stage::Halted(reason) = &self.stage {
+            Some(reason)
+        } else {
+            None
+        }
+    }
+
+    /// Reads the ledger's height, unless the ledger is busy: then call it again after `on_done`.
+    pub(super) fn read_height(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+        if matches!(self.stage, Stage::Idle) {
+            ask_height(cx, channel);
+            self.stage = Stage::External;
+        }
+    }
+
+    /// Hands the next block to the ledger, if there is one and the ledger is free.
+    pub(super) fn commit_next(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        buffer: &PayloadBuffer,
+    ) {
+        let (Stage::Idle, Some(block)) = (&self.stage, buffer.next_block()) else {
+            return;
+        };
+        let op = LedgerOp::Commit {
+            channel: channel.clone(),
+            seq: buffer.next(),
+            block: block.data.clone(),
+        };
+        cx.ledger(owner(channel, LedgerUse::Commit), op);
+        self.stage = Stage::Committing;
+    }
+
+    /// Takes the answer to the outstanding operation. A block leaves the buffer only here: when it
+    /// is in the ledger, or when the ledger will not have it.
+    pub(super) fn on_done(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        buffer: &mut PayloadBuffer,
+        outcome: LedgerOutcome,
+    ) -> Step {
+        match (&self.stage, outcome) {
+            (Stage::Starting, outcome) => self.on_first_height(buffer, outcome),
+            (Stage::Committing, LedgerOutcome::Committed(Ok(()))) => {
+                self.resyncs = 0;
+                self.stage = Stage::Idle;
+                let seq = buffer.next();
+                let origin = buffer.committed().unwrap_or(BlockOrigin::Push);
+                Step::Committed { seq, origin }
+            }
+            (Stage::Committing, LedgerOutcome::Committed(Err(error))) => {
+                self.on_commit_refused(cx, channel, error)
+            }
+            (Stage::Resyncing, LedgerOutcome::Height(Ok(height))) => {
+                if height == buffer.next() {
+                    // The ledger is where we thought it was, so the block is what does not fit.
+                    buffer.discard_next();
+                } else {
+                    buffer.rebase(height);
+                }
+                self.stage = Stage::Idle;
+                Step::Resynced
+            }
+            (Stage::Resyncing, LedgerOutcome::Height(Err(error))) => self.halt(error.to_string()),
+            (Stage::External, LedgerOutcome::Height(result)) => {
+                if let Ok(height) = &result
+                    && *height != buffer.next()
+                {
+                    buffer.rebase(*height);
+                }
+                self.stage = Stage::Idle;
+                Step::ExternalHeight(result)
+            }
+            (
+                Stage::Committing
+                | Stage::Resyncing
+                | Stage::External
+                | Stage::Failed
+                | Stage::Idle
+                | Stage::Halted(_),
+                LedgerOutcome::Height(_) | LedgerOutcome::Committed(_) | LedgerOutcome::Blocks(_),
+            ) => self.halt(WRONG_KIND.to_owned()),
+        }
+    }
+
+    fn on_first_height(&mut self, buffer: &mut PayloadBuffer, outcome: LedgerOutcome) -> Step {
+        let error = match outcome {
+            LedgerOutcome::Height(Ok(height)) => {
+                buffer.rebase(height);
+                self.stage = Stage::Idle;
+                return Step::Started;
+            }
+            LedgerOutcome::Height(Err(error)) => error,
+            LedgerOutcome::Committed(_) | LedgerOutcome::Blocks(_) => {
+                LedgerError::Storage(WRONG_KIND.to_owned())
+            }
+        };
+        self.stage = Stage::Failed;
+        Step::StartFailed(error)
+    }
+
+    fn on_commit_refused(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        error: LedgerError,
+    ) -> Step {
+        match &error {
+            LedgerError::NotNext(_) if self.resyncs < MAX_RESYNCS => {
+                self.resyncs += 1;
+                ask_height(cx, channel);
+                self.stage = Stage::Resyncing;
+                Step::Resyncing
+            }
+            LedgerError::NotNext(_) | LedgerError::UnknownChannel(_) | LedgerError::Storage(_) => {
+                self.halt(error.to_string())
+            }
+        }
+    }
+
+    fn halt(&mut self, reason: String) -> Step {
+        self.stage = Stage::Halted(reason);
+        Step::Halted
+    }
+}
+
+const WRONG_KIND: &str = "the ledger answered another question than it was asked";
+
+fn ask_height(cx: &mut Out<'_>, channel: &ChannelId) {
+    let op = LedgerOp::Height {
+        channel: channel.clone(),
+    };
+    cx.ledger(owner(channel, LedgerUse::Height), op);
+}
+
+fn owner(channel: &ChannelId, purpose: LedgerUse) -> Owner {
+    let channel = channel.clone();
+    Owner { channel, purpose }
+}

@@ -1,0 +1,163 @@
+//! The life of a channel: joined, configured anew, left.
+
+use gossip_proto::{Chaincode, channel_mac};
+
+use super::commit::Commit;
+use super::dissemination::{BlockPull, Tree, Waits};
+use super::leadership::LatestLeadership;
+use super::state_info::{Exchange, OwnState, Participants, Readers};
+use super::transfer::{BlockServer, Requester};
+use super::{Channel, ChannelCx};
+use crate::out::Out;
+use crate::rng::ModuleRng;
+use crate::timer::{ChannelTimer, TimerKey};
+use crate::{ChannelId, JoinChannel, RequestError, RequestId, Response, Start};
+
+impl Channel {
+    /// Joins a channel: asks for the ledger's height, and answers `request` when it is known.
+    pub(crate) fn join(
+        cx: &mut Out<'_>,
+        id: ChannelId,
+        config: &JoinChannel,
+        start: &Start,
+        (request, revision): (RequestId, u64),
+    ) -> Self {
+        let fork = |purpose: &str| ModuleRng::fork(&start.seed, &format!("{purpose} {id}"));
+        let now = cx.now;
+        let key = TimerKey::Channel(ChannelTimer::RequestStateInfo, id.clone());
+        cx.timers().set(key, now);
+        let (rng, nonces) = (fork("channel"), fork("state infos"));
+        let max = cx.config.membership.max_members.get();
+        Self {
+            sequence: config.sequence,
+            orgs: config.members.keys().cloned().collect(),
+            revisions: (revision, revision),
+            own: OwnState::new(start.incarnation, cx.now),
+            participants: Participants::new(cx.config),
+            exchange: Exchange::new(cx.config.channel.request_interval, rng, nonces),
+            readers: Readers::default(),
+            tree: Tree::default(),
+            commit: Commit::new(cx, id.clone()),
+            transfer: Requester::new(fork("transfer")),
+            server: BlockServer::new(id.clone()),
+            pull: BlockPull::new(cx, Some(id.clone()), fork("pull")),
+            coverage: Waits::default(),
+            leadership: LatestLeadership::new(max),
+            joining: Some(request),
+            ended: None,
+            own_version: 0,
+            id,
+        }
+    }
+
+    /// The ledger's height is known: the channel is joined.
+    pub(super) fn on_joined(&mut self, cx: &mut Out<'_>) {
+        let height = self.height();
+        self.own.set_height(cx, &self.id, height);
+        if let Some(request) = self.joining.take() {
+            cx.answer(request, Ok(Response::Joined { height }));
+        }
+    }
+
+    /// Takes over a newer configuration: what organisations no longer in it published is dropped, and the policy is
+    /// applied to all others.
+    ///
+    /// # Errors
+    /// It is older than the one in force, or the channel is still being joined. Nothing has changed then.
+    pub(crate) fn configure(
+        &mut self,
+        cx: &mut ChannelCx<'_>,
+        config: &JoinChannel,
+        revision: u64,
+    ) -> Result<Response, RequestError> {
+        if self.joining.is_some() {
+            return Err(RequestError::Busy);
+        }
+        let current = self.sequence;
+        if config.sequence < current {
+            return Err(RequestError::OldConfiguration {
+                given: config.sequence,
+                current,
+            });
+        }
+        let height = self.height();
+        self.own.rejoin(cx, &self.id);
+        self.revisions.1 = revision;
+        self.sequence = config.sequence;
+        self.orgs = config.members.keys().cloned().collect();
+        self.own_version += 1;
+        let gone = self.participants.on_configured(&self.orgs);
+        for peer in &gone {
+            self.forget(peer);
+        }
+        self.readers.review(self.participants.infos().keys());
+        for peer in &gone {
+            self.on_peer_gone(cx, peer);
+        }
+        self.review_readers(cx);
+        self.settle_coverage(cx);
+        Ok(Response::Joined { height })
+    }
+
+    /// Leaves the channel: others are told first, and it ends when that message is signed.
+    ///
+    /// # Errors
+    /// It has been left already.
+    pub(crate) fn leave(&mut self, cx: &mut ChannelCx<'_>) -> Result<Response, RequestError> {
+        self.check_joined()?;
+        self.own.set_left(cx, &self.id);
+        self.own_version += 1;
+        if cx.peers.membership.is_alone() {
+            self.end(RequestError::UnknownChannel(self.id.clone()));
+        }
+        Ok(Response::Done)
+    }
+
+    /// Has the channel not been left?
+    pub(crate) fn check_joined(&self) -> Result<(), RequestError> {
+        if self.own.has_left() {
+            return Err(RequestError::UnknownChannel(self.id.clone()));
+        }
+        Ok(())
+    }
+
+    /// Ends the channel now; with it go its timers, and what it waits for.
+    pub(crate) fn stop(mut self, cx: &mut Out<'_>, error: Option<&RequestError>) {
+        let gone = RequestError::UnknownChannel(self.id.clone());
+        let error = error.or(self.ended.as_ref()).unwrap_or(&gone).clone();
+        let waiting = self.joining.take().into_iter();
+        for request in waiting.chain(self.coverage.stop()) {
+            cx.answer(request, Err(error.clone()));
+        }
+        self.commit.stop(cx, &error);
+        cx.timers().cancel_channel(&self.id);
+        cx.io.tickets.forget_channel(&self.id);
+    }
+
+    /// Replaces the list of chaincodes that we publish.
+    pub(crate) fn set_chaincodes(
+        &mut self,
+        cx: &mut Out<'_>,
+        chaincodes: Vec<Chaincode>,
+    ) -> Result<Response, RequestError> {
+        self.check_joined()?;
+        self.own.set_chaincodes(cx, &self.id, chaincodes);
+        Ok(Response::Done)
+    }
+
+    /// The application has stored blocks itself.
+    pub(crate) fn update_ledger_height(&mut self, cx: &mut Out<'_>, id: RequestId, height: u64) {
+        match self.check_joined() {
+            Ok(()) => self.commit.update_height(cx, id, height),
+            Err(error) => cx.answer(id, Err(error)),
+        }
+    }
+
+    /// Does this MAC prove that the peer knows the channel's name?
+    pub(crate) fn has_mac(&self, peer: &[u8], mac: &[u8]) -> bool {
+        match self.participants.mac_of(peer) {
+            Some(known) => known == mac,
+            None => channel_mac(peer, self.id.as_str().as_bytes()) == mac,
+        }
+    }
+}

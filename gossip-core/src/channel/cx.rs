@@ -1,0 +1,77 @@
+//! The context of a channel: the tools, the crypto service, and the peers.
+
+use std::ops::{Deref, DerefMut};
+
+use gossip_proto::SignedMessage;
+
+use crate::Class;
+use crate::LinkId;
+use crate::PeerId;
+use crate::cx::Cx;
+use crate::peers::Peers;
+use crate::peers::link::Sent;
+use crate::peers::outbox::Supersede;
+
+/// What a channel acts through. Where both halves are needed, name them: `cx.peers.send(&mut cx.cx, ..)`.
+pub(crate) struct ChannelCx<'a> {
+    pub(crate) cx: Cx<'a>,
+    pub(crate) peers: &'a mut Peers,
+}
+
+impl ChannelCx<'_> {
+    /// Sends a message to a peer, which is dialled if no link to it is up.
+    pub(super) fn send(&mut self, peer: &PeerId, class: Class, message: SignedMessage) -> Sent {
+        self.peers.send(&mut self.cx, peer, class, message)
+    }
+
+    /// The same on a link that is up; none is dialled.
+    pub(super) fn send_linked(
+        &mut self,
+        peer: &PeerId,
+        class: Class,
+        message: SignedMessage,
+    ) -> Sent {
+        self.peers.send_linked(&mut self.cx, peer, class, message)
+    }
+
+    /// Answers on the link that a message came on.
+    pub(super) fn reply(&mut self, link: LinkId, class: Class, message: SignedMessage) {
+        self.peers.reply(&mut self.cx, link, class, message);
+    }
+
+    /// Answers with a view.
+    pub(super) fn reply_view(
+        &mut self,
+        link: LinkId,
+        key: Option<Supersede>,
+        message: SignedMessage,
+    ) {
+        self.peers.reply_view(&mut self.cx, link, key, message);
+    }
+
+    /// Random connected members of our organisation that understand `capability`, among those accepted.
+    pub(super) fn draw_ours_linked(
+        &mut self,
+        count: usize,
+        capability: u64,
+        accept: impl Fn(&PeerId) -> bool,
+    ) -> Vec<PeerId> {
+        let config = self.cx.config;
+        self.peers
+            .draw_ours_linked(config, count, capability, accept)
+    }
+}
+
+impl<'a> Deref for ChannelCx<'a> {
+    type Target = Cx<'a>;
+
+    fn deref(&self) -> &Cx<'a> {
+        &self.cx
+    }
+}
+
+impl DerefMut for ChannelCx<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.cx
+    }
+}

@@ -1,0 +1,132 @@
+//! Requests that wait until a block has spread, and the peers that were asked to tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::out::Out;
+use crate::timer::{ChannelTimer, TimerKey};
+use crate::{ChannelId, Coverage, Instant, PeerId, RequestId};
+
+/// A request that waits for coverage.
+#[derive(Debug)]
+pub(in crate::channel) struct Wait {
+    pub(in crate::channel) coverage: Coverage,
+    until: Instant,
+    /// Members of our organisation that were seen to have the block.
+    pub(in crate::channel) holders: BTreeSet<PeerId>,
+}
+
+/// The requests of one channel that wait for coverage. Bounded by the configuration.
+#[derive(Debug, Default)]
+pub(in crate::channel) struct Waits {
+    waits: BTreeMap<(u64, RequestId), Wait>,
+    /// The same by their deadlines.
+    due: BTreeSet<(Instant, (u64, RequestId))>,
+    /// Connected peers that have not yet told of the height that they were asked for. Bounded by the links.
+    asked: BTreeMap<PeerId, u64>,
+}
+
+impl Waits {
+    pub(in crate::channel) fn len(&self) -> usize {
+        self.waits.len()
+    }
+
+    pub(in crate::channel) fn is_empty(&self) -> bool {
+        self.waits.is_empty()
+    }
+
+    /// Begins to wait for block `seq`, which `holders` have already.
+    pub(in crate::channel) fn add(
+        &mut self,
+        cx: &mut Out<'_>,
+        id: &ChannelId,
+        (seq, request): (u64, RequestId),
+        (coverage, timeout): (Coverage, Duration),
+        holders: BTreeSet<PeerId>,
+    ) {
+        let until = cx.now + timeout;
+        let key = TimerKey::Channel(ChannelTimer::Coverage, id.clone());
+        cx.timers().set_earlier(key, until);
+        let wait = Wait {
+            coverage,
+            until,
+            holders,
+        };
+        self.due.insert((until, (seq, request)));
+        self.waits.insert((seq, request), wait);
+    }
+
+    /// All that wait, each with its block's number.
+    pub(in crate::channel) fn iter(&self) -> impl Iterator<Item = (u64, RequestId, &Wait)> {
+        let waits = self.waits.iter();
+        waits.map(|((seq, request), wait)| (*seq, *request, wait))
+    }
+
+    pub(in crate::channel) fn remove(&mut self, seq: u64, request: RequestId) -> Option<Wait> {
+        let wait = self.waits.remove(&(seq, request))?;
+        self.due.remove(&(wait.until, (seq, request)));
+        Some(wait)
+    }
+
+    /// A peer has so many blocks. Returns whether that is news to a request that waits.
+    pub(in crate::channel) fn on_height(&mut self, peer: &PeerId, height: u64) -> bool {
+        if self.asked.get(peer).is_some_and(|asked| *asked <= height) {
+            self.asked.remove(peer);
+        }
+        let mut news = false;
+        for ((seq, _), wait) in &mut self.waits {
+            if *seq >= height {
+                break;
+            }
+            if !wait.holders.contains(peer) {
+                wait.holders.insert(peer.clone());
+                news = true;
+            }
+        }
+        news
+    }
+
+    /// The height that a peer should be asked to tell: the lowest that is waited for, unless it was asked for that or a
+    /// lower one. Asking for the highest instead would put off its answer for ever if
+    /// the publisher is faster than the peer.
+    pub(in crate::channel) fn ask(&mut self, peer: &PeerId) -> Option<u64> {
+        let lacking = |((_, _), wait): &(&(u64, RequestId), &Wait)| !wait.holders.contains(peer);
+        let ((seq, _), _) = self.waits.iter().find(lacking)?;
+        let height = seq.saturating_add(1);
+        if self.asked.get(peer).is_some_and(|asked| *asked <= height) {
+            return None;
+        }
+        self.asked.insert(peer.clone(), height);
+        Some(height)
+    }
+
+    /// The link to a peer is gone, and with it what it was asked.
+    pub(in crate::channel) fn on_disconnected(&mut self, peer: &PeerId) {
+        self.asked.remove(peer);
+    }
+
+    /// Takes those whose time is over, and arms the timer for the next.
+    pub(in crate::channel) fn expire(
+        &mut self,
+        cx: &mut Out<'_>,
+        id: &ChannelId,
+    ) -> Vec<((u64, RequestId), Wait)> {
+        let mut expired = Vec::new();
+        while let Some((until, key)) = self.due.first().copied() {
+            if until > cx.now {
+                let key = TimerKey::Channel(ChannelTimer::Coverage, id.clone());
+                cx.timers().set(key, until);
+                break;
+            }
+            self.due.pop_first();
+            expired.extend(self.waits.remove(&key).map(|wait| (key, wait)));
+        }
+        expired
+    }
+
+    /// Ends all. Returns the requests.
+    pub(in crate::channel) fn stop(&mut self) -> impl Iterator<Item = RequestId> + use<> {
+        let waits = std::mem::take(self).waits;
+        waits.into_keys().map(|(_, request)| request)
+    }
+}

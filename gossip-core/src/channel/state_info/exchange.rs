@@ -1,0 +1,179 @@
+//! State infos asked for, and told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{Content, GossipMessage, SignedMessage, StateInfoPull, Tag, channel_mac};
+
+use crate::channel::Channel;
+use crate::cyclic::from_after;
+use crate::gate::admitted::Sender;
+use crate::have_set::{self, HaveSet};
+use crate::out::Out;
+use crate::peers::membership::Membership;
+use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
+use crate::timer::{ChannelTimer, TimerKey};
+use crate::{Config, Instant, OrgId, PeerId};
+
+/// Requests under way, and how far the last answer came.
+#[derive(Debug)]
+pub(in crate::channel) struct Exchange {
+    /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
+    /// round, as a round clears what is overdue.
+    asked: BTreeMap<PeerId, Instant>,
+    /// The last peer told of in a snapshot that could not tell of all.
+    told: Option<PeerId>,
+    delay: Duration,
+    rng: ModuleRng,
+    nonces: ModuleRng,
+}
+
+/// How long the answer to a request for state infos counts.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Without news requests for state infos become rarer, up to this many times the interval.
+const CALM: u32 = 4;
+
+impl Exchange {
+    pub(in crate::channel) fn new(interval: Duration, rng: ModuleRng, nonces: ModuleRng) -> Self {
+        Self {
+            asked: BTreeMap::new(),
+            told: None,
+            delay: interval,
+            rng,
+            nonces,
+        }
+    }
+
+    /// A new peer takes part: there may be more to learn.
+    pub(in crate::channel) fn on_newcomer(&mut self, interval: Duration) {
+        self.delay = interval;
+    }
+
+    pub(in crate::channel) fn forget(&mut self, peer: &PeerId) {
+        self.asked.remove(peer);
+    }
+
+    /// Is the answer of this peer expected?
+    pub(in crate::channel) fn expects(&self, now: Instant, peer: &PeerId) -> bool {
+        self.asked.get(peer).is_some_and(|until| *until > now)
+    }
+
+    /// Notes that peers are asked for their state infos.
+    pub(in crate::channel) fn on_asked(&mut self, now: Instant, peers: &[PeerId]) {
+        self.asked.retain(|_, until| *until > now);
+        for peer in peers {
+            self.asked.insert(peer.clone(), now + PATIENCE);
+        }
+    }
+
+    pub(in crate::channel) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let most = config.channel.request_peers.saturating_mul(8);
+        stores.add("peers asked for state infos", self.asked.len(), most);
+    }
+}
+
+impl Channel {
+    /// Arms the next round of requests for state infos.
+    pub(super) fn arm_request(&mut self, cx: &mut Out<'_>) {
+        let interval = cx.config.channel.request_interval;
+        let Exchange { delay, rng, .. } = &mut self.exchange;
+        *delay = delay.saturating_mul(2).min(interval.saturating_mul(CALM));
+        let at = cx.now + rng.jitter(*delay);
+        let key = TimerKey::Channel(ChannelTimer::RequestStateInfo, self.id.clone());
+        cx.timers().set(key, at);
+    }
+
+    /// A request for state infos, proving that we know the channel.
+    pub(super) fn pull_request(&self, own: &PeerId) -> SignedMessage {
+        self.pull_message(own, 0, Bytes::new())
+    }
+
+    /// A request for those that we do not hold, to a peer that understands it: of an organisation that may know
+    /// of all members of ours if it is `inside`, else only of those that show themselves.
+    pub(super) fn pull_request_for_news(
+        &mut self,
+        config: &Config,
+        membership: &Membership,
+        inside: bool,
+    ) -> SignedMessage {
+        let nonce = self.exchange.nonces.next_u64();
+        let own_org = &config.identity.org;
+        let infos = self.participants.infos().iter();
+        let told = infos
+            .filter(|(peer, held)| inside || is_shown(membership, own_org, peer, &held.value.org));
+        let statements = told.map(|(peer, held)| (peer, held.time, !held.value.left));
+        let held = have_set::encode(nonce, statements);
+        self.pull_message(&config.identity.peer, nonce, held)
+    }
+
+    fn pull_message(&self, own: &PeerId, nonce: u64, held: Bytes) -> SignedMessage {
+        let mac = channel_mac(own.as_bytes(), self.id.as_str().as_bytes());
+        SignedMessage::unsigned(GossipMessage {
+            nonce,
+            channel: Bytes::new(),
+            tag: Tag::ChanOrOrg,
+            content: Content::StateInfoPull(StateInfoPull {
+                channel_mac: Bytes::copy_from_slice(&mac),
+                held,
+            }),
+        })
+    }
+
+    /// The state infos that a requester may see, ours included, as many as fit into the
+    /// configuration's budget; the next snapshot goes on where this one ends. Who says what it `held`
+    /// is told the rest, and nothing if there is none.
+    pub(super) fn snapshot(
+        &mut self,
+        config: &Config,
+        membership: &Membership,
+        requester: &Sender,
+        held: Option<&HaveSet>,
+    ) -> Option<SignedMessage> {
+        let own_org = &config.identity.org;
+        let inside = requester.org.as_ref() == Some(own_org);
+        let is_known = |peer: &PeerId, time, stands| {
+            held.is_some_and(|held| *peer == requester.peer || held.contains(peer, time, stands))
+        };
+        let mut elements = Vec::new();
+        if let Some((time, stands, own)) = self.own.published()
+            && (inside || membership.is_self_external())
+            && !is_known(&config.identity.peer, time, stands)
+        {
+            elements.push(own.clone());
+        }
+        let mut spent = 0_usize;
+        let mut last: Option<&PeerId> = None;
+        for (peer, info) in from_after(self.participants.infos(), self.exchange.told.as_ref()) {
+            let (time, info) = (info.time, &info.value);
+            if !inside && !is_shown(membership, own_org, peer, &info.org) {
+                continue;
+            }
+            if is_known(peer, time, !info.left) {
+                continue;
+            }
+            spent = spent.saturating_add(info.envelope.encoded().len());
+            if spent > config.channel.max_snapshot_bytes && last.is_some() {
+                self.exchange.told = last.cloned();
+                break;
+            }
+            last = Some(peer);
+            elements.push(info.envelope.clone());
+        }
+        if held.is_some() && elements.is_empty() {
+            return None;
+        }
+        Some(SignedMessage::unsigned(GossipMessage {
+            nonce: 0,
+            channel: Bytes::copy_from_slice(self.id.as_str().as_bytes()),
+            tag: Tag::ChanOrOrg,
+            content: Content::StateSnapshot(elements),
+        }))
+    }
+}
+
+/// May other organisations know of a peer?
+fn is_shown(membership: &Membership, own_org: &OrgId, peer: &PeerId, org: &OrgId) -> bool {
+    org != own_org || membership.is_external(peer.as_bytes())
+}

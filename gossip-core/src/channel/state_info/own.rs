@@ -1,0 +1,170 @@
+//! What we publish of ourselves in a channel.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{
+    Chaincode, Content, GossipMessage, PeerTime, Properties, RawEnvelope, SignedMessage, StateInfo,
+    Tag, UnsignedMessage, channel_mac,
+};
+
+use crate::out::Out;
+use crate::timer::{ChannelTimer, TimerKey};
+use crate::{ChannelId, Instant};
+
+/// Our state in a channel, and its latest publication.
+#[derive(Debug)]
+pub(crate) struct OwnState {
+    properties: Properties,
+    time: PeerTime,
+    signed: Option<SignedMessage>,
+    /// Something has changed since the last signature was asked for.
+    dirty: bool,
+    signing: bool,
+    asked_at: Option<Instant>,
+}
+
+impl OwnState {
+    /// What we publish bears our incarnation, so that a later start goes before all of an earlier one, whatever
+    /// the clock says. Within one start the time of joining orders what we publish before leaving and after
+    /// coming back: `joined` is greater than at any earlier time, by more than was published meanwhile.
+    pub(in crate::channel) fn new(incarnation: u64, joined: Instant) -> Self {
+        Self {
+            properties: Properties::default(),
+            time: PeerTime {
+                incarnation,
+                sequence: joined.as_nanos(),
+            },
+            signed: None,
+            dirty: false,
+            signing: false,
+            asked_at: None,
+        }
+    }
+
+    /// The latest publication.
+    pub(in crate::channel) fn signed(&self) -> Option<&SignedMessage> {
+        self.signed.as_ref()
+    }
+
+    /// The same as others hold it: of when, whether we take part by it, and what it says.
+    pub(in crate::channel) fn published(&self) -> Option<(PeerTime, bool, &RawEnvelope)> {
+        let signed = self.signed.as_ref()?;
+        let Content::StateInfo(info) = signed.content() else {
+            return None;
+        };
+        let left = info
+            .properties
+            .as_ref()
+            .is_some_and(|told| told.left_channel);
+        Some((info.time, !left, signed.envelope()))
+    }
+
+    pub(in crate::channel) fn has_left(&self) -> bool {
+        self.properties.left_channel
+    }
+
+    pub(in crate::channel) fn set_height(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        height: u64,
+    ) {
+        self.properties.ledger_height = height;
+        self.mark(cx, channel);
+    }
+
+    pub(in crate::channel) fn set_chaincodes(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        chaincodes: Vec<Chaincode>,
+    ) {
+        self.properties.chaincodes = chaincodes;
+        self.mark(cx, channel);
+    }
+
+    pub(in crate::channel) fn set_left(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+        self.properties.left_channel = true;
+        self.asked_at = None;
+        self.dirty = true;
+        self.arm(cx, channel);
+    }
+
+    /// Takes a departure back that has not ended the channel yet.
+    pub(in crate::channel) fn rejoin(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+        if std::mem::take(&mut self.properties.left_channel) {
+            self.mark(cx, channel);
+        }
+    }
+
+    /// Publishes a change at once if the last publication is old enough, else when it is.
+    pub(in crate::channel) fn mark(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+        // Once dirty, a timer runs, or a peer that can read it is waited for.
+        if !std::mem::replace(&mut self.dirty, true) {
+            self.arm(cx, channel);
+        }
+    }
+
+    fn arm(&self, cx: &mut Out<'_>, channel: &ChannelId) {
+        let pause = cx.config.channel.publish_interval;
+        let earliest = self.asked_at.map_or(cx.now, |at| at + pause).max(cx.now);
+        cx.timers().set_earlier(
+            TimerKey::Channel(ChannelTimer::Publish, channel.clone()),
+            earliest,
+        );
+    }
+
+    /// A peer is there to read what could not be published before.
+    pub(in crate::channel) fn wake(&self, cx: &mut Out<'_>, channel: &ChannelId) {
+        if self.dirty {
+            self.arm(cx, channel);
+        }
+    }
+
+    /// The next publication, if one is due and none is being signed.
+    pub(in crate::channel) fn next(
+        &mut self,
+        cx: &Out<'_>,
+        channel: &ChannelId,
+    ) -> Option<UnsignedMessage> {
+        if !self.dirty || self.signing {
+            return None;
+        }
+        self.dirty = false;
+        self.signing = true;
+        self.asked_at = Some(cx.now);
+        self.time.sequence = self.time.sequence.saturating_add(1);
+        let own = cx.config.identity.peer.as_bytes();
+        let info = StateInfo {
+            pki_id: Bytes::copy_from_slice(own),
+            time: self.time,
+            channel_mac: Bytes::copy_from_slice(&channel_mac(own, channel.as_str().as_bytes())),
+            properties: Some(self.properties.clone()),
+        };
+        let message = GossipMessage {
+            nonce: 0,
+            channel: Bytes::new(),
+            tag: Tag::ChanOrOrg,
+            content: Content::StateInfo(info),
+        };
+        Some(UnsignedMessage::new(message, None))
+    }
+
+    /// A signature has come back, or failed; then it is tried again after the interval.
+    pub(in crate::channel) fn on_signed(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        signed: Option<SignedMessage>,
+    ) {
+        self.signing = false;
+        if signed.is_some() {
+            self.signed = signed;
+        } else {
+            self.dirty = true;
+            self.asked_at = Some(cx.now + Duration::from_secs(1));
+        }
+        self.wake(cx, channel);
+    }
+}

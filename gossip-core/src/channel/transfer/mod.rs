@@ -1,0 +1,244 @@
+//! Blocks that are missing, asked of peers, and blocks for peers that ask.
+//!
+//! Answers to the requests and responses of Fabric's `gossip/state/state.go`.
+//!
+//! # Deviations
+//! - A gap is asked for at once, not every ten seconds: from the first number that is missing and without those that
+//!   are held, from up to four peers at a time.
+//! - Answers count only from the peer asked, with its nonce and within its range. A peer that does not deliver is left
+//!   alone for a growing while. What a peer claims is a hint whom to ask, and no more.
+//! - Every request is answered, if only by an empty list, and answers are bounded in bytes.
+
+mod claims;
+mod penalties;
+mod requester;
+mod server;
+
+use gossip_proto::{Content, Payload, StateRequest, Tag};
+
+use self::claims::HeightClaim;
+use self::requester::Ask;
+pub(super) use self::requester::Requester;
+pub(super) use self::server::{Asker, BlockServer, Served};
+use super::commit::Want;
+use super::{Channel, ChannelCx};
+use crate::compose::channel_message;
+use crate::cx::Cx;
+use crate::gate::admitted::{BlockItem, BlockSource, Sender};
+use crate::out::Out;
+use crate::peers::link::Sent;
+use crate::{Class, LedgerOutcome, LinkId, PeerId, Ticket};
+
+impl Channel {
+    /// A participant says how many blocks it has.
+    pub(super) fn on_claim(
+        &mut self,
+        cx: &mut ChannelCx<'_>,
+        peer: &PeerId,
+        height: u64,
+        connected: bool,
+    ) {
+        if self.commit.halted().is_none() {
+            let claim = HeightClaim { height, connected };
+            self.transfer.on_claim(cx, peer, claim);
+            self.resume(cx);
+        }
+    }
+
+    /// A peer has come within reach: what it published before counts from now on.
+    pub(crate) fn claim_for(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
+        if let Some(height) = self.participants.height_of(peer) {
+            let connected = cx.peers.links.is_connected(peer);
+            self.on_claim(cx, peer, height, connected);
+        }
+    }
+
+    /// The last link to a peer is gone. What the peer was asked for is asked of another one at once.
+    pub(crate) fn on_disconnected(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
+        self.coverage.on_disconnected(peer);
+        self.transfer.on_disconnected(cx, peer);
+        self.resume(cx);
+    }
+
+    /// A peer is dead, or takes part no longer: it is not asked any more.
+    pub(crate) fn on_peer_gone(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
+        let asks = self.forget_claims(cx, peer);
+        self.send_state_requests(cx, asks);
+    }
+
+    /// The same, but what is now to be asked for is returned.
+    pub(super) fn forget_claims(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) -> Vec<Ask> {
+        self.transfer.on_peer_gone(cx, peer);
+        self.go_on(cx, None)
+    }
+
+    /// A link is gone: no answer is sent there any more.
+    pub(crate) fn on_link_gone(&mut self, link: LinkId) {
+        self.server.on_link_gone(link);
+    }
+
+    /// The check of a block begins that was pushed or published. `on_block` or `on_bad_block` tells its verdict.
+    pub(super) fn on_checking(&mut self, cx: &mut Out<'_>, seq: u64, bytes: u64) {
+        if self.commit.buffer().want(seq) == Want::Yes {
+            self.transfer.on_checking(cx, seq, bytes);
+        }
+    }
+
+    /// A number has been missing for long enough, or a request is overdue.
+    pub(super) fn fire_transfer(&mut self, cx: &mut ChannelCx<'_>) {
+        if self.commit.runs() {
+            self.transfer.on_timer(cx, &self.id, self.commit.buffer());
+        }
+        self.resume(cx);
+    }
+
+    /// A reader of the channel asks for blocks.
+    pub(super) fn on_state_request(
+        &mut self,
+        cx: &mut ChannelCx<'_>,
+        sender: &Sender,
+        nonce: u64,
+        request: StateRequest,
+    ) {
+        let link = sender.link;
+        if !cx.peers.links.has_bulk_room(cx.config, link) {
+            // It has not taken what it asked for before. An empty answer sends it elsewhere.
+            cx.metrics().state_requests_refused += 1;
+            cx.reply(link, Class::Control, self.response(nonce, Vec::new()));
+            return;
+        }
+        let asker = Asker {
+            peer: sender.peer.clone(),
+            link: Some(link),
+            nonce,
+        };
+        let buffer = self.commit.buffer();
+        if let Some(payloads) = self.server.on_state_request(cx, buffer, asker, request) {
+            cx.reply(link, Class::Bulk, self.response(nonce, payloads));
+        }
+    }
+
+    /// The ledger has read blocks for a peer.
+    pub(super) fn on_read(
+        &mut self,
+        cx: &mut ChannelCx<'_>,
+        ticket: Ticket,
+        outcome: LedgerOutcome,
+    ) {
+        let buffer = self.commit.buffer();
+        let Some((link, nonce, served)) = self.server.on_read(cx, buffer, ticket, outcome) else {
+            return;
+        };
+        for served in served {
+            match served {
+                Served::Response(payloads) => {
+                    cx.reply(link, Class::Bulk, self.response(nonce, payloads));
+                }
+                Served::Update(items) => self.send_update(cx, link, nonce, items),
+            }
+        }
+    }
+
+    /// A peer answers a request, or pretends to.
+    pub(super) fn on_state_response(
+        &mut self,
+        cx: &mut ChannelCx<'_>,
+        sender: &Sender,
+        nonce: u64,
+        payloads: Vec<Payload>,
+    ) {
+        let peer = &sender.peer;
+        let buffer = self.commit.buffer();
+        let brought = self
+            .transfer
+            .on_response(cx, buffer, (peer, nonce), payloads);
+        let asks = self.go_on(cx, brought.short.then_some(peer));
+        let link = cx.peers.links.link_of(peer);
+        for (seq, data) in brought.blocks {
+            let from = peer.clone();
+            let block = BlockItem {
+                channel: self.id.clone(),
+                seq,
+                data,
+                source: BlockSource::Transfer { from },
+                message: None,
+                holders: Vec::new(),
+            };
+            let Cx { out, crypto } = &mut cx.cx;
+            crypto.check_block(out, link, block);
+        }
+        self.send_state_requests(cx, asks);
+    }
+
+    /// Asks for an offered block at once, if it is the next one that no other peer brings.
+    pub(super) fn ask_for_offered(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId, seq: u64) {
+        if self.commit.runs() {
+            let buffer = self.commit.buffer();
+            let ask = self.transfer.on_offer(cx, (peer, seq), buffer);
+            let mut asks = Vec::from_iter(ask);
+            asks.extend(self.go_on(cx, None));
+            self.send_state_requests(cx, asks);
+        }
+    }
+
+    /// Is this block among the last few that are known of, so that it comes when it is new?
+    pub(super) fn is_recent(&self, cx: &Out<'_>, seq: u64) -> bool {
+        let few = cx.config.state_transfer.batch.get() as u64;
+        let known = self.transfer.known_end(cx.now, self.commit.buffer());
+        seq.saturating_add(few) >= known
+    }
+
+    /// Is the block being checked, or about to come from a peer that was asked?
+    pub(super) fn is_coming(&self, cx: &Out<'_>, seq: u64) -> bool {
+        let buffer = self.commit.buffer();
+        let wanted = buffer.want(seq) == Want::Yes;
+        wanted && self.transfer.is_brought(cx.config, cx.now, seq, buffer)
+    }
+
+    /// Commits and asks for what can be now.
+    pub(super) fn resume(&mut self, cx: &mut ChannelCx<'_>) {
+        let asks = self.go_on(cx, None);
+        self.send_state_requests(cx, asks);
+    }
+
+    /// Commits what can be, and returns what is to be asked for: requests are sent after the block that led to them has
+    /// been passed on. `avoid` is asked only if no other peer is left.
+    pub(super) fn go_on(&mut self, cx: &mut Out<'_>, avoid: Option<&PeerId>) -> Vec<Ask> {
+        if !self.commit.runs() {
+            return Vec::new();
+        }
+        self.commit.proceed(cx);
+        self.transfer
+            .pump(cx, &self.id, self.commit.buffer(), avoid)
+    }
+
+    pub(super) fn send_state_requests(&mut self, cx: &mut ChannelCx<'_>, asks: Vec<Ask>) {
+        for Ask {
+            peer,
+            nonce,
+            request,
+            newest,
+        } in asks
+        {
+            let content = Content::StateRequest(request);
+            let message = channel_message(&self.id, nonce, Tag::ChanOrOrg, content);
+            if matches!(cx.send(&peer, Class::Control, message), Sent::Dropped(_)) {
+                // No way leads to it. Others are asked at the next tick.
+                let now = cx.now;
+                self.transfer.on_disconnected(cx, &peer);
+                self.transfer.arm(cx, &self.id, Some(now));
+            }
+            if newest {
+                self.graft(cx, &peer);
+            }
+        }
+    }
+
+    fn response(&self, nonce: u64, payloads: Vec<Payload>) -> gossip_proto::SignedMessage {
+        let content = Content::StateResponse(payloads);
+        channel_message(&self.id, nonce, Tag::ChanOrOrg, content)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,595 @@
+//! Repair of gaps: asks the peers that may have it for what is missing.
+
+mod asked;
+mod lag;
+mod offer;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_proto::{Payload, StateRequest};
+
+use self::asked::{AnswerTime, Asked};
+use self::lag::Lag;
+use super::claims::{Claims, HeightClaim};
+use super::penalties::Penalties;
+use crate::channel::commit::{Commit, PayloadBuffer, Want};
+use crate::out::Out;
+use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
+use crate::timer::{ChannelTimer, TimerKey};
+use crate::{ChannelId, Config, Instant, Notification, PeerId};
+
+/// Requests under way, each to another peer.
+const MAX_PARALLEL: usize = 4;
+
+/// Requests that were given up but whose late answers are still of use; the oldest is forgotten.
+const MAX_LATE: usize = 8;
+
+/// Blocks that others tell of are on their way to us too, by longer ways.
+const HEARSAY: u32 = 3;
+
+/// Which numbers are missing, who is being asked for them, and whom not to ask.
+///
+/// A number is missing if it is the first one neither held nor on its way and a later one is held,
+/// or a peer claims to have it. Missing for longer than
+/// pushes were seen to lag, and for `gap_patience` at least, it is *overdue*, with everything up to the greatest
+/// number known then: these are asked for, in ranges of `batch`, as far as the window and the room
+/// for bytes reach. A false claim therefore costs one request to the peer that made it, and then
+/// one per penalty of that peer: claims of a peer under penalty count for nothing.
+#[derive(Debug)]
+pub(in crate::channel) struct Requester {
+    rng: ModuleRng,
+    claims: Claims,
+    penalties: Penalties,
+    /// At most `MAX_PARALLEL` that are awaited, as many again of those who offered, and `MAX_LATE` that are late.
+    asked: Vec<Asked>,
+    /// How long answers take.
+    answer_time: AnswerTime,
+    /// Blocks whose check is under way. Within the window.
+    checking: BTreeMap<u64, Checking>,
+    /// The number that is missing, and since when.
+    missing: Option<(u64, Instant)>,
+    /// How long pushes were seen to lag behind what tells of their blocks.
+    lag: Lag,
+    /// Numbers below are asked for without patience.
+    overdue_to: u64,
+    /// The last gap that the application was told of.
+    notified: Option<u64>,
+    /// When the timer fires, if it runs.
+    armed: Option<Instant>,
+}
+
+/// A request for blocks, to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) peer: PeerId,
+    pub(crate) nonce: u64,
+    pub(crate) request: StateRequest,
+    /// The newest block known of is among them.
+    pub(crate) newest: bool,
+}
+
+/// What a response brings.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Brought {
+    /// Blocks to be verified, each with its number.
+    pub(crate) blocks: Vec<(u64, Bytes)>,
+    /// The peer had less than it was asked for: the rest is asked of another one.
+    pub(crate) short: bool,
+}
+
+#[derive(Debug)]
+struct Checking {
+    /// Who sent it on request; absent if it came unasked.
+    asked_of: Option<PeerId>,
+    bytes: u64,
+    /// When the check counts as lost; its verdict comes before.
+    deadline: Instant,
+}
+
+impl Requester {
+    pub(in crate::channel) fn new(rng: ModuleRng) -> Self {
+        Self {
+            rng,
+            claims: Claims::default(),
+            penalties: Penalties::default(),
+            asked: Vec::new(),
+            answer_time: AnswerTime::default(),
+            checking: BTreeMap::new(),
+            missing: None,
+            lag: Lag::default(),
+            overdue_to: 0,
+            notified: None,
+            armed: None,
+        }
+    }
+
+    /// Everything that is bounded here.
+    pub(in crate::channel) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let peers = config.membership.max_members.get();
+        stores.add("heights claimed", self.claims.len(), peers);
+        let asked = 2 * MAX_PARALLEL + MAX_LATE;
+        stores.add("requests for blocks", self.asked.len(), asked);
+        let window = config.state_transfer.window.get();
+        stores.add("blocks being checked", self.checking.len(), window);
+    }
+
+    pub(super) fn on_claim(&mut self, cx: &mut Out<'_>, peer: &PeerId, claim: HeightClaim) {
+        let max = cx.config.membership.max_members.get();
+        if !self.claims.set(peer, claim, max) {
+            cx.metrics().members_shed += 1;
+        }
+    }
+
+    pub(in crate::channel) fn claimed(&self, peer: &PeerId) -> u64 {
+        self.claims.height(peer).unwrap_or(0)
+    }
+
+    pub(in crate::channel) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
+        self.claimed(peer) > seq
+    }
+
+    /// The number may be missing for so long: longer, if nothing that follows it has come either.
+    fn patience(&self, cx: &Out<'_>, number: u64, buffer: &PayloadBuffer) -> Duration {
+        let gap = cx.config.state_transfer.gap_patience;
+        let least = if number < buffer.end() {
+            gap
+        } else {
+            gap * HEARSAY
+        };
+        self.lag.patience().max(least)
+    }
+
+    pub(in crate::channel) fn on_connected(&mut self, peer: &PeerId) {
+        self.claims.set_connected(peer, true);
+    }
+
+    /// The last link to the peer is gone, and with it what it was asked for.
+    pub(in crate::channel) fn on_disconnected(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        self.claims.set_connected(peer, false);
+        self.forget_requests_to(cx, peer);
+    }
+
+    pub(in crate::channel) fn on_peer_gone(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        self.claims.remove(peer);
+        self.forget_requests_to(cx, peer);
+    }
+
+    /// The check of a block begins that nobody was asked for: until its verdict the number is not
+    /// missing.
+    pub(in crate::channel) fn on_checking(&mut self, cx: &mut Out<'_>, seq: u64, bytes: u64) {
+        let missing = self.missing.filter(|(number, _)| *number == seq);
+        let lag = missing.map(|(_, since)| cx.now.since(since));
+        self.lag
+            .on_pushed(lag, cx.config.state_transfer.gap_patience);
+        self.await_verdict(cx, seq, bytes);
+    }
+
+    /// A block is being checked that state transfer did not ask for.
+    pub(in crate::channel) fn await_verdict(&mut self, cx: &Out<'_>, seq: u64, bytes: u64) {
+        self.checking.entry(seq).or_insert(Checking {
+            asked_of: None,
+            bytes,
+            deadline: cx.now + cx.config.gate.check_timeout,
+        });
+    }
+
+    /// The application does not want this block now: it counts as on its way for a while.
+    pub(in crate::channel) fn on_ignored(&mut self, cx: &Out<'_>, seq: u64) {
+        let deadline = cx.now + cx.config.state_transfer.peer_penalty;
+        let checking = Checking {
+            asked_of: None,
+            bytes: 0,
+            deadline,
+        };
+        self.checking.insert(seq, checking);
+    }
+
+    /// A push has come of a block that was there already: if it was fetched, that was too early.
+    pub(in crate::channel) fn on_late_push(&mut self, now: Instant, seq: u64) {
+        self.lag.on_late_push(now, seq);
+    }
+
+    /// Have the last pushes all been late? Says so once.
+    pub(in crate::channel) fn take_late(&mut self) -> bool {
+        self.lag.take_late()
+    }
+
+    /// A block passed its check; if it was sent on request, its sender gains.
+    pub(in crate::channel) fn on_checked(&mut self, cx: &mut Out<'_>, seq: u64) {
+        if let Some(peer) = self.end_check(seq) {
+            let base = cx.config.state_transfer.peer_penalty;
+            self.penalties.reward(&peer, cx.now, base);
+        }
+    }
+
+    /// The check of a block that nobody was asked for has ended.
+    pub(in crate::channel) fn on_unasked_checked(&mut self, seq: u64) {
+        if self
+            .checking
+            .get(&seq)
+            .is_some_and(|checking| checking.asked_of.is_none())
+        {
+            self.checking.remove(&seq);
+        }
+    }
+
+    /// A block that the peer sent on request does not verify.
+    pub(in crate::channel) fn on_bad_block(&mut self, cx: &mut Out<'_>, peer: &PeerId, seq: u64) {
+        let asked_of = self
+            .checking
+            .get(&seq)
+            .and_then(|checking| checking.asked_of.as_ref());
+        if asked_of == Some(peer) {
+            self.checking.remove(&seq);
+            self.punish(cx, peer);
+        }
+    }
+
+    /// A block that the peer sent on request could not be looked at.
+    pub(in crate::channel) fn on_unchecked_block(&mut self, peer: &PeerId, seq: u64) {
+        let checking = self.checking.get(&seq);
+        if checking.is_some_and(|checking| checking.asked_of.as_ref() == Some(peer)) {
+            self.checking.remove(&seq);
+        }
+    }
+
+    /// Takes an answer. An unsolicited one changes nothing, the timers least of all.
+    pub(in crate::channel) fn on_response(
+        &mut self,
+        cx: &mut Out<'_>,
+        buffer: &PayloadBuffer,
+        (peer, nonce): (&PeerId, u64),
+        payloads: Vec<Payload>,
+    ) -> Brought {
+        let mut brought = Brought::default();
+        let found = self
+            .asked
+            .iter()
+            .position(|asked| asked.nonce == nonce && asked.peer == *peer);
+        let Some(index) = found else {
+            cx.metrics().state_responses_refused += 1;
+            return brought;
+        };
+        let asked = self.asked.remove(index);
+        // A refusal comes sooner than a block, and a batch later.
+        if asked.start == asked.end && !payloads.is_empty() {
+            self.answer_time.learn(cx.now.since(asked.since));
+        }
+        if !asked.covers(&payloads) {
+            cx.metrics().state_responses_refused += 1;
+            cx.metrics().violations += 1;
+            self.punish(cx, peer);
+            brought.short = true;
+            return brought;
+        }
+        let begins = payloads.first().map(|payload| payload.seq_num) == Some(asked.start);
+        if !begins && !asked.late && buffer.want(asked.start) == Want::Yes {
+            // It lacks what it claims to have.
+            self.punish(cx, peer);
+        }
+        brought.short = payloads.last().map(|payload| payload.seq_num) != Some(asked.end);
+        let deadline = cx.now + cx.config.gate.check_timeout;
+        for Payload {
+            seq_num: seq, data, ..
+        } in payloads
+        {
+            if buffer.want(seq) != Want::Yes || self.checking.contains_key(&seq) {
+                continue;
+            }
+            let checking = Checking {
+                asked_of: Some(peer.clone()),
+                bytes: data.len() as u64,
+                deadline,
+            };
+            self.checking.insert(seq, checking);
+            brought.blocks.push((seq, data));
+        }
+        brought
+    }
+
+    /// Gives up what is overdue, and declares overdue what has been missing for long enough.
+    pub(in crate::channel) fn on_timer(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        buffer: &PayloadBuffer,
+    ) {
+        self.armed = None;
+        let now = cx.now;
+        let mut silent = self.take_unkept(cx);
+        for asked in &mut self.asked {
+            if !asked.late && asked.deadline <= now {
+                asked.late = true;
+                cx.metrics().state_requests_timed_out += 1;
+                if !asked.hurried {
+                    silent.push(asked.peer.clone());
+                }
+            }
+        }
+        for peer in silent {
+            self.punish(cx, &peer);
+        }
+        self.checking.retain(|_, checking| checking.deadline > now);
+        self.observe(now, buffer);
+        if let Some((number, since)) = self.missing
+            && since + self.patience(cx, number, buffer) <= now
+        {
+            self.missing = None;
+            self.lag.on_overdue(number, since);
+            self.overdue_to = self.known_end(now, buffer);
+            if self.notified != Some(number) {
+                self.notified = Some(number);
+                tracing::debug!(%channel, next = number, known = self.overdue_to, "gap");
+                cx.notify(Notification::GapDetected {
+                    channel: channel.clone(),
+                    next: number,
+                });
+            }
+        }
+    }
+
+    /// Asks for all that is overdue and may be asked for, and sets the timer for what comes next.
+    /// `avoid` is asked only if nobody else is left.
+    pub(in crate::channel) fn pump(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        buffer: &PayloadBuffer,
+        avoid: Option<&PeerId>,
+    ) -> Vec<Ask> {
+        self.tidy(buffer);
+        self.observe(cx.now, buffer);
+        let mut asks = Vec::new();
+        while let Some(ask) = self.ask(cx, buffer, avoid) {
+            asks.push(ask);
+        }
+        let deadline = self.next_deadline(cx, buffer);
+        self.arm(cx, channel, deadline);
+        asks
+    }
+
+    /// Has the timer fire then at the latest. One that runs is not put off: blocks come and go much
+    /// faster than deadlines do, and when it fires early it is set again.
+    pub(in crate::channel) fn arm(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        at: Option<Instant>,
+    ) {
+        if let Some(at) = at
+            && self.armed.is_none_or(|armed| at < armed)
+        {
+            self.armed = Some(at);
+            let key = TimerKey::Channel(ChannelTimer::Transfer, channel.clone());
+            cx.timers().set(key, at);
+        }
+    }
+
+    fn disarm(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+        if self.armed.take().is_some() {
+            let key = TimerKey::Channel(ChannelTimer::Transfer, channel.clone());
+            cx.timers().cancel(&key);
+        }
+    }
+
+    /// Forgets everything.
+    pub(in crate::channel) fn stop(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+        self.claims.clear();
+        self.asked.clear();
+        self.checking.clear();
+        self.disarm(cx, channel);
+    }
+
+    fn tidy(&mut self, buffer: &PayloadBuffer) {
+        let next = buffer.next();
+        while let Some(first) = self.checking.first_entry() {
+            if *first.key() >= next {
+                break;
+            }
+            first.remove();
+        }
+        self.asked
+            .retain(|asked| !asked.late || asked.hurried || asked.end >= next);
+        let late = self.asked.iter().filter(|asked| asked.late).count();
+        for _ in MAX_LATE..late {
+            if let Some(oldest) = self.asked.iter().position(|asked| asked.late) {
+                self.asked.remove(oldest);
+            }
+        }
+    }
+
+    /// Notes whether a number is missing that is not overdue yet.
+    fn observe(&mut self, now: Instant, buffer: &PayloadBuffer) {
+        let known = self.known_end(now, buffer);
+        self.overdue_to = self.overdue_to.min(known);
+        let absent = |seq: &u64| !buffer.holds(*seq) && !self.checking.contains_key(seq);
+        let Some(number) = (buffer.frontier()..known.min(buffer.limit())).find(absent) else {
+            self.missing = None;
+            return;
+        };
+        if number < self.overdue_to {
+            self.missing = None;
+        } else if self.missing.is_none_or(|(before, _)| before != number) {
+            self.missing = Some((number, now));
+        }
+    }
+
+    /// One more than the greatest number that is held or may be had.
+    pub(in crate::channel) fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
+        let claimed = self
+            .claims
+            .highest(|peer| !self.penalties.holds(peer, now))
+            .unwrap_or(0);
+        claimed.max(buffer.end())
+    }
+
+    /// One more request, if something is left to ask for, and a peer to ask.
+    fn ask(
+        &mut self,
+        cx: &mut Out<'_>,
+        buffer: &PayloadBuffer,
+        avoid: Option<&PeerId>,
+    ) -> Option<Ask> {
+        let config = &cx.config.state_transfer;
+        let awaited = self.asked.iter().filter(|asked| !asked.late).count();
+        let limit = buffer.limit().min(self.overdue_to);
+        let start = (buffer.frontier()..limit).find(|seq| !self.expects(*seq, buffer))?;
+        let roomy = self.room(buffer, awaited, config.max_response_bytes);
+        if awaited >= MAX_PARALLEL || !roomy && start != buffer.next() {
+            return None;
+        }
+        // Without room only the next number is sure of a place.
+        let batch = if roomy { config.batch.get() as u64 } else { 1 };
+        let end = (start..limit.min(start.saturating_add(batch)))
+            .take_while(|seq| !self.expects(*seq, buffer))
+            .last()
+            .unwrap_or(start);
+        let (peer, height) = self.choose(cx, (start, end), avoid)?;
+        let end = end.min(height.saturating_sub(1)).max(start);
+        Some(self.request(cx, buffer, peer, (start, end), None))
+    }
+
+    /// Asks a peer, with the usual timeout or a shorter one.
+    fn request(
+        &mut self,
+        cx: &mut Out<'_>,
+        buffer: &PayloadBuffer,
+        peer: PeerId,
+        (start, end): (u64, u64),
+        hurry: Option<Duration>,
+    ) -> Ask {
+        let nonce = self.rng.next_u64();
+        let patience = hurry.unwrap_or(cx.config.state_transfer.response_timeout);
+        self.asked.push(Asked {
+            peer: peer.clone(),
+            nonce,
+            start,
+            end,
+            since: cx.now,
+            deadline: cx.now + patience,
+            hurried: hurry.is_some(),
+            late: false,
+        });
+        cx.metrics().state_requests_sent += 1;
+        Ask {
+            peer,
+            nonce,
+            request: StateRequest { start, end },
+            newest: hurry.is_some() || end.saturating_add(1) >= self.known_end(cx.now, buffer),
+        }
+    }
+
+    /// Is this block missing, with a place for it, and not on its way?
+    pub(in crate::channel) fn lacks(&self, seq: u64, commit: &Commit) -> bool {
+        commit.want(seq) == Want::Yes && !self.expects(seq, commit.buffer())
+    }
+
+    /// Held, awaited or being checked.
+    pub(in crate::channel) fn expects(&self, seq: u64, buffer: &PayloadBuffer) -> bool {
+        buffer.holds(seq)
+            || self.checking.contains_key(&seq)
+            || self
+                .asked
+                .iter()
+                .any(|asked| !asked.late && (asked.start..=asked.end).contains(&seq))
+    }
+
+    /// Whether one more answer of full size would fit beside all that is expected.
+    fn room(&self, buffer: &PayloadBuffer, awaited: usize, answer: u64) -> bool {
+        let checking: u64 = self.checking.values().map(|checking| checking.bytes).sum();
+        let answers = (awaited as u64).saturating_add(1).saturating_mul(answer);
+        buffer
+            .bytes()
+            .saturating_add(checking)
+            .saturating_add(answers)
+            <= buffer.max_bytes()
+    }
+
+    /// A random peer among the best that may have block `start`: not `avoid`, connected, with all
+    /// of the range.
+    fn choose(
+        &mut self,
+        cx: &Out<'_>,
+        (start, end): (u64, u64),
+        avoid: Option<&PeerId>,
+    ) -> Option<(PeerId, u64)> {
+        let (now, timeout) = (cx.now, cx.config.state_transfer.response_timeout);
+        let mut best = (false, false, false);
+        let mut pool = Vec::new();
+        for (peer, claim) in self.claims.having(start) {
+            let busy = |asked: &Asked| asked.peer == *peer && asked.is_busy(now, timeout);
+            if self.asked.iter().any(busy) || self.penalties.holds(peer, now) {
+                continue;
+            }
+            let rank = (avoid != Some(peer), claim.connected, claim.height > end);
+            if rank > best {
+                best = rank;
+                pool.clear();
+            }
+            if rank == best {
+                pool.push((peer, claim.height));
+            }
+        }
+        let index = self.rng.below(pool.len());
+        pool.get(index)
+            .map(|(peer, height)| ((*peer).clone(), *height))
+    }
+
+    fn next_deadline(&self, cx: &Out<'_>, buffer: &PayloadBuffer) -> Option<Instant> {
+        let frontier = buffer.frontier();
+        let answer = self
+            .asked
+            .iter()
+            .filter(|asked| !asked.late)
+            .map(|asked| asked.deadline)
+            .min();
+        let check = self
+            .checking
+            .values()
+            .map(|checking| checking.deadline)
+            .min();
+        let overdue = self
+            .missing
+            .map(|(number, since)| since + self.patience(cx, number, buffer));
+        let pardon = self.penalties.next_end(cx.now, |peer| {
+            self.claims
+                .height(peer)
+                .is_some_and(|height| height > frontier)
+        });
+        let timeout = cx.config.state_transfer.response_timeout;
+        let free = self
+            .asked
+            .iter()
+            .filter(|asked| asked.late && asked.is_busy(cx.now, timeout))
+            .map(|asked| asked.busy_until(timeout))
+            .min();
+        let unkept = self.next_unkept(timeout);
+        [answer, check, overdue, pardon, free, unkept]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn end_check(&mut self, seq: u64) -> Option<PeerId> {
+        self.checking.remove(&seq)?.asked_of
+    }
+
+    fn forget_requests_to(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let awaited = self
+            .asked
+            .iter()
+            .any(|asked| !asked.late && asked.peer == *peer);
+        self.asked.retain(|asked| asked.peer != *peer);
+        if awaited {
+            self.punish(cx, peer);
+        }
+    }
+
+    fn punish(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let base = cx.config.state_transfer.peer_penalty;
+        self.penalties.punish(peer, cx.now, base, &mut self.rng);
+    }
+}

@@ -1,0 +1,137 @@
+//! The application stores blocks itself.
+
+use super::*;
+use crate::Response;
+
+fn update(bench: &mut Bench, id: u64, height: u64) {
+    bench.call(|transfer, cx| transfer.commit.update_height(cx, RequestId(id), height));
+}
+
+fn read(id: u64, height: u64) -> Emitted {
+    Emitted::Reply(id, Ok(Response::LedgerHeight { height }))
+}
+
+#[test]
+fn a_height_that_the_application_brought_about_is_read_and_gone_on_from() {
+    let mut bench = Bench::at(1);
+    bench.push(30);
+    bench.out();
+    update(&mut bench, 7, 30);
+    assert_eq!(bench.out(), [Emitted::Height]);
+    let effects = bench.answer(LedgerOutcome::Height(Ok(30)));
+    assert_eq!(effects, [Effect::HeightChanged(30)]);
+    assert_eq!(
+        bench.out(),
+        [read(7, 30), Emitted::Commit(30)],
+        "what waited for it is next"
+    );
+    assert_eq!(bench.transfer.height(), 30);
+}
+
+#[test]
+fn a_lower_height_is_refused_without_reading() {
+    let mut bench = Bench::at(5);
+    update(&mut bench, 7, 4);
+    let error = RequestError::LowerHeight {
+        given: 4,
+        current: 5,
+    };
+    assert_eq!(bench.out(), [Emitted::Reply(7, Err(error))]);
+    update(&mut bench, 8, 5);
+    bench.answer(LedgerOutcome::Height(Ok(5)));
+    assert_eq!(bench.out(), [read(8, 5)], "an equal one changes nothing");
+}
+
+#[test]
+fn a_commit_under_way_is_waited_for() {
+    let mut bench = Bench::at(1);
+    bench.push(1);
+    assert_eq!(bench.out(), [Emitted::Commit(1)]);
+    update(&mut bench, 7, 9);
+    update(&mut bench, 8, 9);
+    assert_eq!(bench.out(), [Emitted::Reply(8, Err(RequestError::Busy))]);
+    bench.push(2);
+    assert_eq!(bench.answer(committed()), [Effect::HeightChanged(2)]);
+    let out = bench.out();
+    assert_eq!(out.last(), Some(&Emitted::Height));
+    assert!(
+        !out.contains(&Emitted::Commit(2)),
+        "nothing is committed meanwhile"
+    );
+    bench.answer(LedgerOutcome::Height(Ok(9)));
+    assert_eq!(bench.out(), [read(7, 9)]);
+}
+
+#[test]
+fn a_commit_that_the_applications_own_blocks_made_impossible_ends_well() {
+    let mut bench = Bench::at(1);
+    bench.push(1);
+    update(&mut bench, 7, 9);
+    bench.answer(not_next());
+    assert_eq!(
+        bench.answer(LedgerOutcome::Height(Ok(9))),
+        [Effect::HeightChanged(9)]
+    );
+    bench.answer(LedgerOutcome::Height(Ok(9)));
+    assert_eq!(bench.out(), [read(7, 9)]);
+    assert_eq!(bench.transfer.halted(), None);
+}
+
+#[test]
+fn a_ledger_that_has_less_is_what_counts_and_said() {
+    let mut bench = Bench::at(1);
+    update(&mut bench, 7, 9);
+    bench.answer(LedgerOutcome::Height(Ok(4)));
+    let error = RequestError::LedgerBehind {
+        given: 9,
+        actual: 4,
+    };
+    assert_eq!(bench.out(), [Emitted::Reply(7, Err(error))]);
+    assert_eq!(bench.transfer.height(), 4);
+}
+
+#[test]
+fn a_ledger_that_cannot_be_read_halts_nothing() {
+    let mut bench = Bench::at(1);
+    update(&mut bench, 7, 9);
+    let error = LedgerError::Storage("disk full".to_owned());
+    bench.answer(LedgerOutcome::Height(Err(error.clone())));
+    assert_eq!(
+        bench.out(),
+        [Emitted::Reply(7, Err(RequestError::Ledger(error)))]
+    );
+    bench.push(1);
+    assert_eq!(bench.out(), [Emitted::Commit(1)]);
+}
+
+#[test]
+fn publications_that_waited_get_their_place_or_are_known() {
+    let mut bench = Bench::at(0);
+    assert!(bench.publish(1, 50).is_empty());
+    assert!(bench.publish(2, 60).is_empty());
+    update(&mut bench, 7, 55);
+    let effects = bench.answer(LedgerOutcome::Height(Ok(55)));
+    assert_eq!(
+        effects,
+        [Effect::HeightChanged(55), known(1), published(2, 60)]
+    );
+}
+
+#[test]
+fn leaving_and_halting_answer_what_waits() {
+    let mut bench = Bench::at(1);
+    bench.push(1);
+    update(&mut bench, 7, 9);
+    bench.answer(storage());
+    let halted = RequestError::Halted {
+        channel: channel(),
+        reason: "the storage failed: disk full".to_owned(),
+    };
+    assert!(
+        bench
+            .out()
+            .contains(&Emitted::Reply(7, Err(halted.clone())))
+    );
+    update(&mut bench, 8, 9);
+    assert_eq!(bench.out(), [Emitted::Reply(8, Err(halted))]);
+}

@@ -1,0 +1,133 @@
+//! Blocks that the application looks at before they are stored and passed on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::copies::{Claim, Copies};
+use crate::gate::admitted::BlockItem;
+use crate::out::Out;
+use crate::snapshot::Stores;
+use crate::timer::TimerKey;
+use crate::{ChannelId, Command, Config, Instant, Ticket};
+
+/// Which channels' blocks the application wants to see, and those that it has not judged yet.
+///
+/// Bounded by `max_validations` and, but for one block, by `max_pending_bytes`.
+#[derive(Debug, Default)]
+pub(crate) struct Validations {
+    on: BTreeSet<ChannelId>,
+    by_block: BTreeMap<(ChannelId, u64), Pending>,
+    /// In the order of their deadlines: each has as much time as any other.
+    by_ticket: BTreeMap<Ticket, (ChannelId, u64)>,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Pending {
+    copies: Copies<BlockItem>,
+    bytes: u64,
+    until: Instant,
+}
+
+impl Validations {
+    pub(crate) fn switch(&mut self, channel: &ChannelId, on: bool) {
+        if on {
+            self.on.insert(channel.clone());
+        } else {
+            self.on.remove(channel);
+        }
+    }
+
+    pub(crate) fn is_on(&self, channel: &ChannelId) -> bool {
+        self.on.contains(channel)
+    }
+
+    /// Shows a block to the application. Hands it back if too many are shown already.
+    pub(crate) fn start(
+        &mut self,
+        cx: &mut Out<'_>,
+        copies: Copies<BlockItem>,
+    ) -> Option<Copies<BlockItem>> {
+        let (config, bytes) = (&cx.config.gate, copies.bytes());
+        let full = self.by_block.len() >= config.max_validations.get();
+        let total = self.bytes.saturating_add(bytes);
+        if full || total > config.max_pending_bytes && !self.by_block.is_empty() {
+            cx.metrics().validations_shed += 1;
+            return Some(copies);
+        }
+        let (ticket, until) = (cx.ticket(), cx.now + cx.config.gate.check_timeout);
+        let block = &copies.first.item;
+        let key = (block.channel.clone(), block.seq);
+        cx.metrics().validations += 1;
+        cx.timers().set_earlier(TimerKey::Validations, until);
+        cx.emit(Command::Validate {
+            ticket,
+            channel: block.channel.clone(),
+            seq: block.seq,
+            block: block.data.clone(),
+            from: block.source.peer().cloned(),
+        });
+        self.bytes = total;
+        self.by_ticket.insert(ticket, key.clone());
+        let pending = Pending {
+            copies,
+            bytes,
+            until,
+        };
+        self.by_block.insert(key, pending);
+        None
+    }
+
+    /// Lets a copy of a block that is being looked at wait for the verdict, or hands it back.
+    pub(crate) fn join(
+        &mut self,
+        cx: &mut Out<'_>,
+        claim: Claim<BlockItem>,
+    ) -> Option<Claim<BlockItem>> {
+        if self.by_block.is_empty() {
+            return Some(claim);
+        }
+        let key = (claim.item.channel.clone(), claim.item.seq);
+        let Some(pending) = self.by_block.get_mut(&key) else {
+            return Some(claim);
+        };
+        let bytes = pending.copies.add(claim);
+        if bytes == 0 {
+            cx.metrics().duplicates += 1;
+        }
+        pending.bytes = pending.bytes.saturating_add(bytes);
+        self.bytes = self.bytes.saturating_add(bytes);
+        None
+    }
+
+    /// The application has judged.
+    pub(crate) fn finish(&mut self, ticket: Ticket) -> Option<Copies<BlockItem>> {
+        let key = self.by_ticket.remove(&ticket)?;
+        let pending = self.by_block.remove(&key)?;
+        self.bytes = self.bytes.saturating_sub(pending.bytes);
+        Some(pending.copies)
+    }
+
+    /// Takes a block that has not been judged in time, and arms the timer if there is none.
+    pub(crate) fn pop_overdue(&mut self, cx: &mut Out<'_>) -> Option<Copies<BlockItem>> {
+        let (ticket, key) = self.by_ticket.first_key_value()?;
+        let (ticket, until) = (*ticket, self.by_block.get(key)?.until);
+        if until > cx.now {
+            cx.timers().set(TimerKey::Validations, until);
+            return None;
+        }
+        self.finish(ticket)
+    }
+
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let gate = &config.gate;
+        let shown = (self.by_block.len(), gate.max_validations.get());
+        // Copies that wait for the verdict come on top.
+        let most = gate.max_pending_bytes.saturating_mul(4);
+        stores.add_bytes("blocks shown to the application", shown, (self.bytes, most));
+    }
+
+    /// All that have not been judged.
+    pub(crate) fn into_all(self) -> impl Iterator<Item = Copies<BlockItem>> {
+        self.by_block.into_values().map(|pending| pending.copies)
+    }
+}

@@ -1,0 +1,139 @@
+//! Verdicts of the crypto service, to what waits for them.
+
+use bytes::Bytes;
+use gossip_proto::{Content, SignedMessage, UnsignedMessage};
+
+use super::admitted::{ChannelInput, Checked, IdentityInput, Inbound, Key};
+use super::block::conclude_block;
+use super::rules::conclude_plain;
+use super::verdict::{count, valid_identity, verified};
+use super::{Gate, View};
+use crate::crypto::Check;
+use crate::cx::Cx;
+use crate::out::Out;
+use crate::signal::{Signal, Signing};
+use crate::{CryptoError, CryptoOutcome, LinkId, PeerId, Ticket};
+
+impl Gate {
+    /// The crypto service has answered.
+    pub(crate) fn on_crypto_done(
+        &mut self,
+        cx: &mut Cx<'_>,
+        view: View<'_>,
+        ticket: Ticket,
+        outcome: CryptoOutcome,
+    ) {
+        if let Some(check) = cx.crypto.finish(&mut cx.out, ticket) {
+            self.conclude(cx, view, check, outcome);
+        }
+    }
+
+    /// Checks that have not been answered in time count as overloaded.
+    pub(crate) fn fire_checks(&mut self, cx: &mut Cx<'_>, view: View<'_>) {
+        while let Some(check) = cx.crypto.pop_overdue(&mut cx.out) {
+            let outcome = CryptoOutcome::Verified(Err(CryptoError::Overloaded));
+            self.conclude(cx, view, check, outcome);
+        }
+    }
+
+    fn conclude(&mut self, cx: &mut Cx<'_>, view: View<'_>, check: Check, outcome: CryptoOutcome) {
+        match check {
+            Check::Item(key, checked) => self.conclude_item(cx, key, checked, outcome),
+            Check::Access(access) => self.conclude_access(cx, view, access, verified(outcome)),
+            Check::Conn { link, identity } => self.conclude_conn(cx, link, identity, outcome),
+            Check::Identity { from, message } => conclude_identity(cx, from, message, outcome),
+            Check::Validate(peer) => conclude_validate(cx, peer, outcome),
+            Check::Sign(what, unsigned) => conclude_sign(cx, what, unsigned, outcome),
+            Check::Reader(channel, review) => {
+                let result = verified(outcome);
+                count(cx, &result);
+                let input = ChannelInput::Reviewed { review, result };
+                cx.raise(Inbound::Channel(channel, input));
+            }
+        }
+    }
+
+    /// To each kind of item, one line.
+    fn conclude_item(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: Key,
+        checked: Checked,
+        outcome: CryptoOutcome,
+    ) {
+        match checked {
+            Checked::Alive(copies) => self.conclude_alive(cx, key, copies, outcome),
+            Checked::Block(copies) => conclude_block(cx, copies, outcome),
+            Checked::StateInfo(copies) => conclude_plain(cx, key, copies, outcome),
+            Checked::Relay(copies) => conclude_plain(cx, key, copies, outcome),
+            Checked::Leadership(copies) => conclude_plain(cx, key, copies, outcome),
+        }
+    }
+
+    fn conclude_conn(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: LinkId,
+        bytes: Bytes,
+        outcome: CryptoOutcome,
+    ) {
+        let result = valid_identity(outcome);
+        self.refused.note(cx, &bytes, &result);
+        count(cx, &result);
+        if let Ok(valid) = &result {
+            let valid = valid.clone();
+            cx.raise(Inbound::Identity(IdentityInput::Valid { valid, bytes }));
+        }
+        cx.raise(Inbound::Authenticated { link, result });
+    }
+}
+
+fn conclude_sign(
+    cx: &mut Out<'_>,
+    what: Signing,
+    unsigned: UnsignedMessage,
+    outcome: CryptoOutcome,
+) {
+    let message = match outcome {
+        CryptoOutcome::Signed(Ok(made)) => Some(unsigned.sign(made.payload, made.secret)),
+        CryptoOutcome::Signed(Err(_))
+        | CryptoOutcome::Authenticated(_)
+        | CryptoOutcome::Verified(_) => None,
+    };
+    cx.raise(Signal::Signed { what, message });
+}
+
+fn conclude_validate(cx: &mut Out<'_>, peer: PeerId, outcome: CryptoOutcome) {
+    let result = valid_identity(outcome).and_then(|valid| {
+        valid.check_pki_id(peer.as_bytes())?;
+        Ok(valid)
+    });
+    count(cx, &result);
+    cx.raise(Inbound::Identity(IdentityInput::Validated { peer, result }));
+}
+
+fn conclude_identity(
+    cx: &mut Out<'_>,
+    from: PeerId,
+    message: SignedMessage,
+    outcome: CryptoOutcome,
+) {
+    let Content::PeerIdentity(identity) = message.content() else {
+        return;
+    };
+    let verdict = valid_identity(outcome).and_then(|valid| {
+        valid.check_pki_id(&identity.pki_id)?;
+        Ok(valid)
+    });
+    count(cx, &verdict);
+    let input = match verdict {
+        Ok(valid) => IdentityInput::Announced { valid, message },
+        Err(CryptoError::Overloaded) => return,
+        Err(error) => {
+            let subject = PeerId::new(&identity.pki_id);
+            tracing::debug!(%from, %subject, %error, "identity refused");
+            IdentityInput::Bad { from, subject }
+        }
+    };
+    cx.raise(Inbound::Identity(input));
+}

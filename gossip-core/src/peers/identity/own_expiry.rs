@@ -1,0 +1,74 @@
+//! The end of our own identity.
+
+use std::time::Duration;
+
+use crate::out::Out;
+use crate::timer::TimerKey;
+use crate::{Instant, Notification};
+
+/// Warns the application ahead of the end of our own identity, and at its end.
+#[derive(Debug, Default)]
+pub(crate) struct OwnExpiry {
+    end: Option<Instant>,
+}
+
+/// When a warning is repeated, before the end.
+const AGAIN: [Duration; 2] = [
+    Duration::from_secs(24 * 60 * 60),
+    Duration::from_secs(60 * 60),
+];
+
+impl OwnExpiry {
+    /// We learn how long our identity is valid.
+    pub(crate) fn set(&mut self, cx: &mut Out<'_>, left: Option<Duration>) {
+        let end = left.map(|left| cx.now + left);
+        if self.end == end {
+            return;
+        }
+        self.end = end;
+        match end {
+            None => cx.timers().cancel(&TimerKey::OwnExpiry),
+            Some(end) => {
+                let first = cx.config.identities.warn_before;
+                let at = if end.since(cx.now) <= first {
+                    cx.now
+                } else {
+                    Instant::from_nanos(before(end, first))
+                };
+                cx.timers().set(TimerKey::OwnExpiry, at);
+            }
+        }
+    }
+
+    /// How long it is still valid, if we know.
+    pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
+        self.end.map(|end| end.since(now))
+    }
+
+    /// It is time to warn.
+    pub(crate) fn fire(&self, cx: &mut Out<'_>) {
+        let Some(end) = self.end else {
+            return;
+        };
+        let left = end.since(cx.now);
+        if left.is_zero() {
+            tracing::warn!("our own identity has expired: renew the certificate");
+            cx.notify(Notification::IdentityExpired);
+            return;
+        }
+        tracing::warn!(
+            ?left,
+            "our own identity expires soon: renew the certificate"
+        );
+        cx.notify(Notification::IdentityExpires { left });
+        let again = AGAIN.into_iter().find(|again| *again < left);
+        let at = before(end, again.unwrap_or_default());
+        cx.timers()
+            .set(TimerKey::OwnExpiry, Instant::from_nanos(at));
+    }
+}
+
+fn before(end: Instant, left: Duration) -> u64 {
+    let left = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+    end.as_nanos().saturating_sub(left)
+}

@@ -1,0 +1,483 @@
+//! Dials: what is in flight, who waits for them, and how they are paced.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::connection::{DialTarget, Expected};
+use super::{DialFailure, DropReason, LinkSignal, Links, SendTo, Sent, dropped};
+use crate::out::Out;
+use crate::peers::outbox::{Queue, Queued};
+use crate::timer::TimerKey;
+use crate::{CloseReason, Command, DialError, Endpoint, PeerId, Ticket};
+
+#[derive(Debug, Default)]
+pub(super) struct Dialler {
+    /// Dials not yet answered. At most `max_dials`, with the dialled links that authenticate.
+    pub(super) dials: BTreeMap<Ticket, DialTarget>,
+    /// Peers that we want a link to, or failed to reach lately. At most `max_dials`.
+    pub(super) pursuits: BTreeMap<PeerId, Pursuit>,
+}
+
+/// The attempts to get a link to one peer.
+#[derive(Debug, Default)]
+pub(super) struct Pursuit {
+    /// In the order in which they were to be sent.
+    pub(super) waiting: Queue,
+    to: SendTo,
+    /// A dial, or the authentication of what it reached, is in flight.
+    pub(super) attempt: bool,
+    /// Attempts that failed since the peer was last heard.
+    failures: u32,
+    pace: Pace,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pace {
+    /// Dial when there is something to send.
+    #[default]
+    Ready,
+    /// Do not dial until the timer fires.
+    BackingOff,
+    /// Dial when there is something to send; the failures are forgotten when the timer fires.
+    Remembering,
+}
+
+impl Pursuit {
+    fn is_idle(&self) -> bool {
+        !self.attempt && self.waiting.is_empty() && self.pace != Pace::BackingOff
+    }
+
+    /// What was queued on a link that is no more waits in front of all that came later. If that is too much,
+    /// what gossip itself would send again goes before what an application had sent.
+    fn take_over(&mut self, cx: &mut Out<'_>, queue: Vec<Queued>) {
+        self.waiting.prepend(queue);
+        let config = &cx.config.link;
+        let (frames, bytes) = (config.max_waiting.get(), config.max_waiting_bytes);
+        let shed = self.waiting.shed_oldest(cx.now, frames, bytes);
+        cx.metrics().shed(DropReason::TooManyWaiting, shed);
+    }
+}
+
+/// How a link to a peer was lost, as far as the next dial is concerned.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Loss {
+    /// Where to dial.
+    pub(super) to: SendTo,
+    /// We dialled the link, and it ended before anything was heard on it.
+    pub(super) early: bool,
+    /// The remote finished it in order.
+    pub(super) finished: bool,
+    /// The remote resolves duplicates as we do.
+    pub(super) breaks_ties: bool,
+}
+
+impl Links {
+    /// Connects to `endpoint`, whoever answers there: leads to an `Established` effect with this
+    /// endpoint, or `DialFailed`. A dial to it that is in flight serves.
+    ///
+    /// `false`, and nothing happens, if too many dials are in flight.
+    pub(crate) fn dial(&mut self, cx: &mut Out<'_>, endpoint: &Endpoint) -> bool {
+        if self.stopped {
+            return false;
+        }
+        let mut dials = self.dialler.dials.values_mut();
+        if let Some(target) = dials.find(|target| target.endpoint == *endpoint) {
+            target.seed = true;
+            return true;
+        }
+        for link in &self.authenticating {
+            let connection = self.connections.get_mut(link);
+            let target = connection.and_then(|connection| connection.dialled.as_mut());
+            if let Some(target) = target.filter(|target| target.endpoint == *endpoint) {
+                target.seed = true;
+                return true;
+            }
+        }
+        let target = DialTarget {
+            endpoint: endpoint.clone(),
+            expected: None,
+            seed: true,
+        };
+        self.start_dial(cx, target)
+    }
+
+    /// The transport could not connect.
+    pub(crate) fn on_dial_failed(&mut self, cx: &mut Out<'_>, ticket: Ticket, error: DialError) {
+        if let Some(target) = self.answer_dial(cx, ticket) {
+            self.dial_failed(cx, target, DialFailure::Transport(error));
+        }
+    }
+
+    /// The transport has not answered in time.
+    pub(crate) fn on_timer_dial(&mut self, cx: &mut Out<'_>, ticket: Ticket) {
+        self.on_dial_failed(cx, ticket, DialError::TimedOut);
+    }
+
+    /// A peer may be dialled again, or its failures be forgotten.
+    pub(crate) fn on_timer_redial(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        if pursuit.pace == Pace::BackingOff && pursuit.waiting.is_empty() && pursuit.failures > 0 {
+            self.remember_failures(cx, peer);
+            return;
+        }
+        pursuit.pace = Pace::Ready;
+        if pursuit.waiting.is_empty() {
+            pursuit.failures = 0;
+        }
+        self.pursue(cx, peer);
+        self.settle(cx, peer);
+    }
+
+    /// Keeps a message until there is a link to `peer`, and sees to it that there will be one.
+    pub(super) fn wait_for_link(
+        &mut self,
+        cx: &mut Out<'_>,
+        peer: &PeerId,
+        to: &SendTo,
+        frame: Queued,
+    ) -> Sent {
+        let Some(pursuit) = self.pursuit(cx, peer) else {
+            return dropped(cx, DropReason::TooManyPeers);
+        };
+        if to.endpoint.is_some() {
+            pursuit.to = to.clone();
+        }
+        let nowhere = pursuit.to.endpoint.is_none() && !pursuit.attempt;
+        if nowhere && !self.is_claimed(peer) {
+            self.settle(cx, peer);
+            return dropped(cx, DropReason::NoAddress);
+        }
+        let config = &cx.config.link;
+        if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
+            let (frames, bytes) = (config.max_waiting.get(), config.max_waiting_bytes);
+            let shed = pursuit.waiting.push(frame, frames, bytes);
+            cx.metrics().shed(DropReason::TooManyWaiting, shed);
+        }
+        self.pursue(cx, peer);
+        Sent::Dialling
+    }
+
+    /// Dials `peer` if messages wait for it and nothing else may bring a link.
+    pub(super) fn pursue(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let Some(pursuit) = self.dialler.pursuits.get(peer) else {
+            return;
+        };
+        if pursuit.attempt || pursuit.waiting.is_empty() || pursuit.pace == Pace::BackingOff {
+            return;
+        }
+        if self.routes.contains_key(peer) || self.is_claimed(peer) {
+            return;
+        }
+        let full = self.dials_in_flight() >= cx.config.link.max_dials.get();
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        let Some(endpoint) = pursuit.to.endpoint.clone() else {
+            let waiting = pursuit.waiting.take().len() as u64;
+            cx.metrics().shed(DropReason::NoAddress, waiting);
+            self.settle(cx, peer);
+            return;
+        };
+        if full {
+            self.back_off(cx, peer);
+            return;
+        }
+        pursuit.attempt = true;
+        pursuit.pace = Pace::Ready;
+        let expected = Expected {
+            peer: peer.clone(),
+            org: pursuit.to.expected_org.clone(),
+        };
+        cx.timers().cancel(&TimerKey::Redial(peer.clone()));
+        let target = DialTarget {
+            endpoint,
+            expected: Some(expected),
+            seed: false,
+        };
+        self.start_dial(cx, target);
+    }
+
+    /// Takes a dial off the books, if it is on them.
+    pub(super) fn answer_dial(&mut self, cx: &mut Out<'_>, ticket: Ticket) -> Option<DialTarget> {
+        cx.timers().cancel(&TimerKey::Dial(ticket));
+        self.dialler.dials.remove(&ticket)
+    }
+
+    /// A dial, or the authentication of what it reached, came to nothing.
+    pub(super) fn dial_failed(
+        &mut self,
+        cx: &mut Out<'_>,
+        target: DialTarget,
+        failure: DialFailure,
+    ) {
+        cx.metrics().dials_failed += 1;
+        let DialTarget {
+            endpoint,
+            expected,
+            seed,
+        } = target;
+        if seed {
+            cx.raise(LinkSignal::DialFailed {
+                endpoint: endpoint.clone(),
+                failure,
+            });
+        }
+        if let Some(expected) = expected {
+            self.attempt_failed(cx, &expected.peer, endpoint);
+        }
+    }
+
+    /// A dial reached `peer`: whoever waits for it is handed back.
+    pub(super) fn dial_succeeded(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Queued> {
+        if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
+            pursuit.attempt = false;
+        }
+        self.take_waiting(cx, peer)
+    }
+
+    /// Takes the messages that wait for `peer`.
+    pub(super) fn take_waiting(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Queued> {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return Vec::new();
+        };
+        let waiting = pursuit.waiting.take().into();
+        self.settle(cx, peer);
+        waiting
+    }
+
+    /// `peer` was heard: earlier failures count no more.
+    pub(super) fn forget_failures(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        pursuit.failures = 0;
+        pursuit.pace = Pace::Ready;
+        cx.timers().cancel(&TimerKey::Redial(peer.clone()));
+        self.pursue(cx, peer);
+        self.settle(cx, peer);
+    }
+
+    /// Is the peer being dialled, so that a message for it only waits for that?
+    pub(crate) fn is_dialled(&self, peer: &PeerId) -> bool {
+        let pursuit = self.dialler.pursuits.get(peer);
+        pursuit.is_some_and(|pursuit| pursuit.attempt)
+    }
+
+    /// Whether a message to the peer would go out now or after one dial, as opposed to waiting for a
+    /// pause between dials to end.
+    pub(crate) fn is_reachable_now(&self, peer: &PeerId) -> bool {
+        let pursuit = self.dialler.pursuits.get(peer);
+        self.is_connected(peer) || pursuit.is_none_or(|pursuit| pursuit.pace != Pace::BackingOff)
+    }
+
+    /// Drops all interest in `peer` but for messages that are held; returns the number of those dropped.
+    pub(super) fn abandon(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> usize {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            self.abandon_dials(cx, peer);
+            return 0;
+        };
+        let dropped = pursuit.waiting.shed_fleeting(cx.now);
+        if pursuit.waiting.is_empty() {
+            self.dialler.pursuits.remove(peer);
+            cx.timers().cancel(&TimerKey::Redial(peer.clone()));
+            self.abandon_dials(cx, peer);
+        }
+        dropped
+    }
+
+    fn abandon_dials(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        self.dialler.dials.retain(|ticket, target| {
+            let keep = target.release(peer);
+            if !keep {
+                cx.timers().cancel(&TimerKey::Dial(*ticket));
+            }
+            keep
+        });
+        let mut given_up = Vec::new();
+        for link in &self.authenticating {
+            let connection = self.connections.get_mut(link);
+            let target = connection.and_then(|connection| connection.dialled.as_mut());
+            if target.is_some_and(|target| !target.release(peer)) {
+                given_up.push(*link);
+            }
+        }
+        for link in given_up {
+            self.take(link);
+            cx.timers().cancel(&TimerKey::Handshake(link));
+            let reason = CloseReason::DialAbandoned;
+            cx.emit(Command::CloseLink { link, reason });
+        }
+    }
+
+    /// `peer` is gone for all that we know: what is held for it waits for whoever takes its place there.
+    pub(super) fn await_successor(
+        &mut self,
+        cx: &mut Out<'_>,
+        peer: &PeerId,
+        to: SendTo,
+        held: Vec<Queued>,
+    ) {
+        let dropped = held.len() as u64;
+        let Some(pursuit) = self.pursuit(cx, peer) else {
+            cx.metrics().shed(DropReason::TooManyPeers, dropped);
+            return;
+        };
+        pursuit.take_over(cx, held);
+        pursuit.to = to;
+        self.pursue(cx, peer);
+    }
+
+    /// The last link to `peer` is gone: what was queued on it waits for the next, as far as there is room.
+    pub(super) fn lost_last_link(
+        &mut self,
+        cx: &mut Out<'_>,
+        peer: &PeerId,
+        queue: Vec<Queued>,
+        loss: Loss,
+    ) {
+        if queue.is_empty() && !loss.early {
+            if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
+                pursuit.failures = 0;
+                self.settle(cx, peer);
+            }
+            return;
+        }
+        let dropped = queue.len() as u64;
+        let Some(pursuit) = self.pursuit(cx, peer) else {
+            cx.metrics().shed(DropReason::TooManyPeers, dropped);
+            return;
+        };
+        pursuit.take_over(cx, queue);
+        if loss.to.endpoint.is_some() {
+            pursuit.to = loss.to;
+        }
+        if !loss.early {
+            pursuit.failures = 0;
+            // Whoever resolves duplicates finishes a link because it holds another: we are about to
+            // find out which. Only if nothing comes of it is there a reason to dial.
+            if loss.finished && loss.breaks_ties {
+                self.back_off(cx, peer);
+            }
+            self.pursue(cx, peer);
+        } else if pursuit.failures == 0 {
+            pursuit.failures = 1;
+            if loss.breaks_ties {
+                self.back_off(cx, peer);
+            } else {
+                // Fabric closes our new link while it cleans up our old one, once.
+                self.remember_failures(cx, peer);
+            }
+            self.pursue(cx, peer);
+        } else if let Some(endpoint) = pursuit.to.endpoint.clone() {
+            self.attempt_failed(cx, peer, endpoint);
+        }
+        self.settle(cx, peer);
+    }
+
+    /// We closed the last link to `peer` ourselves.
+    pub(super) fn closed_last_link(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let pursuit = self.dialler.pursuits.get(peer);
+        if pursuit.is_some_and(|pursuit| pursuit.pace == Pace::Ready && !pursuit.attempt) {
+            self.remember_failures(cx, peer);
+        }
+    }
+
+    /// Stops everything. Returns how many messages waited.
+    pub(super) fn stop_dialling(&mut self) -> u64 {
+        let pursuits = std::mem::take(&mut self.dialler).pursuits;
+        let waiting = pursuits
+            .values()
+            .map(|pursuit| pursuit.waiting.len() as u64);
+        waiting.sum()
+    }
+
+    fn start_dial(&mut self, cx: &mut Out<'_>, target: DialTarget) -> bool {
+        if self.dials_in_flight() >= cx.config.link.max_dials.get() {
+            return false;
+        }
+        let ticket = cx.ticket();
+        let endpoint = target.endpoint.clone();
+        self.dialler.dials.insert(ticket, target);
+        let deadline = cx.now + cx.config.link.dial_timeout;
+        cx.timers().set(TimerKey::Dial(ticket), deadline);
+        cx.metrics().dials += 1;
+        cx.emit(Command::Dial { ticket, endpoint });
+        true
+    }
+
+    /// Dials, and what they reached while it authenticates.
+    pub(crate) fn dials_in_flight(&self) -> usize {
+        let authenticating = self
+            .authenticating()
+            .filter(|connection| connection.is_outgoing());
+        self.dialler.dials.len() + authenticating.count()
+    }
+
+    fn attempt_failed(&mut self, cx: &mut Out<'_>, peer: &PeerId, endpoint: Endpoint) {
+        let alternative = self.routes.contains_key(peer) || self.is_claimed(peer);
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        pursuit.attempt = false;
+        pursuit.failures = pursuit.failures.saturating_add(1);
+        let dropped = match alternative {
+            true => 0,
+            false => pursuit.waiting.shed_fleeting(cx.now),
+        };
+        cx.metrics().shed(DropReason::DialFailed, dropped as u64);
+        self.back_off(cx, peer);
+        if !alternative {
+            cx.raise(LinkSignal::Unreachable {
+                peer: peer.clone(),
+                endpoint,
+            });
+        }
+    }
+
+    /// Forbids dials to `peer` for a while that grows with its failures.
+    fn back_off(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
+            return;
+        };
+        let config = &cx.config.link;
+        let doublings = pursuit.failures.saturating_sub(1).min(31);
+        let pause = config.backoff_min.saturating_mul(1 << doublings);
+        let pause = self.rng.jitter(pause.min(config.backoff_max));
+        pursuit.pace = Pace::BackingOff;
+        let until = cx.now + Duration::min(pause, config.backoff_max);
+        cx.timers().set(TimerKey::Redial(peer.clone()), until);
+    }
+
+    /// Allows dials to `peer`, but counts failures on from where they were for a while.
+    fn remember_failures(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
+            pursuit.pace = Pace::Remembering;
+            let until = cx.now + cx.config.link.backoff_max;
+            cx.timers().set(TimerKey::Redial(peer.clone()), until);
+        }
+    }
+
+    /// The pursuit of `peer`, begun if there was none; `None` if there are too many.
+    fn pursuit(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Option<&mut Pursuit> {
+        let pursuits = &mut self.dialler.pursuits;
+        if !pursuits.contains_key(peer) && pursuits.len() >= cx.config.link.max_dials.get() {
+            let idle = pursuits.iter().find(|(_, pursuit)| pursuit.is_idle());
+            let idle = idle.map(|(peer, _)| peer.clone())?;
+            cx.timers().cancel(&TimerKey::Redial(idle.clone()));
+            pursuits.remove(&idle);
+        }
+        Some(pursuits.entry(peer.clone()).or_default())
+    }
+
+    /// Forgets the pursuit of `peer` if there is nothing left to remember.
+    fn settle(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let pursuits = &mut self.dialler.pursuits;
+        let over = |pursuit: &Pursuit| pursuit.is_idle() && pursuit.failures == 0;
+        if pursuits.get(peer).is_some_and(over) {
+            pursuits.remove(peer);
+            cx.timers().cancel(&TimerKey::Redial(peer.clone()));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Hints that there is more to learn than what was told: somebody we cannot identify, somebody who may live.
+
+use std::time::Duration;
+
+use gossip_proto::{Alive, SignedMessage};
+
+use super::{MemberSignal, Membership, may_see_secret};
+use crate::out::Out;
+use crate::peers::identity::Identities;
+use crate::{Endpoint, Instant, PeerId};
+
+/// Peers that told of strangers and are asked who they are.
+const MAX_STRANGERS: usize = 64;
+/// Between two looks whether somebody lives who is held dead, of anybody and of the same one.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+const LOOK_AT_SAME_AGAIN: Duration = Duration::from_secs(5);
+
+impl Membership {
+    /// What `from` told could not be checked for want of an identity: it is asked who that is, and so is
+    /// whoever is asked next. Anybody can tell of somebody who does not exist, so that does not happen often.
+    pub(crate) fn on_unknown_identity(
+        &mut self,
+        cx: &mut Out<'_>,
+        identities: &Identities,
+        from: &PeerId,
+    ) {
+        let (now, pause) = (cx.now, cx.config.membership.sync_interval);
+        let strangers = &mut self.exchange.strangers;
+        if strangers.get(from).is_none_or(|at| *at + pause <= now) {
+            strangers.retain(|_, at| *at + pause > now);
+            if strangers.len() < MAX_STRANGERS {
+                strangers.insert(from.clone(), now);
+                self.request(cx, identities, from);
+            }
+        }
+        self.exchange.wants_identities = true;
+    }
+
+    /// Somebody told what a member held dead has said, or may have said if its clock was set back: it is
+    /// asked itself, if it was not a moment ago.
+    pub(crate) fn on_sign_of_life(
+        &mut self,
+        cx: &mut Out<'_>,
+        identities: &Identities,
+        peer: &PeerId,
+    ) {
+        let now = cx.now;
+        let Some(record) = self.records.get_mut(peer.as_bytes()) else {
+            return;
+        };
+        let recent = |at: Option<Instant>, pause| at.is_some_and(|at| at + pause > now);
+        let looked =
+            recent(self.exchange.looked, LOOK_AGAIN) || recent(record.looked, LOOK_AT_SAME_AGAIN);
+        if !looked && !self.exchange.is_connected(peer) {
+            record.looked = Some(now);
+            self.exchange.looked = Some(now);
+            self.request(cx, identities, peer);
+        }
+    }
+
+    /// May we look for somebody now because of what others tell?
+    pub(crate) fn may_look(&self, now: Instant) -> bool {
+        let looked = self.exchange.looked;
+        looked.is_none_or(|at| at + LOOK_AGAIN <= now)
+    }
+
+    /// A member that was forgotten has told, in an earlier start than its last or with a clock set back, where
+    /// it is: only a link can show which.
+    pub(super) fn look_for_former(
+        &mut self,
+        cx: &mut Out<'_>,
+        identities: &Identities,
+        message: &SignedMessage,
+        alive: &Alive,
+    ) {
+        let peer = PeerId::new(&alive.pki_id);
+        if !self.may_look(cx.now) || self.exchange.is_connected(&peer) {
+            return;
+        }
+        self.exchange.looked = Some(cx.now);
+        let inside = may_see_secret(&self.own_org, identities.org_of(&alive.pki_id));
+        let internal = message.internal_endpoint().filter(|_| inside);
+        let told = internal.unwrap_or_else(|| alive.endpoint.clone());
+        if let Some(endpoint) = Endpoint::told(&told) {
+            cx.raise(MemberSignal::Dial(endpoint));
+        }
+    }
+}

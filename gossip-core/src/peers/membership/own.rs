@@ -1,0 +1,212 @@
+//! Our own heartbeat: signed when somebody is there to read it, shared by all who need it.
+
+use bytes::Bytes;
+use gossip_proto::{
+    Alive, Content, GossipMessage, PeerTime, Pulse, SignedMessage, Tag, UnsignedMessage,
+};
+
+use super::chain::{Chain, ChainLink};
+use crate::out::Out;
+use crate::peers::identity::Identities;
+use crate::rng::ModuleRng;
+use crate::{Endpoint, Instant};
+
+/// Our heartbeat and what it says.
+#[derive(Debug)]
+pub(super) struct OwnAlive {
+    time: PeerTime,
+    pub(super) metadata: Bytes,
+    pub(super) external: Option<Endpoint>,
+    pub(super) internal: Endpoint,
+    publish_identity_until: Instant,
+    signed: Option<Signed>,
+    /// A signature is outstanding.
+    signing: bool,
+    /// What we say has changed since the last signature was asked for.
+    outdated: bool,
+    chain: Chain,
+    /// The heartbeat signed last is anchored in this chain.
+    anchored: bool,
+    /// The heartbeat signed last has been pushed, not only told to those who asked.
+    pushed: bool,
+    /// The latest pulse since the heartbeat.
+    pulse: Option<Pulse>,
+    rng: ModuleRng,
+}
+
+#[derive(Debug)]
+struct Signed {
+    whole: SignedMessage,
+    without_secret: SignedMessage,
+    /// When it was signed, or confirmed by a pulse.
+    at: Instant,
+}
+
+impl OwnAlive {
+    pub(super) fn new(cx: &Out<'_>, seed: &[u8; 32], incarnation: u64) -> Self {
+        let config = cx.config;
+        Self {
+            time: PeerTime {
+                incarnation,
+                sequence: 0,
+            },
+            metadata: config.metadata.clone(),
+            external: config.external_endpoint.clone(),
+            internal: config.endpoint.clone(),
+            publish_identity_until: cx.now + config.membership.publish_identity_for,
+            signed: None,
+            signing: false,
+            outdated: false,
+            chain: Chain::default(),
+            anchored: false,
+            pushed: false,
+            pulse: None,
+            rng: ModuleRng::fork(seed, "pulses"),
+        }
+    }
+
+    pub(super) fn set_metadata(&mut self, metadata: Bytes) {
+        self.metadata = metadata;
+        self.outdated = true;
+    }
+
+    pub(super) fn set_external(&mut self, external: Option<Endpoint>) {
+        self.external = external;
+        self.outdated = true;
+    }
+
+    /// Of the latest heartbeat or pulse.
+    pub(super) const fn time(&self) -> PeerTime {
+        self.time
+    }
+
+    /// The latest heartbeat, if it is recent and says what we would say now.
+    pub(super) fn current(&self, cx: &Out<'_>) -> Option<&SignedMessage> {
+        let signed = self.signed.as_ref()?;
+        let fresh =
+            cx.now.since(signed.at) <= cx.config.membership.alive_interval.saturating_mul(2);
+        (fresh && !self.outdated).then_some(&signed.whole)
+    }
+
+    /// The latest heartbeat for somebody inside or outside our organisation.
+    pub(super) fn latest(&self, with_secret: bool) -> Option<&SignedMessage> {
+        let signed = self.signed.as_ref()?;
+        Some(if with_secret {
+            &signed.whole
+        } else {
+            &signed.without_secret
+        })
+    }
+
+    /// A new heartbeat to be signed, unless one is being signed.
+    pub(super) fn next(
+        &mut self,
+        cx: &Out<'_>,
+        identities: &Identities,
+    ) -> Option<Box<UnsignedMessage>> {
+        if self.signing {
+            return None;
+        }
+        self.signing = true;
+        self.outdated = false;
+        let anchor = cx.config.membership.pulses.then(|| self.anchor());
+        let alive = self.describe(cx, identities, anchor.flatten(), false);
+        let unsigned = UnsignedMessage::new(alive, Some(self.internal.as_str()));
+        Some(Box::new(unsigned))
+    }
+
+    /// Our last heartbeat, to be signed: it says that we stop.
+    pub(super) fn farewell(&mut self, cx: &Out<'_>, identities: &Identities) -> UnsignedMessage {
+        UnsignedMessage::new(self.describe(cx, identities, None, true), None)
+    }
+
+    /// What we have to say, under a new time.
+    fn describe(
+        &mut self,
+        cx: &Out<'_>,
+        identities: &Identities,
+        pulse_anchor: Option<ChainLink>,
+        leaving: bool,
+    ) -> GossipMessage {
+        self.time.sequence = self.time.sequence.saturating_add(1);
+        let own = identities.own();
+        let alive = Alive {
+            pki_id: Bytes::copy_from_slice(own.peer.as_bytes()),
+            endpoint: self
+                .external
+                .as_ref()
+                .map(|e| e.as_str().to_owned())
+                .unwrap_or_default(),
+            metadata: self.metadata.clone(),
+            time: self.time,
+            identity: (cx.now < self.publish_identity_until).then(|| own.bytes.clone()),
+            pulse_anchor,
+            leaving,
+        };
+        GossipMessage {
+            nonce: 0,
+            channel: Bytes::new(),
+            tag: Tag::Empty,
+            content: Content::Alive(alive),
+        }
+    }
+
+    /// Shows that we live on and that our heartbeat holds; `None` if a new one has to be signed.
+    pub(super) fn next_pulse(&mut self, cx: &Out<'_>, identities: &Identities) -> Option<Pulse> {
+        let signed = self.signed.as_mut()?;
+        let Content::Alive(alive) = signed.whole.content() else {
+            return None;
+        };
+        let young = cx.now < self.publish_identity_until;
+        let holds = !self.signing && !self.outdated && alive.identity.is_some() == young;
+        if !holds || !self.anchored || !self.pushed {
+            return None;
+        }
+        let proof = self.chain.reveal()?;
+        self.time.sequence = self.time.sequence.saturating_add(1);
+        signed.at = cx.now;
+        let pulse = Pulse {
+            pki_id: Bytes::copy_from_slice(identities.own().peer.as_bytes()),
+            sequence: self.time.sequence,
+            proof,
+        };
+        self.pulse = Some(pulse.clone());
+        Some(pulse)
+    }
+
+    /// The latest heartbeat, to be pushed.
+    pub(super) fn take_for_push(&mut self) -> Option<SignedMessage> {
+        self.pushed = true;
+        self.latest(true).cloned()
+    }
+
+    /// Our latest pulse, if it is later than our heartbeat.
+    pub(super) fn pulse(&self) -> Option<&Pulse> {
+        self.pulse.as_ref()
+    }
+
+    /// The link that the next heartbeat tells, of a new chain if the old one is used up.
+    fn anchor(&mut self) -> Option<ChainLink> {
+        self.chain.reveal().or_else(|| {
+            self.anchored = false;
+            self.chain = Chain::draw(&mut self.rng);
+            self.chain.reveal()
+        })
+    }
+
+    /// A signature has come back, or failed.
+    pub(super) fn on_signed(&mut self, now: Instant, signed: Option<SignedMessage>) {
+        self.signing = false;
+        if let Some(whole) = signed {
+            self.anchored = true;
+            self.pushed = false;
+            self.pulse = None;
+            let without_secret = whole.without_secret();
+            self.signed = Some(Signed {
+                whole,
+                without_secret,
+                at: now,
+            });
+        }
+    }
+}

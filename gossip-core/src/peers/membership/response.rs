@@ -1,0 +1,134 @@
+//! The view that others are told when they ask.
+
+use bytes::Bytes;
+use gossip_proto::{Content, GossipMessage, MembershipResponse, PeerIdentity, SignedMessage, Tag};
+
+use super::disclosure::{Party, may_list, may_see_secret};
+use super::exchange::Use;
+use super::liveness::is_silent;
+use super::{MemberSignal, Membership};
+use crate::PeerId;
+use crate::gate::admitted::ViewRequest;
+use crate::have_set::HaveSet;
+use crate::out::Out;
+use crate::peers::identity::Identities;
+
+impl Membership {
+    /// Answers a request with our view.
+    pub(crate) fn on_request(
+        &mut self,
+        cx: &mut Out<'_>,
+        identities: &Identities,
+        requester: ViewRequest,
+    ) {
+        if self.own.current(cx).is_some() {
+            self.send_response(cx, identities, &requester);
+            return;
+        }
+        // It may wait for long, and is not worth its memory.
+        let held = Bytes::new();
+        self.exchange
+            .defer(Use::Respond(ViewRequest { held, ..requester }));
+        if let Some(unsigned) = self.own.next(cx, identities) {
+            cx.raise(MemberSignal::Sign(unsigned));
+        }
+    }
+
+    pub(super) fn send_response(
+        &mut self,
+        cx: &mut Out<'_>,
+        identities: &Identities,
+        requester: &ViewRequest,
+    ) {
+        let target = Party {
+            org: identities.org_of(requester.peer.as_bytes()),
+            external: requester.external,
+        };
+        let ours = Party {
+            org: Some(&self.own_org),
+            external: self.own.external.is_some(),
+        };
+        if !may_list(&self.own_org, ours, target) {
+            // Fabric closes the link here; its owner may still want it for a channel.
+            return;
+        }
+        let mut response = self.view_for(cx, identities, requester, target);
+        let inside = may_see_secret(&self.own_org, target.org);
+        if let Some(own) = self.own.latest(inside) {
+            response.alive.push(own.envelope().clone());
+            let pulse = self.own.pulse().filter(|_| requester.takes_pulses);
+            response.pulses.extend(pulse.cloned());
+        }
+        let message = GossipMessage {
+            nonce: requester.nonce,
+            channel: Bytes::new(),
+            tag: Tag::Empty,
+            content: Content::MembershipResponse(response),
+        };
+        let message = SignedMessage::unsigned(message);
+        cx.raise(MemberSignal::Respond {
+            link: requester.link,
+            message,
+        });
+    }
+
+    /// As many members as fit into the bytes that a response may have, but at least one; the next view goes
+    /// on where this one ends. Who has been silent for long is held alive out of caution, and told to
+    /// nobody: told on and on, one that is gone would live for ever.
+    fn view_for(
+        &mut self,
+        cx: &Out<'_>,
+        identities: &Identities,
+        requester: &ViewRequest,
+        target: Party<'_>,
+    ) -> MembershipResponse {
+        let budget = cx.config.membership.max_response_bytes;
+        let inside = may_see_secret(&self.own_org, target.org);
+        let held = HaveSet::decode(requester.nonce, &requester.held, self.records.len());
+        let mut response = MembershipResponse::default();
+        let mut spent = 0_usize;
+        let mut last: Option<&PeerId> = None;
+        for (peer, record) in self.records.iter_from_after(self.exchange.listed.as_ref()) {
+            if *peer == requester.peer || !may_list(&self.own_org, record.party(), target) {
+                continue;
+            }
+            if record.hearsay || is_silent(cx, record) {
+                continue;
+            }
+            if held.contains(peer, record.signed_time(), record.is_alive()) {
+                continue;
+            }
+            let envelope = if inside {
+                record.envelope.clone()
+            } else {
+                record.envelope.without_secret()
+            };
+            let identity = requester
+                .wants_identities
+                .then(|| identities.get(peer.as_bytes()))
+                .flatten();
+            let identity_length = identity.map_or(0, |identity| identity.bytes.len());
+            spent = spent.saturating_add(envelope.encoded().len() + identity_length);
+            if spent > budget && last.is_some() {
+                self.exchange.listed = last.cloned();
+                return response;
+            }
+            last = Some(peer);
+            if record.is_alive() {
+                response.alive.push(envelope);
+                let pulse = Self::pulse_of(peer, record).filter(|_| requester.takes_pulses);
+                response.pulses.extend(pulse);
+            } else {
+                response.dead.push(envelope);
+            }
+            response
+                .identities
+                .extend(identity.map(|identity| PeerIdentity {
+                    pki_id: Bytes::copy_from_slice(peer.as_bytes()),
+                    cert: identity.bytes.clone(),
+                    metadata: Bytes::new(),
+                }));
+        }
+        response
+    }
+}

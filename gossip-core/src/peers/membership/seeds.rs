@@ -1,0 +1,332 @@
+//! Seeds: the endpoints through which an isolated peer finds the others.
+//!
+//! One state per endpoint, whatever number of channels name it; tried for ever, with back-off and
+//! jitter, as long as nobody alive is known there; independent of member records, so that forgetting
+//! a member cannot cut us off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{MemberSignal, Membership};
+use crate::out::Out;
+use crate::peers::identity::Identities;
+use crate::timer::TimerKey;
+use crate::{ChannelId, Endpoint, Instant, OrgId, PeerId};
+
+/// All seeds, by endpoint. Bounded by what the application configures.
+#[derive(Debug)]
+pub(super) struct Seeds {
+    table: BTreeMap<Endpoint, Seed>,
+    /// What the channels name, as they were told: some of it is left out while we are not to be seen.
+    named: BTreeMap<ChannelId, BTreeMap<OrgId, Vec<Endpoint>>>,
+}
+
+#[derive(Debug)]
+struct Seed {
+    bootstrap: bool,
+    /// Remembered from an earlier run, and given up then.
+    remembered_until: Option<Instant>,
+    /// The channels that name it as an anchor, each with the organisation it is declared for.
+    anchor_of: BTreeMap<ChannelId, OrgId>,
+    state: State,
+    failures: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is under way; the timer says when something will be.
+    Waiting,
+    Dialling,
+    /// A request is out.
+    Asked {
+        peer: PeerId,
+    },
+    /// This peer answered there.
+    Found {
+        peer: PeerId,
+    },
+    /// It is ourselves.
+    Own,
+}
+
+/// What became of a dial to a seed.
+#[derive(Debug)]
+pub(crate) enum Reached {
+    /// This peer is there.
+    Peer(PeerId),
+    /// We are there ourselves.
+    Own,
+    /// Nobody, or nobody acceptable.
+    Nobody,
+}
+
+/// Endpoints remembered from an earlier run.
+const MAX_REMEMBERED: usize = 64;
+/// So much later than bootstrap peers the first of them is tried, and each of them later than the one before.
+const REMEMBERED_PAUSE: Duration = Duration::from_secs(1);
+const REMEMBERED_STAGGER: Duration = Duration::from_millis(20);
+
+const RETRY_MIN: Duration = Duration::from_millis(200);
+
+impl Seeds {
+    pub(super) fn new(cx: &mut Out<'_>) -> Self {
+        let mut seeds = Self {
+            table: BTreeMap::new(),
+            named: BTreeMap::new(),
+        };
+        for endpoint in &cx.config.bootstrap {
+            if is_own(cx, endpoint) {
+                continue;
+            }
+            seeds.entry(cx, endpoint).bootstrap = true;
+        }
+        seeds.remember(cx);
+        seeds
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Endpoints remembered are tried a moment later than others, and only if nobody has been found by then.
+    fn remember(&mut self, cx: &mut Out<'_>) {
+        let until = cx.now + cx.config.membership.forget_after;
+        for (place, endpoint) in (1..).zip(cx.config.remembered.iter().take(MAX_REMEMBERED)) {
+            if is_own(cx, endpoint) || self.table.contains_key(endpoint) {
+                continue;
+            }
+            self.entry(cx, endpoint).remembered_until = Some(until);
+            let at = cx.now + REMEMBERED_PAUSE + REMEMBERED_STAGGER.saturating_mul(place);
+            cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
+        }
+    }
+
+    fn entry(&mut self, cx: &mut Out<'_>, endpoint: &Endpoint) -> &mut Seed {
+        self.table.entry(endpoint.clone()).or_insert_with(|| {
+            let now = cx.now;
+            cx.timers().set(TimerKey::Seed(endpoint.clone()), now);
+            Seed {
+                bootstrap: false,
+                remembered_until: None,
+                anchor_of: BTreeMap::new(),
+                state: State::Waiting,
+                failures: 0,
+            }
+        })
+    }
+
+    pub(super) fn on_response(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let again = cx.now + cx.config.membership.reconnect_interval;
+        for (endpoint, seed) in &mut self.table {
+            if matches!(&seed.state, State::Asked { peer: asked } if asked == peer) {
+                seed.state = State::Found { peer: peer.clone() };
+                seed.failures = 0;
+                cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
+            }
+        }
+    }
+}
+
+/// Fabric's rule for endpoints that are our own: as configured, or ours on the loopback.
+fn is_own(cx: &Out<'_>, endpoint: &Endpoint) -> bool {
+    let config = cx.config;
+    if *endpoint == config.endpoint || Some(endpoint) == config.external_endpoint.as_ref() {
+        return true;
+    }
+    let port = config
+        .endpoint
+        .as_str()
+        .rsplit_once(':')
+        .map(|(_, port)| port);
+    matches!(
+        (endpoint.as_str().rsplit_once(':'), port),
+        (Some(("127.0.0.1" | "localhost" | "[::1]", theirs)), Some(ours))
+            if theirs == ours && is_loopback(config.endpoint.as_str())
+    )
+}
+
+/// Two nodes of one machine may share a port on different interfaces, so only an own endpoint that
+/// is on the loopback, or on all interfaces, makes a loopback seed our own.
+fn is_loopback(endpoint: &str) -> bool {
+    ["127.", "localhost:", "[::1]:", "0.0.0.0:", "[::]:"]
+        .iter()
+        .any(|prefix| endpoint.starts_with(prefix))
+}
+
+impl Membership {
+    /// Sets the anchors that a channel names, in place of those it named before. Foreign anchors
+    /// are left out while we have no external endpoint.
+    pub(crate) fn set_anchors(
+        &mut self,
+        cx: &mut Out<'_>,
+        channel: &ChannelId,
+        anchors: &BTreeMap<OrgId, Vec<Endpoint>>,
+    ) {
+        if anchors.is_empty() {
+            self.seeds.named.remove(channel);
+        } else {
+            self.seeds.named.insert(channel.clone(), anchors.clone());
+        }
+        let mut named = BTreeSet::new();
+        for (org, endpoints) in anchors {
+            if *org != self.own_org && self.own.external.is_none() {
+                continue;
+            }
+            for endpoint in endpoints {
+                if !endpoint.as_str().is_empty() && !is_own(cx, endpoint) {
+                    let seed = self.seeds.entry(cx, endpoint);
+                    seed.anchor_of.insert(channel.clone(), org.clone());
+                    named.insert(endpoint.clone());
+                }
+            }
+        }
+        self.seeds.table.retain(|endpoint, seed| {
+            if !named.contains(endpoint) {
+                seed.anchor_of.remove(channel);
+            }
+            let kept = seed.is_wanted(cx.now);
+            if !kept {
+                cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
+            }
+            kept
+        });
+    }
+
+    /// Our external endpoint has come, gone or changed, and with it whose anchors we may contact.
+    pub(super) fn set_anchors_again(&mut self, cx: &mut Out<'_>) {
+        for (channel, anchors) in self.seeds.named.clone() {
+            self.set_anchors(cx, &channel, &anchors);
+        }
+    }
+
+    /// A seed's timer: look whether its peer is still alive, else try again.
+    pub(crate) fn fire_seed(&mut self, cx: &mut Out<'_>, endpoint: &Endpoint) {
+        let alone = self.is_alone();
+        let Some(seed) = self.seeds.table.get_mut(endpoint) else {
+            return;
+        };
+        if !seed.is_wanted(cx.now) || seed.is_only_remembered() && !alone {
+            self.seeds.table.remove(endpoint);
+            return;
+        }
+        match &seed.state {
+            State::Own => return,
+            State::Found { peer }
+                if self
+                    .records
+                    .get(peer.as_bytes())
+                    .is_some_and(|r| r.is_alive()) =>
+            {
+                let again = cx.now + cx.config.membership.reconnect_interval;
+                cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
+                return;
+            }
+            // It connects, but does not answer: no reason to hurry.
+            State::Asked { .. } => {
+                self.retry_seed(cx, endpoint);
+                return;
+            }
+            State::Waiting | State::Dialling | State::Found { .. } => {}
+        }
+        seed.state = State::Dialling;
+        let link = &cx.config.link;
+        let patience = link.dial_timeout.saturating_add(link.handshake_timeout);
+        let again = cx.now + patience.saturating_mul(2);
+        cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
+        cx.raise(MemberSignal::Dial(endpoint.clone()));
+    }
+
+    /// A dial to an endpoint has ended; it need not have been a seed's.
+    pub(crate) fn on_reached(
+        &mut self,
+        cx: &mut Out<'_>,
+        identities: &Identities,
+        endpoint: &Endpoint,
+        reached: Reached,
+    ) {
+        let Some(seed) = self.seeds.table.get_mut(endpoint) else {
+            return;
+        };
+        match reached {
+            Reached::Own => {
+                seed.state = State::Own;
+                cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
+            }
+            // The dial that showed it ends without a link.
+            Reached::Nobody if matches!(seed.state, State::Own) => {}
+            Reached::Nobody => self.retry_seed(cx, endpoint),
+            Reached::Peer(peer) => {
+                let org = identities.org_of(peer.as_bytes());
+                if !seed.accepts(&self.own_org, org) {
+                    tracing::warn!(%endpoint, %peer, "the peer at this seed is of the wrong organisation");
+                    if seed.anchor_of.is_empty() && !self.records.contains_key(peer.as_bytes()) {
+                        cx.raise(MemberSignal::RefuseBootstrap(peer));
+                    }
+                    self.retry_seed(cx, endpoint);
+                    return;
+                }
+                seed.state = State::Asked { peer: peer.clone() };
+                let again = cx.now + cx.config.membership.response_timeout;
+                cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
+                self.request(cx, identities, &peer);
+            }
+        }
+    }
+
+    /// A peer that was asked has gone without an answer: it is tried again as if nobody had been there.
+    pub(super) fn retry_seeds_of(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        let asked =
+            |seed: &Seed| matches!(&seed.state, State::Asked { peer: asked } if asked == peer);
+        let seeds = self.seeds.table.iter();
+        let seeds = seeds.filter(|(_, seed)| asked(seed));
+        let endpoints: Vec<Endpoint> = seeds.map(|(endpoint, _)| endpoint.clone()).collect();
+        for endpoint in &endpoints {
+            self.retry_seed(cx, endpoint);
+        }
+    }
+
+    /// A peer that was found at a seed is alive no more: somebody else may be there.
+    pub(super) fn wake_seeds_of(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+        for (endpoint, seed) in &mut self.seeds.table {
+            if matches!(&seed.state, State::Found { peer: found } if found == peer) {
+                seed.state = State::Waiting;
+                let at = cx.now + self.rng.jitter(RETRY_MIN);
+                cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
+            }
+        }
+    }
+
+    fn retry_seed(&mut self, cx: &mut Out<'_>, endpoint: &Endpoint) {
+        let Some(seed) = self.seeds.table.get_mut(endpoint) else {
+            return;
+        };
+        seed.state = State::Waiting;
+        let factor = 1_u32.checked_shl(seed.failures.min(16)).unwrap_or(u32::MAX);
+        seed.failures = seed.failures.saturating_add(1);
+        let pause = (RETRY_MIN * factor).min(cx.config.membership.seed_interval);
+        let at = cx.now + self.rng.jitter(pause);
+        cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
+    }
+}
+
+impl Seed {
+    /// A bootstrap peer must be of our organisation; an anchor declared for ours too; any other
+    /// anchor of some organisation of a channel that names it.
+    fn accepts(&self, own: &OrgId, org: Option<&OrgId>) -> bool {
+        let Some(org) = org else {
+            return false;
+        };
+        if (self.bootstrap || self.remembered_until.is_some()) && org == own {
+            return true;
+        }
+        self.anchor_of.values().any(|declared| declared == org)
+    }
+
+    fn is_only_remembered(&self) -> bool {
+        !self.bootstrap && self.anchor_of.is_empty()
+    }
+
+    fn is_wanted(&self, now: Instant) -> bool {
+        !self.is_only_remembered() || self.remembered_until.is_some_and(|until| now < until)
+    }
+}

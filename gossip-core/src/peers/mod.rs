@@ -1,0 +1,232 @@
+//! Who is there, and how to reach them: identities, members, and links.
+
+pub(crate) mod identity;
+pub(crate) mod link;
+pub(crate) mod membership;
+pub(crate) mod outbox;
+pub(crate) mod peer_table;
+mod targets;
+
+use std::collections::BTreeSet;
+
+use gossip_proto::SignedMessage;
+
+use self::identity::{Identities, IdentityPull, Suspects};
+use self::link::{IDENTITIES, Links, SendTo, Sent, TREE};
+use self::membership::{AliveMember, Membership};
+use self::outbox::{Hold, Supersede};
+use crate::compose::class_of_view;
+use crate::out::Out;
+use crate::rng::ModuleRng;
+use crate::snapshot::Stores;
+use crate::{Class, Config, Instant, LinkId, OrgId, PeerId, SendOutcome, Start};
+
+/// What is known of other peers, and the links to them.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    pub(crate) identities: Identities,
+    pub(crate) suspects: Suspects,
+    pub(crate) identity_pull: IdentityPull,
+    pub(crate) membership: Membership,
+    pub(crate) links: Links,
+    /// Connected peers that do not understand trees.
+    legacy: BTreeSet<PeerId>,
+}
+
+impl Peers {
+    pub(crate) fn new(out: &mut Out<'_>, start: &Start) -> Self {
+        let seed = &start.seed;
+        let mut identities = Identities::new(
+            out.config.identity.clone(),
+            ModuleRng::fork(seed, "identities").next_u64(),
+        );
+        identities.own_expiry.set(out, start.identity_expires_in);
+        Self {
+            membership: Membership::new(out, seed, start.incarnation),
+            identity_pull: IdentityPull::new(out, seed),
+            identities,
+            suspects: Suspects::default(),
+            links: Links::new(ModuleRng::fork(seed, "links"), start.incarnation),
+            legacy: BTreeSet::new(),
+        }
+    }
+
+    /// The organisation of a known peer. `None` means unknown, hence foreign.
+    pub(crate) fn org_of(&self, peer: &PeerId) -> Option<&OrgId> {
+        self.identities.org_of(peer.as_bytes())
+    }
+
+    /// Is the peer known to be of our organisation?
+    pub(crate) fn is_ours(&self, peer: &PeerId) -> bool {
+        let org = self.org_of(peer);
+        org.is_some_and(|org| self.identities.is_own_org(org))
+    }
+
+    /// Is the peer connected, and does it understand this?
+    pub(crate) fn supports(&self, peer: &PeerId, capability: u64) -> bool {
+        self.links.capabilities(peer) & capability != 0
+    }
+
+    /// Are peers connected that do not understand trees?
+    pub(crate) fn has_legacy(&self) -> bool {
+        !self.legacy.is_empty()
+    }
+
+    /// Alive members that understand nothing beyond the original protocol.
+    pub(crate) fn legacy_members(&self) -> BTreeSet<PeerId> {
+        let capable = |peer: &PeerId| {
+            let connected = self.links.is_connected(peer);
+            connected.then(|| self.supports(peer, IDENTITIES))
+        };
+        self.membership.legacy(capable)
+    }
+
+    /// Where a peer is believed to be.
+    pub(crate) fn address_of(&self, peer: &PeerId) -> SendTo {
+        SendTo {
+            endpoint: self.membership.endpoint_of(peer.as_bytes()).cloned(),
+            expected_org: self.org_of(peer).cloned(),
+        }
+    }
+
+    /// Sends a message to a peer, which is dialled if no link to it is up.
+    pub(crate) fn send(
+        &mut self,
+        out: &mut Out<'_>,
+        peer: &PeerId,
+        class: Class,
+        message: SignedMessage,
+    ) -> Sent {
+        let to = self.address_of(peer);
+        self.links.send(out, peer, &to, class, None, message)
+    }
+
+    /// The same on a link that is up; none is dialled.
+    pub(crate) fn send_linked(
+        &mut self,
+        out: &mut Out<'_>,
+        peer: &PeerId,
+        class: Class,
+        message: SignedMessage,
+    ) -> Sent {
+        let to = SendTo::default();
+        self.links.send(out, peer, &to, class, None, message)
+    }
+
+    /// Answers on the link that a message came on.
+    pub(crate) fn reply(
+        &mut self,
+        out: &mut Out<'_>,
+        link: LinkId,
+        class: Class,
+        message: SignedMessage,
+    ) -> Sent {
+        self.links.send_on(out, link, class, None, message)
+    }
+
+    /// Sends a view, or the request for one, which supersedes an earlier one that waits.
+    pub(crate) fn send_view(
+        &mut self,
+        out: &mut Out<'_>,
+        peer: &PeerId,
+        key: Supersede,
+        message: SignedMessage,
+    ) {
+        let to = self.address_of(peer);
+        let class = class_of_view(&message);
+        self.links.send(out, peer, &to, class, Some(key), message);
+    }
+
+    /// Answers with a view, which supersedes an earlier one that waits.
+    pub(crate) fn reply_view(
+        &mut self,
+        out: &mut Out<'_>,
+        link: LinkId,
+        key: Option<Supersede>,
+        message: SignedMessage,
+    ) {
+        let class = class_of_view(&message);
+        self.links.send_on(out, link, class, key, message);
+    }
+
+    /// Sends a message of the application to each of these peers once. It is held for those that cannot be reached, or
+    /// others in their place.
+    pub(crate) fn send_held(
+        &mut self,
+        out: &mut Out<'_>,
+        peers: &[PeerId],
+        message: &SignedMessage,
+        hold: Hold,
+    ) -> SendOutcome {
+        // Not as urgent as heartbeats: when there is no room, the application is told so.
+        let class = match class_of_view(message) {
+            Class::Control => Class::Push,
+            other @ (Class::Push | Class::Bulk) => other,
+        };
+        let mut outcome = SendOutcome::default();
+        let mut seen = BTreeSet::new();
+        for peer in peers.iter().filter(|peer| seen.insert(*peer)) {
+            let to = self.address_of(peer);
+            let frame = (class, message.clone());
+            let sent = self.links.send_held(out, peer, &to, frame, hold);
+            outcome.add(peer.clone(), sent);
+        }
+        outcome
+    }
+
+    /// Random connected members of our organisation that understand `capability`, among those accepted.
+    pub(crate) fn draw_ours_linked(
+        &mut self,
+        config: &Config,
+        count: usize,
+        capability: u64,
+        accept: impl Fn(&PeerId) -> bool,
+    ) -> Vec<PeerId> {
+        let (links, own_org) = (&self.links, &config.identity.org);
+        let accept = |member: &AliveMember| {
+            member.org.as_ref() == Some(own_org)
+                && accept(&member.peer)
+                && links.capabilities(&member.peer) & capability != 0
+        };
+        let alive = self.membership.alive();
+        alive.draw_linked(count, accept, |member| member.peer.clone())
+    }
+
+    /// May one more peer be dialled for the sake of an exchange? Not once enough links are up.
+    pub(crate) fn has_room_for_exchange(&self, config: &Config) -> bool {
+        let enough = config.link.org_links.get();
+        self.links.room_for_more(config) && !self.membership.is_linked_enough(enough)
+    }
+
+    /// A link to a peer was authenticated, by this incarnation of it if it told one. Returns whether that is earlier
+    /// than one heard of before.
+    pub(crate) fn on_connected(
+        &mut self,
+        now: Instant,
+        peer: &PeerId,
+        incarnation: Option<u64>,
+    ) -> bool {
+        if self.supports(peer, TREE) {
+            self.legacy.remove(peer);
+        } else {
+            self.legacy.insert(peer.clone());
+        }
+        let (members, identities) = (&mut self.membership, &self.identities);
+        members.on_connected(now, identities, peer, incarnation)
+    }
+
+    /// The last link to the peer is gone.
+    pub(crate) fn on_disconnected(&mut self, out: &mut Out<'_>, peer: &PeerId) {
+        self.membership.on_disconnected(out, peer);
+        self.legacy.remove(peer);
+    }
+
+    /// Everything that is bounded here.
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
+        let max = config.identities.max_identities.get();
+        // Our own has a place of its own.
+        stores.add("identities", self.identities.len(), max.saturating_add(1));
+        self.membership.stores(config, stores);
+        self.links.stores(config, stores);
+    }
+}

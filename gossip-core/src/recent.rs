@@ -1,0 +1,135 @@
+//! What was seen lately, and no more of it than a bound allows.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::ops::RangeBounds;
+
+/// A map that forgets its oldest entry when it is full. Age is the order of insertion, since keys can be chosen by others
+/// and age cannot.
+#[derive(Debug)]
+pub(crate) struct Recent<K, V> {
+    entries: BTreeMap<K, (u64, V)>,
+    by_age: BTreeMap<u64, K>,
+    inserted: u64,
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            by_age: BTreeMap::new(),
+            inserted: 0,
+        }
+    }
+}
+
+impl<K: Ord + Clone, V> Recent<K, V> {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get(key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get_mut(key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn contains<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.contains_key(key)
+    }
+
+    /// Puts an entry in as the newest, in place of one of the same key. Returns whether another one, the oldest, had to
+    /// go because there were `most`.
+    pub(crate) fn insert(&mut self, key: K, value: V, most: usize) -> bool {
+        self.remove(&key);
+        let full = self.entries.len() >= most;
+        if full && let Some((_, oldest)) = self.by_age.pop_first() {
+            self.entries.remove(&oldest);
+        }
+        self.inserted += 1;
+        self.by_age.insert(self.inserted, key.clone());
+        self.entries.insert(key, (self.inserted, value));
+        full
+    }
+
+    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let (age, value) = self.entries.remove(key)?;
+        self.by_age.remove(&age);
+        Some(value)
+    }
+
+    /// Removes the oldest entries for which this holds.
+    pub(crate) fn expire(&mut self, is_over: impl Fn(&V) -> bool) {
+        while let Some((_, oldest)) = self.by_age.first_key_value() {
+            if !self.get(oldest).is_none_or(&is_over) {
+                return;
+            }
+            if let Some((_, oldest)) = self.by_age.pop_first() {
+                self.entries.remove(&oldest);
+            }
+        }
+    }
+
+    /// The keys in a range.
+    pub(crate) fn keys_in(&self, range: impl RangeBounds<K>) -> impl Iterator<Item = &K> {
+        self.entries.range(range).map(|(key, _)| key)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.by_age.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_goes_whatever_its_key_and_one_inserted_again_is_young() {
+        let mut recent = Recent::default();
+        for key in [9, 1, 5] {
+            assert!(!recent.insert(key, "first", 3));
+        }
+        assert!(!recent.insert(9, "again", 3), "it makes room for itself");
+        assert!(recent.insert(3, "first", 3));
+        assert!(!recent.contains(&1));
+        assert!(recent.insert(2, "first", 3));
+        assert!(!recent.contains(&5));
+        assert_eq!(recent.get(&9), Some(&"again"));
+        assert_eq!(recent.remove(&9), Some("again"));
+        assert!(!recent.insert(7, "first", 3));
+        assert_eq!((recent.entries.len(), recent.by_age.len()), (3, 3));
+    }
+
+    #[test]
+    fn entries_expire_from_the_oldest_on() {
+        let mut recent = Recent::default();
+        for (key, until) in [(1, 5), (2, 9), (3, 5)] {
+            recent.insert(key, until, 10);
+        }
+        recent.expire(|until| *until <= 5);
+        assert!(!recent.contains(&1) && recent.contains(&2));
+        assert!(recent.contains(&3), "an older one has not expired");
+        recent.expire(|until| *until <= 9);
+        assert!(recent.is_empty() && recent.by_age.is_empty());
+    }
+}
