@@ -28,9 +28,13 @@ pub enum Request {
         channel: ChannelId,
     },
     /// Hand over a block: it is verified, committed in order and pushed to peers of our
-    /// organisation. Answered by [`Response::Published`] once it is verified and has a place in
-    /// the payload buffer, so that a publisher who waits for the answer never overruns the ledger, and has been
-    /// handed to the links.
+    /// organisation. Answered by [`Response::Published`] once it is verified, has a place in the payload buffer and
+    /// has been handed to the links.
+    ///
+    /// [`RequestError::Busy`] if the block has no place: the channel is not joined yet, the number is
+    /// [`window`](crate::StateTransferConfig::window) or more ahead of the ledger, the window is full of bytes, or
+    /// too many blocks are being verified. Nothing has changed then; try again when the height has. The next number
+    /// always has a place.
     Publish {
         /// The channel.
         channel: ChannelId,

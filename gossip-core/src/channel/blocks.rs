@@ -27,13 +27,10 @@ impl Channel {
             cx.answer(publication.id, Err(error));
             return;
         }
-        if self.commit.want(publication.seq) == Want::Known {
-            self.on_publication(cx, publication, None);
-            return;
-        }
-        if let Err(error) = self.check_publication(cx, &publication) {
-            cx.answer(publication.id, Err(error));
-            return;
+        match self.check_publication(cx, &publication) {
+            Ok(true) => {}
+            Ok(false) => return self.on_publication(cx, publication, None),
+            Err(error) => return cx.answer(publication.id, Err(error)),
         }
         let Publication { id, seq, data } = publication;
         self.on_checking(cx, seq, data.len() as u64);
@@ -49,22 +46,26 @@ impl Channel {
         crypto.check_block(out, None, block);
     }
 
+    /// May a block be published now? Tells whether it is new, and so to be verified.
     fn check_publication(
         &self,
         cx: &ChannelCx<'_>,
         publication: &Publication,
-    ) -> Result<(), RequestError> {
-        // The next number is exempt, as in the payload buffer: a publisher that is told to come back later then knows
-        // that a lower number will be committed meanwhile.
-        let most = cx.config.state_transfer.max_publications.get();
-        if cx.crypto.publishing() >= most && publication.seq != self.height() {
-            return Err(RequestError::Busy);
-        }
+    ) -> Result<bool, RequestError> {
+        let (seq, bytes) = (publication.seq, publication.data.len());
         let limits = &cx.config.limits;
         let most = limits
             .max_envelope
             .saturating_sub(WRAPPING.saturating_add(limits.max_channel));
-        RequestError::check_length("the block", publication.data.len(), most)
+        RequestError::check_length("the block", bytes, most)?;
+        let fresh = self.commit.check_room(seq, bytes)?;
+        // The next number is exempt, as in the payload buffer: a publisher that is told to come back later then knows
+        // that a lower number will be committed meanwhile.
+        let most = cx.config.state_transfer.max_publications.get();
+        if fresh && cx.crypto.publishing() >= most && seq != self.height() {
+            return Err(RequestError::Busy);
+        }
+        Ok(fresh)
     }
 
     /// A block has been verified, and publications of the same number waited for that.
@@ -250,9 +251,6 @@ impl Channel {
             self.own.set_height(cx, &self.id, height);
             self.tell_subscribers(cx, height);
             self.announce_soon(cx);
-        }
-        for placed in progress.placed {
-            self.on_placed(cx, placed, None);
         }
         self.send_state_requests(cx, asks);
     }

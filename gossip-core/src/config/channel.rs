@@ -116,8 +116,8 @@ pub struct StateTransferConfig {
     pub window: NonZeroUsize,
     /// Bytes of blocks kept beyond the next number; the farthest is evicted. Default 256 MiB.
     pub window_bytes: u64,
-    /// Publications, of all channels, whose blocks are being verified, and in each channel those
-    /// that wait for a place in the window. Default 64. The next number itself always has a place.
+    /// Publications, of all channels, whose blocks are being verified; more are answered `Busy`. Default 64. The next
+    /// number of each channel is exempt.
     pub max_publications: NonZeroUsize,
     /// How long a number may be missing while later ones are known before it is asked for: pushes
     /// overtake each other by a few milliseconds all the time. A push that comes so long after others told of

@@ -7,8 +7,7 @@
 //!
 //! # Deviations
 //! - The next number to commit always has a place, and nothing ever waits for room inside the core: the farthest block
-//!   gives way instead. Publications that are too far ahead are parked, and their late answer is what holds the
-//!   publisher back.
+//!   gives way instead. A publication that is too far ahead is answered `Busy`, which holds the publisher back.
 //! - The window moves only when a block is in the ledger. A block that the ledger refuses leaves its place to another
 //!   copy.
 //! - A failure of the ledger halts the channel, not the process; peers are still served.
@@ -20,7 +19,6 @@ mod buffer_tests;
 mod external;
 mod payload_buffer;
 mod pipeline;
-mod publications;
 
 use bytes::Bytes;
 
@@ -28,7 +26,6 @@ pub(in crate::channel) use self::payload_buffer::PayloadBuffer;
 pub(crate) use self::payload_buffer::Want;
 use self::payload_buffer::{Block, Insert};
 use self::pipeline::{Pipeline, Step};
-use self::publications::Publications;
 use crate::gate::admitted::Publication;
 use crate::out::Out;
 use crate::snapshot::Stores;
@@ -43,7 +40,6 @@ pub(crate) struct Commit {
     channel: ChannelId,
     buffer: PayloadBuffer,
     pipeline: Pipeline,
-    publications: Publications,
     /// The application has stored blocks up to a height, as it says, and waits for us to read it.
     external: Option<(RequestId, u64)>,
 }
@@ -63,23 +59,19 @@ pub(crate) struct Progress {
     pub(crate) started: Option<Result<(), LedgerError>>,
     /// The height has changed. Nearly always by one, upwards.
     pub(crate) moved: bool,
-    /// Publications that have got their places.
-    pub(crate) placed: Vec<Placed>,
     /// Nothing is committed any more.
     pub(crate) halted: bool,
 }
 
 impl Commit {
-    /// Asks for the ledger's height. Until it is known no block is wanted; publications are parked.
+    /// Asks for the ledger's height. Until it is known no block is wanted.
     pub(crate) fn new(cx: &mut Out<'_>, channel: ChannelId) -> Self {
         let config = &cx.config.state_transfer;
         let buffer = PayloadBuffer::new(0, config);
-        let publications = Publications::new(config);
         Self {
             pipeline: Pipeline::start(cx, &channel),
             channel,
             buffer,
-            publications,
             external: None,
         }
     }
@@ -90,9 +82,6 @@ impl Commit {
     }
 
     /// Is a block of this number worth verifying?
-    ///
-    /// A publication that is `Known` goes to [`Commit::publish`] unverified, which answers it; any other is verified
-    /// first, since it may be parked.
     pub(crate) fn want(&self, seq: u64) -> Want {
         if self.pipeline.runs() {
             self.buffer.want(seq)
@@ -148,29 +137,37 @@ impl Commit {
         false
     }
 
-    /// Takes a verified block of the application. Nothing is returned if it waits for its place, or has its answer.
+    /// May the application publish a block of this number and of so many bytes? Tells whether it is new.
+    ///
+    /// # Errors
+    /// `Busy` if the block has no place yet, `Halted` if there never will be one.
+    pub(crate) fn check_room(&self, seq: u64, bytes: usize) -> Result<bool, RequestError> {
+        if let Some(error) = self.halted_error() {
+            return Err(error);
+        }
+        match self.want(seq) {
+            Want::Known => Ok(false),
+            Want::Yes if self.buffer.has_room(seq, bytes as u64) => Ok(true),
+            Want::Yes | Want::Beyond => Err(RequestError::Busy),
+        }
+    }
+
+    /// Takes a block of the application that is known, or verified. Nothing is returned if it is refused, which is
+    /// answered.
     pub(crate) fn publish(&mut self, cx: &mut Out<'_>, publication: Publication) -> Option<Placed> {
         let Publication { id, seq, data } = publication;
-        if let Some(error) = self.halted_error() {
-            cx.answer(id, Err(error));
-            return None;
-        }
-        let inserted = if self.pipeline.runs() {
-            self.insert(cx, seq, data.clone(), BlockOrigin::Local)
-        } else {
-            Insert::Beyond
-        };
-        let block = match inserted {
-            Insert::Stored { .. } => Some((seq, data)),
-            Insert::Known => None,
-            Insert::Beyond => {
-                if !self.publications.park(id, seq, data) {
-                    cx.answer(id, Err(RequestError::Busy));
-                }
-                return None;
+        match self.check_room(seq, data.len()) {
+            Ok(true) => {
+                self.insert(cx, seq, data.clone(), BlockOrigin::Local);
+                let block = Some((seq, data));
+                Some(Placed { id, block })
             }
-        };
-        Some(Placed { id, block })
+            Ok(false) => Some(Placed { id, block: None }),
+            Err(error) => {
+                cx.answer(id, Err(error));
+                None
+            }
+        }
     }
 
     /// Hands the next block to the ledger, if it is here and the ledger is free.
@@ -209,7 +206,6 @@ impl Commit {
                 progress.halted = true;
             }
         }
-        self.place_parked(cx, &mut progress.placed);
         if self.external.is_some() {
             self.pipeline.read_height(cx, &self.channel);
         }
@@ -218,10 +214,7 @@ impl Commit {
 
     /// Ends everything: what waits is answered with `error`.
     pub(crate) fn stop(&mut self, cx: &mut Out<'_>, error: &RequestError) {
-        let external = self.external.take().map(|(id, _)| id);
-        let parked = self.publications.take();
-        let parked = parked.into_keys().map(|(_, id)| id);
-        for id in external.into_iter().chain(parked) {
+        if let Some((id, _)) = self.external.take() {
             cx.answer(id, Err(error.clone()));
         }
     }
@@ -235,8 +228,6 @@ impl Commit {
         let (held, window) = (self.buffer.len(), transfer.window.get());
         let size = (self.buffer.bytes(), bytes);
         stores.add_bytes("blocks that wait for the ledger", (held, window), size);
-        let (parked, most) = (self.publications.len(), transfer.max_publications.get());
-        stores.add("publications that wait for a place", parked, most);
     }
 
     fn insert(&mut self, cx: &mut Out<'_>, seq: u64, data: Bytes, origin: BlockOrigin) -> Insert {
@@ -252,16 +243,6 @@ impl Commit {
             }
         }
         inserted
-    }
-
-    /// The window may have moved: the publications that wait get their places.
-    fn place_parked(&mut self, cx: &mut Out<'_>, placed: &mut Vec<Placed>) {
-        let first = self.publications.first();
-        if first.is_some_and(|seq| self.buffer.want(seq) != Want::Beyond) {
-            for ((seq, id), data) in self.publications.take() {
-                placed.extend(self.publish(cx, Publication { id, seq, data }));
-            }
-        }
     }
 
     fn halt(&mut self, cx: &mut Out<'_>) {

@@ -131,6 +131,11 @@ impl PayloadBuffer {
         }
     }
 
+    /// Have so many bytes room at a number that is wanted?
+    pub(super) fn has_room(&self, seq: u64, size: u64) -> bool {
+        self.victims(seq, size).is_some()
+    }
+
     pub(in crate::channel) fn insert(&mut self, seq: u64, block: Block) -> Insert {
         match self.want(seq) {
             Want::Known => return Insert::Known,

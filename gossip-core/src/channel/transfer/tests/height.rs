@@ -105,20 +105,17 @@ fn a_ledger_that_cannot_be_read_halts_nothing() {
 }
 
 #[test]
-fn publications_that_waited_get_their_place_or_are_known() {
+fn a_publication_has_a_place_once_the_window_has_moved() {
     let mut bench = Bench::at(0);
-    assert!(bench.publish(1, 50).is_empty());
-    assert!(bench.publish(2, 60).is_empty());
+    assert!(bench.publish(1, 60).is_empty());
     update(&mut bench, 7, 55);
-    let effects = bench.answer(LedgerOutcome::Height(Ok(55)));
-    assert_eq!(
-        effects,
-        [Effect::HeightChanged(55), known(1), published(2, 60)]
-    );
+    bench.answer(LedgerOutcome::Height(Ok(55)));
+    assert_eq!(bench.publish(2, 50), [known(2)]);
+    assert_eq!(bench.publish(3, 60), [published(3, 60)]);
 }
 
 #[test]
-fn leaving_and_halting_answer_what_waits() {
+fn a_halt_answers_an_update_that_waits() {
     let mut bench = Bench::at(1);
     bench.push(1);
     update(&mut bench, 7, 9);
@@ -134,4 +131,25 @@ fn leaving_and_halting_answer_what_waits() {
     );
     update(&mut bench, 8, 9);
     assert_eq!(bench.out(), [Emitted::Reply(8, Err(halted))]);
+}
+
+#[test]
+fn leaving_answers_an_update_that_waits_and_stops_the_timer() {
+    let mut bench = Bench::at(1);
+    update(&mut bench, 7, 9);
+    bench.claim(1, 5);
+    bench.patience();
+    bench.out();
+    let mut cx = Out {
+        now: bench.now,
+        config: &bench.config,
+        io: &mut bench.io,
+    };
+    let error = RequestError::UnknownChannel(channel());
+    bench.transfer.stop(&mut cx, &error);
+    let Some(Command::Reply { id, result }) = bench.io.out.pop_front() else {
+        panic!("no reply");
+    };
+    assert_eq!((id, result), (RequestId(7), Err(error)));
+    assert_eq!(bench.io.timers.next(), None);
 }

@@ -161,9 +161,7 @@ impl Machine {
             Err(error) => Effect::Failed { error },
         });
         let moved = progress.moved.then_some(Effect::HeightChanged(height));
-        let placed = progress.placed.into_iter().map(show_placed);
-        let effects = started.into_iter().chain(moved).chain(placed);
-        effects.chain(asks).collect()
+        started.into_iter().chain(moved).chain(asks).collect()
     }
 
     pub(in crate::channel::transfer) fn on_claim(
