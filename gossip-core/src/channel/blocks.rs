@@ -166,16 +166,12 @@ impl Channel {
             self.answer_publication(cx, id, false, Vec::new());
             return;
         };
-        let (message, holders) = match pushed {
-            Some((message, holders)) => {
-                cx.deliver(&self.id, || message.clone());
-                (message, holders)
-            }
-            None => {
-                self.tree.on_published(seq, &cx.config.identity.peer);
-                (block_message(&self.id, seq, data), Vec::new())
-            }
-        };
+        let holders = pushed.map(|(_, holders)| holders).unwrap_or_default();
+        self.tree.on_published(seq, &cx.config.identity.peer);
+        for peer in &holders {
+            self.on_redundant(cx, seq, peer);
+        }
+        let message = block_message(&self.id, seq, data);
         let sent = self.push_block(cx, seq, message, holders);
         self.answer_publication(cx, id, true, sent);
     }

@@ -74,6 +74,34 @@ fn a_copy_of_our_own_block_cuts_its_branch() {
 }
 
 #[test]
+fn a_block_of_ours_stays_ours_if_a_peer_pushes_it_while_it_is_checked() {
+    let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
+    let interest = crate::Interest {
+        raw: false,
+        accepted: true,
+    };
+    bench.ask(crate::Request::Listen(interest)).unwrap();
+    bench.hold_checks = true;
+    let id = bench.publish(0, good_block(0));
+    bench.receive(links[0], &pushed(0, good_block(0)));
+    bench.answer_all();
+    assert_eq!(bench.was_fresh(id), Some(true));
+    assert!(
+        bench.deliveries.is_empty(),
+        "the application knows what it published"
+    );
+    let sent = bench.sent_like(|message| match message.content() {
+        Content::Data(_) => Some(None),
+        Content::Tree(tree) => Some(tree.branch),
+        _ => None,
+    });
+    let expected = [("m2", Some(Branch::Prune)), ("m3", None), ("m4", None)];
+    assert_eq!(sent, expected.map(|(to, branch)| (to.to_owned(), branch)));
+    bench.receive(links[2], &pushed(0, good_block(0)));
+    assert_eq!(wanted(&mut bench, Branch::Prune), ["m4"]);
+}
+
+#[test]
 fn copies_that_come_while_the_first_is_checked_cut_their_branches_too() {
     let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
     bench.hold_checks = true;
