@@ -1,9 +1,6 @@
 //! A channel's blocks: from the gate to the ledger and on to peers.
 
-use bytes::Bytes;
-use gossip_proto::SignedMessage;
-
-use super::commit::{Placed, Want};
+use super::commit::{Insert, Want};
 use super::{Channel, ChannelCx};
 use crate::compose::block_message;
 use crate::cx::Cx;
@@ -12,9 +9,7 @@ use crate::gate::admitted::{
 };
 use crate::out::Out;
 use crate::peers::link::Sent;
-use crate::{
-    BlockOrigin, CryptoError, LedgerOutcome, PeerId, PushOutcome, RequestError, RequestId, Response,
-};
+use crate::{CryptoError, LedgerOutcome, PeerId, PushOutcome, RequestError, RequestId, Response};
 
 /// More than what lengths, tags and numbers add to a block in a message that carries it, in bytes.
 const WRAPPING: usize = 128;
@@ -29,7 +24,7 @@ impl Channel {
         }
         match self.check_publication(cx, &publication) {
             Ok(true) => {}
-            Ok(false) => return self.on_publication(cx, publication, None),
+            Ok(false) => return self.answer_publication(cx, publication.id, false, Vec::new()),
             Err(error) => return cx.answer(publication.id, Err(error)),
         }
         let Publication { id, seq, data } = publication;
@@ -75,32 +70,12 @@ impl Channel {
         block: Admitted<BlockItem>,
         publications: Vec<Publication>,
     ) {
-        let BlockItem {
-            seq,
-            data,
-            source,
-            message,
-            holders,
-            ..
-        } = block.into_inner();
-        self.note_outside(cx, seq, &source);
-        // Copies of a block asked for may have come by push as well: then it is passed on.
-        let pushed = message.map(|message| (message, holders));
-        let block = (seq, data);
-        match source {
-            BlockSource::Local { id } => {
-                let (seq, data) = block;
-                self.on_publication(cx, Publication { id, seq, data }, pushed);
-            }
-            BlockSource::Pushed { .. } => {
-                self.on_peers_block(cx, block, BlockOrigin::Push, pushed);
-            }
-            BlockSource::Transfer { .. } => {
-                self.on_peers_block(cx, block, BlockOrigin::StateTransfer, pushed);
-            }
-            BlockSource::Pulled { .. } => {
-                self.on_peers_block(cx, block, BlockOrigin::Pull, pushed);
-            }
+        let BlockItem { seq, source, .. } = block.get();
+        self.note_outside(cx, *seq, source);
+        if let BlockSource::Local { id } = *source {
+            self.on_own_block(cx, id, block);
+        } else {
+            self.on_peers_block(cx, block);
         }
         for publication in publications {
             self.publish(cx, publication);
@@ -108,72 +83,63 @@ impl Channel {
     }
 
     /// A peer has sent a block, asked for or not.
-    fn on_peers_block(
-        &mut self,
-        cx: &mut ChannelCx<'_>,
-        (seq, data): (u64, Bytes),
-        origin: BlockOrigin,
-        pushed: Option<(SignedMessage, Vec<PeerId>)>,
-    ) {
+    fn on_peers_block(&mut self, cx: &mut ChannelCx<'_>, block: Admitted<BlockItem>) {
         if !self.commit.runs() {
             return;
         }
-        self.transfer.on_checked(cx, seq);
-        let stored = self.commit.admit(cx, seq, data.clone(), origin);
+        self.transfer.on_checked(cx, block.get().seq);
+        let stored = self.commit.admit(cx, &block) == Insert::Stored;
         let asks = self.go_on(cx, None);
-        match pushed {
-            _ if !stored => {}
-            Some((message, mut holders)) => {
-                cx.deliver(&self.id, || message.clone());
-                if origin == BlockOrigin::Push {
-                    self.on_first_copy(cx, seq, &mut holders);
-                }
-                self.push_block(cx, seq, message, holders);
-            }
-            None => {
-                cx.deliver(&self.id, || block_message(&self.id, seq, data.clone()));
-                self.pass_on_fetched(cx, seq, data);
-            }
+        if stored {
+            self.pass_on(cx, block.into_inner());
         }
         self.send_state_requests(cx, asks);
     }
 
-    /// A publication is verified or known; peers may have pushed it meanwhile.
-    fn on_publication(
-        &mut self,
-        cx: &mut ChannelCx<'_>,
-        publication: Publication,
-        pushed: Option<(SignedMessage, Vec<PeerId>)>,
-    ) {
-        self.transfer.on_unasked_checked(publication.seq);
-        let placed = self.commit.publish(cx, publication);
-        let asks = self.go_on(cx, None);
-        if let Some(placed) = placed {
-            self.on_placed(cx, placed, pushed);
-        }
-        self.send_state_requests(cx, asks);
-    }
-
-    /// A publication has its place, or is known: it is passed on and answered.
-    fn on_placed(
-        &mut self,
-        cx: &mut ChannelCx<'_>,
-        placed: Placed,
-        pushed: Option<(SignedMessage, Vec<PeerId>)>,
-    ) {
-        let Placed { id, block } = placed;
-        let Some((seq, data)) = block else {
-            self.answer_publication(cx, id, false, Vec::new());
+    /// A block of a peer is new. Copies of one asked for may have come by push as well.
+    fn pass_on(&mut self, cx: &mut ChannelCx<'_>, block: BlockItem) {
+        let BlockItem {
+            seq,
+            data,
+            source,
+            message,
+            mut holders,
+            ..
+        } = block;
+        let Some(message) = message else {
+            cx.deliver(&self.id, || block_message(&self.id, seq, data.clone()));
+            self.pass_on_fetched(cx, seq, data);
             return;
         };
-        let holders = pushed.map(|(_, holders)| holders).unwrap_or_default();
-        self.tree.on_published(seq, &cx.config.identity.peer);
-        for peer in &holders {
-            self.on_redundant(cx, seq, peer);
+        cx.deliver(&self.id, || message.clone());
+        if let BlockSource::Pushed { .. } = source {
+            self.on_first_copy(cx, seq, &mut holders);
         }
-        let message = block_message(&self.id, seq, data);
-        let sent = self.push_block(cx, seq, message, holders);
-        self.answer_publication(cx, id, true, sent);
+        self.push_block(cx, seq, message, holders);
+    }
+
+    /// A publication is verified; peers may have pushed it meanwhile, which makes it none of theirs.
+    fn on_own_block(&mut self, cx: &mut ChannelCx<'_>, id: RequestId, block: Admitted<BlockItem>) {
+        self.transfer.on_unasked_checked(block.get().seq);
+        let inserted = self.commit.admit(cx, &block);
+        let asks = self.go_on(cx, None);
+        match inserted {
+            Insert::Stored => {
+                let BlockItem {
+                    seq, data, holders, ..
+                } = block.into_inner();
+                self.tree.on_published(seq, &cx.config.identity.peer);
+                for peer in &holders {
+                    self.on_redundant(cx, seq, peer);
+                }
+                let message = block_message(&self.id, seq, data);
+                let sent = self.push_block(cx, seq, message, holders);
+                self.answer_publication(cx, id, true, sent);
+            }
+            Insert::Known => self.answer_publication(cx, id, false, Vec::new()),
+            Insert::Beyond => cx.answer(id, Err(self.commit.no_room())),
+        }
+        self.send_state_requests(cx, asks);
     }
 
     /// Tells the publisher what became of its block.

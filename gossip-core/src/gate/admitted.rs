@@ -11,7 +11,7 @@ use gossip_proto::{Payload, PeerTime, Pulse, SignedMessage, StateRequest, Tree};
 use crate::crypto::copies::{Copies, SignedItem};
 use crate::have_set::HaveSet;
 use crate::id::Mac;
-use crate::{ChannelId, CryptoError, LinkId, OrgId, PeerId, RequestId, ValidIdentity};
+use crate::{BlockOrigin, ChannelId, CryptoError, LinkId, OrgId, PeerId, RequestId, ValidIdentity};
 
 /// A value whose origin has been verified. Only the gate can make one, so a module that takes it cannot be handed
 /// unverified data.
@@ -20,6 +20,12 @@ pub(crate) struct Admitted<T>(T);
 
 impl<T> Admitted<T> {
     pub(super) fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// As if the gate had let it through.
+    #[cfg(test)]
+    pub(crate) fn unchecked(value: T) -> Self {
         Self(value)
     }
 
@@ -228,6 +234,16 @@ pub(crate) enum BlockSource {
 }
 
 impl BlockSource {
+    /// The same without the peer.
+    pub(crate) fn origin(&self) -> BlockOrigin {
+        match self {
+            Self::Local { .. } => BlockOrigin::Local,
+            Self::Pushed { .. } => BlockOrigin::Push,
+            Self::Transfer { .. } => BlockOrigin::StateTransfer,
+            Self::Pulled { .. } => BlockOrigin::Pull,
+        }
+    }
+
     /// The peer that sent it; absent if the application published it.
     pub(crate) fn peer(&self) -> Option<&PeerId> {
         match self {

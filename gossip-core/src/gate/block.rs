@@ -5,7 +5,7 @@ use gossip_proto::{Payload, SignedMessage};
 use super::admitted::{
     Admitted, BlockFault, BlockItem, BlockSource, ChannelInput, Inbound, Key, Publication, Sender,
 };
-use super::inbound::inside_channel_of;
+use super::rules::inside_channel_of;
 use super::verdict::{count, verified};
 use super::{Gate, View};
 use crate::channel::Want;

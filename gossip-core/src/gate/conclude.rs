@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{Content, SignedMessage, UnsignedMessage};
 
-use super::admitted::{ChannelInput, Checked, IdentityInput, Inbound, Key};
-use super::block::conclude_block;
-use super::rules::conclude_plain;
+use super::admitted::{ChannelInput, IdentityInput, Inbound};
 use super::verdict::{count, valid_identity, verified};
 use super::{Gate, View};
 use crate::crypto::Check;
@@ -50,23 +48,6 @@ impl Gate {
                 let input = ChannelInput::Reviewed { review, result };
                 cx.raise(Inbound::Channel(channel, input));
             }
-        }
-    }
-
-    /// To each kind of item, one line.
-    fn conclude_item(
-        &mut self,
-        cx: &mut Cx<'_>,
-        key: Key,
-        checked: Checked,
-        outcome: CryptoOutcome,
-    ) {
-        match checked {
-            Checked::Alive(copies) => self.conclude_alive(cx, key, copies, outcome),
-            Checked::Block(copies) => conclude_block(cx, copies, outcome),
-            Checked::StateInfo(copies) => conclude_plain(cx, key, copies, outcome),
-            Checked::Relay(copies) => conclude_plain(cx, key, copies, outcome),
-            Checked::Leadership(copies) => conclude_plain(cx, key, copies, outcome),
         }
     }
 

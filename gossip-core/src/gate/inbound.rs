@@ -1,14 +1,19 @@
 //! Messages coming in: to the check that their kind needs.
 
+use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, SignedMessage};
 
-use super::admitted::{AliveSource, AliveWay, ChannelInput, Inbound, Key, LeadershipItem, Sender};
+use super::admitted::{
+    Admitted, AliveSource, AliveWay, ChannelInput, Checked, Inbound, Key, LeadershipItem,
+    MemberInput, Sender,
+};
 use super::alive::Companions;
-use super::rules::is_inside;
+use super::block::conclude_block;
+use super::rules::{Rules, Unfit, channel_of, conclude_plain, inside_channel_of, is_sound};
 use super::{Gate, View};
 use crate::cx::Cx;
 use crate::out::Out;
-use crate::{ChannelId, PeerId};
+use crate::{CryptoOutcome, PeerId};
 
 impl Gate {
     /// A message has come on an authenticated link.
@@ -112,6 +117,23 @@ impl Gate {
         }
     }
 
+    /// A signed item has its verdict. To each kind, one line.
+    pub(super) fn conclude_item(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: Key,
+        checked: Checked,
+        outcome: CryptoOutcome,
+    ) {
+        match checked {
+            Checked::Alive(copies) => self.conclude_alive(cx, key, copies, outcome),
+            Checked::Block(copies) => conclude_block(cx, copies, outcome),
+            Checked::StateInfo(copies) => conclude_plain(cx, key, copies, outcome),
+            Checked::Relay(copies) => conclude_plain(cx, key, copies, outcome),
+            Checked::Leadership(copies) => conclude_plain(cx, key, copies, outcome),
+        }
+    }
+
     /// A question about a channel, which is let through if its sender may read the channel.
     fn from_reader(
         &mut self,
@@ -128,32 +150,37 @@ impl Gate {
     }
 }
 
-/// The channel that a message names, if we are in it and the sender's organisation too.
-pub(super) fn channel_of(
-    cx: &mut Out<'_>,
-    view: View<'_>,
-    sender: &Sender,
-    message: &GossipMessage,
-) -> Option<ChannelId> {
-    let channel = view.channels.by_name(&message.channel)?;
-    if sender.org.as_ref().is_some_and(|org| channel.has_org(org)) {
-        return Some(channel.id().clone());
+/// A proposal or declaration: both its bearer and its maker must be of our organisation.
+impl Rules for LeadershipItem {
+    fn message(&self) -> &SignedMessage {
+        &self.message
     }
-    cx.metrics().violations += 1;
-    None
-}
 
-/// The same, if the sender is of our own organisation.
-pub(super) fn inside_channel_of(
-    cx: &mut Out<'_>,
-    view: View<'_>,
-    sender: &Sender,
-    message: &GossipMessage,
-) -> Option<ChannelId> {
-    let channel = channel_of(cx, view, sender, message)?;
-    if is_inside(view, sender) {
-        return Some(channel);
+    fn look<'v>(&self, cx: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit> {
+        let Content::Leadership(told) = self.message.content() else {
+            return Err(Unfit::Unwanted);
+        };
+        let identities = &view.peers.identities;
+        let identity = identities.get(&told.pki_id).ok_or(Unfit::Unidentified)?;
+        let own = *told.pki_id == *cx.config.identity.peer.as_bytes();
+        let inside = |org| identities.is_own_org(org);
+        if own || !identity.org.as_ref().is_some_and(inside) || !is_sound(cx, &self.message) {
+            return Err(Unfit::Violation);
+        }
+        let channel = view.channels.get(&self.channel);
+        if !channel.is_some_and(|channel| channel.is_leadership_news(told)) {
+            return Err(Unfit::Known);
+        }
+        Ok(&identity.bytes)
     }
-    cx.metrics().violations += 1;
-    None
+
+    fn on_unidentified(self, _: &mut Gate, cx: &mut Out<'_>) {
+        let from = self.from;
+        cx.raise(Inbound::Member(MemberInput::UnknownIdentity { from }));
+    }
+
+    fn admit(self) -> Inbound {
+        let channel = self.channel.clone();
+        Inbound::Channel(channel, ChannelInput::Leadership(Admitted::new(self)))
+    }
 }

@@ -4,8 +4,7 @@ use gossip_proto::{Content, PullKind, SignedMessage};
 
 use super::admitted::{ChannelInput, Inbound, Sender};
 use super::budget::Asks;
-use super::inbound::channel_of;
-use super::rules::is_inside;
+use super::rules::{channel_of, is_inside};
 use super::{Gate, View};
 use crate::ChannelId;
 use crate::out::Out;

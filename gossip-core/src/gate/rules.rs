@@ -1,12 +1,9 @@
 //! The usual way of a signed item through the gate.
 
 use bytes::Bytes;
-use gossip_proto::{Content, SignedMessage};
+use gossip_proto::{GossipMessage, SignedMessage};
 
-use super::admitted::{
-    Admitted, ChannelInput, Inbound, Key, Kind, LeadershipItem, MemberInput, RelayItem, Sender,
-    StateInfoItem,
-};
+use super::admitted::{Inbound, Key, Kind, Sender};
 use super::budget::Asks;
 use super::verdict::{count, verified};
 use super::{Gate, View};
@@ -14,7 +11,7 @@ use crate::crypto::copies::{Claim, Copies};
 use crate::crypto::signed;
 use crate::cx::Cx;
 use crate::out::Out;
-use crate::{ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId, relay};
+use crate::{ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId};
 
 /// What the gate knows of a kind of signed item.
 pub(super) trait Rules: Kind {
@@ -126,125 +123,32 @@ pub(super) fn is_inside(view: View<'_>, sender: &Sender) -> bool {
     org.is_some_and(|org| view.peers.identities.is_own_org(org))
 }
 
-/// A proposal or declaration: both its bearer and its maker must be of our organisation.
-impl Rules for LeadershipItem {
-    fn message(&self) -> &SignedMessage {
-        &self.message
+/// The channel that a message names, if we are in it and the sender's organisation too.
+pub(super) fn channel_of(
+    cx: &mut Out<'_>,
+    view: View<'_>,
+    sender: &Sender,
+    message: &GossipMessage,
+) -> Option<ChannelId> {
+    let channel = view.channels.by_name(&message.channel)?;
+    if sender.org.as_ref().is_some_and(|org| channel.has_org(org)) {
+        return Some(channel.id().clone());
     }
-
-    fn look<'v>(&self, cx: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit> {
-        let Content::Leadership(told) = self.message.content() else {
-            return Err(Unfit::Unwanted);
-        };
-        let identities = &view.peers.identities;
-        let identity = identities.get(&told.pki_id).ok_or(Unfit::Unidentified)?;
-        let own = *told.pki_id == *cx.config.identity.peer.as_bytes();
-        let inside = |org| identities.is_own_org(org);
-        if own || !identity.org.as_ref().is_some_and(inside) || !is_sound(cx, &self.message) {
-            return Err(Unfit::Violation);
-        }
-        let channel = view.channels.get(&self.channel);
-        if !channel.is_some_and(|channel| channel.is_leadership_news(told)) {
-            return Err(Unfit::Known);
-        }
-        Ok(&identity.bytes)
-    }
-
-    fn on_unidentified(self, _: &mut Gate, cx: &mut Out<'_>) {
-        let from = self.from;
-        cx.raise(Inbound::Member(MemberInput::UnknownIdentity { from }));
-    }
-
-    fn admit(self) -> Inbound {
-        let channel = self.channel.clone();
-        Inbound::Channel(channel, ChannelInput::Leadership(Admitted::new(self)))
-    }
+    cx.metrics().violations += 1;
+    None
 }
 
-/// Only peers of our own organisation tell us of channels that we have not joined, and only they are told.
-impl Rules for RelayItem {
-    fn message(&self) -> &SignedMessage {
-        &self.message
+/// The same, if the sender is of our own organisation.
+pub(super) fn inside_channel_of(
+    cx: &mut Out<'_>,
+    view: View<'_>,
+    sender: &Sender,
+    message: &GossipMessage,
+) -> Option<ChannelId> {
+    let channel = channel_of(cx, view, sender, message)?;
+    if is_inside(view, sender) {
+        return Some(channel);
     }
-
-    fn look<'v>(&self, cx: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit> {
-        let Content::StateInfo(info) = self.message.content() else {
-            return Err(Unfit::Unwanted);
-        };
-        if self.publisher == cx.config.identity.peer {
-            return Err(Unfit::Unwanted);
-        }
-        let place = (self.publisher.clone(), self.mac);
-        if let Err(refused) = view.relay.check(cx.config, &place, info) {
-            relay::count(cx, refused);
-            return Err(Unfit::Unwanted);
-        }
-        if !is_sound(cx, &self.message) {
-            return Err(Unfit::Violation);
-        }
-        let identity = view.peers.identities.get(&info.pki_id);
-        Ok(&identity.ok_or(Unfit::Unidentified)?.bytes)
-    }
-
-    fn budget(config: &Config) -> Option<(Asks, u32)> {
-        Some((Asks::Relay, config.channel.max_relay_checks))
-    }
-
-    fn on_unidentified(self, _: &mut Gate, _: &mut Out<'_>) {}
-
-    fn admit(self) -> Inbound {
-        Inbound::Relay(Admitted::new(self))
-    }
-}
-
-impl Rules for StateInfoItem {
-    fn message(&self) -> &SignedMessage {
-        &self.message
-    }
-
-    fn look<'v>(&self, _: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit> {
-        let Content::StateInfo(info) = self.message.content() else {
-            return Err(Unfit::Unwanted);
-        };
-        let channel = view.channels.get(&self.channel).ok_or(Unfit::Unwanted)?;
-        let identity = view.peers.identities.get(&info.pki_id);
-        let identity = identity.ok_or(Unfit::Unidentified)?;
-        let member = identity.org.as_ref();
-        let is_there = || {
-            let mut pushers = self.pushed_by.iter();
-            pushers.any(|peer| peer.as_bytes() == &*info.pki_id)
-                || view.peers.membership.knows(&info.pki_id)
-        };
-        if !member.is_some_and(|org| channel.has_org(org)) || !channel.is_news(info, is_there) {
-            return Err(Unfit::Unwanted);
-        }
-        Ok(&identity.bytes)
-    }
-
-    fn readers(&self) -> Option<&ChannelId> {
-        Some(&self.channel)
-    }
-
-    fn on_unidentified(self, gate: &mut Gate, cx: &mut Out<'_>) {
-        let from = self.from.clone();
-        cx.raise(Inbound::Member(MemberInput::UnknownIdentity { from }));
-        gate.parked.park(cx, &self);
-    }
-
-    fn on_refused(&self, cx: &mut Out<'_>, error: CryptoError) {
-        if error == CryptoError::NotAdmitted
-            && let Content::StateInfo(info) = self.message.content()
-        {
-            let input = ChannelInput::NotAdmitted {
-                revision: self.revision,
-                peer: PeerId::new(&info.pki_id),
-            };
-            cx.raise(Inbound::Channel(self.channel.clone(), input));
-        }
-    }
-
-    fn admit(self) -> Inbound {
-        let channel = self.channel.clone();
-        Inbound::Channel(channel, ChannelInput::StateInfo(Admitted::new(self)))
-    }
+    cx.metrics().violations += 1;
+    None
 }

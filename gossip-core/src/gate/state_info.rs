@@ -1,17 +1,21 @@
 //! State infos, pushed, in snapshots, and parked until their publisher is known.
 
+use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage, StateInfoPull};
 
-use super::admitted::{ChannelInput, Inbound, Key, RelayItem, Sender, StateInfoItem};
+use super::admitted::{
+    Admitted, ChannelInput, Inbound, Key, MemberInput, RelayItem, Sender, StateInfoItem,
+};
 use super::budget::Asks;
-use super::inbound::channel_of;
-use super::rules::{is_inside, is_sound};
+
+use super::rules::{Rules, Unfit, channel_of, is_inside, is_sound};
 use super::{Gate, View};
 use crate::cx::Cx;
 use crate::have_set::HaveSet;
 use crate::id::Mac;
+use crate::out::Out;
 use crate::peers::link::STATE_DIFFERENCES;
-use crate::{ChannelId, LinkId, PeerId};
+use crate::{ChannelId, Config, CryptoError, LinkId, PeerId, relay};
 
 impl Gate {
     /// An identity has become known: what waited for it can be checked.
@@ -179,5 +183,93 @@ impl Gate {
             item.revision = channel.revision();
             self.receive(cx, view, link, (key, item));
         }
+    }
+}
+
+/// Only peers of our own organisation tell us of channels that we have not joined, and only they are told.
+impl Rules for RelayItem {
+    fn message(&self) -> &SignedMessage {
+        &self.message
+    }
+
+    fn look<'v>(&self, cx: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit> {
+        let Content::StateInfo(info) = self.message.content() else {
+            return Err(Unfit::Unwanted);
+        };
+        if self.publisher == cx.config.identity.peer {
+            return Err(Unfit::Unwanted);
+        }
+        let place = (self.publisher.clone(), self.mac);
+        if let Err(refused) = view.relay.check(cx.config, &place, info) {
+            relay::count(cx, refused);
+            return Err(Unfit::Unwanted);
+        }
+        if !is_sound(cx, &self.message) {
+            return Err(Unfit::Violation);
+        }
+        let identity = view.peers.identities.get(&info.pki_id);
+        Ok(&identity.ok_or(Unfit::Unidentified)?.bytes)
+    }
+
+    fn budget(config: &Config) -> Option<(Asks, u32)> {
+        Some((Asks::Relay, config.channel.max_relay_checks))
+    }
+
+    fn on_unidentified(self, _: &mut Gate, _: &mut Out<'_>) {}
+
+    fn admit(self) -> Inbound {
+        Inbound::Relay(Admitted::new(self))
+    }
+}
+
+impl Rules for StateInfoItem {
+    fn message(&self) -> &SignedMessage {
+        &self.message
+    }
+
+    fn look<'v>(&self, _: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit> {
+        let Content::StateInfo(info) = self.message.content() else {
+            return Err(Unfit::Unwanted);
+        };
+        let channel = view.channels.get(&self.channel).ok_or(Unfit::Unwanted)?;
+        let identity = view.peers.identities.get(&info.pki_id);
+        let identity = identity.ok_or(Unfit::Unidentified)?;
+        let member = identity.org.as_ref();
+        let is_there = || {
+            let mut pushers = self.pushed_by.iter();
+            pushers.any(|peer| peer.as_bytes() == &*info.pki_id)
+                || view.peers.membership.knows(&info.pki_id)
+        };
+        if !member.is_some_and(|org| channel.has_org(org)) || !channel.is_news(info, is_there) {
+            return Err(Unfit::Unwanted);
+        }
+        Ok(&identity.bytes)
+    }
+
+    fn readers(&self) -> Option<&ChannelId> {
+        Some(&self.channel)
+    }
+
+    fn on_unidentified(self, gate: &mut Gate, cx: &mut Out<'_>) {
+        let from = self.from.clone();
+        cx.raise(Inbound::Member(MemberInput::UnknownIdentity { from }));
+        gate.parked.park(cx, &self);
+    }
+
+    fn on_refused(&self, cx: &mut Out<'_>, error: CryptoError) {
+        if error == CryptoError::NotAdmitted
+            && let Content::StateInfo(info) = self.message.content()
+        {
+            let input = ChannelInput::NotAdmitted {
+                revision: self.revision,
+                peer: PeerId::new(&info.pki_id),
+            };
+            cx.raise(Inbound::Channel(self.channel.clone(), input));
+        }
+    }
+
+    fn admit(self) -> Inbound {
+        let channel = self.channel.clone();
+        Inbound::Channel(channel, ChannelInput::StateInfo(Admitted::new(self)))
     }
 }

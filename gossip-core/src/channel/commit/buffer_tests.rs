@@ -28,7 +28,7 @@ fn pushed(size: usize) -> Block {
     block(size, BlockOrigin::Push)
 }
 
-const STORED: Insert = Insert::Stored { evicted: 0 };
+const STORED: (Insert, u64) = (Insert::Stored, 0);
 
 #[test]
 fn a_new_buffer_waits_for_its_first_number() {
@@ -43,7 +43,7 @@ fn a_new_buffer_waits_for_its_first_number() {
 #[test]
 fn numbers_below_next_are_refused_and_next_is_taken() {
     let mut buffer = buffer(5, 40, 1000);
-    assert_eq!(buffer.insert(4, pushed(1)), Insert::Known);
+    assert_eq!(buffer.insert(4, pushed(1)), (Insert::Known, 0));
     assert_eq!((buffer.next(), buffer.len()), (5, 0));
     assert_eq!(buffer.insert(5, pushed(1)), STORED);
     assert_eq!((buffer.next(), buffer.len()), (5, 1));
@@ -54,7 +54,7 @@ fn of_many_copies_the_first_is_kept() {
     let mut buffer = buffer(5, 40, 1000);
     assert_eq!(buffer.insert(5, pushed(1)), STORED);
     for _ in 0..10 {
-        assert_eq!(buffer.insert(5, pushed(2)), Insert::Known);
+        assert_eq!(buffer.insert(5, pushed(2)), (Insert::Known, 0));
     }
     assert_eq!((buffer.len(), buffer.bytes()), (1, 1));
 }
@@ -97,7 +97,7 @@ fn the_window_ends_at_next_plus_its_size() {
     let mut buffer = buffer(5, 20, 1000);
     assert_eq!(buffer.want(24), Want::Yes);
     assert_eq!(buffer.want(25), Want::Beyond);
-    assert_eq!(buffer.insert(25, pushed(1)), Insert::Beyond);
+    assert_eq!(buffer.insert(25, pushed(1)), (Insert::Beyond, 0));
     buffer.insert(5, pushed(1));
     buffer.committed();
     assert_eq!(buffer.want(25), Want::Yes);
@@ -107,7 +107,7 @@ fn the_window_ends_at_next_plus_its_size() {
 fn numbers_at_the_end_of_the_range_do_not_wrap() {
     let mut buffer = buffer(u64::MAX - 2, 40, 1000);
     assert_eq!(buffer.want(0), Want::Known);
-    assert_eq!(buffer.insert(u64::MAX, pushed(1)), Insert::Beyond);
+    assert_eq!(buffer.insert(u64::MAX, pushed(1)), (Insert::Beyond, 0));
     assert_eq!(buffer.insert(u64::MAX - 1, pushed(1)), STORED);
     assert_eq!(buffer.insert(u64::MAX - 2, pushed(1)), STORED);
     buffer.committed();
@@ -122,10 +122,10 @@ fn the_farthest_block_gives_way_when_bytes_run_out() {
     for seq in [10, 20, 30] {
         assert_eq!(buffer.insert(seq, pushed(33)), STORED);
     }
-    assert_eq!(buffer.insert(5, pushed(40)), Insert::Stored { evicted: 2 });
+    assert_eq!(buffer.insert(5, pushed(40)), (Insert::Stored, 2));
     assert_eq!((buffer.len(), buffer.bytes()), (2, 73));
     assert!(buffer.holds(5) && buffer.holds(10));
-    assert_eq!(buffer.insert(11, pushed(40)), Insert::Beyond);
+    assert_eq!(buffer.insert(11, pushed(40)), (Insert::Beyond, 0));
     assert_eq!(buffer.bytes(), 73);
 }
 
@@ -134,7 +134,7 @@ fn the_next_number_has_a_place_in_a_full_buffer() {
     let mut buffer = buffer(0, 40, 100);
     buffer.insert(1, block(60, BlockOrigin::Local));
     buffer.insert(2, pushed(40));
-    assert_eq!(buffer.insert(0, pushed(500)), Insert::Stored { evicted: 1 });
+    assert_eq!(buffer.insert(0, pushed(500)), (Insert::Stored, 1));
     assert!(buffer.holds(0) && buffer.holds(1) && !buffer.holds(2));
     assert_eq!(buffer.frontier(), 2);
 }
@@ -144,9 +144,9 @@ fn a_published_block_does_not_give_way() {
     let mut buffer = buffer(0, 40, 100);
     buffer.insert(9, block(60, BlockOrigin::Local));
     buffer.insert(8, pushed(40));
-    assert_eq!(buffer.insert(2, pushed(70)), Insert::Beyond);
+    assert_eq!(buffer.insert(2, pushed(70)), (Insert::Beyond, 0));
     assert!(buffer.holds(8), "nothing gives way in vain");
-    assert_eq!(buffer.insert(2, pushed(40)), Insert::Stored { evicted: 1 });
+    assert_eq!(buffer.insert(2, pushed(40)), (Insert::Stored, 1));
     assert!(buffer.holds(9));
 }
 

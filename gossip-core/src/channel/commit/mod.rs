@@ -20,13 +20,11 @@ mod external;
 mod payload_buffer;
 mod pipeline;
 
-use bytes::Bytes;
-
+use self::payload_buffer::Block;
 pub(in crate::channel) use self::payload_buffer::PayloadBuffer;
-pub(crate) use self::payload_buffer::Want;
-use self::payload_buffer::{Block, Insert};
+pub(crate) use self::payload_buffer::{Insert, Want};
 use self::pipeline::{Pipeline, Step};
-use crate::gate::admitted::Publication;
+use crate::gate::admitted::{Admitted, BlockItem};
 use crate::out::Out;
 use crate::snapshot::Stores;
 use crate::{
@@ -42,14 +40,6 @@ pub(crate) struct Commit {
     pipeline: Pipeline,
     /// The application has stored blocks up to a height, as it says, and waits for us to read it.
     external: Option<(RequestId, u64)>,
-}
-
-/// A publication that has its place, or brought nothing new: it is passed on, and answered.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Placed {
-    pub(crate) id: RequestId,
-    /// The block with its number; absent if it is known.
-    pub(crate) block: Option<(u64, Bytes)>,
 }
 
 /// What an answer of the ledger led to.
@@ -120,54 +110,45 @@ impl Commit {
         self.pipeline.halted()
     }
 
-    /// Takes a verified block that a peer sent. Returns whether it has got its place.
-    pub(crate) fn admit(
-        &mut self,
-        cx: &mut Out<'_>,
-        seq: u64,
-        data: Bytes,
-        origin: BlockOrigin,
-    ) -> bool {
-        match self.insert(cx, seq, data, origin) {
-            Insert::Stored { .. } => return true,
-            Insert::Known if origin == BlockOrigin::Push => cx.metrics().blocks_duplicate += 1,
-            Insert::Known => {}
-            Insert::Beyond => cx.metrics().blocks_beyond_window += 1,
-        }
-        false
-    }
-
     /// May the application publish a block of this number and of so many bytes? Tells whether it is new.
     ///
     /// # Errors
     /// `Busy` if the block has no place yet, `Halted` if there never will be one.
     pub(crate) fn check_room(&self, seq: u64, bytes: usize) -> Result<bool, RequestError> {
-        if let Some(error) = self.halted_error() {
-            return Err(error);
-        }
         match self.want(seq) {
             Want::Known => Ok(false),
             Want::Yes if self.buffer.has_room(seq, bytes as u64) => Ok(true),
-            Want::Yes | Want::Beyond => Err(RequestError::Busy),
+            Want::Yes | Want::Beyond => Err(self.no_room()),
         }
     }
 
-    /// Takes a block of the application that is known, or verified. Nothing is returned if it is refused, which is
-    /// answered.
-    pub(crate) fn publish(&mut self, cx: &mut Out<'_>, publication: Publication) -> Option<Placed> {
-        let Publication { id, seq, data } = publication;
-        match self.check_room(seq, data.len()) {
-            Ok(true) => {
-                self.insert(cx, seq, data.clone(), BlockOrigin::Local);
-                let block = Some((seq, data));
-                Some(Placed { id, block })
-            }
-            Ok(false) => Some(Placed { id, block: None }),
-            Err(error) => {
-                cx.answer(id, Err(error));
-                None
-            }
+    /// Why a block of the application has no place.
+    pub(crate) fn no_room(&self) -> RequestError {
+        self.halted_error().unwrap_or(RequestError::Busy)
+    }
+
+    /// Takes a block, unless the channel does not run.
+    pub(crate) fn admit(&mut self, cx: &mut Out<'_>, block: &Admitted<BlockItem>) -> Insert {
+        if !self.pipeline.runs() {
+            return Insert::Beyond;
         }
+        let BlockItem {
+            seq, data, source, ..
+        } = block.get();
+        let origin = source.origin();
+        let (data, metrics) = (data.clone(), cx.metrics());
+        let (inserted, evicted) = self.buffer.insert(*seq, Block { data, origin });
+        metrics.blocks_beyond_window += evicted;
+        match (inserted, origin) {
+            (Insert::Stored, BlockOrigin::Local) => metrics.blocks_published += 1,
+            (Insert::Stored, BlockOrigin::Push) => metrics.blocks_pushed += 1,
+            (Insert::Stored, BlockOrigin::StateTransfer) => metrics.blocks_transferred += 1,
+            (Insert::Stored, BlockOrigin::Pull) => metrics.blocks_pulled += 1,
+            (Insert::Known, BlockOrigin::Push) => metrics.blocks_duplicate += 1,
+            (Insert::Known | Insert::Beyond, BlockOrigin::Local) | (Insert::Known, _) => {}
+            (Insert::Beyond, _) => metrics.blocks_beyond_window += 1,
+        }
+        inserted
     }
 
     /// Hands the next block to the ledger, if it is here and the ledger is free.
@@ -228,21 +209,6 @@ impl Commit {
         let (held, window) = (self.buffer.len(), transfer.window.get());
         let size = (self.buffer.bytes(), bytes);
         stores.add_bytes("blocks that wait for the ledger", (held, window), size);
-    }
-
-    fn insert(&mut self, cx: &mut Out<'_>, seq: u64, data: Bytes, origin: BlockOrigin) -> Insert {
-        let inserted = self.buffer.insert(seq, Block { data, origin });
-        if let Insert::Stored { evicted } = inserted {
-            let metrics = cx.metrics();
-            metrics.blocks_beyond_window += evicted;
-            match origin {
-                BlockOrigin::Local => metrics.blocks_published += 1,
-                BlockOrigin::Push => metrics.blocks_pushed += 1,
-                BlockOrigin::StateTransfer => metrics.blocks_transferred += 1,
-                BlockOrigin::Pull => metrics.blocks_pulled += 1,
-            }
-        }
-        inserted
     }
 
     fn halt(&mut self, cx: &mut Out<'_>) {

@@ -28,9 +28,9 @@ pub(crate) enum Want {
 
 /// What became of a block offered to the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::channel) enum Insert {
-    /// It is held; so many farther ones gave way.
-    Stored { evicted: u64 },
+pub(crate) enum Insert {
+    /// It is held.
+    Stored,
     /// Nothing changed: it was there before.
     Known,
     /// Nothing changed: too far ahead, in numbers or in bytes.
@@ -136,15 +136,16 @@ impl PayloadBuffer {
         self.victims(seq, size).is_some()
     }
 
-    pub(in crate::channel) fn insert(&mut self, seq: u64, block: Block) -> Insert {
+    /// Takes a block if it has room. Returns also how many farther ones gave way.
+    pub(in crate::channel) fn insert(&mut self, seq: u64, block: Block) -> (Insert, u64) {
         match self.want(seq) {
-            Want::Known => return Insert::Known,
-            Want::Beyond => return Insert::Beyond,
+            Want::Known => return (Insert::Known, 0),
+            Want::Beyond => return (Insert::Beyond, 0),
             Want::Yes => {}
         }
         let size = length(&block);
         let Some(victims) = self.victims(seq, size) else {
-            return Insert::Beyond;
+            return (Insert::Beyond, 0);
         };
         for victim in &victims {
             self.remove(*victim);
@@ -155,9 +156,7 @@ impl PayloadBuffer {
         while self.holds(self.frontier) {
             self.frontier += 1;
         }
-        Insert::Stored {
-            evicted: victims.len() as u64,
-        }
+        (Insert::Stored, victims.len() as u64)
     }
 
     /// The block to commit, if it is here.

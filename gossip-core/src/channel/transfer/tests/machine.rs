@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use gossip_proto::{Payload, StateRequest};
 
-use crate::channel::commit::{Commit, Placed, Want};
+use crate::channel::commit::{Commit, Insert, Want};
 use crate::channel::transfer::claims::HeightClaim;
 use crate::channel::transfer::requester::Ask;
 use crate::channel::transfer::{Asker, BlockServer, Requester, Served};
-use crate::gate::admitted::Publication;
+use crate::gate::admitted::{Admitted, BlockItem, BlockSource};
 use crate::out::Out;
 use crate::rng::ModuleRng;
 use crate::ticket::LedgerUse;
@@ -100,8 +100,16 @@ impl Machine {
         if !self.commit.runs() {
             return Vec::new();
         }
+        let from = PeerId::new(b"sender");
+        let source = match origin {
+            BlockOrigin::Push => BlockSource::Pushed { from },
+            BlockOrigin::StateTransfer => BlockSource::Transfer { from },
+            BlockOrigin::Pull => BlockSource::Pulled { from },
+            BlockOrigin::Local => panic!("published, not sent"),
+        };
         self.requester.on_checked(cx, seq);
-        let stored = self.commit.admit(cx, seq, data.clone(), origin);
+        let block = self.verified(seq, data.clone(), source);
+        let stored = self.commit.admit(cx, &block) == Insert::Stored;
         let accepted = Effect::Accepted {
             seq,
             data,
@@ -120,11 +128,37 @@ impl Machine {
         seq: u64,
         data: Bytes,
     ) -> Vec<Effect> {
+        let request = id;
+        match self.commit.check_room(seq, data.len()) {
+            Ok(true) => {}
+            Ok(false) => return vec![Effect::Known { request }],
+            Err(error) => {
+                cx.answer(id, Err(error));
+                return Vec::new();
+            }
+        }
         self.requester.on_unasked_checked(seq);
-        let placed = self.commit.publish(cx, Publication { id, seq, data });
-        let mut effects: Vec<_> = placed.into_iter().map(show_placed).collect();
+        let block = self.verified(seq, data.clone(), BlockSource::Local { id });
+        assert_eq!(self.commit.admit(cx, &block), Insert::Stored);
+        let mut effects = vec![Effect::Accepted {
+            seq,
+            data,
+            origin: BlockOrigin::Local,
+            request: Some(id),
+        }];
         effects.extend(self.go_on(cx, None));
         effects
+    }
+
+    fn verified(&self, seq: u64, data: Bytes, source: BlockSource) -> Admitted<BlockItem> {
+        Admitted::unchecked(BlockItem {
+            channel: self.channel.clone(),
+            seq,
+            data,
+            source,
+            message: None,
+            holders: Vec::new(),
+        })
     }
 
     pub(in crate::channel::transfer) fn on_ledger_done(
@@ -284,17 +318,5 @@ impl Machine {
         let buffer = self.commit.buffer();
         let asks = self.requester.pump(cx, &self.channel, buffer, avoid);
         asks.into_iter().map(Effect::Ask).collect()
-    }
-}
-
-fn show_placed(placed: Placed) -> Effect {
-    match placed.block {
-        Some((seq, data)) => Effect::Accepted {
-            seq,
-            data,
-            origin: BlockOrigin::Local,
-            request: Some(placed.id),
-        },
-        None => Effect::Known { request: placed.id },
     }
 }
