@@ -2,23 +2,13 @@
 
 use std::ops::{Deref, DerefMut};
 
-use gossip_proto::UnsignedMessage;
-
 use crate::crypto::Crypto;
 use crate::out::Out;
-use crate::signal::Signing;
 
 /// The tools, with the means to have something verified or signed.
 pub(crate) struct Cx<'a> {
     pub(crate) out: Out<'a>,
     pub(crate) crypto: &'a mut Crypto,
-}
-
-impl Cx<'_> {
-    /// Has a message of ours signed; comes back as [`Signal::Signed`](crate::signal::Signal).
-    pub(crate) fn sign(&mut self, what: Signing, unsigned: UnsignedMessage) {
-        self.crypto.sign(&mut self.out, what, unsigned);
-    }
 }
 
 impl<'a> Deref for Cx<'a> {

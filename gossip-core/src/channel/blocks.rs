@@ -3,7 +3,6 @@
 use super::commit::{Insert, Want};
 use super::{Channel, ChannelCx};
 use crate::compose::block_message;
-use crate::cx::Cx;
 use crate::gate::admitted::{
     Admitted, BlockFault, BlockItem, BlockSource, ChannelInput, Publication,
 };
@@ -29,16 +28,8 @@ impl Channel {
         }
         let Publication { id, seq, data } = publication;
         self.on_checking(cx, seq, data.len() as u64);
-        let block = BlockItem {
-            channel: self.id.clone(),
-            seq,
-            data,
-            source: BlockSource::Local { id },
-            message: None,
-            holders: Vec::new(),
-        };
-        let Cx { out, crypto } = &mut cx.cx;
-        crypto.check_block(out, None, block);
+        let source = BlockSource::Local { id };
+        cx.check_block(None, BlockItem::new(&self.id, (seq, data), source));
     }
 
     /// May a block be published now? Tells whether it is new, and so to be verified.

@@ -2,9 +2,8 @@
 
 use super::admitted::{Inbound, Sender};
 use super::verdict::count;
-use super::{Gate, View};
+use super::{Gate, GateCx};
 use crate::crypto::{Access, signed};
-use crate::cx::Cx;
 use crate::{ChannelId, CryptoError, CryptoJob};
 
 impl Gate {
@@ -12,13 +11,12 @@ impl Gate {
     /// channel's policy; that is remembered until the link or the configuration ends.
     pub(super) fn with_access(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: &Sender,
         channel: ChannelId,
         asked: Inbound,
     ) {
-        let Some(own) = view.channels.get(&channel) else {
+        let Some(own) = cx.channels.get(&channel) else {
             return;
         };
         if !sender.org.as_ref().is_some_and(|org| own.has_org(org)) {
@@ -32,8 +30,8 @@ impl Gate {
         }
         let readers = channel.clone();
         let job = || {
-            let conn = view.peers.links.conn_of(sender.link)?;
-            let identity = view.peers.identities.get(sender.peer.as_bytes())?;
+            let conn = cx.peers.links.conn_of(sender.link)?;
+            let identity = cx.peers.identities.get(sender.peer.as_bytes())?;
             Some(CryptoJob::Verify {
                 identity: identity.bytes.clone(),
                 signed: signed(conn.envelope()),
@@ -42,15 +40,13 @@ impl Gate {
         };
         let bytes = asked.bytes();
         let place = (sender, channel);
-        cx.crypto
-            .check_access(&mut cx.out, place, revision, job, (asked, bytes));
+        cx.cx.check_access(place, revision, job, (asked, bytes));
     }
 
     /// Lets through what waited for a verdict, or has it judged anew if a newer configuration is in force.
     pub(super) fn conclude_access(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         access: Access,
         verdict: Result<(), CryptoError>,
     ) {
@@ -61,12 +57,12 @@ impl Gate {
             revision,
             waiting,
         } = access;
-        let Some(own) = view.channels.get(&channel) else {
+        let Some(own) = cx.channels.get(&channel) else {
             return;
         };
         if !own.is_current(revision) {
             for asked in waiting {
-                self.with_access(cx, view, &sender, channel.clone(), asked);
+                self.with_access(cx, &sender, channel.clone(), asked);
             }
         } else if verdict.is_ok() {
             self.access.insert((sender.link, channel), revision);

@@ -224,6 +224,20 @@ pub(crate) struct BlockItem {
     pub(crate) holders: Vec<PeerId>,
 }
 
+impl BlockItem {
+    /// A block of which no message came, and that nobody else is known to hold.
+    pub(crate) fn new(channel: &ChannelId, (seq, data): (u64, Bytes), source: BlockSource) -> Self {
+        Self {
+            channel: channel.clone(),
+            seq,
+            data,
+            source,
+            message: None,
+            holders: Vec::new(),
+        }
+    }
+}
+
 /// How a block came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BlockSource {
@@ -338,7 +352,7 @@ pub(crate) enum Inbound {
 pub(crate) enum MemberInput {
     Alive(Admitted<AliveItem>),
     Pulse(Admitted<PulseItem>),
-    /// A peer asks for our view.
+    /// A peer asks for our cx.
     Request(ViewRequest),
     /// A response that was asked for has come; its elements follow one by one.
     Response {

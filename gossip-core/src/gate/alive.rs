@@ -15,7 +15,7 @@ use super::budget::Asks;
 use super::pulse::following;
 use super::rules::is_sound;
 use super::verdict::{count, valid_identity, verified};
-use super::{Gate, View};
+use super::{Gate, GateCx};
 use crate::crypto::copies::{Claim, Copies, SignedItem as _};
 use crate::crypto::signed;
 use crate::cx::Cx;
@@ -26,8 +26,7 @@ use crate::{CryptoError, CryptoJob, CryptoOutcome, LinkId, PeerId};
 impl Gate {
     pub(super) fn alive(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         link: LinkId,
         message: SignedMessage,
         source: AliveSource,
@@ -37,7 +36,7 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         };
-        let members = &view.peers.membership;
+        let members = &cx.peers.membership;
         let pulse = with.pulses.get(&alive.pki_id);
         let standing = members.standing(alive, source.way == AliveWay::Hearsay);
         let looks = standing == Standing::Former && members.may_look(cx.now);
@@ -47,14 +46,14 @@ impl Gate {
                 let peer = PeerId::new(&alive.pki_id);
                 cx.raise(Inbound::Member(MemberInput::SignOfLife { peer }));
             }
-            self.pulses_from(cx, view, (link, &source.from), pulse, false);
+            self.pulses_from(cx, (link, &source.from), pulse, false);
             return;
         }
         if !is_sound(cx, &message) {
             cx.metrics().violations += 1;
             return;
         }
-        let Some((job, presented)) = alive_job(view, alive, &message, &with.identities) else {
+        let Some((job, presented)) = alive_job(cx, alive, &message, &with.identities) else {
             let from = source.from;
             cx.raise(Inbound::Member(MemberInput::UnknownIdentity { from }));
             return;
@@ -77,7 +76,7 @@ impl Gate {
             job,
             presented,
         };
-        cx.crypto.check(&mut cx.out, Some(link), key, claim);
+        cx.check(Some(link), key, claim);
     }
 
     pub(super) fn conclude_alive(
@@ -106,7 +105,7 @@ impl Gate {
         }
         if verdict.is_err() {
             if let (_, Some(rest)) = copies.rest() {
-                cx.crypto.start(&mut cx.out, None, key, rest);
+                cx.start_check(None, key, rest);
             }
             return;
         }
@@ -125,8 +124,7 @@ impl Gate {
 
     pub(super) fn membership_request(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: Sender,
         nonce: u64,
         request: &MembershipRequest,
@@ -145,7 +143,7 @@ impl Gate {
         if !self.budgets.admit(cx, sender.link, Asks::Members) {
             return;
         }
-        let supports = |capability| view.peers.supports(&sender.peer, capability);
+        let supports = |capability| cx.peers.supports(&sender.peer, capability);
         let asked = ViewRequest {
             peer: sender.peer.clone(),
             link: sender.link,
@@ -162,19 +160,18 @@ impl Gate {
             way: AliveWay::Request,
         };
         let with = Companions::new(&[], request.pulse.as_slice());
-        self.alive(cx, view, sender.link, own, source, &with);
+        self.alive(cx, sender.link, own, source, &with);
     }
 
     pub(super) fn membership_response(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: &Sender,
         nonce: u64,
         response: &MembershipResponse,
     ) {
         let peer = sender.peer.clone();
-        let members = &view.peers.membership;
+        let members = &cx.peers.membership;
         if !members.expects_response(cx.now, &peer, nonce) {
             cx.metrics().violations += 1;
             return;
@@ -191,7 +188,7 @@ impl Gate {
             };
             let from = sender.peer.clone();
             let source = AliveSource { from, way };
-            self.alive(cx, view, sender.link, message, source, &with);
+            self.alive(cx, sender.link, message, source, &with);
         }
     }
 }
@@ -221,13 +218,13 @@ fn same_text(a: &SignedMessage, b: &SignedMessage) -> bool {
 
 /// How a heartbeat is checked: under an identity held, or one that came with it.
 fn alive_job(
-    view: View<'_>,
+    cx: &GateCx<'_>,
     alive: &Alive,
     message: &SignedMessage,
     identities: &BTreeMap<Bytes, Bytes>,
 ) -> Option<(CryptoJob, Option<Bytes>)> {
     let signed = signed(message.envelope());
-    if let Some(held) = view.peers.identities.get(&alive.pki_id) {
+    if let Some(held) = cx.peers.identities.get(&alive.pki_id) {
         let identity = held.bytes.clone();
         let channel = None;
         let job = CryptoJob::Verify {

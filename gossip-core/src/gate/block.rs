@@ -7,7 +7,7 @@ use super::admitted::{
 };
 use super::rules::inside_channel_of;
 use super::verdict::{count, verified};
-use super::{Gate, View};
+use super::{Gate, GateCx};
 use crate::channel::Want;
 use crate::compose::block_message;
 use crate::crypto::copies::Copies;
@@ -33,16 +33,15 @@ impl Gate {
     /// A block is pushed, as only peers of our own organisation do; others are asked for blocks.
     pub(super) fn pushed_block(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: Sender,
         message: &SignedMessage,
         payload: &Payload,
     ) {
-        let Some(id) = inside_channel_of(cx, view, &sender, message.message()) else {
+        let Some(id) = inside_channel_of(cx, &sender, message.message()) else {
             return;
         };
-        let Some(channel) = view.channels.get(&id) else {
+        let Some(channel) = cx.channels.get(&id) else {
             return;
         };
         let (seq, bytes) = (payload.seq_num, payload.data.len() as u64);
@@ -58,7 +57,7 @@ impl Gate {
         match want {
             Want::Yes => {
                 let block = pushed_item(id, sender.peer, message, payload);
-                cx.crypto.check_block(&mut cx.out, Some(sender.link), block);
+                cx.check_block(Some(sender.link), block);
             }
             Want::Known => {
                 let peer = sender.peer;
@@ -137,7 +136,7 @@ fn turn_away(cx: &mut Cx<'_>, copies: Copies<BlockItem>, fault: BlockFault) {
         let next = &copies.first.item;
         if next.data != data {
             let key = Key::Block(next.channel.clone(), next.seq);
-            cx.crypto.start(&mut cx.out, None, key, copies);
+            cx.start_check(None, key, copies);
             return;
         }
         let (same, others) = copies.rest();
@@ -170,12 +169,11 @@ fn pushed_item(
     } else {
         block_message(&channel, seq, data.clone())
     };
+    let holders = vec![from.clone()];
+    let source = BlockSource::Pushed { from };
     BlockItem {
-        channel,
-        seq,
-        data: data.clone(),
-        holders: vec![from.clone()],
-        source: BlockSource::Pushed { from },
         message: Some(clean),
+        holders,
+        ..BlockItem::new(&channel, (seq, data.clone()), source)
     }
 }

@@ -5,7 +5,7 @@ use gossip_proto::{Content, SignedMessage, UnsignedMessage};
 
 use super::admitted::{ChannelInput, IdentityInput, Inbound};
 use super::verdict::{count, valid_identity, verified};
-use super::{Gate, View};
+use super::{Gate, GateCx};
 use crate::crypto::Check;
 use crate::cx::Cx;
 use crate::out::Out;
@@ -16,28 +16,29 @@ impl Gate {
     /// The crypto service has answered.
     pub(crate) fn on_crypto_done(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         ticket: Ticket,
         outcome: CryptoOutcome,
     ) {
-        if let Some(check) = cx.crypto.finish(&mut cx.out, ticket) {
-            self.conclude(cx, view, check, outcome);
+        let Cx { out, crypto } = &mut cx.cx;
+        if let Some(check) = crypto.finish(out, ticket) {
+            self.conclude(cx, check, outcome);
         }
     }
 
     /// Checks that have not been answered in time count as overloaded.
-    pub(crate) fn fire_checks(&mut self, cx: &mut Cx<'_>, view: View<'_>) {
-        while let Some(check) = cx.crypto.pop_overdue(&mut cx.out) {
+    pub(crate) fn fire_checks(&mut self, cx: &mut GateCx<'_>) {
+        let overdue = |cx: &mut Cx<'_>| cx.crypto.pop_overdue(&mut cx.out);
+        while let Some(check) = overdue(cx) {
             let outcome = CryptoOutcome::Verified(Err(CryptoError::Overloaded));
-            self.conclude(cx, view, check, outcome);
+            self.conclude(cx, check, outcome);
         }
     }
 
-    fn conclude(&mut self, cx: &mut Cx<'_>, view: View<'_>, check: Check, outcome: CryptoOutcome) {
+    fn conclude(&mut self, cx: &mut GateCx<'_>, check: Check, outcome: CryptoOutcome) {
         match check {
             Check::Item(key, checked) => self.conclude_item(cx, key, checked, outcome),
-            Check::Access(access) => self.conclude_access(cx, view, access, verified(outcome)),
+            Check::Access(access) => self.conclude_access(cx, access, verified(outcome)),
             Check::Conn { link, identity } => self.conclude_conn(cx, link, identity, outcome),
             Check::Identity { from, message } => conclude_identity(cx, from, message, outcome),
             Check::Validate(peer) => conclude_validate(cx, peer, outcome),

@@ -9,8 +9,10 @@ use super::admitted::{
 };
 use super::alive::Companions;
 use super::block::conclude_block;
-use super::rules::{Rules, Unfit, channel_of, conclude_plain, inside_channel_of, is_sound};
-use super::{Gate, View};
+use super::rules::{
+    Rules, Unfit, channel_of, conclude_plain, inside_channel_of, is_inside, is_sound,
+};
+use super::{Gate, GateCx};
 use crate::cx::Cx;
 use crate::out::Out;
 use crate::{CryptoOutcome, PeerId};
@@ -19,8 +21,7 @@ impl Gate {
     /// A message has come on an authenticated link.
     pub(crate) fn on_received(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: Sender,
         message: SignedMessage,
     ) {
@@ -31,32 +32,25 @@ impl Gate {
                     from: sender.peer.clone(),
                     way: AliveWay::Pushed,
                 };
-                self.alive(
-                    cx,
-                    view,
-                    sender.link,
-                    message,
-                    source,
-                    &Companions::default(),
-                );
+                self.alive(cx, sender.link, message, source, &Companions::default());
             }
             Content::MembershipRequest(request) => {
-                self.membership_request(cx, view, sender, nonce, request);
+                self.membership_request(cx, sender, nonce, request);
             }
             Content::MembershipResponse(response) => {
-                self.membership_response(cx, view, &sender, nonce, response);
+                self.membership_response(cx, &sender, nonce, response);
             }
-            Content::StateInfo(_) => self.pushed_state_info(cx, view, &sender, message),
+            Content::StateInfo(_) => self.pushed_state_info(cx, &sender, message),
             Content::StateInfoPull(request) => {
-                self.state_info_pull(cx, view, sender, nonce, request);
+                self.state_info_pull(cx, sender, nonce, request);
             }
             Content::StateSnapshot(elements) => {
-                self.snapshot(cx, view, &sender, message.message(), elements);
+                self.snapshot(cx, &sender, message.message(), elements);
             }
-            Content::Data(payload) => self.pushed_block(cx, view, sender, &message, payload),
+            Content::Data(payload) => self.pushed_block(cx, sender, &message, payload),
             Content::StateRequest(request) => {
                 let request = *request;
-                self.from_reader(cx, view, sender, message.message(), |sender| {
+                self.from_reader(cx, sender, message.message(), |sender| {
                     ChannelInput::StateRequest {
                         sender,
                         nonce,
@@ -66,7 +60,7 @@ impl Gate {
             }
             Content::StateResponse(payloads) => {
                 // Whether they were asked for is known where they were asked for.
-                if let Some(channel) = channel_of(cx, view, &sender, message.message()) {
+                if let Some(channel) = channel_of(cx, &sender, message.message()) {
                     let payloads = payloads.clone();
                     let input = ChannelInput::StateResponse {
                         sender,
@@ -77,9 +71,9 @@ impl Gate {
                 }
             }
             // Whatever the channel.
-            Content::Tree(_) if !is_inside(view, &sender) => cx.metrics().violations += 1,
+            Content::Tree(_) if !is_inside(cx, &sender) => cx.metrics().violations += 1,
             Content::Tree(tree) => {
-                if let Some(channel) = channel_of(cx, view, &sender, message.message()) {
+                if let Some(channel) = channel_of(cx, &sender, message.message()) {
                     let tree = *tree;
                     cx.raise(Inbound::Channel(
                         channel,
@@ -87,14 +81,14 @@ impl Gate {
                     ));
                 }
             }
-            Content::Pulses(pulses) => self.pulses(cx, view, &sender, pulses, true),
+            Content::Pulses(pulses) => self.pulses(cx, &sender, pulses, true),
             Content::Hello(_)
             | Content::Digest(_)
             | Content::DataRequest(_)
-            | Content::DataUpdate(_) => self.pull(cx, view, sender, message),
+            | Content::DataUpdate(_) => self.pull(cx, sender, message),
             Content::Empty => cx.metrics().empty_messages += 1,
             Content::Leadership(told) => {
-                if let Some(channel) = inside_channel_of(cx, view, &sender, message.message()) {
+                if let Some(channel) = inside_channel_of(cx, &sender, message.message()) {
                     let maker = PeerId::new(&told.pki_id);
                     let key = Key::Leadership(sender.link, channel.clone(), maker, told.time);
                     let item = LeadershipItem {
@@ -102,7 +96,7 @@ impl Gate {
                         message: message.clone(),
                         from: sender.peer,
                     };
-                    self.receive(cx, view, Some(sender.link), (key, item));
+                    self.receive(cx, Some(sender.link), (key, item));
                 }
             }
             Content::Ack(error) => {
@@ -137,15 +131,14 @@ impl Gate {
     /// A question about a channel, which is let through if its sender may read the channel.
     fn from_reader(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: Sender,
         message: &GossipMessage,
         input: impl FnOnce(Sender) -> ChannelInput,
     ) {
-        if let Some(channel) = channel_of(cx, view, &sender, message) {
+        if let Some(channel) = channel_of(cx, &sender, message) {
             let asked = Inbound::Channel(channel.clone(), input(sender.clone()));
-            self.with_access(cx, view, &sender, channel, asked);
+            self.with_access(cx, &sender, channel, asked);
         }
     }
 }
@@ -156,22 +149,22 @@ impl Rules for LeadershipItem {
         &self.message
     }
 
-    fn look<'v>(&self, cx: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit> {
+    fn look(&self, cx: &mut GateCx<'_>) -> Result<Bytes, Unfit> {
         let Content::Leadership(told) = self.message.content() else {
             return Err(Unfit::Unwanted);
         };
-        let identities = &view.peers.identities;
+        let identities = &cx.peers.identities;
         let identity = identities.get(&told.pki_id).ok_or(Unfit::Unidentified)?;
         let own = *told.pki_id == *cx.config.identity.peer.as_bytes();
         let inside = |org| identities.is_own_org(org);
         if own || !identity.org.as_ref().is_some_and(inside) || !is_sound(cx, &self.message) {
             return Err(Unfit::Violation);
         }
-        let channel = view.channels.get(&self.channel);
+        let channel = cx.channels.get(&self.channel);
         if !channel.is_some_and(|channel| channel.is_leadership_news(told)) {
             return Err(Unfit::Known);
         }
-        Ok(&identity.bytes)
+        Ok(identity.bytes.clone())
     }
 
     fn on_unidentified(self, _: &mut Gate, cx: &mut Out<'_>) {

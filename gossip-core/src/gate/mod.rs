@@ -10,6 +10,7 @@ mod alive;
 mod block;
 mod budget;
 mod conclude;
+mod cx;
 mod inbound;
 mod macs;
 mod parked;
@@ -23,34 +24,14 @@ mod verdict;
 use std::collections::BTreeMap;
 
 use self::budget::Budgets;
+pub(crate) use self::cx::GateCx;
 use self::macs::Macs;
 use self::parked::Parked;
 use self::refused::RefusedIdentities;
-use crate::channel::Channels;
 use crate::cx::Cx;
 use crate::out::Out;
-use crate::peers::Peers;
-use crate::relay::Relay;
 use crate::snapshot::Stores;
 use crate::{ChannelId, Config, LinkId};
-
-/// What the gate reads before it spends a signature check.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub(crate) peers: &'a Peers,
-    pub(crate) channels: &'a Channels,
-    pub(crate) relay: &'a Relay,
-}
-
-impl<'a> View<'a> {
-    pub(crate) const fn new(peers: &'a Peers, channels: &'a Channels, relay: &'a Relay) -> Self {
-        Self {
-            peers,
-            channels,
-            relay,
-        }
-    }
-}
 
 /// Checks what arrives.
 #[derive(Debug, Default)]

@@ -5,20 +5,13 @@ use gossip_proto::{Content, PullKind, SignedMessage};
 use super::admitted::{ChannelInput, Inbound, Sender};
 use super::budget::Asks;
 use super::rules::{channel_of, is_inside};
-use super::{Gate, View};
+use super::{Gate, GateCx};
 use crate::ChannelId;
-use crate::out::Out;
 
 impl Gate {
     /// A step of a pull has come. It carries no signature: the link has proven whose it is, and the items that it
     /// brings are checked one by one when they are found to have been asked for.
-    pub(super) fn pull(
-        &mut self,
-        cx: &mut Out<'_>,
-        view: View<'_>,
-        sender: Sender,
-        message: SignedMessage,
-    ) {
+    pub(super) fn pull(&mut self, cx: &mut GateCx<'_>, sender: Sender, message: SignedMessage) {
         let content = message.content();
         let kind = if let Content::Hello(hello) = content {
             hello.kind
@@ -37,7 +30,7 @@ impl Gate {
                 return;
             }
             PullKind::Identity => None,
-            PullKind::Block => match pulled_channel(cx, view, &sender, &message) {
+            PullKind::Block => match pulled_channel(cx, &sender, &message) {
                 Some(channel) => Some(channel),
                 None => return,
             },
@@ -55,14 +48,13 @@ impl Gate {
 
 /// Blocks are pulled between members of one organisation that both take part in the channel.
 fn pulled_channel(
-    cx: &mut Out<'_>,
-    view: View<'_>,
+    cx: &mut GateCx<'_>,
     sender: &Sender,
     message: &SignedMessage,
 ) -> Option<ChannelId> {
-    let id = channel_of(cx, view, sender, message.message())?;
-    let own = view.channels.get(&id)?;
-    if !is_inside(view, sender) || own.has_left() || !own.is_participant(&sender.peer) {
+    let id = channel_of(cx, sender, message.message())?;
+    let own = cx.channels.get(&id)?;
+    if !is_inside(cx, sender) || own.has_left() || !own.is_participant(&sender.peer) {
         cx.metrics().pull_refused += 1;
         return None;
     }

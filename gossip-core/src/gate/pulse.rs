@@ -4,7 +4,7 @@ use gossip_proto::{Alive, Pulse};
 
 use super::admitted::{Admitted, Inbound, MemberInput, PulseItem, Sender};
 use super::budget::Asks;
-use super::{Gate, View};
+use super::{Gate, GateCx};
 use crate::out::Out;
 use crate::peers::membership::{CHAIN_LENGTH, walk};
 use crate::{LinkId, PeerId};
@@ -16,24 +16,22 @@ impl Gate {
     /// Pulses of several members, pushed or told in a response.
     pub(super) fn pulses<'p>(
         &mut self,
-        cx: &mut Out<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: &Sender,
         pulses: impl IntoIterator<Item = &'p Pulse>,
         pushed: bool,
     ) {
-        self.pulses_from(cx, view, (sender.link, &sender.peer), pulses, pushed);
+        self.pulses_from(cx, (sender.link, &sender.peer), pulses, pushed);
     }
 
     pub(super) fn pulses_from<'p>(
         &mut self,
-        cx: &mut Out<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         (link, from): (LinkId, &PeerId),
         pulses: impl IntoIterator<Item = &'p Pulse>,
         pushed: bool,
     ) {
-        let members = &view.peers.membership;
+        let members = &cx.peers.membership;
         let mut strangers = false;
         for pulse in pulses {
             if pulse.pki_id == cx.config.identity.peer.as_bytes() {

@@ -6,7 +6,7 @@ use gossip_proto::{GossipMessage, SignedMessage};
 use super::admitted::{Inbound, Key, Kind, Sender};
 use super::budget::Asks;
 use super::verdict::{count, verified};
-use super::{Gate, View};
+use super::{Gate, GateCx};
 use crate::crypto::copies::{Claim, Copies};
 use crate::crypto::signed;
 use crate::cx::Cx;
@@ -19,7 +19,7 @@ pub(super) trait Rules: Kind {
     fn message(&self) -> &SignedMessage;
 
     /// May it be said, and is it news? Then it is checked under the identity returned.
-    fn look<'v>(&self, cx: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit>;
+    fn look(&self, cx: &mut GateCx<'_>) -> Result<Bytes, Unfit>;
 
     /// The channel whose readers alone may sign it.
     fn readers(&self) -> Option<&ChannelId> {
@@ -55,19 +55,18 @@ impl Gate {
     /// Has an item checked if it is fit for that.
     pub(super) fn receive<T: Rules>(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         link: Option<LinkId>,
         (key, item): (Key, T),
     ) {
-        match item.look(cx, view) {
+        match item.look(cx) {
             Err(Unfit::Known) => cx.metrics().duplicates += 1,
             Err(Unfit::Violation) => cx.metrics().violations += 1,
             Err(Unfit::Unidentified) => item.on_unidentified(self, cx),
             Err(Unfit::Unwanted) => {}
             Ok(identity) => {
                 let job = CryptoJob::Verify {
-                    identity: identity.clone(),
+                    identity,
                     signed: signed(item.message().envelope()),
                     channel: item.readers().cloned(),
                 };
@@ -77,7 +76,7 @@ impl Gate {
                     job,
                     presented,
                 };
-                let Some(claim) = cx.crypto.join(&mut cx.out, link, &key, claim) else {
+                let Some(claim) = cx.join_check(link, &key, claim) else {
                     return;
                 };
                 if let (Some(link), Some((asks, most))) = (link, T::budget(cx.config))
@@ -86,7 +85,7 @@ impl Gate {
                     cx.metrics().relays_shed += 1;
                     return;
                 }
-                cx.crypto.start(&mut cx.out, link, key, Copies::new(claim));
+                cx.start_check(link, key, Copies::new(claim));
             }
         }
     }
@@ -107,7 +106,7 @@ pub(super) fn conclude_plain<T: Rules>(
         Err(error) => {
             first.item.on_refused(cx, error);
             if let Some(rest) = rest {
-                cx.crypto.start(&mut cx.out, None, key, rest);
+                cx.start_check(None, key, rest);
             }
         }
     }
@@ -118,19 +117,18 @@ pub(super) fn is_sound(cx: &Out<'_>, message: &SignedMessage) -> bool {
     message.envelope().is_signed() && message.encoded().len() <= cx.config.limits.max_signed
 }
 
-pub(super) fn is_inside(view: View<'_>, sender: &Sender) -> bool {
+pub(super) fn is_inside(cx: &GateCx<'_>, sender: &Sender) -> bool {
     let org = sender.org.as_ref();
-    org.is_some_and(|org| view.peers.identities.is_own_org(org))
+    org.is_some_and(|org| cx.peers.identities.is_own_org(org))
 }
 
 /// The channel that a message names, if we are in it and the sender's organisation too.
 pub(super) fn channel_of(
-    cx: &mut Out<'_>,
-    view: View<'_>,
+    cx: &mut GateCx<'_>,
     sender: &Sender,
     message: &GossipMessage,
 ) -> Option<ChannelId> {
-    let channel = view.channels.by_name(&message.channel)?;
+    let channel = cx.channels.by_name(&message.channel)?;
     if sender.org.as_ref().is_some_and(|org| channel.has_org(org)) {
         return Some(channel.id().clone());
     }
@@ -140,13 +138,12 @@ pub(super) fn channel_of(
 
 /// The same, if the sender is of our own organisation.
 pub(super) fn inside_channel_of(
-    cx: &mut Out<'_>,
-    view: View<'_>,
+    cx: &mut GateCx<'_>,
     sender: &Sender,
     message: &GossipMessage,
 ) -> Option<ChannelId> {
-    let channel = channel_of(cx, view, sender, message)?;
-    if is_inside(view, sender) {
+    let channel = channel_of(cx, sender, message)?;
+    if is_inside(cx, sender) {
         return Some(channel);
     }
     cx.metrics().violations += 1;

@@ -9,8 +9,7 @@ use super::admitted::{
 use super::budget::Asks;
 
 use super::rules::{Rules, Unfit, channel_of, is_inside, is_sound};
-use super::{Gate, View};
-use crate::cx::Cx;
+use super::{Gate, GateCx};
 use crate::have_set::HaveSet;
 use crate::id::Mac;
 use crate::out::Out;
@@ -19,17 +18,16 @@ use crate::{ChannelId, Config, CryptoError, LinkId, PeerId, relay};
 
 impl Gate {
     /// An identity has become known: what waited for it can be checked.
-    pub(crate) fn on_identity(&mut self, cx: &mut Cx<'_>, view: View<'_>, peer: &PeerId) {
+    pub(crate) fn on_identity(&mut self, cx: &mut GateCx<'_>, peer: &PeerId) {
         for parked in self.parked.take(cx, peer) {
-            self.check_state_info(cx, view, None, parked);
+            self.check_state_info(cx, None, parked);
         }
     }
 
     /// A peer tells a state info, of a channel of ours or of another.
     pub(super) fn pushed_state_info(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: &Sender,
         message: SignedMessage,
     ) {
@@ -37,9 +35,9 @@ impl Gate {
             return;
         };
         let macs = &mut self.macs;
-        match macs.channel(view.channels, &info.pki_id, &info.channel_mac) {
-            Some(channel) => self.state_info(cx, view, sender, channel, message, true),
-            None if is_inside(view, sender) => {
+        match macs.channel(cx.channels, &info.pki_id, &info.channel_mac) {
+            Some(channel) => self.state_info(cx, sender, channel, message, true),
+            None if is_inside(cx, sender) => {
                 let Ok(mac) = Mac::try_from(&info.channel_mac[..]) else {
                     cx.metrics().violations += 1;
                     return;
@@ -52,7 +50,7 @@ impl Gate {
                     message: message.clone(),
                     holders: vec![sender.peer.clone()],
                 };
-                self.receive(cx, view, Some(sender.link), (key, item));
+                self.receive(cx, Some(sender.link), (key, item));
             }
             None => {}
         }
@@ -61,16 +59,13 @@ impl Gate {
     /// A peer asks for the state infos of a channel.
     pub(super) fn state_info_pull(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: Sender,
         nonce: u64,
         request: &StateInfoPull,
     ) {
         let mac = &request.channel_mac;
-        let channel = self
-            .macs
-            .channel(view.channels, sender.peer.as_bytes(), mac);
+        let channel = self.macs.channel(cx.channels, sender.peer.as_bytes(), mac);
         let Some(channel) = channel else {
             cx.metrics().violations += 1;
             return;
@@ -81,28 +76,27 @@ impl Gate {
         }
         let most = cx.config.membership.max_members.get();
         // Without a nonce it is a request of the original protocol: its sender did not know us yet.
-        let differs = nonce != 0 && view.peers.supports(&sender.peer, STATE_DIFFERENCES);
+        let differs = nonce != 0 && cx.peers.supports(&sender.peer, STATE_DIFFERENCES);
         let held = differs.then(|| HaveSet::decode(nonce, &request.held, most));
         let input = ChannelInput::StateInfoPull {
             sender: sender.clone(),
             held,
         };
         let asked = Inbound::Channel(channel.clone(), input);
-        self.with_access(cx, view, &sender, channel, asked);
+        self.with_access(cx, &sender, channel, asked);
     }
 
     pub(super) fn snapshot(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: &Sender,
         message: &GossipMessage,
         elements: &[RawEnvelope],
     ) {
-        let Some(id) = channel_of(cx, view, sender, message) else {
+        let Some(id) = channel_of(cx, sender, message) else {
             return;
         };
-        let channel = view.channels.get(&id);
+        let channel = cx.channels.get(&id);
         if !channel.is_some_and(|channel| channel.expects_snapshot(cx.now, &sender.peer)) {
             cx.metrics().violations += 1;
             return;
@@ -115,7 +109,7 @@ impl Gate {
         let cap = cx.config.membership.max_members.get();
         for envelope in elements.iter().take(cap) {
             match SignedMessage::decode_nested(envelope, &cx.config.limits) {
-                Ok(element) => self.state_info(cx, view, sender, id.clone(), element, false),
+                Ok(element) => self.state_info(cx, sender, id.clone(), element, false),
                 Err(_) => cx.metrics().violations += 1,
             }
         }
@@ -123,8 +117,7 @@ impl Gate {
 
     fn state_info(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         sender: &Sender,
         channel: ChannelId,
         message: SignedMessage,
@@ -134,7 +127,7 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         };
-        let Some(own) = view.channels.get(&channel) else {
+        let Some(own) = cx.channels.get(&channel) else {
             return;
         };
         // What is pushed was found to be of this channel by its MAC.
@@ -145,7 +138,7 @@ impl Gate {
         }
         let is_there = || {
             pushed && *info.pki_id == *sender.peer.as_bytes()
-                || view.peers.membership.knows(&info.pki_id)
+                || cx.peers.membership.knows(&info.pki_id)
         };
         let of_us = *info.pki_id == *cx.config.identity.peer.as_bytes();
         if of_us || !own.is_news(info, is_there) {
@@ -163,25 +156,24 @@ impl Gate {
             pushed_by: pushed.then(|| sender.peer.clone()).into_iter().collect(),
             revision: own.revision(),
         };
-        self.check_state_info(cx, view, Some(sender.link), item);
+        self.check_state_info(cx, Some(sender.link), item);
     }
 
     /// Has a state info checked by the configuration in force.
     pub(crate) fn check_state_info(
         &mut self,
-        cx: &mut Cx<'_>,
-        view: View<'_>,
+        cx: &mut GateCx<'_>,
         link: Option<LinkId>,
         mut item: StateInfoItem,
     ) {
         let Content::StateInfo(info) = item.message.content() else {
             return;
         };
-        if let Some(channel) = view.channels.get(&item.channel) {
+        if let Some(channel) = cx.channels.get(&item.channel) {
             let publisher = PeerId::new(&info.pki_id);
             let key = Key::StateInfo(item.channel.clone(), publisher, info.time);
             item.revision = channel.revision();
-            self.receive(cx, view, link, (key, item));
+            self.receive(cx, link, (key, item));
         }
     }
 }
@@ -192,7 +184,7 @@ impl Rules for RelayItem {
         &self.message
     }
 
-    fn look<'v>(&self, cx: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit> {
+    fn look(&self, cx: &mut GateCx<'_>) -> Result<Bytes, Unfit> {
         let Content::StateInfo(info) = self.message.content() else {
             return Err(Unfit::Unwanted);
         };
@@ -200,15 +192,15 @@ impl Rules for RelayItem {
             return Err(Unfit::Unwanted);
         }
         let place = (self.publisher.clone(), self.mac);
-        if let Err(refused) = view.relay.check(cx.config, &place, info) {
+        if let Err(refused) = cx.relay.check(cx.config, &place, info) {
             relay::count(cx, refused);
             return Err(Unfit::Unwanted);
         }
         if !is_sound(cx, &self.message) {
             return Err(Unfit::Violation);
         }
-        let identity = view.peers.identities.get(&info.pki_id);
-        Ok(&identity.ok_or(Unfit::Unidentified)?.bytes)
+        let identity = cx.peers.identities.get(&info.pki_id);
+        Ok(identity.ok_or(Unfit::Unidentified)?.bytes.clone())
     }
 
     fn budget(config: &Config) -> Option<(Asks, u32)> {
@@ -227,23 +219,23 @@ impl Rules for StateInfoItem {
         &self.message
     }
 
-    fn look<'v>(&self, _: &mut Out<'_>, view: View<'v>) -> Result<&'v Bytes, Unfit> {
+    fn look(&self, cx: &mut GateCx<'_>) -> Result<Bytes, Unfit> {
         let Content::StateInfo(info) = self.message.content() else {
             return Err(Unfit::Unwanted);
         };
-        let channel = view.channels.get(&self.channel).ok_or(Unfit::Unwanted)?;
-        let identity = view.peers.identities.get(&info.pki_id);
+        let channel = cx.channels.get(&self.channel).ok_or(Unfit::Unwanted)?;
+        let identity = cx.peers.identities.get(&info.pki_id);
         let identity = identity.ok_or(Unfit::Unidentified)?;
         let member = identity.org.as_ref();
         let is_there = || {
             let mut pushers = self.pushed_by.iter();
             pushers.any(|peer| peer.as_bytes() == &*info.pki_id)
-                || view.peers.membership.knows(&info.pki_id)
+                || cx.peers.membership.knows(&info.pki_id)
         };
         if !member.is_some_and(|org| channel.has_org(org)) || !channel.is_news(info, is_there) {
             return Err(Unfit::Unwanted);
         }
-        Ok(&identity.bytes)
+        Ok(identity.bytes.clone())
     }
 
     fn readers(&self) -> Option<&ChannelId> {

@@ -17,7 +17,7 @@ use crate::channel::{Channel, ChannelCx, Channels};
 use crate::crypto::Crypto;
 use crate::cx::Cx;
 use crate::gate::admitted::Sender;
-use crate::gate::{Gate, View};
+use crate::gate::{Gate, GateCx};
 use crate::messaging::Acks;
 use crate::out::{Io, Out};
 use crate::peers::Peers;
@@ -136,8 +136,7 @@ impl Node {
                 bytes,
             } => links.on_flushed(cx, link, frames, bytes),
             Event::CryptoDone { ticket, outcome } => {
-                let view = View::new(&self.peers, &self.channels, &self.relay);
-                self.gate.on_crypto_done(cx, view, ticket, outcome);
+                self.at_gate(|gate, cx| gate.on_crypto_done(cx, ticket, outcome));
             }
             Event::LedgerDone { ticket, outcome } => self.on_ledger_done(ticket, outcome),
             Event::Validated { ticket, verdict } => self.gate.on_validated(cx, ticket, verdict),
@@ -262,9 +261,7 @@ impl Node {
             TimerKey::Linger(link) => links.on_timer_linger(cx, link),
             TimerKey::Dial(ticket) => links.on_timer_dial(cx, ticket),
             TimerKey::Redial(peer) => links.on_timer_redial(cx, &peer),
-            TimerKey::Checks => self
-                .gate
-                .fire_checks(cx, View::new(&self.peers, &self.channels, &self.relay)),
+            TimerKey::Checks => self.at_gate(Gate::fire_checks),
             TimerKey::Validations => self.gate.fire_validations(cx),
             TimerKey::Parked => self.gate.fire_parked(cx),
             TimerKey::Relay => self.relay.fire(cx),
@@ -294,6 +291,16 @@ impl Node {
         }
     }
 
+    fn at_gate(&mut self, act: impl FnOnce(&mut Gate, &mut GateCx<'_>)) {
+        let mut cx = GateCx {
+            cx: self.core.cx(),
+            peers: &self.peers,
+            channels: &self.channels,
+            relay: &self.relay,
+        };
+        act(&mut self.gate, &mut cx);
+    }
+
     fn on_received(&mut self, link: LinkId, message: SignedMessage) {
         let cx = &mut self.core.cx();
         cx.metrics().messages_received += 1;
@@ -303,9 +310,7 @@ impl Node {
                 self.peers.membership.on_heard(cx.now);
                 let sender = Sender { link, peer, org };
                 self.deliver_raw(&sender, &message);
-                let view = View::new(&self.peers, &self.channels, &self.relay);
-                self.gate
-                    .on_received(&mut self.core.cx(), view, sender, message);
+                self.at_gate(|gate, cx| gate.on_received(cx, sender, message));
             }
             Incoming::Authentication => self.peers.links.on_first_message(cx, link, &message),
             Incoming::Stray => {}

@@ -4,7 +4,6 @@ use gossip_proto::{Content, SignedMessage};
 
 use super::Node;
 use crate::channel::{ChannelCx, refuse_input};
-use crate::gate::View;
 use crate::gate::admitted::{IdentityInput, Inbound, MemberInput, RelayItem};
 use crate::peers::link::{EstablishedLink, LinkSignal};
 use crate::peers::membership::{MemberSignal, Reached, may_see_secret};
@@ -31,9 +30,7 @@ impl Node {
             }
             Signal::Introduce(peer) => self.introduce(&peer),
             Signal::CheckAgain(item) => {
-                let view = View::new(&self.peers, &self.channels, &self.relay);
-                self.gate
-                    .check_state_info(&mut self.core.cx(), view, None, item);
+                self.at_gate(|gate, cx| gate.check_state_info(cx, None, item));
             }
         }
     }
@@ -44,7 +41,7 @@ impl Node {
             LinkSignal::Sign { link, message } => cx.sign(Signing::Conn(link), message),
             LinkSignal::Authenticate { link, message } => {
                 if let Content::Conn(conn) = message.content() {
-                    cx.crypto.authenticate(&mut cx.out, link, conn, &message);
+                    cx.authenticate(link, conn, &message);
                 }
             }
             LinkSignal::Established(established) => self.on_established(&established),
@@ -283,8 +280,7 @@ impl Node {
         let (identities, members) = (&mut self.peers.identities, &self.peers.membership);
         identities.put(cx, valid, bytes, |peer| members.knows(peer.as_bytes()));
         identities.touch(cx.now, valid.peer.as_bytes());
-        let view = View::new(&self.peers, &self.channels, &self.relay);
-        self.gate.on_identity(cx, view, &valid.peer);
+        self.at_gate(|gate, cx| gate.on_identity(cx, &valid.peer));
     }
 
     /// An identity in doubt has been validated.

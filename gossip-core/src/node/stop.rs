@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Node;
-use crate::gate::View;
 use crate::push::{hears_farewell, push_farewell};
 use crate::signal::{Signal, Signing};
 use crate::timer::TimerKey;
@@ -62,8 +61,7 @@ impl Node {
                 }
             }
             Event::CryptoDone { ticket, outcome } => {
-                let view = View::new(&self.peers, &self.channels, &self.relay);
-                self.gate.on_crypto_done(cx, view, ticket, outcome);
+                self.at_gate(|gate, cx| gate.on_crypto_done(cx, ticket, outcome));
                 self.say_farewell();
             }
             Event::Flushed {

@@ -8,7 +8,6 @@ use gossip_proto::{Content, PullIds, RawEnvelope, SignedMessage};
 use crate::channel::commit::Want;
 use crate::channel::transfer::Asker;
 use crate::channel::{Channel, ChannelCx};
-use crate::cx::Cx;
 use crate::gate::admitted::{BlockItem, BlockSource, Sender};
 use crate::out::Out;
 use crate::peers::membership::AliveMember;
@@ -139,16 +138,13 @@ impl Channel {
             self.transfer.await_verdict(cx, seq, data.len() as u64);
         }
         let from = sender.peer.clone();
+        let holders = vec![from.clone()];
+        let source = BlockSource::Pulled { from };
         let block = BlockItem {
-            channel: self.id.clone(),
-            seq,
-            data,
-            holders: vec![from.clone()],
-            source: BlockSource::Pulled { from },
-            message: None,
+            holders,
+            ..BlockItem::new(&self.id, (seq, data), source)
         };
-        let Cx { out, crypto } = &mut cx.cx;
-        crypto.check_block(out, Some(sender.link), block);
+        cx.check_block(Some(sender.link), block);
     }
 
     /// The numbers at hand, at most as many as fit into a digest.

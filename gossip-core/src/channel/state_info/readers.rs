@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::channel::{Channel, ChannelCx};
-use crate::cx::Cx;
 use crate::gate::admitted::Review;
 use crate::{CryptoError, PeerId};
 
@@ -72,8 +71,7 @@ impl Channel {
                 peer,
                 time,
             };
-            let Cx { out, crypto } = &mut cx.cx;
-            crypto.check_reader(out, &self.id, identity, envelope, review);
+            cx.cx.check_reader(&self.id, identity, envelope, review);
         }
     }
 

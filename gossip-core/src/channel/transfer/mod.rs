@@ -23,7 +23,6 @@ pub(super) use self::server::{Asker, BlockServer, Served};
 use super::commit::Want;
 use super::{Channel, ChannelCx};
 use crate::compose::channel_message;
-use crate::cx::Cx;
 use crate::gate::admitted::{BlockItem, BlockSource, Sender};
 use crate::out::Out;
 use crate::peers::link::Sent;
@@ -155,17 +154,8 @@ impl Channel {
         let asks = self.go_on(cx, brought.short.then_some(peer));
         let link = cx.peers.links.link_of(peer);
         for (seq, data) in brought.blocks {
-            let from = peer.clone();
-            let block = BlockItem {
-                channel: self.id.clone(),
-                seq,
-                data,
-                source: BlockSource::Transfer { from },
-                message: None,
-                holders: Vec::new(),
-            };
-            let Cx { out, crypto } = &mut cx.cx;
-            crypto.check_block(out, link, block);
+            let source = BlockSource::Transfer { from: peer.clone() };
+            cx.check_block(link, BlockItem::new(&self.id, (seq, data), source));
         }
         self.send_state_requests(cx, asks);
     }

@@ -227,12 +227,7 @@ impl Peers {
             pull.on_request(cx, stores, sender, request)
         } else if let Content::DataUpdate(update) = content {
             for message in pull.on_update(cx, &sender.peer, update.nonce, &update.data) {
-                if let Content::PeerIdentity(told) = message.content() {
-                    let identity = (told.cert.clone(), told.pki_id.clone());
-                    let (link, from) = (sender.link, sender.peer.clone());
-                    cx.crypto
-                        .check_identity(&mut cx.out, link, from, identity, message);
-                }
+                cx.check_identity(sender, message);
             }
             None
         } else {

@@ -128,7 +128,7 @@ impl Peers {
                 Step::Validate(peer) => match self.identities.get(peer.as_bytes()) {
                     Some(identity) => {
                         let bytes = identity.bytes.clone();
-                        cx.crypto.validate(&mut cx.out, bytes, peer);
+                        cx.validate(bytes, peer);
                     }
                     // It has gone while it waited.
                     None => self.suspects.on_validated(&peer, false),

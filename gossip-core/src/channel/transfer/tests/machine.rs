@@ -151,14 +151,7 @@ impl Machine {
     }
 
     fn verified(&self, seq: u64, data: Bytes, source: BlockSource) -> Admitted<BlockItem> {
-        Admitted::unchecked(BlockItem {
-            channel: self.channel.clone(),
-            seq,
-            data,
-            source,
-            message: None,
-            holders: Vec::new(),
-        })
+        Admitted::unchecked(BlockItem::new(&self.channel, (seq, data), source))
     }
 
     pub(in crate::channel::transfer) fn on_ledger_done(

@@ -1,0 +1,207 @@
+//! What can be asked of the crypto service.
+
+use bytes::Bytes;
+use gossip_proto::{ConnEstablish, Content, RawEnvelope, SignedMessage, UnsignedMessage};
+
+use super::copies::{Claim, Copies};
+use super::{Access, Check, signed};
+use crate::cx::Cx;
+use crate::gate::admitted::{BlockItem, BlockSource, Inbound, Key, Kind, Review, Sender};
+use crate::signal::Signing;
+use crate::{ChannelId, CryptoJob, LinkId, PeerId, Signed};
+
+/// Questions that wait for one check of a link's access to a channel; more are dropped.
+const MAX_QUESTIONS: usize = 4;
+
+impl Cx<'_> {
+    /// Has a message of ours signed.
+    pub(crate) fn sign(&mut self, what: Signing, unsigned: UnsignedMessage) {
+        let job = CryptoJob::Sign {
+            payload: unsigned.payload().clone(),
+            secret: unsigned.secret_payload().cloned(),
+        };
+        match what {
+            Signing::Conn(link) => {
+                let check = Check::Sign(what, unsigned);
+                self.crypto
+                    .jobs
+                    .start_handshake(&mut self.out, link, job, check);
+                return;
+            }
+            Signing::Leadership(..) => self.crypto.leading += 1,
+            Signing::Alive | Signing::StateInfo(_) | Signing::Identity => {}
+        }
+        self.crypto
+            .jobs
+            .start_own(&mut self.out, job, Check::Sign(what, unsigned));
+    }
+
+    /// Has a link's authentication verified.
+    pub(crate) fn authenticate(
+        &mut self,
+        link: LinkId,
+        conn: &ConnEstablish,
+        message: &SignedMessage,
+    ) {
+        let identity = conn.identity.clone();
+        let job = CryptoJob::Authenticate {
+            identity: identity.clone(),
+            pki_id: conn.pki_id.clone(),
+            signed: signed(message.envelope()),
+        };
+        let check = Check::Conn { link, identity };
+        self.crypto
+            .jobs
+            .start_handshake(&mut self.out, link, job, check);
+    }
+
+    /// Has an identity validated again.
+    pub(crate) fn validate(&mut self, identity: Bytes, peer: PeerId) {
+        let pki_id = Bytes::copy_from_slice(peer.as_bytes());
+        let job = CryptoJob::Validate { identity, pki_id };
+        self.crypto
+            .jobs
+            .start(&mut self.out, None, job, 0, Check::Validate(peer));
+    }
+
+    /// Has an identity authenticated that was pulled, with what its peer has signed of it.
+    pub(crate) fn check_identity(&mut self, sender: &Sender, message: SignedMessage) {
+        let Content::PeerIdentity(told) = message.content() else {
+            return;
+        };
+        let job = CryptoJob::Authenticate {
+            identity: told.cert.clone(),
+            pki_id: told.pki_id.clone(),
+            signed: signed(message.envelope()),
+        };
+        let bytes = message.encoded().len() as u64;
+        let from = sender.peer.clone();
+        let check = Check::Identity { from, message };
+        let link = Some(sender.link);
+        self.crypto
+            .jobs
+            .start(&mut self.out, link, job, bytes, check);
+    }
+
+    /// Has a state info held checked by the configuration in force.
+    pub(crate) fn check_reader(
+        &mut self,
+        channel: &ChannelId,
+        identity: Bytes,
+        envelope: &RawEnvelope,
+        review: Review,
+    ) {
+        let job = CryptoJob::Verify {
+            identity,
+            signed: Signed {
+                secret: None,
+                ..signed(envelope)
+            },
+            channel: Some(channel.clone()),
+        };
+        let check = Check::Reader(channel.clone(), review);
+        self.crypto.jobs.start(&mut self.out, None, job, 0, check);
+    }
+
+    /// Has a block verified that was published, pushed, or sent on request.
+    pub(crate) fn check_block(&mut self, link: Option<LinkId>, block: BlockItem) {
+        self.crypto.publishing += usize::from(matches!(block.source, BlockSource::Local { .. }));
+        let key = Key::Block(block.channel.clone(), block.seq);
+        let claim = Claim {
+            job: CryptoJob::VerifyBlock {
+                channel: block.channel.clone(),
+                seq: block.seq,
+                block: block.data.clone(),
+            },
+            item: block,
+            presented: None,
+        };
+        let Some(claim) = self.join_check(link, &key, claim) else {
+            return;
+        };
+        if let Some(claim) = self.crypto.validations.join(&mut self.out, claim) {
+            self.start_check(link, key, Copies::new(claim));
+        }
+    }
+
+    /// Has a claim checked, unless a copy of it is: then it shares that check, or waits for its turn.
+    pub(crate) fn check<T: Kind>(&mut self, link: Option<LinkId>, key: Key, claim: Claim<T>) {
+        if let Some(claim) = self.join_check(link, &key, claim) {
+            self.start_check(link, key, Copies::new(claim));
+        }
+    }
+
+    /// Lets a claim share the check of a copy under way, and counts it if that is an equal one. Hands it back if
+    /// there is none.
+    pub(crate) fn join_check<T: Kind>(
+        &mut self,
+        link: Option<LinkId>,
+        key: &Key,
+        claim: Claim<T>,
+    ) -> Option<Claim<T>> {
+        let Some(ticket) = self.crypto.in_flight.get(key).copied() else {
+            return Some(claim);
+        };
+        if let Some(Check::Item(_, checked)) = self.crypto.jobs.get_mut(ticket)
+            && let Some(copies) = T::unwrap(checked)
+        {
+            let bytes = copies.add(claim);
+            if bytes == 0 {
+                self.metrics().duplicates += 1;
+            }
+            self.crypto.jobs.hold(ticket, link, bytes);
+            self.crypto.jobs.join(&mut self.out, ticket, link);
+        }
+        None
+    }
+
+    /// Has a claim checked, with its copies waiting.
+    pub(crate) fn start_check<T: Kind>(
+        &mut self,
+        link: Option<LinkId>,
+        key: Key,
+        copies: Copies<T>,
+    ) {
+        let (job, bytes) = (copies.first.job.clone(), copies.bytes());
+        let check = Check::Item(key.clone(), T::wrap(copies));
+        let ticket = self
+            .crypto
+            .jobs
+            .start(&mut self.out, link, job, bytes, check);
+        self.crypto.in_flight.insert(key, ticket);
+    }
+
+    /// Has a link's access to a channel checked, unless that is under way; `asked` waits for the verdict.
+    pub(crate) fn check_access(
+        &mut self,
+        (sender, channel): (&Sender, ChannelId),
+        revision: u64,
+        job: impl FnOnce() -> Option<CryptoJob>,
+        (asked, bytes): (Inbound, u64),
+    ) {
+        let key = Key::Access(sender.link, channel.clone());
+        if let Some(ticket) = self.crypto.in_flight.get(&key).copied() {
+            if let Some(Check::Access(access)) = self.crypto.jobs.get_mut(ticket)
+                && access.waiting.len() < MAX_QUESTIONS
+            {
+                access.waiting.push(asked);
+                self.crypto.jobs.hold(ticket, Some(sender.link), bytes);
+            }
+            return;
+        }
+        let Some(job) = job() else {
+            return;
+        };
+        let check = Check::Access(Access {
+            sender: sender.clone(),
+            channel,
+            revision,
+            waiting: vec![asked],
+        });
+        let ticket = self
+            .crypto
+            .jobs
+            .start(&mut self.out, Some(sender.link), job, bytes, check);
+        self.crypto.in_flight.insert(key, ticket);
+    }
+}
