@@ -21,7 +21,7 @@ mod payload_buffer;
 mod pipeline;
 
 use self::payload_buffer::Block;
-pub(in crate::channel) use self::payload_buffer::PayloadBuffer;
+pub(crate) use self::payload_buffer::PayloadBuffer;
 pub(crate) use self::payload_buffer::{Insert, Want};
 use self::pipeline::{Pipeline, Step};
 use crate::gate::admitted::{Admitted, BlockItem};

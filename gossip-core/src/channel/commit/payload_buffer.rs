@@ -45,7 +45,7 @@ pub(crate) enum Insert {
 /// way, except those that the application published: their publisher was told that they have a
 /// place.
 #[derive(Debug)]
-pub(in crate::channel) struct PayloadBuffer {
+pub(crate) struct PayloadBuffer {
     next: u64,
     /// The first number from `next` on that is not held.
     frontier: u64,
@@ -58,7 +58,7 @@ pub(in crate::channel) struct PayloadBuffer {
 }
 
 impl PayloadBuffer {
-    pub(in crate::channel) fn new(next: u64, config: &StateTransferConfig) -> Self {
+    pub(crate) fn new(next: u64, config: &StateTransferConfig) -> Self {
         Self {
             next,
             frontier: next,
@@ -70,58 +70,58 @@ impl PayloadBuffer {
         }
     }
 
-    pub(in crate::channel) fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
     /// The next number to commit; its block, if held, may be on its way to the ledger.
-    pub(in crate::channel) fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         self.next
     }
 
     /// The first number that is missing.
-    pub(in crate::channel) fn frontier(&self) -> u64 {
+    pub(crate) fn frontier(&self) -> u64 {
         self.frontier
     }
 
     /// One more than the last number held; `next` if none is.
-    pub(in crate::channel) fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.blocks
             .last_key_value()
             .map_or(self.next, |(seq, _)| seq.saturating_add(1))
     }
 
     /// The first number that has no place. No block is numbered 2^64-1: nothing could follow it.
-    pub(in crate::channel) fn limit(&self) -> u64 {
+    pub(crate) fn limit(&self) -> u64 {
         self.next.saturating_add(self.window)
     }
 
-    pub(in crate::channel) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.blocks.len()
     }
 
-    pub(in crate::channel) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    pub(in crate::channel) fn max_bytes(&self) -> u64 {
+    pub(crate) fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
 
-    pub(in crate::channel) fn holds(&self, seq: u64) -> bool {
+    pub(crate) fn holds(&self, seq: u64) -> bool {
         self.blocks.contains_key(&seq)
     }
 
-    pub(in crate::channel) fn get(&self, seq: u64) -> Option<&Bytes> {
+    pub(crate) fn get(&self, seq: u64) -> Option<&Bytes> {
         self.blocks.get(&seq).map(|block| &block.data)
     }
 
-    pub(in crate::channel) fn numbers(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
         self.blocks.keys().copied()
     }
 
     /// The cheap check before a block is verified. Bytes are not looked at.
-    pub(in crate::channel) fn want(&self, seq: u64) -> Want {
+    pub(crate) fn want(&self, seq: u64) -> Want {
         if seq < self.next || self.holds(seq) {
             Want::Known
         } else if seq >= self.limit() {
@@ -137,7 +137,7 @@ impl PayloadBuffer {
     }
 
     /// Takes a block if it has room. Returns also how many farther ones gave way.
-    pub(in crate::channel) fn insert(&mut self, seq: u64, block: Block) -> (Insert, u64) {
+    pub(crate) fn insert(&mut self, seq: u64, block: Block) -> (Insert, u64) {
         match self.want(seq) {
             Want::Known => return (Insert::Known, 0),
             Want::Beyond => return (Insert::Beyond, 0),
@@ -160,12 +160,12 @@ impl PayloadBuffer {
     }
 
     /// The block to commit, if it is here.
-    pub(in crate::channel) fn next_block(&self) -> Option<&Block> {
+    pub(crate) fn next_block(&self) -> Option<&Block> {
         self.blocks.get(&self.next)
     }
 
     /// The next block is in the ledger.
-    pub(in crate::channel) fn committed(&mut self) -> Option<BlockOrigin> {
+    pub(crate) fn committed(&mut self) -> Option<BlockOrigin> {
         let next = self.next.saturating_add(1);
         let Some(block) = self.blocks.remove(&self.next) else {
             self.rebase(next);
@@ -179,12 +179,12 @@ impl PayloadBuffer {
     }
 
     /// Drops the next block; its place can be filled again.
-    pub(in crate::channel) fn discard_next(&mut self) {
+    pub(crate) fn discard_next(&mut self) {
         self.remove(self.next);
     }
 
     /// Moves the window to `next`, in either direction, and drops what lies outside.
-    pub(in crate::channel) fn rebase(&mut self, next: u64) {
+    pub(crate) fn rebase(&mut self, next: u64) {
         self.next = next;
         self.version += 1;
         let limit = self.limit();
@@ -196,7 +196,7 @@ impl PayloadBuffer {
     }
 
     /// Drops everything; `next` stays.
-    pub(in crate::channel) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.blocks.clear();
         self.version += 1;
         self.bytes = 0;

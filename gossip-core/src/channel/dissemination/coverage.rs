@@ -35,12 +35,7 @@ impl Channel {
     }
 
     /// A participant has shown a height.
-    pub(in crate::channel) fn on_height(
-        &mut self,
-        cx: &mut ChannelCx<'_>,
-        peer: &PeerId,
-        height: u64,
-    ) {
+    pub(crate) fn on_height(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId, height: u64) {
         let own_org = &cx.cx.config.identity.org;
         if self.coverage.is_empty() || !self.participants.contains_of(peer, own_org) {
             return;
@@ -52,7 +47,7 @@ impl Channel {
     }
 
     /// Some have waited for long enough.
-    pub(in crate::channel) fn fire_coverage(&mut self, cx: &mut ChannelCx<'_>) {
+    pub(crate) fn fire_coverage(&mut self, cx: &mut ChannelCx<'_>) {
         for ((seq, request), wait) in self.coverage.expire(cx, &self.id) {
             let error = self.not_covered(cx, seq, &wait);
             cx.answer(request, Err(error));
@@ -140,7 +135,7 @@ impl Channel {
     }
 
     /// Alive members of our organisation that take part.
-    pub(in crate::channel) fn eligible<'a>(
+    pub(crate) fn eligible<'a>(
         &'a self,
         cx: &'a ChannelCx<'_>,
     ) -> impl Iterator<Item = &'a PeerId> {
@@ -149,7 +144,7 @@ impl Channel {
     }
 
     /// How many they are.
-    pub(in crate::channel) fn count_eligible(&mut self, cx: &ChannelCx<'_>) -> usize {
+    pub(crate) fn count_eligible(&mut self, cx: &ChannelCx<'_>) -> usize {
         let own_org = &cx.cx.out.config.identity.org;
         self.participants
             .count_eligible(own_org, &cx.peers.membership)

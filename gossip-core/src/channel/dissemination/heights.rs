@@ -22,12 +22,7 @@ const ANNOUNCE_TO: usize = 3;
 
 impl Channel {
     /// A neighbour tells its height, and what it wants.
-    pub(in crate::channel) fn on_tree(
-        &mut self,
-        cx: &mut ChannelCx<'_>,
-        sender: &Sender,
-        tree: Tree,
-    ) {
+    pub(crate) fn on_tree(&mut self, cx: &mut ChannelCx<'_>, sender: &Sender, tree: Tree) {
         let peer = &sender.peer;
         if !cx.config.push.has_tree() || !self.is_participant(peer) {
             return;
@@ -64,12 +59,7 @@ impl Channel {
     }
 
     /// A peer shows that it holds a block: as good as a state info with that height.
-    pub(in crate::channel) fn on_holder(
-        &mut self,
-        cx: &mut ChannelCx<'_>,
-        seq: u64,
-        peer: &PeerId,
-    ) {
+    pub(crate) fn on_holder(&mut self, cx: &mut ChannelCx<'_>, seq: u64, peer: &PeerId) {
         let connected = cx.peers.links.is_connected(peer);
         let height = seq.saturating_add(1);
         let awaited = !self.coverage.is_empty();
@@ -83,7 +73,7 @@ impl Channel {
     }
 
     /// Our ledger has grown: peers that subscribed to this height are told at once, and our parent from time to time.
-    pub(in crate::channel) fn tell_subscribers(&mut self, cx: &mut ChannelCx<'_>, height: u64) {
+    pub(crate) fn tell_subscribers(&mut self, cx: &mut ChannelCx<'_>, height: u64) {
         let window = cx.config.state_transfer.window.get() as u64;
         let parent = self.tree.parent_to_tell(self.commit.limit(), window);
         if let Some(parent) = parent.cloned() {
@@ -95,7 +85,7 @@ impl Channel {
     }
 
     /// Our height has changed: peers that get no blocks from us are told.
-    pub(in crate::channel) fn announce_soon(&mut self, cx: &mut Out<'_>) {
+    pub(crate) fn announce_soon(&mut self, cx: &mut Out<'_>) {
         if cx.config.push.has_tree() && self.tree.announces() {
             let delay = if self.tree.is_urgent() {
                 ANNOUNCE_SOON
@@ -109,7 +99,7 @@ impl Channel {
     }
 
     /// Tells a few peers our height, and goes on later if there are more.
-    pub(in crate::channel) fn announce(&mut self, cx: &mut ChannelCx<'_>) {
+    pub(crate) fn announce(&mut self, cx: &mut ChannelCx<'_>) {
         let height = self.height();
         let count = if self.tree.is_urgent() {
             usize::MAX

@@ -71,12 +71,7 @@ impl Channel {
     }
 
     /// A block has come that we asked for: the peers that wait for us lack it too, for the same reason.
-    pub(in crate::channel) fn pass_on_fetched(
-        &mut self,
-        cx: &mut ChannelCx<'_>,
-        seq: u64,
-        data: Bytes,
-    ) {
+    pub(crate) fn pass_on_fetched(&mut self, cx: &mut ChannelCx<'_>, seq: u64, data: Bytes) {
         if !cx.config.push.has_tree() {
             return;
         }

@@ -10,12 +10,7 @@ use crate::peers::membership::AliveMember;
 
 impl Channel {
     /// A new block was pushed, by these peers in this order. Adds the peers that must not get it back.
-    pub(in crate::channel) fn on_first_copy(
-        &mut self,
-        cx: &mut ChannelCx<'_>,
-        seq: u64,
-        by: &mut Vec<PeerId>,
-    ) {
+    pub(crate) fn on_first_copy(&mut self, cx: &mut ChannelCx<'_>, seq: u64, by: &mut Vec<PeerId>) {
         let Some((first, late)) = by.split_first() else {
             return;
         };
@@ -55,12 +50,7 @@ impl Channel {
 
     /// A block has been verified: if it did not come from a peer that could be our parent, others may get the next ones
     /// from us although we have no parent.
-    pub(in crate::channel) fn note_outside(
-        &mut self,
-        cx: &ChannelCx<'_>,
-        seq: u64,
-        source: &BlockSource,
-    ) {
+    pub(crate) fn note_outside(&mut self, cx: &ChannelCx<'_>, seq: u64, source: &BlockSource) {
         let outside = match source {
             BlockSource::Transfer { from } => !can_be_parent(cx, from),
             BlockSource::Pulled { .. } => true,
@@ -72,7 +62,7 @@ impl Channel {
     }
 
     /// Grafts a peer if it can be our parent and there is room.
-    pub(in crate::channel) fn graft(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
+    pub(crate) fn graft(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
         if can_be_parent(cx, peer) && self.tree.on_graft_sent(peer) {
             self.tell_graft(cx, peer);
         }

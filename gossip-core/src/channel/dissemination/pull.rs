@@ -28,11 +28,11 @@ impl ItemId for u64 {
 }
 
 /// The pull of blocks: what it offers are the ledger's latest blocks, and those that wait for it.
-pub(in crate::channel) type BlockPull = Pull<u64>;
+pub(crate) type BlockPull = Pull<u64>;
 
 impl Channel {
     /// A step of a pull has passed the gate.
-    pub(in crate::channel) fn on_pull(
+    pub(crate) fn on_pull(
         &mut self,
         cx: &mut ChannelCx<'_>,
         sender: &Sender,
@@ -60,7 +60,7 @@ impl Channel {
     }
 
     /// The next step of our own pull is due.
-    pub(in crate::channel) fn fire_pull(&mut self, cx: &mut ChannelCx<'_>) {
+    pub(crate) fn fire_pull(&mut self, cx: &mut ChannelCx<'_>) {
         let sends = if self.pull.is_resting() {
             let peers = self.holders_of_blocks(cx);
             self.pull.begin(cx, peers)
@@ -70,7 +70,7 @@ impl Channel {
         cx.peers.send_pulls(&mut cx.cx, sends);
     }
 
-    pub(in crate::channel) fn send_update(
+    pub(crate) fn send_update(
         &self,
         cx: &mut ChannelCx<'_>,
         link: LinkId,

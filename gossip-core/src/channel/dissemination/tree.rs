@@ -14,7 +14,7 @@ use crate::{Config, Instant, PeerId};
 
 /// Which blocks an eager peer has room for; any, until it has told its limit.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::channel) struct PeerWindow {
+pub(crate) struct PeerWindow {
     limit: u64,
     window: u64,
 }
@@ -31,7 +31,7 @@ impl Default for PeerWindow {
 impl PeerWindow {
     /// Is there room for block `seq`? The peer tells its limit to its parent only, so the others go by the height that
     /// it has `shown` since.
-    pub(in crate::channel) fn admits(&self, seq: u64, shown: impl FnOnce() -> u64) -> bool {
+    pub(crate) fn admits(&self, seq: u64, shown: impl FnOnce() -> u64) -> bool {
         seq < self.limit || seq < shown().saturating_add(self.window)
     }
 }
@@ -47,7 +47,7 @@ const PRUNE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The tree as one node sees it in one channel.
 #[derive(Debug, Default)]
-pub(in crate::channel) struct Tree {
+pub(crate) struct Tree {
     /// Peers that get blocks from us as they come.
     eager: BTreeMap<PeerId, PeerWindow>,
     /// Eager peers that missed a block, with the greatest number of such: they are told heights too.
@@ -86,17 +86,17 @@ pub(in crate::channel) struct Tree {
 
 impl Tree {
     /// Peers that get blocks from us as they come.
-    pub(in crate::channel) fn eager(&self) -> impl Iterator<Item = &PeerId> {
+    pub(crate) fn eager(&self) -> impl Iterator<Item = &PeerId> {
         self.eager.keys()
     }
 
     /// The same, each with its window.
-    pub(in crate::channel) fn eager_windows(&self) -> impl Iterator<Item = (&PeerId, PeerWindow)> {
+    pub(crate) fn eager_windows(&self) -> impl Iterator<Item = (&PeerId, PeerWindow)> {
         self.eager.iter().map(|(peer, window)| (peer, *window))
     }
 
     /// A peer with a ledger of this height tells its limit, the first number that it has no room for.
-    pub(in crate::channel) fn on_window(&mut self, peer: &PeerId, height: u64, limit: u64) {
+    pub(crate) fn on_window(&mut self, peer: &PeerId, height: u64, limit: u64) {
         if let Some(known) = self.eager.get_mut(peer) {
             *known = PeerWindow {
                 limit,
@@ -106,14 +106,14 @@ impl Tree {
     }
 
     /// A block was not sent to an eager peer, for want of room here or there.
-    pub(in crate::channel) fn miss(&mut self, peer: &PeerId, seq: u64) {
+    pub(crate) fn miss(&mut self, peer: &PeerId, seq: u64) {
         let missed = self.missed.entry(peer.clone()).or_insert(seq);
         *missed = seq.max(*missed);
     }
 
     /// The parent, if it is to be told our limit: when it is another one than before, or when there is room for a good
     /// part of a window more.
-    pub(in crate::channel) fn parent_to_tell(&self, limit: u64, window: u64) -> Option<&PeerId> {
+    pub(crate) fn parent_to_tell(&self, limit: u64, window: u64) -> Option<&PeerId> {
         let parent = self.parent.as_ref()?;
         let news = self.limit_told.as_ref().is_none_or(|(told, before)| {
             told != parent || limit >= before.saturating_add((window / TELLINGS).max(1))
@@ -121,22 +121,22 @@ impl Tree {
         news.then_some(parent)
     }
 
-    pub(in crate::channel) fn is_eager(&self, peer: &PeerId) -> bool {
+    pub(crate) fn is_eager(&self, peer: &PeerId) -> bool {
         self.eager.contains_key(peer)
     }
 
     /// Is the peer neither eager, nor lazy, nor offered blocks?
-    pub(in crate::channel) fn is_untried(&self, peer: &PeerId) -> bool {
+    pub(crate) fn is_untried(&self, peer: &PeerId) -> bool {
         !self.is_eager(peer) && !self.lazy.contains_key(peer) && !self.offered.contains(peer)
     }
 
     /// Must eager peers be drawn? Only at first, and when none is left.
-    pub(in crate::channel) fn must_seed(&self) -> bool {
+    pub(crate) fn must_seed(&self) -> bool {
         !self.seeded || self.eager.is_empty()
     }
 
     /// Eager peers have been drawn.
-    pub(in crate::channel) fn add_eager(&mut self, peers: impl IntoIterator<Item = PeerId>) {
+    pub(crate) fn add_eager(&mut self, peers: impl IntoIterator<Item = PeerId>) {
         self.seeded = true;
         for peer in peers {
             self.graft(&peer);
@@ -144,28 +144,28 @@ impl Tree {
     }
 
     /// To how many more peers may blocks be offered?
-    pub(in crate::channel) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         MAX_EAGER.saturating_sub(self.eager.len() + self.offered.len())
     }
 
     /// These are offered blocks until they graft or prune us.
-    pub(in crate::channel) fn offer(&mut self, peers: impl IntoIterator<Item = PeerId>) {
+    pub(crate) fn offer(&mut self, peers: impl IntoIterator<Item = PeerId>) {
         self.seeded = true;
         self.offered.extend(peers);
     }
 
     /// Is any peer offered blocks?
-    pub(in crate::channel) fn is_offering(&self) -> bool {
+    pub(crate) fn is_offering(&self) -> bool {
         !self.offered.is_empty()
     }
 
     /// The peers that are offered blocks.
-    pub(in crate::channel) fn offered(&self) -> impl Iterator<Item = &PeerId> {
+    pub(crate) fn offered(&self) -> impl Iterator<Item = &PeerId> {
         self.offered.iter()
     }
 
     /// Makes a peer eager, if there are not too many. Returns whether it is.
-    pub(in crate::channel) fn graft(&mut self, peer: &PeerId) -> bool {
+    pub(crate) fn graft(&mut self, peer: &PeerId) -> bool {
         let room = self.eager.len() < MAX_EAGER || self.is_eager(peer);
         self.offered.remove(peer);
         if room {
@@ -176,7 +176,7 @@ impl Tree {
     }
 
     /// A peer is to be grafted: it becomes our parent, if there is none. Returns whether there is room for it.
-    pub(in crate::channel) fn on_graft_sent(&mut self, peer: &PeerId) -> bool {
+    pub(crate) fn on_graft_sent(&mut self, peer: &PeerId) -> bool {
         let room = self.graft(peer);
         if room && self.parent.is_none() {
             self.parent = Some(peer.clone());
@@ -185,7 +185,7 @@ impl Tree {
     }
 
     /// A peer may bring the next blocks sooner than our parent does. Returns whether there is room for it.
-    pub(in crate::channel) fn add_candidate(&mut self, candidate: &PeerId) -> bool {
+    pub(crate) fn add_candidate(&mut self, candidate: &PeerId) -> bool {
         let room = self.graft(candidate);
         if room {
             self.candidate = Some(candidate.clone());
@@ -194,31 +194,31 @@ impl Tree {
     }
 
     /// Takes our parent, if this peer is the candidate and has been quicker.
-    pub(in crate::channel) fn take_replaced_parent(&mut self, quicker: &PeerId) -> Option<PeerId> {
+    pub(crate) fn take_replaced_parent(&mut self, quicker: &PeerId) -> Option<PeerId> {
         self.candidate.take_if(|candidate| candidate == quicker)?;
         self.parent.take_if(|parent| parent != quicker)
     }
 
     /// A peer could be our parent, if the one that was asked does not become it.
-    pub(in crate::channel) fn add_backup(&mut self, peer: &PeerId) {
+    pub(crate) fn add_backup(&mut self, peer: &PeerId) {
         if self.backups.len() < MAX_EAGER && !self.backups.contains(peer) {
             self.backups.push(peer.clone());
         }
     }
 
     /// Is the tree seeded, but no peer brings our blocks?
-    pub(in crate::channel) fn lacks_parent(&self) -> bool {
+    pub(crate) fn lacks_parent(&self) -> bool {
         self.seeded && self.parent.is_none() && !self.source
     }
 
     /// Takes the backup to be grafted now, if we have no parent: the one that offered first.
-    pub(in crate::channel) fn take_backup(&mut self) -> Option<PeerId> {
+    pub(crate) fn take_backup(&mut self) -> Option<PeerId> {
         let wanted = self.parent.is_none() && !self.backups.is_empty();
         wanted.then(|| self.backups.remove(0))
     }
 
     /// No more blocks travel between us and the peer, but heights.
-    pub(in crate::channel) fn make_lazy(&mut self, now: Instant, peer: &PeerId) {
+    pub(crate) fn make_lazy(&mut self, now: Instant, peer: &PeerId) {
         self.eager.remove(peer);
         self.offered.remove(peer);
         self.parent.take_if(|parent| parent == peer);
@@ -230,7 +230,7 @@ impl Tree {
     /// A peer was the first to send a block: it is our parent. Unless it was pruned while the block was on its way: then
     /// no more will come from it, and the block must not go to the parent returned, which would take us for its
     /// source.
-    pub(in crate::channel) fn on_first_copy(&mut self, seq: u64, peer: &PeerId) -> Option<PeerId> {
+    pub(crate) fn on_first_copy(&mut self, seq: u64, peer: &PeerId) -> Option<PeerId> {
         self.note(seq, peer);
         if self.lazy.contains_key(peer) {
             return self.parent.clone();
@@ -244,18 +244,18 @@ impl Tree {
     }
 
     /// A block has come from outside the tree. We would rather have a parent, but can be one meanwhile.
-    pub(in crate::channel) fn on_outside(&mut self) {
+    pub(crate) fn on_outside(&mut self) {
         self.outside = true;
     }
 
     /// A block is our own: each copy sent to us is redundant.
-    pub(in crate::channel) fn on_published(&mut self, seq: u64, own: &PeerId) {
+    pub(crate) fn on_published(&mut self, seq: u64, own: &PeerId) {
         self.note(seq, own);
         self.source = true;
     }
 
     /// A peer has sent a block that another one had sent before. Is it to be pruned?
-    pub(in crate::channel) fn is_redundant(&self, now: Instant, seq: u64, peer: &PeerId) -> bool {
+    pub(crate) fn is_redundant(&self, now: Instant, seq: u64, peer: &PeerId) -> bool {
         let first = self.brought.get(&seq).filter(|first| *first != peer);
         // Of two peers pruned one after the other the last would have been the one to keep.
         if first.is_none_or(|first| self.lazy.contains_key(first)) {
@@ -266,7 +266,7 @@ impl Tree {
     }
 
     /// The link to a peer is gone, or it has left. Returns whether it was our parent.
-    pub(in crate::channel) fn forget(&mut self, peer: &PeerId) -> bool {
+    pub(crate) fn forget(&mut self, peer: &PeerId) -> bool {
         self.eager.remove(peer);
         self.offered.remove(peer);
         self.backups.retain(|backup| backup != peer);
@@ -280,32 +280,32 @@ impl Tree {
     }
 
     /// Was the peer neither told this height nor sent all blocks?
-    pub(in crate::channel) fn is_untold(&self, peer: &PeerId, height: u64) -> bool {
+    pub(crate) fn is_untold(&self, peer: &PeerId, height: u64) -> bool {
         let untold = self.told.get(peer).is_none_or(|told| *told < height);
         untold && (!self.is_eager(peer) || self.missed.contains_key(peer))
     }
 
     /// A block had to be pushed at random: the peers that it missed are told soon.
-    pub(in crate::channel) fn make_urgent(&mut self) {
+    pub(crate) fn make_urgent(&mut self) {
         self.urgent = true;
     }
 
-    pub(in crate::channel) fn is_urgent(&self) -> bool {
+    pub(crate) fn is_urgent(&self) -> bool {
         self.urgent
     }
 
     /// A height is to be told. Returns whether none was waiting, or it is to be sooner than that.
-    pub(in crate::channel) fn announces(&mut self) -> bool {
+    pub(crate) fn announces(&mut self) -> bool {
         !std::mem::replace(&mut self.announcing, true) || self.urgent
     }
 
-    pub(in crate::channel) fn on_announced(&mut self) {
+    pub(crate) fn on_announced(&mut self) {
         self.announcing = false;
         self.urgent = false;
     }
 
     /// A peer was told our height and our limit.
-    pub(in crate::channel) fn on_told(&mut self, peer: &PeerId, height: u64, limit: u64) {
+    pub(crate) fn on_told(&mut self, peer: &PeerId, height: u64, limit: u64) {
         self.told.insert(peer.clone(), height);
         if self.missed.get(peer).is_some_and(|missed| *missed < height) {
             self.missed.remove(peer);
@@ -316,12 +316,12 @@ impl Tree {
     }
 
     /// The peer is to be told as soon as we have this height, instead of an earlier subscription.
-    pub(in crate::channel) fn subscribe(&mut self, peer: &PeerId, height: u64) {
+    pub(crate) fn subscribe(&mut self, peer: &PeerId, height: u64) {
         self.subscriptions.insert(peer.clone(), height);
     }
 
     /// Takes the peers that subscribed to this height or a lower one.
-    pub(in crate::channel) fn take_due(&mut self, height: u64) -> Vec<PeerId> {
+    pub(crate) fn take_due(&mut self, height: u64) -> Vec<PeerId> {
         let mut due = Vec::new();
         self.subscriptions.retain(|peer, wanted| {
             let keep = *wanted > height;
@@ -334,12 +334,7 @@ impl Tree {
     }
 
     /// A peer grafts or prunes us. Returns whether it is eager from now on.
-    pub(in crate::channel) fn on_request(
-        &mut self,
-        now: Instant,
-        peer: &PeerId,
-        branch: Branch,
-    ) -> bool {
+    pub(crate) fn on_request(&mut self, now: Instant, peer: &PeerId, branch: Branch) -> bool {
         match branch {
             // Peers without parents would only find each other.
             Branch::Graft if self.lacks_parent() && !self.outside => {
@@ -355,7 +350,7 @@ impl Tree {
     }
 
     /// Everything that is bounded here.
-    pub(in crate::channel) fn stores(&self, config: &Config, stores: &mut Stores) {
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let links = config.link.max_links.get().saturating_mul(2);
         stores.add("eager peers", self.eager.len(), MAX_EAGER);
         stores.add("peers offered blocks", self.offered.len(), MAX_EAGER);

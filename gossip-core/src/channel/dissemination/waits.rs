@@ -9,16 +9,16 @@ use crate::{ChannelId, Coverage, Instant, PeerId, RequestId};
 
 /// A request that waits for coverage.
 #[derive(Debug)]
-pub(in crate::channel) struct Wait {
-    pub(in crate::channel) coverage: Coverage,
+pub(crate) struct Wait {
+    pub(crate) coverage: Coverage,
     until: Instant,
     /// Members of our organisation that were seen to have the block.
-    pub(in crate::channel) holders: BTreeSet<PeerId>,
+    pub(crate) holders: BTreeSet<PeerId>,
 }
 
 /// The requests of one channel that wait for coverage. Bounded by the configuration.
 #[derive(Debug, Default)]
-pub(in crate::channel) struct Waits {
+pub(crate) struct Waits {
     waits: BTreeMap<(u64, RequestId), Wait>,
     /// The same by their deadlines.
     due: BTreeSet<(Instant, (u64, RequestId))>,
@@ -27,16 +27,16 @@ pub(in crate::channel) struct Waits {
 }
 
 impl Waits {
-    pub(in crate::channel) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waits.len()
     }
 
-    pub(in crate::channel) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waits.is_empty()
     }
 
     /// Begins to wait for block `seq`, which `holders` have already.
-    pub(in crate::channel) fn add(
+    pub(crate) fn add(
         &mut self,
         cx: &mut Out<'_>,
         id: &ChannelId,
@@ -57,19 +57,19 @@ impl Waits {
     }
 
     /// All that wait, each with its block's number.
-    pub(in crate::channel) fn iter(&self) -> impl Iterator<Item = (u64, RequestId, &Wait)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, RequestId, &Wait)> {
         let waits = self.waits.iter();
         waits.map(|((seq, request), wait)| (*seq, *request, wait))
     }
 
-    pub(in crate::channel) fn remove(&mut self, seq: u64, request: RequestId) -> Option<Wait> {
+    pub(crate) fn remove(&mut self, seq: u64, request: RequestId) -> Option<Wait> {
         let wait = self.waits.remove(&(seq, request))?;
         self.due.remove(&(wait.until, (seq, request)));
         Some(wait)
     }
 
     /// A peer has so many blocks. Returns whether that is news to a request that waits.
-    pub(in crate::channel) fn on_height(&mut self, peer: &PeerId, height: u64) -> bool {
+    pub(crate) fn on_height(&mut self, peer: &PeerId, height: u64) -> bool {
         if self.asked.get(peer).is_some_and(|asked| *asked <= height) {
             self.asked.remove(peer);
         }
@@ -89,7 +89,7 @@ impl Waits {
     /// The height that a peer should be asked to tell: the lowest that is waited for, unless it was asked for that or a
     /// lower one. Asking for the highest instead would put off its answer for ever if
     /// the publisher is faster than the peer.
-    pub(in crate::channel) fn ask(&mut self, peer: &PeerId) -> Option<u64> {
+    pub(crate) fn ask(&mut self, peer: &PeerId) -> Option<u64> {
         let lacking = |((_, _), wait): &(&(u64, RequestId), &Wait)| !wait.holders.contains(peer);
         let ((seq, _), _) = self.waits.iter().find(lacking)?;
         let height = seq.saturating_add(1);
@@ -101,12 +101,12 @@ impl Waits {
     }
 
     /// The link to a peer is gone, and with it what it was asked.
-    pub(in crate::channel) fn on_disconnected(&mut self, peer: &PeerId) {
+    pub(crate) fn on_disconnected(&mut self, peer: &PeerId) {
         self.asked.remove(peer);
     }
 
     /// Takes those whose time is over, and arms the timer for the next.
-    pub(in crate::channel) fn expire(
+    pub(crate) fn expire(
         &mut self,
         cx: &mut Out<'_>,
         id: &ChannelId,
@@ -125,7 +125,7 @@ impl Waits {
     }
 
     /// Ends all. Returns the requests.
-    pub(in crate::channel) fn stop(&mut self) -> impl Iterator<Item = RequestId> + use<> {
+    pub(crate) fn stop(&mut self) -> impl Iterator<Item = RequestId> + use<> {
         let waits = std::mem::take(self).waits;
         waits.into_keys().map(|(_, request)| request)
     }

@@ -19,7 +19,7 @@ use crate::{Config, Instant, OrgId, PeerId};
 
 /// Requests under way, and how far the last answer came.
 #[derive(Debug)]
-pub(in crate::channel) struct Exchange {
+pub(crate) struct Exchange {
     /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
     /// round, as a round clears what is overdue.
     asked: BTreeMap<PeerId, Instant>,
@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CALM: u32 = 4;
 
 impl Exchange {
-    pub(in crate::channel) fn new(interval: Duration, rng: ModuleRng, nonces: ModuleRng) -> Self {
+    pub(crate) fn new(interval: Duration, rng: ModuleRng, nonces: ModuleRng) -> Self {
         Self {
             asked: BTreeMap::new(),
             told: None,
@@ -47,28 +47,28 @@ impl Exchange {
     }
 
     /// A new peer takes part: there may be more to learn.
-    pub(in crate::channel) fn on_newcomer(&mut self, interval: Duration) {
+    pub(crate) fn on_newcomer(&mut self, interval: Duration) {
         self.delay = interval;
     }
 
-    pub(in crate::channel) fn forget(&mut self, peer: &PeerId) {
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
         self.asked.remove(peer);
     }
 
     /// Is the answer of this peer expected?
-    pub(in crate::channel) fn expects(&self, now: Instant, peer: &PeerId) -> bool {
+    pub(crate) fn expects(&self, now: Instant, peer: &PeerId) -> bool {
         self.asked.get(peer).is_some_and(|until| *until > now)
     }
 
     /// Notes that peers are asked for their state infos.
-    pub(in crate::channel) fn on_asked(&mut self, now: Instant, peers: &[PeerId]) {
+    pub(crate) fn on_asked(&mut self, now: Instant, peers: &[PeerId]) {
         self.asked.retain(|_, until| *until > now);
         for peer in peers {
             self.asked.insert(peer.clone(), now + PATIENCE);
         }
     }
 
-    pub(in crate::channel) fn stores(&self, config: &Config, stores: &mut Stores) {
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let most = config.channel.request_peers.saturating_mul(8);
         stores.add("peers asked for state infos", self.asked.len(), most);
     }

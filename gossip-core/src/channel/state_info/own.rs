@@ -28,7 +28,7 @@ impl OwnState {
     /// What we publish bears our incarnation, so that a later start goes before all of an earlier one, whatever
     /// the clock says. Within one start the time of joining orders what we publish before leaving and after
     /// coming back: `joined` is greater than at any earlier time, by more than was published meanwhile.
-    pub(in crate::channel) fn new(incarnation: u64, joined: Instant) -> Self {
+    pub(crate) fn new(incarnation: u64, joined: Instant) -> Self {
         Self {
             properties: Properties::default(),
             time: PeerTime {
@@ -43,12 +43,12 @@ impl OwnState {
     }
 
     /// The latest publication.
-    pub(in crate::channel) fn signed(&self) -> Option<&SignedMessage> {
+    pub(crate) fn signed(&self) -> Option<&SignedMessage> {
         self.signed.as_ref()
     }
 
     /// The same as others hold it: of when, whether we take part by it, and what it says.
-    pub(in crate::channel) fn published(&self) -> Option<(PeerTime, bool, &RawEnvelope)> {
+    pub(crate) fn published(&self) -> Option<(PeerTime, bool, &RawEnvelope)> {
         let signed = self.signed.as_ref()?;
         let Content::StateInfo(info) = signed.content() else {
             return None;
@@ -60,21 +60,16 @@ impl OwnState {
         Some((info.time, !left, signed.envelope()))
     }
 
-    pub(in crate::channel) fn has_left(&self) -> bool {
+    pub(crate) fn has_left(&self) -> bool {
         self.properties.left_channel
     }
 
-    pub(in crate::channel) fn set_height(
-        &mut self,
-        cx: &mut Out<'_>,
-        channel: &ChannelId,
-        height: u64,
-    ) {
+    pub(crate) fn set_height(&mut self, cx: &mut Out<'_>, channel: &ChannelId, height: u64) {
         self.properties.ledger_height = height;
         self.mark(cx, channel);
     }
 
-    pub(in crate::channel) fn set_chaincodes(
+    pub(crate) fn set_chaincodes(
         &mut self,
         cx: &mut Out<'_>,
         channel: &ChannelId,
@@ -84,7 +79,7 @@ impl OwnState {
         self.mark(cx, channel);
     }
 
-    pub(in crate::channel) fn set_left(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn set_left(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
         self.properties.left_channel = true;
         self.asked_at = None;
         self.dirty = true;
@@ -92,14 +87,14 @@ impl OwnState {
     }
 
     /// Takes a departure back that has not ended the channel yet.
-    pub(in crate::channel) fn rejoin(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn rejoin(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
         if std::mem::take(&mut self.properties.left_channel) {
             self.mark(cx, channel);
         }
     }
 
     /// Publishes a change at once if the last publication is old enough, else when it is.
-    pub(in crate::channel) fn mark(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn mark(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
         // Once dirty, a timer runs, or a peer that can read it is waited for.
         if !std::mem::replace(&mut self.dirty, true) {
             self.arm(cx, channel);
@@ -116,18 +111,14 @@ impl OwnState {
     }
 
     /// A peer is there to read what could not be published before.
-    pub(in crate::channel) fn wake(&self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn wake(&self, cx: &mut Out<'_>, channel: &ChannelId) {
         if self.dirty {
             self.arm(cx, channel);
         }
     }
 
     /// The next publication, if one is due and none is being signed.
-    pub(in crate::channel) fn next(
-        &mut self,
-        cx: &Out<'_>,
-        channel: &ChannelId,
-    ) -> Option<UnsignedMessage> {
+    pub(crate) fn next(&mut self, cx: &Out<'_>, channel: &ChannelId) -> Option<UnsignedMessage> {
         if !self.dirty || self.signing {
             return None;
         }
@@ -152,7 +143,7 @@ impl OwnState {
     }
 
     /// A signature has come back, or failed; then it is tried again after the interval.
-    pub(in crate::channel) fn on_signed(
+    pub(crate) fn on_signed(
         &mut self,
         cx: &mut Out<'_>,
         channel: &ChannelId,

@@ -27,17 +27,17 @@ pub(crate) struct Participants {
 
 /// What a peer has published of itself.
 #[derive(Debug)]
-pub(in crate::channel) struct Info {
-    pub(in crate::channel) org: OrgId,
+pub(crate) struct Info {
+    pub(crate) org: OrgId,
     mac: Bytes,
-    pub(in crate::channel) height: u64,
-    pub(in crate::channel) left: bool,
-    pub(in crate::channel) envelope: RawEnvelope,
-    pub(in crate::channel) since: Instant,
+    pub(crate) height: u64,
+    pub(crate) left: bool,
+    pub(crate) envelope: RawEnvelope,
+    pub(crate) since: Instant,
 }
 
 impl Participants {
-    pub(in crate::channel) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let max = config.membership.max_members.get();
         Self {
             infos: MessageStore::new(Bounds {
@@ -52,50 +52,50 @@ impl Participants {
     }
 
     /// Changes whenever a state info does.
-    pub(in crate::channel) fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
     /// All that published something, left or not.
-    pub(in crate::channel) fn infos(&self) -> &BTreeMap<PeerId, Held<PeerTime, Info>> {
+    pub(crate) fn infos(&self) -> &BTreeMap<PeerId, Held<PeerTime, Info>> {
         self.infos.live()
     }
 
     /// What a peer published last, as it came.
-    pub(in crate::channel) fn told_by(&self, peer: &PeerId) -> Option<(PeerTime, &RawEnvelope)> {
+    pub(crate) fn told_by(&self, peer: &PeerId) -> Option<(PeerTime, &RawEnvelope)> {
         let held = self.infos.live().get(peer)?;
         Some((held.time, &held.value.envelope))
     }
 
     /// Has the peer published anything?
-    pub(in crate::channel) fn knows(&self, peer: &[u8]) -> bool {
+    pub(crate) fn knows(&self, peer: &[u8]) -> bool {
         self.infos.get(peer).is_some()
     }
 
     /// Does this peer take part, as far as it told?
-    pub(in crate::channel) fn contains(&self, peer: &PeerId) -> bool {
+    pub(crate) fn contains(&self, peer: &PeerId) -> bool {
         self.infos.get(peer).is_some_and(|info| !info.left)
     }
 
     /// Does this peer take part, and is it of this organisation?
-    pub(in crate::channel) fn contains_of(&self, peer: &PeerId, org: &OrgId) -> bool {
+    pub(crate) fn contains_of(&self, peer: &PeerId, org: &OrgId) -> bool {
         let info = self.infos.get(peer);
         info.is_some_and(|info| !info.left && info.org == *org)
     }
 
     /// The height that a peer published, if it takes part.
-    pub(in crate::channel) fn height_of(&self, peer: &PeerId) -> Option<u64> {
+    pub(crate) fn height_of(&self, peer: &PeerId) -> Option<u64> {
         let info = self.infos.get(peer).filter(|info| !info.left);
         info.map(|info| info.height)
     }
 
     /// The MAC of a peer's state info, if one is held: it never changes, and need not be computed.
-    pub(in crate::channel) fn mac_of(&self, peer: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn mac_of(&self, peer: &[u8]) -> Option<&[u8]> {
         Some(&self.infos.get(peer)?.mac)
     }
 
     /// Alive members of an organisation that take part.
-    pub(in crate::channel) fn eligible<'a>(
+    pub(crate) fn eligible<'a>(
         &'a self,
         org: &'a OrgId,
         membership: &'a Membership,
@@ -109,11 +109,7 @@ impl Participants {
     }
 
     /// How many they are; counted anew only after a change.
-    pub(in crate::channel) fn count_eligible(
-        &mut self,
-        org: &OrgId,
-        membership: &Membership,
-    ) -> usize {
+    pub(crate) fn count_eligible(&mut self, org: &OrgId, membership: &Membership) -> usize {
         let versions = (membership.version(), self.turnover);
         if let Some((counted, count)) = self.eligible
             && counted == versions
@@ -127,11 +123,7 @@ impl Participants {
 
     /// Would this state info change anything? What a peer forgotten said last counts again when the peer `is_there`
     /// again, and not when others tell it of one that is gone.
-    pub(in crate::channel) fn is_news(
-        &self,
-        info: &StateInfo,
-        is_there: impl FnOnce() -> bool,
-    ) -> bool {
+    pub(crate) fn is_news(&self, info: &StateInfo, is_there: impl FnOnce() -> bool) -> bool {
         match self.infos.check(&info.pki_id[..], &info.time) {
             Ok(()) | Err(Refused::Full) => true,
             Err(Refused::Held) => false,
@@ -143,7 +135,7 @@ impl Participants {
 
     /// Takes a verified state info that is news. Returns whether its publisher had published nothing before; `None`,
     /// counted, if there is no room for it.
-    pub(in crate::channel) fn take(
+    pub(crate) fn take(
         &mut self,
         cx: &mut Out<'_>,
         peer: &PeerId,
@@ -177,7 +169,7 @@ impl Participants {
     }
 
     /// A peer takes part no longer. What it said remains known as said.
-    pub(in crate::channel) fn forget(&mut self, peer: &PeerId) {
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
         if self.infos.retire(peer).is_some() {
             self.version += 1;
             self.turnover += 1;
@@ -185,12 +177,12 @@ impl Participants {
     }
 
     /// A peer has started again with an earlier clock: all it says counts, whatever it said before.
-    pub(in crate::channel) fn lift(&mut self, peer: &PeerId) {
+    pub(crate) fn lift(&mut self, peer: &PeerId) {
         self.infos.lift(peer);
     }
 
     /// Another configuration is in force. Returns the peers whose organisations are none of `orgs`.
-    pub(in crate::channel) fn on_configured(&mut self, orgs: &BTreeSet<OrgId>) -> Vec<PeerId> {
+    pub(crate) fn on_configured(&mut self, orgs: &BTreeSet<OrgId>) -> Vec<PeerId> {
         self.turnover += 1;
         let infos = self.infos.live().iter();
         let gone = infos.filter(|(_, info)| !orgs.contains(&info.value.org));
@@ -198,7 +190,7 @@ impl Participants {
     }
 
     /// The peers that have not shown themselves as members for `patience` since they published something.
-    pub(in crate::channel) fn stale(
+    pub(crate) fn stale(
         &self,
         now: Instant,
         patience: Duration,
@@ -211,7 +203,7 @@ impl Participants {
         gone.collect()
     }
 
-    pub(in crate::channel) fn stores(&self, config: &Config, stores: &mut Stores) {
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let max = config.membership.max_members.get();
         stores.add("state infos", self.infos.len(), max);
         stores.add("state infos of the past", self.infos.marks(), max);

@@ -8,7 +8,7 @@ use crate::{CryptoError, PeerId};
 
 /// Peers whose state infos are still to be held against the channel's reader policy. Bounded by the state infos held.
 #[derive(Debug, Default)]
-pub(in crate::channel) struct Readers {
+pub(crate) struct Readers {
     pending: BTreeSet<PeerId>,
     /// Those whose check was shed; tried again when state infos are next asked for.
     postponed: BTreeSet<PeerId>,
@@ -21,7 +21,7 @@ const MAX_OUTSTANDING: usize = 32;
 
 impl Readers {
     /// The configuration has changed, so all must be checked.
-    pub(in crate::channel) fn review<'a>(&mut self, peers: impl Iterator<Item = &'a PeerId>) {
+    pub(crate) fn review<'a>(&mut self, peers: impl Iterator<Item = &'a PeerId>) {
         self.postponed.clear();
         self.pending = peers.cloned().collect();
     }
@@ -47,14 +47,14 @@ impl Readers {
     }
 
     /// Takes up what was postponed.
-    pub(in crate::channel) fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         self.pending.append(&mut self.postponed);
     }
 }
 
 impl Channel {
     /// Goes on checking whether the participants may still read the channel.
-    pub(in crate::channel) fn review_readers(&mut self, cx: &mut ChannelCx<'_>) {
+    pub(crate) fn review_readers(&mut self, cx: &mut ChannelCx<'_>) {
         while let Some(peer) = self.readers.next() {
             let identity = cx.peers.identities.get(peer.as_bytes());
             let (Some((time, envelope)), Some(identity)) =
@@ -76,7 +76,7 @@ impl Channel {
     }
 
     /// A participant's state info was held against the policy of a configuration of its channel.
-    pub(in crate::channel) fn on_reviewed(
+    pub(crate) fn on_reviewed(
         &mut self,
         cx: &mut ChannelCx<'_>,
         review: &Review,
@@ -108,12 +108,7 @@ impl Channel {
     }
 
     /// A newer state info of a peer is genuine, and the policy of this configuration does not admit it.
-    pub(in crate::channel) fn on_not_admitted(
-        &mut self,
-        cx: &mut ChannelCx<'_>,
-        revision: u64,
-        peer: &PeerId,
-    ) {
+    pub(crate) fn on_not_admitted(&mut self, cx: &mut ChannelCx<'_>, revision: u64, peer: &PeerId) {
         if self.is_current(revision) {
             self.evict(cx, peer);
         }

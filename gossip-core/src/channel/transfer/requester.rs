@@ -39,7 +39,7 @@ const HEARSAY: u32 = 3;
 /// for bytes reach. A false claim therefore costs one request to the peer that made it, and then
 /// one per penalty of that peer: claims of a peer under penalty count for nothing.
 #[derive(Debug)]
-pub(in crate::channel) struct Requester {
+pub(crate) struct Requester {
     rng: ModuleRng,
     claims: Claims,
     penalties: Penalties,
@@ -90,7 +90,7 @@ struct Checking {
 }
 
 impl Requester {
-    pub(in crate::channel) fn new(rng: ModuleRng) -> Self {
+    pub(crate) fn new(rng: ModuleRng) -> Self {
         Self {
             rng,
             claims: Claims::default(),
@@ -107,7 +107,7 @@ impl Requester {
     }
 
     /// Everything that is bounded here.
-    pub(in crate::channel) fn stores(&self, config: &Config, stores: &mut Stores) {
+    pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let peers = config.membership.max_members.get();
         stores.add("heights claimed", self.claims.len(), peers);
         let asked = 2 * MAX_PARALLEL + MAX_LATE;
@@ -123,11 +123,11 @@ impl Requester {
         }
     }
 
-    pub(in crate::channel) fn claimed(&self, peer: &PeerId) -> u64 {
+    pub(crate) fn claimed(&self, peer: &PeerId) -> u64 {
         self.claims.height(peer).unwrap_or(0)
     }
 
-    pub(in crate::channel) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
+    pub(crate) fn may_have(&self, peer: &PeerId, seq: u64) -> bool {
         self.claimed(peer) > seq
     }
 
@@ -142,24 +142,24 @@ impl Requester {
         self.lag.patience().max(least)
     }
 
-    pub(in crate::channel) fn on_connected(&mut self, peer: &PeerId) {
+    pub(crate) fn on_connected(&mut self, peer: &PeerId) {
         self.claims.set_connected(peer, true);
     }
 
     /// The last link to the peer is gone, and with it what it was asked for.
-    pub(in crate::channel) fn on_disconnected(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+    pub(crate) fn on_disconnected(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.claims.set_connected(peer, false);
         self.forget_requests_to(cx, peer);
     }
 
-    pub(in crate::channel) fn on_peer_gone(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+    pub(crate) fn on_peer_gone(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.claims.remove(peer);
         self.forget_requests_to(cx, peer);
     }
 
     /// The check of a block begins that nobody was asked for: until its verdict the number is not
     /// missing.
-    pub(in crate::channel) fn on_checking(&mut self, cx: &mut Out<'_>, seq: u64, bytes: u64) {
+    pub(crate) fn on_checking(&mut self, cx: &mut Out<'_>, seq: u64, bytes: u64) {
         let missing = self.missing.filter(|(number, _)| *number == seq);
         let lag = missing.map(|(_, since)| cx.now.since(since));
         self.lag
@@ -168,7 +168,7 @@ impl Requester {
     }
 
     /// A block is being checked that state transfer did not ask for.
-    pub(in crate::channel) fn await_verdict(&mut self, cx: &Out<'_>, seq: u64, bytes: u64) {
+    pub(crate) fn await_verdict(&mut self, cx: &Out<'_>, seq: u64, bytes: u64) {
         self.checking.entry(seq).or_insert(Checking {
             asked_of: None,
             bytes,
@@ -177,7 +177,7 @@ impl Requester {
     }
 
     /// The application does not want this block now: it counts as on its way for a while.
-    pub(in crate::channel) fn on_ignored(&mut self, cx: &Out<'_>, seq: u64) {
+    pub(crate) fn on_ignored(&mut self, cx: &Out<'_>, seq: u64) {
         let deadline = cx.now + cx.config.state_transfer.peer_penalty;
         let checking = Checking {
             asked_of: None,
@@ -188,17 +188,17 @@ impl Requester {
     }
 
     /// A push has come of a block that was there already: if it was fetched, that was too early.
-    pub(in crate::channel) fn on_late_push(&mut self, now: Instant, seq: u64) {
+    pub(crate) fn on_late_push(&mut self, now: Instant, seq: u64) {
         self.lag.on_late_push(now, seq);
     }
 
     /// Have the last pushes all been late? Says so once.
-    pub(in crate::channel) fn take_late(&mut self) -> bool {
+    pub(crate) fn take_late(&mut self) -> bool {
         self.lag.take_late()
     }
 
     /// A block passed its check; if it was sent on request, its sender gains.
-    pub(in crate::channel) fn on_checked(&mut self, cx: &mut Out<'_>, seq: u64) {
+    pub(crate) fn on_checked(&mut self, cx: &mut Out<'_>, seq: u64) {
         if let Some(peer) = self.end_check(seq) {
             let base = cx.config.state_transfer.peer_penalty;
             self.penalties.reward(&peer, cx.now, base);
@@ -206,7 +206,7 @@ impl Requester {
     }
 
     /// The check of a block that nobody was asked for has ended.
-    pub(in crate::channel) fn on_unasked_checked(&mut self, seq: u64) {
+    pub(crate) fn on_unasked_checked(&mut self, seq: u64) {
         if self
             .checking
             .get(&seq)
@@ -217,7 +217,7 @@ impl Requester {
     }
 
     /// A block that the peer sent on request does not verify.
-    pub(in crate::channel) fn on_bad_block(&mut self, cx: &mut Out<'_>, peer: &PeerId, seq: u64) {
+    pub(crate) fn on_bad_block(&mut self, cx: &mut Out<'_>, peer: &PeerId, seq: u64) {
         let asked_of = self
             .checking
             .get(&seq)
@@ -229,7 +229,7 @@ impl Requester {
     }
 
     /// A block that the peer sent on request could not be looked at.
-    pub(in crate::channel) fn on_unchecked_block(&mut self, peer: &PeerId, seq: u64) {
+    pub(crate) fn on_unchecked_block(&mut self, peer: &PeerId, seq: u64) {
         let checking = self.checking.get(&seq);
         if checking.is_some_and(|checking| checking.asked_of.as_ref() == Some(peer)) {
             self.checking.remove(&seq);
@@ -237,7 +237,7 @@ impl Requester {
     }
 
     /// Takes an answer. An unsolicited one changes nothing, the timers least of all.
-    pub(in crate::channel) fn on_response(
+    pub(crate) fn on_response(
         &mut self,
         cx: &mut Out<'_>,
         buffer: &PayloadBuffer,
@@ -291,7 +291,7 @@ impl Requester {
     }
 
     /// Gives up what is overdue, and declares overdue what has been missing for long enough.
-    pub(in crate::channel) fn on_timer(
+    pub(crate) fn on_timer(
         &mut self,
         cx: &mut Out<'_>,
         channel: &ChannelId,
@@ -333,7 +333,7 @@ impl Requester {
 
     /// Asks for all that is overdue and may be asked for, and sets the timer for what comes next.
     /// `avoid` is asked only if nobody else is left.
-    pub(in crate::channel) fn pump(
+    pub(crate) fn pump(
         &mut self,
         cx: &mut Out<'_>,
         channel: &ChannelId,
@@ -353,12 +353,7 @@ impl Requester {
 
     /// Has the timer fire then at the latest. One that runs is not put off: blocks come and go much
     /// faster than deadlines do, and when it fires early it is set again.
-    pub(in crate::channel) fn arm(
-        &mut self,
-        cx: &mut Out<'_>,
-        channel: &ChannelId,
-        at: Option<Instant>,
-    ) {
+    pub(crate) fn arm(&mut self, cx: &mut Out<'_>, channel: &ChannelId, at: Option<Instant>) {
         if let Some(at) = at
             && self.armed.is_none_or(|armed| at < armed)
         {
@@ -376,7 +371,7 @@ impl Requester {
     }
 
     /// Forgets everything.
-    pub(in crate::channel) fn stop(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn stop(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
         self.claims.clear();
         self.asked.clear();
         self.checking.clear();
@@ -418,7 +413,7 @@ impl Requester {
     }
 
     /// One more than the greatest number that is held or may be had.
-    pub(in crate::channel) fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
+    pub(crate) fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
         let claimed = self
             .claims
             .highest(|peer| !self.penalties.holds(peer, now))
@@ -483,12 +478,12 @@ impl Requester {
     }
 
     /// Is this block missing, with a place for it, and not on its way?
-    pub(in crate::channel) fn lacks(&self, seq: u64, commit: &Commit) -> bool {
+    pub(crate) fn lacks(&self, seq: u64, commit: &Commit) -> bool {
         commit.want(seq) == Want::Yes && !self.expects(seq, commit.buffer())
     }
 
     /// Held, awaited or being checked.
-    pub(in crate::channel) fn expects(&self, seq: u64, buffer: &PayloadBuffer) -> bool {
+    pub(crate) fn expects(&self, seq: u64, buffer: &PayloadBuffer) -> bool {
         buffer.holds(seq)
             || self.checking.contains_key(&seq)
             || self

@@ -11,7 +11,7 @@ use crate::{Config, Instant, PeerId};
 impl Requester {
     /// A peer offers a block. It is asked for at once, unless the block is on its way, or one before it is
     /// missing that may be. Nobody brings what is offered: if the peer does not either, another is asked.
-    pub(in crate::channel) fn on_offer(
+    pub(crate) fn on_offer(
         &mut self,
         cx: &mut Out<'_>,
         (peer, seq): (&PeerId, u64),
@@ -39,7 +39,7 @@ impl Requester {
 
     /// Held, being checked, or about to come. One who merely claims a height may not have it: what such a peer has
     /// not answered in the time that answers take is asked of one who offers it too.
-    pub(in crate::channel) fn is_brought(
+    pub(crate) fn is_brought(
         &self,
         config: &Config,
         now: Instant,

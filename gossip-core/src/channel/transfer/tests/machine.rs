@@ -18,7 +18,7 @@ use crate::{
 
 /// What the channel would do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::channel::transfer) enum Effect {
+pub(crate) enum Effect {
     Ready {
         height: u64,
     },
@@ -46,19 +46,15 @@ pub(in crate::channel::transfer) enum Effect {
     },
 }
 
-pub(in crate::channel::transfer) struct Machine {
+pub(crate) struct Machine {
     channel: ChannelId,
-    pub(in crate::channel::transfer) commit: Commit,
+    pub(crate) commit: Commit,
     requester: Requester,
     server: BlockServer,
 }
 
 impl Machine {
-    pub(in crate::channel::transfer) fn new(
-        cx: &mut Out<'_>,
-        channel: ChannelId,
-        rng: ModuleRng,
-    ) -> Self {
+    pub(crate) fn new(cx: &mut Out<'_>, channel: ChannelId, rng: ModuleRng) -> Self {
         Self {
             commit: Commit::new(cx, channel.clone()),
             requester: Requester::new(rng),
@@ -67,20 +63,20 @@ impl Machine {
         }
     }
 
-    pub(in crate::channel::transfer) fn height(&self) -> u64 {
+    pub(crate) fn height(&self) -> u64 {
         self.commit.height()
     }
 
-    pub(in crate::channel::transfer) fn buffered(&self) -> usize {
+    pub(crate) fn buffered(&self) -> usize {
         self.commit.buffer().len()
     }
 
-    pub(in crate::channel::transfer) fn halted(&self) -> Option<&str> {
+    pub(crate) fn halted(&self) -> Option<&str> {
         self.commit.halted()
     }
 
     /// As the channel asks about a block that is pushed.
-    pub(in crate::channel::transfer) fn want(&self, cx: &mut Out<'_>, seq: u64) -> Want {
+    pub(crate) fn want(&self, cx: &mut Out<'_>, seq: u64) -> Want {
         let want = self.commit.want(seq);
         match want {
             Want::Yes => {}
@@ -90,7 +86,7 @@ impl Machine {
         want
     }
 
-    pub(in crate::channel::transfer) fn admit(
+    pub(crate) fn admit(
         &mut self,
         cx: &mut Out<'_>,
         seq: u64,
@@ -121,7 +117,7 @@ impl Machine {
         effects
     }
 
-    pub(in crate::channel::transfer) fn publish(
+    pub(crate) fn publish(
         &mut self,
         cx: &mut Out<'_>,
         id: RequestId,
@@ -154,7 +150,7 @@ impl Machine {
         Admitted::unchecked(BlockItem::new(&self.channel, (seq, data), source))
     }
 
-    pub(in crate::channel::transfer) fn on_ledger_done(
+    pub(crate) fn on_ledger_done(
         &mut self,
         cx: &mut Out<'_>,
         ticket: Ticket,
@@ -191,7 +187,7 @@ impl Machine {
         started.into_iter().chain(moved).chain(asks).collect()
     }
 
-    pub(in crate::channel::transfer) fn on_claim(
+    pub(crate) fn on_claim(
         &mut self,
         cx: &mut Out<'_>,
         peer: &PeerId,
@@ -206,34 +202,26 @@ impl Machine {
         self.go_on(cx, None)
     }
 
-    pub(in crate::channel::transfer) fn on_connected(&mut self, peer: &PeerId) {
+    pub(crate) fn on_connected(&mut self, peer: &PeerId) {
         self.requester.on_connected(peer);
     }
 
-    pub(in crate::channel::transfer) fn on_disconnected(
-        &mut self,
-        cx: &mut Out<'_>,
-        peer: &PeerId,
-    ) -> Vec<Effect> {
+    pub(crate) fn on_disconnected(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Effect> {
         self.requester.on_disconnected(cx, peer);
         self.go_on(cx, None)
     }
 
-    pub(in crate::channel::transfer) fn on_unsent(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+    pub(crate) fn on_unsent(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.requester.on_disconnected(cx, peer);
         self.requester.arm(cx, &self.channel, Some(cx.now));
     }
 
-    pub(in crate::channel::transfer) fn on_peer_gone(
-        &mut self,
-        cx: &mut Out<'_>,
-        peer: &PeerId,
-    ) -> Vec<Effect> {
+    pub(crate) fn on_peer_gone(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Effect> {
         self.requester.on_peer_gone(cx, peer);
         self.go_on(cx, None)
     }
 
-    pub(in crate::channel::transfer) fn on_bad_block(
+    pub(crate) fn on_bad_block(
         &mut self,
         cx: &mut Out<'_>,
         peer: &PeerId,
@@ -243,11 +231,11 @@ impl Machine {
         self.go_on(cx, None)
     }
 
-    pub(in crate::channel::transfer) fn on_link_gone(&mut self, link: LinkId) {
+    pub(crate) fn on_link_gone(&mut self, link: LinkId) {
         self.server.on_link_gone(link);
     }
 
-    pub(in crate::channel::transfer) fn on_request(
+    pub(crate) fn on_request(
         &mut self,
         cx: &mut Out<'_>,
         peer: &PeerId,
@@ -269,7 +257,7 @@ impl Machine {
         })
     }
 
-    pub(in crate::channel::transfer) fn on_response(
+    pub(crate) fn on_response(
         &mut self,
         cx: &mut Out<'_>,
         peer: &PeerId,
@@ -289,7 +277,7 @@ impl Machine {
         verify.chain(asks).collect()
     }
 
-    pub(in crate::channel::transfer) fn on_timer(&mut self, cx: &mut Out<'_>) -> Vec<Effect> {
+    pub(crate) fn on_timer(&mut self, cx: &mut Out<'_>) -> Vec<Effect> {
         if self.commit.runs() {
             self.requester
                 .on_timer(cx, &self.channel, self.commit.buffer());
@@ -297,7 +285,7 @@ impl Machine {
         self.go_on(cx, None)
     }
 
-    pub(in crate::channel::transfer) fn stop(mut self, cx: &mut Out<'_>, error: &RequestError) {
+    pub(crate) fn stop(mut self, cx: &mut Out<'_>, error: &RequestError) {
         self.commit.stop(cx, error);
         cx.timers().cancel_channel(&self.channel);
         cx.io.tickets.forget_channel(&self.channel);
