@@ -1,7 +1,7 @@
 //! Messages that several modules compose, and how urgent they are.
 
 use bytes::Bytes;
-use gossip_proto::{Content, GossipMessage, Payload, SignedMessage, Tag};
+use gossip_proto::{Content, GossipMessage, Payload, SignedMessage};
 
 use crate::{ChannelId, Class};
 
@@ -12,22 +12,23 @@ pub(crate) fn block_message(channel: &ChannelId, seq: u64, data: Bytes) -> Signe
         data,
         private_data: Vec::new(),
     };
-    channel_message(channel, 0, Tag::ChanAndOrg, Content::Data(payload))
+    unsigned(Some(channel), 0, Content::Data(payload))
 }
 
-/// A message that names its channel and carries no signature: the link proves whose it is.
-pub(crate) fn channel_message(
-    channel: &ChannelId,
-    nonce: u64,
-    tag: Tag,
-    content: Content,
-) -> SignedMessage {
-    SignedMessage::unsigned(GossipMessage {
+/// A message that carries no signature: the link proves whose it is.
+pub(crate) fn unsigned(channel: Option<&ChannelId>, nonce: u64, content: Content) -> SignedMessage {
+    SignedMessage::unsigned(message(channel, nonce, content))
+}
+
+/// A message with the tag that its content demands. It names its channel, if any.
+pub(crate) fn message(channel: Option<&ChannelId>, nonce: u64, content: Content) -> GossipMessage {
+    let name = channel.map_or(&[][..], |channel| channel.as_str().as_bytes());
+    GossipMessage {
         nonce,
-        channel: Bytes::copy_from_slice(channel.as_str().as_bytes()),
-        tag,
+        channel: Bytes::copy_from_slice(name),
+        tag: content.legal_tag(),
         content,
-    })
+    }
 }
 
 /// A view of the membership or of a channel that takes long to send must not delay heartbeats.

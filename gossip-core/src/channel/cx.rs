@@ -4,13 +4,11 @@ use std::ops::{Deref, DerefMut};
 
 use gossip_proto::SignedMessage;
 
-use crate::Class;
-use crate::LinkId;
-use crate::PeerId;
 use crate::cx::Cx;
 use crate::peers::Peers;
 use crate::peers::link::Sent;
 use crate::peers::outbox::Supersede;
+use crate::{Class, LinkId, PeerId};
 
 /// What a channel acts through. Where both halves are needed, name them: `cx.peers.send(&mut cx.cx, ..)`.
 pub(crate) struct ChannelCx<'a> {

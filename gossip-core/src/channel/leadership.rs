@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gossip_proto::{Content, GossipMessage, Leadership, PeerTime, SignedMessage, UnsignedMessage};
+use gossip_proto::{Content, Leadership, PeerTime, SignedMessage, UnsignedMessage};
 
 use super::{Channel, ChannelCx};
+use crate::compose::message;
 use crate::gate::admitted::{Admitted, LeadershipItem};
 use crate::peers::membership::AliveMember;
 use crate::peers::outbox::Hold;
@@ -89,13 +90,7 @@ impl Channel {
         if cx.crypto.leading() >= cx.config.messaging.max_awaiting.get() {
             return Err(RequestError::Busy);
         }
-        let content = Content::Leadership(leadership);
-        let message = GossipMessage {
-            nonce: 0,
-            channel: bytes::Bytes::copy_from_slice(self.id.as_str().as_bytes()),
-            tag: content.legal_tag(),
-            content,
-        };
+        let message = message(Some(&self.id), 0, Content::Leadership(leadership));
         let what = Signing::Leadership(id, self.id.clone());
         cx.sign(what, UnsignedMessage::new(message, None));
         Ok(())

@@ -22,6 +22,7 @@ use crate::messaging::Acks;
 use crate::out::{Io, Out};
 use crate::peers::Peers;
 use crate::peers::link::Incoming;
+use crate::peers::membership::{MemberCx, Membership};
 use crate::push::{Emitter, PulseEmitter};
 use crate::relay::Relay;
 use crate::rng::ModuleRng;
@@ -242,12 +243,7 @@ impl Node {
 
     fn fire(&mut self, key: TimerKey) {
         let cx = &mut self.core.cx();
-        let Peers {
-            identities,
-            membership,
-            links,
-            ..
-        } = &mut self.peers;
+        let links = &mut self.peers.links;
         match key {
             TimerKey::Emitter => {
                 let items = self.emitter.take(cx);
@@ -265,18 +261,20 @@ impl Node {
             TimerKey::Validations => self.gate.fire_validations(cx),
             TimerKey::Parked => self.gate.fire_parked(cx),
             TimerKey::Relay => self.relay.fire(cx),
-            TimerKey::Heartbeat => membership.fire_heartbeat(cx, identities),
+            TimerKey::Heartbeat => self.in_membership(Membership::fire_heartbeat),
             TimerKey::Sync => {
                 let room = links.room_for_more(cx.config);
-                membership.fire_sync(cx, identities, room);
+                self.in_membership(|members, cx| members.fire_sync(cx, room));
             }
-            TimerKey::Member(peer) => membership.fire_member(cx, identities, &peer),
-            TimerKey::Seed(endpoint) => membership.fire_seed(cx, &endpoint),
+            TimerKey::Member(peer) => {
+                self.in_membership(|members, cx| members.fire_member(cx, &peer))
+            }
+            TimerKey::Seed(endpoint) => self.peers.membership.fire_seed(cx, &endpoint),
             // Runs after the stop only.
             TimerKey::Farewell => {}
             TimerKey::Identity(peer) => self.on_identity_expired(&peer),
             TimerKey::Ack(nonce) => self.acks.fire(cx, nonce),
-            TimerKey::OwnExpiry => identities.own_expiry.fire(cx),
+            TimerKey::OwnExpiry => self.peers.identities.own_expiry.fire(cx),
             TimerKey::PullIdentities => self.peers.fire_identity_pull(cx),
             TimerKey::Channel(timer, channel) => {
                 self.in_channel(&channel, |channel, cx| channel.on_timer(cx, timer));
@@ -289,6 +287,11 @@ impl Node {
         while let Some(signal) = self.core.io.signals.pop_front() {
             self.route(signal);
         }
+    }
+
+    fn in_membership<T>(&mut self, act: impl FnOnce(&mut Membership, &mut MemberCx<'_>) -> T) -> T {
+        let (members, mut cx) = self.peers.members(self.core.out());
+        act(members, &mut cx)
     }
 
     fn at_gate(&mut self, act: impl FnOnce(&mut Gate, &mut GateCx<'_>)) {

@@ -195,8 +195,7 @@ impl Node {
         let length = external.as_ref().map_or(0, |it| it.as_str().len());
         let limit = self.core.config.limits.max_endpoint;
         RequestError::check_length("the external endpoint", length, limit)?;
-        let (members, identities) = (&mut self.peers.membership, &self.peers.identities);
-        members.set_external(&mut self.core.out(), identities, external);
+        self.in_membership(|members, cx| members.set_external(cx, external));
         Ok(Some(Response::Done))
     }
 

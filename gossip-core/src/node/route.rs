@@ -6,7 +6,7 @@ use super::Node;
 use crate::channel::{ChannelCx, refuse_input};
 use crate::gate::admitted::{IdentityInput, Inbound, MemberInput, RelayItem};
 use crate::peers::link::{EstablishedLink, LinkSignal};
-use crate::peers::membership::{MemberSignal, Reached, may_see_secret};
+use crate::peers::membership::{MemberSignal, Membership, Reached, may_see_secret};
 use crate::peers::outbox::Supersede;
 use crate::push::item::{Item, What};
 use crate::push::{Beat, Entry, push, push_farewell, push_pulses};
@@ -74,7 +74,7 @@ impl Node {
         tracing::debug!(link = %established.link, %peer, "link established");
         let restarted_earlier =
             self.peers
-                .on_connected(self.core.now, peer, established.incarnation);
+                .on_connected(self.core.out(), peer, established.incarnation);
         for channel in self.channels.iter_mut() {
             if restarted_earlier {
                 // What it published before bears a later time than what it will.
@@ -106,8 +106,7 @@ impl Node {
     }
 
     fn on_reached(&mut self, endpoint: &Endpoint, reached: Reached) {
-        let (members, identities) = (&mut self.peers.membership, &self.peers.identities);
-        members.on_reached(&mut self.core.out(), identities, endpoint, reached);
+        self.in_membership(|members, cx| members.on_reached(cx, endpoint, reached));
     }
 
     fn on_member_signal(&mut self, signal: MemberSignal) {
@@ -151,10 +150,9 @@ impl Node {
     }
 
     fn on_member_alive(&mut self, peer: &PeerId) {
-        let (members, identities) = (&mut self.peers.membership, &self.peers.identities);
-        if members.has_first_member() {
+        if self.peers.membership.has_first_member() {
             // No peer knew of us until now: do not wait for the next heartbeat.
-            members.greet(&mut self.core.out(), identities);
+            self.in_membership(Membership::greet);
         }
         self.in_each_channel(|channel, cx| channel.on_member_alive(cx));
         self.in_each_channel(|channel, cx| channel.claim_for(cx, peer));
@@ -228,29 +226,25 @@ impl Node {
     }
 
     fn on_member_input(&mut self, input: MemberInput) {
-        let cx = &mut self.core.out();
-        let (members, identities) = (&mut self.peers.membership, &mut self.peers.identities);
-        match input {
+        let (now, identities) = (self.core.now, &mut self.peers.identities);
+        match &input {
             MemberInput::Alive(alive) => {
                 if let Content::Alive(told) = alive.get().message.content()
-                    && !identities.touch(cx.now, &told.pki_id)
+                    && !identities.touch(now, &told.pki_id)
                 {
                     // Its identity has ended while the heartbeat was being checked.
                     return;
                 }
-                members.on_alive(cx, identities, alive);
             }
             MemberInput::Pulse(pulse) => {
-                identities.touch(cx.now, &pulse.get().pulse.pki_id);
-                members.on_pulse(cx, pulse);
+                identities.touch(now, &pulse.get().pulse.pki_id);
             }
-            MemberInput::Request(request) => members.on_request(cx, identities, request),
-            MemberInput::Response { peer } => members.on_response(cx, &peer),
-            MemberInput::UnknownIdentity { from } => {
-                members.on_unknown_identity(cx, identities, &from);
-            }
-            MemberInput::SignOfLife { peer } => members.on_sign_of_life(cx, identities, &peer),
+            MemberInput::Request(_)
+            | MemberInput::Response { .. }
+            | MemberInput::UnknownIdentity { .. }
+            | MemberInput::SignOfLife { .. } => {}
         }
+        self.in_membership(|members, cx| members.on_input(cx, input));
     }
 
     fn on_identity_input(&mut self, input: IdentityInput) {
@@ -333,8 +327,7 @@ impl Node {
             (Signing::Conn(link), Some(message)) => peers.links.on_conn_signed(cx, link, message),
             (Signing::Conn(link), None) => peers.links.on_sign_failed(cx, link),
             (Signing::Alive, message) => {
-                let (members, identities) = (&mut peers.membership, &peers.identities);
-                members.on_own_signed(cx, identities, message);
+                self.in_membership(|members, cx| members.on_own_signed(cx, message));
             }
             (Signing::StateInfo(channel), message) => {
                 self.in_channel(&channel, |channel, cx| channel.on_own_state(cx, message));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Node;
+use crate::peers::membership::Membership;
 use crate::push::{hears_farewell, push_farewell};
 use crate::signal::{Signal, Signing};
 use crate::timer::TimerKey;
@@ -37,8 +38,8 @@ impl Node {
             return;
         }
         self.phase = Phase::Leaving(id);
-        let (members, identities) = (&mut self.peers.membership, &self.peers.identities);
-        let unsigned = members.farewell(cx, identities);
+        let unsigned = self.in_membership(Membership::farewell);
+        let cx = &mut self.core.cx();
         cx.sign(Signing::Alive, unsigned);
         let until = cx.now + PATIENCE;
         cx.timers().set(TimerKey::Farewell, until);

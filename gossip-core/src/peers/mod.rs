@@ -13,13 +13,13 @@ use gossip_proto::SignedMessage;
 
 use self::identity::{Identities, IdentityPull, Suspects};
 use self::link::{IDENTITIES, Links, SendTo, Sent, TREE};
-use self::membership::{AliveMember, Membership};
+use self::membership::{AliveMember, MemberCx, Membership};
 use self::outbox::{Hold, Supersede};
 use crate::compose::class_of_view;
 use crate::out::Out;
 use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
-use crate::{Class, Config, Instant, LinkId, OrgId, PeerId, SendOutcome, Start};
+use crate::{Class, Config, LinkId, OrgId, PeerId, SendOutcome, Start};
 
 /// What is known of other peers, and the links to them.
 #[derive(Debug)]
@@ -49,6 +49,12 @@ impl Peers {
             links: Links::new(ModuleRng::fork(seed, "links"), start.incarnation),
             legacy: BTreeSet::new(),
         }
+    }
+
+    /// The membership, and the context that it acts through.
+    pub(crate) fn members<'a>(&'a mut self, out: Out<'a>) -> (&'a mut Membership, MemberCx<'a>) {
+        let identities = &self.identities;
+        (&mut self.membership, MemberCx { out, identities })
     }
 
     /// The organisation of a known peer. `None` means unknown, hence foreign.
@@ -202,7 +208,7 @@ impl Peers {
     /// than one heard of before.
     pub(crate) fn on_connected(
         &mut self,
-        now: Instant,
+        out: Out<'_>,
         peer: &PeerId,
         incarnation: Option<u64>,
     ) -> bool {
@@ -211,8 +217,8 @@ impl Peers {
         } else {
             self.legacy.insert(peer.clone());
         }
-        let (members, identities) = (&mut self.membership, &self.identities);
-        members.on_connected(now, identities, peer, incarnation)
+        let (members, mut cx) = self.members(out);
+        members.on_connected(&mut cx, peer, incarnation)
     }
 
     /// The last link to the peer is gone.

@@ -34,12 +34,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_proto::{
-    Content, DataUpdate, GossipMessage, Hello, PullIds, PullKind, RawEnvelope, SignedMessage, Tag,
-};
+use gossip_proto::{Content, DataUpdate, Hello, PullIds, PullKind, RawEnvelope, SignedMessage};
 
 use self::responder::Responder;
 use self::round::{Refused, Round};
+use crate::compose::unsigned;
 use crate::out::Out;
 use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
@@ -274,18 +273,6 @@ impl<I: ItemId> Pull<I> {
     }
 
     fn message(&self, content: Content) -> SignedMessage {
-        let (channel, tag) = match &self.channel {
-            Some(id) => (
-                Bytes::copy_from_slice(id.as_str().as_bytes()),
-                Tag::ChanAndOrg,
-            ),
-            None => (Bytes::new(), Tag::Empty),
-        };
-        SignedMessage::unsigned(GossipMessage {
-            nonce: 0,
-            channel,
-            tag,
-            content,
-        })
+        unsigned(self.channel.as_ref(), 0, content)
     }
 }

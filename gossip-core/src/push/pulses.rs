@@ -1,7 +1,8 @@
 //! Signs of life, many to a message: they may wait a little for each other.
 
-use gossip_proto::{Content, GossipMessage, Pulse, SignedMessage, Tag};
+use gossip_proto::{Content, Pulse};
 
+use crate::compose::unsigned;
 use crate::out::Out;
 use crate::peers::Peers;
 use crate::peers::link::PULSES;
@@ -75,7 +76,8 @@ pub(crate) fn push_pulses(cx: &mut Out<'_>, peers: &mut Peers, beats: Vec<Beat>)
     }
     for target in targets {
         if !target.pulses.is_empty() {
-            let (peer, message) = (&target.member.peer, message(target.pulses));
+            let message = unsigned(None, 0, Content::Pulses(target.pulses));
+            let peer = &target.member.peer;
             peers.send_linked(cx, peer, Class::Control, message);
         }
     }
@@ -94,13 +96,4 @@ fn address(cx: &Out<'_>, peers: &Peers, targets: &mut [Target], beat: &Beat) {
     for target in hearers.take(cx.config.push.targets()) {
         target.pulses.push(beat.pulse.clone());
     }
-}
-
-fn message(pulses: Vec<Pulse>) -> SignedMessage {
-    SignedMessage::unsigned(GossipMessage {
-        nonce: 0,
-        channel: bytes::Bytes::new(),
-        tag: Tag::Empty,
-        content: Content::Pulses(pulses),
-    })
 }

@@ -5,8 +5,7 @@ use std::num::NonZeroUsize;
 use bytes::Bytes;
 
 use super::payload_buffer::*;
-use crate::BlockOrigin;
-use crate::StateTransferConfig;
+use crate::{BlockOrigin, StateTransferConfig};
 
 fn buffer(next: u64, window: usize, window_bytes: u64) -> PayloadBuffer {
     let config = StateTransferConfig {

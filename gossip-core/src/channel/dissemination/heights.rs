@@ -3,10 +3,10 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use gossip_proto::{Branch, Content, Tag, Tree};
+use gossip_proto::{Branch, Content, Tree};
 
 use crate::channel::{Channel, ChannelCx};
-use crate::compose::channel_message;
+use crate::compose::unsigned;
 use crate::gate::admitted::Sender;
 use crate::out::Out;
 use crate::peers::link::TREE;
@@ -144,7 +144,7 @@ impl Channel {
             limit: NonZeroU64::new(limit),
             ..tree
         };
-        let message = channel_message(&self.id, 0, Tag::ChanAndOrg, Content::Tree(tree));
+        let message = unsigned(Some(&self.id), 0, Content::Tree(tree));
         for peer in peers {
             cx.send_linked(peer, Class::Control, message.clone());
         }

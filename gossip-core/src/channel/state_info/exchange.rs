@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_proto::{Content, GossipMessage, SignedMessage, StateInfoPull, Tag, channel_mac};
+use gossip_proto::{Content, SignedMessage, StateInfoPull, channel_mac};
 
 use crate::channel::Channel;
+use crate::compose::unsigned;
 use crate::cyclic::from_after;
 use crate::gate::admitted::Sender;
 use crate::have_set::{self, HaveSet};
@@ -110,15 +111,9 @@ impl Channel {
 
     fn pull_message(&self, own: &PeerId, nonce: u64, held: Bytes) -> SignedMessage {
         let mac = channel_mac(own.as_bytes(), self.id.as_str().as_bytes());
-        SignedMessage::unsigned(GossipMessage {
-            nonce,
-            channel: Bytes::new(),
-            tag: Tag::ChanOrOrg,
-            content: Content::StateInfoPull(StateInfoPull {
-                channel_mac: Bytes::copy_from_slice(&mac),
-                held,
-            }),
-        })
+        let channel_mac = Bytes::copy_from_slice(&mac);
+        let request = StateInfoPull { channel_mac, held };
+        unsigned(None, nonce, Content::StateInfoPull(request))
     }
 
     /// The state infos that a requester may see, ours included, as many as fit into the
@@ -164,12 +159,11 @@ impl Channel {
         if held.is_some() && elements.is_empty() {
             return None;
         }
-        Some(SignedMessage::unsigned(GossipMessage {
-            nonce: 0,
-            channel: Bytes::copy_from_slice(self.id.as_str().as_bytes()),
-            tag: Tag::ChanOrOrg,
-            content: Content::StateSnapshot(elements),
-        }))
+        Some(unsigned(
+            Some(&self.id),
+            0,
+            Content::StateSnapshot(elements),
+        ))
     }
 }
 

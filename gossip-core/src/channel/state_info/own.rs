@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_proto::{
-    Chaincode, Content, GossipMessage, PeerTime, Properties, RawEnvelope, SignedMessage, StateInfo,
-    Tag, UnsignedMessage, channel_mac,
+    Chaincode, Content, PeerTime, Properties, RawEnvelope, SignedMessage, StateInfo,
+    UnsignedMessage, channel_mac,
 };
 
+use crate::compose::message;
 use crate::out::Out;
 use crate::timer::{ChannelTimer, TimerKey};
 use crate::{ChannelId, Instant};
@@ -133,13 +134,10 @@ impl OwnState {
             channel_mac: Bytes::copy_from_slice(&channel_mac(own, channel.as_str().as_bytes())),
             properties: Some(self.properties.clone()),
         };
-        let message = GossipMessage {
-            nonce: 0,
-            channel: Bytes::new(),
-            tag: Tag::ChanOrOrg,
-            content: Content::StateInfo(info),
-        };
-        Some(UnsignedMessage::new(message, None))
+        Some(UnsignedMessage::new(
+            message(None, 0, Content::StateInfo(info)),
+            None,
+        ))
     }
 
     /// A signature has come back, or failed; then it is tried again after the interval.

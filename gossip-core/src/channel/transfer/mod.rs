@@ -14,7 +14,7 @@ mod penalties;
 mod requester;
 mod server;
 
-use gossip_proto::{Content, Payload, StateRequest, Tag};
+use gossip_proto::{Content, Payload, StateRequest};
 
 use self::claims::HeightClaim;
 use self::requester::Ask;
@@ -22,7 +22,7 @@ pub(super) use self::requester::Requester;
 pub(super) use self::server::{Asker, BlockServer, Served};
 use super::commit::Want;
 use super::{Channel, ChannelCx};
-use crate::compose::channel_message;
+use crate::compose::unsigned;
 use crate::gate::admitted::{BlockItem, BlockSource, Sender};
 use crate::out::Out;
 use crate::peers::link::Sent;
@@ -211,7 +211,7 @@ impl Channel {
         } in asks
         {
             let content = Content::StateRequest(request);
-            let message = channel_message(&self.id, nonce, Tag::ChanOrOrg, content);
+            let message = unsigned(Some(&self.id), nonce, content);
             if matches!(cx.send(&peer, Class::Control, message), Sent::Dropped(_)) {
                 // No way leads to it. Others are asked at the next tick.
                 let now = cx.now;
@@ -226,7 +226,7 @@ impl Channel {
 
     fn response(&self, nonce: u64, payloads: Vec<Payload>) -> gossip_proto::SignedMessage {
         let content = Content::StateResponse(payloads);
-        channel_message(&self.id, nonce, Tag::ChanOrOrg, content)
+        unsigned(Some(&self.id), nonce, content)
     }
 }
 

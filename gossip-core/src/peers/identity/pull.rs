@@ -10,7 +10,6 @@ use gossip_proto::{
 
 use super::super::Peers;
 use super::{Identities, Identity};
-use crate::PeerId;
 use crate::cx::Cx;
 use crate::gate::admitted::Sender;
 use crate::out::Out;
@@ -19,7 +18,7 @@ use crate::pull::{ItemId, Outgoing, Pull};
 use crate::rng::ModuleRng;
 use crate::signal::Signing;
 use crate::snapshot::Stores;
-use crate::{Class, Config, Instant};
+use crate::{Class, Config, Instant, PeerId};
 
 impl ItemId for PeerId {
     fn encode(&self) -> Bytes {
@@ -76,6 +75,7 @@ impl IdentityPull {
         let message = GossipMessage {
             nonce: 0,
             channel: Bytes::new(),
+            // It is part of another message.
             tag: Tag::Empty,
             content,
         };

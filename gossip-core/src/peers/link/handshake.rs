@@ -1,9 +1,10 @@
 //! Mutual authentication of a connection, the same on both sides.
 
-use gossip_proto::{ConnEstablish, Content, GossipMessage, SignedMessage, Tag, UnsignedMessage};
+use gossip_proto::{ConnEstablish, Content, SignedMessage, UnsignedMessage};
 
 use super::connection::{Connection, Handshake, Phase, Theirs};
 use super::{DialFailure, LinkSignal, Links, Refusal, capabilities, turn_away};
+use crate::compose::message;
 use crate::out::Out;
 use crate::timer::TimerKey;
 use crate::{
@@ -160,13 +161,9 @@ impl Links {
             network_id: cx.config.network_id.clone(),
             incarnation: self.incarnation,
         };
-        let message = GossipMessage {
-            // Signatures may be deterministic, and where the transport binds nothing each is good once.
-            nonce: self.rng.next_u64(),
-            channel: bytes::Bytes::new(),
-            tag: Tag::Empty,
-            content: Content::Conn(conn),
-        };
+        // Signatures may be deterministic, and where the transport binds nothing each is good once.
+        let nonce = self.rng.next_u64();
+        let message = message(None, nonce, Content::Conn(conn));
         let message = UnsignedMessage::new(message, None);
         cx.raise(LinkSignal::Sign { link, message });
     }

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_proto::{Content, GossipMessage, MembershipRequest, SignedMessage, Tag};
+use gossip_proto::{Content, MembershipRequest, SignedMessage};
 
 use super::disclosure::{Party, may_list, may_see_secret};
 use super::liveness::is_silent;
-use super::{AliveMember, MemberSignal, Membership};
+use super::{AliveMember, MemberCx, MemberSignal, Membership};
+use crate::compose::unsigned;
 use crate::gate::admitted::ViewRequest;
-use crate::have_set;
 use crate::out::Out;
-use crate::peers::identity::Identities;
 use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
 use crate::timer::TimerKey;
-use crate::{Config, Instant, OrgId, PeerId};
+use crate::{Config, Instant, OrgId, PeerId, have_set};
 
 /// Requests and responses under way, and what waits for our heartbeat to be signed.
 #[derive(Debug)]
@@ -147,7 +146,7 @@ impl Exchange {
 
 impl Membership {
     /// Our heartbeat is due.
-    pub(crate) fn fire_heartbeat(&mut self, cx: &mut Out<'_>, identities: &Identities) {
+    pub(crate) fn fire_heartbeat(&mut self, cx: &mut MemberCx<'_>) {
         let at = cx.now + self.rng.jitter(cx.config.membership.alive_interval);
         cx.timers().set(TimerKey::Heartbeat, at);
         self.recover(cx);
@@ -157,39 +156,34 @@ impl Membership {
             return;
         }
         if self.is_pulsing(cx)
-            && let Some(pulse) = self.own.next_pulse(cx, identities)
+            && let Some(pulse) = self.own.next_pulse(cx)
         {
             cx.raise(MemberSignal::Pulse { pulse, from: None });
             return;
         }
         self.told_newcomers = self.told_newcomers.saturating_add(1);
-        self.heartbeat(cx, identities);
+        self.heartbeat(cx);
     }
 
     /// Pushes our latest heartbeat if it is current, so that nobody checks a second one, else a new one.
-    pub(crate) fn greet(&mut self, cx: &mut Out<'_>, identities: &Identities) {
+    pub(crate) fn greet(&mut self, cx: &mut MemberCx<'_>) {
         if self.own.current(cx).is_none() {
-            self.heartbeat(cx, identities);
+            self.heartbeat(cx);
         } else if let Some(own) = self.own.take_for_push() {
             cx.raise(MemberSignal::Push(own));
         }
     }
 
     /// Signs a new heartbeat and pushes it.
-    fn heartbeat(&mut self, cx: &mut Out<'_>, identities: &Identities) {
-        if let Some(unsigned) = self.own.next(cx, identities) {
+    fn heartbeat(&mut self, cx: &mut MemberCx<'_>) {
+        if let Some(unsigned) = self.own.next(cx) {
             cx.raise(MemberSignal::Sign(unsigned));
         }
         self.exchange.defer(Use::Push);
     }
 
     /// Our heartbeat is signed, or could not be.
-    pub(crate) fn on_own_signed(
-        &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
-        signed: Option<SignedMessage>,
-    ) {
+    pub(crate) fn on_own_signed(&mut self, cx: &mut MemberCx<'_>, signed: Option<SignedMessage>) {
         self.own_version += u64::from(signed.is_some());
         self.own.on_signed(cx.now, signed);
         let mut pushed = false;
@@ -202,15 +196,15 @@ impl Membership {
                         cx.raise(MemberSignal::Push(own));
                     }
                 }
-                Use::Request { peer, nonce } => self.send_request(cx, identities, &peer, nonce),
-                Use::Respond(requester) => self.send_response(cx, identities, &requester),
+                Use::Request { peer, nonce } => self.send_request(cx, &peer, nonce),
+                Use::Respond(requester) => self.send_response(cx, &requester),
             }
         }
     }
 
     /// Time to exchange views with some members; if there is no room for more links, with
     /// connected ones where an organisation has any.
-    pub(crate) fn fire_sync(&mut self, cx: &mut Out<'_>, identities: &Identities, room: bool) {
+    pub(crate) fn fire_sync(&mut self, cx: &mut MemberCx<'_>, room: bool) {
         let interval = cx.config.membership.sync_interval;
         let young = cx.now < self.exchange.young_until;
         let longest = interval.saturating_mul(if young { 1 } else { CALM });
@@ -218,7 +212,7 @@ impl Membership {
         let at = cx.now + self.rng.jitter(self.exchange.delay);
         cx.timers().set(TimerKey::Sync, at);
         for peer in self.draw_for_sync(cx, room) {
-            self.request(cx, identities, &peer);
+            self.request(cx, &peer);
         }
     }
 
@@ -270,17 +264,18 @@ impl Membership {
     }
 
     /// Asks the first member known of an organisation for its view at once.
-    pub(super) fn ask_new_org(&mut self, cx: &mut Out<'_>, identities: &Identities, peer: &PeerId) {
-        let known = identities
+    pub(super) fn ask_new_org(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
+        let known = cx
+            .identities
             .org_of(peer.as_bytes())
             .is_none_or(|org| self.exchange.asked.contains_key(org));
         if !known {
-            self.request(cx, identities, peer);
+            self.request(cx, peer);
         }
     }
 
     /// Asks a peer for its view, unless it was asked and may still answer.
-    pub(crate) fn request(&mut self, cx: &mut Out<'_>, identities: &Identities, peer: &PeerId) {
+    pub(crate) fn request(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
         if self
             .exchange
             .awaited
@@ -291,21 +286,21 @@ impl Membership {
         }
         let nonce = self.rng.next_u64();
         let (now, until) = (cx.now, cx.now + cx.config.membership.response_timeout);
-        if let Some(org) = identities.org_of(peer.as_bytes()) {
+        if let Some(org) = cx.identities.org_of(peer.as_bytes()) {
             self.exchange.asked.insert(org.clone(), now);
         }
         self.give_up_overdue(cx);
         let awaited = Awaited { nonce, until };
         self.exchange.awaited.insert(peer.clone(), awaited);
         if self.own.current(cx).is_some() {
-            self.send_request(cx, identities, peer, nonce);
+            self.send_request(cx, peer, nonce);
             return;
         }
         self.exchange.defer(Use::Request {
             peer: peer.clone(),
             nonce,
         });
-        if let Some(unsigned) = self.own.next(cx, identities) {
+        if let Some(unsigned) = self.own.next(cx) {
             cx.raise(MemberSignal::Sign(unsigned));
         }
     }
@@ -326,14 +321,8 @@ impl Membership {
         }
     }
 
-    fn send_request(
-        &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
-        peer: &PeerId,
-        nonce: u64,
-    ) {
-        let org = identities.org_of(peer.as_bytes());
+    fn send_request(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId, nonce: u64) {
+        let org = cx.identities.org_of(peer.as_bytes());
         let Some(own) = self.own.latest(may_see_secret(&self.own_org, org)) else {
             return;
         };
@@ -342,31 +331,25 @@ impl Membership {
         let want_identities = std::mem::take(&mut self.exchange.wants_identities) || stranger;
         let understands = self.record(peer.as_bytes()).and_then(|record| record.link);
         let held = match understands {
-            Some(_) => self.held(cx, identities, nonce, peer),
+            Some(_) => self.held(cx, nonce, peer),
             None => Bytes::new(),
         };
-        let message = GossipMessage {
-            nonce,
-            channel: Bytes::new(),
-            tag: Tag::Empty,
-            content: Content::MembershipRequest(MembershipRequest {
-                self_information: own,
-                want_identities,
-                held,
-                pulse: self.own.pulse().cloned(),
-            }),
+        let request = MembershipRequest {
+            self_information: own,
+            want_identities,
+            held,
+            pulse: self.own.pulse().cloned(),
         };
-        cx.raise(MemberSignal::Request {
-            peer: peer.clone(),
-            message: SignedMessage::unsigned(message),
-        });
+        let message = unsigned(None, nonce, Content::MembershipRequest(request));
+        let peer = peer.clone();
+        cx.raise(MemberSignal::Request { peer, message });
     }
 
     /// What we need not be told again, of what the peer asked may know of: of itself we want to hear, and of those
     /// who are silent.
-    fn held(&self, cx: &Out<'_>, identities: &Identities, nonce: u64, asked: &PeerId) -> Bytes {
+    fn held(&self, cx: &MemberCx<'_>, nonce: u64, asked: &PeerId) -> Bytes {
         let target = Party {
-            org: identities.org_of(asked.as_bytes()),
+            org: cx.identities.org_of(asked.as_bytes()),
             external: self.is_external(asked.as_bytes()),
         };
         let others = self.records.iter().filter(|(peer, record)| {

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use gossip_proto::{Alive, SignedMessage};
 
-use super::{MemberSignal, Membership, may_see_secret};
-use crate::out::Out;
-use crate::peers::identity::Identities;
+use super::{MemberCx, MemberSignal, Membership, may_see_secret};
+
 use crate::{Endpoint, Instant, PeerId};
 
 /// Peers that told of strangers and are asked who they are.
@@ -18,19 +17,14 @@ const LOOK_AT_SAME_AGAIN: Duration = Duration::from_secs(5);
 impl Membership {
     /// What `from` told could not be checked for want of an identity: it is asked who that is, and so is
     /// whoever is asked next. Anybody can tell of somebody who does not exist, so that does not happen often.
-    pub(crate) fn on_unknown_identity(
-        &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
-        from: &PeerId,
-    ) {
+    pub(crate) fn on_unknown_identity(&mut self, cx: &mut MemberCx<'_>, from: &PeerId) {
         let (now, pause) = (cx.now, cx.config.membership.sync_interval);
         let strangers = &mut self.exchange.strangers;
         if strangers.get(from).is_none_or(|at| *at + pause <= now) {
             strangers.retain(|_, at| *at + pause > now);
             if strangers.len() < MAX_STRANGERS {
                 strangers.insert(from.clone(), now);
-                self.request(cx, identities, from);
+                self.request(cx, from);
             }
         }
         self.exchange.wants_identities = true;
@@ -38,12 +32,7 @@ impl Membership {
 
     /// Somebody told what a member held dead has said, or may have said if its clock was set back: it is
     /// asked itself, if it was not a moment ago.
-    pub(crate) fn on_sign_of_life(
-        &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
-        peer: &PeerId,
-    ) {
+    pub(crate) fn on_sign_of_life(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
         let now = cx.now;
         let Some(record) = self.records.get_mut(peer.as_bytes()) else {
             return;
@@ -54,7 +43,7 @@ impl Membership {
         if !looked && !self.exchange.is_connected(peer) {
             record.looked = Some(now);
             self.exchange.looked = Some(now);
-            self.request(cx, identities, peer);
+            self.request(cx, peer);
         }
     }
 
@@ -68,8 +57,7 @@ impl Membership {
     /// it is: only a link can show which.
     pub(super) fn look_for_former(
         &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
+        cx: &mut MemberCx<'_>,
         message: &SignedMessage,
         alive: &Alive,
     ) {
@@ -78,7 +66,7 @@ impl Membership {
             return;
         }
         self.exchange.looked = Some(cx.now);
-        let inside = may_see_secret(&self.own_org, identities.org_of(&alive.pki_id));
+        let inside = may_see_secret(&self.own_org, cx.identities.org_of(&alive.pki_id));
         let internal = message.internal_endpoint().filter(|_| inside);
         let told = internal.unwrap_or_else(|| alive.endpoint.clone());
         if let Some(endpoint) = Endpoint::told(&told) {

@@ -3,19 +3,14 @@
 use gossip_proto::{Alive, SignedMessage, UnsignedMessage};
 
 use super::tombstones::Tombstone;
-use super::{MemberSignal, Membership};
+use super::{MemberCx, MemberSignal, Membership};
 use crate::out::Out;
-use crate::peers::identity::Identities;
 use crate::{Notification, PeerId};
 
 impl Membership {
     /// The heartbeat that says that we stop, to be signed.
-    pub(crate) fn farewell(
-        &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
-    ) -> UnsignedMessage {
-        self.own.farewell(cx, identities)
+    pub(crate) fn farewell(&mut self, cx: &mut MemberCx<'_>) -> UnsignedMessage {
+        self.own.farewell(cx)
     }
 
     /// Whether a member has said farewell and has not been heard of since.

@@ -6,11 +6,10 @@ use gossip_proto::{Alive, PeerTime, SignedMessage};
 
 use super::record::{Liveness, Record};
 use super::tombstones::Tombstone;
-use super::{MemberSignal, Membership};
+use super::{MemberCx, MemberSignal, Membership};
 use crate::out::Out;
-use crate::peers::identity::Identities;
 use crate::timer::TimerKey;
-use crate::{Instant, Notification, PeerId};
+use crate::{Notification, PeerId};
 
 /// How long a member may be silent before it is asked itself: pushes reach most peers, not all, and
 /// in a large network somebody misses several of one member's heartbeats in a row.
@@ -32,7 +31,7 @@ const DEAD_AT_MOST_EVERY: Duration = Duration::from_secs(5);
 
 impl Membership {
     /// A member's deadline has come.
-    pub(crate) fn fire_member(&mut self, cx: &mut Out<'_>, identities: &Identities, peer: &PeerId) {
+    pub(crate) fn fire_member(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
         let Some(record) = self.records.get(peer.as_bytes()) else {
             return;
         };
@@ -56,7 +55,7 @@ impl Membership {
                     let again = cx.now + pause.saturating_mul(patience);
                     let again = again.min(due.unwrap_or(dead)).min(dead);
                     cx.timers().set(TimerKey::Member(peer.clone()), again);
-                    self.ask_after(cx, identities, peer);
+                    self.ask_after(cx, peer);
                 } else {
                     self.die(cx, peer);
                 }
@@ -67,17 +66,17 @@ impl Membership {
                     cx.raise(MemberSignal::Forgotten(peer.clone()));
                 } else {
                     self.arm_dead(cx, peer);
-                    self.request(cx, identities, peer);
+                    self.request(cx, peer);
                 }
             }
         }
     }
 
     /// A member is asked whether it lives, and soon others who may have heard of it.
-    fn ask_after(&mut self, cx: &mut Out<'_>, identities: &Identities, peer: &PeerId) {
+    fn ask_after(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
         let members = self.records.len();
         self.exchange.news(cx, &mut self.rng, members);
-        self.request(cx, identities, peer);
+        self.request(cx, peer);
     }
 
     fn die(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
@@ -95,8 +94,7 @@ impl Membership {
     /// Somebody lists as dead a member that we do not know.
     pub(super) fn learn_dead(
         &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
+        cx: &mut MemberCx<'_>,
         message: &SignedMessage,
         alive: &Alive,
     ) -> bool {
@@ -104,7 +102,7 @@ impl Membership {
             return false;
         }
         let peer = PeerId::new(&alive.pki_id);
-        let org = identities.org_of(peer.as_bytes()).cloned();
+        let org = cx.identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
         let mut record = Record::new(message, alive, org, false, liveness, cx.now);
         record.hearsay = true;
@@ -172,15 +170,14 @@ impl Membership {
     /// whether that is earlier than one heard of before.
     pub(crate) fn on_connected(
         &mut self,
-        now: Instant,
-        identities: &Identities,
+        cx: &mut MemberCx<'_>,
         peer: &PeerId,
         incarnation: Option<u64>,
     ) -> bool {
-        let proven = incarnation.map(|incarnation| (incarnation, now));
+        let proven = incarnation.map(|incarnation| (incarnation, cx.now));
         self.exchange.set_connected(peer, proven);
         let overturned = incarnation.is_some_and(|now| self.overturn_later_incarnation(peer, now));
-        let org = identities.org_of(peer.as_bytes());
+        let org = cx.identities.org_of(peer.as_bytes());
         if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             record.org = org.cloned();
             record.unreachable_since = None;

@@ -34,6 +34,7 @@
 mod addresses;
 mod alive_members;
 mod chain;
+mod cx;
 mod disclosure;
 mod exchange;
 mod health;
@@ -59,6 +60,7 @@ use gossip_proto::{Alive, Content, PeerTime, SignedMessage};
 use self::addresses::Addresses;
 pub(crate) use self::alive_members::{AliveMember, AliveMembers};
 pub(crate) use self::chain::{LENGTH as CHAIN_LENGTH, walk};
+pub(crate) use self::cx::MemberCx;
 pub(crate) use self::disclosure::{Party, may_identify, may_push, may_see_secret};
 use self::exchange::Exchange;
 use self::health::Health;
@@ -68,9 +70,8 @@ pub(crate) use self::seeds::Reached;
 use self::seeds::Seeds;
 pub(crate) use self::signal::MemberSignal;
 use self::tombstones::Tombstones;
-use crate::gate::admitted::{Admitted, AliveItem, AliveSource, AliveWay};
+use crate::gate::admitted::{Admitted, AliveItem, AliveSource, AliveWay, MemberInput};
 use crate::out::Out;
-use crate::peers::identity::Identities;
 use crate::peers::peer_table::PeerTable;
 use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
@@ -152,6 +153,18 @@ impl Membership {
         }
     }
 
+    /// Something that concerns members has passed the gate.
+    pub(crate) fn on_input(&mut self, cx: &mut MemberCx<'_>, input: MemberInput) {
+        match input {
+            MemberInput::Alive(alive) => self.on_alive(cx, alive),
+            MemberInput::Pulse(pulse) => self.on_pulse(cx, pulse),
+            MemberInput::Request(request) => self.on_request(cx, request),
+            MemberInput::Response { peer } => self.on_response(cx, &peer),
+            MemberInput::UnknownIdentity { from } => self.on_unknown_identity(cx, &from),
+            MemberInput::SignOfLife { peer } => self.on_sign_of_life(cx, &peer),
+        }
+    }
+
     /// What is to be made of a heartbeat. Cheap, to be asked before its signature is checked.
     pub(crate) fn standing(&self, alive: &Alive, dead: bool) -> Standing {
         if alive.pki_id == self.own_peer.as_bytes() {
@@ -190,12 +203,7 @@ impl Membership {
     }
 
     /// A heartbeat has passed the gate.
-    pub(crate) fn on_alive(
-        &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
-        alive: Admitted<AliveItem>,
-    ) {
+    pub(crate) fn on_alive(&mut self, cx: &mut MemberCx<'_>, alive: Admitted<AliveItem>) {
         let AliveItem {
             message,
             source,
@@ -214,7 +222,7 @@ impl Membership {
         match self.standing(alive, dead) {
             Standing::News => {}
             Standing::Former => {
-                self.look_for_former(cx, identities, &message, alive);
+                self.look_for_former(cx, &message, alive);
                 return;
             }
             Standing::Known | Standing::SignOfLife => return,
@@ -229,15 +237,15 @@ impl Membership {
         let returning =
             newcomer && (self.knows(&alive.pki_id) || self.tombstones.contains(&alive.pki_id[..]));
         let taken = if dead {
-            self.learn_dead(cx, identities, &message, alive)
+            self.learn_dead(cx, &message, alive)
         } else {
-            self.apply(cx, identities, &message, alive, direct)
+            self.apply(cx, &message, alive, direct)
         };
         if let (Some(pulse), Some(record)) = (pulse, self.records.get_mut(&alive.pki_id[..])) {
             record.beat(&pulse, cx.now);
         }
         if taken && returning && source.way == AliveWay::Request {
-            self.request(cx, identities, &source.from);
+            self.request(cx, &source.from);
         }
         // What is not kept would be news again each time it came, and go round for ever.
         if taken && is_news_to_others(&source, newcomer, returning) {
@@ -263,15 +271,14 @@ impl Membership {
     /// Takes a heartbeat in, if there is room for its subject.
     fn apply(
         &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
+        cx: &mut MemberCx<'_>,
         message: &SignedMessage,
         alive: &Alive,
         direct: bool,
     ) -> bool {
         let key = &alive.pki_id[..];
         let Some(record) = self.records.get_mut(key) else {
-            return self.learn(cx, identities, message, alive, direct);
+            return self.learn(cx, message, alive, direct);
         };
         if record.update(message, alive, direct, cx.now) {
             self.version += 1;
@@ -292,8 +299,7 @@ impl Membership {
 
     fn learn(
         &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
+        cx: &mut MemberCx<'_>,
         message: &SignedMessage,
         alive: &Alive,
         direct: bool,
@@ -303,13 +309,13 @@ impl Membership {
             return false;
         }
         self.tombstones.remove(peer.as_bytes());
-        let org = identities.org_of(peer.as_bytes()).cloned();
+        let org = cx.identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
         let record = Record::new(message, alive, org, direct, liveness, cx.now);
         let told = [record.internal.clone(), record.endpoint.clone()];
         self.enlist(cx, peer.clone(), record);
-        self.ask_new_org(cx, identities, &peer);
-        self.doubt_predecessors(cx, identities, &peer, &told);
+        self.ask_new_org(cx, &peer);
+        self.doubt_predecessors(cx, &peer, &told);
         true
     }
 
@@ -318,16 +324,15 @@ impl Membership {
     /// so each of the others is asked itself at once; who answers stays.
     fn doubt_predecessors(
         &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
+        cx: &mut MemberCx<'_>,
         peer: &PeerId,
         told: &[Option<Endpoint>],
     ) {
-        let org = identities.org_of(peer.as_bytes());
+        let org = cx.identities.org_of(peer.as_bytes());
         for other in self.addresses.claim(peer, told.iter().flatten()) {
-            let theirs = identities.org_of(other.as_bytes());
+            let theirs = cx.identities.org_of(other.as_bytes());
             if org.is_some() && theirs == org && self.knows(other.as_bytes()) {
-                self.request(cx, identities, &other);
+                self.request(cx, &other);
             }
         }
     }
@@ -441,12 +446,7 @@ impl Membership {
 
     /// Tells everybody another external endpoint from now on, or none. Anchors of foreign organisations are
     /// contacted only by those that have one.
-    pub(crate) fn set_external(
-        &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
-        external: Option<Endpoint>,
-    ) {
+    pub(crate) fn set_external(&mut self, cx: &mut MemberCx<'_>, external: Option<Endpoint>) {
         if self.own.external == external {
             return;
         }
@@ -454,7 +454,7 @@ impl Membership {
         self.own_version += 1;
         self.set_anchors_again(cx);
         if !self.is_alone() {
-            self.greet(cx, identities);
+            self.greet(cx);
         }
     }
 

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use gossip_proto::{
-    Alive, Content, GossipMessage, PeerTime, Pulse, SignedMessage, Tag, UnsignedMessage,
+    Alive, Content, GossipMessage, PeerTime, Pulse, SignedMessage, UnsignedMessage,
 };
 
+use super::MemberCx;
 use super::chain::{Chain, ChainLink};
+use crate::compose::message;
 use crate::out::Out;
-use crate::peers::identity::Identities;
 use crate::rng::ModuleRng;
 use crate::{Endpoint, Instant};
 
@@ -99,37 +100,32 @@ impl OwnAlive {
     }
 
     /// A new heartbeat to be signed, unless one is being signed.
-    pub(super) fn next(
-        &mut self,
-        cx: &Out<'_>,
-        identities: &Identities,
-    ) -> Option<Box<UnsignedMessage>> {
+    pub(super) fn next(&mut self, cx: &MemberCx<'_>) -> Option<Box<UnsignedMessage>> {
         if self.signing {
             return None;
         }
         self.signing = true;
         self.outdated = false;
         let anchor = cx.config.membership.pulses.then(|| self.anchor());
-        let alive = self.describe(cx, identities, anchor.flatten(), false);
+        let alive = self.describe(cx, anchor.flatten(), false);
         let unsigned = UnsignedMessage::new(alive, Some(self.internal.as_str()));
         Some(Box::new(unsigned))
     }
 
     /// Our last heartbeat, to be signed: it says that we stop.
-    pub(super) fn farewell(&mut self, cx: &Out<'_>, identities: &Identities) -> UnsignedMessage {
-        UnsignedMessage::new(self.describe(cx, identities, None, true), None)
+    pub(super) fn farewell(&mut self, cx: &MemberCx<'_>) -> UnsignedMessage {
+        UnsignedMessage::new(self.describe(cx, None, true), None)
     }
 
     /// What we have to say, under a new time.
     fn describe(
         &mut self,
-        cx: &Out<'_>,
-        identities: &Identities,
+        cx: &MemberCx<'_>,
         pulse_anchor: Option<ChainLink>,
         leaving: bool,
     ) -> GossipMessage {
         self.time.sequence = self.time.sequence.saturating_add(1);
-        let own = identities.own();
+        let own = cx.identities.own();
         let alive = Alive {
             pki_id: Bytes::copy_from_slice(own.peer.as_bytes()),
             endpoint: self
@@ -143,16 +139,11 @@ impl OwnAlive {
             pulse_anchor,
             leaving,
         };
-        GossipMessage {
-            nonce: 0,
-            channel: Bytes::new(),
-            tag: Tag::Empty,
-            content: Content::Alive(alive),
-        }
+        message(None, 0, Content::Alive(alive))
     }
 
     /// Shows that we live on and that our heartbeat holds; `None` if a new one has to be signed.
-    pub(super) fn next_pulse(&mut self, cx: &Out<'_>, identities: &Identities) -> Option<Pulse> {
+    pub(super) fn next_pulse(&mut self, cx: &MemberCx<'_>) -> Option<Pulse> {
         let signed = self.signed.as_mut()?;
         let Content::Alive(alive) = signed.whole.content() else {
             return None;
@@ -166,7 +157,7 @@ impl OwnAlive {
         self.time.sequence = self.time.sequence.saturating_add(1);
         signed.at = cx.now;
         let pulse = Pulse {
-            pki_id: Bytes::copy_from_slice(identities.own().peer.as_bytes()),
+            pki_id: Bytes::copy_from_slice(cx.identities.own().peer.as_bytes()),
             sequence: self.time.sequence,
             proof,
         };

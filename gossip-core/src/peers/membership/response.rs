@@ -1,47 +1,36 @@
 //! The view that others are told when they ask.
 
 use bytes::Bytes;
-use gossip_proto::{Content, GossipMessage, MembershipResponse, PeerIdentity, SignedMessage, Tag};
+use gossip_proto::{Content, MembershipResponse, PeerIdentity};
 
 use super::disclosure::{Party, may_list, may_see_secret};
 use super::exchange::Use;
 use super::liveness::is_silent;
-use super::{MemberSignal, Membership};
+use super::{MemberCx, MemberSignal, Membership};
 use crate::PeerId;
+use crate::compose::unsigned;
 use crate::gate::admitted::ViewRequest;
 use crate::have_set::HaveSet;
-use crate::out::Out;
-use crate::peers::identity::Identities;
 
 impl Membership {
     /// Answers a request with our view.
-    pub(crate) fn on_request(
-        &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
-        requester: ViewRequest,
-    ) {
+    pub(crate) fn on_request(&mut self, cx: &mut MemberCx<'_>, requester: ViewRequest) {
         if self.own.current(cx).is_some() {
-            self.send_response(cx, identities, &requester);
+            self.send_response(cx, &requester);
             return;
         }
         // It may wait for long, and is not worth its memory.
         let held = Bytes::new();
         self.exchange
             .defer(Use::Respond(ViewRequest { held, ..requester }));
-        if let Some(unsigned) = self.own.next(cx, identities) {
+        if let Some(unsigned) = self.own.next(cx) {
             cx.raise(MemberSignal::Sign(unsigned));
         }
     }
 
-    pub(super) fn send_response(
-        &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
-        requester: &ViewRequest,
-    ) {
+    pub(super) fn send_response(&mut self, cx: &mut MemberCx<'_>, requester: &ViewRequest) {
         let target = Party {
-            org: identities.org_of(requester.peer.as_bytes()),
+            org: cx.identities.org_of(requester.peer.as_bytes()),
             external: requester.external,
         };
         let ours = Party {
@@ -52,24 +41,17 @@ impl Membership {
             // Fabric closes the link here; its owner may still want it for a channel.
             return;
         }
-        let mut response = self.view_for(cx, identities, requester, target);
+        let mut response = self.view_for(cx, requester, target);
         let inside = may_see_secret(&self.own_org, target.org);
         if let Some(own) = self.own.latest(inside) {
             response.alive.push(own.envelope().clone());
             let pulse = self.own.pulse().filter(|_| requester.takes_pulses);
             response.pulses.extend(pulse.cloned());
         }
-        let message = GossipMessage {
-            nonce: requester.nonce,
-            channel: Bytes::new(),
-            tag: Tag::Empty,
-            content: Content::MembershipResponse(response),
-        };
-        let message = SignedMessage::unsigned(message);
-        cx.raise(MemberSignal::Respond {
-            link: requester.link,
-            message,
-        });
+        let content = Content::MembershipResponse(response);
+        let message = unsigned(None, requester.nonce, content);
+        let link = requester.link;
+        cx.raise(MemberSignal::Respond { link, message });
     }
 
     /// As many members as fit into the bytes that a response may have, but at least one; the next view goes
@@ -77,8 +59,7 @@ impl Membership {
     /// nobody: told on and on, one that is gone would live for ever.
     fn view_for(
         &mut self,
-        cx: &Out<'_>,
-        identities: &Identities,
+        cx: &MemberCx<'_>,
         requester: &ViewRequest,
         target: Party<'_>,
     ) -> MembershipResponse {
@@ -105,7 +86,7 @@ impl Membership {
             };
             let identity = requester
                 .wants_identities
-                .then(|| identities.get(peer.as_bytes()))
+                .then(|| cx.identities.get(peer.as_bytes()))
                 .flatten();
             let identity_length = identity.map_or(0, |identity| identity.bytes.len());
             spent = spent.saturating_add(envelope.encoded().len() + identity_length);

@@ -7,9 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{MemberSignal, Membership};
+use super::{MemberCx, MemberSignal, Membership};
 use crate::out::Out;
-use crate::peers::identity::Identities;
 use crate::timer::TimerKey;
 use crate::{ChannelId, Endpoint, Instant, OrgId, PeerId};
 
@@ -239,8 +238,7 @@ impl Membership {
     /// A dial to an endpoint has ended; it need not have been a seed's.
     pub(crate) fn on_reached(
         &mut self,
-        cx: &mut Out<'_>,
-        identities: &Identities,
+        cx: &mut MemberCx<'_>,
         endpoint: &Endpoint,
         reached: Reached,
     ) {
@@ -256,7 +254,7 @@ impl Membership {
             Reached::Nobody if matches!(seed.state, State::Own) => {}
             Reached::Nobody => self.retry_seed(cx, endpoint),
             Reached::Peer(peer) => {
-                let org = identities.org_of(peer.as_bytes());
+                let org = cx.identities.org_of(peer.as_bytes());
                 if !seed.accepts(&self.own_org, org) {
                     tracing::warn!(%endpoint, %peer, "the peer at this seed is of the wrong organisation");
                     if seed.anchor_of.is_empty() && !self.records.contains_key(peer.as_bytes()) {
@@ -268,7 +266,7 @@ impl Membership {
                 seed.state = State::Asked { peer: peer.clone() };
                 let again = cx.now + cx.config.membership.response_timeout;
                 cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
-                self.request(cx, identities, &peer);
+                self.request(cx, &peer);
             }
         }
     }
