@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, Payload, SignedMessage};
 
-use crate::{ChannelId, Class};
+use crate::ChannelId;
 
 /// The message that carries a block.
 pub(crate) fn block_message(channel: &ChannelId, seq: u64, data: Bytes) -> SignedMessage {
@@ -30,15 +30,3 @@ pub(crate) fn message(channel: Option<&ChannelId>, nonce: u64, content: Content)
         content,
     }
 }
-
-/// A view of the membership or of a channel that takes long to send must not delay heartbeats.
-pub(crate) fn class_of_view(message: &SignedMessage) -> Class {
-    if message.encoded().len() > MAX_CONTROL_VIEW {
-        Class::Bulk
-    } else {
-        Class::Control
-    }
-}
-
-/// In bytes: a link of a few Mbit/s carries it within some 50 ms.
-const MAX_CONTROL_VIEW: usize = 32 << 10;

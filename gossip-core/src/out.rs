@@ -9,8 +9,8 @@ use crate::signal::Signal;
 use crate::ticket::{Owner, Tickets};
 use crate::timer::Timers;
 use crate::{
-    ChannelId, Command, Config, Instant, LedgerOp, Metrics, Notification, RequestError, RequestId,
-    Response, Ticket,
+    ChannelId, CloseReason, Command, Config, Instant, LedgerOp, LinkId, Metrics, Notification,
+    RequestError, RequestId, Response, Ticket,
 };
 
 /// The smallest context: what identities, membership, links and the crypto room act through.
@@ -23,6 +23,10 @@ pub(crate) struct Out<'a> {
 impl Out<'_> {
     pub(crate) fn emit(&mut self, command: Command) {
         self.io.out.push_back(command);
+    }
+
+    pub(crate) fn close_link(&mut self, link: LinkId, reason: CloseReason) {
+        self.emit(Command::CloseLink { link, reason });
     }
 
     pub(crate) fn notify(&mut self, notification: Notification) {

@@ -2,13 +2,11 @@
 
 use std::ops::{Deref, DerefMut};
 
-use gossip_proto::SignedMessage;
-
 use crate::cx::Cx;
 use crate::peers::Peers;
 use crate::peers::link::Sent;
-use crate::peers::outbox::Supersede;
-use crate::{Class, LinkId, PeerId};
+use crate::peers::outbox::Frame;
+use crate::{LinkId, PeerId};
 
 /// What a channel acts through. Where both halves are needed, name them: `cx.peers.send(&mut cx.cx, ..)`.
 pub(crate) struct ChannelCx<'a> {
@@ -17,34 +15,19 @@ pub(crate) struct ChannelCx<'a> {
 }
 
 impl ChannelCx<'_> {
-    /// Sends a message to a peer, which is dialled if no link to it is up.
-    pub(super) fn send(&mut self, peer: &PeerId, class: Class, message: SignedMessage) -> Sent {
-        self.peers.send(&mut self.cx, peer, class, message)
+    /// Sends a frame to a peer, which is dialled if no link to it is up.
+    pub(super) fn send(&mut self, peer: &PeerId, frame: Frame) -> Sent {
+        self.peers.send(&mut self.cx, peer, frame)
     }
 
     /// The same on a link that is up; none is dialled.
-    pub(super) fn send_linked(
-        &mut self,
-        peer: &PeerId,
-        class: Class,
-        message: SignedMessage,
-    ) -> Sent {
-        self.peers.send_linked(&mut self.cx, peer, class, message)
+    pub(super) fn send_linked(&mut self, peer: &PeerId, frame: Frame) -> Sent {
+        self.peers.send_linked(&mut self.cx, peer, frame)
     }
 
     /// Answers on the link that a message came on.
-    pub(super) fn reply(&mut self, link: LinkId, class: Class, message: SignedMessage) {
-        self.peers.reply(&mut self.cx, link, class, message);
-    }
-
-    /// Answers with a view.
-    pub(super) fn reply_view(
-        &mut self,
-        link: LinkId,
-        key: Option<Supersede>,
-        message: SignedMessage,
-    ) {
-        self.peers.reply_view(&mut self.cx, link, key, message);
+    pub(super) fn reply(&mut self, link: LinkId, frame: Frame) {
+        self.peers.links.send_on(&mut self.cx, link, frame);
     }
 
     /// Random connected members of our organisation that understand `capability`, among those accepted.

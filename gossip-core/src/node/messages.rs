@@ -4,12 +4,11 @@ use gossip_proto::{Content, GossipMessage, Kind, SignedMessage};
 
 use super::Node;
 use super::requests::Outcome;
-use crate::compose::class_of_view;
 use crate::gate::admitted::Sender;
 use crate::messaging::{Delivery, Received, SendCriteria};
 use crate::peers::link::Sent;
 use crate::peers::membership::AliveMember;
-use crate::peers::outbox::Hold;
+use crate::peers::outbox::{Frame, Hold};
 use crate::{Command, LinkId, PeerId, RequestError, RequestId, Response};
 
 impl Node {
@@ -88,8 +87,8 @@ impl Node {
         } else {
             self.sendable(message)?
         };
-        let class = class_of_view(&message);
-        match self.peers.reply(&mut self.core.out(), link, class, message) {
+        let links = &mut self.peers.links;
+        match links.send_on(&mut self.core.out(), link, Frame::view(message)) {
             Sent::Queued | Sent::Dialling => Ok(Response::Done),
             Sent::Dropped(_) => Err(RequestError::NotConnected),
         }

@@ -7,7 +7,7 @@ use crate::channel::{ChannelCx, refuse_input};
 use crate::gate::admitted::{IdentityInput, Inbound, MemberInput, RelayItem};
 use crate::peers::link::{EstablishedLink, LinkSignal};
 use crate::peers::membership::{MemberSignal, Membership, Reached, may_see_secret};
-use crate::peers::outbox::Supersede;
+use crate::peers::outbox::{Frame, Supersede};
 use crate::push::item::{Item, What};
 use crate::push::{Beat, Entry, push, push_farewell, push_pulses};
 use crate::signal::{Signal, Signing};
@@ -127,10 +127,12 @@ impl Node {
                 push_farewell(cx, peers, &message, &holders);
             }
             MemberSignal::Request { peer, message } => {
-                peers.send_view(cx, &peer, Supersede::MembershipRequest, message);
+                let frame = Frame::view(message).superseding(Supersede::MembershipRequest);
+                peers.send(cx, &peer, frame);
             }
             MemberSignal::Respond { link, message } => {
-                peers.reply_view(cx, link, Some(Supersede::MembershipResponse), message);
+                let frame = Frame::view(message).superseding(Supersede::MembershipResponse);
+                peers.links.send_on(cx, link, frame);
             }
             MemberSignal::Dial(endpoint) => {
                 if !peers.links.dial(cx, &endpoint) {

@@ -7,7 +7,7 @@ use crate::peers::membership::Membership;
 use crate::push::{hears_farewell, push_farewell};
 use crate::signal::{Signal, Signing};
 use crate::timer::TimerKey;
-use crate::{CloseReason, Command, Event, RequestError, RequestId, Response};
+use crate::{CloseReason, Event, RequestError, RequestId, Response};
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Node {
             Event::Request { id, .. } => cx.answer(id, Err(RequestError::Stopped)),
             Event::LinkUp { link, .. } => {
                 let reason = CloseReason::Stopping;
-                cx.emit(Command::CloseLink { link, reason });
+                cx.close_link(link, reason);
             }
             Event::Tick => {
                 while let Some(key) = self.core.io.timers.pop_due(self.core.now) {

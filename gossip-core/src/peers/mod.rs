@@ -14,12 +14,11 @@ use gossip_proto::SignedMessage;
 use self::identity::{Identities, IdentityPull, Suspects};
 use self::link::{IDENTITIES, Links, SendTo, Sent, TREE};
 use self::membership::{AliveMember, MemberCx, Membership};
-use self::outbox::{Hold, Supersede};
-use crate::compose::class_of_view;
+use self::outbox::{Frame, Hold};
 use crate::out::Out;
 use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
-use crate::{Class, Config, LinkId, OrgId, PeerId, SendOutcome, Start};
+use crate::{Class, Config, OrgId, PeerId, SendOutcome, Start};
 
 /// What is known of other peers, and the links to them.
 #[derive(Debug)]
@@ -95,64 +94,15 @@ impl Peers {
         }
     }
 
-    /// Sends a message to a peer, which is dialled if no link to it is up.
-    pub(crate) fn send(
-        &mut self,
-        out: &mut Out<'_>,
-        peer: &PeerId,
-        class: Class,
-        message: SignedMessage,
-    ) -> Sent {
+    /// Sends a frame to a peer, which is dialled if no link to it is up.
+    pub(crate) fn send(&mut self, out: &mut Out<'_>, peer: &PeerId, frame: Frame) -> Sent {
         let to = self.address_of(peer);
-        self.links.send(out, peer, &to, class, None, message)
+        self.links.send(out, peer, &to, frame)
     }
 
     /// The same on a link that is up; none is dialled.
-    pub(crate) fn send_linked(
-        &mut self,
-        out: &mut Out<'_>,
-        peer: &PeerId,
-        class: Class,
-        message: SignedMessage,
-    ) -> Sent {
-        let to = SendTo::default();
-        self.links.send(out, peer, &to, class, None, message)
-    }
-
-    /// Answers on the link that a message came on.
-    pub(crate) fn reply(
-        &mut self,
-        out: &mut Out<'_>,
-        link: LinkId,
-        class: Class,
-        message: SignedMessage,
-    ) -> Sent {
-        self.links.send_on(out, link, class, None, message)
-    }
-
-    /// Sends a view, or the request for one, which supersedes an earlier one that waits.
-    pub(crate) fn send_view(
-        &mut self,
-        out: &mut Out<'_>,
-        peer: &PeerId,
-        key: Supersede,
-        message: SignedMessage,
-    ) {
-        let to = self.address_of(peer);
-        let class = class_of_view(&message);
-        self.links.send(out, peer, &to, class, Some(key), message);
-    }
-
-    /// Answers with a view, which supersedes an earlier one that waits.
-    pub(crate) fn reply_view(
-        &mut self,
-        out: &mut Out<'_>,
-        link: LinkId,
-        key: Option<Supersede>,
-        message: SignedMessage,
-    ) {
-        let class = class_of_view(&message);
-        self.links.send_on(out, link, class, key, message);
+    pub(crate) fn send_linked(&mut self, out: &mut Out<'_>, peer: &PeerId, frame: Frame) -> Sent {
+        self.links.send(out, peer, &SendTo::default(), frame)
     }
 
     /// Sends a message of the application to each of these peers once. It is held for those that cannot be reached, or
@@ -165,17 +115,21 @@ impl Peers {
         hold: Hold,
     ) -> SendOutcome {
         // Not as urgent as heartbeats: when there is no room, the application is told so.
-        let class = match class_of_view(message) {
+        let view = Frame::view(message.clone());
+        let class = match view.class {
             Class::Control => Class::Push,
             other @ (Class::Push | Class::Bulk) => other,
+        };
+        let hold = Some(hold);
+        let frame = Frame {
+            class,
+            hold,
+            ..view
         };
         let mut outcome = SendOutcome::default();
         let mut seen = BTreeSet::new();
         for peer in peers.iter().filter(|peer| seen.insert(*peer)) {
-            let to = self.address_of(peer);
-            let frame = (class, message.clone());
-            let sent = self.links.send_held(out, peer, &to, frame, hold);
-            outcome.add(peer.clone(), sent);
+            outcome.add(peer.clone(), self.send(out, peer, frame.clone()));
         }
         outcome
     }

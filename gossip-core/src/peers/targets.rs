@@ -5,7 +5,7 @@ use gossip_proto::SignedMessage;
 use super::Peers;
 use super::link::{Links, SendTo, Sent};
 use super::membership::{AliveMember, Party, may_see_secret};
-use super::outbox::Supersede;
+use super::outbox::{Frame, Supersede};
 use crate::out::Out;
 use crate::{Class, Config, PeerId};
 
@@ -106,7 +106,12 @@ impl Peers {
                 self.address_of(&target.peer)
             };
             let links = &mut self.links;
-            let sent = links.send(out, &target.peer, &to, class, key.clone(), message);
+            let sent = links.send(
+                out,
+                &target.peer,
+                &to,
+                Frame::new(class, message).superseding(key.clone()),
+            );
             outcome.push((target.peer, sent));
         }
         outcome

@@ -2,12 +2,12 @@
 
 use gossip_proto::{Content, SignedMessage};
 
+use crate::PeerId;
 use crate::out::Out;
 use crate::peers::Peers;
-use crate::peers::link::{LEAVING, SendTo};
+use crate::peers::link::LEAVING;
 use crate::peers::membership::{AliveMember, Party, may_push};
-use crate::peers::outbox::Supersede;
-use crate::{Class, PeerId};
+use crate::peers::outbox::{Frame, Supersede};
 
 /// A farewell that has been passed on to a few by each of those that heard it reaches all but one in three
 /// thousand; those wait until its peer's silence shows.
@@ -31,11 +31,9 @@ pub(crate) fn push_farewell(
     };
     let external = !alive.endpoint.is_empty();
     for peer in draw(cx, peers, &subject, external, count, holders) {
-        let key = Some(Supersede::Alive(subject.clone()));
-        let to = SendTo::default();
-        peers
-            .links
-            .send(cx, &peer, &to, Class::Control, key, message.clone());
+        let key = Supersede::Alive(subject.clone());
+        let frame = Frame::control(message.clone()).superseding(key);
+        peers.send_linked(cx, &peer, frame);
     }
 }
 

@@ -2,13 +2,14 @@
 
 use gossip_proto::{Content, Pulse};
 
+use crate::PeerId;
 use crate::compose::unsigned;
 use crate::out::Out;
 use crate::peers::Peers;
 use crate::peers::link::PULSES;
 use crate::peers::membership::{AliveMember, may_push};
+use crate::peers::outbox::Frame;
 use crate::timer::TimerKey;
-use crate::{Class, PeerId};
 
 /// A sign of life to be pushed.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ pub(crate) fn push_pulses(cx: &mut Out<'_>, peers: &mut Peers, beats: Vec<Beat>)
         if !target.pulses.is_empty() {
             let message = unsigned(None, 0, Content::Pulses(target.pulses));
             let peer = &target.member.peer;
-            peers.send_linked(cx, peer, Class::Control, message);
+            peers.send_linked(cx, peer, Frame::control(message));
         }
     }
 }

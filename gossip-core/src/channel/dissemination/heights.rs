@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use gossip_proto::{Branch, Content, Tree};
 
+use crate::PeerId;
 use crate::channel::{Channel, ChannelCx};
 use crate::compose::unsigned;
 use crate::gate::admitted::Sender;
 use crate::out::Out;
 use crate::peers::link::TREE;
+use crate::peers::outbox::Frame;
 use crate::timer::{ChannelTimer, TimerKey};
-use crate::{Class, PeerId};
 
 /// A height waits for so long, so that a fast channel does not tell each one.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(100);
@@ -146,7 +147,7 @@ impl Channel {
         };
         let message = unsigned(Some(&self.id), 0, Content::Tree(tree));
         for peer in peers {
-            cx.send_linked(peer, Class::Control, message.clone());
+            cx.send_linked(peer, Frame::control(message.clone()));
         }
     }
 }

@@ -17,6 +17,7 @@ pub(super) use self::waits::Waits;
 use super::{Channel, ChannelCx};
 use crate::peers::link::{Links, Sent, TREE};
 use crate::peers::membership::AliveMember;
+use crate::peers::outbox::Frame;
 use crate::{Class, PeerId};
 
 impl Channel {
@@ -117,7 +118,7 @@ impl Channel {
             }
         }
         for (peer, sent) in &mut sent {
-            *sent = cx.send_linked(peer, Class::Push, message.clone());
+            *sent = cx.send_linked(peer, Frame::push(message.clone()));
             if matches!(sent, Sent::Dropped(_)) {
                 missed.push(peer.clone());
             }

@@ -11,8 +11,9 @@ use crate::channel::{Channel, ChannelCx};
 use crate::gate::admitted::{BlockItem, BlockSource, Sender};
 use crate::out::Out;
 use crate::peers::membership::AliveMember;
+use crate::peers::outbox::Frame;
 use crate::pull::{ItemId, Pull};
-use crate::{Class, LinkId, PeerId};
+use crate::{LinkId, PeerId};
 
 /// A block's number, told in decimal digits.
 impl ItemId for u64 {
@@ -43,7 +44,7 @@ impl Channel {
             let ids = self.offered_ids(cx);
             let digest = self.pull.on_hello(cx, &sender.peer, hello.nonce, &ids);
             if let Some(digest) = digest {
-                cx.reply_view(sender.link, None, digest);
+                cx.reply(sender.link, Frame::view(digest));
             }
         } else if let Content::Digest(digest) = content {
             let (commit, transfer) = (&self.commit, &self.transfer);
@@ -79,7 +80,7 @@ impl Channel {
     ) {
         cx.metrics().pull_items_sent += items.len() as u64;
         if !items.is_empty() {
-            cx.reply(link, Class::Bulk, self.pull.update(nonce, items));
+            cx.reply(link, Frame::bulk(self.pull.update(nonce, items)));
         }
     }
 

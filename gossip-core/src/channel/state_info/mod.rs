@@ -18,7 +18,7 @@ use crate::out::Out;
 use crate::peers::Peers;
 use crate::peers::link::{Links, STATE_DIFFERENCES, Sent};
 use crate::peers::membership::AliveMember;
-use crate::peers::outbox::Supersede;
+use crate::peers::outbox::{Frame, Supersede};
 use crate::push::item::{Item, What};
 use crate::signal::{Signal, Signing};
 use crate::{Class, LinkId, OrgId, PeerId, RequestError};
@@ -117,7 +117,7 @@ impl Channel {
         let members = &cx.peers.membership;
         if let Some(message) = self.snapshot(cx.cx.config, members, sender, held) {
             let key = Some(Supersede::StateSnapshot(self.id.clone()));
-            cx.reply_view(sender.link, key, message);
+            cx.reply(sender.link, Frame::view(message).superseding(key));
         }
     }
 
@@ -155,7 +155,7 @@ impl Channel {
         self.review_readers(cx);
         for (peer, message) in requests {
             let key = Supersede::StateInfoPull(self.id.clone());
-            cx.peers.send_view(&mut cx.cx, &peer, key, message);
+            cx.send(&peer, Frame::view(message).superseding(key));
         }
     }
 
@@ -199,9 +199,8 @@ impl Channel {
     pub(crate) fn introduce(&self, cx: &mut ChannelCx<'_>, link: LinkId, org: &OrgId) {
         if let Some(message) = self.own.signed().filter(|_| self.has_org(org)) {
             let own = cx.config.identity.peer.clone();
-            let key = Some(Supersede::StateInfo(own, self.id.clone()));
-            let (links, message) = (&mut cx.peers.links, message.clone());
-            links.send_on(&mut cx.cx, link, Class::Control, key, message);
+            let key = Supersede::StateInfo(own, self.id.clone());
+            cx.reply(link, Frame::control(message.clone()).superseding(key));
         }
     }
 

@@ -26,7 +26,8 @@ use crate::compose::unsigned;
 use crate::gate::admitted::{BlockItem, BlockSource, Sender};
 use crate::out::Out;
 use crate::peers::link::Sent;
-use crate::{Class, LedgerOutcome, LinkId, PeerId, Ticket};
+use crate::peers::outbox::Frame;
+use crate::{LedgerOutcome, LinkId, PeerId, Ticket};
 
 impl Channel {
     /// A participant says how many blocks it has.
@@ -103,7 +104,7 @@ impl Channel {
         if !cx.peers.links.has_bulk_room(cx.config, link) {
             // It has not taken what it asked for before. An empty answer sends it elsewhere.
             cx.metrics().state_requests_refused += 1;
-            cx.reply(link, Class::Control, self.response(nonce, Vec::new()));
+            cx.reply(link, Frame::control(self.response(nonce, Vec::new())));
             return;
         }
         let asker = Asker {
@@ -113,7 +114,7 @@ impl Channel {
         };
         let buffer = self.commit.buffer();
         if let Some(payloads) = self.server.on_state_request(cx, buffer, asker, request) {
-            cx.reply(link, Class::Bulk, self.response(nonce, payloads));
+            cx.reply(link, Frame::bulk(self.response(nonce, payloads)));
         }
     }
 
@@ -131,7 +132,7 @@ impl Channel {
         for served in served {
             match served {
                 Served::Response(payloads) => {
-                    cx.reply(link, Class::Bulk, self.response(nonce, payloads));
+                    cx.reply(link, Frame::bulk(self.response(nonce, payloads)));
                 }
                 Served::Update(items) => self.send_update(cx, link, nonce, items),
             }
@@ -212,7 +213,7 @@ impl Channel {
         {
             let content = Content::StateRequest(request);
             let message = unsigned(Some(&self.id), nonce, content);
-            if matches!(cx.send(&peer, Class::Control, message), Sent::Dropped(_)) {
+            if matches!(cx.send(&peer, Frame::control(message)), Sent::Dropped(_)) {
                 // No way leads to it. Others are asked at the next tick.
                 let now = cx.now;
                 self.transfer.on_disconnected(cx, &peer);

@@ -14,11 +14,12 @@ use crate::cx::Cx;
 use crate::gate::admitted::Sender;
 use crate::out::Out;
 use crate::peers::membership::{Membership, Party, may_identify};
+use crate::peers::outbox::Frame;
 use crate::pull::{ItemId, Outgoing, Pull};
 use crate::rng::ModuleRng;
 use crate::signal::Signing;
 use crate::snapshot::Stores;
-use crate::{Class, Config, Instant, PeerId};
+use crate::{Config, Instant, PeerId};
 
 impl ItemId for PeerId {
     fn encode(&self) -> Bytes {
@@ -234,7 +235,7 @@ impl Peers {
             None
         };
         if let Some(answer) = answer {
-            self.reply_view(cx, sender.link, None, answer);
+            self.links.send_on(cx, sender.link, Frame::view(answer));
         }
     }
 
@@ -261,7 +262,7 @@ impl Peers {
 
     pub(crate) fn send_pulls(&mut self, cx: &mut Out<'_>, sends: Vec<Outgoing>) {
         for (peer, message) in sends {
-            self.send(cx, &peer, Class::Control, message);
+            self.send(cx, &peer, Frame::control(message));
         }
     }
 

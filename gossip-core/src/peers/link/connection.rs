@@ -4,7 +4,7 @@ use gossip_proto::{Content, SignedMessage};
 
 use super::TIE_BREAK;
 use crate::out::Out;
-use crate::peers::outbox::{Outbox, Queued};
+use crate::peers::outbox::{Frame, Outbox};
 use crate::{Binding, DropReason, Endpoint, Instant, LinkId, OrgId, PeerId, ValidIdentity};
 
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl Connection {
         &mut self,
         cx: &mut Out<'_>,
         link: LinkId,
-        mut frame: Queued,
+        mut frame: Frame,
     ) -> Result<(), DropReason> {
         if let Phase::Up(session) = &mut self.phase {
             match self.outbox.send_directly(cx, link, frame) {

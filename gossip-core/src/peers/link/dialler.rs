@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::connection::{DialTarget, Expected};
 use super::{DialFailure, DropReason, LinkSignal, Links, SendTo, Sent, dropped};
 use crate::out::Out;
-use crate::peers::outbox::{Queue, Queued};
+use crate::peers::outbox::{Frame, Queue};
 use crate::timer::TimerKey;
 use crate::{CloseReason, Command, DialError, Endpoint, PeerId, Ticket};
 
@@ -49,7 +49,7 @@ impl Pursuit {
 
     /// What was queued on a link that is no more waits in front of all that came later. If that is too much,
     /// what gossip itself would send again goes before what an application had sent.
-    fn take_over(&mut self, cx: &mut Out<'_>, queue: Vec<Queued>) {
+    fn take_over(&mut self, cx: &mut Out<'_>, queue: Vec<Frame>) {
         self.waiting.prepend(queue);
         let config = &cx.config.link;
         let (frames, bytes) = (config.max_waiting.get(), config.max_waiting_bytes);
@@ -136,7 +136,7 @@ impl Links {
         cx: &mut Out<'_>,
         peer: &PeerId,
         to: &SendTo,
-        frame: Queued,
+        frame: Frame,
     ) -> Sent {
         let Some(pursuit) = self.pursuit(cx, peer) else {
             return dropped(cx, DropReason::TooManyPeers);
@@ -230,7 +230,7 @@ impl Links {
     }
 
     /// A dial reached `peer`: whoever waits for it is handed back.
-    pub(super) fn dial_succeeded(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Queued> {
+    pub(super) fn dial_succeeded(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Frame> {
         if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
             pursuit.attempt = false;
         }
@@ -238,7 +238,7 @@ impl Links {
     }
 
     /// Takes the messages that wait for `peer`.
-    pub(super) fn take_waiting(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Queued> {
+    pub(super) fn take_waiting(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Frame> {
         let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
             return Vec::new();
         };
@@ -307,7 +307,7 @@ impl Links {
             self.take(link);
             cx.timers().cancel(&TimerKey::Handshake(link));
             let reason = CloseReason::DialAbandoned;
-            cx.emit(Command::CloseLink { link, reason });
+            cx.close_link(link, reason);
         }
     }
 
@@ -317,7 +317,7 @@ impl Links {
         cx: &mut Out<'_>,
         peer: &PeerId,
         to: SendTo,
-        held: Vec<Queued>,
+        held: Vec<Frame>,
     ) {
         let dropped = held.len() as u64;
         let Some(pursuit) = self.pursuit(cx, peer) else {
@@ -334,7 +334,7 @@ impl Links {
         &mut self,
         cx: &mut Out<'_>,
         peer: &PeerId,
-        queue: Vec<Queued>,
+        queue: Vec<Frame>,
         loss: Loss,
     ) {
         if queue.is_empty() && !loss.early {

@@ -179,10 +179,7 @@ impl Links {
         if full {
             self.take(link);
             cx.timers().cancel(&TimerKey::Linger(link));
-            cx.emit(Command::CloseLink {
-                link,
-                reason: CloseReason::Evicted,
-            });
+            cx.close_link(link, CloseReason::Evicted);
             return;
         }
         self.authenticating.remove(&link);
@@ -307,7 +304,7 @@ impl Links {
         cx: &mut Out<'_>,
         peer: &PeerId,
         incarnation: u64,
-    ) -> Vec<crate::peers::outbox::Queued> {
+    ) -> Vec<crate::peers::outbox::Frame> {
         let stale = self.connections_of(peer);
         let stale = stale.filter(|(_, session)| session.incarnation < incarnation);
         let stale: Vec<LinkId> = stale.map(|(link, _)| link).collect();
@@ -319,10 +316,7 @@ impl Links {
             inherited.append(&mut connection.outbox.drain());
             cx.metrics().links_superseded += 1;
             cx.timers().cancel(&TimerKey::Linger(link));
-            cx.emit(Command::CloseLink {
-                link,
-                reason: CloseReason::Superseded,
-            });
+            cx.close_link(link, CloseReason::Superseded);
             self.leave(cx, link, &mut connection, None);
         }
         inherited

@@ -7,9 +7,7 @@ use super::{DialFailure, LinkSignal, Links, Refusal, capabilities, turn_away};
 use crate::compose::message;
 use crate::out::Out;
 use crate::timer::TimerKey;
-use crate::{
-    Class, CloseReason, Command, CryptoError, Instant, LinkId, OrgId, PeerId, ValidIdentity,
-};
+use crate::{Class, CloseReason, CryptoError, Instant, LinkId, OrgId, PeerId, ValidIdentity};
 
 /// What is wrong with a remote's first message.
 enum Fault {
@@ -218,10 +216,7 @@ impl Links {
             let Some(connection) = self.take(end) else {
                 continue;
             };
-            cx.emit(Command::CloseLink {
-                link: end,
-                reason: CloseReason::SelfDial,
-            });
+            cx.close_link(end, CloseReason::SelfDial);
             if let Some(target) = &connection.dialled {
                 cx.raise(LinkSignal::SelfDial {
                     endpoint: target.endpoint.clone(),

@@ -8,13 +8,13 @@ use super::connection::{Connection, Handshake, Phase, Session};
 use super::dialler::{Dialler, Loss};
 use super::{DialFailure, DropReason, Incoming, Links, Refusal, SendTo, Sent, dropped, turn_away};
 use crate::out::Out;
-use crate::peers::outbox::{Hold, Outbox, Queued, Supersede};
+use crate::peers::outbox::{Frame, Outbox};
 use crate::recent::Recent;
 use crate::rng::ModuleRng;
 use crate::timer::TimerKey;
 use crate::{
-    Binding, Class, CloseReason, Command, Config, Endpoint, Instant, LinkDownReason, LinkId,
-    PeerId, Ticket,
+    Binding, CloseReason, Command, Config, Endpoint, Instant, LinkDownReason, LinkId, PeerId,
+    Ticket,
 };
 
 impl Links {
@@ -42,10 +42,7 @@ impl Links {
         binding: Binding,
     ) {
         if self.stopped {
-            cx.emit(Command::CloseLink {
-                link,
-                reason: CloseReason::Stopping,
-            });
+            cx.close_link(link, CloseReason::Stopping);
             return;
         }
         if self.connections.contains_key(&link) {
@@ -53,10 +50,7 @@ impl Links {
         }
         let dialled = dial.and_then(|ticket| self.answer_dial(cx, ticket));
         if dial.is_some() && dialled.is_none() {
-            cx.emit(Command::CloseLink {
-                link,
-                reason: CloseReason::DialAbandoned,
-            });
+            cx.close_link(link, CloseReason::DialAbandoned);
             return;
         }
         if dialled.is_none() && !self.make_handshake_room(cx, &remote) {
@@ -120,48 +114,23 @@ impl Links {
         };
         if connection.is_finishing() {
             self.take(link);
-            cx.emit(Command::CloseLink {
-                link,
-                reason: CloseReason::LingerExpired,
-            });
+            cx.close_link(link, CloseReason::LingerExpired);
         } else {
             self.resolve_standby(cx, link);
         }
     }
 
-    /// Sends a message to a peer: on its link if there is one, else the message waits for one, and
-    /// `to` is dialled unless a dial or an authentication is under way already.
+    /// Sends a frame to a peer: on its link if there is one, else it waits for one, and `to` is dialled unless a dial
+    /// or an authentication is under way already. A frame that is held waits for the peer, or for another of its
+    /// organisation in its place if its `Hold` allows that, though dials fail, links end and the peer is forgotten;
+    /// it does not survive that we close the peer's last link because it breaks the protocol.
     pub(crate) fn send(
         &mut self,
         cx: &mut Out<'_>,
         peer: &PeerId,
         to: &SendTo,
-        class: Class,
-        key: Option<Supersede>,
-        message: SignedMessage,
+        frame: Frame,
     ) -> Sent {
-        self.dispatch(cx, peer, to, Queued::fleeting(class, key, message))
-    }
-
-    /// The same, but the message is held: it waits for the peer, or for another of its organisation in its place
-    /// if `hold` allows that, though dials fail, links end and the peer is forgotten. It
-    /// does not survive that we close the peer's last link because it breaks the protocol.
-    pub(crate) fn send_held(
-        &mut self,
-        cx: &mut Out<'_>,
-        peer: &PeerId,
-        to: &SendTo,
-        (class, message): (Class, SignedMessage),
-        hold: Hold,
-    ) -> Sent {
-        let frame = Queued {
-            hold: Some(hold),
-            ..Queued::fleeting(class, None, message)
-        };
-        self.dispatch(cx, peer, to, frame)
-    }
-
-    fn dispatch(&mut self, cx: &mut Out<'_>, peer: &PeerId, to: &SendTo, frame: Queued) -> Sent {
         if self.stopped {
             return dropped(cx, DropReason::Stopped);
         }
@@ -180,19 +149,12 @@ impl Links {
 
     /// Answers on the link that a message came on, or on its peer's preferred link if that one is
     /// not sent on any more. Never dials.
-    pub(crate) fn send_on(
-        &mut self,
-        cx: &mut Out<'_>,
-        link: LinkId,
-        class: Class,
-        key: Option<Supersede>,
-        message: SignedMessage,
-    ) -> Sent {
+    pub(crate) fn send_on(&mut self, cx: &mut Out<'_>, link: LinkId, frame: Frame) -> Sent {
         let route = self.peer_of(link).and_then(|peer| self.routes.get(peer));
         let Some(primary) = route.map(|route| route.primary) else {
             return dropped(cx, DropReason::NotConnected);
         };
-        self.queue(cx, primary, Queued::fleeting(class, key, message))
+        self.queue(cx, primary, frame)
     }
 
     /// A message has arrived: whose is it?
@@ -219,7 +181,7 @@ impl Links {
     /// has another.
     pub(crate) fn close_link(&mut self, cx: &mut Out<'_>, link: LinkId, reason: CloseReason) {
         if let Some(connection) = self.take(link) {
-            cx.emit(Command::CloseLink { link, reason });
+            cx.close_link(link, reason);
             self.removed(cx, link, connection, DialFailure::Ended);
         }
     }
@@ -257,7 +219,7 @@ impl Links {
     }
 
     /// Takes what is queued for a peer that is connected and waits though the peer may be gone, with where to go.
-    fn take_held(&mut self, now: Instant, peer: &PeerId) -> Option<(SendTo, Vec<Queued>)> {
+    fn take_held(&mut self, now: Instant, peer: &PeerId) -> Option<(SendTo, Vec<Frame>)> {
         let route = self.routes.get(peer)?;
         let connection = self.connections.get_mut(&route.primary)?;
         let dialled = connection.dialled.as_ref();
@@ -279,10 +241,7 @@ impl Links {
             match connection.phase {
                 Phase::Up(_) => cx.emit(Command::FinishLink { link }),
                 Phase::Handshaking(_) => {
-                    cx.emit(Command::CloseLink {
-                        link,
-                        reason: CloseReason::Stopping,
-                    });
+                    cx.close_link(link, CloseReason::Stopping);
                 }
                 Phase::Finishing(_) => {}
             }
@@ -354,7 +313,7 @@ impl Links {
     }
 
     /// Queues messages on a peer's primary link, without dropping any.
-    pub(super) fn adopt(&mut self, cx: &mut Out<'_>, peer: &PeerId, frames: Vec<Queued>) {
+    pub(super) fn adopt(&mut self, cx: &mut Out<'_>, peer: &PeerId, frames: Vec<Frame>) {
         let Some(primary) = self.link_of(peer) else {
             return;
         };
@@ -393,7 +352,7 @@ impl Links {
         self.connections.remove(&link)
     }
 
-    fn queue(&mut self, cx: &mut Out<'_>, link: LinkId, frame: Queued) -> Sent {
+    fn queue(&mut self, cx: &mut Out<'_>, link: LinkId, frame: Frame) -> Sent {
         let Some(connection) = self.connections.get_mut(&link) else {
             return dropped(cx, DropReason::NotConnected);
         };

@@ -48,7 +48,7 @@ pub(crate) use self::signal::{DialFailure, EstablishedLink, LinkSignal};
 use crate::out::Out;
 use crate::recent::Recent;
 use crate::rng::ModuleRng;
-use crate::{CloseReason, Command, Config, Endpoint, LinkId, Notification, OrgId, PeerId};
+use crate::{CloseReason, Config, Endpoint, LinkId, Notification, OrgId, PeerId};
 
 /// Resolves duplicate links by the smaller dialler, half-closing the loser.
 const TIE_BREAK: u64 = 1;
@@ -128,10 +128,7 @@ struct Route {
 fn turn_away(cx: &mut Out<'_>, link: LinkId, remote: Endpoint, refusal: Refusal) {
     cx.metrics().refuse(refusal);
     cx.notify(Notification::Refused { remote, refusal });
-    cx.emit(Command::CloseLink {
-        link,
-        reason: CloseReason::Refused(refusal),
-    });
+    cx.close_link(link, CloseReason::Refused(refusal));
 }
 
 /// Counts a message that is not sent.

@@ -16,7 +16,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::queue::{Hold, Queue, Queued};
+pub(crate) use self::queue::{Frame, Hold, Queue};
 pub(crate) use self::supersede::Supersede;
 
 use gossip_proto::SignedMessage;
@@ -38,7 +38,7 @@ impl Outbox {
     ///
     /// A frame replaces the queued one of the same key in its place. Else, if there is no room, a
     /// control frame pushes out the oldest ones and any other is refused. What is dropped is counted.
-    pub(crate) fn push(&mut self, cx: &mut Out<'_>, frame: Queued) -> Result<(), DropReason> {
+    pub(crate) fn push(&mut self, cx: &mut Out<'_>, frame: Frame) -> Result<(), DropReason> {
         let class = frame.class;
         let (max_frames, max_bytes) = limits(&cx.config.outbox, class);
         let queue = &mut self.queues[class.index()];
@@ -68,8 +68,8 @@ impl Outbox {
         &mut self,
         cx: &mut Out<'_>,
         link: LinkId,
-        frame: Queued,
-    ) -> Option<Queued> {
+        frame: Frame,
+    ) -> Option<Frame> {
         let class = frame.class;
         let waiting = !self.queues[class.index()].is_empty();
         if waiting || !self.window.admits(&cx.config.outbox, class, frame.len()) {
@@ -82,7 +82,7 @@ impl Outbox {
     /// Takes over what waited elsewhere, in front of nothing: behind what is queued here already.
     /// Nothing is dropped but what a newer frame makes worthless, so that a link can be given up without
     /// losing a message.
-    pub(crate) fn adopt(&mut self, frames: Vec<Queued>) {
+    pub(crate) fn adopt(&mut self, frames: Vec<Frame>) {
         let mut classes = [const { Vec::new() }; 3];
         for frame in frames {
             classes[frame.class.index()].push(frame);
@@ -93,12 +93,12 @@ impl Outbox {
     }
 
     /// Takes everything that was not handed to the transport, each class in its order.
-    pub(crate) fn drain(&mut self) -> Vec<Queued> {
+    pub(crate) fn drain(&mut self) -> Vec<Frame> {
         self.queues.iter_mut().flat_map(Queue::take).collect()
     }
 
     /// Takes what was not handed to the transport and goes on waiting when the link is no more.
-    pub(crate) fn take_held(&mut self, now: Instant) -> Vec<Queued> {
+    pub(crate) fn take_held(&mut self, now: Instant) -> Vec<Frame> {
         let queues = self.queues.iter_mut();
         queues.flat_map(|queue| queue.take_held(now)).collect()
     }

@@ -10,7 +10,7 @@ use crate::{Class, Instant};
 
 /// A frame that waits.
 #[derive(Clone, Debug)]
-pub(crate) struct Queued {
+pub(crate) struct Frame {
     pub(crate) class: Class,
     pub(crate) key: Option<Supersede>,
     /// It waits for its peer though dials fail and links end: nobody but the application would send it again.
@@ -19,15 +19,43 @@ pub(crate) struct Queued {
     pub(crate) message: SignedMessage,
 }
 
-impl Queued {
+impl Frame {
     /// Outlives neither a dial that fails nor the link that it is queued on, if it is the last one.
-    pub(crate) fn fleeting(class: Class, key: Option<Supersede>, message: SignedMessage) -> Self {
+    pub(crate) fn new(class: Class, message: SignedMessage) -> Self {
         Self {
             class,
-            key,
+            key: None,
             hold: None,
             message,
         }
+    }
+
+    pub(crate) fn control(message: SignedMessage) -> Self {
+        Self::new(Class::Control, message)
+    }
+
+    pub(crate) fn push(message: SignedMessage) -> Self {
+        Self::new(Class::Push, message)
+    }
+
+    pub(crate) fn bulk(message: SignedMessage) -> Self {
+        Self::new(Class::Bulk, message)
+    }
+
+    /// A view of the membership or of a channel: if it takes long to send it must not delay heartbeats.
+    pub(crate) fn view(message: SignedMessage) -> Self {
+        let class = if message.encoded().len() > MAX_CONTROL_VIEW {
+            Class::Bulk
+        } else {
+            Class::Control
+        };
+        Self::new(class, message)
+    }
+
+    /// Supersedes an earlier frame with this key that waits.
+    pub(crate) fn superseding(self, key: impl Into<Option<Supersede>>) -> Self {
+        let key = key.into();
+        Self { key, ..self }
     }
 
     /// Whether it goes on waiting now that its peer cannot be reached.
@@ -45,6 +73,9 @@ impl Queued {
         self.message.encoded().len() as u64
     }
 }
+
+/// In bytes: a link of a few Mbit/s carries it within some 50 ms.
+const MAX_CONTROL_VIEW: usize = 32 << 10;
 
 /// How a frame waits for a peer that cannot be reached.
 #[derive(Clone, Copy, Debug)]
@@ -66,14 +97,14 @@ impl Hold {
 
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    frames: VecDeque<Queued>,
+    frames: VecDeque<Frame>,
     bytes: u64,
 }
 
 impl Queue {
     /// Adds a frame, at the cost of the oldest ones if there is no room. One that it supersedes is
     /// replaced. Returns how many had to go.
-    pub(crate) fn push(&mut self, frame: Queued, max_frames: usize, max_bytes: u64) -> u64 {
+    pub(crate) fn push(&mut self, frame: Frame, max_frames: usize, max_bytes: u64) -> u64 {
         let mut shed = 0;
         if let Some(frame) = self.supersede(frame) {
             while !self.has_room(frame.len(), max_frames, max_bytes) {
@@ -91,7 +122,7 @@ impl Queue {
 
     /// Takes over frames that waited elsewhere, in their order, behind those that are here. Of one key
     /// the frame that is here already is the newer one. Nothing else is dropped.
-    pub(crate) fn adopt(&mut self, frames: impl IntoIterator<Item = Queued>) {
+    pub(crate) fn adopt(&mut self, frames: impl IntoIterator<Item = Frame>) {
         let here = self.frames.len();
         for frame in frames {
             let known = frame.key.is_some()
@@ -107,7 +138,7 @@ impl Queue {
     }
 
     /// Takes over frames in front of all others. Nothing is dropped.
-    pub(crate) fn prepend(&mut self, frames: Vec<Queued>) {
+    pub(crate) fn prepend(&mut self, frames: Vec<Frame>) {
         for frame in frames.into_iter().rev() {
             self.bytes += frame.len();
             self.frames.push_front(frame);
@@ -143,7 +174,7 @@ impl Queue {
     }
 
     /// Replaces the frame of the same key where it stands, or hands the frame back.
-    pub(crate) fn supersede(&mut self, frame: Queued) -> Option<Queued> {
+    pub(crate) fn supersede(&mut self, frame: Frame) -> Option<Frame> {
         let key = frame.key.as_ref();
         if key.is_none() {
             return Some(frame);
@@ -166,22 +197,22 @@ impl Queue {
             || (self.frames.len() < max_frames && self.bytes.saturating_add(len) <= max_bytes)
     }
 
-    pub(crate) fn append(&mut self, frame: Queued) {
+    pub(crate) fn append(&mut self, frame: Frame) {
         self.bytes += frame.len();
         self.frames.push_back(frame);
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Queued> {
+    pub(crate) fn pop(&mut self) -> Option<Frame> {
         let frame = self.frames.pop_front()?;
         self.bytes -= frame.len();
         Some(frame)
     }
 
     pub(crate) fn next_len(&self) -> Option<u64> {
-        self.frames.front().map(Queued::len)
+        self.frames.front().map(Frame::len)
     }
 
-    pub(crate) fn take(&mut self) -> VecDeque<Queued> {
+    pub(crate) fn take(&mut self) -> VecDeque<Frame> {
         self.bytes = 0;
         std::mem::take(&mut self.frames)
     }
@@ -190,18 +221,18 @@ impl Queue {
     pub(crate) fn shed_fleeting(&mut self, now: Instant) -> usize {
         let before = self.frames.len();
         self.frames.retain(|frame| frame.is_held(now));
-        self.bytes = self.frames.iter().map(Queued::len).sum();
+        self.bytes = self.frames.iter().map(Frame::len).sum();
         before - self.frames.len()
     }
 
     /// Takes the frames that go on waiting now that the peer cannot be reached.
-    pub(crate) fn take_held(&mut self, now: Instant) -> Vec<Queued> {
+    pub(crate) fn take_held(&mut self, now: Instant) -> Vec<Frame> {
         let (held, rest) = self
             .take()
             .into_iter()
             .partition(|frame| frame.is_held(now));
         self.frames = rest;
-        self.bytes = self.frames.iter().map(Queued::len).sum();
+        self.bytes = self.frames.iter().map(Frame::len).sum();
         Vec::from(held)
     }
 

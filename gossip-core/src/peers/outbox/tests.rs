@@ -74,7 +74,7 @@ impl Rig {
     }
 
     fn push(&mut self, class: Class, key: Option<Supersede>, name: &str) -> bool {
-        self.run(|outbox, cx| outbox.push(cx, Queued::fleeting(class, key, text(name))))
+        self.run(|outbox, cx| outbox.push(cx, Frame::new(class, text(name)).superseding(key)))
             .is_ok()
     }
 

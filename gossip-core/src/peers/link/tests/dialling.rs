@@ -197,7 +197,7 @@ fn where_no_organisation_is_expected_only_the_peer_itself_will_do() {
         endpoint: Some(Endpoint::new("b1")),
         expected_org: None,
     };
-    rig.run(|links, cx| links.send(cx, &peer("b1"), &to, Class::Push, None, text("x")));
+    rig.run(|links, cx| links.send(cx, &peer("b1"), &to, Frame::push(text("x"))));
     rig.establish(1, Some(1), "b2");
     assert!(rig.take().contains(&"refuse 1 Unexpected".to_owned()));
 }
@@ -355,8 +355,7 @@ fn nothing_is_sent_to_ourselves_or_without_an_address() {
     let mut rig = Rig::new();
     assert_eq!(rig.send("m", "x"), Sent::Dropped(DropReason::Oneself));
     let nowhere = SendTo::default();
-    let sent =
-        rig.run(|links, cx| links.send(cx, &peer("b"), &nowhere, Class::Control, None, text("x")));
+    let sent = rig.run(|links, cx| links.send(cx, &peer("b"), &nowhere, Frame::control(text("x"))));
     assert_eq!(sent, Sent::Dropped(DropReason::NoAddress));
     assert_eq!(rig.metrics().dropped[&DropReason::NoAddress], 1);
     assert_eq!(rig.metrics().waiting_shed, 1);

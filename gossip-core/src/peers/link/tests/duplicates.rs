@@ -72,8 +72,7 @@ fn our_dial_that_loses_is_finished_and_read_until_the_remote_closes_it() {
         "what still arrives is of b"
     );
     assert!(rig.links.admits(LinkId(1)));
-    let sent =
-        rig.run(|links, cx| links.send_on(cx, LinkId(1), Class::Control, None, text("answer")));
+    let sent = rig.run(|links, cx| links.send_on(cx, LinkId(1), Frame::control(text("answer"))));
     assert_eq!(sent, Sent::Queued);
     assert_eq!(
         rig.take(),

@@ -7,21 +7,23 @@ const HOLD: Duration = Duration::from_secs(15);
 
 impl Rig {
     pub(super) fn hold(&mut self, name: &str, message: &str) -> Sent {
-        let frame = (Class::Push, text(message));
-        let hold = Hold {
-            until: self.now + HOLD,
-            only_named: false,
-        };
-        self.run(|links, cx| links.send_held(cx, &peer(name), &at(name), frame, hold))
+        self.send_held(name, message, false)
     }
 
     fn hold_for_named(&mut self, name: &str, message: &str) {
-        let frame = (Class::Push, text(message));
+        self.send_held(name, message, true);
+    }
+
+    fn send_held(&mut self, name: &str, message: &str, only_named: bool) -> Sent {
         let hold = Hold {
             until: self.now + HOLD,
-            only_named: true,
+            only_named,
         };
-        self.run(|links, cx| links.send_held(cx, &peer(name), &at(name), frame, hold));
+        let frame = Frame {
+            hold: Some(hold),
+            ..Frame::push(text(message))
+        };
+        self.run(|links, cx| links.send(cx, &peer(name), &at(name), frame))
     }
 
     fn close_peer(&mut self, name: &str) {

@@ -21,7 +21,7 @@ use gossip_proto::{ConnEstablish, Content, GossipMessage, SignedMessage, Tag, Un
 
 use super::*;
 use crate::out::{Io, Out};
-use crate::peers::outbox::Supersede;
+use crate::peers::outbox::{Frame, Supersede};
 use crate::rng::ModuleRng;
 use crate::signal::Signal;
 use crate::timer::TimerKey;
@@ -253,7 +253,14 @@ impl Rig {
         key: Option<Supersede>,
         message: &str,
     ) -> Sent {
-        self.run(|links, cx| links.send(cx, &peer(name), &at(name), class, key, text(message)))
+        self.run(|links, cx| {
+            links.send(
+                cx,
+                &peer(name),
+                &at(name),
+                Frame::new(class, text(message)).superseding(key),
+            )
+        })
     }
 
     fn link_down(&mut self, link: u64, reason: LinkDownReason) {
