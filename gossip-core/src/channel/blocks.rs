@@ -191,7 +191,7 @@ impl Channel {
     pub(super) fn on_committed(&mut self, cx: &mut ChannelCx<'_>, outcome: LedgerOutcome) {
         let progress = self.commit.on_ledger_done(cx, outcome);
         if progress.halted {
-            self.transfer.stop(cx, &self.id);
+            self.transfer.stop(cx);
         }
         let asks = self.go_on(cx, None);
         match progress.started {
@@ -201,7 +201,7 @@ impl Channel {
         }
         if progress.moved {
             let height = self.height();
-            self.own.set_height(cx, &self.id, height);
+            self.own.set_height(cx, height);
             self.tell_subscribers(cx, height);
             self.announce_soon(cx);
         }

@@ -32,13 +32,13 @@ impl Channel {
             sequence: config.sequence,
             orgs: config.members.keys().cloned().collect(),
             revisions: (revision, revision),
-            own: OwnState::new(start.incarnation, cx.now),
+            own: OwnState::new(id.clone(), start.incarnation, cx.now),
             participants: Participants::new(cx.config),
             exchange: Exchange::new(cx.config.channel.request_interval, rng, nonces),
             readers: Readers::default(),
             tree: Tree::default(),
             commit: Commit::new(cx, id.clone()),
-            transfer: Requester::new(fork("transfer")),
+            transfer: Requester::new(id.clone(), fork("transfer")),
             server: BlockServer::new(id.clone()),
             pull: BlockPull::new(cx, Some(id.clone()), fork("pull")),
             coverage: Waits::default(),
@@ -53,7 +53,7 @@ impl Channel {
     /// The ledger's height is known: the channel is joined.
     pub(super) fn on_joined(&mut self, cx: &mut Out<'_>) {
         let height = self.height();
-        self.own.set_height(cx, &self.id, height);
+        self.own.set_height(cx, height);
         if let Some(request) = self.joining.take() {
             cx.answer(request, Ok(Response::Joined { height }));
         }
@@ -81,7 +81,7 @@ impl Channel {
             });
         }
         let height = self.height();
-        self.own.rejoin(cx, &self.id);
+        self.own.rejoin(cx);
         self.revisions.1 = revision;
         self.sequence = config.sequence;
         self.orgs = config.members.keys().cloned().collect();
@@ -105,7 +105,7 @@ impl Channel {
     /// It has been left already.
     pub(crate) fn leave(&mut self, cx: &mut ChannelCx<'_>) -> Result<Response, RequestError> {
         self.check_joined()?;
-        self.own.set_left(cx, &self.id);
+        self.own.set_left(cx);
         self.own_version += 1;
         if cx.peers.membership.is_alone() {
             self.end(RequestError::UnknownChannel(self.id.clone()));
@@ -141,7 +141,7 @@ impl Channel {
         chaincodes: Vec<Chaincode>,
     ) -> Result<Response, RequestError> {
         self.check_joined()?;
-        self.own.set_chaincodes(cx, &self.id, chaincodes);
+        self.own.set_chaincodes(cx, chaincodes);
         Ok(Response::Done)
     }
 

@@ -229,7 +229,7 @@ impl Channel {
 
     /// A member is alive that was not: it may read what could not be published before.
     pub(crate) fn on_member_alive(&mut self, cx: &mut Out<'_>) {
-        self.own.wake(cx, &self.id);
+        self.own.wake(cx);
     }
 
     /// The channel is over when the present input has been handled.

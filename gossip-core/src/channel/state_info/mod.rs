@@ -165,7 +165,7 @@ impl Channel {
             if self.own.has_left() {
                 self.end(RequestError::UnknownChannel(self.id.clone()));
             }
-        } else if let Some(unsigned) = self.own.next(cx, &self.id) {
+        } else if let Some(unsigned) = self.own.next(cx) {
             cx.sign(Signing::StateInfo(self.id.clone()), unsigned);
         }
     }
@@ -173,7 +173,7 @@ impl Channel {
     /// Our state is signed, or could not be.
     pub(crate) fn on_own_state(&mut self, cx: &mut ChannelCx<'_>, message: Option<SignedMessage>) {
         let first = self.own.signed().is_none();
-        self.own.on_signed(cx, &self.id, message.clone());
+        self.own.on_signed(cx, message.clone());
         self.own_version += 1;
         let Some(message) = message else {
             return;

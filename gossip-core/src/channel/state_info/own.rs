@@ -16,6 +16,7 @@ use crate::{ChannelId, Instant};
 /// Our state in a channel, and its latest publication.
 #[derive(Debug)]
 pub(crate) struct OwnState {
+    channel: ChannelId,
     properties: Properties,
     time: PeerTime,
     signed: Option<SignedMessage>,
@@ -29,8 +30,9 @@ impl OwnState {
     /// What we publish bears our incarnation, so that a later start goes before all of an earlier one, whatever
     /// the clock says. Within one start the time of joining orders what we publish before leaving and after
     /// coming back: `joined` is greater than at any earlier time, by more than was published meanwhile.
-    pub(crate) fn new(incarnation: u64, joined: Instant) -> Self {
+    pub(crate) fn new(channel: ChannelId, incarnation: u64, joined: Instant) -> Self {
         Self {
+            channel,
             properties: Properties::default(),
             time: PeerTime {
                 incarnation,
@@ -65,61 +67,54 @@ impl OwnState {
         self.properties.left_channel
     }
 
-    pub(crate) fn set_height(&mut self, cx: &mut Out<'_>, channel: &ChannelId, height: u64) {
+    pub(crate) fn set_height(&mut self, cx: &mut Out<'_>, height: u64) {
         self.properties.ledger_height = height;
-        self.mark(cx, channel);
+        self.mark(cx);
     }
 
-    pub(crate) fn set_chaincodes(
-        &mut self,
-        cx: &mut Out<'_>,
-        channel: &ChannelId,
-        chaincodes: Vec<Chaincode>,
-    ) {
+    pub(crate) fn set_chaincodes(&mut self, cx: &mut Out<'_>, chaincodes: Vec<Chaincode>) {
         self.properties.chaincodes = chaincodes;
-        self.mark(cx, channel);
+        self.mark(cx);
     }
 
-    pub(crate) fn set_left(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn set_left(&mut self, cx: &mut Out<'_>) {
         self.properties.left_channel = true;
         self.asked_at = None;
         self.dirty = true;
-        self.arm(cx, channel);
+        self.arm(cx);
     }
 
     /// Takes a departure back that has not ended the channel yet.
-    pub(crate) fn rejoin(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn rejoin(&mut self, cx: &mut Out<'_>) {
         if std::mem::take(&mut self.properties.left_channel) {
-            self.mark(cx, channel);
+            self.mark(cx);
         }
     }
 
     /// Publishes a change at once if the last publication is old enough, else when it is.
-    pub(crate) fn mark(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn mark(&mut self, cx: &mut Out<'_>) {
         // Once dirty, a timer runs, or a peer that can read it is waited for.
         if !std::mem::replace(&mut self.dirty, true) {
-            self.arm(cx, channel);
+            self.arm(cx);
         }
     }
 
-    fn arm(&self, cx: &mut Out<'_>, channel: &ChannelId) {
+    fn arm(&self, cx: &mut Out<'_>) {
         let pause = cx.config.channel.publish_interval;
         let earliest = self.asked_at.map_or(cx.now, |at| at + pause).max(cx.now);
-        cx.timers().set_earlier(
-            TimerKey::Channel(ChannelTimer::Publish, channel.clone()),
-            earliest,
-        );
+        let key = TimerKey::Channel(ChannelTimer::Publish, self.channel.clone());
+        cx.timers().set_earlier(key, earliest);
     }
 
     /// A peer is there to read what could not be published before.
-    pub(crate) fn wake(&self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn wake(&self, cx: &mut Out<'_>) {
         if self.dirty {
-            self.arm(cx, channel);
+            self.arm(cx);
         }
     }
 
     /// The next publication, if one is due and none is being signed.
-    pub(crate) fn next(&mut self, cx: &Out<'_>, channel: &ChannelId) -> Option<UnsignedMessage> {
+    pub(crate) fn next(&mut self, cx: &Out<'_>) -> Option<UnsignedMessage> {
         if !self.dirty || self.signing {
             return None;
         }
@@ -131,22 +126,18 @@ impl OwnState {
         let info = StateInfo {
             pki_id: Bytes::copy_from_slice(own),
             time: self.time,
-            channel_mac: Bytes::copy_from_slice(&channel_mac(own, channel.as_str().as_bytes())),
+            channel_mac: Bytes::copy_from_slice(&channel_mac(
+                own,
+                self.channel.as_str().as_bytes(),
+            )),
             properties: Some(self.properties.clone()),
         };
-        Some(UnsignedMessage::new(
-            message(None, 0, Content::StateInfo(info)),
-            None,
-        ))
+        let message = message(None, 0, Content::StateInfo(info));
+        Some(UnsignedMessage::new(message, None))
     }
 
     /// A signature has come back, or failed; then it is tried again after the interval.
-    pub(crate) fn on_signed(
-        &mut self,
-        cx: &mut Out<'_>,
-        channel: &ChannelId,
-        signed: Option<SignedMessage>,
-    ) {
+    pub(crate) fn on_signed(&mut self, cx: &mut Out<'_>, signed: Option<SignedMessage>) {
         self.signing = false;
         if signed.is_some() {
             self.signed = signed;
@@ -154,6 +145,6 @@ impl OwnState {
             self.dirty = true;
             self.asked_at = Some(cx.now + Duration::from_secs(1));
         }
-        self.wake(cx, channel);
+        self.wake(cx);
     }
 }

@@ -87,7 +87,7 @@ impl Channel {
     /// A number has been missing for long enough, or a request is overdue.
     pub(super) fn fire_transfer(&mut self, cx: &mut ChannelCx<'_>) {
         if self.commit.runs() {
-            self.transfer.on_timer(cx, &self.id, self.commit.buffer());
+            self.transfer.on_timer(cx, self.commit.buffer());
         }
         self.resume(cx);
     }
@@ -199,8 +199,7 @@ impl Channel {
             return Vec::new();
         }
         self.commit.proceed(cx);
-        self.transfer
-            .pump(cx, &self.id, self.commit.buffer(), avoid)
+        self.transfer.pump(cx, self.commit.buffer(), avoid)
     }
 
     pub(super) fn send_state_requests(&mut self, cx: &mut ChannelCx<'_>, asks: Vec<Ask>) {
@@ -217,7 +216,7 @@ impl Channel {
                 // No way leads to it. Others are asked at the next tick.
                 let now = cx.now;
                 self.transfer.on_disconnected(cx, &peer);
-                self.transfer.arm(cx, &self.id, Some(now));
+                self.transfer.arm(cx, Some(now));
             }
             if newest {
                 self.graft(cx, &peer);

@@ -40,6 +40,7 @@ const HEARSAY: u32 = 3;
 /// one per penalty of that peer: claims of a peer under penalty count for nothing.
 #[derive(Debug)]
 pub(crate) struct Requester {
+    channel: ChannelId,
     rng: ModuleRng,
     claims: Claims,
     penalties: Penalties,
@@ -90,8 +91,9 @@ struct Checking {
 }
 
 impl Requester {
-    pub(crate) fn new(rng: ModuleRng) -> Self {
+    pub(crate) fn new(channel: ChannelId, rng: ModuleRng) -> Self {
         Self {
+            channel,
             rng,
             claims: Claims::default(),
             penalties: Penalties::default(),
@@ -291,12 +293,7 @@ impl Requester {
     }
 
     /// Gives up what is overdue, and declares overdue what has been missing for long enough.
-    pub(crate) fn on_timer(
-        &mut self,
-        cx: &mut Out<'_>,
-        channel: &ChannelId,
-        buffer: &PayloadBuffer,
-    ) {
+    pub(crate) fn on_timer(&mut self, cx: &mut Out<'_>, buffer: &PayloadBuffer) {
         self.armed = None;
         let now = cx.now;
         let mut silent = self.take_unkept(cx);
@@ -322,11 +319,9 @@ impl Requester {
             self.overdue_to = self.known_end(now, buffer);
             if self.notified != Some(number) {
                 self.notified = Some(number);
-                tracing::debug!(%channel, next = number, known = self.overdue_to, "gap");
-                cx.notify(Notification::GapDetected {
-                    channel: channel.clone(),
-                    next: number,
-                });
+                let (channel, next) = (self.channel.clone(), number);
+                tracing::debug!(%channel, next, known = self.overdue_to, "gap");
+                cx.notify(Notification::GapDetected { channel, next });
             }
         }
     }
@@ -336,7 +331,6 @@ impl Requester {
     pub(crate) fn pump(
         &mut self,
         cx: &mut Out<'_>,
-        channel: &ChannelId,
         buffer: &PayloadBuffer,
         avoid: Option<&PeerId>,
     ) -> Vec<Ask> {
@@ -347,35 +341,35 @@ impl Requester {
             asks.push(ask);
         }
         let deadline = self.next_deadline(cx, buffer);
-        self.arm(cx, channel, deadline);
+        self.arm(cx, deadline);
         asks
     }
 
     /// Has the timer fire then at the latest. One that runs is not put off: blocks come and go much
     /// faster than deadlines do, and when it fires early it is set again.
-    pub(crate) fn arm(&mut self, cx: &mut Out<'_>, channel: &ChannelId, at: Option<Instant>) {
+    pub(crate) fn arm(&mut self, cx: &mut Out<'_>, at: Option<Instant>) {
         if let Some(at) = at
             && self.armed.is_none_or(|armed| at < armed)
         {
             self.armed = Some(at);
-            let key = TimerKey::Channel(ChannelTimer::Transfer, channel.clone());
+            let key = TimerKey::Channel(ChannelTimer::Transfer, self.channel.clone());
             cx.timers().set(key, at);
         }
     }
 
-    fn disarm(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+    fn disarm(&mut self, cx: &mut Out<'_>) {
         if self.armed.take().is_some() {
-            let key = TimerKey::Channel(ChannelTimer::Transfer, channel.clone());
+            let key = TimerKey::Channel(ChannelTimer::Transfer, self.channel.clone());
             cx.timers().cancel(&key);
         }
     }
 
     /// Forgets everything.
-    pub(crate) fn stop(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
+    pub(crate) fn stop(&mut self, cx: &mut Out<'_>) {
         self.claims.clear();
         self.asked.clear();
         self.checking.clear();
-        self.disarm(cx, channel);
+        self.disarm(cx);
     }
 
     fn tidy(&mut self, buffer: &PayloadBuffer) {

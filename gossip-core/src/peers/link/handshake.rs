@@ -70,11 +70,7 @@ impl Links {
         }
         match self.examine(cx, link, connection, message) {
             Ok(()) => {
-                let handshake = self
-                    .connections
-                    .get_mut(&link)
-                    .and_then(|connection| connection.handshake_mut());
-                if let Some(handshake) = handshake {
+                if let Some(handshake) = self.handshake_mut(link) {
                     handshake.theirs = Theirs::Checking(message.clone());
                     cx.raise(LinkSignal::Authenticate {
                         link,
@@ -94,11 +90,7 @@ impl Links {
         link: LinkId,
         result: Result<ValidIdentity, CryptoError>,
     ) {
-        let handshake = self
-            .connections
-            .get_mut(&link)
-            .and_then(|connection| connection.handshake_mut());
-        let Some(handshake) = handshake else {
+        let Some(handshake) = self.handshake_mut(link) else {
             return;
         };
         let Theirs::Checking(message) = &handshake.theirs else {
@@ -264,6 +256,10 @@ impl Links {
     }
 
     /// A remote that only wanted to know who we are has been told.
+    fn handshake_mut(&mut self, link: LinkId) -> Option<&mut Handshake> {
+        self.connections.get_mut(&link)?.handshake_mut()
+    }
+
     fn end_probe(&mut self, cx: &mut Out<'_>, link: LinkId) {
         cx.timers().cancel(&TimerKey::Handshake(link));
         let Some(connection) = self.connections.get_mut(&link) else {

@@ -119,11 +119,7 @@ impl Membership {
             .max(DEAD_AT_MOST_EVERY)
             .min(cx.config.membership.reconnect_interval);
         let again = cx.now + self.rng.jitter(pause);
-        let at = match self
-            .records
-            .get(peer.as_bytes())
-            .map(|record| record.liveness)
-        {
+        let at = match self.liveness(peer) {
             Some(Liveness::Dead { since }) => again.min(since + cx.config.membership.forget_after),
             _ => again,
         };
@@ -152,11 +148,7 @@ impl Membership {
     }
 
     fn delist(&mut self, peer: &PeerId) {
-        let Some(Liveness::Alive { place }) = self
-            .records
-            .get(peer.as_bytes())
-            .map(|record| record.liveness)
-        else {
+        let Some(Liveness::Alive { place }) = self.liveness(peer) else {
             return;
         };
         self.version += 1;
@@ -249,11 +241,7 @@ impl Membership {
 
     fn mark_connected(&mut self, peer: &PeerId, connected: bool) {
         self.version += 1;
-        let liveness = self
-            .records
-            .get(peer.as_bytes())
-            .map(|record| record.liveness);
-        if let Some(Liveness::Alive { place }) = liveness {
+        if let Some(Liveness::Alive { place }) = self.liveness(peer) {
             self.alive
                 .change(place, |member| member.connected = connected);
         }

@@ -469,6 +469,10 @@ impl Membership {
         stores.add("seeds", seeds, seeds);
     }
 
+    fn liveness(&self, peer: &PeerId) -> Option<Liveness> {
+        self.record(peer.as_bytes()).map(|record| record.liveness)
+    }
+
     fn record(&self, peer: &[u8]) -> Option<&Record> {
         self.records.get(peer)
     }

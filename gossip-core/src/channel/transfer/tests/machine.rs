@@ -57,7 +57,7 @@ impl Machine {
     pub(crate) fn new(cx: &mut Out<'_>, channel: ChannelId, rng: ModuleRng) -> Self {
         Self {
             commit: Commit::new(cx, channel.clone()),
-            requester: Requester::new(rng),
+            requester: Requester::new(channel.clone(), rng),
             server: BlockServer::new(channel.clone()),
             channel,
         }
@@ -175,7 +175,7 @@ impl Machine {
         }
         let progress = self.commit.on_ledger_done(cx, outcome);
         if progress.halted {
-            self.requester.stop(cx, &self.channel);
+            self.requester.stop(cx);
         }
         let asks = self.go_on(cx, None);
         let height = self.height();
@@ -213,7 +213,7 @@ impl Machine {
 
     pub(crate) fn on_unsent(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.requester.on_disconnected(cx, peer);
-        self.requester.arm(cx, &self.channel, Some(cx.now));
+        self.requester.arm(cx, Some(cx.now));
     }
 
     pub(crate) fn on_peer_gone(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Effect> {
@@ -279,8 +279,7 @@ impl Machine {
 
     pub(crate) fn on_timer(&mut self, cx: &mut Out<'_>) -> Vec<Effect> {
         if self.commit.runs() {
-            self.requester
-                .on_timer(cx, &self.channel, self.commit.buffer());
+            self.requester.on_timer(cx, self.commit.buffer());
         }
         self.go_on(cx, None)
     }
@@ -297,7 +296,7 @@ impl Machine {
         }
         self.commit.proceed(cx);
         let buffer = self.commit.buffer();
-        let asks = self.requester.pump(cx, &self.channel, buffer, avoid);
+        let asks = self.requester.pump(cx, buffer, avoid);
         asks.into_iter().map(Effect::Ask).collect()
     }
 }
