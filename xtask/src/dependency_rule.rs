@@ -144,6 +144,7 @@ mod tests {
             name: name.to_owned(),
             rust_version: None,
             dependencies,
+            targets: Vec::new(),
         };
         let arrow = Dependency {
             name: to.to_owned(),

@@ -5,6 +5,7 @@ mod codegen;
 mod dependency_rule;
 mod file_sizes;
 mod golden;
+mod import_circles;
 mod instructions;
 mod msrv;
 mod scenarios;
@@ -24,6 +25,7 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   golden --check    fail if a run of the simulator does something else than gossip-sim/golden.txt says
   golden --write    take over what the runs do now
   golden --long     the same as --check for larger networks; golden --long --write takes them over
+  import-circles    fail if files of a crate import each other in a circle
   instructions --check  fail if the core's hot paths take more or fewer instructions than expected
   instructions --write  take over what they take now (both need valgrind)
   msrv              fail if a dependency needs a newer compiler than the workspace states
@@ -52,6 +54,9 @@ fn main() -> ExitCode {
         ["golden", "--write"] => golden::write(root, golden::List::Short),
         ["golden", "--long"] => golden::check(root, golden::List::Long),
         ["golden", "--long", "--write"] => golden::write(root, golden::List::Long),
+        ["import-circles"] => {
+            workspace::load(root).and_then(|found| import_circles::check(root, &found))
+        }
         ["instructions", "--check"] => instructions::check(root),
         ["instructions", "--write"] => instructions::write(root),
         ["msrv"] => workspace::load(root).map(|found| msrv::check(&found)),

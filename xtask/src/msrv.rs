@@ -43,6 +43,7 @@ mod tests {
                 name: "ours".to_owned(),
                 rust_version: Some(ours.to_owned()),
                 dependencies: Vec::new(),
+                targets: Vec::new(),
             }],
             packages: vec![Package {
                 name: "theirs".to_owned(),

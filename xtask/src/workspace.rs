@@ -1,6 +1,7 @@
 //! What `cargo metadata` tells about the workspace.
 
-use std::{path::Path, process::Command};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -21,6 +22,8 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) rust_version: Option<String>,
     pub(crate) dependencies: Vec<Dependency>,
+    /// The root files of its library, programs, examples and benchmarks; not of its tests.
+    pub(crate) targets: Vec<PathBuf>,
 }
 
 /// An arrow from a member.
@@ -62,10 +65,15 @@ fn parse(metadata: &Value) -> Result<Workspace, Failure> {
         let rust_version = package["rust_version"].as_str().map(str::to_owned);
         if members.contains(&package["id"]) {
             let dependencies = package["dependencies"].as_array().into_iter().flatten();
+            let targets = package["targets"].as_array().into_iter().flatten();
             workspace.members.push(Member {
                 name: name.clone(),
                 rust_version: rust_version.clone(),
                 dependencies: dependencies.map(dependency).collect(),
+                targets: targets
+                    .filter(|target| !is_test(target))
+                    .map(root_file)
+                    .collect(),
             });
         }
         let version = text(&package["version"]);
@@ -85,6 +93,16 @@ fn dependency(value: &Value) -> Dependency {
     }
 }
 
+fn is_test(target: &Value) -> bool {
+    target["kind"]
+        .as_array()
+        .is_some_and(|kinds| kinds.contains(&"test".into()))
+}
+
+fn root_file(target: &Value) -> PathBuf {
+    PathBuf::from(text(&target["src_path"]))
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
@@ -100,7 +118,9 @@ mod tests {
             "packages": [
                 { "id": "path+file:///a#0.1.0", "name": "a", "version": "0.1.0",
                   "rust_version": "1.90", "dependencies": [
-                    { "name": "b", "kind": null }, { "name": "c", "kind": "dev" } ] },
+                    { "name": "b", "kind": null }, { "name": "c", "kind": "dev" } ],
+                  "targets": [ { "kind": ["lib"], "src_path": "/a/src/lib.rs" },
+                    { "kind": ["test"], "src_path": "/a/tests/all.rs" } ] },
                 { "id": "registry#b@1.0.0", "name": "b", "version": "1.0.0",
                   "rust_version": null, "dependencies": [] },
             ],
@@ -113,6 +133,7 @@ mod tests {
             .map(|dependency| (dependency.name.as_str(), dependency.dev))
             .collect();
         assert_eq!(arrows, [("b", false), ("c", true)]);
+        assert_eq!(workspace.members[0].targets, [Path::new("/a/src/lib.rs")]);
         assert_eq!(workspace.packages.len(), 2);
         assert_eq!(workspace.packages[0].rust_version.as_deref(), Some("1.90"));
         assert_eq!(workspace.packages[1].rust_version, None);
