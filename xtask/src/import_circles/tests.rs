@@ -307,7 +307,7 @@ fn imports_and_paths_inside_functions_count() {
         ("lib.rs", "mod a;\nmod b;"),
         (
             "a.rs",
-            "pub struct A; fn f() { use crate::b; if true { b::help(); } }",
+            "pub struct A; fn f() { use crate::b::{self as c}; if true { c::help(); } }",
         ),
         (
             "b.rs",
