@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Measured;
+use crate::measured::Measured;
 use crate::{growth, w1, w2, w3, w4, w6, w7};
 
 /// What is measured.
@@ -96,14 +96,5 @@ impl fmt::Display for Case {
             Self::W7(case) => write!(f, "w7 {case}"),
             Self::Growth(case) => write!(f, "growth {case}"),
         }
-    }
-}
-
-/// A size as people say it.
-pub(crate) fn size(bytes: usize) -> String {
-    match bytes {
-        0..1_024 => format!("{bytes} B"),
-        1_024..1_048_576 => format!("{} KB", bytes >> 10),
-        _ => format!("{} MB", bytes >> 20),
     }
 }

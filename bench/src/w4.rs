@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::measure::{Meter, resident_bytes};
-use crate::outcome::Measured;
+use crate::measured::Measured;
 use crate::stack::{BenchLedger, Prepared};
 use crate::w3::Fixture;
 

@@ -10,8 +10,8 @@ use std::fmt;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::case::size;
-use crate::outcome::Measured;
+use crate::measured::Measured;
+use crate::size::size;
 use crate::w1::Peer;
 
 /// Peers of each of many organisations.

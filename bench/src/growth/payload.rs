@@ -1,6 +1,6 @@
 use anyhow::Result;
 
-use crate::outcome::Measured;
+use crate::measured::Measured;
 use crate::w1::{self, Mode, Peer};
 
 const NODES: usize = 8;

@@ -7,7 +7,7 @@ use cpu_time::ProcessTime;
 use gossip_sim::{Delay, NodeId, Publication, Scenario, World};
 
 use crate::measure::resident_bytes;
-use crate::outcome::Measured;
+use crate::measured::Measured;
 
 const BLOCKS: u64 = 100;
 const SIZE: usize = 1_024;

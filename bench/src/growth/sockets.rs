@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tokio::time::{sleep, timeout};
 
 use crate::measure::{Meter, Usage};
-use crate::outcome::Measured;
+use crate::measured::Measured;
 use crate::stack::{BenchLedger, Prepared, Stack};
 use crate::w1::{Floor, Network, Ours, Payloads, Peer, Tracker};
 

@@ -5,8 +5,9 @@ use anyhow::Result;
 use plotters::coord::combinators::BindKeyPoints as _;
 use plotters::prelude::*;
 
-use crate::case::{Case, size};
+use crate::case::Case;
 use crate::outcome::Outcome;
+use crate::size::size;
 
 const SIZE: (u32, u32) = (760, 400);
 /// Colours that stay apart for most eyes, in print too.

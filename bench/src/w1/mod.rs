@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::floor::Floor;
 pub(crate) use self::ours::Ours;
 pub(crate) use self::tracker::Tracker;
-use crate::case::size;
 use crate::measure::{Meter, Usage};
-use crate::outcome::Measured;
+use crate::measured::Measured;
+use crate::size::size;
 
 /// A network that W1 can run on.
 pub(crate) trait Network: Sized {

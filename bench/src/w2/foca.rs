@@ -9,7 +9,7 @@ use foca::{Config, Foca, NoCustomBroadcast, Notification, PostcardCodec, Runtime
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use crate::outcome::Measured;
+use crate::measured::Measured;
 
 const LIMIT: Duration = Duration::from_secs(1_200);
 

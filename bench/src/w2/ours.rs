@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use gossip_core::Instant;
 use gossip_sim::{World, WorldConfig, internal_endpoint, node_config};
 
-use crate::outcome::Measured;
+use crate::measured::Measured;
 
 const ORG: &str = "org";
 const LIMIT: Duration = Duration::from_secs(600);

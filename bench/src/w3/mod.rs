@@ -15,8 +15,8 @@ use gossip_core::{Event, LinkId};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::fixture::Fixture;
-use crate::case::size;
-use crate::outcome::Measured;
+use crate::measured::Measured;
+use crate::size::size;
 
 /// What arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

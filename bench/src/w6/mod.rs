@@ -17,9 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use self::link::connect;
-use crate::case::size;
 use crate::measure::{Latencies, Meter};
-use crate::outcome::Measured;
+use crate::measured::Measured;
+use crate::size::size;
 
 /// One run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

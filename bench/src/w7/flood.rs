@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use tokio::time::sleep;
 
 use crate::measure::Meter;
-use crate::outcome::Measured;
+use crate::measured::Measured;
 use crate::stack::{BenchLedger, Prepared};
 use crate::w1::Tracker;
 

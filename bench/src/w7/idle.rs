@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use tokio::time::sleep;
 
 use crate::measure::{Meter, resident_bytes};
-use crate::outcome::Measured;
+use crate::measured::Measured;
 use crate::stack::{BenchLedger, Prepared};
 
 const SETTLE: Duration = Duration::from_secs(15);

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::time::timeout;
 
 use crate::measure::Meter;
-use crate::outcome::Measured;
+use crate::measured::Measured;
 use crate::stack::{BenchLedger, Prepared};
 
 /// It is over long before, or never.

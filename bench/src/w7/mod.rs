@@ -9,8 +9,8 @@ use std::fmt;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::case::size;
-use crate::outcome::Measured;
+use crate::measured::Measured;
+use crate::size::size;
 
 /// One run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
