@@ -5,7 +5,6 @@ use std::fmt;
 use bytes::Bytes;
 use redb::{Range, StorageError};
 
-use crate::ledger::damaged;
 use crate::{LedgerError, MAX_BLOCK_BYTES};
 
 /// Consecutive blocks of one channel, as of the moment when the iteration began.
@@ -62,7 +61,7 @@ impl Blocks {
         match found {
             Ok(Assembled::TooLarge) => None,
             Ok(Assembled::Whole(_) | Assembled::Damaged) => {
-                Some(Err(damaged(&self.channel, number)))
+                Some(Err(LedgerError::damaged(&self.channel, number)))
             }
             Err(error) => Some(Err(error.into())),
         }

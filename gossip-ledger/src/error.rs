@@ -79,6 +79,15 @@ pub enum LedgerError {
     Database(#[from] Box<redb::Error>),
 }
 
+impl LedgerError {
+    pub(crate) fn damaged(channel: &str, number: u64) -> Self {
+        Self::Damaged {
+            channel: channel.into(),
+            number,
+        }
+    }
+}
+
 macro_rules! from_redb {
     ($($error:ident),*) => {
         $(impl From<redb::$error> for LedgerError {

@@ -15,17 +15,9 @@ use redb::{
 
 use crate::blocks::{Key, Part, parts_of};
 use crate::header::Links;
-use crate::{Blocks, LedgerError, LedgerPeerBook};
-
-/// How many channels fit into one ledger.
-pub const MAX_CHANNELS: u32 = 65_536;
-
-/// Largest block that is stored, in bytes.
-pub const MAX_BLOCK_BYTES: usize = 256 * 1024 * 1024;
-
-/// Memory that the database uses as a cache unless [`BlockLedger::open_with_cache`] says otherwise,
-/// in bytes.
-pub const DEFAULT_CACHE_BYTES: usize = 16 * 1024 * 1024;
+use crate::{
+    Blocks, DEFAULT_CACHE_BYTES, LedgerError, LedgerPeerBook, MAX_BLOCK_BYTES, MAX_CHANNELS,
+};
 
 /// Channel name → (number of the channel, height, hash of the last header).
 const CHANNELS: TableDefinition<'static, &str, (u32, u64, &[u8; 32])> =
@@ -186,7 +178,7 @@ impl BlockLedger {
                 let linked = last.is_none_or(|last| *links.previous_hash == last.header_hash);
                 links.number == number && linked
             });
-            let links = links.ok_or_else(|| damaged(channel.as_str(), number))?;
+            let links = links.ok_or_else(|| LedgerError::damaged(channel.as_str(), number))?;
             last = Some(Tip {
                 height: number + 1,
                 header_hash: links.header_hash,
@@ -196,7 +188,7 @@ impl BlockLedger {
         match (last, tip) {
             // More may have been appended since.
             (Some(last), Some(tip)) if last.height == tip.height && last != tip => {
-                Err(damaged(channel.as_str(), last.height - 1))
+                Err(LedgerError::damaged(channel.as_str(), last.height - 1))
             }
             _ => Ok(last),
         }
@@ -320,13 +312,6 @@ fn row_of((number, height, header_hash): (u32, u64, &[u8; 32])) -> Channel {
             height,
             header_hash: *header_hash,
         },
-    }
-}
-
-pub(crate) fn damaged(channel: &str, number: u64) -> LedgerError {
-    LedgerError::Damaged {
-        channel: channel.into(),
-        number,
     }
 }
 

@@ -57,9 +57,11 @@ mod driver;
 mod error;
 mod header;
 mod ledger;
+mod limits;
 mod peer_book;
 
 pub use self::blocks::Blocks;
 pub use self::error::LedgerError;
-pub use self::ledger::{BlockLedger, DEFAULT_CACHE_BYTES, MAX_BLOCK_BYTES, MAX_CHANNELS, Tip};
+pub use self::ledger::{BlockLedger, Tip};
+pub use self::limits::{DEFAULT_CACHE_BYTES, MAX_BLOCK_BYTES, MAX_CHANNELS};
 pub use self::peer_book::LedgerPeerBook;

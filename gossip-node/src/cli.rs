@@ -4,13 +4,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-use crate::failure::Failure;
 use crate::size::ByteSize;
-use crate::{chaos, console, demo, sim};
 
 const MAX_SEEDS: u64 = 100_000;
 
@@ -21,7 +18,7 @@ pub(crate) struct Cli {
     /// What to log on stderr: error, warn, info, debug, trace, or a filter such as
     /// gossip_core=debug [default: RUST_LOG, else warn]
     #[arg(long, global = true, value_name = "LEVEL", value_parser = log_filter)]
-    log: Option<String>,
+    pub(crate) log: Option<String>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -169,43 +166,6 @@ pub(crate) struct ChaosArgs {
     /// Show no progress
     #[arg(long, short)]
     pub(crate) quiet: bool,
-}
-
-/// Reads the command line and does what it says.
-pub(crate) fn run() -> Result<(), Failure> {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return not_a_command(&error),
-    };
-    let log = cli
-        .log
-        .or_else(|| std::env::var("RUST_LOG").ok())
-        .unwrap_or_default();
-    let filter = if log.is_empty() { "warn" } else { &log };
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| Failure::Usage(format!("cannot read RUST_LOG: {error}")))?;
-    match cli.command {
-        Command::Demo(args) => demo::run(&args, filter),
-        Command::Sim(args) => sim::run(&args, filter),
-        Command::Chaos(args) => chaos::run(&args, filter),
-    }
-}
-
-fn not_a_command(error: &clap::Error) -> Result<(), Failure> {
-    let text = error.render().to_string();
-    let kind = error.kind();
-    if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return console::report(text.trim_end());
-    }
-    if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Err(Failure::Usage(
-            "no command given: try gossip --help".to_owned(),
-        ));
-    }
-    // Clap's first paragraph says what is wrong; usage and hints follow an empty line.
-    let first = text.split("\n\n").next().unwrap_or_default();
-    let first = first.strip_prefix("error: ").unwrap_or(first);
-    Err(Failure::Usage(format!("{first} (try gossip --help)")))
 }
 
 fn log_filter(text: &str) -> Result<String, String> {

@@ -34,18 +34,61 @@ mod console;
 mod demo;
 mod failure;
 mod interrupt;
-
 mod sim;
 mod size;
 
 use std::process::ExitCode;
 
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use tracing_subscriber::EnvFilter;
+
+use self::cli::{Cli, Command};
+use self::failure::Failure;
+
 fn main() -> ExitCode {
-    match cli::run() {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             console::error(&failure);
             failure.exit_code()
         }
     }
+}
+
+/// Reads the command line and does what it says.
+fn run() -> Result<(), Failure> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_a_command(&error),
+    };
+    let log = cli
+        .log
+        .or_else(|| std::env::var("RUST_LOG").ok())
+        .unwrap_or_default();
+    let filter = if log.is_empty() { "warn" } else { &log };
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Failure::Usage(format!("cannot read RUST_LOG: {error}")))?;
+    match cli.command {
+        Command::Demo(args) => demo::run(&args, filter),
+        Command::Sim(args) => sim::run(&args, filter),
+        Command::Chaos(args) => chaos::run(&args, filter),
+    }
+}
+
+fn not_a_command(error: &clap::Error) -> Result<(), Failure> {
+    let text = error.render().to_string();
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return console::report(text.trim_end());
+    }
+    if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Err(Failure::Usage(
+            "no command given: try gossip --help".to_owned(),
+        ));
+    }
+    // Clap's first paragraph says what is wrong; usage and hints follow an empty line.
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    Err(Failure::Usage(format!("{first} (try gossip --help)")))
 }

@@ -90,6 +90,7 @@
 //! The types in [`wire`] and its siblings are generated from `proto/` and checked in. After a
 //! change there, run `cargo run -p xtask -- codegen`; no `protoc` is needed.
 
+mod content;
 mod convert;
 mod decode;
 mod digest;
@@ -102,6 +103,7 @@ mod limits;
 mod message;
 mod scan;
 mod signed;
+mod tag;
 mod wire_reader;
 
 pub use bytes;
@@ -115,9 +117,10 @@ pub use message::{
     Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
     MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
     PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, StateInfo, StateInfoPull,
-    StateRequest, Tag, Tree,
+    StateRequest, Tree,
 };
 pub use signed::{SignedMessage, UnsignedMessage};
+pub use tag::Tag;
 
 macro_rules! generated {
     ($(#[$doc:meta])* $visibility:vis $module:ident, $file:literal) => {

@@ -8,7 +8,7 @@ use std::num::NonZeroU64;
 
 use bytes::Bytes;
 
-use crate::RawEnvelope;
+use crate::{RawEnvelope, Tag};
 
 /// A decoded `gossip.GossipMessage`.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,23 +21,6 @@ pub struct GossipMessage {
     pub tag: Tag,
     /// What the message says.
     pub content: Content,
-}
-
-/// The audience of a message (`gossip.GossipMessage.Tag`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tag {
-    /// Not set. Legal for acknowledgements only.
-    Undefined,
-    /// No restriction.
-    Empty,
-    /// The sender's organisation.
-    OrgOnly,
-    /// Members of the channel.
-    ChanOnly,
-    /// Members of the channel within the organisation.
-    ChanAndOrg,
-    /// Members of the channel, or of the organisation.
-    ChanOrOrg,
 }
 
 /// The kinds of content, each with its validated body.

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
+use gossip_driver::TransportError;
 use gossip_driver::core::Endpoint;
-use gossip_driver::{Runtime, TransportError};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
+use crate::Conditions;
 use crate::link::Ends;
 use crate::pipe::Pipe;
-use crate::{Conditions, MemTransport};
 
 /// Connections to one endpoint that wait to be accepted; a further dial is refused.
 const BACKLOG: usize = 1024;
@@ -61,31 +61,6 @@ impl MemNetwork {
         Self {
             state: Arc::new(Mutex::new(state)),
         }
-    }
-
-    /// A transport that is reached as `name` until its last clone is dropped or it is closed.
-    ///
-    /// # Errors
-    /// [`TransportError::Bind`] if the name is in use.
-    pub fn endpoint<R: Runtime>(
-        &self,
-        runtime: R,
-        name: &str,
-    ) -> Result<MemTransport<R>, TransportError> {
-        let endpoint = Endpoint::new(name);
-        let (sender, incoming) = async_channel::bounded(BACKLOG);
-        let mut state = self.lock();
-        let taken = state
-            .endpoints
-            .get(&endpoint)
-            .is_some_and(|other| !other.is_closed());
-        if taken {
-            let reason = io::Error::from(io::ErrorKind::AddrInUse);
-            return Err(TransportError::Bind { endpoint, reason });
-        }
-        state.endpoints.insert(endpoint.clone(), sender);
-        drop(state);
-        Ok(MemTransport::new(self.clone(), runtime, endpoint, incoming))
     }
 
     /// Sets how links made from now on behave.
@@ -154,6 +129,24 @@ impl MemNetwork {
 
     pub(crate) fn conditions(&self) -> Conditions {
         self.lock().conditions
+    }
+
+    /// Gives `endpoint` a place; what arrives there is links that others have dialled.
+    pub(crate) fn listen(&self, endpoint: &Endpoint) -> Result<Receiver<Ends>, TransportError> {
+        let (sender, incoming) = async_channel::bounded(BACKLOG);
+        let mut state = self.lock();
+        let taken = state
+            .endpoints
+            .get(endpoint)
+            .is_some_and(|other| !other.is_closed());
+        if taken {
+            return Err(TransportError::Bind {
+                endpoint: endpoint.clone(),
+                reason: io::Error::from(io::ErrorKind::AddrInUse),
+            });
+        }
+        state.endpoints.insert(endpoint.clone(), sender);
+        Ok(incoming)
     }
 
     /// Makes a link and hands its far end to `to`.

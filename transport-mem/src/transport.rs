@@ -21,23 +21,30 @@ struct Place {
     incoming: Receiver<Ends>,
 }
 
-impl<R: Runtime> MemTransport<R> {
-    pub(crate) fn new(
-        network: MemNetwork,
+impl MemNetwork {
+    /// A transport that is reached as `name` until its last clone is dropped or it is closed.
+    ///
+    /// # Errors
+    /// [`TransportError::Bind`] if the name is in use.
+    pub fn endpoint<R: Runtime>(
+        &self,
         runtime: R,
-        name: Endpoint,
-        incoming: Receiver<Ends>,
-    ) -> Self {
-        Self {
+        name: &str,
+    ) -> Result<MemTransport<R>, TransportError> {
+        let name = Endpoint::new(name);
+        let incoming = self.listen(&name)?;
+        Ok(MemTransport {
             runtime,
             place: Arc::new(Place {
-                network,
+                network: self.clone(),
                 name,
                 incoming,
             }),
-        }
+        })
     }
+}
 
+impl<R: Runtime> MemTransport<R> {
     /// The name it is reached by.
     #[must_use]
     pub fn local_endpoint(&self) -> &Endpoint {

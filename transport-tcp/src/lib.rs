@@ -76,6 +76,7 @@ mod link;
 mod listener;
 mod reader;
 mod records;
+mod shared;
 mod stats;
 mod transport;
 mod window;

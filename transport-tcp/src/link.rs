@@ -11,7 +11,7 @@ use crate::flow::Flow;
 use crate::handshake::Session;
 use crate::idle::Idle;
 use crate::reader::LULL;
-use crate::transport::Shared;
+use crate::shared::Shared;
 use crate::window::Window;
 use crate::writer::DEAF;
 use crate::{Cipher, TcpReader, TcpWriter};

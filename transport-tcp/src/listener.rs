@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use crate::TcpLink;
 use crate::handshake::{Refusal, respond};
 use crate::handshakes::Handshakes;
-use crate::transport::Shared;
+use crate::shared::Shared;
 
 /// The pause after the system refused to accept: typically it is out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);

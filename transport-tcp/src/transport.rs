@@ -7,7 +7,7 @@ use tracing::debug;
 
 use crate::handshake::{Identity, initiate};
 use crate::listener::Listener;
-use crate::stats::Counters;
+use crate::shared::Shared;
 use crate::{Cipher, TcpConfig, TcpLink, TcpStats};
 
 /// Noise-encrypted links over TCP.
@@ -22,14 +22,6 @@ pub struct TcpTransport<R: TcpRuntime> {
     stop: Sender<()>,
     /// Closed by the listener's task when it has let go of the port.
     stopped: Receiver<()>,
-}
-
-/// What the listener, its handshakes and the dials share.
-pub(crate) struct Shared<R: TcpRuntime> {
-    pub(crate) runtime: R,
-    pub(crate) config: TcpConfig,
-    pub(crate) identity: Identity,
-    pub(crate) counters: Arc<Counters>,
 }
 
 impl<R: TcpRuntime> TcpTransport<R> {

@@ -7,8 +7,10 @@ use gossip_driver::{Runtime, TcpRuntime, Transport, TransportError};
 use transport_mem::{MemNetwork, MemTransport};
 use transport_tcp::{TcpConfig, TcpTransport};
 
-use super::network::NETWORK_ID;
 use crate::failure::Failure;
+
+/// Keeps the demo's peers apart from any other network on this machine.
+pub(crate) const NETWORK_ID: &[u8] = b"gossip-demo";
 
 /// Hands out transports.
 pub(crate) trait Addresses {

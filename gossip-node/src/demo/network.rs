@@ -12,7 +12,7 @@ use gossip_driver::{Channel, DriverConfig, Gossip, Runtime, Transport};
 use gossip_ledger::BlockLedger;
 use gossip_msp::X509Service;
 
-use super::addresses::Addresses;
+use super::addresses::{Addresses, NETWORK_ID};
 use super::blocks::BlockMaker;
 use super::board::Board;
 use super::data_dir::DataDir;
@@ -21,9 +21,6 @@ use super::organisations::Organisations;
 use super::plan::{Plan, Seat};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-
-/// Keeps the demo's peers apart from any other network on this machine.
-pub(crate) const NETWORK_ID: &[u8] = b"gossip-demo";
 
 /// Between two exchanges of views, of members and of what they hold.
 const EXCHANGE: Duration = Duration::from_secs(1);

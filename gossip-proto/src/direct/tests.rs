@@ -1,8 +1,12 @@
+use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
 use prost::Message as _;
 
 use super::*;
-use crate::{RawEnvelope, UnsignedMessage, decode, raw};
+use crate::{
+    Alive, Content, GossipMessage, Limits, Payload, PeerTime, Properties, RawEnvelope, StateInfo,
+    UnsignedMessage, decode, raw,
+};
 
 fn flooding() -> Vec<Content> {
     let time = PeerTime {
