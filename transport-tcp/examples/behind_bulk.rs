@@ -1,5 +1,6 @@
-//! Measures, on loopback, how long a control frame takes on a link that is saturated with bulk, and
-//! what the link carries: `cargo run --release -p transport-tcp --example behind_bulk [seconds]`.
+//! Measures, on loopback, the delay of a control frame on a link that is saturated with bulk, and
+//! the throughput of the link: `cargo run --release -p transport-tcp --example behind_bulk
+//! [seconds]`.
 #![allow(clippy::print_stdout, reason = "it is the example's result")]
 
 use std::error::Error;
@@ -12,7 +13,7 @@ use runtime_tokio::TokioRuntime;
 use transport_tcp::{TcpConfig, TcpTransport};
 
 const BULK: usize = 1 << 20;
-/// Bulk frames queued at any time.
+/// Bulk frames in the queue at any time.
 const QUEUED: usize = 16;
 const EVERY: Duration = Duration::from_millis(2);
 
@@ -53,7 +54,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Keeps bulk frames queued, and now and then adds a control frame that says when it was sent.
+/// Keeps the queue filled with bulk frames, and periodically adds a control frame with its time of
+/// sending.
 async fn feed(
     sender: &FrameSender,
     returned: &async_channel::Receiver<()>,

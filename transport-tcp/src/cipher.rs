@@ -11,19 +11,19 @@ pub(crate) const TAG_LEN: usize = MAX_TAG_LEN;
 /// After this many messages in one direction (at most 1 GiB) both sides derive the next key.
 pub(crate) const REKEY_INTERVAL: u64 = 1 << 14;
 
-/// What encrypts a link.
+/// The cipher of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Cipher {
-    /// AES-256-GCM: about 10 GB/s per core with AES instructions, slow and hard to protect against
-    /// timing without.
+    /// AES-256-GCM: about 10 GB/s per core with AES instructions; without them slow, and hard to
+    /// protect against timing attacks.
     AesGcm,
     /// ChaCha20-Poly1305: about 3 GB/s per core on any processor.
     ChaChaPoly,
 }
 
 impl Cipher {
-    /// The faster one on this processor.
+    /// The faster cipher on this processor.
     #[must_use]
     pub fn by_hardware() -> Self {
         #[cfg(target_arch = "x86_64")]
@@ -67,11 +67,11 @@ impl Cipher {
 
 /// One direction of a link: the `CipherState` of the Noise specification, in place.
 ///
-/// snow's own transport state copies each message and serves both directions from one object; here
-/// each half owns its key and works in its own buffer.
+/// snow's transport state copies each message and serves both directions with one object; here each
+/// half owns its key and works in its own buffer.
 pub(crate) struct CipherState {
     cipher: Cipher,
-    /// Apart, since it is large and futures keep a copy of what is moved into them.
+    /// Boxed: the key is large, and a future may hold several copies of what is moved into it.
     key: Box<LessSafeKey>,
     counter: u64,
     rekey_interval: u64,
@@ -104,7 +104,7 @@ impl CipherState {
     }
 
     /// Opens the next message in place and returns the length of its plain text. After an error
-    /// the direction is of no further use.
+    /// this direction cannot be used any more.
     pub(crate) fn open(&mut self, sealed: &mut [u8]) -> Result<usize, Unspecified> {
         let nonce = self.cipher.nonce(self.counter);
         let length = self.key.open_in_place(nonce, Aad::empty(), sealed)?.len();
@@ -125,7 +125,7 @@ impl CipherState {
         }
     }
 
-    // REKEY of the Noise specification, 4.2: the counter goes on.
+    // REKEY, section 4.2 of the Noise specification: the counter continues.
     fn rekey(&mut self) -> Result<(), Unspecified> {
         let mut key = [0; 32];
         let nonce = self.cipher.nonce(u64::MAX);

@@ -6,14 +6,14 @@ use gossip_driver::TransportError;
 use crate::cipher::{CipherState, TAG_LEN};
 use crate::records::{Assembler, Counts, Item};
 
-/// A read buffer's size when little arrives, and when much does.
+/// Size of the read buffer on a link with little and with much traffic.
 pub(crate) const MIN_BUFFER: usize = 4 << 10;
 const MAX_BUFFER: usize = 256 << 10;
-/// A buffer grows beyond this only after so many reads in a row that fill it: a view of the members
-/// fills it once or twice, a stream of blocks at once as often as that.
+/// A buffer grows beyond this only after this many consecutive reads that fill it: a membership
+/// view fills it once or twice, a stream of blocks soon this many times.
 const MID_BUFFER: usize = 64 << 10;
 const FULL_READS: u32 = 8;
-/// After this many reads in a row that use less than an eighth of it, the buffer is halved.
+/// After this many consecutive reads that use less than an eighth of it, the buffer is halved.
 const SMALL_READS: u32 = 16;
 
 /// A step of [`Decoder::next`].
@@ -21,24 +21,25 @@ const SMALL_READS: u32 = 16;
 pub(crate) enum Step {
     /// A whole frame.
     Frame(Bytes),
-    /// Nothing whole is buffered: fill [`Decoder::space`] and call [`Decoder::received`].
+    /// No complete frame is buffered: fill [`Decoder::space`] and call [`Decoder::received`].
     NeedMore,
-    /// The remote has ended the stream, and that is authentic.
+    /// The remote has ended the stream; the end is authenticated.
     End,
 }
 
 /// The incoming half of a link without its socket: bytes in, frames out.
 ///
-/// Messages are opened where they were read. The buffer grows while reads fill it, shrinks again, and
-/// is given back when the link rests, so an idle link costs nothing and a busy one few system calls.
+/// Messages are opened in the buffer into which they were read. The buffer grows while reads fill
+/// it, shrinks again, and is released on an idle link: an idle link costs no memory, a busy one few
+/// system calls.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     cipher: CipherState,
     assembler: Assembler,
     buffer: Vec<u8>,
-    /// What of the buffer is received and not yet opened.
+    /// The part of the buffer that is received and not yet opened.
     sealed: Range<usize>,
-    /// What of the buffer is opened and not yet taken apart; lies before `sealed`.
+    /// The part of the buffer that is opened and not yet parsed; lies before `sealed`.
     plain: Range<usize>,
     small_reads: u32,
     full_reads: u32,
@@ -59,7 +60,7 @@ impl Decoder {
         }
     }
 
-    /// The next frame of at most `limit` bytes. After an error there is no other answer.
+    /// The next frame of at most `limit` bytes. After an error, every call returns an error.
     pub(crate) fn next(&mut self, limit: usize) -> Result<Step, TransportError> {
         if self.failed {
             return Err(TransportError::Closed);
@@ -69,17 +70,17 @@ impl Decoder {
         step
     }
 
-    /// Has the last call of [`next`](Self::next) come further than to keep a frame waiting?
+    /// Whether the last call of [`next`](Self::next) advanced a frame, or none is under way.
     pub(crate) fn take_progress(&mut self) -> bool {
         self.assembler.take_progress()
     }
 
-    /// What was taken so far, by us and by the remote.
+    /// Bytes consumed here and by the remote.
     pub(crate) const fn counts(&self) -> Counts {
         self.assembler.counts()
     }
 
-    /// Where to put received bytes; never empty after [`Step::NeedMore`].
+    /// Where to put received bytes; not empty after [`Step::NeedMore`].
     pub(crate) fn space(&mut self) -> &mut [u8] {
         if self.sealed.is_empty() {
             self.sealed = 0..0;
@@ -97,19 +98,19 @@ impl Decoder {
         self.buffer.get_mut(self.sealed.end..).unwrap_or_default()
     }
 
-    /// Does it hold no buffer? Then bytes that come are better read elsewhere and handed to
-    /// [`accept`](Self::accept): a link may wait for long.
-    pub(crate) const fn is_at_rest(&self) -> bool {
+    /// Whether no buffer is allocated. Then read into a temporary buffer and hand the bytes to
+    /// [`accept`](Self::accept), so that a waiting link holds no memory.
+    pub(crate) const fn has_no_buffer(&self) -> bool {
         self.buffer.is_empty()
     }
 
-    /// Is its buffer larger than a link needs on which little arrives?
+    /// Whether the buffer is larger than its minimum.
     pub(crate) const fn is_large(&self) -> bool {
         self.buffer.len() > MIN_BUFFER
     }
 
-    /// Gives the buffer back, unless it holds a part of a message.
-    pub(crate) fn rest(&mut self) {
+    /// Releases the buffer, unless it holds a part of a message.
+    pub(crate) fn release_buffer(&mut self) {
         if self.sealed.is_empty() && self.plain.is_empty() {
             self.buffer = Vec::new();
             self.sealed = 0..0;
@@ -119,7 +120,7 @@ impl Decoder {
         }
     }
 
-    /// Takes bytes that were read elsewhere, at most [`MIN_BUFFER`], while it was at rest.
+    /// Takes bytes from a temporary buffer, at most [`MIN_BUFFER`], while no buffer is allocated.
     pub(crate) fn accept(&mut self, bytes: &[u8]) {
         let space = self.space().iter_mut();
         let count = space.zip(bytes).map(|(to, from)| *to = *from).count();
@@ -164,7 +165,7 @@ impl Decoder {
         }
     }
 
-    /// Opens the next message, if it is there in whole.
+    /// Opens the next message if it is complete.
     fn open(&mut self) -> Result<bool, TransportError> {
         let received = self.buffer.get_mut(self.sealed.clone()).unwrap_or_default();
         let Some((length, rest)) = received.split_first_chunk_mut() else {
@@ -189,7 +190,7 @@ impl Decoder {
         Ok(true)
     }
 
-    /// Bytes that are missing of the message at the front, at least one.
+    /// Bytes that the message at the front still lacks, at least one.
     fn wanted(&self) -> usize {
         let received = self.buffer.get(self.sealed.clone()).unwrap_or_default();
         let whole = received

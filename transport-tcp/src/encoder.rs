@@ -8,40 +8,41 @@ use gossip_driver::{FrameQueue, Outgoing, TransportError};
 use crate::cipher::{CipherState, TAG_LEN};
 use crate::flow::Flow;
 use crate::records::{
-    BESIDE, END, FIRST, FIRST_HEADER_LEN, HEADER_LEN, LAST, MIDDLE, TAKEN, WHOLE,
+    END, FIRST, FIRST_HEADER_LEN, HEADER_LEN, LAST, LONG_FRAME, MIDDLE, WHOLE, WINDOW_UPDATE,
 };
 use crate::window::Window;
 
-/// Plain bytes per message: what the Noise limit of 65,535 leaves.
+/// Plain bytes per message: the Noise limit of 65,535 bytes without the tag.
 const MESSAGE: usize = u16::MAX as usize - TAG_LEN;
-/// A further message is begun while the write buffer holds less than this. It bounds what an
-/// urgent frame waits for to one message and a half.
+/// Another message begins while the write buffer holds less than this. An urgent frame waits for
+/// one message and a half at most.
 const WRITE: usize = 32 << 10;
-/// The most urgent class that the window holds back.
-pub(crate) const HELD: Class = Class::Push;
-/// With less room than this in a message, a frame begins in the next one.
-const LEAST_PART: usize = 256;
+/// The most urgent class that is subject to the window.
+pub(crate) const WINDOWED: Class = Class::Push;
+/// If a message has less room than this, the next frame begins in the next message.
+const MIN_PART: usize = 256;
 
 /// The outgoing half of a link without its socket: frames in, bytes out.
 ///
-/// Small frames share a message; large ones are cut, and between two parts the queue is asked for
-/// something more urgent.
+/// Small frames share a message; large frames are cut into parts, and more urgent frames from the
+/// queue go between the parts.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     cipher: CipherState,
-    /// Frames under way, the next to be sent last: at most one per class. The more urgent are later,
-    /// but for a long one that waits for the end of another.
+    /// Frames under way, the next one to send last; at most one per class, in increasing urgency,
+    /// except for a long frame that waits for the end of another long one.
     under_way: Vec<UnderWay>,
-    /// Frames whose last byte is in the write buffer. They keep their credit until it is written.
+    /// Frames whose last byte is in the write buffer. Their credit returns when the buffer is
+    /// written.
     done: Vec<Outgoing>,
     window: Window,
     flow: Arc<Flow>,
-    /// Nobody reads what the remote grants, so the window does not hold.
-    deaf: bool,
+    /// The reader is not active, so window updates do not arrive and the window is not enforced.
+    window_suspended: bool,
 }
 
 impl Encoder {
-    /// One whose window is always open.
+    /// An encoder whose window is always open.
     pub(crate) fn new(cipher: CipherState) -> Self {
         Self {
             cipher,
@@ -49,7 +50,7 @@ impl Encoder {
             done: Vec::new(),
             window: Window::new(u64::MAX),
             flow: Arc::default(),
-            deaf: true,
+            window_suspended: true,
         }
     }
 
@@ -57,49 +58,51 @@ impl Encoder {
         Self {
             window,
             flow,
-            deaf: false,
+            window_suspended: false,
             ..self
         }
     }
 
-    /// Hears what the remote has taken. To be called before [`fill`](Self::fill).
-    pub(crate) fn listen(&mut self, now: Instant) {
-        self.deaf &= !self.flow.is_listening();
-        self.window.update(self.flow.granted(), now);
+    /// Applies the remote's window updates. Call it before [`fill`](Self::fill).
+    pub(crate) fn update_window(&mut self, now: Instant) {
+        self.window_suspended &= !self.flow.is_reading();
+        self.window.update(self.flow.acknowledged(), now);
     }
 
-    /// Does somebody read what the remote grants?
-    pub(crate) fn is_heard(&self) -> bool {
-        self.flow.is_listening()
+    /// Whether the reader is active, so that window updates arrive.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.flow.is_reading()
     }
 
-    /// Nobody has read for a while: the window does not hold until somebody does.
-    pub(crate) fn ignore_window(&mut self) {
-        self.deaf = !self.flow.is_listening();
+    /// Stops enforcing the window until the reader is active again.
+    pub(crate) fn suspend_window(&mut self) {
+        self.window_suspended = !self.flow.is_reading();
     }
 
-    /// Does the window hold back what is below control?
-    pub(crate) const fn is_held(&self) -> bool {
-        !self.deaf && !self.window.is_open()
+    /// Whether the window is full: frames below control have to wait.
+    pub(crate) const fn is_blocked(&self) -> bool {
+        !self.window_suspended && !self.window.is_open()
     }
 
-    /// Is a frame neither sent in whole nor in the queue?
+    /// Whether a frame has begun and not ended.
     pub(crate) fn is_under_way(&self) -> bool {
         !self.under_way.is_empty()
     }
 
-    /// Ready when there is something to tell the remote, or the window may have opened; else the
-    /// writer will be woken.
+    /// Ready if a window update is due or the window may have opened; otherwise registers the
+    /// writer's waker.
     pub(crate) fn poll_flow(&self, cx: &Context<'_>) -> Poll<()> {
         self.flow.register(cx);
-        if self.flow.is_due() || self.is_held() && self.window.has_news(self.flow.granted()) {
+        if self.flow.is_due()
+            || self.is_blocked() && self.window.has_advanced(self.flow.acknowledged())
+        {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
     }
 
-    /// Appends to `out` messages with what is under way and queued; nothing if there is nothing.
+    /// Appends messages with the frames under way and queued to `out`; nothing if there are none.
     pub(crate) fn fill(
         &mut self,
         queue: &mut FrameQueue,
@@ -117,13 +120,13 @@ impl Encoder {
         Ok(())
     }
 
-    /// Takes a frame that was popped from the queue while waiting.
+    /// Takes a frame that the writer has popped from the queue.
     pub(crate) fn begin(&mut self, outgoing: Outgoing) -> Result<(), TransportError> {
         let limit = u32::MAX as usize;
         if outgoing.frame().len() > limit {
             return Err(TransportError::FrameTooLong { limit });
         }
-        let is_long = |outgoing: &Outgoing| outgoing.frame().len() > BESIDE;
+        let is_long = |outgoing: &Outgoing| outgoing.frame().len() > LONG_FRAME;
         let wait = is_long(&outgoing) && self.under_way.iter().any(|top| is_long(&top.outgoing));
         let begun = UnderWay { outgoing, sent: 0 };
         if wait {
@@ -140,19 +143,20 @@ impl Encoder {
         self.seal(out, start)
     }
 
-    /// Appends the end of the stream.
+    /// Appends the end of stream.
     pub(crate) fn end(&mut self, out: &mut Vec<u8>) -> Result<(), TransportError> {
         let start = begin(out);
         out.push(END);
         self.seal(out, start)
     }
 
-    /// What was appended is written: the frames in it return their credit.
+    /// All appended bytes are written: the complete frames return their credit.
     pub(crate) fn written(&mut self) {
         self.done.drain(..).for_each(Outgoing::flushed);
     }
 
-    /// Appends records until the message is full or nothing is left. False: nothing was.
+    /// Appends records until the message is full or no frame is left. Returns whether it appended
+    /// any.
     fn records(
         &mut self,
         queue: &mut FrameQueue,
@@ -161,30 +165,30 @@ impl Encoder {
     ) -> Result<bool, TransportError> {
         let full = start + 2 + MESSAGE;
         let mut filled = false;
-        if let Some(taken) = self.flow.tell() {
-            out.push(TAKEN);
-            out.extend_from_slice(&taken.to_be_bytes());
+        if let Some(consumed) = self.flow.take_update() {
+            out.push(WINDOW_UPDATE);
+            out.extend_from_slice(&consumed.to_be_bytes());
             filled = true;
         }
-        while full - out.len() > FIRST_HEADER_LEN + LEAST_PART {
+        while full - out.len() > FIRST_HEADER_LEN + MIN_PART {
             let taken = self.under_way.iter().map(UnderWay::class).min();
-            let next = match (taken, self.is_held()) {
+            let next = match (taken, self.is_blocked()) {
                 (Some(class), false) => queue.try_next_above(class),
-                (Some(class), true) => queue.try_next_above(class.min(HELD)),
+                (Some(class), true) => queue.try_next_above(class.min(WINDOWED)),
                 (None, false) => queue.try_next(),
-                (None, true) => queue.try_next_above(HELD),
+                (None, true) => queue.try_next_above(WINDOWED),
             };
             if let Some(outgoing) = next {
                 self.begin(outgoing)?;
             }
-            let held = self.is_held();
-            let Some(mut top) = self.under_way.pop_if(|top| !held || top.class() < HELD) else {
+            let held = self.is_blocked();
+            let Some(mut top) = self.under_way.pop_if(|top| !held || top.class() < WINDOWED) else {
                 break;
             };
             filled = true;
             let before = out.len();
             let complete = top.append(out, full - out.len());
-            if top.class() >= HELD {
+            if top.class() >= WINDOWED {
                 self.window.add(out.len() - before);
             }
             if complete {
@@ -222,7 +226,7 @@ impl UnderWay {
         self.outgoing.class()
     }
 
-    /// Appends a record of at most `room` bytes. True: the frame is complete.
+    /// Appends a record of at most `room` bytes. Returns whether the frame is complete.
     fn append(&mut self, out: &mut Vec<u8>, room: usize) -> bool {
         let frame = self.outgoing.frame();
         let rest = frame.get(self.sent..).unwrap_or_default();
@@ -233,7 +237,7 @@ impl UnderWay {
             (false, false) => (MIDDLE, HEADER_LEN),
         };
         let part = rest.get(..room - header).unwrap_or(rest);
-        // A frame's class is less than 3, a part's length less than 2^16 and a frame's, checked in
+        // A class is less than 3, a part's length less than 2^16, and a frame's length, checked in
         // `begin`, less than 2^32.
         out.push(kind | self.outgoing.class().index() as u8);
         out.extend_from_slice(&(part.len() as u16).to_be_bytes());
@@ -246,7 +250,7 @@ impl UnderWay {
     }
 }
 
-/// Leaves room for the length.
+/// Reserves the length field of a message.
 fn begin(out: &mut Vec<u8>) -> usize {
     let start = out.len();
     out.extend_from_slice(&[0; 2]);

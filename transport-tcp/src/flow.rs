@@ -5,67 +5,71 @@ use futures_util::task::AtomicWaker;
 
 use crate::records::Counts;
 
-/// The remote is told what was taken each time that this much has come together.
-pub(crate) const TELL: u64 = 64 << 10;
+/// A window update is due when this many bytes were consumed since the last one.
+pub(crate) const UPDATE_THRESHOLD: u64 = 64 << 10;
 
-/// What the halves of a link tell each other about frames below [`Class::Control`]: the reader how
-/// much it has taken, for the writer to tell the remote, and how much the remote says it has taken.
+/// Flow control between the halves of a link, for frames below [`Class::Control`]. The reader
+/// reports the bytes that it has consumed, which the writer sends to the remote as window updates,
+/// and the bytes that the remote has acknowledged.
 ///
 /// [`Class::Control`]: gossip_driver::core::Class::Control
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
-    taken: AtomicU64,
-    told: AtomicU64,
-    granted: AtomicU64,
-    listening: AtomicBool,
+    consumed: AtomicU64,
+    announced: AtomicU64,
+    acknowledged: AtomicU64,
+    reading: AtomicBool,
     writer: AtomicWaker,
 }
 
 impl Flow {
-    /// The reader's news; wakes the writer if it has something to do about them.
+    /// Takes the reader's counts; wakes the writer if they concern it.
     pub(crate) fn report(&self, counts: Counts) {
-        let news = self.granted.swap(counts.granted, Ordering::AcqRel) != counts.granted;
-        self.taken.store(counts.taken, Ordering::Release);
-        if news || self.untold() >= TELL {
+        let news = self
+            .acknowledged
+            .swap(counts.acknowledged, Ordering::AcqRel)
+            != counts.acknowledged;
+        self.consumed.store(counts.consumed, Ordering::Release);
+        if news || self.unannounced() >= UPDATE_THRESHOLD {
             self.writer.wake();
         }
     }
 
-    /// Does anybody read? If not, what the remote grants is not heard.
-    pub(crate) fn set_listening(&self, listening: bool) {
-        self.listening.store(listening, Ordering::Release);
+    /// Whether a read is pending. Without one, window updates of the remote are not received.
+    pub(crate) fn set_reading(&self, reading: bool) {
+        self.reading.store(reading, Ordering::Release);
     }
 
-    pub(crate) fn is_listening(&self) -> bool {
-        self.listening.load(Ordering::Acquire)
+    pub(crate) fn is_reading(&self) -> bool {
+        self.reading.load(Ordering::Acquire)
     }
 
-    pub(crate) fn granted(&self) -> u64 {
-        self.granted.load(Ordering::Acquire)
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_due(&self) -> bool {
-        self.untold() >= TELL
+        self.unannounced() >= UPDATE_THRESHOLD
     }
 
-    /// What the remote is to be told now.
-    pub(crate) fn tell(&self) -> Option<u32> {
-        let untold = self.untold();
-        if untold < TELL {
+    /// The bytes to send in a window update, if one is due.
+    pub(crate) fn take_update(&self) -> Option<u32> {
+        let unannounced = self.unannounced();
+        if unannounced < UPDATE_THRESHOLD {
             return None;
         }
-        let told = u32::try_from(untold).unwrap_or(u32::MAX);
-        self.told.fetch_add(told.into(), Ordering::AcqRel);
-        Some(told)
+        let announced = u32::try_from(unannounced).unwrap_or(u32::MAX);
+        self.announced.fetch_add(announced.into(), Ordering::AcqRel);
+        Some(announced)
     }
 
-    /// The writer waits: it is to be woken by news.
+    /// Registers the writer's waker.
     pub(crate) fn register(&self, cx: &Context<'_>) {
         self.writer.register(cx.waker());
     }
 
-    fn untold(&self) -> u64 {
-        let taken = self.taken.load(Ordering::Acquire);
-        taken.saturating_sub(self.told.load(Ordering::Acquire))
+    fn unannounced(&self) -> u64 {
+        let consumed = self.consumed.load(Ordering::Acquire);
+        consumed.saturating_sub(self.announced.load(Ordering::Acquire))
     }
 }

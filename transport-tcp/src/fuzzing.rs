@@ -1,4 +1,4 @@
-//! What the fuzz targets call. Not part of the API.
+//! Entry points of the fuzz targets. Not part of the API.
 
 use std::io::{self, Cursor, Read as _};
 use std::pin::Pin;
@@ -11,12 +11,12 @@ use futures_util::io::{AsyncRead, AsyncWrite};
 use crate::Cipher;
 use crate::cipher::CipherState;
 use crate::decoder::{Decoder, Step};
-use crate::handshake::{Identity, respond};
+use crate::handshake::{HandshakeConfig, respond};
 
 const LIMIT: usize = 1 << 20;
 
-/// Reads `data` twice: as bytes off the wire, and as what the remote sealed in messages. False: a
-/// frame exceeds the limit.
+/// Reads `data` twice: as bytes from the wire, and as plain text that the remote has sealed.
+/// Returns false if a frame exceeds the limit.
 #[must_use]
 pub fn framing(data: &[u8]) -> bool {
     let key = [7; 32];
@@ -44,14 +44,14 @@ pub fn framing(data: &[u8]) -> bool {
     feed(Decoder::new(opening), &wire) && feed(Decoder::new(other), data)
 }
 
-/// Answers a dialler that sends `data`. False: it was let in.
+/// Runs the acceptor's handshake against `data`. Returns false if it succeeds.
 #[must_use]
 pub fn handshake(data: &[u8]) -> bool {
-    let Ok(identity) = Identity::new(Bytes::from_static(b"n")) else {
+    let Ok(config) = HandshakeConfig::new(Bytes::from_static(b"n")) else {
         return true;
     };
     let mut line = Line(Cursor::new(data));
-    respond(&mut line, &identity, None)
+    respond(&mut line, &config, None)
         .now_or_never()
         .is_none_or(|session| session.is_err())
 }
@@ -71,7 +71,7 @@ fn feed(mut decoder: Decoder, wire: &[u8]) -> bool {
     }
 }
 
-/// A dialler that has sent everything and listens to nothing.
+/// A dialler that has sent everything and ignores the answer.
 struct Line<'a>(Cursor<&'a [u8]>);
 
 impl AsyncRead for Line<'_> {
@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    fn survive(check: fn(&[u8]) -> bool) {
+    fn check_random_data(check: fn(&[u8]) -> bool) {
         let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
         let mut runner = TestRunner::new_with_rng(Config::with_cases(2000), random);
         let bytes = proptest::collection::vec(any::<u8>(), 0..2000);
@@ -121,12 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn whatever_comes_off_the_wire_makes_no_frame_beyond_the_limit() {
-        survive(framing);
+    fn no_data_makes_a_frame_beyond_the_limit() {
+        check_random_data(framing);
     }
 
     #[test]
-    fn whatever_a_dialler_sends_does_not_let_it_in() {
-        survive(handshake);
+    fn no_data_completes_a_handshake() {
+        check_random_data(handshake);
     }
 }

@@ -1,4 +1,4 @@
-//! The handshake: a clear preamble from the dialler, one byte in answer, and Noise XX.
+//! The handshake: a plaintext preamble from the dialler, an answer of one byte, and Noise XX.
 //!
 //! | step | bytes |
 //! | --- | --- |
@@ -8,9 +8,9 @@
 //! | acceptor: Noise message 2 | 96 |
 //! | dialler: Noise message 3 | 64 |
 //!
-//! The preamble and the full network id are the prologue, so altering the choice of the cipher, or
-//! an equal tag of another network, fails the handshake. The static keys are fresh per transport:
-//! who a node is, it proves over the channel, bound to the handshake's hash.
+//! The preamble and the full network id are the prologue, so the handshake fails if the choice of
+//! the cipher was altered or if the tag of another network collides. Static keys are fresh per
+//! transport; nodes prove their identities over the link, bound to the handshake's hash.
 
 use bytes::Bytes;
 use futures_util::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -34,16 +34,16 @@ const WRONG_NETWORK: u8 = 1;
 const CIPHER_REFUSED: u8 = 2;
 const VERSION_UNKNOWN: u8 = 3;
 
-/// What both roles need to know.
+/// What dialler and acceptor need for a handshake.
 #[derive(Debug)]
-pub(crate) struct Identity {
+pub(crate) struct HandshakeConfig {
     network_id: Bytes,
     network_tag: [u8; 8],
     static_key: Vec<u8>,
 }
 
-impl Identity {
-    /// Makes a fresh static key.
+impl HandshakeConfig {
+    /// Generates a fresh static key.
     pub(crate) fn new(network_id: Bytes) -> Result<Self, TransportError> {
         let mut context = Context::new(&SHA256);
         context.update(b"gossip network id");
@@ -87,7 +87,7 @@ pub(crate) struct Session {
     pub(crate) opening: CipherState,
 }
 
-/// Why an incoming handshake ended; a dialler learns of it as [`TransportError`].
+/// Why an incoming handshake failed; the dialler gets a [`TransportError`].
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
     #[error("the dialler belongs to another network")]
@@ -111,14 +111,14 @@ impl From<std::io::Error> for Refusal {
 /// The dialler's side.
 pub(crate) async fn initiate<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    identity: &Identity,
+    config: &HandshakeConfig,
     cipher: Cipher,
 ) -> Result<Session, TransportError> {
-    let preamble = identity.preamble(cipher);
-    let prologue = identity.prologue(&preamble);
+    let preamble = config.preamble(cipher);
+    let prologue = config.prologue(&preamble);
     let mut noise = builder(cipher)?
         .prologue(&prologue)
-        .and_then(|noise| noise.local_private_key(&identity.static_key))
+        .and_then(|noise| noise.local_private_key(&config.static_key))
         .and_then(Builder::build_initiator)
         .map_err(failed)?;
 
@@ -151,21 +151,21 @@ pub(crate) async fn initiate<S: AsyncRead + AsyncWrite + Unpin>(
 /// The acceptor's side.
 pub(crate) async fn respond<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    identity: &Identity,
+    config: &HandshakeConfig,
     accept_only: Option<Cipher>,
 ) -> Result<Session, Refusal> {
     let preamble = read_exact::<_, PREAMBLE_LEN>(stream).await?;
-    let cipher = match judge(&preamble, identity, accept_only) {
+    let cipher = match check_preamble(&preamble, config, accept_only) {
         Ok(cipher) => cipher,
         Err(refusal) => {
             answer(stream, &refusal).await?;
             return Err(refusal);
         }
     };
-    let prologue = identity.prologue(&preamble);
+    let prologue = config.prologue(&preamble);
     let mut noise = builder(cipher)?
         .prologue(&prologue)
-        .and_then(|noise| noise.local_private_key(&identity.static_key))
+        .and_then(|noise| noise.local_private_key(&config.static_key))
         .and_then(Builder::build_responder)
         .map_err(failed)?;
 
@@ -177,10 +177,10 @@ pub(crate) async fn respond<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(session(noise, cipher)?)
 }
 
-/// Whether a preamble is acceptable, and the cipher that it asks for.
-pub(crate) fn judge(
+/// Checks a preamble; returns the cipher that it asks for.
+pub(crate) fn check_preamble(
     preamble: &[u8; PREAMBLE_LEN],
-    identity: &Identity,
+    config: &HandshakeConfig,
     accept_only: Option<Cipher>,
 ) -> Result<Cipher, Refusal> {
     let [m0, m1, m2, m3, version, cipher, _, _, network_tag @ ..] = *preamble;
@@ -190,7 +190,7 @@ pub(crate) fn judge(
     if version != VERSION {
         return Err(Refusal::Version);
     }
-    if network_tag != identity.network_tag {
+    if network_tag != config.network_tag {
         return Err(Refusal::WrongNetwork);
     }
     [Cipher::AesGcm, Cipher::ChaChaPoly]
@@ -200,8 +200,8 @@ pub(crate) fn judge(
         .ok_or(Refusal::Cipher)
 }
 
-/// Tells the dialler why, then reads what it had sent with its preamble: closing with unread bytes
-/// would reset the connection and might take the answer with it.
+/// Sends the reason to the dialler, then reads the rest of what the dialler sent with its preamble:
+/// closing a socket with unread bytes resets the connection and may lose the answer.
 async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     refusal: &Refusal,
@@ -231,7 +231,7 @@ const fn code(cipher: Cipher) -> u8 {
 }
 
 fn write<const N: usize>(noise: &mut HandshakeState) -> Result<[u8; N], TransportError> {
-    // snow asks for room for a tag even where none is written.
+    // snow requires space for a tag even where it writes none.
     let mut message = [0; MESSAGE_2 + TAG_LEN];
     let length = noise.write_message(&[], &mut message).map_err(failed)?;
     let written = message

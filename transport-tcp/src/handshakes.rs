@@ -10,24 +10,24 @@ use gossip_driver::core::Endpoint;
 #[derive(Debug, Default)]
 pub(crate) struct Handshakes(VecDeque<Handshake>);
 
-/// The address of a remote, or its network.
-type Host = Option<u128>;
+/// The IPv4 address of a remote or its IPv6 network; `None` if the endpoint is no IP address.
+type Source = Option<u128>;
 
 #[derive(Debug)]
 struct Handshake {
-    host: Host,
+    source: Source,
     abort: AbortHandle,
-    /// Dropped by the task at its end.
+    /// Alive as long as the task's [`Guard`].
     alive: Weak<()>,
 }
 
-/// Held by the task of a handshake.
+/// Held by the task of a handshake; its drop marks the end.
 #[derive(Debug)]
-pub(crate) struct Alive(#[expect(dead_code, reason = "it tells by being dropped")] Arc<()>);
+pub(crate) struct Guard(#[expect(dead_code, reason = "its drop is the signal")] Arc<()>);
 
 impl Handshakes {
-    /// Makes room for one more; true if one had to be given up for it. That is the oldest of the
-    /// host that has the most, so that a host that opens many takes places from itself.
+    /// Makes room for one more handshake. Returns whether one was evicted: the oldest of the source
+    /// with the most handshakes, so that a source that opens many competes with itself.
     pub(crate) fn make_room(&mut self, limit: NonZeroUsize) -> bool {
         self.0
             .retain(|handshake| handshake.alive.strong_count() > 0);
@@ -36,35 +36,38 @@ impl Handshakes {
         }
         let mut counts = HashMap::new();
         for handshake in &self.0 {
-            *counts.entry(handshake.host).or_insert(0) += 1;
+            *counts.entry(handshake.source).or_insert(0) += 1;
         }
-        let hosts = self.0.iter().map(|handshake| counts.get(&handshake.host));
+        let counts_in_order = self.0.iter().map(|handshake| counts.get(&handshake.source));
         // The last of several maxima: the oldest.
-        let most = hosts.enumerate().rev().max_by_key(|(_, count)| *count);
-        let given_up = most
+        let most = counts_in_order
+            .enumerate()
+            .rev()
+            .max_by_key(|(_, count)| *count);
+        let evicted = most
             .map(|(index, _)| index)
             .and_then(|index| self.0.remove(index));
-        given_up
+        evicted
             .inspect(|handshake| handshake.abort.abort())
             .is_some()
     }
 
-    /// Adds one; its task ends when the registration says so, and holds `Alive` until then.
-    pub(crate) fn begin(&mut self, remote: &Endpoint) -> (AbortRegistration, Alive) {
+    /// Adds a handshake. Its task runs under the registration, which aborts it, and holds the
+    /// `Guard` until it ends.
+    pub(crate) fn begin(&mut self, remote: &Endpoint) -> (AbortRegistration, Guard) {
         let (abort, registration) = AbortHandle::new_pair();
         let alive = Arc::new(());
         self.0.push_back(Handshake {
-            host: host(remote),
+            source: source_of(remote),
             abort,
             alive: Arc::downgrade(&alive),
         });
-        (registration, Alive(alive))
+        (registration, Guard(alive))
     }
 }
 
-/// Whoever has one address of IPv6 has the other 2^64 of its network too. `None`: the runtime names
-/// remotes in another way.
-fn host(remote: &Endpoint) -> Host {
+/// The /64 network of an IPv6 address: a host usually controls all of it.
+fn source_of(remote: &Endpoint) -> Source {
     let address: SocketAddr = remote.as_str().parse().ok()?;
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => Some(ip.to_bits().into()),
@@ -78,7 +81,7 @@ mod tests {
 
     struct Rig {
         handshakes: Handshakes,
-        begun: Vec<(AbortRegistration, Alive)>,
+        begun: Vec<(AbortRegistration, Guard)>,
     }
 
     impl Rig {
@@ -93,7 +96,7 @@ mod tests {
             rig
         }
 
-        fn given_up(&self) -> Vec<usize> {
+        fn evicted(&self) -> Vec<usize> {
             let aborted =
                 |(registration, _): &(AbortRegistration, _)| registration.handle().is_aborted();
             (0..self.begun.len())
@@ -106,24 +109,24 @@ mod tests {
     const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
     #[test]
-    fn the_oldest_is_given_up_among_equals() {
+    fn the_oldest_is_evicted_among_equals() {
         let mut rig = Rig::with(&["1.1.1.1:1", "2.2.2.2:1"]);
         assert!(rig.handshakes.make_room(TWO));
-        assert_eq!(rig.given_up(), [0]);
+        assert_eq!(rig.evicted(), [0]);
     }
 
     #[test]
-    fn the_oldest_of_the_host_with_the_most_is_given_up() {
+    fn the_oldest_of_the_source_with_the_most_is_evicted() {
         let mut rig = Rig::with(&["1.1.1.1:1", "[fe80::1]:5", "[fe80::2]:5", "2.2.2.2:1"]);
         assert!(rig.handshakes.make_room(FOUR));
-        assert_eq!(rig.given_up(), [1]);
+        assert_eq!(rig.evicted(), [1]);
     }
 
     #[test]
-    fn those_that_have_ended_take_no_place() {
+    fn ended_handshakes_take_no_place() {
         let mut rig = Rig::with(&["1.1.1.1:1", "2.2.2.2:1"]);
         rig.begun.remove(0);
         assert!(!rig.handshakes.make_room(TWO));
-        assert_eq!(rig.given_up(), []);
+        assert_eq!(rig.evicted(), []);
     }
 }

@@ -1,32 +1,34 @@
 //! Noise-encrypted framed links over any runtime's TCP streams.
 //!
 //! [`TcpTransport`] listens, dials and turns connections into links that carry whole frames in
-//! three classes. It knows the network, by [`TcpConfig::network_id`], but not who a remote is: that
-//! the nodes prove to each other, bound to the handshake's hash.
+//! three classes. It knows the network, by [`TcpConfig::network_id`], but not the identity of a
+//! remote: nodes prove their identities to each other, bound to the handshake's hash.
 //!
 //! # On the wire
 //! - **Handshake**: Noise XX with X25519 and SHA-256, after a preamble in which the dialler names
-//!   the cipher and the network. Preamble and network id are bound into the handshake; another
-//!   network is answered with a refusal, so that both sides can say what is wrong. The cipher is
-//!   AES-256-GCM if the dialler's processor has instructions for it, else ChaCha20-Poly1305.
-//!   Handshakes run side by side, are bounded in number and time, and never delay
+//!   the cipher and the network. The preamble and the network id are the prologue of the handshake.
+//!   A dialler of another network gets a refusal, so both sides can report the cause. The cipher is
+//!   AES-256-GCM if the dialler's processor has AES instructions, else ChaCha20-Poly1305.
+//!   Handshakes run concurrently, are bounded in number and time, and never delay
 //!   [`accept`](gossip_driver::Transport::accept).
-//! - **Frames** share a Noise message of up to 64 KiB if they are small and are cut if they are
-//!   large. Between two parts of a large frame more urgent ones go first, so a heartbeat waits for
-//!   little more than one message, however large the block before it. Each write to the socket
-//!   carries whole messages; under load that is 32 to 96 KiB.
-//! - **What is on its way** and not yet read by the remote lies before the next urgent frame, in
-//!   buffers of the system on both sides. So each side tells the other what it has read, and holds
-//!   frames below control back beyond a window, which grows from 256 KiB to what the line needs and
-//!   at most [`TcpConfig::window`]. On loopback, saturated, a heartbeat takes some 0.15 ms instead
-//!   of 2 to 3 (example `behind_bulk`).
-//! - **Reading** takes memory as bytes arrive, up to the caller's limit, never by a length that the
-//!   remote announced, for one long frame at a time. A reader that stops stops the remote's writer. A remote that floods without ever
-//!   completing a frame delays the other tasks of its thread by a few reads at a time.
+//! - **Frames**: small frames share a Noise message of up to 64 KiB; large frames are cut into
+//!   parts. More urgent frames go between two parts of a large one, so a heartbeat waits for little
+//!   more than one message, whatever the size of the block before it. Each write to the socket
+//!   carries whole messages: 32 to 96 KiB under load.
+//! - **Flow control**: bytes that the remote has not read yet wait in socket buffers on both sides,
+//!   before the next urgent frame. Each side therefore reports the bytes that it has consumed, and
+//!   a sender keeps no more than a window of bytes below the control class in flight. The window
+//!   grows from 256 KiB to what the line needs, at most [`TcpConfig::window`]. On saturated
+//!   loopback a heartbeat takes about 0.15 ms with the window, 2 to 3 ms without (example
+//!   `behind_bulk`).
+//! - **Reading** allocates memory as bytes arrive, up to the caller's limit and for one long frame
+//!   at a time; a length that the remote announces allocates nothing. If the reader stops, the
+//!   remote's writer stops too. A remote that floods without completing a frame delays the other
+//!   tasks of its thread by a few reads at a time.
 //! - **Keys** change every 16,384 messages in each direction, as the Noise specification defines.
-//! - **The end** of a stream is a sealed mark: a stream that was cut reads as an error.
-//! - **Silence**: a quiet link sends keep-alives; one from which nothing arrives for
-//!   [`TcpConfig::idle_timeout`] breaks, and so does one that leaves a frame unfinished for as long.
+//! - **End of stream**: a sealed mark. A stream that is cut off before it reads as an error.
+//! - **Silence**: a quiet link sends keep-alives. A link breaks if nothing arrives for
+//!   [`TcpConfig::idle_timeout`], or if a frame makes no progress for as long.
 //!
 //! # Example
 //! ```
@@ -61,17 +63,17 @@
 //! ```
 
 mod cipher;
+mod close_signal;
 mod config;
 mod decoder;
 mod encoder;
-mod fate;
 mod flow;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
 mod handshakes;
-mod idle;
+mod idle_timer;
 mod link;
 mod listener;
 mod reader;

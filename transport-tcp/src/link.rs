@@ -4,16 +4,16 @@ use bytes::Bytes;
 use gossip_driver::core::{Binding, Endpoint};
 use gossip_driver::{Link, TcpRuntime};
 
+use crate::close_signal::CloseSignal;
 use crate::decoder::Decoder;
 use crate::encoder::Encoder;
-use crate::fate::Fate;
 use crate::flow::Flow;
 use crate::handshake::Session;
-use crate::idle::Idle;
-use crate::reader::LULL;
+use crate::idle_timer::IdleTimer;
+use crate::reader::QUIET;
 use crate::shared::Shared;
 use crate::window::Window;
-use crate::writer::DEAF;
+use crate::writer::SUSPEND_AFTER;
 use crate::{Cipher, TcpReader, TcpWriter};
 
 /// An encrypted connection.
@@ -26,7 +26,7 @@ pub struct TcpLink<R: TcpRuntime> {
 }
 
 impl<R: TcpRuntime> TcpLink<R> {
-    /// What encrypts it.
+    /// The cipher of this link.
     #[must_use]
     pub const fn cipher(&self) -> Cipher {
         self.cipher
@@ -39,7 +39,7 @@ impl<R: TcpRuntime> TcpLink<R> {
         session: Session,
     ) -> Self {
         let (incoming, outgoing) = R::split(stream);
-        let fate = Arc::new(Fate::default());
+        let close = Arc::new(CloseSignal::default());
         let flow = Arc::new(Flow::default());
         let window = Window::new(shared.config.window);
         let timeout = shared.config.idle_timeout;
@@ -48,19 +48,19 @@ impl<R: TcpRuntime> TcpLink<R> {
             runtime: shared.runtime.clone(),
             stream: incoming,
             decoder: Decoder::new(session.opening),
-            fate: Arc::clone(&fate),
+            close: Arc::clone(&close),
             flow: Arc::clone(&flow),
             counters: Arc::clone(&shared.counters),
-            idle: Idle::new(timeout, now),
-            lull: Idle::new(LULL, now),
+            idle: IdleTimer::new(timeout, now),
+            quiet: IdleTimer::new(QUIET, now),
         };
         let writer = TcpWriter {
             runtime: shared.runtime.clone(),
             stream: outgoing,
             encoder: Encoder::new(session.sealing).with_window(window, flow),
-            fate,
-            keep_alive: Idle::new(timeout / 3, now),
-            deaf: Idle::new(DEAF, now),
+            close,
+            keep_alive: IdleTimer::new(timeout / 3, now),
+            stuck: IdleTimer::new(SUSPEND_AFTER, now),
             ended: false,
         };
         Self {

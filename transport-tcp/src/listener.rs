@@ -13,11 +13,11 @@ use crate::handshake::{Refusal, respond};
 use crate::handshakes::Handshakes;
 use crate::shared::Shared;
 
-/// The pause after the system refused to accept: typically it is out of file descriptors.
+/// Pause after an accept error: usually the process is out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes connections and runs each handshake in a task of its own, so that a slow dialler delays
-/// nobody.
+/// Accepts connections and runs each handshake in a task of its own, so that a slow dialler does
+/// not delay the others.
 pub(crate) struct Listener<R: TcpRuntime> {
     shared: Arc<Shared<R>>,
     socket: R::Listener,
@@ -52,7 +52,7 @@ impl<R: TcpRuntime> Listener<R> {
                 Either::Right((accepted, _)) => accepted,
             };
             match accepted {
-                Ok((stream, remote)) => self.admit(stream, remote),
+                Ok((stream, remote)) => self.begin_handshake(stream, remote),
                 Err(error) => {
                     counters.accept_errors.add();
                     warn!(%error, "cannot accept a connection");
@@ -65,9 +65,9 @@ impl<R: TcpRuntime> Listener<R> {
         }
     }
 
-    /// Begins a handshake. If too many are under way, one of them is given up rather than the
-    /// newcomer: who does not go on with it would shut everybody out otherwise.
-    fn admit(&mut self, stream: R::Stream, remote: Endpoint) {
+    /// Starts a handshake. If too many are under way, an old one is evicted and not the new one
+    /// refused: otherwise diallers that never finish could keep all others out.
+    fn begin_handshake(&mut self, stream: R::Stream, remote: Endpoint) {
         if self.under_way.make_room(self.shared.config.max_handshakes) {
             self.shared.counters.shed.add();
             debug!("too many handshakes: one was given up");
@@ -77,7 +77,7 @@ impl<R: TcpRuntime> Listener<R> {
         let ready = self.ready.clone();
         self.shared.runtime.spawn(async move {
             let handshake = async {
-                if let Some(link) = greet(&shared, stream, remote).await {
+                if let Some(link) = run_handshake(&shared, stream, remote).await {
                     let _ = ready.send(link).await;
                 }
             };
@@ -87,8 +87,8 @@ impl<R: TcpRuntime> Listener<R> {
     }
 }
 
-/// Does the acceptor's handshake; a failure is counted.
-async fn greet<R: TcpRuntime>(
+/// Runs the acceptor's handshake and counts the outcome.
+async fn run_handshake<R: TcpRuntime>(
     shared: &Shared<R>,
     mut stream: R::Stream,
     remote: Endpoint,
@@ -96,11 +96,11 @@ async fn greet<R: TcpRuntime>(
     let Shared {
         runtime,
         config,
-        identity,
+        handshake,
         counters,
     } = shared;
-    let handshake = respond(&mut stream, identity, config.accept_only);
-    match within(runtime, config.handshake_timeout, handshake).await {
+    let responding = respond(&mut stream, handshake, config.accept_only);
+    match within(runtime, config.handshake_timeout, responding).await {
         Some(Ok(session)) => {
             counters.accepted.add();
             return Some(TcpLink::new(shared, remote, stream, session));

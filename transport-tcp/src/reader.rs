@@ -9,39 +9,39 @@ use bytes::Bytes;
 use futures_util::io::AsyncRead as _;
 use gossip_driver::{FrameReader, TcpRuntime, TransportError, yield_now};
 
+use crate::close_signal::{CloseSignal, Half};
 use crate::decoder::{Decoder, MIN_BUFFER, Step};
-use crate::fate::{Fate, Half};
 use crate::flow::Flow;
-use crate::idle::Idle;
+use crate::idle_timer::IdleTimer;
 use crate::stats::Counters;
 
-/// Reads without a whole frame after which other tasks get their turn: a remote that always has more
-/// to say, and never completes anything, must not have a thread of the executor to itself.
+/// After this many reads without a complete frame, the reader yields to other tasks: a remote that
+/// sends without pause and never completes a frame must not occupy a thread of the executor.
 const READS: usize = 4;
-/// A link on which nothing has arrived for this long gives a large read buffer back.
-pub(crate) const LULL: Duration = Duration::from_millis(100);
+/// After this time without bytes, a large read buffer is released.
+pub(crate) const QUIET: Duration = Duration::from_millis(100);
 
 /// The incoming half of a [`TcpLink`](crate::TcpLink).
 ///
-/// An error ends the outgoing half too; dropping it does not.
+/// An error ends the outgoing half too; dropping the reader does not.
 pub struct TcpReader<R: TcpRuntime> {
     pub(crate) runtime: R,
     pub(crate) stream: R::ReadHalf,
     pub(crate) decoder: Decoder,
-    pub(crate) fate: Arc<Fate>,
+    pub(crate) close: Arc<CloseSignal>,
     pub(crate) flow: Arc<Flow>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) idle: Idle<R>,
-    pub(crate) lull: Idle<R>,
+    pub(crate) idle: IdleTimer<R>,
+    pub(crate) quiet: IdleTimer<R>,
 }
 
 impl<R: TcpRuntime> FrameReader for TcpReader<R> {
     async fn read(&mut self, limit: usize) -> Result<Option<Bytes>, TransportError> {
-        self.flow.set_listening(true);
+        self.flow.set_reading(true);
         let result = self.frame(limit).await;
-        self.flow.set_listening(false);
+        self.flow.set_reading(false);
         if result.is_err() {
-            self.fate.seal();
+            self.close.close();
         }
         result
     }
@@ -59,8 +59,8 @@ impl<R: TcpRuntime> TcpReader<R> {
                 Step::End => return Ok(None),
                 Step::NeedMore => {}
             }
-            // Time during which nobody asked for bytes is not the remote's silence. Keep-alives within
-            // a frame are: the memory that the frame has taken is not to be held for ever.
+            // The timeout does not run while no read is pending. Keep-alives during an unfinished
+            // frame do not restart it: the frame's memory must not be held for ever.
             if self.decoder.take_progress() || !waited {
                 self.idle.restart(self.runtime.now());
                 waited = true;
@@ -74,7 +74,7 @@ impl<R: TcpRuntime> TcpReader<R> {
             }
             reads += 1;
             if self.decoder.is_large() {
-                self.lull.restart(self.runtime.now());
+                self.quiet.restart(self.runtime.now());
             }
             let count = poll_fn(|cx| self.poll_receive(cx)).await?;
             if count == 0 {
@@ -91,21 +91,21 @@ impl<R: TcpRuntime> TcpReader<R> {
         if let Poll::Ready(read) = self.poll_read(cx) {
             return Poll::Ready(read.map_err(TransportError::from));
         }
-        if self.fate.poll_broken(Half::Reader, cx).is_ready() {
+        if self.close.poll_closed(Half::Reader, cx).is_ready() {
             return Poll::Ready(Err(TransportError::Closed));
         }
         if self.idle.poll_elapsed(&self.runtime, cx).is_ready() {
             return Poll::Ready(Err(self.silent()));
         }
-        if !self.decoder.is_large() || self.lull.poll_elapsed(&self.runtime, cx).is_ready() {
-            self.decoder.rest();
+        if !self.decoder.is_large() || self.quiet.poll_elapsed(&self.runtime, cx).is_ready() {
+            self.decoder.release_buffer();
         }
         Poll::Pending
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let stream = Pin::new(&mut self.stream);
-        if !self.decoder.is_at_rest() {
+        if !self.decoder.has_no_buffer() {
             let count = ready!(stream.poll_read(cx, self.decoder.space()))?;
             self.decoder.received(count);
             return Poll::Ready(Ok(count));
@@ -124,7 +124,7 @@ impl<R: TcpRuntime> TcpReader<R> {
 
 impl<R: TcpRuntime> Drop for TcpReader<R> {
     fn drop(&mut self) {
-        self.flow.set_listening(false);
+        self.flow.set_reading(false);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a Noise message carries: records, each a frame or a part of one.
+//! Records: what a Noise message carries. Each is a frame or a part of one.
 //!
 //! | record | bytes |
 //! | --- | --- |
@@ -7,14 +7,13 @@
 //! | a further part | tag `0x20` + class, length (2), bytes |
 //! | the last part | tag `0x30` + class, length (2), bytes |
 //! | end of the stream | tag `0x40` |
-//! | taken | tag `0x50`, bytes (4) |
+//! | window update | tag `0x50`, bytes (4) |
 //!
 //! Parts of one class follow each other in order; records of more urgent classes may lie between
-//! them; of the frames that have begun and not ended, at most one is longer than 16 MiB. A message
-//! without a record keeps the link alive. "Taken" says how many bytes of records of
-//! the classes below control the sender has taken off the stream since it said so last; the other
-//! side keeps no more on their way than it thinks fit. After the end there is nothing more to hear,
-//! and all counts as taken.
+//! them. At most one unfinished frame is longer than 16 MiB. A message without a record is a
+//! keep-alive. A window update says how many bytes of records below the control class its sender
+//! has consumed since its last update; the other side limits the bytes in flight by it. Nothing
+//! follows the end of the stream, and the end acknowledges everything.
 
 use bytes::Bytes;
 use gossip_driver::TransportError;
@@ -25,17 +24,17 @@ pub(crate) const FIRST: u8 = 0x10;
 pub(crate) const MIDDLE: u8 = 0x20;
 pub(crate) const LAST: u8 = 0x30;
 pub(crate) const END: u8 = 0x40;
-pub(crate) const TAKEN: u8 = 0x50;
+pub(crate) const WINDOW_UPDATE: u8 = 0x50;
 
-/// Tag and length, and the length of the whole frame where it is given.
+/// Tag and length; for the first part of a frame also the length of the whole frame.
 pub(crate) const HEADER_LEN: usize = 3;
 pub(crate) const FIRST_HEADER_LEN: usize = 7;
 
-/// At most one frame that is longer than this is under way at a time: a link takes little more
-/// memory than its longest frame.
-pub(crate) const BESIDE: usize = 16 << 20;
+/// A frame above this size is long. At most one long frame is under way at a time, so a link takes
+/// little more memory than its longest frame.
+pub(crate) const LONG_FRAME: usize = 16 << 20;
 
-/// Memory for a large frame grows by this factor as its bytes arrive, up to its exact size.
+/// The buffer of a large frame grows by this factor as bytes arrive, up to the frame's exact size.
 const GROWTH: usize = 4;
 
 /// A step of [`Assembler::next`].
@@ -47,16 +46,16 @@ pub(crate) enum Item {
     End,
 }
 
-/// Bytes of records below control since the beginning.
+/// Bytes of records below the control class since the link began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Read here.
-    pub(crate) taken: u64,
-    /// Read by the remote, as it says.
-    pub(crate) granted: u64,
+    /// Consumed here.
+    pub(crate) consumed: u64,
+    /// Consumed by the remote, according to its window updates.
+    pub(crate) acknowledged: u64,
 }
 
-/// Puts frames together from the records of opened messages.
+/// Assembles frames from the records of opened messages.
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
     partial: [Option<Partial>; Class::ALL.len()],
@@ -66,7 +65,7 @@ pub(crate) struct Assembler {
 }
 
 impl Assembler {
-    /// Takes records off the front of `plain` until one completes a frame; `None` when `plain` is
+    /// Takes records off the front of `plain` until one completes a frame; `None` if `plain` is
     /// used up.
     pub(crate) fn next(
         &mut self,
@@ -90,7 +89,7 @@ impl Assembler {
         self.ended
     }
 
-    /// Has a frame come further since the last call, or is none under way?
+    /// Whether a frame has made progress since the last call, or none is under way.
     pub(crate) fn take_progress(&mut self) -> bool {
         std::mem::take(&mut self.progress) || self.partial.iter().all(Option::is_none)
     }
@@ -108,19 +107,19 @@ impl Assembler {
             }
             END => {
                 self.ended = true;
-                self.counts.granted = u64::MAX;
+                self.counts.acknowledged = u64::MAX;
                 Ok(Some(Item::End))
             }
-            TAKEN => {
+            WINDOW_UPDATE => {
                 let more = u32::from_be_bytes(take(plain)?);
-                self.counts.granted = self.counts.granted.saturating_add(more.into());
+                self.counts.acknowledged = self.counts.acknowledged.saturating_add(more.into());
                 Ok(None)
             }
             _ => {
                 let item = self.part(tag, plain, limit)?;
                 self.progress = true;
                 if usize::from(tag & 0x0f) > Class::Control.index() {
-                    self.counts.taken += (before - plain.len()) as u64;
+                    self.counts.consumed += (before - plain.len()) as u64;
                 }
                 Ok(item)
             }
@@ -134,7 +133,7 @@ impl Assembler {
         limit: usize,
     ) -> Result<Option<Item>, TransportError> {
         let others = self.partial.iter().flatten();
-        let long = others.filter(|partial| partial.total > BESIDE).count();
+        let long = others.filter(|partial| partial.total > LONG_FRAME).count();
         let slot = self
             .partial
             .get_mut(usize::from(tag & 0x0f))
@@ -146,8 +145,8 @@ impl Assembler {
                 if length > limit {
                     return Err(TransportError::FrameTooLong { limit });
                 }
-                // A copy of its own: a slice would keep the whole read buffer alive for as long as
-                // the application keeps one small message.
+                // A copy: a slice would keep the whole read buffer alive as long as the application
+                // keeps one small message.
                 Ok(Some(Item::Frame(Bytes::copy_from_slice(bytes))))
             }
             FIRST if slot.is_none() => {
@@ -155,7 +154,7 @@ impl Assembler {
                 if total > limit {
                     return Err(TransportError::FrameTooLong { limit });
                 }
-                if total > BESIDE && long > 0 {
+                if total > LONG_FRAME && long > 0 {
                     return Err(TransportError::Framing("two long frames are under way"));
                 }
                 let partial = slot.insert(Partial {
@@ -213,18 +212,18 @@ impl Partial {
 }
 
 fn take<const N: usize>(plain: &mut &[u8]) -> Result<[u8; N], TransportError> {
-    let (head, rest) = plain.split_first_chunk().ok_or(CUT)?;
+    let (head, rest) = plain.split_first_chunk().ok_or(TRUNCATED)?;
     *plain = rest;
     Ok(*head)
 }
 
 fn split<'a>(plain: &mut &'a [u8], length: usize) -> Result<&'a [u8], TransportError> {
-    let (head, rest) = plain.split_at_checked(length).ok_or(CUT)?;
+    let (head, rest) = plain.split_at_checked(length).ok_or(TRUNCATED)?;
     *plain = rest;
     Ok(head)
 }
 
-const CUT: TransportError = TransportError::Framing("a record is cut off");
+const TRUNCATED: TransportError = TransportError::Framing("a record is cut off");
 
 #[cfg(test)]
 mod tests {
@@ -271,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_control_is_counted_as_taken_and_the_end_grants_everything() {
+    fn records_below_control_are_counted_and_the_end_acknowledges_everything() {
         let plain = [
             record(FIRST | 2, Some(6), b"ab"),
             record(WHOLE, None, b"now"),
@@ -282,14 +281,26 @@ mod tests {
         let mut assembler = Assembler::default();
         let mut rest = plain.as_slice();
         while assembler.next(&mut rest, LIMIT).unwrap().is_some() {}
-        let taken = (7 + 2) + (3 + 4) + (3 + 4);
-        assert_eq!(assembler.counts(), Counts { taken, granted: 0 });
-        let mut rest = [TAKEN, 0, 0, 1, 2, TAKEN, 0, 0, 0, 1].as_slice();
+        let consumed = (7 + 2) + (3 + 4) + (3 + 4);
+        assert_eq!(
+            assembler.counts(),
+            Counts {
+                consumed,
+                acknowledged: 0
+            }
+        );
+        let mut rest = [WINDOW_UPDATE, 0, 0, 1, 2, WINDOW_UPDATE, 0, 0, 0, 1].as_slice();
         assert_eq!(assembler.next(&mut rest, LIMIT).unwrap(), None);
-        let granted = 0x103;
-        assert_eq!(assembler.counts(), Counts { taken, granted });
+        let acknowledged = 0x103;
+        assert_eq!(
+            assembler.counts(),
+            Counts {
+                consumed,
+                acknowledged
+            }
+        );
         assembler.next(&mut [END].as_slice(), LIMIT).unwrap();
-        assert_eq!(assembler.counts().granted, u64::MAX);
+        assert_eq!(assembler.counts().acknowledged, u64::MAX);
     }
 
     #[test]
@@ -320,13 +331,13 @@ mod tests {
             (
                 "two long frames are under way",
                 [
-                    record(FIRST | 2, Some(BESIDE as u32 + 1), b"x"),
-                    record(FIRST | 1, Some(BESIDE as u32), b"x"),
-                    record(FIRST, Some(BESIDE as u32 + 1), b"x"),
+                    record(FIRST | 2, Some(LONG_FRAME as u32 + 1), b"x"),
+                    record(FIRST | 1, Some(LONG_FRAME as u32), b"x"),
+                    record(FIRST, Some(LONG_FRAME as u32 + 1), b"x"),
                 ]
                 .concat(),
             ),
-            ("a record is cut off", vec![TAKEN, 0, 0, 1]),
+            ("a record is cut off", vec![WINDOW_UPDATE, 0, 0, 1]),
             ("a part of a frame is empty", record(FIRST, Some(1), b"")),
             (
                 "a part of a frame is empty",

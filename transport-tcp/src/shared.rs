@@ -3,13 +3,13 @@ use std::sync::Arc;
 use gossip_driver::TcpRuntime;
 
 use crate::TcpConfig;
-use crate::handshake::Identity;
+use crate::handshake::HandshakeConfig;
 use crate::stats::Counters;
 
-/// What the listener, its handshakes and the dials share.
+/// Shared by the listener, its handshakes and the dials.
 pub(crate) struct Shared<R: TcpRuntime> {
     pub(crate) runtime: R,
     pub(crate) config: TcpConfig,
-    pub(crate) identity: Identity,
+    pub(crate) handshake: HandshakeConfig,
     pub(crate) counters: Arc<Counters>,
 }

@@ -11,7 +11,7 @@ use crate::Cipher;
 use crate::cipher::{CipherState, TAG_LEN};
 use crate::decoder::{Decoder, Step};
 use crate::encoder::Encoder;
-use crate::flow::{Flow, TELL};
+use crate::flow::{Flow, UPDATE_THRESHOLD};
 use crate::records::Counts;
 use crate::window::Window;
 
@@ -26,7 +26,7 @@ fn queue() -> (FrameSender, FrameQueue) {
     frame_queue(|| {})
 }
 
-/// Everything that `queue` holds, as it goes over the wire, in writes.
+/// Encodes everything that `queue` holds; one entry for each write.
 fn encode(encoder: &mut Encoder, queue: &mut FrameQueue) -> Vec<Vec<u8>> {
     let mut writes = Vec::new();
     loop {
@@ -40,7 +40,7 @@ fn encode(encoder: &mut Encoder, queue: &mut FrameQueue) -> Vec<Vec<u8>> {
     }
 }
 
-/// Feeds `wire` in pieces of at most `piece` bytes; the frames, and how it ended.
+/// Decodes `wire` in pieces of at most `piece` bytes. Returns the frames and the last step.
 fn decode(
     decoder: &mut Decoder,
     wire: &[u8],
@@ -149,10 +149,10 @@ fn a_long_frame_waits_for_the_end_of_another_and_nothing_else_does() {
     assert_eq!(lengths, [1 << 20, 17 << 20, 18 << 20, 10]);
 }
 
-/// An encoder with a window of `size` bytes, and the reader's end of its flow.
+/// An encoder with a window of `size` bytes, and the flow that it shares with the reader.
 fn windowed(size: u64) -> (Encoder, Arc<Flow>) {
     let flow = Arc::new(Flow::default());
-    flow.set_listening(true);
+    flow.set_reading(true);
     let encoder = Encoder::new(state()).with_window(Window::new(size), Arc::clone(&flow));
     (encoder, flow)
 }
@@ -165,7 +165,7 @@ fn a_full_window_holds_blocks_back_and_nothing_urgent() {
     sender.push(Class::Push, frame(2, 100));
     let mut wire = encode(&mut encoder, &mut queue).concat();
     assert!(
-        (100_000..200_000).contains(&wire.len()) && encoder.is_held(),
+        (100_000..200_000).contains(&wire.len()) && encoder.is_blocked(),
         "{} bytes went out",
         wire.len()
     );
@@ -174,10 +174,13 @@ fn a_full_window_holds_blocks_back_and_nothing_urgent() {
     let urgent = encode(&mut encoder, &mut queue).concat();
     assert_eq!(urgent.len(), 3 + 10 + 2 + TAG_LEN);
     wire.extend(urgent);
-    let granted = u64::MAX;
-    flow.report(Counts { taken: 0, granted });
-    encoder.listen(Instant::now());
-    assert!(!encoder.is_held());
+    let acknowledged = u64::MAX;
+    flow.report(Counts {
+        consumed: 0,
+        acknowledged,
+    });
+    encoder.update_window(Instant::now());
+    assert!(!encoder.is_blocked());
     wire.extend(encode(&mut encoder, &mut queue).concat());
     let (frames, _) = decode(&mut Decoder::new(state()), &wire, usize::MAX);
     let lengths: Vec<_> = frames.iter().map(Bytes::len).collect();
@@ -185,38 +188,46 @@ fn a_full_window_holds_blocks_back_and_nothing_urgent() {
 }
 
 #[test]
-fn a_window_that_nobody_hears_of_does_not_hold_until_somebody_reads() {
+fn a_window_is_not_enforced_while_the_reader_is_inactive() {
     let (sender, mut queue) = queue();
     let (mut encoder, flow) = windowed(100_000);
     sender.push(Class::Bulk, frame(1, 500_000));
     encode(&mut encoder, &mut queue);
-    encoder.ignore_window();
-    assert!(encoder.is_held(), "somebody reads");
-    flow.set_listening(false);
-    encoder.ignore_window();
+    encoder.suspend_window();
+    assert!(encoder.is_blocked(), "the reader is active");
+    flow.set_reading(false);
+    encoder.suspend_window();
     encode(&mut encoder, &mut queue);
     assert!(!encoder.is_under_way());
-    flow.set_listening(true);
-    encoder.listen(Instant::now());
-    assert!(encoder.is_held());
+    flow.set_reading(true);
+    encoder.update_window(Instant::now());
+    assert!(encoder.is_blocked());
 }
 
 #[test]
-fn what_was_taken_is_told_once_by_the_piece() {
+fn a_window_update_is_sent_once_for_each_threshold() {
     let (_sender, mut queue) = queue();
     let (mut encoder, flow) = windowed(100_000);
-    let mut told = Vec::new();
-    for taken in [TELL - 1, TELL, TELL + 1, 3 * TELL] {
-        flow.report(Counts { taken, granted: 0 });
+    let mut sent = Vec::new();
+    for consumed in [
+        UPDATE_THRESHOLD - 1,
+        UPDATE_THRESHOLD,
+        UPDATE_THRESHOLD + 1,
+        3 * UPDATE_THRESHOLD,
+    ] {
+        flow.report(Counts {
+            consumed,
+            acknowledged: 0,
+        });
         let wire = encode(&mut encoder, &mut queue).concat();
         let mut decoder = Decoder::new(state());
-        told.push(!wire.is_empty());
-        if taken == TELL {
+        sent.push(!wire.is_empty());
+        if consumed == UPDATE_THRESHOLD {
             decode(&mut decoder, &wire, usize::MAX).1.unwrap();
-            assert_eq!(decoder.counts().granted, TELL);
+            assert_eq!(decoder.counts().acknowledged, UPDATE_THRESHOLD);
         }
     }
-    assert_eq!(told, [false, true, false, true]);
+    assert_eq!(sent, [false, true, false, true]);
 }
 
 #[test]
@@ -356,7 +367,7 @@ fn the_wire_is_that_of_the_noise_specification() {
 
 proptest::proptest! {
     #[test]
-    fn whatever_a_remote_seals_is_a_frame_within_the_limit_or_an_error(
+    fn any_sealed_data_is_a_frame_within_the_limit_or_an_error(
         messages in proptest::collection::vec(
             proptest::collection::vec(proptest::prop_oneof![0_u8..4, 0x10_u8..0x13, 0x20_u8..0x33], 0..40),
             0..10,

@@ -5,34 +5,34 @@ use gossip_driver::core::Endpoint;
 use gossip_driver::{TcpRuntime, Transport, TransportError};
 use tracing::debug;
 
-use crate::handshake::{Identity, initiate};
+use crate::handshake::{HandshakeConfig, initiate};
 use crate::listener::Listener;
 use crate::shared::Shared;
 use crate::{Cipher, TcpConfig, TcpLink, TcpStats};
 
 /// Noise-encrypted links over TCP.
 ///
-/// Cloning it is a counter. It listens until [`close`](Transport::close) is called or the last clone
-/// is dropped; links live on.
+/// Clones are cheap and share the listener. It listens until [`close`](Transport::close) is called
+/// or the last clone is dropped; existing links continue.
 pub struct TcpTransport<R: TcpRuntime> {
     shared: Arc<Shared<R>>,
     local: Endpoint,
     incoming: Receiver<TcpLink<R>>,
-    /// Closing it ends the listener's task.
+    /// Closed to end the listener's task.
     stop: Sender<()>,
-    /// Closed by the listener's task when it has let go of the port.
+    /// Closed when the listener's task has released the port.
     stopped: Receiver<()>,
 }
 
 impl<R: TcpRuntime> TcpTransport<R> {
-    /// Listens on `config.listen` and starts to take connections.
+    /// Listens on `config.listen` and starts to accept connections.
     ///
     /// # Errors
-    /// [`TransportError::Config`] if a time or the window is zero; [`TransportError::Bind`] names the
-    /// address that cannot be listened on, and why.
+    /// [`TransportError::Config`] if a time or the window is zero; [`TransportError::Bind`], with
+    /// the address and the reason, if the address cannot be bound.
     pub async fn bind(runtime: R, config: TcpConfig) -> Result<Self, TransportError> {
         config.check()?;
-        let identity = Identity::new(config.network_id.clone())?;
+        let handshake = HandshakeConfig::new(config.network_id.clone())?;
         let refused = |reason| TransportError::Bind {
             endpoint: config.listen.clone(),
             reason,
@@ -47,7 +47,7 @@ impl<R: TcpRuntime> TcpTransport<R> {
         let shared = Arc::new(Shared {
             runtime: runtime.clone(),
             config,
-            identity,
+            handshake,
             counters,
         });
         let task = Listener::new(Arc::clone(&shared), listener, ready);
@@ -64,13 +64,13 @@ impl<R: TcpRuntime> TcpTransport<R> {
         })
     }
 
-    /// The address it listens on, with the port that the system picked.
+    /// The address it listens on, with the port that the system chose.
     #[must_use]
     pub const fn local_endpoint(&self) -> &Endpoint {
         &self.local
     }
 
-    /// What happened so far.
+    /// Counts of connections so far.
     #[must_use]
     pub fn stats(&self) -> TcpStats {
         self.shared.counters.snapshot()
@@ -86,7 +86,7 @@ impl<R: TcpRuntime> TcpTransport<R> {
             .config
             .dial_cipher
             .unwrap_or_else(Cipher::by_hardware);
-        let session = initiate(&mut stream, &self.shared.identity, cipher).await?;
+        let session = initiate(&mut stream, &self.shared.handshake, cipher).await?;
         Ok(TcpLink::new(&self.shared, to.clone(), stream, session))
     }
 }
@@ -128,8 +128,8 @@ impl<R: TcpRuntime> Transport for TcpTransport<R> {
         self.stats().counters()
     }
 
-    /// Stops listening: [`accept`](Transport::accept) and [`dial`](Transport::dial) answer
-    /// [`TransportError::Closed`]. When it returns, the port is free. Links live on.
+    /// Stops listening: [`accept`](Transport::accept) and [`dial`](Transport::dial) return
+    /// [`TransportError::Closed`]. The port is free when this returns. Existing links continue.
     async fn close(&self) {
         self.stop.close();
         self.incoming.close();

@@ -9,14 +9,14 @@ use futures_util::io::{AsyncWrite as _, AsyncWriteExt as _};
 use futures_util::{Future as _, FutureExt as _};
 use gossip_driver::{FrameQueue, FrameWriter, Outgoing, TcpRuntime, TransportError};
 
-use crate::encoder::{Encoder, HELD};
-use crate::fate::{Fate, Half};
-use crate::idle::Idle;
+use crate::close_signal::{CloseSignal, Half};
+use crate::encoder::{Encoder, WINDOWED};
+use crate::idle_timer::IdleTimer;
 
-/// If our side reads nothing for this long while the window holds, it does so no longer: what the
-/// remote grants is not heard then.
-pub(crate) const DEAF: Duration = Duration::from_millis(20);
-/// A write buffer's size when little is sent; while nothing is, there is none.
+/// If the reader is inactive for this long while the window is full, the window is not enforced:
+/// the reader would have to receive the updates that open it.
+pub(crate) const SUSPEND_AFTER: Duration = Duration::from_millis(20);
+/// Size of the write buffer when little is sent; an idle writer has none.
 const MIN_BUFFER: usize = 4 << 10;
 
 /// The outgoing half of a [`TcpLink`](crate::TcpLink).
@@ -26,20 +26,20 @@ pub struct TcpWriter<R: TcpRuntime> {
     pub(crate) runtime: R,
     pub(crate) stream: R::WriteHalf,
     pub(crate) encoder: Encoder,
-    pub(crate) fate: Arc<Fate>,
-    pub(crate) keep_alive: Idle<R>,
-    /// The window has held for this long.
-    pub(crate) deaf: Idle<R>,
+    pub(crate) close: Arc<CloseSignal>,
+    pub(crate) keep_alive: IdleTimer<R>,
+    /// Runs while the window is full and the reader inactive.
+    pub(crate) stuck: IdleTimer<R>,
     pub(crate) ended: bool,
 }
 
-/// What ended a pause.
+/// Why a pause ended.
 enum Pause {
     Frame(Outgoing),
-    /// Something was taken, by us or by the remote.
-    Taken,
-    /// The window holds, and nobody reads what would open it.
-    Deaf,
+    /// A window update arrived or is due.
+    WindowUpdate,
+    /// The window is full, and the reader that would receive updates is inactive.
+    WindowStuck,
     KeepAlive,
     End,
 }
@@ -48,7 +48,7 @@ impl<R: TcpRuntime> FrameWriter for TcpWriter<R> {
     async fn run(mut self, mut queue: FrameQueue) -> Result<(), TransportError> {
         let mut buffer = Vec::new();
         loop {
-            self.encoder.listen(self.runtime.now());
+            self.encoder.update_window(self.runtime.now());
             self.encoder.fill(&mut queue, &mut buffer)?;
             if buffer.is_empty() {
                 self.stream.flush().await?;
@@ -57,8 +57,8 @@ impl<R: TcpRuntime> FrameWriter for TcpWriter<R> {
                         buffer.reserve(MIN_BUFFER);
                         self.encoder.begin(outgoing)?;
                     }
-                    Pause::Taken => {}
-                    Pause::Deaf => self.encoder.ignore_window(),
+                    Pause::WindowUpdate => {}
+                    Pause::WindowStuck => self.encoder.suspend_window(),
                     Pause::KeepAlive => self.encoder.keep_alive(&mut buffer)?,
                     Pause::End => break,
                 }
@@ -76,19 +76,19 @@ impl<R: TcpRuntime> FrameWriter for TcpWriter<R> {
 }
 
 impl<R: TcpRuntime> TcpWriter<R> {
-    /// Waits for something to do. While it waits, the empty `buffer` is given back.
+    /// Waits for something to write. Releases the empty `buffer` meanwhile.
     async fn pause(
         &mut self,
         queue: &mut FrameQueue,
         buffer: &mut Vec<u8>,
     ) -> Result<Pause, TransportError> {
-        let held = self.encoder.is_held();
-        if !held || self.encoder.is_heard() {
-            self.deaf.restart(self.runtime.now());
+        let held = self.encoder.is_blocked();
+        if !held || self.encoder.is_reading() {
+            self.stuck.restart(self.runtime.now());
         }
         let next = async {
             if held {
-                queue.next_above(HELD).await
+                queue.next_above(WINDOWED).await
             } else {
                 queue.next().await
             }
@@ -102,14 +102,14 @@ impl<R: TcpRuntime> TcpWriter<R> {
                 }
                 Poll::Ready(None) | Poll::Pending => {}
             }
-            if self.fate.poll_broken(Half::Writer, cx).is_ready() {
+            if self.close.poll_closed(Half::Writer, cx).is_ready() {
                 return Poll::Ready(Err(TransportError::Closed));
             }
             if self.encoder.poll_flow(cx).is_ready() {
-                return Poll::Ready(Ok(Pause::Taken));
+                return Poll::Ready(Ok(Pause::WindowUpdate));
             }
-            if held && self.deaf.poll_elapsed(&self.runtime, cx).is_ready() {
-                return Poll::Ready(Ok(Pause::Deaf));
+            if held && self.stuck.poll_elapsed(&self.runtime, cx).is_ready() {
+                return Poll::Ready(Ok(Pause::WindowStuck));
             }
             if self.keep_alive.poll_elapsed(&self.runtime, cx).is_ready() {
                 return Poll::Ready(Ok(Pause::KeepAlive));
@@ -142,7 +142,7 @@ impl<R: TcpRuntime> TcpWriter<R> {
                 Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()))
             }
             Poll::Ready(written) => Poll::Ready(written.map_err(TransportError::from)),
-            Poll::Pending if self.fate.poll_broken(Half::Writer, cx).is_ready() => {
+            Poll::Pending if self.close.poll_closed(Half::Writer, cx).is_ready() => {
                 Poll::Ready(Err(TransportError::Closed))
             }
             Poll::Pending => Poll::Pending,
@@ -153,7 +153,7 @@ impl<R: TcpRuntime> TcpWriter<R> {
 impl<R: TcpRuntime> Drop for TcpWriter<R> {
     fn drop(&mut self) {
         if !self.ended {
-            self.fate.seal();
+            self.close.close();
         }
     }
 }

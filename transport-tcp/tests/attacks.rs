@@ -1,4 +1,4 @@
-//! What strangers and a hostile line can do to a transport, and what they cannot.
+//! Attacks by unknown remotes and by a hostile line.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -37,7 +37,7 @@ async fn a_dialler_that_speaks_something_else_is_counted_as_malformed() {
         .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
         .unwrap();
-    // The end or a reset, but no answer.
+    // Either the end of the stream or a reset, but no answer.
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     assert!(answer.is_empty());
@@ -45,7 +45,7 @@ async fn a_dialler_that_speaks_something_else_is_counted_as_malformed() {
 }
 
 #[tokio::test]
-async fn a_silent_dialler_delays_nobody_and_is_dropped_at_the_deadline() {
+async fn a_silent_dialler_delays_no_other_and_is_dropped_at_the_deadline() {
     let mut config = config("n");
     config.handshake_timeout = Duration::from_millis(300);
     let transport = bind(config).await;
@@ -134,7 +134,7 @@ async fn an_altered_choice_of_cipher_fails_the_handshake() {
 #[tokio::test]
 async fn an_altered_message_breaks_the_link() {
     let acceptor = bind(config("n")).await;
-    // Past the handshake's 16 + 32 + 64 bytes, within the first message.
+    // After the handshake's 16 + 32 + 64 bytes, within the first message.
     let relay = Relay::start(&acceptor, |position, byte| {
         if position == 16 + 32 + 64 + 40 {
             byte ^ 1
@@ -156,7 +156,7 @@ async fn an_altered_message_breaks_the_link() {
 
 #[tokio::test]
 async fn a_stream_cut_at_any_point_is_not_taken_for_its_end() {
-    // After nothing, within a message, and exactly between two messages of 2 + 3 + 100 + 16 bytes.
+    // At the start, within a message, and exactly between two messages of 2 + 3 + 100 + 16 bytes.
     for cut in [0, 50, 121] {
         let acceptor = bind(config("n")).await;
         let relay = Relay::start_cut(&acceptor, 16 + 32 + 64 + cut).await;

@@ -1,4 +1,4 @@
-//! How links behave over time: keep-alives, rekeying, deadlines, large frames, closing.
+//! Links over time: keep-alives, rekeying, deadlines, large frames, closing.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -153,7 +153,7 @@ async fn a_quiet_link_is_kept_alive_and_a_dead_one_breaks() {
     near_sender.push(Class::Control, Bytes::from_static(b"alive"));
     assert_eq!(far_reader.read(100).await.unwrap().unwrap(), "alive");
 
-    // The far writer freezes without closing anything: no keep-alive comes any more.
+    // The far writer freezes without closing the socket: keep-alives stop.
     running.abort();
     drop(far_sender);
     let result = reading.await.unwrap();
@@ -188,7 +188,7 @@ async fn keys_change_on_a_live_link_without_being_noticed() {
     let (mut far_reader, far_writer) = far.split();
     let (near, _) = start(near_writer);
     let (far, _) = start(far_writer);
-    // One message each way per round: twice past the interval of 16,384 messages.
+    // One message in each direction per round: crosses the interval of 16,384 messages twice.
     for round in 0..33_000_u32 {
         let frame = Bytes::copy_from_slice(&round.to_be_bytes());
         near.push(Class::Control, frame.clone());
@@ -198,7 +198,7 @@ async fn keys_change_on_a_live_link_without_being_noticed() {
     }
 }
 
-/// Fills a link with bulk until nothing more leaves, while its remote reads nothing.
+/// Fills a link with bulk until the writer blocks; the remote does not read.
 async fn saturate() -> (FrameSender, TcpLink<TokioRuntime>) {
     let transport = bind(config("n")).await;
     let (near, far) = link(&transport, &transport).await;
@@ -252,7 +252,7 @@ async fn heartbeats_overtake_a_frame_of_100_mib() {
         heartbeats += 1;
         near.push(Class::Control, Bytes::from_static(b"beat"));
     }
-    // Each waits for a chunk and what is on its way already: no more than a few windows.
+    // Each heartbeat waits for a chunk and for the bytes in flight: at most a few windows.
     assert!(
         heartbeats >= 50,
         "only {heartbeats} heartbeats passed the large frame"

@@ -1,4 +1,4 @@
-//! A reader on a socket that always has more.
+//! A reader on a socket that never runs dry.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
@@ -13,7 +13,7 @@ use crate::Cipher;
 use crate::cipher::CipherState;
 use crate::encoder::Encoder;
 
-/// A runtime whose sockets come from the test, and whose time passes as they are read.
+/// A runtime whose sockets come from the test and whose clock advances with each read.
 #[derive(Clone)]
 struct Bare {
     start: Instant,
@@ -77,8 +77,8 @@ impl TcpRuntime for Bare {
     }
 }
 
-/// Yields what `more` seals next; when that is nothing, the reader waits and a second passes. Panics
-/// when a single poll of the reader reads without end.
+/// Yields what `more` seals next. If `more` returns nothing, the read is pending and a second
+/// passes. Panics if a single poll of the reader does not end.
 struct Flood {
     more: Box<dyn FnMut() -> Vec<u8> + Send>,
     rest: Vec<u8>,
@@ -125,11 +125,11 @@ fn reader(more: impl FnMut() -> Vec<u8> + Send + 'static) -> TcpReader<Bare> {
         },
         runtime,
         decoder: Decoder::new(state()),
-        fate: Arc::default(),
+        close: Arc::default(),
         flow: Arc::default(),
         counters: Arc::default(),
-        idle: Idle::new(Duration::from_secs(60), now),
-        lull: Idle::new(Duration::from_secs(2), now),
+        idle: IdleTimer::new(Duration::from_secs(60), now),
+        quiet: IdleTimer::new(Duration::from_secs(2), now),
     }
 }
 
@@ -142,8 +142,8 @@ fn reads_in_one_poll(more: impl FnMut() -> Vec<u8> + Send + 'static) -> usize {
     reads.load(Ordering::Relaxed)
 }
 
-/// What a reader says in the end to a remote that sends `first` and then a keep-alive every other
-/// second, and after how many seconds.
+/// The error that a reader returns if the remote sends `first` and then a keep-alive every other
+/// second, and the seconds until then.
 fn kept_alive(mut first: Vec<u8>, mut encoder: Encoder) -> (Option<TransportError>, u64) {
     let mut waits = false;
     let mut reader = reader(move || {
@@ -211,8 +211,8 @@ fn a_frame_that_does_not_end_leaves_the_thread_to_others() {
     assert_eq!(reads, READS);
 }
 
-/// Whether a reader still holds a buffer, when it has read a frame of this many bytes and has then been
-/// polled for nothing so many times, a second each.
+/// Whether a reader still holds a buffer after it has read a frame of `bytes` bytes and was polled
+/// `polls` times without data, a second apart.
 fn holds_a_buffer(bytes: usize, polls: usize) -> bool {
     let (sender, mut queue) = gossip_driver::frame_queue(|| {});
     sender.push(Class::Bulk, vec![0; bytes].into());
@@ -238,7 +238,7 @@ fn holds_a_buffer(bytes: usize, polls: usize) -> bool {
             assert!(reading.as_mut().poll(&mut cx).is_pending());
         }
     }
-    !reader.decoder.is_at_rest()
+    !reader.decoder.has_no_buffer()
 }
 
 #[test]

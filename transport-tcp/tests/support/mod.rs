@@ -1,4 +1,4 @@
-//! What the tests share: transports on loopback, links between them, and a hostile line.
+//! Shared by the tests: transports on loopback, links between them, and a hostile line.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub(crate) async fn link(
     tokio::try_join!(dialler.dial(acceptor.local_endpoint()), acceptor.accept()).unwrap()
 }
 
-/// The halves of a link from `dialler` over `relay` to `acceptor`, the dialler's first.
+/// The halves of a link from `dialler` over `relay` to `acceptor`; the dialler's come first.
 pub(crate) async fn split(dialler: &Tcp, relay: &Endpoint, acceptor: &Tcp) -> (Halves, Halves) {
     let (near, far) = tokio::try_join!(dialler.dial(relay), acceptor.accept()).unwrap();
     (near.split(), far.split())
@@ -44,7 +44,7 @@ pub(crate) fn start(
     (sender, tokio::spawn(writer.run(queue)))
 }
 
-/// The statistics once they are as expected.
+/// Waits until the statistics are as expected.
 pub(crate) async fn counted(transport: &Tcp, expected: impl Fn(&TcpStats) -> bool) -> TcpStats {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -61,7 +61,7 @@ pub(crate) async fn counted(transport: &Tcp, expected: impl Fn(&TcpStats) -> boo
 pub(crate) struct Relay;
 
 impl Relay {
-    /// Replaces each byte by what `alter` makes of its position and value.
+    /// Replaces each byte by the result of `alter` for its position and value.
     pub(crate) async fn start(
         acceptor: &Tcp,
         alter: impl Fn(usize, u8) -> u8 + Send + 'static,
@@ -69,7 +69,7 @@ impl Relay {
         Self::with(acceptor, move |position, byte| Some(alter(position, byte))).await
     }
 
-    /// Closes the connection, in order, after `length` bytes.
+    /// Closes the connection in order after `length` bytes.
     pub(crate) async fn start_cut(acceptor: &Tcp, length: usize) -> Endpoint {
         Self::with(acceptor, move |position, byte| {
             (position < length).then_some(byte)

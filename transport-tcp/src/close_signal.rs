@@ -3,37 +3,37 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 
-/// What the halves of a link share: when reading fails, or writing stops before its end, the other
-/// half ends too instead of waiting for a remote that will not come back.
+/// Shared by the halves of a link: if reading fails, or writing stops before its end, the other
+/// half ends too and does not wait for the remote.
 #[derive(Debug, Default)]
-pub(crate) struct Fate {
-    broken: AtomicBool,
+pub(crate) struct CloseSignal {
+    closed: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
 }
 
-/// One of the halves.
+/// A half of a link.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Half {
     Reader,
     Writer,
 }
 
-impl Fate {
-    pub(crate) fn seal(&self) {
-        self.broken.store(true, Ordering::Release);
+impl CloseSignal {
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         self.reader.wake();
         self.writer.wake();
     }
 
-    /// Ready when the link is broken; otherwise `half` will be woken.
-    pub(crate) fn poll_broken(&self, half: Half, cx: &Context<'_>) -> Poll<()> {
+    /// Ready if the link is closed; otherwise registers the waker of `half`.
+    pub(crate) fn poll_closed(&self, half: Half, cx: &Context<'_>) -> Poll<()> {
         let waker = match half {
             Half::Reader => &self.reader,
             Half::Writer => &self.writer,
         };
         waker.register(cx.waker());
-        if self.broken.load(Ordering::Acquire) {
+        if self.closed.load(Ordering::Acquire) {
             Poll::Ready(())
         } else {
             Poll::Pending

@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use gossip_driver::{Runtime, later};
 
-/// A period of silence. Its timer is set only when somebody waits, and again only when it fires.
-pub(crate) struct Idle<R: Runtime> {
+/// Measures a period of silence. Its timer is set only by [`poll_elapsed`](Self::poll_elapsed), and
+/// again only when it has fired.
+pub(crate) struct IdleTimer<R: Runtime> {
     timeout: Duration,
     since: Instant,
     timer: Option<Pin<Box<R::Sleep>>>,
 }
 
-impl<R: Runtime> Idle<R> {
+impl<R: Runtime> IdleTimer<R> {
     pub(crate) fn new(timeout: Duration, now: Instant) -> Self {
         Self {
             timeout,
