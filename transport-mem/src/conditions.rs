@@ -1,21 +1,21 @@
 use std::time::Duration;
 
-/// How links behave. Applies to links made after it was set.
+/// Properties of links. They apply to links made after they were set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conditions {
-    /// How long a chunk travels. Default zero.
+    /// Travel time of a chunk. Default zero.
     pub latency: Duration,
-    /// Up to this much is added at random to each chunk's latency; order is kept. Default zero.
+    /// A random time up to this is added to the latency of each chunk; order is kept. Default zero.
     pub jitter: Duration,
-    /// Bytes per second in each direction of a link. Default `None`: as fast as memory.
+    /// Bytes per second in each direction of a link. Default `None`: unlimited.
     pub bandwidth: Option<u64>,
-    /// Bytes under way or received and not yet read, in each direction of a link; a writer waits
-    /// beyond it. One chunk may exceed it. Default 256 KiB.
+    /// Bytes in flight or received and not yet read, in each direction of a link. Beyond it the
+    /// writer waits; one chunk may exceed it. Default 256 KiB.
     pub buffer: usize,
-    /// A frame is cut into chunks of this many bytes, between which more urgent frames go first;
-    /// zero counts as one. Default 16 KiB.
+    /// A frame is cut into chunks of this many bytes; more urgent frames go between them. Zero
+    /// counts as one. Default 16 KiB.
     pub chunk: usize,
-    /// A link breaks after a random time with this mean. Default `None`: it lives on.
+    /// A link breaks after a random time with this mean. Default `None`: never.
     pub mean_lifetime: Option<Duration>,
 }
 

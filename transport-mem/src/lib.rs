@@ -1,16 +1,16 @@
-//! An in-process network with latency, loss of links and bandwidth: for tests of the driver, and
-//! of applications before they meet a real network.
+//! An in-process network with latency, bandwidth and failing links, for tests of the driver and of
+//! applications.
 //!
-//! A [`MemNetwork`] is a seed and a set of names; each node gets a [`MemTransport`] from it. Links
-//! behave as [`Conditions`] say, with bounded buffers and with classes interleaved chunk by chunk as
-//! a real transport does it; frames are shared, not copied. Links and nodes fail on command:
+//! A [`MemNetwork`] is made from a seed; each node gets a [`MemTransport`] from it by name. Links
+//! have the properties that [`Conditions`] set and bounded buffers, and interleave classes chunk by
+//! chunk as a real transport does. Frames are shared, not copied. Links and nodes fail on command:
 //!
 //! | call | effect |
 //! | --- | --- |
 //! | [`cut`](MemNetwork::cut), [`heal`](MemNetwork::heal) | links break, dials fail, until healed |
 //! | [`break_links`](MemNetwork::break_links) | links break; the nodes may dial again |
 //! | [`stall`](MemNetwork::stall) | nothing is delivered, nothing breaks |
-//! | [`refuse_dials`](MemNetwork::refuse_dials) | nobody can dial the node |
+//! | [`refuse_dials`](MemNetwork::refuse_dials) | all dials to the node fail |
 //! | [`Conditions::mean_lifetime`] | links break by themselves |
 //!
 //! There is no encryption: frames never leave the process.

@@ -17,7 +17,7 @@ pub struct MemLink<R: Runtime> {
     writer: MemWriter<R>,
 }
 
-/// What the two sides of a new link get, before either knows its runtime.
+/// What each side of a new link gets, before it is bound to a runtime.
 #[derive(Debug)]
 pub(crate) struct Ends {
     pub(crate) remote: Endpoint,

@@ -14,20 +14,20 @@ use crate::Conditions;
 use crate::link::Ends;
 use crate::pipe::Pipe;
 
-/// Connections to one endpoint that wait to be accepted; a further dial is refused.
+/// Connections to one endpoint that wait to be accepted; further dials are refused.
 const BACKLOG: usize = 1024;
 
-/// An in-process network. Cloning it is a counter: all clones are the same network.
+/// An in-process network. All clones are the same network.
 ///
-/// Faults are named by the endpoints they lie between. What is random (bindings, jitter, lifetimes)
-/// comes from the seed and the order of dials.
+/// Faults are set between two endpoints, given by name. Bindings, jitter and lifetimes are random;
+/// they follow from the seed and the order of dials.
 #[derive(Clone, Debug)]
 pub struct MemNetwork {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<NetworkState>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct NetworkState {
     rng: ChaCha8Rng,
     conditions: Conditions,
     endpoints: BTreeMap<Endpoint, Sender<Ends>>,
@@ -37,7 +37,7 @@ struct State {
     pipes: Vec<Wire>,
 }
 
-/// A direction of a link, known as long as one of its ends lives.
+/// One direction of a link; listed while one of its ends exists.
 #[derive(Debug)]
 struct Wire {
     from: Endpoint,
@@ -49,7 +49,7 @@ impl MemNetwork {
     /// A network without nodes, with the default [`Conditions`].
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let state = State {
+        let state = NetworkState {
             rng: ChaCha8Rng::seed_from_u64(seed),
             conditions: Conditions::default(),
             endpoints: BTreeMap::new(),
@@ -63,21 +63,21 @@ impl MemNetwork {
         }
     }
 
-    /// Sets how links made from now on behave.
+    /// Sets the conditions of links made from now on.
     pub fn set_conditions(&self, conditions: Conditions) {
         self.lock().conditions = conditions;
     }
 
     /// Breaks all links between `a` and `b` and refuses new ones until [`heal`](Self::heal).
     pub fn cut(&self, a: &str, b: &str) {
-        self.lock().cut.insert(pair(a, b));
+        self.lock().cut.insert(ordered(a, b));
         self.break_links(a, b);
     }
 
-    /// Breaks all links between `a` and `b`, which may dial each other again at once; returns how
-    /// many.
+    /// Breaks all links between `a` and `b`; they may dial each other again at once. Returns the
+    /// number of links.
     pub fn break_links(&self, a: &str, b: &str) -> usize {
-        let (a, b) = pair(a, b);
+        let (a, b) = ordered(a, b);
         let there = self.lock().pipes(&a, &b);
         let back = if a == b {
             Vec::new()
@@ -92,8 +92,8 @@ impl MemNetwork {
         }
     }
 
-    /// Stops delivery from `from` to `to` without breaking anything, as a host does that vanished:
-    /// what is sent fills the buffer and then waits.
+    /// Stops delivery from `from` to `to` without breaking a link, as if the host had vanished:
+    /// sent bytes fill the buffer, then the writer waits.
     pub fn stall(&self, from: &str, to: &str) {
         let (from, to) = (Endpoint::new(from), Endpoint::new(to));
         let mut state = self.lock();
@@ -104,9 +104,9 @@ impl MemNetwork {
     }
 
     /// Undoes [`cut`](Self::cut) and [`stall`](Self::stall) between `a` and `b`, in both
-    /// directions. Links that were broken stay so.
+    /// directions. Broken links stay broken.
     pub fn heal(&self, a: &str, b: &str) {
-        let (a, b) = pair(a, b);
+        let (a, b) = ordered(a, b);
         let mut state = self.lock();
         state.cut.remove(&(a.clone(), b.clone()));
         let mut pipes = state.pipes(&a, &b);
@@ -117,7 +117,7 @@ impl MemNetwork {
         pipes.iter().for_each(|pipe| pipe.set_stalled(false));
     }
 
-    /// Whether dials to `name` are refused. Its links and its own dials go on.
+    /// Sets whether dials to `name` are refused. Its links and its own dials are not affected.
     pub fn refuse_dials(&self, name: &str, refuse: bool) {
         let mut state = self.lock();
         if refuse {
@@ -131,7 +131,7 @@ impl MemNetwork {
         self.lock().conditions
     }
 
-    /// Gives `endpoint` a place; what arrives there is links that others have dialled.
+    /// Registers `endpoint`. The receiver yields the far ends of links that others dial.
     pub(crate) fn listen(&self, endpoint: &Endpoint) -> Result<Receiver<Ends>, TransportError> {
         let (sender, incoming) = async_channel::bounded(BACKLOG);
         let mut state = self.lock();
@@ -160,7 +160,7 @@ impl MemNetwork {
         let listener = state
             .endpoints
             .get(to)
-            .filter(|_| state.lets(from, to))
+            .filter(|_| state.allows_dial(from, to))
             .cloned();
         let Some(listener) = listener else {
             return Err(TransportError::Unreachable(to.clone()));
@@ -176,32 +176,32 @@ impl MemNetwork {
     pub(crate) fn remove(&self, endpoint: &Endpoint, incoming: &Receiver<Ends>) {
         incoming.close();
         let mut state = self.lock();
-        // The name may belong to a successor by now.
+        // The name may already belong to a new transport.
         if state.endpoints.get(endpoint).is_some_and(Sender::is_closed) {
             state.endpoints.remove(endpoint);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, NetworkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn lets(&self, from: &Endpoint, to: &Endpoint) -> bool {
-        !self.refusing.contains(to) && !self.cut.contains(&pair(from.as_str(), to.as_str()))
+impl NetworkState {
+    fn allows_dial(&self, from: &Endpoint, to: &Endpoint) -> bool {
+        !self.refusing.contains(to) && !self.cut.contains(&ordered(from.as_str(), to.as_str()))
     }
 
     fn link(&mut self, from: &Endpoint, to: &Endpoint, now: Instant) -> (Ends, Ends) {
         let mut binding = [0; 32];
         self.rng.fill_bytes(&mut binding);
         let binding = Bytes::copy_from_slice(&binding);
-        let dies = self
+        let breaks_at = self
             .conditions
             .mean_lifetime
             .map(|mean| now + self.lifetime(mean));
-        let there = self.pipe(from, to, dies);
-        let back = self.pipe(to, from, dies);
+        let there = self.pipe(from, to, breaks_at);
+        let back = self.pipe(to, from, breaks_at);
         let near = Ends {
             remote: to.clone(),
             binding: binding.clone(),
@@ -221,8 +221,8 @@ impl State {
         (near, far)
     }
 
-    fn pipe(&mut self, from: &Endpoint, to: &Endpoint, dies: Option<Instant>) -> Arc<Pipe> {
-        let pipe = Arc::new(Pipe::new(self.conditions.buffer, dies));
+    fn pipe(&mut self, from: &Endpoint, to: &Endpoint, breaks_at: Option<Instant>) -> Arc<Pipe> {
+        let pipe = Arc::new(Pipe::new(self.conditions.buffer, breaks_at));
         pipe.set_stalled(self.stalled.contains(&(from.clone(), to.clone())));
         self.pipes.retain(|wire| wire.pipe.strong_count() > 0);
         let wire = Wire {
@@ -251,7 +251,7 @@ impl State {
     }
 }
 
-/// The names in their order, for what lies between two nodes whichever dials.
-fn pair(a: &str, b: &str) -> (Endpoint, Endpoint) {
+/// The two names in order, so that both directions share a key.
+fn ordered(a: &str, b: &str) -> (Endpoint, Endpoint) {
     (Endpoint::new(a.min(b)), Endpoint::new(a.max(b)))
 }

@@ -11,38 +11,38 @@ use gossip_driver::TransportError;
 /// One direction of a link.
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    state: Mutex<State>,
+    state: Mutex<PipeState>,
     reader: AtomicWaker,
     writer: AtomicWaker,
     capacity: usize,
-    dies: Option<Instant>,
+    breaks_at: Option<Instant>,
 }
 
-/// A piece of a frame on its way.
+/// A chunk in flight.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     /// When it arrives.
     pub(crate) due: Instant,
     /// Its length.
     pub(crate) length: usize,
-    /// What it brings.
-    pub(crate) load: Load,
+    /// What it carries.
+    pub(crate) piece: Piece,
 }
 
 #[derive(Debug)]
-pub(crate) enum Load {
-    /// A piece of a frame of this length.
+pub(crate) enum Piece {
+    /// A part of a frame, with the length of the whole frame.
     Part(usize),
-    /// The last piece of a frame, and so the frame.
+    /// The last part of a frame, with the whole frame.
     Frame(Bytes),
-    /// The writer sends nothing more.
+    /// The end of the stream.
     End,
 }
 
-/// What a reader finds.
+/// The result of [`Pipe::take`].
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    Load(Load),
+    Piece(Piece),
     /// Nothing before this instant.
     NotBefore(Instant),
     /// Nothing until the reader is woken.
@@ -50,29 +50,29 @@ pub(crate) enum Arrival {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PipeState {
     chunks: VecDeque<Chunk>,
     buffered: usize,
     broken: bool,
-    /// Nothing more is put in; what is in it still arrives.
+    /// No more chunks are accepted; buffered ones still arrive.
     cut: bool,
     stalled: bool,
 }
 
 impl Pipe {
-    pub(crate) fn new(capacity: usize, dies: Option<Instant>) -> Self {
+    pub(crate) fn new(capacity: usize, breaks_at: Option<Instant>) -> Self {
         Self {
             state: Mutex::default(),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             capacity,
-            dies,
+            breaks_at,
         }
     }
 
     /// When the pipe breaks by itself.
-    pub(crate) fn dies(&self) -> Option<Instant> {
-        self.dies
+    pub(crate) fn breaks_at(&self) -> Option<Instant> {
+        self.breaks_at
     }
 
     pub(crate) fn break_off(&self) {
@@ -83,7 +83,7 @@ impl Pipe {
         self.wake();
     }
 
-    /// Breaks the pipe behind what is in it.
+    /// Breaks the pipe after the chunks that are buffered.
     pub(crate) fn cut(&self) {
         self.lock().cut = true;
         self.wake();
@@ -94,10 +94,10 @@ impl Pipe {
         self.wake();
     }
 
-    /// What the reader finds at `now`; unless it is a load, the reader will be woken.
+    /// The next piece at `now`. Without one, registers the reader's waker.
     pub(crate) fn take(&self, now: Instant, cx: &Context<'_>) -> Result<Arrival, TransportError> {
         self.reader.register(cx.waker());
-        let mut state = self.live(now)?;
+        let mut state = self.check(now)?;
         if state.stalled {
             return Ok(Arrival::Nothing);
         }
@@ -113,10 +113,10 @@ impl Pipe {
         state.buffered -= chunk.length;
         drop(state);
         self.writer.wake();
-        Ok(Arrival::Load(chunk.load))
+        Ok(Arrival::Piece(chunk.piece))
     }
 
-    /// Ready when there is room for a chunk; otherwise the writer will be woken.
+    /// Ready if there is room for a chunk; otherwise registers the writer's waker.
     pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
         self.writer.register(cx.waker());
         if self.lock().buffered < self.capacity {
@@ -126,10 +126,10 @@ impl Pipe {
         }
     }
 
-    /// Why the pipe is of no use any more; if it still is, the writer will be woken.
+    /// The error if the pipe is broken; otherwise registers the writer's waker.
     pub(crate) fn poll_broken(&self, now: Instant, cx: &Context<'_>) -> Option<TransportError> {
         self.writer.register(cx.waker());
-        match self.live(now) {
+        match self.check(now) {
             Ok(state) if state.cut => Some(reset()),
             Ok(_) => None,
             Err(error) => Some(error),
@@ -148,9 +148,9 @@ impl Pipe {
         self.reader.wake();
     }
 
-    fn live(&self, now: Instant) -> Result<MutexGuard<'_, State>, TransportError> {
+    fn check(&self, now: Instant) -> Result<MutexGuard<'_, PipeState>, TransportError> {
         let state = self.lock();
-        if state.broken || self.dies.is_some_and(|dies| dies <= now) {
+        if state.broken || self.breaks_at.is_some_and(|breaks_at| breaks_at <= now) {
             return Err(reset());
         }
         Ok(state)
@@ -161,7 +161,7 @@ impl Pipe {
         self.writer.wake();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PipeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

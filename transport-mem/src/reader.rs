@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use gossip_driver::{FrameReader, Runtime, TransportError};
 
-use crate::pipe::{Arrival, Load, Pipe};
+use crate::pipe::{Arrival, Piece, Pipe};
 
 /// The incoming half of a [`MemLink`](crate::MemLink). Dropping it before the end breaks this
 /// direction.
@@ -27,13 +27,15 @@ impl<R: Runtime> MemReader<R> {
         }
     }
 
-    fn poll_load(&mut self, cx: &mut Context<'_>) -> Poll<Result<Load, TransportError>> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, TransportError>> {
         loop {
             let until = match self.pipe.take(self.runtime.now(), cx) {
                 Err(error) => return Poll::Ready(Err(error)),
-                Ok(Arrival::Load(load)) => return Poll::Ready(Ok(load)),
-                Ok(Arrival::NotBefore(due)) => Some(self.pipe.dies().map_or(due, |at| at.min(due))),
-                Ok(Arrival::Nothing) => self.pipe.dies(),
+                Ok(Arrival::Piece(piece)) => return Poll::Ready(Ok(piece)),
+                Ok(Arrival::NotBefore(due)) => {
+                    Some(self.pipe.breaks_at().map_or(due, |at| at.min(due)))
+                }
+                Ok(Arrival::Nothing) => self.pipe.breaks_at(),
             };
             let Some(until) = until else {
                 return Poll::Pending;
@@ -49,13 +51,13 @@ impl<R: Runtime> MemReader<R> {
 impl<R: Runtime> FrameReader for MemReader<R> {
     async fn read(&mut self, limit: usize) -> Result<Option<Bytes>, TransportError> {
         while !self.ended {
-            match poll_fn(|cx| self.poll_load(cx)).await? {
-                Load::Part(total) if total <= limit => {}
-                Load::Frame(frame) if frame.len() <= limit => return Ok(Some(frame)),
-                Load::End => {
+            match poll_fn(|cx| self.poll_piece(cx)).await? {
+                Piece::Part(total) if total <= limit => {}
+                Piece::Frame(frame) if frame.len() <= limit => return Ok(Some(frame)),
+                Piece::End => {
                     self.ended = true;
                 }
-                Load::Part(_) | Load::Frame(_) => {
+                Piece::Part(_) | Piece::Frame(_) => {
                     self.pipe.break_off();
                     return Err(TransportError::FrameTooLong { limit });
                 }

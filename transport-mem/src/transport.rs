@@ -7,22 +7,22 @@ use gossip_driver::{Runtime, Transport, TransportError, deadline};
 use crate::link::Ends;
 use crate::{MemLink, MemNetwork};
 
-/// A node's place in a [`MemNetwork`]. Cloning it is a counter.
+/// A node's transport in a [`MemNetwork`]. All clones are the same transport.
 #[derive(Clone, Debug)]
 pub struct MemTransport<R: Runtime> {
     runtime: R,
-    place: Arc<Place>,
+    registration: Arc<Registration>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Registration {
     network: MemNetwork,
     name: Endpoint,
     incoming: Receiver<Ends>,
 }
 
 impl MemNetwork {
-    /// A transport that is reached as `name` until its last clone is dropped or it is closed.
+    /// Makes a transport that is reached as `name` until it is closed or its last clone is dropped.
     ///
     /// # Errors
     /// [`TransportError::Bind`] if the name is in use.
@@ -35,7 +35,7 @@ impl MemNetwork {
         let incoming = self.listen(&name)?;
         Ok(MemTransport {
             runtime,
-            place: Arc::new(Place {
+            registration: Arc::new(Registration {
                 network: self.clone(),
                 name,
                 incoming,
@@ -48,7 +48,7 @@ impl<R: Runtime> MemTransport<R> {
     /// The name it is reached by.
     #[must_use]
     pub fn local_endpoint(&self) -> &Endpoint {
-        &self.place.name
+        &self.registration.name
     }
 }
 
@@ -57,7 +57,7 @@ impl<R: Runtime> Transport for MemTransport<R> {
 
     async fn accept(&self) -> Result<MemLink<R>, TransportError> {
         let ends = self
-            .place
+            .registration
             .incoming
             .recv()
             .await
@@ -66,11 +66,11 @@ impl<R: Runtime> Transport for MemTransport<R> {
     }
 
     async fn dial(&self, to: &Endpoint) -> Result<MemLink<R>, TransportError> {
-        let Place {
+        let Registration {
             network,
             name,
             incoming,
-        } = &*self.place;
+        } = &*self.registration;
         if incoming.is_closed() {
             return Err(TransportError::Closed);
         }
@@ -83,14 +83,14 @@ impl<R: Runtime> Transport for MemTransport<R> {
         Ok(MemLink::new(&self.runtime, ends))
     }
 
-    /// Gives up the name: [`accept`](Transport::accept) and [`dial`](Transport::dial) answer
-    /// [`TransportError::Closed`]. Links live on.
+    /// Releases the name: [`accept`](Transport::accept) and [`dial`](Transport::dial) return
+    /// [`TransportError::Closed`]. Existing links continue.
     async fn close(&self) {
-        self.place.close();
+        self.registration.close();
     }
 }
 
-impl Place {
+impl Registration {
     fn close(&self) {
         self.network.remove(&self.name, &self.incoming);
         while let Ok(ends) = self.incoming.try_recv() {
@@ -100,7 +100,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Registration {
     fn drop(&mut self) {
         self.close();
     }

@@ -9,13 +9,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 
 use crate::Conditions;
-use crate::pipe::{Chunk, Load, Pipe};
+use crate::pipe::{Chunk, Piece, Pipe};
 
-/// Pauses shorter than this are saved up: timers are no finer.
+/// Shorter pauses are accumulated: timers are no finer.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The outgoing half of a [`MemLink`](crate::MemLink). Dropping it, or its future, before the
-/// queue has ended breaks the link: this direction at once, the other behind what is on its way.
+/// The outgoing half of a [`MemLink`](crate::MemLink). Dropping it, or its future, before the queue
+/// has ended breaks the link: this direction at once, the other after the chunks in flight.
 pub struct MemWriter<R: Runtime> {
     runtime: R,
     pipe: Arc<Pipe>,
@@ -23,7 +23,7 @@ pub struct MemWriter<R: Runtime> {
     incoming: Arc<Pipe>,
     conditions: Conditions,
     rng: ChaCha8Rng,
-    /// When the last bit of what was sent is on the line.
+    /// When the line has transmitted everything sent so far.
     line_free: Instant,
     ended: bool,
 }
@@ -48,8 +48,8 @@ impl<R: Runtime> MemWriter<R> {
         }
     }
 
-    /// Waits until a chunk may be put on the line.
-    async fn clear(&self) -> Result<(), TransportError> {
+    /// Waits until the pipe and the line have room for a chunk.
+    async fn wait_room(&self) -> Result<(), TransportError> {
         let room = poll_fn(|cx| self.pipe.poll_room(cx));
         self.unless_broken(room).await?;
         if self.line_free > self.runtime.now() + TICK {
@@ -61,13 +61,13 @@ impl<R: Runtime> MemWriter<R> {
 
     async fn unless_broken<T>(&self, work: impl Future<Output = T>) -> Result<T, TransportError> {
         let mut work = pin!(work);
-        let mut death = self
+        let mut timer = self
             .pipe
-            .dies()
+            .breaks_at()
             .map(|at| Box::pin(self.runtime.sleep_until(at)));
         poll_fn(|cx| {
-            // Woken or not, whether the pipe is dead is decided by the clock.
-            let _ = death.as_mut().map(|timer| timer.as_mut().poll(cx));
+            // The clock decides whether the pipe is broken; the timer only wakes this task.
+            let _ = timer.as_mut().map(|timer| timer.as_mut().poll(cx));
             if let Some(error) = self.pipe.poll_broken(self.runtime.now(), cx) {
                 return Poll::Ready(Err(error));
             }
@@ -76,7 +76,7 @@ impl<R: Runtime> MemWriter<R> {
         .await
     }
 
-    fn put(&mut self, length: usize, load: Load) {
+    fn put(&mut self, length: usize, piece: Piece) {
         let now = self.runtime.now();
         let length_ns = (length as u128).saturating_mul(1_000_000_000);
         let took = self
@@ -90,7 +90,7 @@ impl<R: Runtime> MemWriter<R> {
             most => Duration::from_nanos(self.rng.next_u64() % most),
         };
         let due = later(later(self.line_free, self.conditions.latency), jitter);
-        self.pipe.put(Chunk { due, length, load });
+        self.pipe.put(Chunk { due, length, piece });
     }
 
     /// Sends the next chunk of `under_way`'s last frame.
@@ -102,9 +102,9 @@ impl<R: Runtime> MemWriter<R> {
         let length = (total - *sent).min(self.conditions.chunk.max(1));
         *sent += length;
         if *sent < total {
-            self.put(length, Load::Part(total));
+            self.put(length, Piece::Part(total));
         } else if let Some((outgoing, _)) = under_way.pop() {
-            self.put(length, Load::Frame(outgoing.frame().clone()));
+            self.put(length, Piece::Frame(outgoing.frame().clone()));
             outgoing.flushed();
         }
     }
@@ -120,7 +120,7 @@ impl<R: Runtime> FrameWriter for MemWriter<R> {
                 let Some(outgoing) = next else { break };
                 under_way.push((outgoing, 0));
             }
-            self.clear().await?;
+            self.wait_room().await?;
             if let Some((top, _)) = under_way.last()
                 && let Some(urgent) = queue.try_next_above(top.class())
             {
@@ -128,8 +128,8 @@ impl<R: Runtime> FrameWriter for MemWriter<R> {
             }
             self.advance(&mut under_way);
         }
-        self.clear().await?;
-        self.put(0, Load::End);
+        self.wait_room().await?;
+        self.put(0, Piece::End);
         self.ended = true;
         Ok(())
     }
@@ -139,7 +139,7 @@ impl<R: Runtime> Drop for MemWriter<R> {
     fn drop(&mut self) {
         if !self.ended {
             self.pipe.break_off();
-            // Whoever reads on the same link need not wait for a remote that is gone.
+            // A reader on the same link must not wait for a remote that is gone.
             self.incoming.cut();
         }
     }

@@ -56,7 +56,7 @@ async fn a_name_is_taken_until_it_is_closed_or_dropped() {
 }
 
 #[tokio::test]
-async fn a_writer_that_breaks_off_ends_its_reader_after_what_has_arrived() {
+async fn a_dropped_writer_ends_its_reader_after_the_buffered_frames() {
     let network = MemNetwork::new(1);
     let (a, b) = (node(&network, "a"), node(&network, "b"));
     let (near, far) = link(&a, &b).await;
