@@ -1,4 +1,4 @@
-//! Makes authorities and certificates.
+//! Certificate authorities, and the certificates that they issue.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -15,28 +15,27 @@ use crate::{
     ConfigError, Credentials, KeyKind, MakeError, Organisation, Validity, files, pem_text,
 };
 
-/// An organisation's certificate authority, root or intermediate: issues certificates and revokes
-/// them.
+/// An organisation's certificate authority, root or intermediate: issues and revokes certificates.
 ///
-/// Made for development networks, tests and organisations without an authority of their own; its key
-/// is an ordinary PKCS#8 file.
+/// Meant for development networks, tests and organisations without an authority of their own; its
+/// key is an ordinary PKCS#8 file.
 #[derive(Debug)]
 pub struct CertificateAuthority {
     msp_id: String,
     certificate: String,
-    /// The certificates above it, the root last; empty for a root.
+    /// The certificates of its issuers, the root last; empty for a root.
     parents: Vec<String>,
     issuer: Issuer<'static, KeyPair>,
 }
 
 const CERTIFICATE_FILE: &str = "ca-cert.pem";
 const KEY_FILE: &str = "ca-key.pem";
-/// The `OU` by which Fabric's NodeOUs tell roles apart.
+/// The `OU` that Fabric's NodeOUs use as the role.
 const PEER: &str = "peer";
 const ORDERER: &str = "orderer";
 
 impl CertificateAuthority {
-    /// A new root authority with an ECDSA P-256 key, as Fabric's tools make them.
+    /// A new root authority with an ECDSA P-256 key, the default of Fabric's tools.
     ///
     /// # Errors
     /// The operating system's randomness failed, or the validity cannot be expressed in X.509.
@@ -52,10 +51,10 @@ impl CertificateAuthority {
         })
     }
 
-    /// An authority below this one, which issues no further authorities.
+    /// An authority below this one that cannot issue further authorities.
     ///
     /// # Errors
-    /// As of [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub fn intermediate(&self, name: &str, validity: Validity) -> Result<Self, MakeError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = authority_params(&self.msp_id, name, validity)?;
@@ -76,7 +75,7 @@ impl CertificateAuthority {
     /// Issues a member's certificate with a new key.
     ///
     /// # Errors
-    /// As of [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub fn issue(
         &self,
         name: &str,
@@ -86,10 +85,10 @@ impl CertificateAuthority {
         self.issue_as(PEER, name, key, validity)
     }
 
-    /// Issues an orderer's certificate with a new key. It differs in its organisational unit.
+    /// Issues an orderer's certificate with a new key: its organisational unit is `orderer`.
     ///
     /// # Errors
-    /// As of [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub fn issue_orderer(
         &self,
         name: &str,
@@ -99,8 +98,8 @@ impl CertificateAuthority {
         self.issue_as(ORDERER, name, key, validity)
     }
 
-    /// A revocation list over these certificates, in PEM. It replaces earlier ones: name every
-    /// certificate that is revoked.
+    /// A revocation list of these certificates, in PEM. It replaces earlier lists: name every
+    /// revoked certificate.
     ///
     /// # Errors
     /// A certificate cannot be read, or signing failed.
@@ -131,7 +130,7 @@ impl CertificateAuthority {
         Ok(pem_text::encode(pem_text::REVOCATION_LIST, list.der()))
     }
 
-    /// The organisation that trusts this authority (and, for an intermediate one, its root).
+    /// An organisation that trusts this authority; for an intermediate one, through its root.
     ///
     /// # Errors
     /// The MSP-ID cannot be used.
@@ -146,7 +145,7 @@ impl CertificateAuthority {
         }
     }
 
-    /// The MSP-ID of the organisation that it issues for.
+    /// The MSP-ID of the organisation that this authority belongs to.
     #[must_use]
     pub fn msp_id(&self) -> &str {
         &self.msp_id
@@ -158,8 +157,8 @@ impl CertificateAuthority {
         &self.certificate
     }
 
-    /// Writes `ca-cert.pem` (its certificate, then those above it) and `ca-key.pem` (readable by the
-    /// owner only) into `directory`, which is created if need be.
+    /// Writes `ca-cert.pem` (its certificate, then those of its issuers) and `ca-key.pem` (readable
+    /// by the owner only) into `directory`, which is created if necessary.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -175,7 +174,7 @@ impl CertificateAuthority {
         )
     }
 
-    /// Reads what [`save`](Self::save) wrote.
+    /// Reads what [`save`](Self::save) has written.
     ///
     /// # Errors
     /// A file cannot be read, or certificate and key do not belong together.
@@ -252,7 +251,7 @@ fn base_params(
     SystemRandom::new()
         .fill(&mut serial)
         .map_err(|_| MakeError::Signing)?;
-    // Positive, and as long as it claims to be.
+    // Positive, and without a leading zero byte.
     serial[0] = serial[0] & 0x7f | 0x40;
     let mut subject = DistinguishedName::new();
     subject.push(DnType::OrganizationName, msp_id);

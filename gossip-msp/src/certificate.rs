@@ -1,18 +1,19 @@
-//! The authority's signature on a certificate, in its one canonical form.
+//! The canonical form of an authority's signature on a certificate.
 //!
-//! A member's PKI-ID is a hash of the certificate with that signature, so another form of it would be
-//! another member.
+//! A member's PKI-ID is a hash of the certificate and its signature, so another form of the
+//! signature would be another PKI-ID.
 
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::ecdsa;
 
-/// Of every ECDSA signature algorithm.
+/// The common prefix of all ECDSA signature algorithms.
 const ECDSA_PREFIX: &str = "1.2.840.10045.4.";
 /// Tag, length and number of unused bits of a signature shorter than 127 bytes.
 const BIT_STRING_HEADER: usize = 3;
 
-/// Whether nobody but the authority can make another form of `certificate`.
+/// Whether the certificate's signature is in its canonical form, so that third parties cannot
+/// derive another valid certificate from it.
 ///
 /// Only ECDSA is malleable: an Ed25519 or RSA signature (PKCS #1) has one form that verifies.
 pub(crate) fn is_canonical(certificate: &X509Certificate<'_>) -> bool {
@@ -20,7 +21,8 @@ pub(crate) fn is_canonical(certificate: &X509Certificate<'_>) -> bool {
     !is_ecdsa(certificate) || ecdsa::canonical(signature).is_some_and(|form| form == **signature)
 }
 
-/// The certificate with its ECDSA signature in canonical form; itself if there is nothing to do.
+/// The certificate with its ECDSA signature in canonical form; unchanged if it has another
+/// signature.
 pub(crate) fn normalise(der: Vec<u8>) -> Vec<u8> {
     let normalised = || {
         let (_, certificate) = X509Certificate::from_der(&der).ok()?;
@@ -38,7 +40,7 @@ fn is_ecdsa(certificate: &X509Certificate<'_>) -> bool {
     algorithm.to_id_string().starts_with(ECDSA_PREFIX)
 }
 
-/// `SEQUENCE { to be signed, algorithm, BIT STRING signature }`: the last replaced by `new`.
+/// Replaces the last part of `SEQUENCE { to be signed, algorithm, BIT STRING signature }` by `new`.
 fn replace_signature(der: &[u8], signature: &[u8], new: &[u8]) -> Option<Vec<u8>> {
     let length_bytes = match der.get(1)? {
         long @ 0x81..=0x84 => usize::from(long & 0x7f),
@@ -72,7 +74,7 @@ fn put_length(out: &mut Vec<u8>, length: usize) {
     out.extend(digits);
 }
 
-/// The certificate as whoever sees it can alter it.
+/// The certificate with the other valid form of its signature, which a third party can compute.
 #[cfg(test)]
 pub(crate) fn with_high_s(der: &[u8]) -> Vec<u8> {
     let (_, certificate) = X509Certificate::from_der(der).unwrap();
@@ -89,7 +91,7 @@ mod tests {
     };
 
     #[test]
-    fn nobody_can_pass_for_a_second_member_with_the_other_form_of_a_certificate() {
+    fn the_other_form_of_a_certificate_is_no_second_identity() {
         let authority = CertificateAuthority::new("Org1MSP", Validity::days(2)).unwrap();
         for number in 0..16 {
             let member = authority
@@ -102,7 +104,7 @@ mod tests {
                 Identity::read(&identity::encode("Org1MSP", &other)).unwrap_err(),
                 IdentityError::MalleableCertificate
             );
-            // Its owner may have got that form from the authority.
+            // An authority may have issued the certificate in that form.
             let again = Credentials::from_pem("Org1MSP", &other, member.key()).unwrap();
             assert_eq!(again.certificate(), member.certificate());
             assert_eq!(again.signing_identity().unwrap().bytes(), signing.bytes());
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_is_left_alone() {
+    fn bytes_that_are_no_certificate_stay_unchanged() {
         for bytes in [&b""[..], b"garbage", &[0x30, 0x82], &[0x30, 0x03, 0x02]] {
             assert_eq!(normalise(bytes.to_vec()), bytes);
         }

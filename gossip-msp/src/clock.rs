@@ -1,11 +1,11 @@
-//! The time that validity is measured against.
+//! The clock that validity periods are checked against.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> SystemTime;
@@ -21,12 +21,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that shows what it was last set to. Clones show the same time.
+/// A clock that shows the time that was set last. Clones share it.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    /// A clock that shows `at`, in whole seconds; times before 1970 count as 1970.
+    /// A clock that is set to `at`, in whole seconds; times before 1970 count as 1970.
     #[must_use]
     pub fn new(at: SystemTime) -> Self {
         let clock = Self(Arc::default());

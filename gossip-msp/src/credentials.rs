@@ -1,4 +1,4 @@
-//! A certificate with its private key, as text and in files.
+//! A certificate and its private key, as text and in files.
 
 use std::fmt;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::{ConfigError, Organisation, SigningIdentity, files, pem_text};
 /// A member's certificate and private key, in PEM.
 ///
 /// On disk they have the layout of a Fabric MSP directory: `signcerts/cert.pem` and
-/// `keystore/key.pem`; [`Organisation::load`] reads the rest of it.
+/// `keystore/key.pem`; [`Organisation::load`] reads the other files of it.
 #[derive(Clone)]
 pub struct Credentials {
     msp_id: String,
@@ -24,11 +24,11 @@ const INTERMEDIATES: &str = "intermediatecerts";
 const REVOCATION_LISTS: &str = "crls";
 
 impl Credentials {
-    /// Takes a certificate and its private key (PKCS#8, not encrypted), both in PEM. The certificate
-    /// is brought into the form that [`SigningIdentity::from_pem`] describes.
+    /// Reads a certificate and its private key (PKCS#8, not encrypted), both in PEM. The
+    /// certificate is converted as [`SigningIdentity::from_pem`] describes.
     ///
     /// # Errors
-    /// Either cannot be read, or they do not belong together.
+    /// Either cannot be read, or the key is not that of the certificate.
     pub fn from_pem(msp_id: &str, certificate: &str, key: &str) -> Result<Self, ConfigError> {
         let signing = SigningIdentity::from_pem(msp_id, certificate, key)?;
         Ok(Self {
@@ -57,16 +57,16 @@ impl Credentials {
         &self.key
     }
 
-    /// The identity that signs with them.
+    /// The identity that signs with this key.
     ///
     /// # Errors
-    /// None is known: they were read before.
+    /// None is known: certificate and key were read before.
     pub fn signing_identity(&self) -> Result<SigningIdentity, ConfigError> {
         SigningIdentity::from_pem(&self.msp_id, &self.certificate, &self.key)
     }
 
-    /// Writes them into the MSP directory `directory`, which is created if need be. The key is
-    /// readable by the owner only.
+    /// Writes them into the MSP directory `directory`, which is created if necessary. Only the
+    /// owner can read the key file.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -78,10 +78,10 @@ impl Credentials {
         files::write_secret(&directory.join(KEYS).join("key.pem"), &self.key)
     }
 
-    /// Reads the one certificate and the one key in the MSP directory `directory`.
+    /// Reads the single certificate and the single key in the MSP directory `directory`.
     ///
     /// # Errors
-    /// A file cannot be read, there are none or several, or they do not belong together.
+    /// A file cannot be read, there is none or several, or the key is not that of the certificate.
     pub fn load(msp_id: &str, directory: &Path) -> Result<Self, ConfigError> {
         let certificate = files::read_only_one(&directory.join(CERTIFICATES))?;
         let key = files::read_only_one(&directory.join(KEYS))?;
@@ -102,8 +102,8 @@ impl fmt::Debug for Credentials {
 }
 
 impl Organisation {
-    /// Reads an organisation from an MSP directory: `cacerts`, and if they exist `intermediatecerts`
-    /// and `crls`.
+    /// Reads an organisation from an MSP directory: `cacerts` and, if they exist,
+    /// `intermediatecerts` and `crls`.
     ///
     /// # Errors
     /// A file cannot be read or used.
@@ -114,7 +114,7 @@ impl Organisation {
     }
 
     /// Writes the root and intermediate certificates into the MSP directory `directory`, which is
-    /// created if need be.
+    /// created if necessary.
     ///
     /// # Errors
     /// A file cannot be written.

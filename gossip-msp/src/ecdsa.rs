@@ -1,7 +1,7 @@
-//! ECDSA signatures in their one canonical form: DER, with the lower of the two possible S.
+//! ECDSA signatures in their canonical form: DER, with the lower of the two possible S.
 //!
-//! With `(r, s)` also `(r, n - s)` verifies. Only the lower is accepted: otherwise anyone could make a
-//! second valid form of a signature, and with it of whatever contains it.
+//! If `(r, s)` verifies, `(r, n - s)` does too. Only the lower S is accepted: otherwise a third
+//! party could compute a second valid form of a signature and of every message that contains it.
 
 /// The order of P-256's group.
 const P256_ORDER: [u8; 32] = [
@@ -38,10 +38,10 @@ pub(crate) fn encode(fixed: &[u8; 64]) -> Vec<u8> {
     scalars.lower(&P256_ORDER).encode()
 }
 
-/// The canonical form of a signature in DER by a key on P-256 or P-384; `None` if it is neither.
+/// The canonical form of a DER signature by a key on P-256 or P-384; `None` if it is neither.
 ///
-/// The curve shows in the size: that both numbers of a P-384 signature fit into 32 bytes does not
-/// happen.
+/// The size tells the curve: the case that both numbers of a P-384 signature fit into 32 bytes does
+/// not occur in practice.
 pub(crate) fn canonical(signature: &[u8]) -> Option<Vec<u8>> {
     if let Some(scalars) = Scalars::<32>::decode(signature) {
         return Some(scalars.lower(&P256_ORDER).encode());
@@ -81,7 +81,7 @@ impl<const N: usize> Scalars<N> {
         }
     }
 
-    /// With `n - s` for `s`.
+    /// Replaces `s` by `n - s`.
     fn negated(mut self, order: &[u8; N]) -> Self {
         let mut borrow = 0;
         for (s, &n) in self.s.iter_mut().zip(order).rev() {
@@ -93,7 +93,7 @@ impl<const N: usize> Scalars<N> {
         self
     }
 
-    /// `SEQUENCE { INTEGER r, INTEGER s }`, in its only valid encoding.
+    /// `SEQUENCE { INTEGER r, INTEGER s }` in DER.
     fn encode(&self) -> Vec<u8> {
         let mut out = vec![SEQUENCE, 0];
         for integer in [&self.r, &self.s] {
@@ -116,7 +116,7 @@ impl<const N: usize> Scalars<N> {
         let [SEQUENCE, length, integers @ ..] = signature else {
             return None;
         };
-        // Below 128 the length is its own encoding; no signature on these curves is longer.
+        // A length below 128 takes one byte; no signature on these curves is longer.
         if usize::from(*length) != integers.len() || *length >= 0x80 {
             return None;
         }
@@ -126,7 +126,7 @@ impl<const N: usize> Scalars<N> {
     }
 }
 
-/// Reads a positive integer into `out`, right-aligned; returns what follows it.
+/// Reads a positive integer into `out`, right-aligned; returns the rest of the input.
 fn integer<'a>(input: &'a [u8], out: &mut [u8]) -> Option<&'a [u8]> {
     let [INTEGER, length, rest @ ..] = input else {
         return None;
@@ -145,7 +145,7 @@ fn integer<'a>(input: &'a [u8], out: &mut [u8]) -> Option<&'a [u8]> {
     Some(rest)
 }
 
-/// The other form of a canonical signature.
+/// The other valid form of a canonical signature.
 #[cfg(test)]
 pub(crate) fn with_high_s(signature: &[u8]) -> Vec<u8> {
     if let Some(scalars) = Scalars::<32>::decode(signature) {

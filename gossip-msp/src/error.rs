@@ -1,4 +1,4 @@
-//! What can be wrong with identities and blocks, in more detail than the core asks for.
+//! Errors of identities, blocks and configuration, in more detail than the core needs.
 
 use gossip_driver::core::CryptoError;
 use thiserror::Error;
@@ -10,9 +10,9 @@ pub enum IdentityError {
     /// The bytes are no `SerializedIdentity` around one canonical PEM certificate.
     #[error("the identity cannot be read: {0}")]
     Malformed(&'static str),
-    /// The authority signed the certificate with ECDSA, and the signature is not DER with a low S,
-    /// on P-256 or P-384.
-    /// Anyone can turn the one form into the other, and so would have two identities.
+    /// The authority's ECDSA signature on the certificate is not DER with a low S, on P-256 or
+    /// P-384. A third party can compute the other form, so one certificate would have two
+    /// identities.
     #[error(
         "the authority's ECDSA signature on the certificate is not DER with a low S (P-256, P-384): load the \
          certificate with SigningIdentity::from_pem and send what that makes of it"
@@ -38,11 +38,11 @@ pub enum IdentityError {
     /// The certificate, or one of its issuers, is on its authority's revocation list.
     #[error("the certificate or one of its issuers has been revoked")]
     Revoked,
-    /// The signature is not the identity's over the message, or an ECDSA signature is not canonical
+    /// The signature over the message is not the identity's, or an ECDSA signature is not canonical
     /// DER with a low S.
     #[error("the signature does not verify under the identity")]
     BadSignature,
-    /// The identity's organisation does not read the channel.
+    /// The identity's organisation is not among the channel's readers.
     #[error("organisation {0:?} is no member of the channel")]
     NotAdmitted(String),
     /// The channel has no configuration.
@@ -77,7 +77,7 @@ pub enum BlockError {
     /// The header is missing.
     #[error("the block has no header")]
     NoHeader,
-    /// The header has another number than the message around the block.
+    /// The number in the header is not the number of the message that carried the block.
     #[error("the block's number is {found}, not {expected}")]
     WrongNumber {
         /// The number asked for.
@@ -94,43 +94,44 @@ pub enum BlockError {
     /// The block has no metadata.
     #[error("the block has no metadata")]
     NoMetadata,
-    /// The metadata has entries that no orderer or peer writes.
+    /// The metadata has more entries than orderers and peers write.
     #[error("the block's metadata has more than {max} entries")]
     TooManyMetadataEntries {
-        /// The most that are read.
+        /// The most entries that are accepted.
         max: usize,
     },
-    /// An entry of the metadata is longer than any that orderers and peers write: somebody padded
-    /// the block.
+    /// An entry of the metadata is longer than any that orderers and peers write: a relay has
+    /// padded the block.
     #[error("entry {index} of the block's metadata is longer than {max} bytes: ask another peer")]
     MetadataTooLong {
-        /// The entry; 2 is the transactions filter.
+        /// The index of the entry; 2 is the transactions filter.
         index: usize,
-        /// The most that it may have.
+        /// The most bytes that it may have.
         max: usize,
     },
-    /// There are more than 128 signatures, or one has more than 8 KiB with the identity that made it.
+    /// The block has more than 128 signatures, or a signature has more than 8 KiB together with its
+    /// creator's identity.
     #[error("the block has more than 128 signatures, or one longer than 8 KiB")]
     SignaturesTooLong,
-    /// The block has more than [`MAX_BLOCK_BYTES`](crate::MAX_BLOCK_BYTES), so that no message holds
-    /// it.
+    /// The block has more than [`MAX_BLOCK_BYTES`](crate::MAX_BLOCK_BYTES) and does not fit into a
+    /// message.
     #[error("the block has {size} bytes, more than {max}", max = crate::MAX_BLOCK_BYTES)]
     TooLarge {
         /// Its size in bytes.
         size: usize,
     },
-    /// A transaction is no envelope, or not encoded in the one way that fixes its boundaries.
+    /// A transaction is no envelope, or its encoding does not fix its boundaries.
     #[error("transaction {0} of the block is not a well-formed envelope")]
     IllFormedTransaction(usize),
-    /// The transactions are not those that the header vouches for.
+    /// The transactions do not have the hash in the header.
     #[error("the block's transactions do not have the hash in its header")]
     WrongDataHash,
     /// Fewer different orderers than required signed the header.
     #[error("{found} of {required} required orderer signatures verify")]
     TooFewSignatures {
-        /// How many the channel requires.
+        /// Required number of orderers.
         required: usize,
-        /// How many different orderers' signatures verified.
+        /// Number of different orderers whose signatures verified.
         found: usize,
     },
     /// The channel has no configuration.
@@ -144,14 +145,14 @@ impl From<BlockError> for CryptoError {
     }
 }
 
-/// Why certificates, keys, revocation lists or a channel's policy cannot be used.
+/// Why a certificate, key, revocation list or channel policy cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// A certificate cannot be read.
     #[error("cannot read a certificate: {0}")]
     Certificate(String),
-    /// A certificate given as an authority is none.
+    /// A certificate given as an authority may not issue certificates.
     #[error("{0} is not a certificate authority's certificate")]
     NotAnAuthority(String),
     /// An organisation has no root authority.
@@ -169,13 +170,13 @@ pub enum ConfigError {
     /// A private key cannot be read.
     #[error("cannot read the private key (PKCS#8, ECDSA P-256 or Ed25519): {0}")]
     Key(String),
-    /// The private key is not the one that the certificate certifies.
+    /// The private key is not that of the certificate.
     #[error("the private key does not belong to the certificate")]
     KeyMismatch,
     /// A revocation list cannot be read, or none of the organisation's authorities signed it.
     #[error("cannot use a revocation list: {0}")]
     RevocationList(String),
-    /// The own identity does not validate against the configured organisations.
+    /// The own identity is not valid under the configured organisations.
     #[error("the own identity is not valid: {0}")]
     OwnIdentity(#[source] IdentityError),
     /// The policy names no orderer, or requires no signature.
@@ -189,12 +190,12 @@ pub enum ConfigError {
     File {
         /// The file.
         path: String,
-        /// What happened.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
 
-/// Why something could not be made.
+/// Why a certificate, key or block could not be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MakeError {
@@ -204,16 +205,16 @@ pub enum MakeError {
     /// A key or certificate could not be generated.
     #[error("cannot make the certificate: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// What was made cannot be used.
+    /// The result cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Nobody accepts so many or so long signatures on a block.
+    /// The block would have more or longer signatures than verifiers accept.
     #[error("a block carries at most 128 signatures of at most 8 KiB with their identities")]
     SignaturesTooLong,
     /// A block needs at least one transaction.
     #[error("a block needs at least one transaction")]
     EmptyBlock,
-    /// The block would be larger than a message may be.
+    /// The block would be larger than a message can be.
     #[error("the block would have {size} bytes, more than {max}", max = crate::MAX_BLOCK_BYTES)]
     BlockTooLarge {
         /// Its size in bytes.

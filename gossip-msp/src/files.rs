@@ -48,7 +48,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
     )
 }
 
-/// Replaces the file by one that only its owner may read.
+/// Replaces the file by one that only its owner can read.
 pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), ConfigError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(path, error)),
@@ -61,7 +61,7 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), ConfigError> {
     put(path, text, &options)
 }
 
-/// Whether `certificate`, in PEM, is for this public key.
+/// Whether the certificate, in PEM, contains this public key.
 pub(crate) fn certifies(certificate: &str, public_key: &[u8]) -> bool {
     pem_text::decode_one(pem_text::CERTIFICATE, certificate.as_bytes()).is_some_and(|der| {
         X509Certificate::from_der(&der).is_ok_and(|(_, certificate)| {

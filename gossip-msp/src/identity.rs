@@ -5,19 +5,19 @@ use ring::digest::{Context, SHA256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::signature::PublicKey;
-use crate::wire::{self, NotProtobuf, Strict};
+use crate::wire::{self, NotProtobuf, StrictFields};
 use crate::{IdentityError, certificate, pem_text};
 
-/// Longest identity that is read, in bytes.
+/// Longest identity that is accepted, in bytes.
 pub const MAX_IDENTITY_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_MSP_ID_BYTES: usize = 249;
 
 /// RFC 5280's "no well-defined expiration": the last second of 9999.
 const NEVER: i64 = 253_402_300_799;
 
-/// What Fabric's `msp.SerializedIdentity` says: an organisation's MSP-ID and a certificate.
+/// An identity: Fabric's `msp.SerializedIdentity`, an organisation's MSP-ID and a certificate.
 ///
-/// Reading one proves nothing: see [`X509Service`](crate::X509Service).
+/// Reading an identity does not validate it: see [`X509Service`](crate::X509Service).
 #[derive(Clone, Debug)]
 pub struct Identity {
     msp_id: Box<str>,
@@ -34,13 +34,13 @@ pub struct Identity {
 impl Identity {
     /// Reads an identity.
     ///
-    /// The encoding must be canonical, the certificate the only thing in its PEM text and the text
-    /// in the form that Fabric's peers write: a PKI-ID is a hash of that text, so other spellings of
-    /// one certificate would be other peers. For the same reason an authority's ECDSA signature must
-    /// be DER with the lower S.
+    /// The encoding must be canonical, and the PEM text must consist of the certificate alone, in
+    /// the form that Fabric's peers write: the PKI-ID is a hash of that text, so another spelling
+    /// of the certificate would be another peer. For the same reason an authority's ECDSA signature
+    /// must be DER with the lower S.
     ///
     /// # Errors
-    /// [`IdentityError::Malformed`], also for a key that is neither ECDSA P-256 nor Ed25519, or
+    /// [`IdentityError::Malformed`], also if the key is neither ECDSA P-256 nor Ed25519;
     /// [`IdentityError::MalleableCertificate`].
     pub fn read(bytes: &[u8]) -> Result<Self, IdentityError> {
         let (msp_id, text) = split(bytes)?;
@@ -77,13 +77,13 @@ impl Identity {
         })
     }
 
-    /// The organisation that the identity claims to belong to.
+    /// The MSP-ID of the organisation that the identity claims to belong to.
     #[must_use]
     pub fn msp_id(&self) -> &str {
         &self.msp_id
     }
 
-    /// The same as an [`OrgId`].
+    /// The organisation as an [`OrgId`].
     #[must_use]
     pub fn org_id(&self) -> OrgId {
         OrgId::new(self.msp_id.as_bytes())
@@ -121,13 +121,13 @@ impl Identity {
         self.not_after
     }
 
-    /// Whether the certificate's key usage, if it has one, allows signatures.
+    /// Whether the certificate's key usage, if any, allows signatures.
     pub(crate) const fn may_sign(&self) -> bool {
         self.may_sign
     }
 }
 
-/// Whether a certificate with this end never expires.
+/// Whether a certificate with this end of validity never expires.
 pub(crate) const fn never_expires(not_after: i64) -> bool {
     not_after >= NEVER
 }
@@ -140,13 +140,13 @@ pub(crate) fn encode(msp_id: &str, text: &str) -> Vec<u8> {
     out
 }
 
-/// The MSP-ID and the PEM text of an identity, neither of them examined.
+/// The MSP-ID and the PEM text of an identity, not validated.
 pub(crate) fn split(bytes: &[u8]) -> Result<(&str, &[u8]), IdentityError> {
     if bytes.len() > MAX_IDENTITY_BYTES {
         return Err(IdentityError::Malformed("longer than 64 KiB"));
     }
     let fields = |bytes| {
-        let mut fields = Strict::new(bytes)?;
+        let mut fields = StrictFields::new(bytes)?;
         let parts = (fields.non_empty(1)?, fields.non_empty(2)?);
         fields.end()?;
         Ok::<_, NotProtobuf>(parts)

@@ -1,45 +1,46 @@
 //! The ready-made identity service: X.509 certificates per organisation, signatures, and blocks.
 //!
-//! A member is a certificate that its organisation's authority issued. [`X509Service`] tells valid
-//! members from others, checks their signatures and those of orderers on blocks, and signs for one
-//! member. It implements the driver's [`MessageCryptoService`](gossip_driver::MessageCryptoService)
-//! and [`SecurityAdvisor`](gossip_driver::SecurityAdvisor).
+//! Members of an organisation have certificates that the organisation's authority issued.
+//! [`X509Service`] validates members' identities, checks their signatures and the orderers'
+//! signatures on blocks, and signs for one member. It implements the driver's
+//! [`MessageCryptoService`](gossip_driver::MessageCryptoService) and
+//! [`SecurityAdvisor`](gossip_driver::SecurityAdvisor).
 //!
 //! # Identities
 //! Identities are Fabric's `msp.SerializedIdentity`: an MSP-ID and a certificate in PEM. The PKI-ID
 //! is SHA-256(MSP-ID ‖ PEM text); the organisation is the MSP-ID. Keys are ECDSA P-256 or Ed25519.
 //!
 //! An identity is valid if
-//! - it is encoded canonically, and its certificate in the PEM form that Fabric's peers write (the
-//!   PKI-ID hashes the text: with other spellings of one certificate one member could pass for many),
-//!   signed by an authority that uses RSA, Ed25519, or ECDSA with the lower S as below;
+//! - it is encoded canonically, with its certificate in the PEM form that Fabric's peers write (the
+//!   PKI-ID is a hash of the text, so each other spelling of a certificate would be another
+//!   PKI-ID), signed by an authority that uses RSA, Ed25519, or ECDSA with the lower S as below;
 //! - the certificate chains to a root of its organisation, over intermediate authorities that are
 //!   configured (never over certificates that a peer sends), each allowed to issue;
-//! - neither it nor an issuer has expired or is revoked. A validation that is remembered is forgotten
-//!   when either happens. A certificate that is not valid yet counts as
-//!   [`Expired`](gossip_driver::core::CryptoError::Expired) for the core;
-//!   [`X509Service::validate`] tells the two apart.
+//! - neither it nor an issuer has expired or is revoked. A cached validation ends when either
+//!   happens. For the core, a certificate that is not valid yet counts as
+//!   [`Expired`](gossip_driver::core::CryptoError::Expired); [`X509Service::validate`] tells the
+//!   two apart.
 //!
-//! ECDSA signatures are over SHA-256, in DER, with the lower of the two possible S. Others are not
-//! made and not accepted, as in Fabric: with the other S anyone could turn a signed message into a
-//! second valid one.
+//! ECDSA signatures are over SHA-256, in DER, with the lower of the two possible S. As in Fabric,
+//! signatures with the higher S are neither made nor accepted: without that rule, a third party
+//! could turn a signed message into a second valid one.
 //!
 //! # Blocks
-//! [`ChannelPolicy`] says which organisations read a channel, who its orderers are, and how many of
-//! them must have signed a block. A block verifies ([`X509Service::check_block`]) if it is canonically
-//! encoded, has the number and the channel asked for, its transactions are well-formed and have the
-//! hash in the header, and enough different orderers signed the header. Block 0 is no exception: a
-//! genesis block without signatures is given to the ledger, not to gossip. An orderer's certificate
-//! must be valid now or have been when it was issued, since blocks outlive certificates; blocks
-//! signed with a revoked certificate no longer verify.
+//! [`ChannelPolicy`] names the organisations that read a channel, its orderers, and the number of
+//! orderers that must have signed a block. A block verifies ([`X509Service::check_block`]) if it is
+//! canonically encoded, has the number and the channel asked for, its transactions are well-formed
+//! and have the hash in the header, and enough different orderers signed the header. This holds for
+//! block 0 too: give a genesis block without signatures to the ledger, not to gossip. An orderer's
+//! certificate must be valid now or have been valid when it was issued, since blocks outlive
+//! certificates; blocks signed with a revoked certificate no longer verify.
 //!
-//! Whether a block links to the one before is the ledger's to check.
+//! The ledger checks that a block links to its predecessor.
 //!
-//! [`Orderer`] makes such blocks of opaque payloads, [`BlockContent`] reads the payloads back.
+//! [`Orderer`] makes such blocks of opaque payloads; [`BlockContent`] reads the payloads back.
 //!
 //! # Keys and certificates
-//! [`CertificateAuthority`] makes them; [`Credentials`] and [`Organisation`] read and write the
-//! layout of Fabric's MSP directories.
+//! [`CertificateAuthority`] issues certificates; [`Credentials`] and [`Organisation`] read and
+//! write the layout of Fabric's MSP directories.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -83,10 +84,10 @@
 //!
 //! # Bounds
 //! Identities up to [`MAX_IDENTITY_BYTES`]; [`MAX_CHANNELS`] channels; [`DEFAULT_CACHE_CAPACITY`]
-//! remembered identities, shed by least recent use and counted in [`CacheStats`]; blocks up to
-//! [`MAX_BLOCK_BYTES`], with at most 128 signatures. What of a block nobody signed, its metadata,
-//! has bounds of its own, so that who passes a block on cannot pad it. Organisations, revocation
-//! lists and policies are as large as configured.
+//! cached identities, the least recently used evicted first and counted in [`CacheStats`]; blocks
+//! up to [`MAX_BLOCK_BYTES`], with at most 128 signatures. A block's metadata is not covered by the
+//! signatures and has bounds of its own, so that a relay cannot pad a block. Organisations,
+//! revocation lists and policies are as large as configured.
 
 mod authority;
 mod block;

@@ -1,4 +1,4 @@
-//! A map of bounded size that sheds the entry unused for longest.
+//! A bounded map that evicts the least recently used entry.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -51,7 +51,7 @@ impl<K: Eq + Hash + Copy, V: Clone> Lru<K, V> {
         self.entries.len()
     }
 
-    /// How many entries were shed for lack of room.
+    /// Number of entries evicted for lack of room.
     pub(crate) const fn evicted(&self) -> u64 {
         self.evicted
     }

@@ -1,4 +1,4 @@
-//! An organisation's authorities, and whether they vouch for a certificate.
+//! An organisation's authorities, and the check of a certificate's chain.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -11,9 +11,10 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 use crate::identity::MAX_MSP_ID_BYTES;
 use crate::{ConfigError, Identity, IdentityError, pem_text};
 
-/// An organisation: its MSP-ID, its root and intermediate authorities and what they revoked.
+/// An organisation: its MSP-ID, its root and intermediate authorities, and its revoked
+/// certificates.
 ///
-/// Only certificates configured here become links of a chain, never any that a peer sends.
+/// A chain consists of certificates configured here only, never of certificates that a peer sends.
 #[derive(Clone, Debug)]
 pub struct Organisation {
     msp_id: String,
@@ -27,7 +28,7 @@ pub struct Organisation {
 /// Issuer and serial number of each revoked certificate.
 type Revoked = BTreeSet<(Box<[u8]>, Box<[u8]>)>;
 
-/// The time in which a chain of authorities holds, in seconds since 1970.
+/// The period in which a chain of authorities is valid, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) from: i64,
@@ -56,7 +57,8 @@ impl Organisation {
     /// An organisation with the root certificates in the PEM text `roots`.
     ///
     /// # Errors
-    /// The text cannot be read, holds no certificate, or one that may not issue others.
+    /// The text cannot be read, contains no certificate, or a certificate that may not issue
+    /// others.
     pub fn new(msp_id: &str, roots: &str) -> Result<Self, ConfigError> {
         if msp_id.is_empty() || msp_id.len() > MAX_MSP_ID_BYTES {
             return Err(ConfigError::BadMspId);
@@ -82,7 +84,7 @@ impl Organisation {
     /// Adds the intermediate authorities in the PEM text `certificates`.
     ///
     /// # Errors
-    /// As of [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub fn with_intermediates(mut self, certificates: &str) -> Result<Self, ConfigError> {
         self.intermediates
             .extend(Authority::read_all(certificates)?);
@@ -94,12 +96,13 @@ impl Organisation {
         Ok(self)
     }
 
-    /// Replaces all revocation lists by those in the PEM text `lists`; none means nothing is
-    /// revoked. A list stays in force beyond its `nextUpdate`: a late list must not readmit.
+    /// Replaces all revocation lists by those in the PEM text `lists`; without a list, no
+    /// certificate is revoked. A list stays in force after its `nextUpdate`: a late list must not
+    /// readmit a revoked certificate.
     ///
     /// # Errors
-    /// [`ConfigError::RevocationList`] if one cannot be read, or was not signed by an authority of
-    /// this organisation.
+    /// [`ConfigError::RevocationList`] if a list cannot be read or was not signed by an authority
+    /// of this organisation.
     pub fn with_revocation_lists(mut self, lists: &str) -> Result<Self, ConfigError> {
         let found = pem_text::decode_all(pem_text::REVOCATION_LIST, lists)
             .map_err(|error| ConfigError::RevocationList(error.to_string()))?;
@@ -153,8 +156,9 @@ impl Organisation {
         Ok(())
     }
 
-    /// Whether the chain of `identity` holds at the time `at`; its own validity in time and its
-    /// MSP-ID are the caller's to check. Returns when the authorities on the chain are valid.
+    /// Checks the chain of `identity` at the time `at`. The caller checks the identity's own
+    /// validity period and MSP-ID. Returns the period in which the authorities of the chain are
+    /// valid.
     pub(crate) fn check_chain(
         &self,
         identity: &Identity,
@@ -195,7 +199,7 @@ impl Organisation {
             .ok_or_else(|| untrusted("no path was inspected".into()))
     }
 
-    /// What webpki leaves to its caller: revocation, and the root's own limits.
+    /// The checks that webpki leaves to its caller: revocation, and the limits of the root.
     fn inspect(
         &self,
         identity: &Identity,
@@ -218,14 +222,14 @@ impl Organisation {
         if revoked {
             return Err(webpki::Error::CertRevoked);
         }
-        // A root that was renewed with its key is there twice, as the same anchor: the one that
-        // vouches for longest counts.
+        // A root that was renewed with the same key is listed twice with one anchor: the one that
+        // is valid for longest counts.
         let mut best: Result<Window, _> = Err(webpki::Error::UnknownIssuer);
         for (root, anchor) in self.roots.iter().zip(&self.anchors) {
             if anchor != path.anchor() {
                 continue;
             }
-            best = match (best, root.vouches(below, length, at)) {
+            best = match (best, root.chain_window(below, length, at)) {
                 (Ok(window), Ok(other)) if other.until > window.until => Ok(other),
                 (Ok(window), _) => Ok(window),
                 (Err(_), other) => other,
@@ -239,7 +243,7 @@ impl Organisation {
     }
 }
 
-/// The refusals that have a name of their own.
+/// The errors of webpki that have a variant of their own.
 fn refusal(error: &webpki::Error) -> Option<IdentityError> {
     if matches!(error, webpki::Error::CertRevoked) {
         Some(IdentityError::Revoked)
@@ -252,8 +256,7 @@ fn refusal(error: &webpki::Error) -> Option<IdentityError> {
     }
 }
 
-/// Membership certificates are not made for TLS: whatever extended key usage they have, or none,
-/// does not matter.
+/// Accepts any extended key usage, or none: membership certificates are not made for TLS.
 struct AnyPurpose;
 
 impl ExtendedKeyUsageValidator for AnyPurpose {
@@ -317,9 +320,9 @@ impl Authority {
             .map_err(|error| ConfigError::Certificate(error.to_string()))
     }
 
-    /// When a chain below this root holds, whose `length` intermediate certificates are valid in
-    /// `below`.
-    fn vouches(&self, below: Window, length: u32, at: i64) -> Result<Window, webpki::Error> {
+    /// The period in which a chain below this root is valid, if it has `length` intermediate
+    /// certificates that are valid in `below`.
+    fn chain_window(&self, below: Window, length: u32, at: i64) -> Result<Window, webpki::Error> {
         if self.max_intermediates.is_some_and(|max| length > max) {
             return Err(webpki::Error::PathLenConstraintViolated);
         }

@@ -1,4 +1,4 @@
-//! The one PEM form of a certificate that counts: 64 columns, line feeds, nothing around it.
+//! The canonical PEM form of a certificate: 64 columns, line feeds, no text around it.
 
 use pem::{EncodeConfig, LineEnding, Pem};
 
@@ -15,7 +15,7 @@ pub(crate) fn encode(label: &str, der: &[u8]) -> String {
     pem::encode_config(&Pem::new(label, der), config)
 }
 
-/// The certificate in `text`, which must be the canonical form of it.
+/// The certificate in `text`, if it is in canonical form.
 pub(crate) fn decode_canonical_certificate(text: &[u8]) -> Option<Vec<u8>> {
     let der = decode_one(CERTIFICATE, text)?;
     (encode(CERTIFICATE, &der).as_bytes() == text).then_some(der)
@@ -28,7 +28,7 @@ pub(crate) fn decode_one(label: &str, text: &[u8]) -> Option<Vec<u8>> {
     (only.tag() == label).then(|| only.contents().to_vec())
 }
 
-/// All blocks in `text` with this label, e.g. a bundle of certificates.
+/// All blocks in `text` with this label, for example a bundle of certificates.
 pub(crate) fn decode_all(label: &str, text: &str) -> Result<Vec<Vec<u8>>, ConfigError> {
     let found =
         pem::parse_many(text).map_err(|error| ConfigError::Certificate(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Who reads a channel and who signs its blocks.
+//! The readers of a channel and the signers of its blocks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use gossip_driver::core::PeerId;
 
 use crate::{Identity, IdentityError};
 
-/// A channel's configuration, as far as signatures are concerned.
+/// The part of a channel's configuration that concerns signatures.
 ///
 /// ```
 /// use gossip_msp::ChannelPolicy;
@@ -25,8 +25,8 @@ pub struct ChannelPolicy {
 }
 
 impl ChannelPolicy {
-    /// A policy that admits the members of these organisations as readers. It has no orderer yet,
-    /// and requires one signature on each block.
+    /// A policy that admits the members of these organisations as readers. It names no orderer yet
+    /// and requires one signature per block.
     #[must_use]
     pub fn new<O: Into<String>>(readers: impl IntoIterator<Item = O>) -> Self {
         Self {
@@ -37,19 +37,20 @@ impl ChannelPolicy {
         }
     }
 
-    /// Accepts any valid member of this organisation as an orderer.
+    /// Accepts each valid member of this organisation as an orderer.
     ///
-    /// Name an organisation of orderers, not one of peers: each of its members can make blocks.
+    /// Use an organisation of orderers, not of peers: each of its members can sign blocks.
     #[must_use]
     pub fn with_orderer_organisation(mut self, msp_id: impl Into<String>) -> Self {
         self.orderer_organisations.insert(msp_id.into());
         self
     }
 
-    /// Accepts exactly this identity as an orderer, whatever its chain, validity and revocation say.
+    /// Accepts exactly this identity as an orderer, without a check of chain, validity and
+    /// revocation.
     ///
     /// # Errors
-    /// As of [`Identity::read`].
+    /// The same as [`Identity::read`].
     pub fn with_orderer_certificate(mut self, identity: &[u8]) -> Result<Self, IdentityError> {
         let identity = Identity::read(identity)?;
         self.orderer_certificates
@@ -57,7 +58,7 @@ impl ChannelPolicy {
         Ok(self)
     }
 
-    /// How many different orderers must have signed a block; at least 1.
+    /// Number of different orderers that must have signed a block; at least 1.
     #[must_use]
     pub const fn with_required_signatures(mut self, required: usize) -> Self {
         self.required_signatures = required;
@@ -72,7 +73,8 @@ impl ChannelPolicy {
         self.orderer_organisations.contains(msp_id)
     }
 
-    /// The pinned orderer with this MSP-ID and this PKI-ID, a hash of MSP-ID and certificate.
+    /// The pinned orderer with this MSP-ID and PKI-ID. The PKI-ID is a hash of MSP-ID and
+    /// certificate.
     pub(crate) fn pinned_orderer(&self, msp_id: &str, peer_id: &PeerId) -> Option<&Arc<Identity>> {
         self.orderer_certificates
             .get(peer_id)
@@ -83,7 +85,7 @@ impl ChannelPolicy {
         self.required_signatures
     }
 
-    /// Every organisation that the policy names.
+    /// All organisations that the policy names.
     pub(crate) fn organisations(&self) -> impl Iterator<Item = &str> {
         self.readers
             .union(&self.orderer_organisations)

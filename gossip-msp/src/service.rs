@@ -19,37 +19,36 @@ use crate::{
     identity,
 };
 
-/// How many validated identities are remembered unless [`X509Service::with_cache_capacity`] says
-/// otherwise.
+/// Default number of cached identities: see [`X509Service::with_cache_capacity`].
 ///
-/// One takes about twice the size of its certificate's DER form: for the usual 1 KiB some 10 MiB in
-/// all. Only what an organisation's authority vouched for is kept, so strangers cannot fill it.
+/// A cached identity takes about twice the size of its certificate's DER form: about 10 MiB in all
+/// for certificates of 1 KiB. Only identities that an organisation's authority certified are
+/// cached, so outsiders cannot fill the cache.
 pub const DEFAULT_CACHE_CAPACITY: usize = 4096;
 
-/// How many channels can be configured.
+/// Most channels that can be configured.
 pub const MAX_CHANNELS: usize = 4096;
 
 /// Verifies identities, messages and blocks, and signs for one member.
 ///
-/// Safe to use from several threads; configuration may change while others verify.
+/// Safe to use from several threads; the configuration may change while other threads verify.
 ///
-/// An identity's chain is checked once and remembered, until it expires, a revocation list is
-/// installed or room is needed. A remembered check costs a hash of the identity (about 1 µs), a
-/// signature about 60 µs (P-256) or 40 µs (Ed25519).
+/// An identity's chain is checked once and cached until it expires, a revocation list is installed
+/// or the cache needs room. A cached check costs a hash of the identity (about 1 µs); a signature
+/// costs about 60 µs (P-256) or 40 µs (Ed25519).
 #[derive(Debug)]
 pub struct X509Service {
     own: SigningIdentity,
     clock: Arc<dyn Clock>,
     trust: RwLock<Arc<Trust>>,
-    /// Only what an authority vouches for: identities that anyone can make up neither take room nor
-    /// push out valid ones.
-    valid: Mutex<Lru<(Digest, Purpose), Valid>>,
+    /// Only identities that an authority certified: invented ones take no room and evict none.
+    valid: Mutex<Lru<(Digest, Purpose), Validated>>,
 }
 
-/// What is configured: replaced as a whole, so that a check sees one state of it.
+/// The configuration, replaced as a whole, so that each check sees one consistent state.
 #[derive(Clone, Debug)]
 struct Trust {
-    /// Grows whenever an earlier validation may no longer hold.
+    /// Increases with each change that may invalidate earlier validations.
     generation: u64,
     organisations: BTreeMap<String, Arc<Organisation>>,
     channels: BTreeMap<ChannelId, Arc<ChannelPolicy>>,
@@ -61,28 +60,29 @@ type Digest = [u8; 32];
 enum Purpose {
     /// Valid now.
     Member,
-    /// Valid now or when its certificate was issued: blocks outlive the certificates that signed them.
+    /// Valid now or when its certificate was issued: blocks outlive the certificates that signed
+    /// them.
     BlockSigner,
 }
 
 #[derive(Clone, Debug)]
-struct Valid {
+struct Validated {
     identity: Arc<Identity>,
     generation: u64,
     window: Window,
 }
 
-/// How full the cache is.
+/// State of the cache of validated identities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// Validations kept, each with its identity parsed.
+    /// Cached validations, each with its parsed identity.
     pub validated: usize,
-    /// Entries shed for lack of room since the start.
+    /// Entries evicted for lack of room since the start.
     pub evicted: u64,
 }
 
 impl X509Service {
-    /// A service that signs as `own` and trusts these organisations, with the system's clock.
+    /// A service that signs as `own` and trusts these organisations, with the system clock.
     ///
     /// # Errors
     /// Two organisations share an MSP-ID, or `own` is not valid under them.
@@ -93,7 +93,7 @@ impl X509Service {
         Self::with_clock(own, organisations, SystemClock)
     }
 
-    /// The same with another clock.
+    /// As [`new`](Self::new), with another clock.
     ///
     /// # Errors
     /// As of [`new`](Self::new).
@@ -126,14 +126,14 @@ impl X509Service {
         Ok(service)
     }
 
-    /// Changes how many identities are remembered; at least 1.
+    /// Sets the number of cached identities; at least 1.
     #[must_use]
     pub fn with_cache_capacity(mut self, identities: usize) -> Self {
         self.valid = Mutex::new(Lru::new(identities));
         self
     }
 
-    /// Who we are, as a node's configuration wants it.
+    /// The own identity in the form that a node's configuration takes.
     #[must_use]
     pub fn identity(&self) -> SelfIdentity {
         let own = self.own.identity();
@@ -154,7 +154,7 @@ impl X509Service {
     ///
     /// # Errors
     /// The policy has no orderer or requires no signature, names an organisation that is not
-    /// configured, or there are [`MAX_CHANNELS`] already. Nothing changes then.
+    /// configured, or [`MAX_CHANNELS`] channels are configured. Nothing changes then.
     pub fn set_channel(
         &self,
         channel: ChannelId,
@@ -178,13 +178,13 @@ impl X509Service {
         Ok(())
     }
 
-    /// Forgets a channel: nobody reads it and none of its blocks verifies any more.
+    /// Removes a channel's configuration: no organisation reads it and none of its blocks verifies.
     pub fn remove_channel(&self, channel: &ChannelId) {
         let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut current).channels.remove(channel);
     }
 
-    /// Adds an organisation, or replaces one of the same MSP-ID.
+    /// Adds an organisation, or replaces the one with the same MSP-ID.
     pub fn set_organisation(&self, organisation: Organisation) {
         let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
         let trust = Arc::make_mut(&mut current);
@@ -195,21 +195,22 @@ impl X509Service {
     }
 
     /// Replaces an organisation's revocation lists by those in the PEM text `lists`. Takes effect
-    /// at once, also for identities that were valid before.
+    /// at once, also for cached identities.
     ///
     /// # Errors
-    /// The organisation is not configured, or as of
-    /// [`Organisation::with_revocation_lists`]. Nothing changes then.
+    /// The organisation is not configured, or an error of [`Organisation::with_revocation_lists`].
+    /// Nothing changes then.
     pub fn set_revocation_lists(&self, msp_id: &str, lists: &str) -> Result<(), ConfigError> {
         let unknown = || ConfigError::UnknownOrganisation(msp_id.into());
         loop {
             let before = self.trust().organisations.get(msp_id).cloned();
             let before = before.ok_or_else(unknown)?;
-            // Long lists take long to read: others verify meanwhile.
+            // Long lists take long to parse: other threads verify meanwhile.
             let updated = Organisation::clone(&before).with_revocation_lists(lists)?;
             let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
             let trust = Arc::make_mut(&mut current);
-            // Unless it was replaced meanwhile, and with it the authorities that must have signed.
+            // If the organisation was replaced meanwhile, its authorities may be others: start
+            // again.
             if let Some(organisation) = trust.organisations.get_mut(msp_id)
                 && Arc::ptr_eq(organisation, &before)
             {
@@ -220,10 +221,10 @@ impl X509Service {
         }
     }
 
-    /// Checks an identity and returns it parsed.
+    /// Validates an identity and returns it parsed.
     ///
     /// # Errors
-    /// Says what does not hold.
+    /// The [`IdentityError`] names the check that failed.
     pub fn validate(&self, identity: &[u8]) -> Result<Arc<Identity>, IdentityError> {
         self.check(identity, Purpose::Member)
             .map(|valid| valid.identity)
@@ -231,11 +232,11 @@ impl X509Service {
 
     /// Checks that `block` is number `seq` of `channel`, well-formed and signed by its orderers.
     ///
-    /// Reads the bytes once to hash them and copies nothing: a block costs its SHA-256 (for 100 MiB
-    /// about 0.2 s were measured on a busy two-core machine) and about 0.1 ms per signature.
+    /// Hashes the block's bytes once and copies nothing. Costs one SHA-256 of the block (100 MiB:
+    /// about 0.2 s, measured on a busy two-core machine) and about 0.1 ms per signature.
     ///
     /// # Errors
-    /// Says what does not hold.
+    /// The [`BlockError`] names the check that failed.
     pub fn check_block(
         &self,
         channel: &ChannelId,
@@ -250,7 +251,7 @@ impl X509Service {
         block::verify(channel, seq, block, policy, self)
     }
 
-    /// How full the cache is.
+    /// The state of the cache.
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
         let valid = self.valid();
@@ -260,10 +261,10 @@ impl X509Service {
         }
     }
 
-    fn check(&self, bytes: &[u8], purpose: Purpose) -> Result<Valid, IdentityError> {
+    fn check(&self, bytes: &[u8], purpose: Purpose) -> Result<Validated, IdentityError> {
         let now = clock::seconds(self.clock.now());
         let trust = self.trust();
-        // Before anything that costs more: anybody can send an identity.
+        // The cheapest check comes first: any peer can send an identity.
         let (msp_id, _) = identity::split(bytes)?;
         let organisation = trust
             .organisations
@@ -285,7 +286,7 @@ impl X509Service {
             Purpose::Member => member_window(organisation, &identity, now)?,
             Purpose::BlockSigner => check_block_signer(organisation, &identity, now)?,
         };
-        let valid = Valid {
+        let valid = Validated {
             identity,
             generation: trust.generation,
             window,
@@ -312,7 +313,7 @@ impl X509Service {
         Arc::clone(&self.trust.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn valid(&self) -> MutexGuard<'_, Lru<(Digest, Purpose), Valid>> {
+    fn valid(&self) -> MutexGuard<'_, Lru<(Digest, Purpose), Validated>> {
         self.valid.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -366,7 +367,7 @@ impl MessageCryptoService for X509Service {
             .get(channel)
             .ok_or_else(|| IdentityError::UnknownChannel(channel.as_str().into()))
             .and_then(|policy| {
-                // Before the signature: it costs nothing, and nobody outside gets one checked.
+                // Before the signature: this check is cheap, so outsiders cause no signature check.
                 let (msp_id, _) = identity::split(identity)?;
                 let refused = || IdentityError::NotAdmitted(msp_id.into());
                 policy.admits(msp_id).then_some(()).ok_or_else(refused)
@@ -408,8 +409,8 @@ impl OrdererCheck for X509Service {
     }
 }
 
-/// The chain is checked at a time at which the certificate itself is valid, so that one that nobody
-/// trusts is not called expired.
+/// The chain is checked at a time at which the certificate itself is valid, so that an untrusted
+/// certificate is not reported as expired.
 fn member_window(
     organisation: &Organisation,
     identity: &Identity,
@@ -434,7 +435,8 @@ fn member_window(
     }
 }
 
-/// A block is as old as it is: its signer's chain must hold now, or have held when it was issued.
+/// A block may be old: its signer's chain must be valid now, or have been valid when the
+/// certificate was issued.
 fn check_block_signer(
     organisation: &Organisation,
     identity: &Identity,
@@ -483,7 +485,7 @@ mod tests {
             let refused = updating.set_revocation_lists("Org1MSP", "no list").is_err();
             done.send(refused).unwrap();
         });
-        // These lists are bad, so that it need not wait for us to install them.
+        // The lists are invalid, so the updater ends without the write lock that this test blocks.
         let refused = finished.recv_timeout(Duration::from_secs(30));
         drop(verifying);
         updater.join().unwrap();

@@ -5,13 +5,13 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::ecdsa;
 
-/// The kinds of key that a member may have.
+/// The kinds of keys that members use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum KeyKind {
-    /// ECDSA on P-256 with SHA-256, as Fabric uses it.
+    /// ECDSA on P-256 with SHA-256, as in Fabric.
     EcdsaP256,
-    /// Ed25519: faster to sign with; Fabric accepts it from version 3.0 on.
+    /// Ed25519: faster to sign; Fabric accepts it since version 3.0.
     Ed25519,
 }
 
@@ -34,7 +34,7 @@ impl PublicKey {
         }
     }
 
-    /// `None` for any other kind of key.
+    /// `None` for other kinds of keys.
     pub(crate) fn of_certificate(info: &SubjectPublicKeyInfo<'_>) -> Option<Self> {
         let key = &info.subject_public_key.data;
         let kind = match info.algorithm.algorithm.to_id_string().as_str() {

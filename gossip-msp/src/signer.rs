@@ -22,13 +22,13 @@ enum PrivateKey {
 }
 
 impl SigningIdentity {
-    /// Takes a certificate and its private key (PKCS#8, not encrypted), both in PEM.
+    /// Reads a certificate and its private key (PKCS#8, not encrypted), both in PEM.
     ///
-    /// Gives an authority's ECDSA signature on the certificate the lower S, as Fabric does: that form
-    /// is the identity, any other is refused.
+    /// An authority's ECDSA signature on the certificate is converted to the lower S, as in Fabric:
+    /// only this form is a valid identity.
     ///
     /// # Errors
-    /// Either cannot be read, or they do not belong together.
+    /// Either cannot be read, or the key is not that of the certificate.
     pub fn from_pem(msp_id: &str, certificate: &str, key: &str) -> Result<Self, ConfigError> {
         if msp_id.is_empty() || msp_id.len() > identity::MAX_MSP_ID_BYTES {
             return Err(ConfigError::BadMspId);
@@ -52,20 +52,19 @@ impl SigningIdentity {
         })
     }
 
-    /// The serialized identity: what peers exchange.
+    /// The serialized identity, as peers exchange it.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The identity, parsed.
+    /// The parsed identity.
     #[must_use]
     pub const fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// Signs `message`: an ECDSA signature in DER with a low S, as Fabric demands, or an Ed25519
-    /// signature.
+    /// Signs `message`. The signature is ECDSA in DER with a low S, as Fabric requires, or Ed25519.
     ///
     /// # Errors
     /// [`MakeError::Signing`]: the operating system's randomness failed.

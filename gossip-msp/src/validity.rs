@@ -1,17 +1,17 @@
-//! How long a certificate is valid.
+//! Validity periods of certificates.
 
 use std::time::{Duration, SystemTime};
 
-/// The time in which a certificate is valid, in whole seconds, both ends included.
+/// A validity period in whole seconds, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
-    /// The first moment.
+    /// The first second.
     pub not_before: SystemTime,
-    /// The last moment.
+    /// The last second.
     pub not_after: SystemTime,
 }
 
-/// Certificates are dated back a little, so that they are valid at peers whose clocks are late.
+/// Certificates begin a little earlier, so that they are valid at peers whose clocks are late.
 const BACKDATED: Duration = Duration::from_secs(5 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

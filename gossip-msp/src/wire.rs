@@ -1,7 +1,7 @@
 //! Walks serialized protobuf messages in place.
 //!
-//! Blocks are large and their transactions are opaque, so nothing is copied out of them; and whether
-//! a transaction is encoded canonically cannot be seen after a decoder has normalised it.
+//! Blocks are large and their transactions are opaque, so no bytes are copied. A decoder would also
+//! normalise a transaction and hide whether it was encoded canonically.
 
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ pub(crate) struct NotProtobuf;
 pub(crate) enum Value<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
-    /// A fixed-width number or a group: no field that we know has such a type.
+    /// A fixed-width number or a group: no known field has such a type.
     Other,
 }
 
@@ -41,8 +41,8 @@ pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
-/// Deepest nesting of groups that is skipped: deeper than decoders in Go follow (10000), so that no
-/// transaction that Fabric orders makes us refuse its block.
+/// Deepest nesting of groups that is skipped. Go's decoder follows 10000 levels, so every
+/// transaction that Fabric orders is accepted.
 const MAX_GROUPS: usize = 16 * 1024;
 const MAX_FIELD_NUMBER: u64 = (1 << 29) - 1;
 
@@ -155,7 +155,7 @@ const fn split_tag(tag: u64) -> Result<(u64, u64), NotProtobuf> {
     }
 }
 
-/// The last value of the bytes field `number`, as a decoder would see it; empty if absent.
+/// The last value of the bytes field `number`, which is what a decoder keeps; empty if absent.
 pub(crate) fn last_bytes(message: &[u8], number: u64) -> Result<&[u8], NotProtobuf> {
     Fields::new(message).try_fold(&[][..], |last, field| {
         let field = field?;
@@ -167,8 +167,8 @@ pub(crate) fn last_bytes(message: &[u8], number: u64) -> Result<&[u8], NotProtob
     })
 }
 
-/// The last value of the bytes field `inner` in the sub-message `outer`, which a decoder merges from
-/// all its occurrences; empty if absent.
+/// The last value of the bytes field `inner` in the sub-message `outer`, whose occurrences a
+/// decoder merges; empty if absent.
 pub(crate) fn last_nested_bytes(
     message: &[u8],
     outer: u64,
@@ -190,14 +190,14 @@ pub(crate) fn last_nested_bytes(
     Ok(last)
 }
 
-/// Reads a message whose fields are known, single, in order and minimally encoded.
+/// Reads a message with known fields: each once, in order and minimally encoded.
 #[derive(Debug)]
-pub(crate) struct Strict<'a> {
+pub(crate) struct StrictFields<'a> {
     fields: Fields<'a>,
     ahead: Option<Field<'a>>,
 }
 
-impl<'a> Strict<'a> {
+impl<'a> StrictFields<'a> {
     pub(crate) fn new(message: &'a [u8]) -> Result<Self, NotProtobuf> {
         let mut fields = Fields::new(message);
         let ahead = fields.next().transpose()?;
@@ -216,7 +216,8 @@ impl<'a> Strict<'a> {
         Ok(Some(bytes))
     }
 
-    /// The bytes field `number` if it comes next, else nothing. An empty one is not canonical.
+    /// The bytes field `number` if it comes next, else nothing. An encoded empty field is not
+    /// canonical.
     pub(crate) fn non_empty(&mut self, number: u64) -> Result<&'a [u8], NotProtobuf> {
         match self.bytes(number)? {
             Some([]) => Err(NotProtobuf),
@@ -244,7 +245,7 @@ impl<'a> Strict<'a> {
         }
     }
 
-    /// What is left, which no field before it explains.
+    /// The remaining fields.
     pub(crate) fn rest(self) -> impl Iterator<Item = Result<Field<'a>, NotProtobuf>> {
         self.ahead.map(Ok).into_iter().chain(self.fields)
     }
@@ -317,7 +318,7 @@ mod tests {
             let mut out = Vec::new();
             put_number(&mut out, 1, value);
             assert_eq!(out.len(), 1 + varint_length(value));
-            let mut strict = Strict::new(&out).unwrap();
+            let mut strict = StrictFields::new(&out).unwrap();
             assert_eq!(strict.number(1), Ok(value));
             assert_eq!(strict.end(), Ok(()));
         }

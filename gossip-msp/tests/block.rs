@@ -1,4 +1,4 @@
-//! Blocks as an orderer makes them, and every way in which one can be wrong.
+//! Valid blocks of an orderer, and each defect of a block.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -18,7 +18,7 @@ use gossip_msp::{
 };
 use prost::Message;
 
-/// Replaces the transactions, and with them data hash and signature.
+/// Replaces the transactions, the data hash and the signature.
 fn reseal(block: &mut Block, transactions: Vec<Bytes>, signers: &[&SigningIdentity]) {
     let data = block.data.as_mut().unwrap();
     data.data = transactions;
@@ -80,7 +80,7 @@ fn a_chain_of_blocks_verifies_and_gives_the_payloads_back() {
 }
 
 #[test]
-fn blocks_are_what_the_schema_says() {
+fn blocks_match_the_schema() {
     let network = Network::new();
     let (_, mut orderer) = network.channel("mychannel", 1);
     let block = cut(&mut orderer, &[b"data"]);
@@ -286,10 +286,10 @@ fn transactions_that_are_no_canonical_envelopes_are_refused_though_signed() {
         let refused = sealed(vec![good.clone(), bad.into()]);
         assert_eq!(refused, Err(BlockError::IllFormedTransaction(1)));
     }
-    // A field that we do not know, where every implementation keeps it.
+    // An unknown field, at the place where every implementation keeps it.
     let extended = Bytes::from([&good[..], &[0x1a, 0x01, 0xff]].concat());
     assert_eq!(sealed(vec![good.clone(), extended]), Ok(()));
-    // The like as groups, nested as deep as Fabric's decoder follows.
+    // The same as groups, nested as deep as Fabric's decoder follows.
     let groups = [[0x1b; 10_000], [0x1c; 10_000]].concat();
     let nested = Bytes::from([&good[..], &groups].concat());
     assert_eq!(sealed(vec![good.clone(), nested]), Ok(()));

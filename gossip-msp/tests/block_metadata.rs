@@ -1,4 +1,4 @@
-//! What of a block nobody signed cannot be altered or padded beyond its bounds.
+//! The unsigned part of a block cannot be altered or padded beyond its bounds.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -17,7 +17,7 @@ fn every_flipped_bit_is_noticed() {
     let (channel, mut orderer) = network.channel("mychannel", 1);
     let good = cut(&mut orderer, &[b"data"]).bytes;
     for at in 0..good.len() {
-        // In the unsigned tail, four empty metadata entries, a length may become another legal one.
+        // In the unsigned tail, four empty metadata entries, an altered length may be valid too.
         let bits = if at < good.len() - 8 { 8 } else { 1 };
         for bit in 0..bits {
             let mut altered = good.to_vec();
@@ -133,7 +133,7 @@ fn the_boundary_of_the_signed_value_cannot_be_moved() {
     let entry = &mut block.metadata.as_mut().unwrap().metadata[0];
     let mut signed = Metadata::decode(entry.clone()).unwrap();
     let header = &signed.signatures[0].signature_header;
-    // The same signed bytes: an empty creator before the true one.
+    // The same signed bytes with another split: an empty creator before the true one.
     let moved = [&signed.value[..], header].concat();
     assert!(SignatureHeader::decode(&moved[..]).is_ok());
     signed.signatures[0].signature_header = moved.into();
@@ -155,7 +155,7 @@ fn a_block_that_no_message_holds_is_refused() {
 }
 
 #[test]
-fn signatures_that_nobody_would_accept_are_not_made() {
+fn signatures_that_verifiers_refuse_are_not_made() {
     let network = Network::new();
     let (_, mut orderer) = network.channel("mychannel", 1);
     let signer = network.orderer("again");

@@ -1,4 +1,4 @@
-//! Which authorities vouch for whom, how long, and what they revoke.
+//! Chains of authorities: validity periods and revocation.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -32,7 +32,7 @@ fn intermediate_authorities_are_links_only_where_configured() {
     service.set_organisation(between.organisation().unwrap());
     assert_eq!(service.validate_identity(&identity), Ok(()));
 
-    // The intermediate may issue certificates, not authorities.
+    // The intermediate may issue certificates, but no authorities.
     let below = between.intermediate("below", Validity::days(5)).unwrap();
     let deep = below
         .issue("peer", KeyKind::EcdsaP256, Validity::days(1))
@@ -233,7 +233,7 @@ fn a_revocation_list_takes_effect_on_identities_already_known() {
 }
 
 #[test]
-fn a_revocation_list_of_somebody_else_is_refused_and_changes_nothing() {
+fn a_foreign_revocation_list_is_refused_and_changes_nothing() {
     let network = Network::new();
     let bad = network.member("bad");
     let identity = bad.signing_identity().unwrap().bytes().clone();

@@ -1,4 +1,4 @@
-//! Whatever bytes arrive, readers refuse them or read what was written, and never panic.
+//! Arbitrary bytes are refused, or are exactly what was written; no reader panics.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod hostile;

@@ -227,7 +227,7 @@ fn a_policy_without_orderers_or_with_unknown_organisations_is_refused() {
 }
 
 #[test]
-fn what_is_remembered_is_bounded() {
+fn the_cache_is_bounded() {
     let Organisations { org1, all, .. } = Organisations::new();
     let own = org1
         .issue("own", KeyKind::Ed25519, Validity::days(1))

@@ -1,4 +1,4 @@
-//! Reads what a block carries.
+//! The content of a block.
 
 use bytes::Bytes;
 use gossip_driver::core::ChannelId;
@@ -7,9 +7,10 @@ use super::view::{BlockView, channel_header};
 use crate::BlockError;
 use crate::wire::last_bytes;
 
-/// A serialized block, opened. It shares the block's bytes and copies none of them.
+/// The content of a serialized block. It shares the block's bytes and copies none of them.
 ///
-/// Reading verifies nothing: see [`X509Service::check_block`](crate::X509Service::check_block).
+/// Reading does not verify the block: see
+/// [`X509Service::check_block`](crate::X509Service::check_block).
 #[derive(Clone, Debug)]
 pub struct BlockContent {
     bytes: Bytes,
@@ -20,10 +21,10 @@ pub struct BlockContent {
 }
 
 impl BlockContent {
-    /// Opens a block.
+    /// Reads a block.
     ///
     /// # Errors
-    /// The bytes are no canonically encoded block, or it has no header.
+    /// The bytes are no canonically encoded block, or the block has no header.
     pub fn read(bytes: Bytes) -> Result<Self, BlockError> {
         let header = BlockView::read(&bytes)?.header;
         Ok(Self {
@@ -41,19 +42,19 @@ impl BlockContent {
         self.number
     }
 
-    /// The hash of the header before; empty in block 0.
+    /// The hash of the previous header; empty in block 0.
     #[must_use]
     pub const fn previous_hash(&self) -> &Bytes {
         &self.previous_hash
     }
 
-    /// The hash of the transactions, as the header states it.
+    /// The hash of the transactions, according to the header.
     #[must_use]
     pub const fn data_hash(&self) -> &Bytes {
         &self.data_hash
     }
 
-    /// The hash that the next block links to.
+    /// The hash of the header, which the next block links to.
     #[must_use]
     pub const fn header_hash(&self) -> [u8; 32] {
         self.header_hash
@@ -71,8 +72,8 @@ impl BlockContent {
             .chain(error)
     }
 
-    /// What the transactions carry (`Payload.data`), in order: for those that
-    /// [`Orderer::transaction`](crate::Orderer::transaction) made, the bytes given to it.
+    /// The payloads of the transactions (`Payload.data`), in order. For transactions of
+    /// [`Orderer::transaction`](crate::Orderer::transaction) these are the bytes given to it.
     pub fn payloads(&self) -> impl Iterator<Item = Result<Bytes, BlockError>> {
         self.transactions().enumerate().map(|(index, transaction)| {
             let transaction = transaction?;

@@ -1,31 +1,31 @@
-//! What a block carries beside its transactions, within bounds.
+//! The metadata of a block, within bounds.
 
 use crate::BlockError;
-use crate::wire::{NotProtobuf, Strict};
+use crate::wire::{NotProtobuf, StrictFields};
 
-/// Entries of `BlockMetadata`: signatures, last configuration, transactions filter, orderer, commit
-/// hash.
+/// The entries of `BlockMetadata`: signatures, last configuration, transactions filter, orderer,
+/// commit hash.
 pub(crate) const METADATA_ENTRIES: usize = 5;
-/// Signatures on a block: more than any ordering service has members.
+/// Most signatures on a block: more than any ordering service has members.
 pub(crate) const MAX_SIGNATURES: usize = 128;
-/// Longest signature with the identity that made it, whose certificate takes some 1 KiB.
+/// Longest signature together with its creator's identity, whose certificate takes about 1 KiB.
 pub(crate) const MAX_SIGNATURE_BYTES: usize = 8 * 1024;
 /// Longest value that the signatures cover.
 const MAX_VALUE_BYTES: usize = 1024 * 1024;
 
 const FILTER: usize = 2;
-/// Longest entries that nobody signs. The last configuration and the orderer's state are a few
-/// numbers, around which orderers before Fabric 2.0 put a signature; the commit hash is a SHA-256.
-/// The filter has a byte per transaction.
+/// Longest unsigned entries. The last configuration and the orderer's state are a few numbers,
+/// which orderers before Fabric 2.0 wrapped in a signature; the commit hash is a SHA-256. The
+/// filter has one byte per transaction.
 const MAX_UNSIGNED_BYTES: [usize; METADATA_ENTRIES] = [0, 4 * 1024, usize::MAX, 4 * 1024, 128];
 
 /// The metadata of a block.
 ///
-/// All of it has a bound, since the signatures do not cover all of it: a relay could otherwise pad a
-/// block until nobody can store or serve it.
+/// All of it is bounded, because the signatures do not cover all of it: otherwise a relay could pad
+/// a block until it cannot be stored or served.
 #[derive(Debug)]
 pub(crate) struct MetadataView<'a> {
-    /// What is signed besides the header.
+    /// The signed value besides the header.
     pub(crate) value: &'a [u8],
     pub(crate) signatures: Vec<SignatureView<'a>>,
     filter_length: usize,
@@ -66,7 +66,7 @@ impl<'a> MetadataView<'a> {
         view.ok_or(BlockError::NoMetadata)
     }
 
-    /// Whether the filter judges no more than these many transactions.
+    /// Checks that the filter has no more entries than there are transactions.
     pub(crate) const fn check_filter(&self, transactions: usize) -> Result<(), BlockError> {
         if self.filter_length > transactions {
             Err(BlockError::MetadataTooLong {
@@ -80,7 +80,7 @@ impl<'a> MetadataView<'a> {
 
     fn of_signatures(entry: &'a [u8]) -> Result<Self, BlockError> {
         let undecodable = |NotProtobuf| BlockError::Undecodable("its signatures");
-        let mut fields = Strict::new(entry).map_err(undecodable)?;
+        let mut fields = StrictFields::new(entry).map_err(undecodable)?;
         let value = fields.non_empty(1).map_err(undecodable)?;
         if value.len() > MAX_VALUE_BYTES {
             let reason = "its signed metadata is longer than 1 MiB";
@@ -104,11 +104,11 @@ impl<'a> MetadataView<'a> {
 
 impl<'a> SignatureView<'a> {
     fn read(signature: &'a [u8]) -> Result<Self, NotProtobuf> {
-        let mut fields = Strict::new(signature)?;
+        let mut fields = StrictFields::new(signature)?;
         let (header, signature) = (fields.non_empty(1)?, fields.non_empty(2)?);
         fields.end()?;
-        // Strictly, though it is signed: nothing marks where the signed value before it ends.
-        let mut fields = Strict::new(header)?;
+        // Strict, although it is signed: nothing marks the end of the signed value before it.
+        let mut fields = StrictFields::new(header)?;
         let creator = fields.non_empty(1)?;
         fields.non_empty(2)?;
         fields.end()?;

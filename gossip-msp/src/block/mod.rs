@@ -1,4 +1,4 @@
-//! `common.Block`: read in place, verified, made.
+//! `common.Block`: reading in place, verification, and making.
 
 mod content;
 mod metadata;

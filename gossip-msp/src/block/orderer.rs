@@ -1,4 +1,4 @@
-//! Cuts transactions into signed blocks.
+//! Makes signed blocks of transactions.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use super::transaction;
 use crate::wire::{field_length, put_bytes, put_number, put_prefix};
 use crate::{MakeError, SigningIdentity};
 
-/// Largest block that is made or verified: 100 MiB of transactions, and the rest of the block. A message
-/// that holds it is within the default of `Limits::max_envelope`.
+/// Largest block that is made or verified: 100 MiB of transactions, and the rest of the block. A
+/// message that carries it is within the default of `Limits::max_envelope`.
 pub const MAX_BLOCK_BYTES: usize = 100 * 1024 * 1024 + 32 * 1024;
 
-/// `OrdererBlockMetadata` that names block 0 as the last configuration.
+/// An `OrdererBlockMetadata` with block 0 as the last configuration.
 const LAST_CONFIG_IS_BLOCK_0: [u8; 2] = [0x0a, 0x00];
 
-/// Makes the blocks of one channel, each linked to the one before.
+/// Makes the blocks of one channel, each linked to its predecessor.
 ///
-/// It orders nothing by itself: it is the end of an ordering service that signs what was agreed, or
-/// the whole of one in a development network.
+/// It does not order transactions: it is the last stage of an ordering service, which signs what
+/// was agreed, or a whole ordering service for a development network.
 #[derive(Clone, Debug)]
 pub struct Orderer {
     channel: ChannelId,
@@ -33,7 +33,7 @@ pub struct Orderer {
     previous_hash: Bytes,
 }
 
-/// A finished block.
+/// A complete block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutBlock {
     /// Its number.
@@ -77,8 +77,8 @@ impl Orderer {
         self.next
     }
 
-    /// Wraps `data` into a transaction signed by the first signer. Copies `data` once; may be called
-    /// from several threads.
+    /// Wraps `data` into a transaction signed by the first signer. Copies `data` once; can be
+    /// called from several threads.
     ///
     /// # Errors
     /// [`MakeError::Signing`].
@@ -87,11 +87,12 @@ impl Orderer {
         transaction::envelope(creator, &self.channel, data)
     }
 
-    /// Makes the next block of these transactions (serialized `Envelope`s). Copies each once.
+    /// Makes the next block of these transactions (serialized `Envelope`s). Copies each of them
+    /// once.
     ///
     /// # Errors
-    /// No transaction, more than [`MAX_BLOCK_BYTES`] in all, more or longer signatures than a block
-    /// may have, or a signing key failed; the chain has not grown then.
+    /// There is no transaction, they have more than [`MAX_BLOCK_BYTES`] in all, the signatures are
+    /// more or longer than a block may have, or a signing key failed. The chain does not grow then.
     pub fn cut(&mut self, transactions: &[Bytes]) -> Result<CutBlock, MakeError> {
         if transactions.is_empty() {
             return Err(MakeError::EmptyBlock);
@@ -140,7 +141,7 @@ impl Orderer {
         Ok(block)
     }
 
-    /// An orderer fills the first entry.
+    /// Fills the first entry of the metadata, the orderers' signatures.
     fn metadata(&self, header: &[u8]) -> Result<Vec<u8>, MakeError> {
         if self.signers.len() > MAX_SIGNATURES {
             return Err(MakeError::SignaturesTooLong);

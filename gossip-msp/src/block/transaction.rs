@@ -1,4 +1,4 @@
-//! Opaque bytes as a transaction.
+//! Transactions around opaque bytes.
 
 use bytes::Bytes;
 use gossip_driver::core::ChannelId;
@@ -9,10 +9,10 @@ use crate::wire::{field_length, put_bytes, put_prefix};
 use crate::{MakeError, SigningIdentity};
 
 const NONCE_BYTES: usize = 24;
-/// Room for the longest signature that we make: two 33-byte integers in DER.
+/// Space for the longest signature made here: two 33-byte integers in DER.
 const SIGNATURE_BYTES: usize = 72;
 
-/// A `SignatureHeader` with a fresh nonce, and that nonce.
+/// A `SignatureHeader` with a fresh nonce, and the nonce.
 pub(crate) fn signature_header(
     creator: &SigningIdentity,
 ) -> Result<(Vec<u8>, [u8; NONCE_BYTES]), MakeError> {
@@ -26,8 +26,8 @@ pub(crate) fn signature_header(
     Ok((header, nonce))
 }
 
-/// Wraps `data` into a signed `Envelope` of type MESSAGE on `channel`: one copy of the data, in a
-/// buffer of the right size.
+/// Wraps `data` into a signed `Envelope` of type MESSAGE on `channel`: copies the data once, into a
+/// buffer of the exact size.
 pub(crate) fn envelope(
     creator: &SigningIdentity,
     channel: &ChannelId,
@@ -61,7 +61,7 @@ pub(crate) fn envelope(
     Ok(out.into())
 }
 
-/// Hexadecimal SHA-256 over nonce and creator, as Fabric forms it.
+/// The transaction ID of Fabric: hexadecimal SHA-256 over nonce and creator.
 fn transaction_id(creator: &SigningIdentity, nonce: &[u8]) -> String {
     let mut hash = Context::new(&SHA256);
     hash.update(nonce);

@@ -1,4 +1,4 @@
-//! Whether a block is what it says and its orderers vouch for it.
+//! Verification of a block: its number, channel, signatures and transactions.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::{BlockError, ChannelPolicy, Identity};
 /// `ChannelHeader.type` of a configuration transaction.
 const CONFIG: u64 = 1;
 
-/// Tells orderers from others.
+/// Decides who is an orderer.
 pub(crate) trait OrdererCheck {
-    /// The identity `creator` if it is an orderer by `policy`.
+    /// The identity of `creator` if it is an orderer under `policy`.
     fn orderer(&self, policy: &ChannelPolicy, creator: &[u8]) -> Option<Arc<Identity>>;
 }
 
-/// Cheap checks come first and the signatures before the hash of the data, so that who has no
-/// orderer's key cannot make us hash megabytes with a block of his own.
+/// Verifies a block. Cheap checks come first, and signatures before the hash of the data, so that a
+/// peer without an orderer's key cannot make the node hash megabytes.
 pub(crate) fn verify(
     channel: &ChannelId,
     seq: u64,
@@ -48,7 +48,7 @@ pub(crate) fn verify(
     metadata.check_filter(transactions)
 }
 
-/// Returns whether the first transaction is a configuration.
+/// Checks the channel of the first transaction; returns whether it is a configuration.
 fn check_first_transaction(block: &BlockView<'_>, channel: &ChannelId) -> Result<bool, BlockError> {
     let first = block.transactions().next().ok_or(BlockError::Empty)??;
     let header =
@@ -75,8 +75,8 @@ fn check_first_transaction(block: &BlockView<'_>, channel: &ChannelId) -> Result
     }
 }
 
-/// Returns how many transactions there are. A configuration block holds one, whose boundaries are not
-/// in doubt.
+/// Checks the transactions and their hash; returns their number. In a configuration block, the
+/// single transaction needs no check of its boundaries.
 fn check_data(block: &BlockView<'_>, config: bool) -> Result<usize, BlockError> {
     let single_config = config && block.transactions().nth(1).is_none();
     let mut hash = Context::new(&SHA256);
@@ -110,7 +110,8 @@ fn check_signatures(
         let Some(signer) = orderers.orderer(policy, entry.creator) else {
             continue;
         };
-        // Per key: neither a repeated signature nor a renewed certificate is a second orderer.
+        // Counted by key: neither a repeated signature nor a renewed certificate is a second
+        // orderer.
         if !tried.insert(signer.key().clone()) {
             continue;
         }

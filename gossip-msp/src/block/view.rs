@@ -1,17 +1,17 @@
-//! A block, read in place.
+//! A serialized block, read in place.
 
 use bytes::Bytes;
 use gossip_driver::core::proto::common::BlockHeader;
 use gossip_driver::core::proto::{block_header_der, block_header_hash};
 
 use crate::BlockError;
-use crate::wire::{Field, Fields, NotProtobuf, Strict, last_bytes, last_nested_bytes};
+use crate::wire::{Field, Fields, NotProtobuf, StrictFields, last_bytes, last_nested_bytes};
 
 /// The parts of a serialized block.
 ///
-/// Only the canonical encoding is read: known fields, each once, in order, as short as possible.
-/// Signatures do not cover the encoding, so anything looser would let each relay store other bytes,
-/// and more of them.
+/// Only the canonical encoding is accepted: known fields, each once, in order, as short as
+/// possible. Signatures do not cover the encoding: with a looser rule each relay could store
+/// different, and longer, bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BlockView<'a> {
     pub(crate) header: HeaderView<'a>,
@@ -34,7 +34,7 @@ const MAX_HASH_BYTES: usize = 64;
 impl<'a> BlockView<'a> {
     pub(crate) fn read(block: &'a [u8]) -> Result<Self, BlockError> {
         let not_block = |NotProtobuf| BlockError::Undecodable("its outermost fields");
-        let mut fields = Strict::new(block).map_err(not_block)?;
+        let mut fields = StrictFields::new(block).map_err(not_block)?;
         let header = fields.bytes(1).map_err(not_block)?;
         let data = fields.bytes(2).map_err(not_block)?.unwrap_or_default();
         let metadata = fields.bytes(3).map_err(not_block)?.unwrap_or_default();
@@ -61,7 +61,7 @@ impl<'a> BlockView<'a> {
 
 impl<'a> HeaderView<'a> {
     fn read(header: &'a [u8]) -> Result<Self, NotProtobuf> {
-        let mut fields = Strict::new(header)?;
+        let mut fields = StrictFields::new(header)?;
         let header = Self {
             number: fields.number(1)?,
             previous_hash: fields.non_empty(2)?,
@@ -93,7 +93,7 @@ impl<'a> HeaderView<'a> {
     }
 }
 
-/// The entries of a message that is but a list of byte strings.
+/// The entries of a message that is a list of byte strings.
 fn entries<'a>(
     list: &'a [u8],
     what: &'static str,
@@ -105,14 +105,15 @@ fn entries<'a>(
     })
 }
 
-/// Whether `transaction` is an `Envelope` with payload and signature that encodes back to the very
-/// same bytes: nothing else fixes where it ends, since the data hash covers the concatenation.
+/// Whether `transaction` is an `Envelope` with payload and signature that encodes back to the same
+/// bytes. Nothing else fixes its boundaries, because the data hash covers the concatenation of the
+/// transactions.
 ///
-/// As in the reference implementations, fields that an `Envelope` does not define are kept, behind
-/// those that it does.
+/// As in the reference implementations, fields that an `Envelope` does not define are kept after
+/// those that it defines.
 pub(crate) fn is_well_formed(transaction: &[u8]) -> bool {
     let check = || {
-        let mut fields = Strict::new(transaction)?;
+        let mut fields = StrictFields::new(transaction)?;
         let complete = !fields.non_empty(1)?.is_empty() && !fields.non_empty(2)?.is_empty();
         let unknown_only = fields.rest().try_fold(true, |so_far, field| {
             let Field {

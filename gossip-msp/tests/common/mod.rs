@@ -115,7 +115,7 @@ impl Network {
         Arc::new(issued.unwrap().signing_identity().unwrap())
     }
 
-    /// A configured channel and its orderer.
+    /// Configures a channel; returns it with its orderer.
     pub fn channel(&self, name: &str, required: usize) -> (ChannelId, Orderer) {
         let channel = ChannelId::new(name);
         let policy = ChannelPolicy::new(["Org1MSP"])

@@ -1,6 +1,6 @@
-//! What anybody may send, before whatever reads it first.
+//! Arbitrary input for the functions that read it first.
 //!
-//! Shared by the test with seeded bytes and the fuzz targets with libFuzzer's.
+//! Shared by the test, with seeded bytes, and the fuzz targets, with libFuzzer's.
 #![allow(dead_code, reason = "each fuzz target uses its part of it")]
 
 use std::sync::LazyLock;
@@ -24,7 +24,7 @@ pub(crate) const BLOCK: &[u8] = include_bytes!("../../testdata/block");
 
 static CHANNEL: LazyLock<ChannelId> = LazyLock::new(|| ChannelId::new("mychannel"));
 
-/// A peer of the organisation, on a channel whose blocks a member of it signs.
+/// The service of a peer, with a channel whose blocks a member of the same organisation signs.
 static SERVICE: LazyLock<X509Service> = LazyLock::new(|| {
     let own = SigningIdentity::from_pem(ORGANISATION, PEER, PEER_KEY).unwrap();
     let organisation = Organisation::new(ORGANISATION, AUTHORITY).unwrap();
@@ -35,10 +35,10 @@ static SERVICE: LazyLock<X509Service> = LazyLock::new(|| {
 });
 
 /// Reads `data` as an identity, as the text of its certificate, as the certificate itself, and as
-/// what an operator configures. Whether one was a member's.
+/// an operator's configuration. Returns whether one of them was a member's.
 ///
 /// # Panics
-/// An identity is accepted that is none, or in two forms.
+/// Bytes that are no identity, or two forms of one identity, are accepted.
 pub(crate) fn identity(data: &[u8]) -> bool {
     if let Ok(text) = str::from_utf8(data) {
         let _ = Credentials::from_pem(ORGANISATION, text, PEER_KEY);
@@ -56,7 +56,7 @@ pub(crate) fn identity(data: &[u8]) -> bool {
     .any(|bytes| is_member(bytes))
 }
 
-/// Reads `data` as a block. Whether its orderer signed it.
+/// Reads `data` as a block. Returns whether its orderer signed it.
 ///
 /// # Panics
 /// A block is accepted with another header or other transactions than its orderer signed.
