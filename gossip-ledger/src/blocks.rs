@@ -1,4 +1,4 @@
-//! Stored blocks, one after the other.
+//! Iteration over stored blocks.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use redb::{Range, StorageError};
 
 use crate::{LedgerError, MAX_BLOCK_BYTES};
 
-/// Consecutive blocks of one channel, as of the moment when the iteration began.
+/// An iterator over consecutive blocks of one channel, as of the moment when it was made.
 ///
-/// Yields number and serialized block. It holds on to the database's state of that moment: the file
-/// cannot reuse the space of what is replaced meanwhile.
+/// Yields number and serialized block. It holds a read transaction: the file cannot reuse the space
+/// of pages that are replaced meanwhile.
 pub struct Blocks {
     parts: Option<Parts>,
     channel: Box<str>,
@@ -18,14 +18,14 @@ pub struct Blocks {
     last: u64,
 }
 
-/// Number of the channel, block number, part.
+/// Number of the channel, number of the block, index of the part.
 pub(crate) type Key = (u32, u64, u32);
 /// Size of the block, and a part of it.
 pub(crate) type Part = (u64, &'static [u8]);
 type Parts = Range<'static, Key, Part>;
 
 impl Blocks {
-    /// The blocks from `first` to `last`, of which `parts` are all parts in order.
+    /// The blocks from `first` to `last`; `parts` are all their parts in order.
     pub(crate) fn new(parts: Parts, channel: &str, (first, last): (u64, u64)) -> Self {
         Self {
             parts: Some(parts),
@@ -44,8 +44,8 @@ impl Blocks {
         }
     }
 
-    /// The next block, if it has no more than `max_bytes`. After an error, or a block that is too
-    /// large, there is nothing more.
+    /// The next block, if it has no more than `max_bytes`. The iteration ends after an error or a
+    /// block that is too large.
     pub(crate) fn next_within(
         &mut self,
         max_bytes: u64,
@@ -96,13 +96,13 @@ fn assemble(parts: &mut Parts, number: u64, max_bytes: u64) -> Result<Assembled,
     Ok(Assembled::Damaged)
 }
 
-/// What fits into two pages of the database together with its own fields and the key.
+/// Fills two pages of the database, less the space of its own fields and of the key.
 const PART_BYTES: usize = 8192 - 64;
 
-/// Cuts a block into parts that fill pages.
+/// Cuts a block into parts of whole pages.
 ///
-/// The database rounds a large value up to a power of two: a block of 66 KiB in one piece would take
-/// 128. Smaller parts would cost time, larger ones space (both measured).
+/// The database rounds a large value up to a power of two: a block of 66 KiB in one piece would
+/// take 128 KiB. Smaller parts cost time, larger parts space (both measured).
 pub(crate) fn parts_of(block: &[u8]) -> impl Iterator<Item = &[u8]> {
     block.chunks(PART_BYTES)
 }

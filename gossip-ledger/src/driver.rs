@@ -1,4 +1,4 @@
-//! The ledger as the driver sees it.
+//! The driver's ledger trait.
 
 use std::ops::RangeInclusive;
 
@@ -9,14 +9,14 @@ use gossip_driver::core::{ChannelId, LedgerError};
 
 use crate::BlockLedger;
 
-/// Works under any executor: the database is used on the threads of the `blocking` pool.
+/// Runs under any executor: the database is used on the threads of the `blocking` pool.
 impl Ledger for BlockLedger {
     async fn height(&self, channel: &ChannelId) -> Result<u64, LedgerError> {
         let (ledger, channel) = (self.clone(), channel.clone());
         Ok(unblock(move || ledger.height_of(&channel)).await?)
     }
 
-    /// If the future is dropped, the block may have been stored or not: ask for the height.
+    /// If the future is dropped, the block may or may not have been stored: ask for the height.
     async fn commit(&self, channel: &ChannelId, seq: u64, block: Bytes) -> Result<(), LedgerError> {
         let (ledger, channel) = (self.clone(), channel.clone());
         Ok(unblock(move || ledger.append(&channel, seq, &block)).await?)

@@ -1,4 +1,4 @@
-//! Why the ledger refused.
+//! Errors of the ledger.
 
 use gossip_driver::core;
 use thiserror::Error;
@@ -13,7 +13,7 @@ pub enum LedgerError {
         /// The file.
         path: String,
     },
-    /// The file is no ledger, or of a version that this one cannot read.
+    /// The file is no ledger, or has a format that this version cannot read.
     #[error("{path} is not a block ledger that this version can read: {reason}")]
     NotALedger {
         /// The file.
@@ -21,35 +21,35 @@ pub enum LedgerError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The file cannot be opened or made.
+    /// The file cannot be opened or created.
     #[error("cannot open {path}: {source}")]
     CannotOpen {
         /// The file.
         path: String,
-        /// What happened.
+        /// The error of the database.
         source: Box<redb::Error>,
     },
-    /// The bytes are no block: nothing was stored.
+    /// The bytes are no block. Nothing was stored.
     #[error("block {number} of channel {channel:?} cannot be decoded: {reason}")]
     Undecodable {
         /// The channel.
         channel: String,
-        /// The number asked for.
+        /// The number that the block should have.
         number: u64,
         /// What is wrong with it.
         reason: String,
     },
-    /// Another number comes next, or the header has another one: nothing was stored.
+    /// The block's number is not the height, or its header has another number. Nothing was stored.
     #[error("block {found} does not come next in channel {channel:?}: expected {expected}")]
     WrongNumber {
         /// The channel.
         channel: String,
         /// The height.
         expected: u64,
-        /// The number given, or that of the header.
+        /// The number given, or the number in the header.
         found: u64,
     },
-    /// The block links to another predecessor: nothing was stored.
+    /// The block links to another predecessor. Nothing was stored.
     #[error("block {number} of channel {channel:?} does not link to block {previous} stored here", previous = .number.saturating_sub(1))]
     WrongPreviousHash {
         /// The channel.
@@ -60,7 +60,7 @@ pub enum LedgerError {
     /// More channels than [`MAX_CHANNELS`](crate::MAX_CHANNELS).
     #[error("no more than {max} channels fit into one ledger", max = crate::MAX_CHANNELS)]
     TooManyChannels,
-    /// The block is larger than [`MAX_BLOCK_BYTES`](crate::MAX_BLOCK_BYTES): nothing was stored.
+    /// The block is larger than [`MAX_BLOCK_BYTES`](crate::MAX_BLOCK_BYTES). Nothing was stored.
     #[error("a block of {size} bytes is larger than {max}", max = crate::MAX_BLOCK_BYTES)]
     BlockTooLarge {
         /// Its size in bytes.
@@ -74,7 +74,7 @@ pub enum LedgerError {
         /// The block's number.
         number: u64,
     },
-    /// The database failed, e.g. the disk is full. What was committed before is safe.
+    /// The database failed, for example because the disk is full. Earlier commits are safe.
     #[error("the database failed: {0}")]
     Database(#[from] Box<redb::Error>),
 }

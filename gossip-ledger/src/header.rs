@@ -1,21 +1,21 @@
-//! What the ledger looks at in a block.
+//! The header of a block, as far as the ledger needs it.
 
 use bytes::Bytes;
 use gossip_driver::core::proto::block_header_hash;
 use gossip_driver::core::proto::common::BlockHeader;
 use prost::Message;
 
-/// A `common.Block` of which only the header is decoded: the transactions are neither copied nor
-/// listed, however many there are.
+/// A `common.Block` of which only the header is decoded: transactions are neither copied nor
+/// listed.
 #[derive(Clone, PartialEq, Eq, Message)]
-struct Outline {
+struct HeaderOnly {
     #[prost(message, tag = "1")]
     header: Option<BlockHeader>,
     #[prost(bytes = "bytes", tag = "2")]
     data: Bytes,
 }
 
-/// The links of a block.
+/// Number and hashes of a block's header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Links {
     pub(crate) number: u64,
@@ -24,11 +24,11 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// Reads the links of a serialized block, or says why it is none.
+    /// Reads the header of a serialized block; an error says what is wrong.
     pub(crate) fn read(block: &Bytes) -> Result<Self, String> {
-        let outline = Outline::decode(block.clone()).map_err(|error| error.to_string())?;
-        let header = outline.header.ok_or("it has no header")?;
-        if outline.data.is_empty() {
+        let decoded = HeaderOnly::decode(block.clone()).map_err(|error| error.to_string())?;
+        let header = decoded.header.ok_or("it has no header")?;
+        if decoded.data.is_empty() {
             return Err("it has no transactions".into());
         }
         Ok(Self {

@@ -1,4 +1,4 @@
-//! The store.
+//! The block store.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -24,16 +24,15 @@ const CHANNELS: TableDefinition<'static, &str, (u32, u64, &[u8; 32])> =
     TableDefinition::new("channels");
 /// (Number of the channel, block number, part) → (size of the block, that part of it).
 const BLOCKS: TableDefinition<'static, Key, Part> = TableDefinition::new("blocks");
-/// What the tables mean.
+/// The format of the tables.
 const FORMAT: TableDefinition<'static, &str, u64> = TableDefinition::new("format");
 const FORMAT_KEY: &str = "gossip-ledger";
 const FORMAT_VERSION: u64 = 1;
 
 /// The chains of several channels in one database file.
 ///
-/// Clones share the database. Any number of readers run beside one writer and see what was committed
-/// when they began; writers wait for each other. The methods here block; those of
-/// [`gossip_driver::Ledger`] do not.
+/// Clones share the database. Readers run beside one writer and see the state at their start;
+/// writers wait for each other. The methods here block; those of [`gossip_driver::Ledger`] do not.
 #[derive(Clone)]
 pub struct BlockLedger {
     database: Arc<Database>,
@@ -43,20 +42,20 @@ pub struct BlockLedger {
 /// The end of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tip {
-    /// How many blocks there are, which is the next number; at least 1.
+    /// Number of blocks, which is the next block's number; at least 1.
     pub height: u64,
-    /// The hash of the last block's header: what the next block must link to.
+    /// Hash of the last block's header, which the next block must link to.
     pub header_hash: [u8; 32],
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Channel {
+struct ChannelRow {
     number: u32,
     tip: Tip,
 }
 
 impl BlockLedger {
-    /// Opens the ledger in the file `path`, or makes it; its directory must exist. After a crash
+    /// Opens the ledger in the file `path`, or creates it; its directory must exist. After a crash
     /// this reads the whole file to check it.
     ///
     /// # Errors
@@ -65,10 +64,10 @@ impl BlockLedger {
         Self::open_with_cache(path, DEFAULT_CACHE_BYTES)
     }
 
-    /// The same with another size of the cache, in bytes.
+    /// As [`open`](Self::open), with another cache size, in bytes.
     ///
     /// # Errors
-    /// As of [`open`](Self::open).
+    /// The same as [`open`](Self::open).
     pub fn open_with_cache(path: impl AsRef<Path>, bytes: usize) -> Result<Self, LedgerError> {
         let path = path.as_ref();
         let opened = Database::builder().set_cache_size(bytes).create(path);
@@ -81,7 +80,7 @@ impl BlockLedger {
         Ok(ledger)
     }
 
-    /// The file.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -93,14 +92,14 @@ impl BlockLedger {
         LedgerPeerBook::new(Arc::clone(&self.database))
     }
 
-    /// Stores `block` as number `seq`; it is on the disk when this returns.
+    /// Stores `block` as number `seq`. The block is on disk when this returns.
     ///
-    /// Checks that it is next, that its header says so, and that it links to the last one's header
-    /// (block 0 may link to anything). That its transactions and signatures are right was checked
-    /// before it was given to a ledger, and is not checked again.
+    /// Checks that the number is next, that the header has the same number, and that the header
+    /// links to the last block's header (block 0 may link to anything). Transactions and signatures
+    /// are not checked: they were verified before.
     ///
     /// # Errors
-    /// It does not follow, or the database failed. Nothing was stored then.
+    /// The block does not follow the chain, or the database failed. Nothing was stored then.
     pub fn append(&self, channel: &ChannelId, seq: u64, block: &Bytes) -> Result<(), LedgerError> {
         if block.len() > MAX_BLOCK_BYTES {
             return Err(LedgerError::BlockTooLarge { size: block.len() });
@@ -118,7 +117,7 @@ impl BlockLedger {
         Ok(())
     }
 
-    /// How many blocks of `channel` are stored, which is the next number.
+    /// Number of stored blocks of `channel`, which is the next block's number.
     ///
     /// # Errors
     /// The database failed.
@@ -136,7 +135,7 @@ impl BlockLedger {
     }
 
     /// Consecutive blocks from the start of `range`: as many as exist and fit in `max_bytes`, at
-    /// least one if it exists. Each is copied out of the database once.
+    /// least one if it exists. Each block is copied once out of the database.
     ///
     /// # Errors
     /// The database failed, or a stored block is missing.
@@ -157,8 +156,8 @@ impl BlockLedger {
         Ok(found)
     }
 
-    /// Every block from number `from` on that is stored now, one at a time: blocks appended later
-    /// are not among them.
+    /// An iterator over the blocks from number `from` on that are stored now, without blocks that
+    /// are appended later.
     ///
     /// # Errors
     /// The database failed.
@@ -166,10 +165,10 @@ impl BlockLedger {
         self.stored(channel, from..=u64::MAX)
     }
 
-    /// Reads the whole chain and checks numbers and links.
+    /// Reads the whole chain and checks numbers and links between blocks.
     ///
     /// # Errors
-    /// [`LedgerError::Damaged`] names the first block that is missing or does not fit.
+    /// [`LedgerError::Damaged`] with the first block that is missing or does not fit.
     pub fn check_chain(&self, channel: &ChannelId) -> Result<Option<Tip>, LedgerError> {
         let mut last: Option<Tip> = None;
         for block in self.iter(channel, 0)? {
@@ -186,7 +185,7 @@ impl BlockLedger {
         }
         let tip = self.tip(channel)?;
         match (last, tip) {
-            // More may have been appended since.
+            // The chain may have grown meanwhile.
             (Some(last), Some(tip)) if last.height == tip.height && last != tip => {
                 Err(LedgerError::damaged(channel.as_str(), last.height - 1))
             }
@@ -200,7 +199,7 @@ impl BlockLedger {
         range: RangeInclusive<u64>,
     ) -> Result<Blocks, LedgerError> {
         let read = self.database.begin_read()?;
-        let Some(Channel { number, tip }) = find(&read, channel)? else {
+        let Some(ChannelRow { number, tip }) = find(&read, channel)? else {
             return Ok(Blocks::none());
         };
         let (from, to) = (
@@ -216,7 +215,7 @@ impl BlockLedger {
         Ok(Blocks::new(found, channel.as_str(), (from, to)))
     }
 
-    /// Makes a new database a ledger, and refuses one of another format or of somebody else.
+    /// Initialises a new database; refuses a file of another format or another program.
     fn check_format(&self) -> Result<(), LedgerError> {
         let not_a_ledger = |reason: String| LedgerError::NotALedger {
             path: self.path.display().to_string(),
@@ -300,13 +299,13 @@ fn insert(
     Ok(())
 }
 
-fn find(read: &ReadTransaction, channel: &ChannelId) -> Result<Option<Channel>, LedgerError> {
+fn find(read: &ReadTransaction, channel: &ChannelId) -> Result<Option<ChannelRow>, LedgerError> {
     let row = read.open_table(CHANNELS)?.get(channel.as_str())?;
     Ok(row.map(|row| row_of(row.value())))
 }
 
-fn row_of((number, height, header_hash): (u32, u64, &[u8; 32])) -> Channel {
-    Channel {
+fn row_of((number, height, header_hash): (u32, u64, &[u8; 32])) -> ChannelRow {
+    ChannelRow {
         number,
         tip: Tip {
             height,

@@ -1,20 +1,20 @@
 //! The ready-made ledger: chains of blocks in one crash-safe file.
 //!
-//! [`BlockLedger`] stores the blocks of any number of channels on an embedded database (redb) and
-//! implements the driver's [`Ledger`](gossip_driver::Ledger). It runs under any executor: what
-//! blocks is done on threads of its own pool.
+//! [`BlockLedger`] stores the blocks of any number of channels in an embedded database (redb) and
+//! implements the driver's [`Ledger`](gossip_driver::Ledger). It runs under any executor: blocking
+//! work runs on a thread pool of its own.
 //!
-//! # What it promises
-//! - **Order**: block *n* is stored only after block *n* - 1, and only if its header says *n* and its
-//!   `previous_hash` is the hash of that block's header. Block 0 may link to anything. Nothing is
-//!   stored of a block that is refused.
-//! - **Durability**: when [`append`](BlockLedger::append) or `commit` returns, the block is on the
-//!   disk. A process killed at any moment, or a power cut, loses nothing that was reported, and
-//!   never leaves half a block. After a crash, opening checks the whole file first.
-//! - **Isolation**: readers see the chain as of when they began, and wait for nobody.
+//! # Guarantees
+//! - **Order**: block *n* is stored only after block *n* - 1, and only if its header has the number
+//!   *n* and its `previous_hash` is the hash of that block's header. Block 0 may link to anything.
+//!   A refused block leaves no trace.
+//! - **Durability**: when [`append`](BlockLedger::append) or `commit` returns, the block is on
+//!   disk. A killed process or a power failure loses no block that was reported as committed, and
+//!   never leaves a part of a block. After a crash, opening checks the whole file first.
+//! - **Isolation**: readers see the chain as of their start and never wait for a writer.
 //!
-//! Transactions, data hash and signatures are not looked at: blocks that come by gossip were
-//! verified before, and doing so twice would cost their hash twice.
+//! Transactions, data hash and signatures are not checked: blocks from gossip were verified before,
+//! and a second check would cost the hash again.
 //!
 //! # Example
 //! ```
@@ -47,10 +47,9 @@
 //! ```
 //!
 //! # Bounds
-//! [`MAX_CHANNELS`] channels, blocks up to [`MAX_BLOCK_BYTES`], a cache of
-//! [`DEFAULT_CACHE_BYTES`] unless told otherwise. A commit costs one `fsync`. The file grows in
-//! steps, to between 1.3 and 1.8 times the size of the blocks in it (3 times for blocks below 8 KiB).
-//! Blocks are never deleted.
+//! [`MAX_CHANNELS`] channels, blocks up to [`MAX_BLOCK_BYTES`], a cache of [`DEFAULT_CACHE_BYTES`]
+//! by default. A commit costs one `fsync`. The file grows in steps, to between 1.3 and 1.8 times
+//! the size of its blocks (3 times for blocks below 8 KiB). Blocks are never deleted.
 
 mod blocks;
 mod driver;

@@ -11,13 +11,13 @@ use redb::{
 
 use crate::LedgerError;
 
-/// Always the same key → the last incarnation.
-const LIVES: TableDefinition<'static, u8, u64> = TableDefinition::new("incarnation");
+/// Always the same key → the last incarnation of the node.
+const INCARNATIONS: TableDefinition<'static, u8, u64> = TableDefinition::new("incarnation");
 const LAST: u8 = 0;
-/// Place → (PKI-ID, endpoint).
+/// Index → (PKI-ID, endpoint).
 const PEERS: TableDefinition<'static, u32, (&[u8], &str)> = TableDefinition::new("peers");
 
-/// A [`PeerBook`] in the file of a [`BlockLedger`](crate::BlockLedger), made by
+/// A [`PeerBook`] in the file of a [`BlockLedger`](crate::BlockLedger): see
 /// [`BlockLedger::peer_book`](crate::BlockLedger::peer_book). Each write costs one `fsync`.
 #[derive(Clone)]
 pub struct LedgerPeerBook {
@@ -33,13 +33,13 @@ impl LedgerPeerBook {
         let mut write = self.database.begin_write()?;
         write.set_durability(Durability::Immediate)?;
         let next = {
-            let mut lives = write.open_table(LIVES)?;
-            let last = lives.get(LAST)?.map_or(0, |last| last.value());
+            let mut incarnations = write.open_table(INCARNATIONS)?;
+            let last = incarnations.get(LAST)?.map_or(0, |last| last.value());
             let Some(next) = last.checked_add(1) else {
                 return Ok(None);
             };
             let next = next.max(clock);
-            lives.insert(LAST, next)?;
+            incarnations.insert(LAST, next)?;
             next
         };
         write.commit()?;

@@ -1,4 +1,4 @@
-//! A process that is killed while it commits loses nothing that it reported as committed.
+//! A process killed during commits loses no block that it has reported as committed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod common;
@@ -11,14 +11,14 @@ use common::{grow, next_block};
 use gossip_driver::core::ChannelId;
 use gossip_ledger::BlockLedger;
 
-/// Tells the re-executed test binary to commit blocks into this file until it is killed.
+/// Makes the re-executed test binary commit blocks to this file until it is killed.
 const FILE: &str = "GOSSIP_LEDGER_CRASH_FILE";
 
 fn channel() -> ChannelId {
     ChannelId::new("mychannel")
 }
 
-/// Not a test of its own: the process that gets killed.
+/// No test of its own: the process that is killed.
 #[test]
 fn commits_until_killed() {
     let Ok(path) = std::env::var(FILE) else {
@@ -28,7 +28,7 @@ fn commits_until_killed() {
     let mut tip = ledger.tip(&channel()).unwrap();
     loop {
         let number = tip.map_or(0, |tip| tip.height);
-        // Sizes below and above a page, and now and then a large one.
+        // Sizes below and above a page, and some large ones.
         let size = if number % 7 == 6 {
             3_000_000
         } else {
@@ -67,7 +67,7 @@ fn commit_and_kill(path: &Path, until: u64) -> u64 {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    // What was still in the pipe had been reported as well.
+    // Numbers still in the pipe were reported before the kill.
     while let Some(number) = number_of() {
         last = number;
     }
@@ -85,7 +85,7 @@ fn nothing_committed_is_lost_when_the_process_is_killed() {
         let ledger = BlockLedger::open(&path).unwrap();
         let checked = ledger.check_chain(&channel()).unwrap().unwrap();
         assert_eq!(Some(checked), ledger.tip(&channel()).unwrap());
-        // The block after the last reported may have been committed before it could be reported.
+        // The block after the last reported one may have been committed without a report.
         let heights = reported + 1..=reported + 2;
         assert!(
             heights.contains(&checked.height),

@@ -1,4 +1,4 @@
-//! What a ledger stores, refuses and returns.
+//! Storing, refusing and reading blocks.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -221,7 +221,7 @@ fn a_file_is_opened_once_at_a_time_and_only_if_it_is_a_ledger() {
 }
 
 #[test]
-fn a_database_of_somebody_else_is_refused_and_left_alone() {
+fn the_database_of_another_program_is_refused_and_left_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let foreign = |name: &str, make: fn(&redb::WriteTransaction)| {
         let path = directory.path().join(name);

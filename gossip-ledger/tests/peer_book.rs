@@ -39,10 +39,10 @@ fn the_book_and_the_blocks_do_not_mind_each_other() {
     assert_eq!(ledger.peer_book().begin(0).unwrap(), 8);
 }
 
-/// Tells the re-executed test binary to begin lives in this file until it is killed.
+/// Makes the re-executed test binary begin incarnations in this file until it is killed.
 const FILE: &str = "GOSSIP_PEER_BOOK_CRASH_FILE";
 
-/// Not a test of its own: the process that gets killed.
+/// No test of its own: the process that is killed.
 #[test]
 fn begins_until_killed() {
     let Ok(path) = std::env::var(FILE) else {
@@ -86,7 +86,7 @@ fn no_incarnation_is_given_twice_however_the_process_ends() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        // What it still said before it ended.
+        // Numbers still in the pipe were reported before the kill.
         while let Some(incarnation) = next() {
             last = incarnation;
         }

@@ -32,7 +32,7 @@ pub fn block(number: u64, previous: &[u8], data: &[u8]) -> (Bytes, [u8; 32]) {
     (block.encode_to_vec().into(), hash)
 }
 
-/// The block that comes after `tip`; its data tells its number.
+/// The block after `tip`; its data contains its number.
 pub fn next_block(tip: Option<Tip>, size: usize) -> (Bytes, Tip) {
     let number = tip.map_or(0, |tip| tip.height);
     let previous = tip.map_or(vec![], |tip| tip.header_hash.to_vec());
