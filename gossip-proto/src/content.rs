@@ -1,9 +1,9 @@
-//! What follows from the content of a message: its kind, and the tag that is legal for it.
+//! Properties of a message's content: its kind and its legal tag.
 
 use crate::{Content, DecodeError, GossipMessage, Kind, PullKind, Tag};
 
 impl Content {
-    /// Which kind this is.
+    /// The kind of this content.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
@@ -33,7 +33,7 @@ impl Content {
         }
     }
 
-    /// What is pulled; `None` if this is no step of a pull.
+    /// The kind of pull; `None` if this is no step of a pull.
     #[must_use]
     pub const fn pull_kind(&self) -> Option<PullKind> {
         match self {
@@ -62,7 +62,7 @@ impl Content {
         }
     }
 
-    /// The one tag that is legal for this content in a message on its own.
+    /// The only legal tag of a message with this content that is not nested in another.
     #[must_use]
     pub const fn legal_tag(&self) -> Tag {
         if let Some(kind) = self.pull_kind() {
@@ -96,8 +96,8 @@ impl Content {
 }
 
 impl GossipMessage {
-    /// Checks the tag of a message that travels on its own. Messages nested in others are exempt:
-    /// an identity within a data update carries [`Tag::Empty`].
+    /// Checks the tag of a message that is not nested in another. Nested messages are exempt: an
+    /// identity within a data update carries [`Tag::Empty`].
     ///
     /// # Errors
     /// [`DecodeError::IllegalTag`].

@@ -1,4 +1,4 @@
-//! Between validated messages and the schema's.
+//! Conversions between validated messages and the schema's types.
 
 mod from_wire;
 mod to_wire;

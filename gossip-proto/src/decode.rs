@@ -7,7 +7,7 @@ use crate::{DecodeError, Limits, common, msp, protos, raw, rwset, scan, schema, 
 pub trait Checked: Message + Default + sealed::Sealed {}
 
 pub(crate) mod sealed {
-    /// Ties a message to the table that its bytes are checked against.
+    /// The table of the schema that a message's bytes are checked against.
     #[allow(unnameable_types, reason = "only this crate may implement it")]
     pub trait Sealed {
         #[doc(hidden)]
@@ -16,15 +16,14 @@ pub(crate) mod sealed {
     }
 }
 
-/// Decodes any message of the schema, refusing what exceeds `limits` before anything is allocated
+/// Decodes a message of the schema. Whatever exceeds `limits` is refused before memory is allocated
 /// for it. Byte fields are slices of `bytes`.
 ///
-/// Gossip messages proper are better decoded by
-/// [`SignedMessage::decode`](crate::SignedMessage::decode), which validates them too; this is for
-/// what they carry: blocks, identities, private data.
+/// For gossip messages use [`SignedMessage::decode`](crate::SignedMessage::decode), which also
+/// validates them; this function is for their opaque contents: blocks, identities, private data.
 ///
 /// # Errors
-/// A [`DecodeError`] that names what is malformed or too long.
+/// A [`DecodeError`] names the part that is malformed or too long.
 ///
 /// ```
 /// use gossip_proto::{Limits, common::Block, decode};

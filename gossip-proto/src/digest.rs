@@ -2,8 +2,8 @@ use sha2::{Digest, Sha256};
 
 use crate::common::{BlockData, BlockHeader};
 
-/// Proves knowledge of a channel's name without telling it: SHA-256 of the publisher's PKI-ID
-/// followed by the channel's name.
+/// The MAC of a channel: proves knowledge of the channel's name without revealing it. SHA-256 of
+/// the publisher's PKI-ID followed by the channel's name.
 #[must_use]
 pub fn channel_mac(pki_id: &[u8], channel: &[u8]) -> [u8; 32] {
     Sha256::new()
@@ -13,14 +13,14 @@ pub fn channel_mac(pki_id: &[u8], channel: &[u8]) -> [u8; 32] {
         .into()
 }
 
-/// The hash that the next block refers to: SHA-256 of [`block_header_der`].
+/// The hash that the next block links to: SHA-256 of [`block_header_der`].
 #[must_use]
 pub fn block_header_hash(header: &BlockHeader) -> [u8; 32] {
     Sha256::digest(block_header_der(header)).into()
 }
 
-/// The header as orderers hash it: a DER sequence of the number, the previous hash and the data
-/// hash.
+/// The header in the encoding that is hashed and signed: a DER sequence of the number, the previous
+/// hash and the data hash.
 #[must_use]
 pub fn block_header_der(header: &BlockHeader) -> Vec<u8> {
     let mut body = Vec::new();
@@ -32,8 +32,9 @@ pub fn block_header_der(header: &BlockHeader) -> Vec<u8> {
     der
 }
 
-/// What a header's `data_hash` must be: SHA-256 of the concatenated transactions. It does not say
-/// where one ends and the next begins, so a verifier must also check that each is well-formed.
+/// The hash that a header's `data_hash` must have: SHA-256 of the concatenated transactions. It
+/// does not fix their boundaries, so a verifier must also check that each transaction is
+/// well-formed.
 #[must_use]
 pub fn block_data_hash(data: &BlockData) -> [u8; 32] {
     let hash = data
@@ -47,8 +48,8 @@ const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
 const SEQUENCE: u8 = 0x30;
 
-/// The shortest two's complement form: no superfluous zeros, but one where the first byte would
-/// otherwise look negative.
+/// The shortest two's complement form: without leading zeros, except one where the first byte would
+/// look negative.
 fn der_number(number: &[u8; 8]) -> DerNumber {
     let mut padded = [0; 9];
     padded[1..].copy_from_slice(number);

@@ -4,13 +4,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 use prost::encoding::{encode_varint, encoded_len_varint};
 
 use crate::{
-    DecodeError, Limits, direct, scan, schema,
+    DecodeError, Limits, fast_path, scan, schema,
     wire_reader::{Value, WireReader},
 };
 
-/// An envelope as it was received: its exact bytes, and where its parts are in them.
+/// An envelope as received: its exact bytes, and the position of its parts.
 ///
-/// What is relayed, stored or verified are these bytes, never a new encoding. A clone shares them.
+/// Relaying, storing and verifying use these bytes, never a new encoding. A clone shares them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawEnvelope {
     encoded: Bytes,
@@ -19,7 +19,7 @@ pub struct RawEnvelope {
     secret: Option<RawSecret>,
 }
 
-/// The part of an envelope that only the originator's organisation may see, signed on its own.
+/// The part of an envelope for the originator's own organisation, signed separately.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawSecret {
     /// A serialized `gossip.Secret`.
@@ -29,14 +29,14 @@ pub struct RawSecret {
 }
 
 impl RawEnvelope {
-    /// Finds the parts of an encoded `gossip.Envelope`. Nothing is copied; the payload is not
-    /// looked into.
+    /// Finds the parts of an encoded `gossip.Envelope`. Copies nothing and does not decode the
+    /// payload.
     ///
     /// # Errors
-    /// A [`DecodeError`] that names what is malformed or too long.
+    /// A [`DecodeError`] names the part that is malformed or too long.
     pub fn parse(encoded: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
-        let Some(parts) = direct::envelope(&encoded, limits) else {
-            return Self::parse_generally(encoded, limits);
+        let Some(parts) = fast_path::envelope(&encoded, limits) else {
+            return Self::parse_general(encoded, limits);
         };
         Ok(Self {
             payload: encoded.slice_ref(parts.payload),
@@ -49,8 +49,8 @@ impl RawEnvelope {
         })
     }
 
-    /// As [`RawEnvelope::parse`], whatever the fields and their order.
-    pub(crate) fn parse_generally(encoded: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
+    /// As [`RawEnvelope::parse`], without the fast path.
+    pub(crate) fn parse_general(encoded: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
         scan::check(&schema::GOSSIP_ENVELOPE, &encoded, limits)?;
         Self::slice(encoded)
     }
@@ -82,8 +82,8 @@ impl RawEnvelope {
         })
     }
 
-    /// Wraps a payload of `length` bytes that `write` appends, so that it is written once, into
-    /// the envelope itself.
+    /// Makes an envelope around a payload of `length` bytes. `write` appends the payload, directly
+    /// into the envelope.
     pub(crate) fn build(
         length: usize,
         write: impl FnOnce(&mut BytesMut),
@@ -126,13 +126,13 @@ impl RawEnvelope {
         &self.encoded
     }
 
-    /// A serialized `gossip.GossipMessage`, empty if the envelope has none.
+    /// A serialized `gossip.GossipMessage`; empty if the envelope has none.
     #[must_use]
     pub const fn payload(&self) -> &Bytes {
         &self.payload
     }
 
-    /// The originator's signature over the payload, empty if it did not sign.
+    /// The originator's signature over the payload; empty if it is unsigned.
     #[must_use]
     pub const fn signature(&self) -> &Bytes {
         &self.signature
@@ -144,19 +144,19 @@ impl RawEnvelope {
         self.secret.as_ref()
     }
 
-    /// Whether there is a payload and a signature over it. Says nothing about its validity.
+    /// Whether there are a payload and a signature. Does not verify the signature.
     #[must_use]
     pub const fn is_signed(&self) -> bool {
         !self.payload.is_empty() && !self.signature.is_empty()
     }
 
-    /// Nothing but a payload of `length` bytes.
+    /// Whether the envelope consists of a payload of `length` bytes only.
     pub(crate) fn is_bare(&self, length: usize) -> bool {
         self.payload.len() == length && self.encoded.len() == optional_length(length)
     }
 
-    /// Refuses an envelope that carries much besides its parts: nobody has signed the rest, so
-    /// whoever relays it could add as much as it likes.
+    /// Refuses an envelope with many bytes besides its parts: these are not signed, so any relay
+    /// could add them.
     pub(crate) fn check_padding(&self) -> Result<(), DecodeError> {
         let secret = self.secret.as_ref().map(RawSecret::encoded_length);
         let parts = optional_length(self.payload.len())
@@ -173,8 +173,8 @@ impl RawEnvelope {
         })
     }
 
-    /// The same envelope in memory of its own, so that keeping it does not keep the larger frame
-    /// that it came in.
+    /// A copy of the envelope in memory of its own, so that keeping it does not keep the larger
+    /// frame that it came in.
     #[must_use]
     pub fn detach(&self) -> Self {
         let encoded = Bytes::copy_from_slice(&self.encoded);
@@ -197,7 +197,8 @@ impl RawEnvelope {
         }
     }
 
-    /// The same payload and signature bytes in an envelope without secret; a clone if there is none.
+    /// The same payload and signature bytes in an envelope without secret; a clone if there is no
+    /// secret.
     #[must_use]
     pub fn without_secret(&self) -> Self {
         if self.secret.is_none() {
@@ -241,7 +242,7 @@ impl RawSecret {
         }
     }
 
-    /// Takes over the fields of one more occurrence, as protobuf merges them.
+    /// Merges the fields of another occurrence, as protobuf does.
     fn merge(&mut self, encoded: &Bytes, bytes: &[u8]) -> Result<(), DecodeError> {
         let mut reader = WireReader::new(schema::GOSSIP_SECRET_ENVELOPE.name, bytes);
         while let Some((number, value)) = reader.next()? {
@@ -272,12 +273,12 @@ impl fmt::Debug for RawSecret {
     }
 }
 
-/// Field numbers of `gossip.Envelope`; those of `gossip.SecretEnvelope` are the first two.
+/// Field numbers of `gossip.Envelope`; `gossip.SecretEnvelope` has the first two.
 const PAYLOAD: u32 = 1;
 const SIGNATURE: u32 = 2;
 const SECRET: u32 = 3;
 
-/// What an envelope may carry besides its parts, in bytes: other encodings of the same lengths, and a
+/// Most bytes of an envelope besides its parts: enough for other encodings of the lengths and a
 /// small field of a later version.
 const MAX_PADDING: usize = 64;
 
@@ -300,7 +301,7 @@ fn put_key(out: &mut BytesMut, number: u32, length: usize) {
     encode_varint(length as u64, out);
 }
 
-/// Appends a byte field unless it is empty, and tells where its content went.
+/// Appends a byte field unless it is empty; returns the range of its content.
 fn put_optional(out: &mut BytesMut, number: u32, content: &Bytes) -> std::ops::Range<usize> {
     if content.is_empty() {
         return 0..0;

@@ -1,18 +1,18 @@
 use crate::{Kind, Tag};
 
-/// Why received bytes are not a message. Messages and fields have the schema's names.
+/// Why received bytes are not a valid message. Messages and fields have the names of the schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The bytes are no protobuf encoding of the schema's message. Fatal.
+    /// The bytes are not the message's protobuf encoding. Fatal.
     #[error("{message} is malformed: {reason}")]
     Malformed {
-        /// The innermost message that is broken.
+        /// The innermost malformed message.
         message: &'static str,
-        /// What is broken in it.
+        /// The defect.
         reason: &'static str,
     },
-    /// Messages within messages beyond [`Limits::max_depth`](crate::Limits::max_depth). Fatal.
+    /// Messages are nested deeper than [`Limits::max_depth`](crate::Limits::max_depth). Fatal.
     #[error("{message} is nested more than {limit} levels deep")]
     TooDeep {
         /// The message at the limit.
@@ -23,7 +23,7 @@ pub enum DecodeError {
     /// The whole frame is longer than [`Limits::max_envelope`](crate::Limits::max_envelope).
     #[error("{message} has {actual} bytes, at most {limit} are accepted")]
     TooLong {
-        /// The message that the frame should hold.
+        /// The message that was expected.
         message: &'static str,
         /// The frame's length.
         actual: usize,
@@ -61,7 +61,7 @@ pub enum DecodeError {
         /// The limit.
         limit: usize,
     },
-    /// A sub-message that must be verified as it came occurs more than once.
+    /// A sub-message that is verified as received occurs more than once.
     #[error("{message}.{field} occurs more than once")]
     Repeated {
         /// The message.
@@ -69,8 +69,8 @@ pub enum DecodeError {
         /// The sub-message.
         field: &'static str,
     },
-    /// An envelope carries more besides its parts than a few bytes, which nobody has signed.
-    #[error("{message} carries {excess} bytes that nobody signed, at most {limit} are accepted")]
+    /// An envelope has more unsigned bytes besides its parts than are accepted.
+    #[error("{message} carries {excess} unsigned bytes, at most {limit} are accepted")]
     Padded {
         /// The message.
         message: &'static str,
@@ -82,7 +82,7 @@ pub enum DecodeError {
     /// The envelope has no payload.
     #[error("envelope carries no payload")]
     NoPayload,
-    /// The message has no content, or content of a kind that this version does not know.
+    /// The message has no content, or content of an unknown kind.
     #[error("gossip message carries no content of a known kind")]
     NoContent,
     /// A part that the protocol needs is absent or empty.
@@ -93,7 +93,7 @@ pub enum DecodeError {
         /// The absent part.
         field: &'static str,
     },
-    /// A field of fixed length has another one.
+    /// A field of fixed length has another length.
     #[error("{message}.{field} has {actual} bytes, not {expected}")]
     WrongLength {
         /// The message.
@@ -105,7 +105,7 @@ pub enum DecodeError {
         /// The length it must have.
         expected: usize,
     },
-    /// An enumeration has no such value, or the value says that none was set where one is needed.
+    /// An enumeration has an unknown value, or none where one is required.
     #[error("{message}.{field} has the illegal value {value}")]
     UnknownEnum {
         /// The message.
@@ -115,7 +115,7 @@ pub enum DecodeError {
         /// The value received.
         value: i32,
     },
-    /// The tag is not the one legal for this content.
+    /// The tag is not the legal one for this content.
     #[error("tag {tag:?} is illegal for {kind}")]
     IllegalTag {
         /// The content.
@@ -126,8 +126,8 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Whether the bytes could not be decoded at all: the two ends do not speak the same language
-    /// and the connection must be closed. Otherwise the message is dropped and the connection kept.
+    /// Whether the bytes could not be decoded at all: the remote does not speak this protocol and
+    /// the connection must be closed. Otherwise the message is dropped and the connection kept.
     #[must_use]
     pub const fn is_fatal(&self) -> bool {
         matches!(self, Self::Malformed { .. } | Self::TooDeep { .. })

@@ -1,4 +1,4 @@
-//! One-line forms: ids and MACs in hex, sizes and counts instead of contents.
+//! Display of messages in one line: ids and MACs in hex, sizes and counts instead of contents.
 
 use std::fmt::{Debug, Display, Formatter, Result};
 
@@ -8,7 +8,7 @@ use crate::{
     PullKind, StateInfo, StateInfoPull,
 };
 
-/// Longest id and most ids shown in full.
+/// Longest id, and most ids, shown in full.
 const SHOWN: usize = 64;
 
 struct Hex<'a>(&'a [u8]);
@@ -165,7 +165,7 @@ impl Display for Hello {
     }
 }
 
-/// Ids of blocks are numbers in text, ids of identities are hashes.
+/// Ids of blocks are decimal numbers, ids of identities are hashes.
 impl Display for PullIds {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         write!(
@@ -278,7 +278,7 @@ impl Display for PrivateData {
     }
 }
 
-/// How many digests of eight bytes tell what a requester holds.
+/// The number of digests, of eight bytes each, that a requester sends.
 fn holds(f: &mut Formatter<'_>, held: &[u8]) -> Result {
     match held.len() / 8 {
         0 => Ok(()),

@@ -1,13 +1,13 @@
 use std::fmt;
 
-/// The kinds of content, without their bodies: for counters, logs and errors.
+/// The kinds of content, for counters, logs and errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A heartbeat.
     Alive,
-    /// A request for the receiver's view of the membership.
+    /// A request for the receiver's membership view.
     MembershipRequest,
-    /// A view of the membership.
+    /// A membership view.
     MembershipResponse,
     /// A block.
     Data,
@@ -23,15 +23,15 @@ pub enum Kind {
     Empty,
     /// The authentication of a connection.
     Conn,
-    /// What a peer publishes of itself in a channel.
+    /// A peer's state in a channel.
     StateInfo,
-    /// The state infos that a peer holds for a channel.
+    /// State infos of a channel that a peer holds.
     StateSnapshot,
     /// A request for a snapshot.
     StateInfoPull,
     /// A request for consecutive blocks.
     StateRequest,
-    /// The blocks asked for.
+    /// The requested blocks.
     StateResponse,
     /// A proposal or declaration of leadership.
     Leadership,
@@ -41,18 +41,18 @@ pub enum Kind {
     Ack,
     /// A request for private data.
     PrivateRequest,
-    /// Private data asked for.
+    /// The requested private data.
     PrivateResponse,
     /// Private data pushed at endorsement time.
     PrivateData,
-    /// Signs of life.
+    /// Pulses: compact heartbeats.
     Pulses,
-    /// How blocks travel between two neighbours.
+    /// Control of block dissemination between two neighbours.
     Tree,
 }
 
 impl Kind {
-    /// Every kind, in the order of their field numbers.
+    /// All kinds, in the order of their field numbers.
     pub const ALL: [Self; 23] = [
         Self::Alive,
         Self::MembershipRequest,

@@ -1,34 +1,34 @@
 //! The wire schema of the gossip protocol: validated messages, raw signed envelopes, limits.
 //!
-//! The schema is that of Hyperledger Fabric's gossip, so a peer that decodes with this crate decodes
-//! and is decoded by a Fabric peer. Everything here is a pure function of bytes: no clock, no
-//! randomness, no I/O.
+//! The schema is that of Hyperledger Fabric's gossip: this crate and a Fabric peer decode each
+//! other's messages. All functions are pure functions of bytes: no clock, no randomness, no I/O.
 //!
 //! # From bytes to a message
 //!
 //! A frame carries one envelope: a serialized message and its originator's signature.
-//! [`SignedMessage::decode`] takes it through four gates and refuses it with a [`DecodeError`] that
+//! [`SignedMessage::decode`] checks it in four steps and refuses it with a [`DecodeError`] that
 //! names the message and the field:
 //!
-//! 1. **Limits.** The bytes are walked along the schema without allocating anything, and what
-//!    exceeds [`Limits`] is refused: two bytes on the wire could otherwise make a list element of a
-//!    hundred bytes in memory.
-//! 2. **Decoding**, by prost; what floods a network, in its common encoding, is read in one pass with
-//!    the limits instead. Byte fields are slices of the frame, nothing is copied but texts.
+//! 1. **Limits.** A walk along the schema, which allocates nothing, refuses whatever exceeds
+//!    [`Limits`]: otherwise two bytes on the wire could make a list element of a hundred bytes in
+//!    memory.
+//! 2. **Decoding**, by prost. The most frequent messages in their common encoding take a fast path
+//!    that checks the limits in the same pass. Byte fields are slices of the frame; only text is
+//!    copied.
 //! 3. **Validation.** A [`GossipMessage`] cannot lack a part that the protocol needs.
 //! 4. **Tag.** Each kind of content has one legal [`Tag`].
 //!
-//! [`DecodeError::is_fatal`] tells bytes that could not be decoded at all, after which the
-//! connection must be closed, from a message that is only dropped. Whether a *signature* is valid
-//! is for the caller to find out.
+//! [`DecodeError::is_fatal`] distinguishes bytes that could not be decoded at all, after which the
+//! connection must be closed, from a message that is only dropped. The caller verifies the
+//! *signature*.
 //!
 //! # Bytes are kept
 //!
 //! A message is relayed and stored as the bytes that came in, never encoded again: that would drop
 //! fields of later versions and break the signature. [`SignedMessage`] keeps its [`RawEnvelope`],
 //! envelopes nested in a message stay raw until [`SignedMessage::decode_nested`], and clones share
-//! the frame's memory. [`RawEnvelope::detach`] gives a small envelope memory of its own where it is
-//! kept for longer than the large frame it came in.
+//! the frame's memory. [`RawEnvelope::detach`] copies a small envelope that is kept for longer than
+//! its large frame.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -65,7 +65,7 @@
 //! assert_eq!(received.envelope().signature(), &sign(received.envelope().payload()));
 //! assert_eq!(received.internal_endpoint().as_deref(), Some("10.0.0.7:7051"));
 //!
-//! // It relays the very same bytes, or the same message without the secret.
+//! // It relays the same bytes, or the same message without the secret.
 //! assert_eq!(received.encoded(), sent.encoded());
 //! let foreign = received.without_secret();
 //! assert_eq!(foreign.envelope().payload(), received.envelope().payload());
@@ -82,8 +82,8 @@
 //!
 //! # Extensions
 //!
-//! Fields from number 1000 up are ours. A Fabric peer ignores and relays them; they are acted upon
-//! only where the remote announced the capability in its [`ConnEstablish`].
+//! Fields from number 1000 up are ours. A Fabric peer ignores and relays them; this project uses
+//! them only if the remote announced the capability in its [`ConnEstablish`].
 //!
 //! # Regenerating
 //!
@@ -94,9 +94,9 @@ mod content;
 mod convert;
 mod decode;
 mod digest;
-mod direct;
 mod envelope;
 mod error;
+mod fast_path;
 mod format;
 mod kind;
 mod limits;

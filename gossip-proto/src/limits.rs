@@ -1,23 +1,23 @@
 /// What a decoder accepts. Sizes are in bytes.
 ///
-/// A frame is checked against these before anything is allocated for it, so they bound the memory
-/// that a hostile frame can cost. The defaults suit a Fabric network.
+/// A frame is checked against these limits before memory is allocated for it, so they bound the
+/// memory that a hostile frame can take. The defaults suit a Fabric network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// A whole envelope, hence every field without a limit of its own. Default 100 MiB, which is
-    /// the limit of Fabric's connections, and 64 KiB, so that a block of that length fits with what
-    /// wraps it.
+    /// A whole envelope, and so each field without a limit of its own. Default 100 MiB, the limit
+    /// of Fabric's connections, and 64 KiB, so that a block of 100 MiB fits together with its
+    /// message.
     pub max_envelope: usize,
-    /// An envelope that is kept and relayed for its originator: a heartbeat or a state info. Not
-    /// checked by decoding; the receiver does. Default 192 KiB, which fits an identity, metadata and
-    /// two signatures at their limits.
+    /// An envelope that is kept and relayed for its originator: a heartbeat or a state info.
+    /// Checked by the receiver, not by decoding. Default 192 KiB, which fits an identity, metadata
+    /// and two signatures at their limits.
     pub max_signed: usize,
     /// The elements of one list. Default 65,536.
     pub max_list: usize,
-    /// The elements of all lists of one frame, whatever their nesting. Default 262,144.
+    /// The elements of all lists of one frame, at any depth. Default 262,144.
     pub max_elements: usize,
-    /// Sub-messages within sub-messages. Default 64; more than 80 counts as 80.
+    /// Nesting of sub-messages. Default 64; more than 80 counts as 80.
     pub max_depth: usize,
     /// A PKI-ID, or an item id in a pull. Default 64.
     pub max_pki_id: usize,
@@ -29,9 +29,9 @@ pub struct Limits {
     pub max_identity: usize,
     /// Metadata of a member, chaincode, hello or identity, and a secret. Default 64 KiB.
     pub max_metadata: usize,
-    /// A hash, a MAC, a connection's binding, a network id. Default 64.
+    /// A hash, a MAC, a connection's binding, or a network id. Default 64.
     pub max_hash: usize,
-    /// A signature of an envelope. Default 16 KiB, which fits the post-quantum schemes in use.
+    /// A signature of an envelope. Default 16 KiB, which fits the common post-quantum schemes.
     pub max_signature: usize,
     /// A transaction id, or the name of a chaincode, namespace, collection or organisation.
     /// Default 1 KiB.

@@ -1,8 +1,8 @@
 //! Validated messages: what [`SignedMessage`](crate::SignedMessage) carries after decoding.
 //!
 //! A value of these types cannot lack a part that the protocol needs: a missing sub-message, an
-//! unknown enumeration value or an oversized field is a [`DecodeError`](crate::DecodeError) at the
-//! boundary and never reaches a state machine. Byte fields are slices of the received frame.
+//! unknown enumeration value or an oversized field is a [`DecodeError`](crate::DecodeError) of the
+//! decoder and never reaches a state machine. Byte fields are slices of the received frame.
 
 use std::num::NonZeroU64;
 
@@ -13,11 +13,11 @@ use crate::{RawEnvelope, Tag};
 /// A decoded `gossip.GossipMessage`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GossipMessage {
-    /// Correlates a response with its request; 0 where nothing is correlated.
+    /// Correlates a response with its request; 0 if there is none.
     pub nonce: u64,
-    /// The channel's name, empty for messages that concern no channel or prove it by MAC.
+    /// The channel's name; empty if the message concerns no channel or proves it by MAC.
     pub channel: Bytes,
-    /// The audience that the sender declares; one legal value per kind of content.
+    /// The audience that the sender declares; each kind of content has one legal value.
     pub tag: Tag,
     /// What the message says.
     pub content: Content,
@@ -28,9 +28,9 @@ pub struct GossipMessage {
 pub enum Content {
     /// A heartbeat.
     Alive(Alive),
-    /// A request for the receiver's view of the membership.
+    /// A request for the receiver's membership view.
     MembershipRequest(MembershipRequest),
-    /// A view of the membership.
+    /// A membership view.
     MembershipResponse(MembershipResponse),
     /// A block.
     Data(Payload),
@@ -46,15 +46,15 @@ pub enum Content {
     Empty,
     /// The authentication of a connection.
     Conn(ConnEstablish),
-    /// What a peer publishes of itself in a channel.
+    /// A peer's state in a channel.
     StateInfo(StateInfo),
-    /// The state infos that a peer holds for a channel.
+    /// State infos of a channel that a peer holds.
     StateSnapshot(Vec<RawEnvelope>),
     /// A request for a snapshot, proving knowledge of the channel by MAC.
     StateInfoPull(StateInfoPull),
     /// A request for consecutive blocks.
     StateRequest(StateRequest),
-    /// The blocks asked for.
+    /// The requested blocks.
     StateResponse(Vec<Payload>),
     /// A proposal or declaration of leadership.
     Leadership(Leadership),
@@ -64,22 +64,22 @@ pub enum Content {
     Ack(String),
     /// A request for private data.
     PrivateRequest(Vec<PrivateDigest>),
-    /// Private data asked for.
+    /// The requested private data.
     PrivateResponse(Vec<PrivateElement>),
     /// Private data pushed at endorsement time.
     PrivateData(PrivateData),
-    /// Extension (field 1000): signs of life.
+    /// Extension (field 1000): pulses, compact heartbeats.
     Pulses(Vec<Pulse>),
-    /// Extension (field 1001): how blocks travel between two neighbours.
+    /// Extension (field 1001): control of block dissemination between two neighbours.
     Tree(Tree),
 }
 
-/// A peer's logical clock: lexicographic, incarnation first.
+/// A peer's logical clock, ordered by incarnation, then sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerTime {
-    /// Grows each time the peer starts.
+    /// Increases with each start of the peer.
     pub incarnation: u64,
-    /// Grows with each message of that incarnation.
+    /// Increases with each message of that incarnation.
     pub sequence: u64,
 }
 
@@ -88,26 +88,26 @@ pub struct PeerTime {
 pub struct Alive {
     /// The PKI-ID of the peer that is alive. Not empty.
     pub pki_id: Bytes,
-    /// The external endpoint, empty for a peer that stays invisible outside its organisation.
+    /// The external endpoint; empty for a peer that is hidden from other organisations.
     pub endpoint: String,
     /// Opaque to gossip.
     pub metadata: Bytes,
     /// Orders the heartbeats of one peer.
     pub time: PeerTime,
-    /// The peer's identity, present while the peer is young.
+    /// The peer's identity, included for some time after the peer's start.
     pub identity: Option<Bytes>,
-    /// Extension (field 1000): the link of a hash chain that the next [`Pulse`]'s proof leads to.
+    /// Extension (field 1000): the link of a hash chain to which the next [`Pulse`]'s proof leads.
     pub pulse_anchor: Option<[u8; 32]>,
-    /// Extension (field 1001): the peer stops, and nothing of this incarnation of it follows. Told only to
-    /// peers that understand it: others would take it for a sign of life.
+    /// Extension (field 1001): the peer stops; this is the last message of its incarnation. Sent
+    /// only to peers that understand the field: others would take it for a sign of life.
     pub leaving: bool,
 }
 
-/// A sign of life (extension): the peer is alive, and its last heartbeat holds.
+/// A sign of life (extension): the peer is alive, and its last heartbeat is still valid.
 ///
-/// Nothing is signed. The proof is a link of a hash chain whose end the peer has signed in its heartbeat:
-/// hashing it leads there, and nobody else can have known it (Lamport, "Password authentication with
-/// insecure communication", 1981).
+/// A pulse is unsigned. Its proof is a link of a hash chain whose end the peer has signed in its
+/// heartbeat: hashing the proof leads to that end, and only the peer can know the proof before it
+/// is sent (Lamport, "Password authentication with insecure communication", 1981).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pulse {
     /// The peer that is alive. Not empty.
@@ -118,15 +118,15 @@ pub struct Pulse {
     pub proof: [u8; 32],
 }
 
-/// A request for a view of the membership (`gossip.MembershipRequest`).
+/// A request for a membership view (`gossip.MembershipRequest`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct MembershipRequest {
     /// The requester's own heartbeat.
     pub self_information: RawEnvelope,
     /// Extension (field 1000): the response should carry the identities of the members it lists.
     pub want_identities: bool,
-    /// Extension (field 1001): eight bytes for each heartbeat that the requester holds, which need not be
-    /// listed.
+    /// Extension (field 1001): eight bytes for each heartbeat that the requester holds. The
+    /// response may omit these heartbeats.
     pub held: Bytes,
     /// Extension (field 1002): the requester's latest pulse, if it is later than its heartbeat.
     pub pulse: Option<Pulse>,
@@ -137,22 +137,22 @@ pub struct MembershipRequest {
 pub struct StateInfoPull {
     /// Proves that the requester knows the channel's name.
     pub channel_mac: Bytes,
-    /// Extension (field 1000): eight bytes for each state info that the requester holds, which need not be
-    /// told. Counts in a message with a nonce.
+    /// Extension (field 1000): eight bytes for each state info that the requester holds. The
+    /// response may omit these. Only valid in a message with a nonce.
     pub held: Bytes,
 }
 
-/// A view of the membership (`gossip.MembershipResponse`).
+/// A membership view (`gossip.MembershipResponse`).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct MembershipResponse {
-    /// Latest heartbeats of the members held alive.
+    /// Latest heartbeats of the members considered alive.
     pub alive: Vec<RawEnvelope>,
-    /// Latest heartbeats of the members held dead.
+    /// Latest heartbeats of the members considered dead.
     pub dead: Vec<RawEnvelope>,
     /// Extension (field 1000): identities of the members listed.
     pub identities: Vec<PeerIdentity>,
-    /// Extension (field 1001): the latest pulses of the living, if they are later than what is
-    /// listed of them.
+    /// Extension (field 1001): the latest pulses of live members, if later than their heartbeats
+    /// listed here.
     pub pulses: Vec<Pulse>,
 }
 
@@ -163,38 +163,39 @@ pub struct Payload {
     pub seq_num: u64,
     /// The serialized `common.Block`.
     pub data: Bytes,
-    /// Serialized `gossip.PvtDataPayload`s, in solicited responses only.
+    /// Serialized `gossip.PvtDataPayload`s; only in solicited responses.
     pub private_data: Vec<Bytes>,
 }
 
-/// How blocks travel between two neighbours in a channel (extension): the messages of Plumtree (Leitão,
-/// Pereira, Rodrigues, "Epidemic Broadcast Trees", 2007), with a height instead of a list of ids.
+/// Control of block dissemination between two neighbours in a channel (extension): the messages of
+/// Plumtree (Leitão, Pereira, Rodrigues, "Epidemic Broadcast Trees", 2007), with a height instead
+/// of a list of ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     /// The number of blocks in the sender's ledger.
     pub ledger_height: u64,
-    /// What the sender wants changed, if anything.
+    /// The change that the sender requests, if any.
     pub branch: Option<Branch>,
-    /// The sender wants to be told as soon as the receiver's ledger has this height.
+    /// The sender requests a message as soon as the receiver's ledger has this height.
     pub tell_at: Option<NonZeroU64>,
-    /// The first number for which the sender has no place yet, if it says: blocks from there on would be sent
-    /// in vain.
+    /// The first block number for which the sender has no buffer space; blocks from there on would
+    /// be dropped. `None` if the sender does not say.
     pub limit: Option<NonZeroU64>,
-    /// One more than the number of a block that the sender holds, in its ledger or not yet, and gives to
-    /// whoever asks for it: it is not sent unasked to one who may have it from elsewhere.
+    /// One more than the number of a block that the sender holds, in its ledger or not yet, and
+    /// sends on request. An offer avoids a push to a peer that may get the block from elsewhere.
     pub offer: Option<NonZeroU64>,
 }
 
-/// What the sender of a [`Tree`] wants of the receiver (extension).
+/// The change that the sender of a [`Tree`] requests of the receiver (extension).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Branch {
-    /// Blocks as they come.
+    /// Push blocks as they come.
     Graft,
-    /// No more blocks, only heights.
+    /// Send heights only, no blocks.
     Prune,
 }
 
-/// What a pull is about (`gossip.PullMsgType`).
+/// The kind of a pull (`gossip.PullMsgType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PullKind {
     /// Blocks of a channel.
@@ -208,9 +209,9 @@ pub enum PullKind {
 pub struct Hello {
     /// The initiator's nonce for this responder and round.
     pub nonce: u64,
-    /// Opaque.
+    /// Opaque to gossip.
     pub metadata: Bytes,
-    /// What is pulled.
+    /// The kind of pull.
     pub kind: PullKind,
 }
 
@@ -219,9 +220,9 @@ pub struct Hello {
 pub struct PullIds {
     /// The hello's nonce.
     pub nonce: u64,
-    /// The ids, in the order sent.
+    /// The ids, in the order in which they were sent.
     pub ids: Vec<Bytes>,
-    /// What is pulled.
+    /// The kind of pull.
     pub kind: PullKind,
 }
 
@@ -230,9 +231,9 @@ pub struct PullIds {
 pub struct DataUpdate {
     /// The hello's nonce.
     pub nonce: u64,
-    /// The items, not yet decoded.
+    /// The items, not decoded.
     pub data: Vec<RawEnvelope>,
-    /// What is pulled.
+    /// The kind of pull.
     pub kind: PullKind,
 }
 
@@ -243,19 +244,19 @@ pub struct ConnEstablish {
     pub pki_id: Bytes,
     /// The sender's identity. Not empty.
     pub identity: Bytes,
-    /// Binds the message to the connection it is sent on (`tls_cert_hash`).
+    /// Binds the message to its connection (`tls_cert_hash`).
     pub binding: Bytes,
-    /// The sender only wants to learn who answers.
+    /// The sender only asks for the receiver's identity.
     pub probe: bool,
-    /// Extension (field 1000): a bit set of what the sender understands.
+    /// Extension (field 1000): bit set of the sender's capabilities.
     pub capabilities: u64,
     /// Extension (field 1001): the network that the sender belongs to.
     pub network_id: Bytes,
-    /// Extension (field 1002): the incarnation of the sender's process, 0 if not told.
+    /// Extension (field 1002): the incarnation of the sender's process; 0 if absent.
     pub incarnation: u64,
 }
 
-/// What a peer publishes of itself in a channel (`gossip.StateInfo`).
+/// A peer's state in a channel (`gossip.StateInfo`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct StateInfo {
     /// The publisher. Not empty.
@@ -264,7 +265,7 @@ pub struct StateInfo {
     pub time: PeerTime,
     /// Proves knowledge of the channel's name: see [`channel_mac`](crate::channel_mac).
     pub channel_mac: Bytes,
-    /// Absent where the publisher tells nothing.
+    /// Absent if the publisher reveals nothing.
     pub properties: Option<Properties>,
 }
 
@@ -275,7 +276,7 @@ pub struct Properties {
     pub ledger_height: u64,
     /// The publisher has left the channel.
     pub left_channel: bool,
-    /// What the publisher can execute.
+    /// The publisher's installed chaincodes.
     pub chaincodes: Vec<Chaincode>,
 }
 
@@ -293,9 +294,9 @@ pub struct Chaincode {
 /// A request for consecutive blocks, both bounds included (`gossip.RemoteStateRequest`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateRequest {
-    /// The first number wanted.
+    /// The first block number.
     pub start: u64,
-    /// The last number wanted.
+    /// The last block number.
     pub end: u64,
 }
 
@@ -306,7 +307,7 @@ pub struct Leadership {
     pub pki_id: Bytes,
     /// Orders the messages of one candidate.
     pub time: PeerTime,
-    /// A declaration, as opposed to a proposal.
+    /// Whether this is a declaration; otherwise a proposal.
     pub is_declaration: bool,
 }
 
@@ -317,11 +318,11 @@ pub struct PeerIdentity {
     pub pki_id: Bytes,
     /// The identity. Not empty.
     pub cert: Bytes,
-    /// Opaque.
+    /// Opaque to gossip.
     pub metadata: Bytes,
 }
 
-/// Which private data (`gossip.PvtDataDigest`).
+/// Identifies private data (`gossip.PvtDataDigest`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PrivateDigest {
     /// The transaction.
@@ -332,14 +333,14 @@ pub struct PrivateDigest {
     pub collection: String,
     /// The block's number.
     pub block_seq: u64,
-    /// The transaction's place in the block.
+    /// The transaction's index in the block.
     pub seq_in_block: u64,
 }
 
 /// Private data in a response (`gossip.PvtDataElement`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct PrivateElement {
-    /// Which.
+    /// What the payload belongs to.
     pub digest: PrivateDigest,
     /// The read-write sets.
     pub payload: Vec<Bytes>,

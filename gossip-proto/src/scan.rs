@@ -1,8 +1,8 @@
-//! Checks a frame against the schema and the limits before anything is allocated for it.
+//! Checks a frame against the schema and the limits before memory is allocated for it.
 //!
-//! A decoder of protobuf allocates as it reads: two bytes on the wire make a list element of tens
-//! of bytes in memory. The walk here visits the same fields without keeping any, so what it passes
-//! is known to decode, in memory proportional to [`Limits`].
+//! A protobuf decoder allocates as it reads: two bytes on the wire make a list element of tens of
+//! bytes in memory. This walk visits the same fields without keeping them. A frame that passes will
+//! decode, within memory proportional to [`Limits`].
 
 use crate::{
     DecodeError, Limits,
@@ -26,7 +26,7 @@ pub(crate) struct Field {
     pub(crate) count: Count,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Debug)]
 pub(crate) enum Kind {
     Varint,
@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     Message(&'static Schema),
 }
 
-/// Which limit bounds a field.
+/// The limit that bounds a field.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Size {
     Frame,
@@ -50,12 +50,12 @@ pub(crate) enum Size {
     Text,
 }
 
-/// Whether occurrences of a field are counted, and the number of its counter.
+/// Whether occurrences of a field are counted, and the index of the counter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Count {
-    /// Later occurrences replace earlier ones or are merged into them.
+    /// Not counted: later occurrences replace earlier ones or are merged into them.
     None,
-    /// May occur once.
+    /// At most once.
     Once(usize),
     /// A list.
     List(usize),
@@ -86,7 +86,7 @@ pub(crate) fn check(
 struct Scan<'a> {
     limits: &'a Limits,
     root: &'static Schema,
-    /// Occurrences of each counted field in the list element being walked. They outlive a
+    /// Occurrences of each counted field in the list element being walked. Counts are kept after a
     /// sub-message, because its next occurrence is merged into it.
     counters: [usize; COUNTERS],
     /// Elements of all lists.
@@ -100,8 +100,8 @@ impl Scan<'_> {
         bytes: &[u8],
         depth: usize,
     ) -> Result<(), DecodeError> {
-        if depth > self.limits.max_depth.min(MOST_DEPTH) {
-            let limit = self.limits.max_depth.min(MOST_DEPTH);
+        if depth > self.limits.max_depth.min(MAX_DEPTH) {
+            let limit = self.limits.max_depth.min(MAX_DEPTH);
             return Err(DecodeError::TooDeep {
                 message: schema.name,
                 limit,
@@ -222,5 +222,5 @@ impl Scan<'_> {
     }
 }
 
-/// As deep as prost follows, less the groups that it may have to skip.
-const MOST_DEPTH: usize = 80;
+/// The depth that prost follows, less the groups that it may have to skip.
+const MAX_DEPTH: usize = 80;

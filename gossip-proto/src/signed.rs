@@ -7,13 +7,14 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::{
-    Content, DecodeError, GossipMessage, Limits, RawEnvelope, RawSecret, decode, direct, raw, wire,
+    Content, DecodeError, GossipMessage, Limits, RawEnvelope, RawSecret, decode, fast_path, raw,
+    wire,
 };
 
-/// A validated message together with the very bytes of the envelope that it came in.
+/// A validated message, together with the exact bytes of its envelope.
 ///
-/// A clone shares both. Whether the signature is valid is for the receiver to find out:
-/// [`SignedMessage::envelope`] has the bytes to verify.
+/// A clone shares both. The signature is not verified: [`SignedMessage::envelope`] has the bytes to
+/// verify.
 #[derive(Clone)]
 pub struct SignedMessage(Arc<Inner>);
 
@@ -24,19 +25,19 @@ struct Inner {
 }
 
 impl SignedMessage {
-    /// Decodes a frame that carries one envelope, and checks that its tag is legal. Byte fields are
-    /// slices of the frame.
+    /// Decodes a frame with one envelope and checks that the tag is legal. Byte fields are slices
+    /// of the frame.
     ///
     /// # Errors
-    /// A [`DecodeError`]; [`DecodeError::is_fatal`] tells whether the connection can be kept.
+    /// A [`DecodeError`]; [`DecodeError::is_fatal`] says whether the connection must be closed.
     pub fn decode(frame: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
         let signed = Self::decode_envelope(RawEnvelope::parse(frame, limits)?, limits)?;
         signed.message().check_tag()?;
         Ok(signed)
     }
 
-    /// Decodes an envelope that was nested in a message. Its tag is not checked, as in the original
-    /// protocol.
+    /// Decodes an envelope that was nested in a message. As in the original protocol, its tag is
+    /// not checked.
     ///
     /// # Errors
     /// A [`DecodeError`].
@@ -44,8 +45,8 @@ impl SignedMessage {
         Self::decode_envelope(envelope.clone(), limits)
     }
 
-    /// Wraps a message whose authenticity is that of the connection or of its content. It is encoded
-    /// here, once, straight into the envelope.
+    /// Wraps a message that needs no signature: its connection or its content authenticates it.
+    /// Encodes it once, directly into the envelope.
     #[must_use]
     pub fn unsigned(message: GossipMessage) -> Self {
         let raw = raw::GossipMessage::from(&message);
@@ -58,16 +59,16 @@ impl SignedMessage {
         Self::new(message, envelope)
     }
 
-    /// Whether nothing is signed and the bytes hold nothing besides [`SignedMessage::message`]: they
-    /// are as long as [`SignedMessage::unsigned`] would make them.
+    /// Whether the message is unsigned and its bytes contain nothing besides
+    /// [`SignedMessage::message`]: they have the length of [`SignedMessage::unsigned`].
     #[must_use]
     pub fn is_bare(&self) -> bool {
         let length = raw::GossipMessage::from(&self.0.message).encoded_len();
         self.0.envelope.is_bare(length)
     }
 
-    /// The same message without the part that must not leave the originator's organisation: same
-    /// payload and signature bytes, new envelope. A clone if there is no such part.
+    /// The message without the part for the originator's own organisation: the same payload and
+    /// signature bytes in a new envelope. A clone if there is no such part.
     #[must_use]
     pub fn without_secret(&self) -> Self {
         if self.0.envelope.secret().is_none() {
@@ -82,7 +83,7 @@ impl SignedMessage {
         &self.0.message
     }
 
-    /// What the message says.
+    /// The content of the message.
     #[must_use]
     pub fn content(&self) -> &Content {
         &self.0.message.content
@@ -100,8 +101,8 @@ impl SignedMessage {
         self.0.envelope.encoded()
     }
 
-    /// Where peers of the originator's organisation reach it, from the envelope's secret. `None` if
-    /// there is no secret or it makes no sense.
+    /// The endpoint for peers of the originator's organisation, from the envelope's secret. `None`
+    /// if there is no secret or it cannot be decoded.
     #[must_use]
     pub fn internal_endpoint(&self) -> Option<String> {
         let secret = self.0.envelope.secret()?;
@@ -111,8 +112,8 @@ impl SignedMessage {
         }
     }
 
-    /// BLAKE3 of the encoded envelope, computed on first use. Two messages with the same digest are
-    /// the same bytes; a copy with another signature or secret has another digest.
+    /// BLAKE3 of the encoded envelope, computed on first use. Messages with equal digests have
+    /// equal bytes; a copy with another signature or secret has another digest.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         *self
@@ -126,7 +127,7 @@ impl SignedMessage {
             return Err(DecodeError::NoPayload);
         }
         envelope.check_padding()?;
-        if let Some(message) = direct::message(envelope.payload(), limits) {
+        if let Some(message) = fast_path::message(envelope.payload(), limits) {
             return Ok(Self::new(message, envelope));
         }
         let raw: raw::GossipMessage = decode(envelope.payload().clone(), limits)?;
@@ -142,7 +143,7 @@ impl SignedMessage {
     }
 }
 
-/// Equal if the envelopes' bytes are.
+/// Messages are equal if the bytes of their envelopes are.
 impl PartialEq for SignedMessage {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.encoded() == other.encoded()
@@ -151,7 +152,7 @@ impl PartialEq for SignedMessage {
 
 impl Eq for SignedMessage {}
 
-/// One line that never shows the bytes of a payload or signature.
+/// One line, without the bytes of payload or signature.
 impl fmt::Display for SignedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}", self.0.message, self.0.envelope)
@@ -164,7 +165,7 @@ impl fmt::Debug for SignedMessage {
     }
 }
 
-/// A message on its way to the signer, who is elsewhere.
+/// An encoded message that waits for its signature.
 #[derive(Debug)]
 pub struct UnsignedMessage {
     message: GossipMessage,
@@ -173,7 +174,7 @@ pub struct UnsignedMessage {
 }
 
 impl UnsignedMessage {
-    /// Encodes the message, and the secret if there is an internal endpoint to tell.
+    /// Encodes the message; with an internal endpoint also the secret.
     #[must_use]
     pub fn new(message: GossipMessage, secret_internal_endpoint: Option<&str>) -> Self {
         let payload = raw::GossipMessage::from(&message).encode_to_vec().into();
@@ -204,14 +205,14 @@ impl UnsignedMessage {
         &self.payload
     }
 
-    /// The bytes to sign for the secret, with the same key.
+    /// The bytes of the secret to sign with the same key.
     #[must_use]
     pub const fn secret_payload(&self) -> Option<&Bytes> {
         self.secret.as_ref()
     }
 
-    /// Makes the envelope. A secret whose signature is absent is left out: receivers would refuse
-    /// the whole message for it.
+    /// Makes the envelope. A secret without signature is left out: receivers would refuse the whole
+    /// message.
     #[must_use]
     pub fn sign(self, signature: Bytes, secret_signature: Option<Bytes>) -> SignedMessage {
         let secret = self.secret.zip(secret_signature);

@@ -1,23 +1,23 @@
 use crate::DecodeError;
 
-/// Reads protobuf's wire format from a slice, allocating nothing.
+/// Reads protobuf's wire format from a slice without allocating.
 #[derive(Clone, Copy)]
 pub(crate) struct WireReader<'a> {
-    /// The message that the bytes should hold, for errors.
+    /// The expected message, for errors.
     message: &'static str,
     rest: &'a [u8],
 }
 
-/// The value of a field as it stands on the wire.
+/// The value of a field in its wire type.
 #[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
     Varint,
     Bytes(&'a [u8]),
-    /// A fixed-width number or a group, which the schema never uses.
+    /// A fixed-width number or a group, which the schema does not use.
     Other,
 }
 
-/// The deepest nesting of groups skipped, well below what prost follows.
+/// Deepest nesting of groups that is skipped; prost follows more.
 const MAX_GROUPS: usize = 16;
 
 impl<'a> WireReader<'a> {
@@ -37,7 +37,7 @@ impl<'a> WireReader<'a> {
         Ok(Some((number, self.value(number, wire_type, 0)?)))
     }
 
-    /// That something is wrong with these bytes.
+    /// An error for these bytes.
     pub(crate) const fn malformed(&self, reason: &'static str) -> DecodeError {
         DecodeError::Malformed {
             message: self.message,

@@ -1,4 +1,4 @@
-//! Frames made to cost far more memory than they have bytes.
+//! Frames that are built to take far more memory than they have bytes.
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 #![allow(clippy::disallowed_types, reason = "it measures")]
 
@@ -12,7 +12,7 @@ use support::{decode_payload, envelope, field};
 
 const BOMB: usize = 64 << 20;
 
-/// Generous: building such lists takes many times as long.
+/// A generous bound: building such lists takes many times as long.
 const QUICK: Duration = Duration::from_secs(5);
 
 /// A field of 64 MiB that repeats `element`.

@@ -1,4 +1,4 @@
-//! Signing, secrets, relaying: an envelope keeps its bytes.
+//! Envelopes keep their bytes when they are signed, stripped of a secret, and relayed.
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
 mod support;
@@ -81,7 +81,7 @@ fn a_nil_envelope_is_an_error() {
 }
 
 #[test]
-fn what_a_relay_adds_to_an_envelope_is_refused_beyond_a_few_bytes() {
+fn padding_of_an_envelope_is_refused_beyond_a_few_bytes() {
     let padded = |inner: u64, length: usize| {
         let mut frame = signed_alive().encoded().to_vec();
         let padding = field(15, &vec![7; length]);
@@ -294,7 +294,7 @@ fn an_unsigned_envelope_can_be_detached() {
     assert_eq!(nothing.detach(), nothing);
 }
 
-/// A number, a text, a fixed-width number and a group that this version does not know.
+/// A number, a text, a fixed-width number and a group with unknown field numbers.
 fn unknown_fields() -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, 2000 << 3);

@@ -1,4 +1,4 @@
-//! Each way to be refused, by name.
+//! Each error of the decoder.
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
 mod support;
@@ -13,7 +13,7 @@ use support::{
 };
 use wire::gossip_message::Content as Raw;
 
-/// Decodes a message that was not validated on the way out.
+/// Decodes a message that was encoded without validation.
 fn refused(content: Raw) -> DecodeError {
     let message = wire::GossipMessage {
         content: Some(content),
@@ -376,7 +376,7 @@ fn a_frame_beyond_the_limit_is_not_looked_into() {
 }
 
 #[test]
-fn what_must_be_kept_as_it_came_may_occur_once() {
+fn a_sub_message_that_is_kept_raw_may_occur_once() {
     let alive = envelope(&vector("alive"));
     let twice = [&field(1, &alive)[..], &field(1, &alive)].concat();
     let expected = DecodeError::Repeated {

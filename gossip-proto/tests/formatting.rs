@@ -1,4 +1,4 @@
-//! What ends up in logs: one line, ids in hex, never contents.
+//! Log output of messages: one line, ids in hex, no contents.
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
 mod support;
@@ -8,7 +8,7 @@ use gossip_proto::{
 };
 use support::{decode_payload, id, message, samples, signed_alive, vector};
 
-/// What the samples put into their byte fields.
+/// The contents of the samples' byte fields.
 const SECRETS: [&str; 8] = [
     "META-",
     "IDENTITY-",

@@ -1,4 +1,4 @@
-//! The vectors of the reference implementation of protobuf.
+//! Golden vectors of protobuf's reference implementation.
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
 #[path = "support/json.rs"]
@@ -15,7 +15,7 @@ use json::Json;
 use serde_json::Value;
 use support::{bytes_of, decode_payload, vector, vectors};
 
-/// Decodes, compares each field, encodes back.
+/// Decodes, compares each field, and encodes back.
 fn check<T: Checked + Json>(entry: &Value) {
     let encoded = bytes_of(entry, "hex");
     let message: T = decode(encoded.clone(), &Limits::default()).unwrap();
@@ -129,7 +129,7 @@ fn data_hash_is_over_the_concatenated_transactions() {
 }
 
 #[test]
-fn channel_macs_are_those_of_the_vectors() {
+fn channel_macs_match_the_vectors() {
     let all = vectors();
     let entries = all["channel_macs"].as_array().unwrap();
     assert_eq!(entries.len(), 6);
@@ -280,7 +280,7 @@ fn digests_of_any_bytes_decode() {
 }
 
 #[test]
-fn pull_vectors_tell_what_is_pulled() {
+fn pull_vectors_name_their_kind() {
     for step in ["hello", "data_dig", "data_req", "data_update"] {
         let block = validated(&format!("{step}_block"));
         assert_eq!(block.content.pull_kind(), Some(PullKind::Block));

@@ -1,4 +1,4 @@
-//! What holds for every message and for any bytes.
+//! Properties of all messages and of arbitrary bytes.
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
 #[path = "support/strategies.rs"]
@@ -16,7 +16,7 @@ use support::{field, message, samples, signed_alive};
 
 const DOES_NOT_DECODE: &str = "it does not decode";
 
-/// Decodes in every way there is; none may panic, and what the check lets through must decode.
+/// Calls each decoder. None may panic, and whatever passes the check must decode.
 fn decode_all(bytes: &Bytes) {
     let limits = Limits::default();
     let outcomes = [
@@ -34,7 +34,7 @@ fn decode_all(bytes: &Bytes) {
     }
 }
 
-/// Encodings of every kind of message, in an envelope and bare.
+/// Encodings of each kind of message, in an envelope and without.
 fn valid_frames() -> Vec<Vec<u8>> {
     let mut frames = vec![signed_alive().encoded().to_vec()];
     for content in samples() {
@@ -45,7 +45,7 @@ fn valid_frames() -> Vec<Vec<u8>> {
     frames
 }
 
-/// What happens to bytes at a place.
+/// A mutation of bytes at a position.
 #[derive(Clone, Debug)]
 enum Mutation {
     Set(u8),
@@ -110,9 +110,9 @@ proptest! {
         decode_all(&field(1, &frame));
     }
 
-    /// Within the limits, and where nothing is repeated, the check refuses nothing that protobuf accepts.
+    /// Within the limits and without repeated fields, the check accepts all that protobuf accepts.
     #[test]
-    fn what_protobuf_accepts_is_not_malformed(frame in any::<Index>(), mutations in mutations()) {
+    fn messages_that_protobuf_accepts_are_not_malformed(frame in any::<Index>(), mutations in mutations()) {
         let mut frames = valid_frames();
         let mut frame = frames.swap_remove(frame.index(frames.len()));
         for (place, mutation) in mutations {
@@ -122,14 +122,14 @@ proptest! {
         let outcome = decode::<wire::GossipMessage>(frame.into(), &Limits::default());
         match outcome {
             Ok(_) => prop_assert!(accepted),
-            // Found before what is wrong behind it.
+            // Found before the defect behind it.
             Err(DecodeError::Repeated { .. }) => {}
             Err(error) => prop_assert_eq!(!accepted, error.is_fatal(), "{}", error),
         }
     }
 
     #[test]
-    fn a_message_decodes_to_what_was_encoded(
+    fn a_message_survives_encoding_and_decoding(
         content in contents(),
         nonce: u64,
         channel in vec(any::<u8>(), 0..20),

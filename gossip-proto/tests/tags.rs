@@ -1,4 +1,4 @@
-//! Which tag is legal for which content, and what the tags mean.
+//! The legal tag of each content, and the meaning of the tags.
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
 mod support;

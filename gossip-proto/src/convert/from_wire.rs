@@ -1,4 +1,4 @@
-//! Validation: what the protocol needs is there, or the message is refused.
+//! Validation: a message without a part that the protocol needs is refused.
 
 use std::num::NonZeroU64;
 

@@ -1,4 +1,4 @@
-//! The way out: nothing can fail, byte fields are shared.
+//! Conversion to the schema's types: it cannot fail, and byte fields are shared.
 
 use std::num::NonZeroU64;
 

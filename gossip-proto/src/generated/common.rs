@@ -11,7 +11,7 @@ pub struct Block {
     #[prost(message, optional, tag = "3")]
     pub metadata: ::core::option::Option<BlockMetadata>,
 }
-/// What the chain of hashes runs over.
+/// The part of a block that the chain of hashes covers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BlockHeader {
     #[prost(uint64, tag = "1")]
@@ -29,7 +29,7 @@ pub struct BlockData {
     #[prost(bytes = "bytes", repeated, tag = "1")]
     pub data: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
-/// What is known of the block beyond its hash, by BlockMetadataIndex.
+/// Metadata of a block, not covered by its hash; indexed by BlockMetadataIndex.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BlockMetadata {
     #[prost(bytes = "bytes", repeated, tag = "1")]
@@ -89,7 +89,7 @@ pub struct Timestamp {
     #[prost(int32, tag = "2")]
     pub nanos: i32,
 }
-/// What a transaction is, and where it belongs.
+/// The type of a transaction, its channel and id.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ChannelHeader {
     /// A HeaderType.
@@ -110,7 +110,7 @@ pub struct ChannelHeader {
     #[prost(bytes = "bytes", tag = "8")]
     pub tls_cert_hash: ::prost::bytes::Bytes,
 }
-/// Who signed, and a number used once.
+/// The signer, and a number used once.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignatureHeader {
     /// A serialized msp.SerializedIdentity.
@@ -125,7 +125,7 @@ pub struct LastConfig {
     #[prost(uint64, tag = "1")]
     pub index: u64,
 }
-/// What the orderers sign with a block.
+/// The value that orderers sign with a block.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OrdererBlockMetadata {
     #[prost(message, optional, tag = "1")]
@@ -246,7 +246,7 @@ pub mod signature_policy {
         NOutOf(NOutOf),
     }
 }
-/// Whom a policy names.
+/// An identity or a group of identities that a policy names.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MspPrincipal {
     #[prost(enumeration = "msp_principal::Classification", tag = "1")]
@@ -257,7 +257,7 @@ pub struct MspPrincipal {
 }
 /// Nested message and enum types in `MSPPrincipal`.
 pub mod msp_principal {
-    /// What the principal holds.
+    /// The type of the principal.
     #[derive(
         Clone,
         Copy,

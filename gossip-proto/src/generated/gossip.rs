@@ -13,7 +13,7 @@ pub struct Envelope {
     #[prost(message, optional, tag = "3")]
     pub secret_envelope: ::core::option::Option<SecretEnvelope>,
 }
-/// A serialized Secret, signed on its own.
+/// A serialized Secret, signed separately.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SecretEnvelope {
     #[prost(bytes = "bytes", tag = "1")]
@@ -21,7 +21,7 @@ pub struct SecretEnvelope {
     #[prost(bytes = "bytes", tag = "2")]
     pub signature: ::prost::bytes::Bytes,
 }
-/// What only the originator's own organisation may see.
+/// The part for the originator's own organisation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Secret {
     #[prost(oneof = "secret::Content", tags = "1")]
@@ -31,18 +31,18 @@ pub struct Secret {
 pub mod secret {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Content {
-        /// Where peers of the same organisation reach the originator.
+        /// The endpoint for peers of the originator's organisation.
         #[prost(string, tag = "1")]
         InternalEndpoint(::prost::alloc::string::String),
     }
 }
-/// Everything that peers say to each other.
+/// A message between peers.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GossipMessage {
     /// Correlates a response with its request.
     #[prost(uint64, tag = "1")]
     pub nonce: u64,
-    /// The channel's name, empty where none is concerned.
+    /// The channel's name; empty if the message concerns no channel.
     #[prost(bytes = "bytes", tag = "2")]
     pub channel: ::prost::bytes::Bytes,
     #[prost(enumeration = "gossip_message::Tag", tag = "3")]
@@ -155,14 +155,14 @@ pub mod gossip_message {
         Tree(super::Tree),
     }
 }
-/// What a peer publishes of itself in a channel.
+/// A peer's state in a channel.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StateInfo {
     #[prost(message, optional, tag = "2")]
     pub timestamp: ::core::option::Option<PeerTime>,
     #[prost(bytes = "bytes", tag = "3")]
     pub pki_id: ::prost::bytes::Bytes,
-    /// Proves that the publisher knows the channel's name without telling it.
+    /// Proves knowledge of the channel's name without revealing it.
     #[prost(bytes = "bytes", tag = "4")]
     pub channel_mac: ::prost::bytes::Bytes,
     #[prost(message, optional, tag = "5")]
@@ -179,19 +179,19 @@ pub struct Properties {
     #[prost(message, repeated, tag = "3")]
     pub chaincodes: ::prost::alloc::vec::Vec<Chaincode>,
 }
-/// The StateInfos that a peer holds for a channel.
+/// State infos of a channel that a peer holds.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StateInfoSnapshot {
     #[prost(message, repeated, tag = "1")]
     pub elements: ::prost::alloc::vec::Vec<Envelope>,
 }
-/// Asks for a StateInfoSnapshot.
+/// A request for a StateInfoSnapshot.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StateInfoPullRequest {
     #[prost(bytes = "bytes", tag = "1")]
     pub channel_mac: ::prost::bytes::Bytes,
-    /// Extension: eight bytes for each StateInfo that the requester holds, in a request with a nonce; they need
-    /// not be told.
+    /// Extension: eight bytes for each StateInfo that the requester holds, in a request with a nonce.
+    /// The response may omit these.
     #[prost(bytes = "bytes", tag = "1000")]
     pub held: ::prost::bytes::Bytes,
 }
@@ -202,13 +202,13 @@ pub struct ConnEstablish {
     pub pki_id: ::prost::bytes::Bytes,
     #[prost(bytes = "bytes", tag = "2")]
     pub identity: ::prost::bytes::Bytes,
-    /// Binds the message to the connection it is sent on.
+    /// Binds the message to its connection.
     #[prost(bytes = "bytes", tag = "3")]
     pub tls_cert_hash: ::prost::bytes::Bytes,
-    /// The dialler only wants to learn who answers.
+    /// The dialler only asks for the receiver's identity.
     #[prost(bool, tag = "4")]
     pub probe: bool,
-    /// Extension: bit set of what the sender understands beyond the original protocol.
+    /// Extension: bit set of the sender's capabilities.
     #[prost(uint64, tag = "1000")]
     pub capabilities: u64,
     /// Extension: the network that the sender belongs to.
@@ -268,7 +268,7 @@ pub struct DataUpdate {
     #[prost(enumeration = "PullMsgType", tag = "3")]
     pub msg_type: i32,
 }
-/// Extension: how blocks travel between two neighbours in a channel.
+/// Extension: control of block dissemination between two neighbours in a channel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Tree {
     /// The number of blocks in the sender's ledger.
@@ -276,13 +276,13 @@ pub struct Tree {
     pub ledger_height: u64,
     #[prost(enumeration = "Branch", tag = "2")]
     pub branch: i32,
-    /// The sender wants to be told as soon as the receiver's ledger has this height; 0 if it does not matter.
+    /// The sender requests a message as soon as the receiver's ledger has this height; 0 if not.
     #[prost(uint64, tag = "3")]
     pub tell_at: u64,
-    /// The first number for which the sender has no place yet; 0 if it does not say.
+    /// The first block number for which the sender has no buffer space; 0 if it does not say.
     #[prost(uint64, tag = "4")]
     pub limit: u64,
-    /// One more than the number of a block that the sender holds and gives to whoever asks for it, stored or not;
+    /// One more than the number of a block that the sender holds, stored or not, and sends on request;
     /// 0 if it offers none.
     #[prost(uint64, tag = "5")]
     pub offer: u64,
@@ -336,31 +336,31 @@ pub struct AliveMessage {
     pub membership: ::core::option::Option<Member>,
     #[prost(message, optional, tag = "2")]
     pub timestamp: ::core::option::Option<PeerTime>,
-    /// Included while the peer is young.
+    /// Included for some time after the peer's start.
     #[prost(bytes = "bytes", tag = "4")]
     pub identity: ::prost::bytes::Bytes,
     /// Extension: the link of a hash chain that the proof of the next Pulse leads to.
     #[prost(bytes = "bytes", tag = "1000")]
     pub pulse_anchor: ::prost::bytes::Bytes,
-    /// Extension: the peer stops now, and this is the last that is heard of this incarnation of it.
+    /// Extension: the peer stops; this is the last message of its incarnation.
     #[prost(bool, tag = "1001")]
     pub leaving: bool,
 }
-/// Extension: many heartbeats that say nothing but that their peers are still alive.
+/// Extension: many pulses.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Pulses {
     #[prost(message, repeated, tag = "1")]
     pub pulses: ::prost::alloc::vec::Vec<Pulse>,
 }
-/// Extension: a peer is still alive, and what its last AliveMessage says still holds.
+/// Extension: a peer is still alive, and its last AliveMessage is still valid.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Pulse {
     #[prost(bytes = "bytes", tag = "1")]
     pub pki_id: ::prost::bytes::Bytes,
-    /// The AliveMessage's seq_num grown by the number of links between its pulse_anchor and the proof.
+    /// The AliveMessage's seq_num plus the number of links from the proof to its pulse_anchor.
     #[prost(uint64, tag = "2")]
     pub seq_num: u64,
-    /// An earlier link of the hash chain, which nobody but the peer could know.
+    /// An earlier link of the hash chain, which only the peer could know.
     #[prost(bytes = "bytes", tag = "3")]
     pub proof: ::prost::bytes::Bytes,
 }
@@ -382,7 +382,7 @@ pub struct PeerTime {
     #[prost(uint64, tag = "2")]
     pub seq_num: u64,
 }
-/// Asks for the receiver's view of the membership.
+/// A request for the receiver's membership view.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MembershipRequest {
     /// The requester's own AliveMessage.
@@ -393,14 +393,15 @@ pub struct MembershipRequest {
     /// Extension: the response should carry the identities of the members it lists.
     #[prost(bool, tag = "1000")]
     pub want_identities: bool,
-    /// Extension: eight bytes for each AliveMessage that the requester holds; they need not be listed.
+    /// Extension: eight bytes for each AliveMessage that the requester holds. The response may omit
+    /// these.
     #[prost(bytes = "bytes", tag = "1001")]
     pub held: ::prost::bytes::Bytes,
     /// Extension: the requester's latest pulse, if it is later than its AliveMessage.
     #[prost(message, optional, tag = "1002")]
     pub pulse: ::core::option::Option<Pulse>,
 }
-/// A view of the membership: AliveMessages of the living and of the dead.
+/// A membership view: AliveMessages of live and dead members.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MembershipResponse {
     #[prost(message, repeated, tag = "1")]
@@ -410,11 +411,11 @@ pub struct MembershipResponse {
     /// Extension: identities of the members listed.
     #[prost(message, repeated, tag = "1000")]
     pub identities: ::prost::alloc::vec::Vec<PeerIdentity>,
-    /// Extension: the latest pulses of the living, if they are later than what is listed of them.
+    /// Extension: the latest pulses of live members, if later than their AliveMessages listed here.
     #[prost(message, repeated, tag = "1001")]
     pub pulses: ::prost::alloc::vec::Vec<Pulse>,
 }
-/// Who is alive, and where.
+/// A member and its endpoint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Member {
     #[prost(string, tag = "1")]
@@ -424,10 +425,10 @@ pub struct Member {
     #[prost(bytes = "bytes", tag = "3")]
     pub pki_id: ::prost::bytes::Bytes,
 }
-/// Nothing: a keep-alive.
+/// No content: a keep-alive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Empty {}
-/// Asks for consecutive blocks, both bounds included.
+/// A request for consecutive blocks, both bounds included.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RemoteStateRequest {
     #[prost(uint64, tag = "1")]
@@ -435,19 +436,19 @@ pub struct RemoteStateRequest {
     #[prost(uint64, tag = "2")]
     pub end_seq_num: u64,
 }
-/// The blocks asked for.
+/// The requested blocks.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RemoteStateResponse {
     #[prost(message, repeated, tag = "1")]
     pub payloads: ::prost::alloc::vec::Vec<Payload>,
 }
-/// Asks for private data.
+/// A request for private data.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RemotePvtDataRequest {
     #[prost(message, repeated, tag = "1")]
     pub digests: ::prost::alloc::vec::Vec<PvtDataDigest>,
 }
-/// Which private data.
+/// Identifies private data.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PvtDataDigest {
     #[prost(string, tag = "1")]
@@ -461,7 +462,7 @@ pub struct PvtDataDigest {
     #[prost(uint64, tag = "5")]
     pub seq_in_block: u64,
 }
-/// The private data asked for.
+/// The requested private data.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RemotePvtDataResponse {
     #[prost(message, repeated, tag = "1")]
@@ -501,7 +502,7 @@ pub struct Chaincode {
     #[prost(bytes = "bytes", tag = "3")]
     pub metadata: ::prost::bytes::Bytes,
 }
-/// What a pull is about.
+/// The kind of a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum PullMsgType {
@@ -531,14 +532,14 @@ impl PullMsgType {
         }
     }
 }
-/// Extension: what the sender of a Tree wants of the receiver.
+/// Extension: the change that the sender of a Tree requests of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Branch {
     Unchanged = 0,
-    /// Blocks as they come.
+    /// Push blocks as they come.
     Graft = 1,
-    /// No more blocks, only heights.
+    /// Send heights only, no blocks.
     Prune = 2,
 }
 impl Branch {

@@ -28,7 +28,7 @@ pub struct StaticCollectionConfig {
     pub name: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]
     pub member_orgs_policy: ::core::option::Option<CollectionPolicyConfig>,
-    /// How many peers must have received the private data before the endorsement is given.
+    /// Number of peers that must have received the private data before the endorsement.
     #[prost(int32, tag = "3")]
     pub required_peer_count: i32,
     #[prost(int32, tag = "4")]
@@ -43,7 +43,7 @@ pub struct StaticCollectionConfig {
     #[prost(message, optional, tag = "8")]
     pub endorsement_policy: ::core::option::Option<ApplicationPolicy>,
 }
-/// Who is a member of a collection.
+/// The members of a collection.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CollectionPolicyConfig {
     #[prost(oneof = "collection_policy_config::Payload", tags = "1")]

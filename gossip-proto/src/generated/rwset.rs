@@ -11,7 +11,7 @@ pub struct TxPvtReadWriteSet {
 }
 /// Nested message and enum types in `TxPvtReadWriteSet`.
 pub mod tx_pvt_read_write_set {
-    /// How the write sets are encoded.
+    /// The encoding of the write sets.
     #[derive(
         Clone,
         Copy,

@@ -1,15 +1,15 @@
-//! The schema's messages as the vectors write them: protobuf's JSON form with the schema's names,
-//! where what has its default value is left out.
+//! The schema's messages as the vectors write them: protobuf's JSON form with the schema's field
+//! names, without default values.
 #![allow(unreachable_pub, reason = "shared by a test's modules")]
 
 use bytes::Bytes;
 use gossip_proto::{common, msp, protos, rwset, wire};
 use serde_json::{Map, Value};
 
-/// A value as a field shows it.
+/// The JSON form of a field's value.
 pub trait Json {
     fn json(&self) -> Value;
-    /// Whether a field leaves it out.
+    /// Whether the JSON form omits the field.
     fn is_default(&self) -> bool;
 }
 

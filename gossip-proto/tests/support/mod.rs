@@ -1,4 +1,4 @@
-//! What several test files share: the vectors, sample messages of every kind.
+//! Shared by the test files: the vectors, and sample messages of each kind.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use bytes::Bytes;
@@ -51,7 +51,7 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// A message of that content with the tag that is legal for it.
+/// A message with this content and its legal tag.
 pub fn message(content: Content) -> GossipMessage {
     let tag = content.legal_tag();
     GossipMessage {
@@ -94,7 +94,7 @@ pub fn pulse() -> Pulse {
     }
 }
 
-/// One content of every kind; pulls of both kinds.
+/// A sample of each kind of content; of pulls one for each kind of pull.
 #[allow(clippy::too_many_lines, reason = "a table: one of each kind")]
 pub fn samples() -> Vec<Content> {
     let time = PeerTime {
@@ -233,7 +233,7 @@ pub fn pull_samples(kind: PullKind, item: &RawEnvelope) -> [Content; 4] {
     ]
 }
 
-/// Decodes `payload` as a message on its own.
+/// Decodes `payload` as a message that is not nested.
 pub fn decode_payload(payload: &[u8]) -> Result<SignedMessage, gossip_proto::DecodeError> {
     SignedMessage::decode(envelope(payload), &Limits::default())
 }

@@ -1,4 +1,4 @@
-//! Every legal content, for proptest.
+//! Strategies of proptest for all legal contents.
 #![allow(unreachable_pub, reason = "shared by a test's modules")]
 
 use bytes::Bytes;

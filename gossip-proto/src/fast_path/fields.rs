@@ -1,9 +1,9 @@
-//! Reads the fields of a message one after the other.
+//! A reader of a message's fields.
 
-/// Messages within messages that are followed here.
+/// Deepest nesting of the messages that the fast path reads.
 pub(super) const DEPTH: usize = 2;
 
-/// Keys: a field's number and the type of its value.
+/// Keys: the number of a field and the type of its value.
 pub(super) const VARINT_1: u32 = 1 << 3;
 pub(super) const VARINT_2: u32 = 2 << 3;
 pub(super) const VARINT_3: u32 = 3 << 3;
@@ -32,7 +32,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The next field's key, `Some(None)` at the end, `None` if it is out of order.
+    /// The next field's key; `Some(None)` at the end, `None` if it is out of order.
     #[inline]
     pub(super) fn key(&mut self) -> Option<Option<u32>> {
         let Some((first, mut rest)) = self.rest.split_first() else {

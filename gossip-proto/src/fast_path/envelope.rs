@@ -1,7 +1,7 @@
 use super::fields::{DEPTH, Fields, LENGTH_1, LENGTH_2, LENGTH_3};
 use crate::Limits;
 
-/// Where the parts of an envelope are.
+/// The parts of an envelope, as slices of its bytes.
 #[derive(Default)]
 pub(crate) struct EnvelopeParts<'a> {
     pub(crate) payload: &'a [u8],
@@ -10,7 +10,7 @@ pub(crate) struct EnvelopeParts<'a> {
     pub(crate) secret: Option<(&'a [u8], &'a [u8])>,
 }
 
-/// The parts of a `gossip.Envelope`.
+/// Finds the parts of a `gossip.Envelope`.
 pub(crate) fn envelope<'a>(bytes: &'a [u8], limits: &Limits) -> Option<EnvelopeParts<'a>> {
     if bytes.len() > limits.max_envelope || limits.max_depth < DEPTH {
         return None;

@@ -113,12 +113,12 @@ fn state_info(frame: &Bytes, mut outer: Fields<'_>, limits: &Limits) -> Option<S
             LENGTH_3 => pki_id = outer.bytes(limits.max_pki_id)?,
             LENGTH_4 => mac = outer.bytes(limits.max_hash)?,
             LENGTH_5 => {
-                let told = properties.insert(Properties::default());
+                let known = properties.insert(Properties::default());
                 let mut fields = outer.message()?;
                 while let Some(key) = fields.key()? {
                     match key {
-                        VARINT_1 => told.ledger_height = fields.varint()?,
-                        VARINT_2 => told.left_channel = fields.varint()? != 0,
+                        VARINT_1 => known.ledger_height = fields.varint()?,
+                        VARINT_2 => known.left_channel = fields.varint()? != 0,
                         _ => return None,
                     }
                 }

@@ -8,7 +8,7 @@ use crate::{
     UnsignedMessage, decode, raw,
 };
 
-fn flooding() -> Vec<Content> {
+fn frequent_contents() -> Vec<Content> {
     let time = PeerTime {
         incarnation: u64::MAX,
         sequence: 3,
@@ -48,22 +48,22 @@ fn flooding() -> Vec<Content> {
     ]
 }
 
-fn flooding_messages() -> Vec<GossipMessage> {
+fn frequent_messages() -> Vec<GossipMessage> {
     let message = |content: Content| GossipMessage {
         nonce: 900,
         channel: Bytes::from_static(b"channel"),
         tag: content.legal_tag(),
         content,
     };
-    flooding().into_iter().map(message).collect()
+    frequent_contents().into_iter().map(message).collect()
 }
 
 fn encoded(message: &GossipMessage) -> Bytes {
     raw::GossipMessage::from(message).encode_to_vec().into()
 }
 
-/// What the general way makes of it.
-fn generally(bytes: &Bytes, limits: &Limits) -> Option<GossipMessage> {
+/// The result of the general decoder.
+fn decode_general(bytes: &Bytes, limits: &Limits) -> Option<GossipMessage> {
     let raw: raw::GossipMessage = decode(bytes.clone(), limits).ok()?;
     raw.try_into().ok()
 }
@@ -84,8 +84,8 @@ fn limits(least: usize) -> Limits {
 }
 
 #[test]
-fn what_floods_a_network_is_read_directly() {
-    for sent in flooding_messages() {
+fn frequent_messages_take_the_fast_path() {
+    for sent in frequent_messages() {
         let unsigned = UnsignedMessage::new(sent.clone(), Some("10.0.0.1:7051"));
         assert_eq!(
             message(unsigned.payload(), &Limits::default()),
@@ -101,11 +101,11 @@ fn what_floods_a_network_is_read_directly() {
 
 #[test]
 fn fields_that_come_twice_or_late_and_unknown_ones_are_left_to_the_general_way() {
-    let sent = encoded(&flooding_messages()[2]);
+    let sent = encoded(&frequent_messages()[2]);
     for extra in [&b"\x08\x01"[..], b"\x40\x01", b"\xc2\x3e\x00"] {
         let bytes = Bytes::from([&sent[..], extra].concat());
         assert_eq!(message(&bytes, &Limits::default()), None);
-        assert!(generally(&bytes, &Limits::default()).is_some() || extra[0] == 0x40);
+        assert!(decode_general(&bytes, &Limits::default()).is_some() || extra[0] == 0x40);
     }
 }
 
@@ -131,32 +131,32 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_read_directly_is_read_the_same_generally(
+    fn the_fast_path_and_the_general_decoder_agree_on_messages(
         which in any::<Index>(),
         mutations in vec((any::<Index>(), 0_u8..5, any::<u8>()), 0..4),
         least in 0_usize..60,
         tight in any::<bool>(),
     ) {
         let limits = if tight { limits(least) } else { Limits::default() };
-        let mut bytes = encoded(which.get(&flooding_messages())).to_vec();
+        let mut bytes = encoded(which.get(&frequent_messages())).to_vec();
         for (place, kind, value) in mutations {
             mutate(&mut bytes, place, kind, value);
         }
         let bytes = Bytes::from(bytes);
         if let Some(direct) = message(&bytes, &limits) {
-            prop_assert_eq!(Some(direct), generally(&bytes, &limits));
+            prop_assert_eq!(Some(direct), decode_general(&bytes, &limits));
         }
     }
 
     #[test]
-    fn parts_found_directly_are_those_found_generally(
+    fn the_fast_path_and_the_general_decoder_agree_on_envelopes(
         secret in any::<bool>(),
         mutations in vec((any::<Index>(), 0_u8..5, any::<u8>()), 0..4),
         least in 0_usize..60,
         tight in any::<bool>(),
     ) {
         let limits = if tight { limits(least) } else { Limits::default() };
-        let unsigned = UnsignedMessage::new(flooding_messages().remove(0), secret.then_some("10.0.0.1:1"));
+        let unsigned = UnsignedMessage::new(frequent_messages().remove(0), secret.then_some("10.0.0.1:1"));
         let signature = Bytes::from_static(b"signature");
         let mut bytes = unsigned.sign(signature.clone(), Some(signature)).encoded().to_vec();
         for (place, kind, value) in mutations {
@@ -164,7 +164,7 @@ proptest! {
         }
         if envelope(&bytes, &limits).is_some() {
             let bytes = Bytes::from(bytes);
-            prop_assert_eq!(RawEnvelope::parse(bytes.clone(), &limits), RawEnvelope::parse_generally(bytes, &limits));
+            prop_assert_eq!(RawEnvelope::parse(bytes.clone(), &limits), RawEnvelope::parse_general(bytes, &limits));
         }
     }
 }
