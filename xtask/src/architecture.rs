@@ -1,4 +1,4 @@
-//! What `ARCHITECTURE.md` names exists.
+//! The files and functions that `ARCHITECTURE.md` names exist.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,8 @@ use crate::{Failure, Violations};
 
 const PAGE: &str = "ARCHITECTURE.md";
 
-/// One line for each file, and each function in it, that a table row names and that is not there. A
-/// row names the functions after their file: `` `a/src/b.rs` `c`, `d` ``.
+/// One line for each missing file, and for each function that is missing in its file. A row names a
+/// file and then its functions: `` `a/src/b.rs` `c`, `d` ``.
 pub(crate) fn check(root: &Path) -> Result<Violations, Failure> {
     let page = fs::read_to_string(root.join(PAGE))?;
     let mut violations = Vec::new();
@@ -32,7 +32,7 @@ pub(crate) fn check(root: &Path) -> Result<Violations, Failure> {
     Ok(violations)
 }
 
-/// The column "where" of a row of the tables that follow a block: step, where, runs on.
+/// The column "where" of a row in the tables that follow a block: step, where, runs on.
 fn place_of(line: &str) -> Option<&str> {
     let mut columns = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
     let place = columns.nth(1)?;

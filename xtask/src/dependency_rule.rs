@@ -1,4 +1,4 @@
-//! The arrows between crates that the design allows.
+//! The dependencies between crates that the design allows.
 
 use crate::{
     Violations,
@@ -7,7 +7,7 @@ use crate::{
 
 const LIBRARY: &[&str] = &["gossip-proto", "gossip-core", "gossip-driver"];
 
-/// What each crate of the workspace may depend on within the workspace.
+/// The crates of the workspace that each of them may depend on.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("gossip-proto", &[]),
     ("gossip-core", &["gossip-proto"]),
@@ -22,10 +22,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// May depend on every crate of the workspace.
+/// Crates that may depend on all crates of the workspace.
 const TOP: &[&str] = &["gossip-node", "tests", "bench"];
 
-/// Each executor, and the only library that may depend on it.
+/// The executors, each with the only library that may depend on it.
 const EXECUTORS: &[(&str, &str)] = &[
     ("tokio", "runtime-tokio"),
     ("tokio-util", "runtime-tokio"),
@@ -35,10 +35,10 @@ const EXECUTORS: &[(&str, &str)] = &[
     ("async-io", "runtime-smol"),
 ];
 
-/// Free of executors even in their tests.
+/// Crates without executors, even in their tests.
 const PURE: &[&str] = &["gossip-proto", "gossip-core"];
 
-/// The crates without input or output, and all that they may depend on outside the workspace.
+/// The crates without input or output, and their allowed dependencies outside the workspace.
 const OUTSIDE: &[(&str, &[&str])] = &[
     (
         "gossip-proto",
@@ -71,7 +71,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// One line for each arrow that is not allowed.
+/// One line for each dependency that is not allowed.
 pub(crate) fn check(workspace: &Workspace) -> Violations {
     let names: Vec<&str> = workspace
         .members
@@ -103,7 +103,7 @@ fn violations(member: &Member, members: &[&str]) -> Violations {
         let inside = members.contains(&name);
         if inside && !dependency.dev && !allowed.contains(&name) {
             found.push(format!(
-                "{} -> {name}: this arrow is not allowed",
+                "{} -> {name}: this dependency is not allowed",
                 member.name
             ));
         }
@@ -113,7 +113,7 @@ fn violations(member: &Member, members: &[&str]) -> Violations {
             && !outside.contains(&name)
         {
             found.push(format!(
-                "{} -> {name}: not among what it may depend on",
+                "{} -> {name}: not an allowed dependency",
                 member.name
             ));
         }
@@ -128,7 +128,10 @@ fn violations(member: &Member, members: &[&str]) -> Violations {
             ));
         }
         if pure && dependency.dev && inside && !allowed.contains(&name) && name != member.name {
-            found.push(format!("{} -> {name}: not even in tests", member.name));
+            found.push(format!(
+                "{} -> {name}: not allowed, even in tests",
+                member.name
+            ));
         }
     }
     found
@@ -139,18 +142,18 @@ mod tests {
     use super::*;
     use crate::workspace::Dependency;
 
-    fn check_arrow(from: &str, to: &str, dev: bool) -> Violations {
+    fn check_dependency(from: &str, to: &str, dev: bool) -> Violations {
         let member = |name: &str, dependencies| Member {
             name: name.to_owned(),
             rust_version: None,
             dependencies,
             targets: Vec::new(),
         };
-        let arrow = Dependency {
+        let dependency = Dependency {
             name: to.to_owned(),
             dev,
         };
-        let mut members = vec![member(from, vec![arrow])];
+        let mut members = vec![member(from, vec![dependency])];
         members.extend(
             ALLOWED
                 .iter()
@@ -165,63 +168,72 @@ mod tests {
     }
 
     #[test]
-    fn arrows_point_down() {
-        assert!(check_arrow("gossip-core", "gossip-proto", false).is_empty());
-        assert!(check_arrow("gossip-msp", "gossip-driver", false).is_empty());
-        assert!(check_arrow("gossip-node", "runtime-tokio", false).is_empty());
+    fn dependencies_point_down() {
+        assert!(check_dependency("gossip-core", "gossip-proto", false).is_empty());
+        assert!(check_dependency("gossip-msp", "gossip-driver", false).is_empty());
+        assert!(check_dependency("gossip-node", "runtime-tokio", false).is_empty());
         assert_eq!(
-            check_arrow("gossip-proto", "gossip-core", false),
-            ["gossip-proto -> gossip-core: this arrow is not allowed"]
+            check_dependency("gossip-proto", "gossip-core", false),
+            ["gossip-proto -> gossip-core: this dependency is not allowed"]
         );
     }
 
     #[test]
     fn adapters_never_see_each_other() {
         assert_eq!(
-            check_arrow("transport-tcp", "runtime-tokio", false).len(),
+            check_dependency("transport-tcp", "runtime-tokio", false).len(),
             1
         );
-        assert!(check_arrow("transport-tcp", "runtime-tokio", true).is_empty());
+        assert!(check_dependency("transport-tcp", "runtime-tokio", true).is_empty());
     }
 
     #[test]
     fn the_simulator_uses_only_the_core() {
-        assert!(check_arrow("gossip-sim", "gossip-core", false).is_empty());
-        assert_eq!(check_arrow("gossip-sim", "gossip-driver", false).len(), 1);
+        assert!(check_dependency("gossip-sim", "gossip-core", false).is_empty());
+        assert_eq!(
+            check_dependency("gossip-sim", "gossip-driver", false).len(),
+            1
+        );
     }
 
     #[test]
     fn an_executor_belongs_to_its_runtime() {
-        assert!(check_arrow("runtime-tokio", "tokio", false).is_empty());
+        assert!(check_dependency("runtime-tokio", "tokio", false).is_empty());
         assert_eq!(
-            check_arrow("gossip-driver", "tokio", false),
+            check_dependency("gossip-driver", "tokio", false),
             ["gossip-driver -> tokio: only runtime-tokio may depend on it"]
         );
-        assert_eq!(check_arrow("runtime-tokio", "smol", false).len(), 1);
-        assert!(check_arrow("gossip-driver", "tokio", true).is_empty());
+        assert_eq!(check_dependency("runtime-tokio", "smol", false).len(), 1);
+        assert!(check_dependency("gossip-driver", "tokio", true).is_empty());
     }
 
     #[test]
     fn the_core_stays_free_of_executors_even_in_tests() {
-        assert_eq!(check_arrow("gossip-core", "tokio", true).len(), 1);
-        assert_eq!(check_arrow("gossip-core", "runtime-smol", true).len(), 1);
+        assert_eq!(check_dependency("gossip-core", "tokio", true).len(), 1);
+        assert_eq!(
+            check_dependency("gossip-core", "runtime-smol", true).len(),
+            1
+        );
     }
 
     #[test]
     fn the_pure_crates_depend_on_nothing_outside_but_what_is_listed() {
-        assert!(check_arrow("gossip-core", "tracing", false).is_empty());
-        assert!(check_arrow("gossip-core", "proptest", true).is_empty());
+        assert!(check_dependency("gossip-core", "tracing", false).is_empty());
+        assert!(check_dependency("gossip-core", "proptest", true).is_empty());
         for pure in ["gossip-proto", "gossip-core", "gossip-sim"] {
             assert_eq!(
-                check_arrow(pure, "mio", false),
-                [format!("{pure} -> mio: not among what it may depend on")]
+                check_dependency(pure, "mio", false),
+                [format!("{pure} -> mio: not an allowed dependency")]
             );
         }
-        assert!(check_arrow("gossip-driver", "getrandom", false).is_empty());
+        assert!(check_dependency("gossip-driver", "getrandom", false).is_empty());
     }
 
     #[test]
     fn an_unknown_crate_must_be_put_in_the_table() {
-        assert_eq!(check_arrow("gossip-new", "gossip-core", false).len(), 1);
+        assert_eq!(
+            check_dependency("gossip-new", "gossip-core", false).len(),
+            1
+        );
     }
 }

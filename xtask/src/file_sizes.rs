@@ -1,20 +1,20 @@
-//! No source file longer than a reader's patience.
+//! The length of source files is limited.
 
 use std::{fs, path::Path};
 
 use crate::{Failure, Violations, sources};
 
-const MOST_LINES: usize = 600;
+const MAX_LINES: usize = 600;
 
 /// One line for each source file that is too long. Generated code is exempt.
 pub(crate) fn check(root: &Path) -> Result<Violations, Failure> {
     let mut violations = Vec::new();
     for path in sources::written(root)? {
         let lines = fs::read_to_string(&path)?.lines().count();
-        if lines > MOST_LINES {
+        if lines > MAX_LINES {
             let shown = path.strip_prefix(root).unwrap_or(&path).display();
             violations.push(format!(
-                "{shown}: {lines} lines, at most {MOST_LINES}: split it"
+                "{shown}: {lines} lines, at most {MAX_LINES}: split it"
             ));
         }
     }

@@ -1,5 +1,5 @@
-//! Instructions per event of the core's hot paths, counted by callgrind: they hardly move from run to
-//! run, whatever else the machine does.
+//! Instructions per event of the core's hot paths, counted by callgrind: they hardly vary from run
+//! to run, whatever else runs on the machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{Failure, Violations};
 
-/// Kind and amount of each case of W3, and how many events are run.
+/// Kind, amount and number of events of each case of W3.
 const CASES: [(&str, u64, u64); 6] = [
     ("duplicate", 1 << 10, 2_048),
     ("duplicate", 1 << 20, 128),
@@ -19,9 +19,9 @@ const CASES: [(&str, u64, u64); 6] = [
     ("known_alive", 1_000, 2_048),
     ("new_alive", 1_000, 2_048),
 ];
-/// What is counted: decoding a frame and handling its message, with all they call.
+/// The functions that are counted with their callees: decoding a frame and handling its message.
 const COUNTED: [&str; 2] = ["bench::w3::decode", "bench::w3::handle"];
-/// In percent, either way: also an improvement is taken over, or the next decline hides behind it.
+/// In percent, up or down: an improvement must be stored too, or it would hide a later regression.
 const TOLERANCE: f64 = 3.0;
 
 type Counts = BTreeMap<String, f64>;
@@ -30,7 +30,7 @@ fn baseline(root: &Path) -> PathBuf {
     root.join("bench").join("instructions.json")
 }
 
-/// Counts, and takes the counts over as what is expected.
+/// Counts, and stores the counts as the expected ones.
 pub(crate) fn write(root: &Path) -> Result<Violations, Failure> {
     let counts = count(root)?;
     let text = serde_json::to_string_pretty(&json!(counts))?;
@@ -38,7 +38,7 @@ pub(crate) fn write(root: &Path) -> Result<Violations, Failure> {
     Ok(Violations::new())
 }
 
-/// One line for each case whose count is not what is expected.
+/// One line for each case with an unexpected count.
 pub(crate) fn check(root: &Path) -> Result<Violations, Failure> {
     let expected: Counts = serde_json::from_str(&fs::read_to_string(baseline(root))?)?;
     Ok(compare(&expected, &count(root)?))
@@ -80,14 +80,15 @@ fn count(root: &Path) -> Result<Counts, Failure> {
             .args(["case", &case.to_string()])
             .output()
             .map_err(|error| format!("valgrind cannot be started: {error}: install it"))?;
-        let told = String::from_utf8_lossy(&output.stderr);
-        let total = collected(&told).ok_or_else(|| format!("valgrind says no count: {told}"))?;
+        let output = String::from_utf8_lossy(&output.stderr);
+        let total =
+            collected(&output).ok_or_else(|| format!("valgrind reports no count: {output}"))?;
         counts.insert(format!("{kind} {amount}"), (total / events as f64).round());
     }
     Ok(counts)
 }
 
-/// The path of the benchmark program, built as users build it.
+/// Builds the benchmark program in release mode; returns its path.
 fn build(root: &Path) -> Result<PathBuf, Failure> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([
@@ -113,9 +114,9 @@ fn build(root: &Path) -> Result<PathBuf, Failure> {
     executable.ok_or_else(|| "cargo names no program".into())
 }
 
-/// The total in valgrind's closing lines, such as `==42== Collected : 123456`.
-fn collected(told: &str) -> Option<f64> {
-    let line = told.lines().find(|line| line.contains("Collected :"))?;
+/// The total in valgrind's last lines, such as `==42== Collected : 123456`.
+fn collected(output: &str) -> Option<f64> {
+    let line = output.lines().find(|line| line.contains("Collected :"))?;
     line.rsplit(' ').next()?.parse().ok()
 }
 
@@ -129,8 +130,8 @@ mod tests {
 
     #[test]
     fn the_total_is_read_from_the_closing_lines() {
-        let told = "==1== Events    : Ir\n==1== Collected : 3049331\n";
-        assert_eq!(collected(told), Some(3_049_331.0));
+        let output = "==1== Events    : Ir\n==1== Collected : 3049331\n";
+        assert_eq!(collected(output), Some(3_049_331.0));
         assert_eq!(collected("==1== nothing"), None);
     }
 

@@ -32,10 +32,10 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   scenarios         fail if tests/README.md names a test that does not exist, or none in a row
   sim-1000          fail if a simulation of 1,000 peers differs in a second process or takes too long";
 
-/// What is wrong, one line each; empty if nothing is.
+/// The violations that a check found, one entry each.
 type Violations = Vec<String>;
 
-/// Why a command could not do its work.
+/// Why a command could not run.
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {

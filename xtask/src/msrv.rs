@@ -1,4 +1,4 @@
-//! No dependency may need a newer compiler than the workspace promises.
+//! No dependency needs a newer compiler than the workspace states.
 
 use crate::{Violations, workspace::Workspace};
 
@@ -18,7 +18,7 @@ pub(crate) fn check(workspace: &Workspace) -> Violations {
             let needs = package.rust_version.as_deref().filter(newer)?;
             let (name, version) = (&package.name, &package.version);
             Some(format!(
-                "{name} {version} needs Rust {needs}, the workspace promises {ours}"
+                "{name} {version} needs Rust {needs}, the workspace states {ours}"
             ))
         })
         .collect()
@@ -57,7 +57,7 @@ mod tests {
     fn a_package_that_needs_a_newer_compiler_is_named() {
         assert_eq!(
             check(&workspace("1.90", "1.91.1")),
-            ["theirs 1.2.3 needs Rust 1.91.1, the workspace promises 1.90"]
+            ["theirs 1.2.3 needs Rust 1.91.1, the workspace states 1.90"]
         );
     }
 

@@ -1,4 +1,4 @@
-//! The tests that the catalogue of scenarios names exist.
+//! The tests named in the catalogue of scenarios exist.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,14 +8,14 @@ use crate::{Failure, Violations, sources};
 
 const PAGE: &str = "tests/README.md";
 
-/// Where each test is: the parts of the paths of its files.
+/// For each test name, the path components of its files.
 type Tests = BTreeMap<String, Vec<Vec<String>>>;
 
-/// One line for each test that the last column of a table names and that is not there, and for each row
-/// that names none, unless it says why it is not applicable or under which heading it is.
+/// One line for each missing test in the last column of a table, and for each row without a test,
+/// unless the row says why it is not applicable or refers to a heading.
 ///
-/// A test is a name in backticks, with as many of the modules before it as tell which one is meant:
-/// `` `sends_are_bounded` ``, `` `link::sends_are_bounded` ``.
+/// A test is a name in backticks, with some of its modules if the name alone is ambiguous: ``
+/// `sends_are_bounded` ``, `` `link::sends_are_bounded` ``.
 pub(crate) fn check(root: &Path) -> Result<Violations, Failure> {
     let page = fs::read_to_string(root.join(PAGE))?;
     let tests = tests(root)?;
@@ -32,7 +32,7 @@ pub(crate) fn check(root: &Path) -> Result<Violations, Failure> {
     Ok(violations)
 }
 
-/// The first and the last column of a row, unless it is a table's head.
+/// The first and the last column of a row; `None` for the head of a table.
 fn row(line: &str) -> Option<(&str, &str)> {
     let columns = line.strip_prefix("| ")?.strip_suffix(" |")?;
     let (scenario, rest) = columns.split_once(" | ")?;
@@ -111,18 +111,18 @@ mod tests {
 | all there | `one`, `link::two`, core `core::tests::one` |
 | `code` of the scenario | `helper`; `three` |
 | elsewhere | `pull::one` |
-| nobody's | later |
+| unnamed | later |
 | moot | not applicable: there are no threads |
-| told already | under Links |
-| told nowhere | under Membership |
+| named already | under Links |
+| named nowhere | under Membership |
 ";
         put(PAGE, page);
         let expected = [
             "tests/README.md: there is no test helper",
             "tests/README.md: there is no test three",
             "tests/README.md: there is no test pull::one",
-            "tests/README.md: no test is named for: nobody's",
-            "tests/README.md: no test is named for: told nowhere",
+            "tests/README.md: no test is named for: unnamed",
+            "tests/README.md: no test is named for: named nowhere",
         ];
         assert_eq!(check(root.path()).unwrap(), expected);
     }

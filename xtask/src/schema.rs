@@ -9,7 +9,7 @@ use protox::prost_reflect::prost_types::{
 
 use crate::Failure;
 
-/// Fields with a limit of their own; every other field is bounded by its frame.
+/// Fields with a limit of their own; other fields are bounded by their frame.
 const SIZES: [(&str, &str); 43] = [
     ("common.ChannelHeader.channel_id", "Channel"),
     ("common.ChannelHeader.tls_cert_hash", "Hash"),
@@ -56,13 +56,13 @@ const SIZES: [(&str, &str); 43] = [
     ("msp.SerializedIdentity.mspid", "Name"),
 ];
 
-/// Sub-messages that are kept as bytes, which cannot be merged: they may occur once.
+/// Sub-messages that are kept as bytes and therefore cannot be merged: at most one occurrence.
 const ONCE: [&str; 2] = [
     "gossip.MembershipRequest.self_information",
     "gossip.PrivatePayload.collection_configs",
 ];
 
-/// Numbers the counted fields: lists, and those of [`ONCE`].
+/// Assigns counters to the counted fields: lists, and those of [`ONCE`].
 #[derive(Default)]
 struct Tables {
     text: String,
@@ -70,7 +70,7 @@ struct Tables {
     sized: usize,
 }
 
-/// The Rust source of the tables of every message in `set`.
+/// The Rust source of the tables for all messages in `set`.
 pub(crate) fn tables(set: &FileDescriptorSet) -> Result<String, Failure> {
     let mut tables = Tables::default();
     for file in &set.file {
@@ -82,7 +82,7 @@ pub(crate) fn tables(set: &FileDescriptorSet) -> Result<String, Failure> {
         return Err("schema.rs: SIZES names a field that the schema does not have".into());
     }
     let head = "use crate::scan::{Count, Field, Kind, Schema, Size};\n\n";
-    let count = "/// How many fields are counted.\n";
+    let count = "/// Number of counted fields.\n";
     Ok(format!(
         "{head}{count}pub(crate) const COUNTERS: usize = {};\n{}",
         tables.counters, tables.text

@@ -1,4 +1,4 @@
-//! A large simulation is the same run in two processes, and takes no longer than promised.
+//! A large simulation gives the same result in two processes, within a time limit.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,26 +10,26 @@ use crate::{Failure, Violations};
 const RUN: &str = "run --quiet --release --locked --package gossip-node --";
 const SIMULATION: &str = "sim --orgs 10 --peers 100 --blocks 100 --seed 1 --json";
 
-/// Measured on a two-core machine that others used too: 45 s.
-const MOST_SECONDS: f64 = 60.0;
+/// Measured on a shared two-core machine: 45 s.
+const MAX_SECONDS: f64 = 60.0;
 
-/// How many times slower than that this machine may be.
-const SLOWNESS: &str = "XTASK_SLOWNESS";
+/// The factor by which this machine may be slower.
+const SLOWNESS_VARIABLE: &str = "XTASK_SLOWNESS";
 
-/// Runs it twice. One line for each run that took too long, and for each part of the report that
-/// differs, besides what the run has cost.
+/// Runs the simulation twice. One line for each run beyond the time limit, and for each part of the
+/// report that differs, except its cost.
 pub(crate) fn check(root: &Path) -> Result<Violations, Failure> {
-    let slowness = match std::env::var(SLOWNESS) {
+    let slowness = match std::env::var(SLOWNESS_VARIABLE) {
         Ok(text) => text
             .parse::<f64>()
-            .map_err(|error| format!("{SLOWNESS}={text}: {error}"))?,
+            .map_err(|error| format!("{SLOWNESS_VARIABLE}={text}: {error}"))?,
         Err(_) => 1.0,
     };
     let reports = [run(root)?, run(root)?];
-    Ok(compare(reports, MOST_SECONDS * slowness))
+    Ok(compare(reports, MAX_SECONDS * slowness))
 }
 
-/// The report; the command fails if the network has not converged and committed every block.
+/// The report; fails if the network has not converged or not committed every block.
 fn run(root: &Path) -> Result<Value, Failure> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(RUN.split(' ').chain(SIMULATION.split(' ')))
@@ -42,15 +42,16 @@ fn run(root: &Path) -> Result<Value, Failure> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-fn compare(mut reports: [Value; 2], most_seconds: f64) -> Violations {
+fn compare(mut reports: [Value; 2], max_seconds: f64) -> Violations {
     let mut violations = Vec::new();
     for report in &mut reports {
         let wall = report.as_object_mut().and_then(|map| map.remove("wall"));
         let seconds = wall.and_then(|wall| wall["seconds"].as_f64());
-        if seconds.is_none_or(|seconds| seconds > most_seconds) {
-            let took = seconds.map_or_else(|| "no time told".to_owned(), |s| format!("{s:.1} s"));
+        if seconds.is_none_or(|seconds| seconds > max_seconds) {
+            let took =
+                seconds.map_or_else(|| "no time reported".to_owned(), |s| format!("{s:.1} s"));
             violations.push(format!(
-                "gossip {SIMULATION}: {took}, at most {most_seconds} s are allowed ({SLOWNESS}=2 doubles it)"
+                "gossip {SIMULATION}: {took}, at most {max_seconds} s are allowed ({SLOWNESS_VARIABLE}=2 doubles it)"
             ));
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Failure;
 
-/// Every source file that somebody has written, sorted. Generated code is left out.
+/// All source files except generated ones, sorted.
 pub(crate) fn written(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     visit(root, &mut found)?;

@@ -1,4 +1,4 @@
-//! What `cargo metadata` tells about the workspace.
+//! The workspace according to `cargo metadata`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::Failure;
 
-/// The workspace's crates and everything they depend on.
+/// The workspace's crates, and all packages that they depend on.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     /// The crates of the workspace.
     pub(crate) members: Vec<Member>,
-    /// Every package of the dependency graph, members included.
+    /// All packages of the dependency graph, members included.
     pub(crate) packages: Vec<Package>,
 }
 
@@ -22,15 +22,15 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) rust_version: Option<String>,
     pub(crate) dependencies: Vec<Dependency>,
-    /// The root files of its library, programs, examples and benchmarks; not of its tests.
+    /// The root files of its library, binaries, examples and benchmarks, but not of its tests.
     pub(crate) targets: Vec<PathBuf>,
 }
 
-/// An arrow from a member.
+/// A dependency of a member.
 #[derive(Debug)]
 pub(crate) struct Dependency {
     pub(crate) name: String,
-    /// Used by the crate's tests and examples only.
+    /// Used only in the crate's tests and examples.
     pub(crate) dev: bool,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Package {
     pub(crate) rust_version: Option<String>,
 }
 
-/// Asks cargo.
+/// Runs `cargo metadata`.
 pub(crate) fn load(root: &Path) -> Result<Workspace, Failure> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["metadata", "--format-version", "1", "--locked"])
@@ -127,12 +127,12 @@ mod tests {
         });
         let workspace = parse(&metadata).unwrap();
         assert_eq!(workspace.members.len(), 1);
-        let arrows: Vec<_> = workspace.members[0]
+        let dependencies: Vec<_> = workspace.members[0]
             .dependencies
             .iter()
             .map(|dependency| (dependency.name.as_str(), dependency.dev))
             .collect();
-        assert_eq!(arrows, [("b", false), ("c", true)]);
+        assert_eq!(dependencies, [("b", false), ("c", true)]);
         assert_eq!(workspace.members[0].targets, [Path::new("/a/src/lib.rs")]);
         assert_eq!(workspace.packages.len(), 2);
         assert_eq!(workspace.packages[0].rust_version.as_deref(), Some("1.90"));

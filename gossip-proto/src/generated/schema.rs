@@ -2,7 +2,7 @@
 
 use crate::scan::{Count, Field, Kind, Schema, Size};
 
-/// How many fields are counted.
+/// Number of counted fields.
 pub(crate) const COUNTERS: usize = 26;
 
 pub(crate) static COMMON_BLOCK: Schema = Schema {

@@ -1,4 +1,4 @@
-//! Which file imports what from which file, and the circles among them.
+//! The imports between files, and their circles.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -9,10 +9,11 @@ pub(super) struct Graph {
     edges: BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>,
 }
 
-/// Files that import each other in turn: the first imports from the second, the last from the first.
+/// Files that import each other: each edge ends where the next one begins, the last one where the
+/// first begins.
 pub(super) type Circle = Vec<Edge>;
 
-/// What one file imports from another.
+/// The items that one file imports from another.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Edge {
     pub(super) from: PathBuf,
@@ -26,8 +27,8 @@ impl Graph {
         targets.entry(to.to_path_buf()).or_default().insert(item);
     }
 
-    /// Circles such that no two share an edge and every circle of the graph shares an edge with one of
-    /// them; the shortest first.
+    /// Circles without a common edge, the shortest first, such that every circle of the graph has
+    /// an edge in common with one of them.
     pub(super) fn into_circles(mut self) -> Vec<Circle> {
         let mut circles = Vec::new();
         while let Some(files) = self.shortest_circle() {
@@ -57,7 +58,7 @@ impl Graph {
         circles.min_by_key(Vec::len)
     }
 
-    /// A shortest way from `file` back to it.
+    /// A shortest path from `file` back to itself.
     fn circle_through(&self, file: &Path) -> Option<Vec<PathBuf>> {
         let mut reached_from: BTreeMap<&Path, &Path> = BTreeMap::new();
         let mut waiting = VecDeque::from([file]);

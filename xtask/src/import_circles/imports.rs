@@ -15,7 +15,7 @@ use super::syntax::{
     Import, attributes, attributes_in_impl, attributes_in_trait, imports, is_left_out, segments,
 };
 
-/// The items of the crate that `module` names, its child modules excepted, each with the module that
+/// The items of the crate that `module` names, without its child modules; each with the module that
 /// defines it.
 pub(super) fn of(modules: &Modules, module: usize) -> BTreeSet<(usize, String)> {
     let mut visitor = Visitor {
@@ -34,9 +34,9 @@ pub(super) fn of(modules: &Modules, module: usize) -> BTreeSet<(usize, String)> 
 struct Visitor<'a> {
     modules: &'a Modules,
     module: usize,
-    /// What the blocks around declare, the innermost last.
+    /// The names that the enclosing blocks declare, the innermost last.
     blocks: Vec<Names>,
-    /// The variables of the function so far, which hide functions of the same name.
+    /// The variables of the function so far; they hide functions of the same name.
     variables: BTreeSet<String>,
     found: BTreeSet<(usize, String)>,
 }
@@ -72,7 +72,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         visit::visit_path(self, path);
     }
 
-    /// A pattern of one name: a variant or a constant, or else a new variable.
+    /// A pattern of one name is a variant or a constant, or else a new variable.
     fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
         let name = pattern.ident.to_string();
         if name.starts_with(char::is_uppercase) {
@@ -98,14 +98,14 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         self.blocks.pop();
     }
 
-    /// The path of the macro; what it is given is no Rust until it is expanded.
+    /// Only the path of the macro: its arguments are no Rust before expansion.
     fn visit_macro(&mut self, call: &'ast Macro) {
         self.visit_path(&call.path);
     }
 
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 
-    /// A module of its own.
+    /// Visited as a module of its own.
     fn visit_item_mod(&mut self, _: &'ast ItemMod) {}
 
     fn visit_item(&mut self, item: &'ast Item) {

@@ -1,36 +1,38 @@
-//! Follows a path to the item that it names, through imports, re-exports and globs.
+//! Resolves a path to the item that it names, through imports, re-exports and globs.
 
 use std::collections::BTreeSet;
 
 use super::modules::Modules;
 use super::names::{Meaning, Names, Reach};
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Target {
     /// A module of the crate.
     Module(usize),
-    /// An item, and the module whose file defines it. What follows in the path is part of it: a variant,
-    /// a method.
+    /// An item, and the module that defines it. Later segments of the path belong to the item, such
+    /// as a variant or a method.
     Item { module: usize, name: String },
 }
 
-/// Where a path stands: a module, and the blocks around it within that module, the innermost last.
+/// The position of a path: a module, and the enclosing blocks in it, the innermost last.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
     pub(super) module: usize,
     pub(super) blocks: &'a [Names],
 }
 
-/// Follows one path. A name that is being looked up is not looked up again on the way.
+/// The resolution of one path. Lookups in progress are recorded, so that names that import each
+/// other end it.
 pub(super) struct Lookup<'a> {
     modules: &'a Modules,
-    /// The module that asks, and the name.
+    /// For each lookup in progress: the module that uses the name, the module that declares it, the
+    /// name.
     visited: BTreeSet<(usize, usize, String)>,
 }
 
 impl<'a> Lookup<'a> {
-    /// Everything in this crate that `path` leads to: several if namespaces share a name, none if it
+    /// All targets of `path` in this crate: several if namespaces share a name, none if the path
     /// leads out of the crate.
     pub(super) fn follow(modules: &'a Modules, place: Place<'a>, path: &[String]) -> Vec<Target> {
         let visited = BTreeSet::new();
@@ -53,7 +55,7 @@ impl<'a> Lookup<'a> {
         targets
     }
 
-    /// What the path begins with, and the rest of the path.
+    /// The targets of the path's first segments, and the other segments.
     fn start<'p>(&mut self, place: Place<'_>, path: &'p [String]) -> (Vec<Target>, &'p [String]) {
         let Some((first, mut rest)) = path.split_first() else {
             return (Vec::new(), path);
@@ -78,7 +80,7 @@ impl<'a> Lookup<'a> {
         self.modules.get(module).parent.unwrap_or(module)
     }
 
-    /// A name without a path before it: declared in a block around it, or else in its module.
+    /// The targets of a name without a path, in the enclosing blocks or else in the module.
     fn in_scope(&mut self, place: Place<'_>, name: &str) -> Vec<Target> {
         for (depth, names) in place.blocks.iter().enumerate().rev() {
             let outer = Place {
@@ -93,7 +95,7 @@ impl<'a> Lookup<'a> {
         self.in_module(place.module, place.module, name)
     }
 
-    /// `name` in `module`, as far as it can be used in the module `asking`.
+    /// The targets of `name` in `module` that are visible in the module `asking`.
     fn in_module(&mut self, asking: usize, module: usize, name: &str) -> Vec<Target> {
         if !self.visited.insert((asking, module, name.to_owned())) {
             return Vec::new();
@@ -108,7 +110,7 @@ impl<'a> Lookup<'a> {
         found
     }
 
-    /// `name` among `names`, which are declared at `place`.
+    /// The targets of `name` among `names`, which are declared at `place`.
     fn in_names(
         &mut self,
         asking: usize,
@@ -162,7 +164,7 @@ impl<'a> Lookup<'a> {
             .any(|variants| variants.contains(name))
     }
 
-    /// Whether what `module` declares can be used in the module `asking`.
+    /// Whether a declaration of `module` is visible in the module `asking`.
     fn reaches(&self, reach: &Reach, module: usize, asking: usize) -> bool {
         let Some(path) = reach else {
             return true;
@@ -172,7 +174,7 @@ impl<'a> Lookup<'a> {
             within = match segment.as_str() {
                 "self" => within,
                 "super" => self.parent(within),
-                // `pub(in path)` names a module around this one: the whole crate is close enough.
+                // `pub(in path)` names an enclosing module; the whole crate is an approximation.
                 _ => 0,
             };
         }

@@ -1,9 +1,9 @@
-//! No circle of imports between the files of a crate.
+//! The files of a crate must not import each other in a circle.
 //!
-//! An edge leads from a file to the file that *defines* an item which the first one imports or names by a
-//! path: re-exports and globs are followed, so a name at the crate's root hides nothing. To import a
-//! module is no edge; to name what is in it is one. A module that has child modules and the files below it
-//! are exempt from each other. Tests are left out, and so is what macros are given.
+//! An edge leads from a file to the file that *defines* an item which the first file imports or
+//! names by a path. Re-exports and globs are followed, so names at the crate's root hide no edge.
+//! The import of a module is no edge; a path to an item in it is. A module file and the files of
+//! its descendants are exempt from each other. Test code and the arguments of macros are left out.
 
 mod graph;
 mod imports;
@@ -22,24 +22,24 @@ use self::modules::Modules;
 use crate::workspace::Workspace;
 use crate::{Failure, Violations};
 
-/// The crates that may have circles, and why.
+/// Crates that may have circles, with reasons.
 const EXCEPTIONS: Exceptions<'_> = &[
     (
         "gossip-core",
-        "its channels, gate and links are being laid out anew",
+        "its channels, gate and links are being restructured",
     ),
     (
         "gossip-driver",
-        "its handles and listeners are being laid out anew",
+        "its handles and listeners are being restructured",
     ),
-    ("gossip-sim", "its world is being laid out anew"),
+    ("gossip-sim", "its world is being restructured"),
 ];
 
 /// Names of crates and reasons.
 type Exceptions<'a> = &'a [(&'a str, &'a str)];
 
-/// One entry for each circle, its files in order, each with what it imports from the next one; and one
-/// for each exception that is not needed.
+/// One entry for each circle, with its files in order and the items that each imports from the
+/// next; and one for each exception that is not needed.
 pub(crate) fn check(root: &Path, workspace: &Workspace) -> Result<Violations, Failure> {
     check_with(root, workspace, EXCEPTIONS)
 }

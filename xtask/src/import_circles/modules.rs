@@ -9,27 +9,27 @@ use super::names::Names;
 use super::syntax::{attributes, is_left_out};
 use crate::Failure;
 
-/// A module: what is in it, and where.
+/// A module with its names and items.
 pub(super) struct Module {
-    /// The file that it is written in, which an inline module shares with its parent.
+    /// The file that contains it. An inline module has the file of its parent.
     pub(super) file: PathBuf,
     /// The number of the module that declares it; `None` for the crate's root.
     pub(super) parent: Option<usize>,
     pub(super) names: Names,
-    /// Its items without child modules and without what is left out.
+    /// Its items, without child modules and test code.
     pub(super) items: Vec<Item>,
 }
 
-/// The modules of one crate; the first one is the crate's root.
+/// The modules of one crate; the first is the crate's root.
 pub(super) struct Modules {
     all: Vec<Module>,
 }
 
 impl Modules {
-    /// Reads the file `root` of a crate and those that its `mod` lines name, unless they are for tests only.
+    /// Reads the root file of a crate and the files of its modules, except for test modules.
     ///
     /// # Errors
-    /// A file that is missing, unreadable or no Rust, with its path.
+    /// A file is missing, cannot be read, or is no Rust; with its path.
     pub(super) fn load(root: &FilePath) -> Result<Self, Failure> {
         let mut modules = Self { all: Vec::new() };
         let folder = root.parent().unwrap_or(root).to_path_buf();
@@ -45,7 +45,7 @@ impl Modules {
         0..self.all.len()
     }
 
-    /// The module that is the whole file in which `module` is written.
+    /// The outermost module in the same file.
     pub(super) fn of_file(&self, module: usize) -> usize {
         let file = &self.all[module].file;
         let parent = |module: &usize| self.all[*module].parent;
@@ -62,8 +62,8 @@ impl Modules {
         std::iter::successors(Some(module), parent).any(|one| one == ancestor)
     }
 
-    /// `folder` is where the files of the module's children are. The number of the module, unless the
-    /// whole file is left out.
+    /// `folder` is the folder of the child modules' files. Returns the module's number; `None` if
+    /// the file is test code.
     fn load_file(
         &mut self,
         file: &FilePath,

@@ -7,40 +7,40 @@ use syn::{Item, Visibility};
 
 use super::syntax::{Import, Path, attributes, imports, is_left_out, segments};
 
-/// The names that are declared in one place.
+/// The names that one module or block declares.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     declared: BTreeMap<String, Vec<Declaration>>,
-    /// What is imported with `*`: the module or the enum, and where the names can be used.
+    /// Paths imported with `*`, to modules or enums, and where the names are visible.
     pub(super) globs: Vec<(Path, Reach)>,
-    /// The identifiers in calls of macros, which may define items.
+    /// Identifiers in macro calls, which may define items.
     pub(super) in_macros: BTreeSet<String>,
 }
 
-/// What a name stands for, and where it can be used.
+/// A declaration of a name, and where it is visible.
 #[derive(Debug)]
 pub(super) struct Declaration {
     pub(super) meaning: Meaning,
     pub(super) reach: Reach,
 }
 
-/// What a name stands for.
+/// The meaning of a name.
 #[derive(Debug)]
 pub(super) enum Meaning {
-    /// An item that is defined here; the names of its variants, if it is an enum.
+    /// An item that is defined here; for an enum with the names of its variants.
     Item(BTreeSet<String>),
     /// A child module, by its number.
     Module(usize),
-    /// What this path leads to.
+    /// The target of this path.
     Import(Path),
 }
 
-/// The module within which a name can be used, as a path from the module that declares the name; the
-/// whole crate if `None`.
+/// The module in which a name is visible, as a path from the declaring module; `None` for the whole
+/// crate.
 pub(super) type Reach = Option<Path>;
 
 impl Names {
-    /// The names that `items` declare, child modules excepted.
+    /// The names that `items` declare, without child modules.
     pub(super) fn of<'a>(items: impl IntoIterator<Item = &'a Item>) -> Self {
         let mut names = Self::default();
         for item in items
@@ -52,7 +52,7 @@ impl Names {
         names
     }
 
-    /// What `name` stands for: several things if namespaces or configurations share it.
+    /// The declarations of `name`: several if namespaces or configurations share it.
     pub(super) fn get(&self, name: &str) -> &[Declaration] {
         self.declared.get(name).map_or(&[], Vec::as_slice)
     }

@@ -1,21 +1,22 @@
-//! What the check reads off the syntax tree: paths, imports, and what belongs to tests.
+//! Reads paths, imports and conditions from the syntax tree.
 
 use syn::punctuated::Punctuated;
 use syn::{Attribute, ImplItem, Item, ItemUse, Meta, Token, TraitItem, UseTree};
 
-/// The segments of a path, such as `crate`, `link`, `Links`. Empty if it leads out of the crate.
+/// The segments of a path, such as `crate`, `link`, `Links`. Empty if the path leads out of the
+/// crate.
 pub(super) type Path = Vec<String>;
 
-/// One name of a `use`, or one `*`.
+/// A name of a `use`, or a `*`.
 #[derive(Debug)]
 pub(super) enum Import {
-    /// `name` stands for what `path` leads to. A name of `_` can be used by none.
+    /// `name` is declared for the target of `path`; `_` cannot be used.
     Name { path: Path, name: String },
-    /// Everything in the module or the enum that the path leads to.
+    /// All names of the module or enum at this path.
     Glob(Path),
 }
 
-/// The segments of `path`, their arguments left out.
+/// The segments of `path` without generic arguments.
 pub(super) fn segments(path: &syn::Path) -> Path {
     if path.leading_colon.is_some() {
         return Path::new();
@@ -24,7 +25,7 @@ pub(super) fn segments(path: &syn::Path) -> Path {
     segments.map(|segment| segment.ident.to_string()).collect()
 }
 
-/// What `item` imports.
+/// The imports of a `use` item.
 pub(super) fn imports(item: &ItemUse) -> Vec<Import> {
     let mut imports = Vec::new();
     if item.leading_colon.is_none() {
@@ -65,7 +66,7 @@ fn add_name(prefix: &Path, last: String, name: Option<String>, imports: &mut Vec
     }
 }
 
-/// Whether what bears these attributes is compiled for tests or for documentation only.
+/// Whether the attributes restrict an item to tests or documentation.
 pub(super) fn is_left_out(attributes: &[Attribute]) -> bool {
     let conditions = attributes.iter().filter(|one| one.path().is_ident("cfg"));
     conditions
@@ -73,8 +74,8 @@ pub(super) fn is_left_out(attributes: &[Attribute]) -> bool {
         .any(|condition| holds(&condition) == Some(false))
 }
 
-/// Whether a condition of `cfg` holds outside tests and documentation; `None` if it depends on other
-/// things.
+/// The value of a `cfg` condition without tests and documentation; `None` if it depends on anything
+/// else.
 fn holds(condition: &Meta) -> Option<bool> {
     if condition.path().is_ident("test") || condition.path().is_ident("doc") {
         return Some(false);

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use super::*;
 use crate::workspace::Member;
 
-/// Writes a crate of these files, `lib.rs` among them, and returns its circles, a line for each edge,
-/// with an empty line between circles.
+/// Writes a crate with these files and returns its circles: one line for each edge, and an empty
+/// line between circles.
 fn circles(files: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let root = write(folder.path(), files);
