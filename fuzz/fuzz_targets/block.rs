@@ -1,4 +1,4 @@
-//! Whatever somebody presents as a block is refused, or is what its orderer signed.
+//! Arbitrary bytes are refused as a block, or are what an orderer signed.
 #![no_main]
 
 #[path = "../../gossip-msp/tests/hostile/mod.rs"]

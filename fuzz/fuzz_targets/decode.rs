@@ -1,4 +1,4 @@
-//! Any bytes are decoded or refused, and what is decoded is stable.
+//! Arbitrary bytes are decoded or refused, and decoding is stable.
 #![no_main]
 
 use bytes::Bytes;
@@ -11,19 +11,19 @@ fuzz_target!(|data: &[u8]| {
     let bytes = Bytes::copy_from_slice(data);
     let limits = Limits::default();
     if let Ok(message) = SignedMessage::decode(bytes.clone(), &limits) {
-        stable(&message, &limits);
+        check_stable(&message, &limits);
     }
     if let Ok(raw) = RawEnvelope::parse(bytes.clone(), &limits) {
         assert_eq!(raw.detach(), raw);
         assert_eq!(raw.without_secret().payload(), raw.payload());
     }
-    decodes(decode::<wire::Envelope>(bytes.clone(), &limits));
-    decodes(decode::<wire::GossipMessage>(bytes.clone(), &limits));
-    decodes(decode::<common::Block>(bytes, &limits));
+    check_decodes(decode::<wire::Envelope>(bytes.clone(), &limits));
+    check_decodes(decode::<wire::GossipMessage>(bytes.clone(), &limits));
+    check_decodes(decode::<common::Block>(bytes, &limits));
 });
 
-/// A message that was accepted can be sent on its own and is accepted again.
-fn stable(message: &SignedMessage, limits: &Limits) {
+/// An accepted message can be sent on its own and is accepted again.
+fn check_stable(message: &SignedMessage, limits: &Limits) {
     let _ = message.to_string();
     let _ = (message.digest(), message.internal_endpoint());
     assert_eq!(message.without_secret().message(), message.message());
@@ -37,8 +37,8 @@ fn stable(message: &SignedMessage, limits: &Limits) {
     }
 }
 
-/// What the check of the limits lets through is what protobuf decodes.
-fn decodes<T>(outcome: Result<T, DecodeError>) {
+/// Bytes that pass the check of the limits decode with protobuf.
+fn check_decodes<T>(outcome: Result<T, DecodeError>) {
     if let Err(DecodeError::Malformed { reason, .. }) = outcome {
         assert_ne!(reason, "it does not decode");
     }

@@ -1,5 +1,5 @@
-//! What a remote may put into its messages, and what may come off the wire, never panics the
-//! TCP transport's decoder, and no frame exceeds the limit.
+//! The TCP transport's decoder neither panics nor makes a frame beyond the limit, for arbitrary
+//! bytes on the wire and in messages of the remote.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

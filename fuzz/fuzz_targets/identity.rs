@@ -1,4 +1,4 @@
-//! Whatever somebody presents as an identity or certificate is refused, or is the one form of a
+//! Arbitrary bytes are refused as an identity or certificate, or are the canonical form of a
 //! member's.
 #![no_main]
 

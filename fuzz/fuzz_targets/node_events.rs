@@ -1,4 +1,4 @@
-//! A node survives whatever it is fed, within its bounds, and its clock goes on.
+//! A node survives arbitrary events within its bounds, and its timers continue.
 #![no_main]
 
 #[path = "../../gossip-core/tests/hostile/mod.rs"]

@@ -1,4 +1,4 @@
-//! Whatever a dialler sends, the TCP transport's handshake neither panics nor lets it in.
+//! For arbitrary bytes of a dialler, the TCP transport's handshake fails without a panic.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
