@@ -1,5 +1,5 @@
-//! A case is one measurement in a process of its own, so that memory and threads of one do not show
-//! in the next.
+//! A case: one measurement. Each runs in a process of its own, so that memory and threads of one
+//! case do not affect the next.
 
 use std::fmt;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::measured::Measured;
 use crate::{growth, w1, w2, w3, w4, w6, w7};
 
-/// What is measured.
+/// A measurement of one of the workloads.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(tag = "workload", rename_all = "lowercase")]
 pub(crate) enum Case {
@@ -24,7 +24,7 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    /// What charts of this case and its like are called: short, as a file name.
+    /// The name of the charts for this case and similar ones; short, since it is a file name.
     pub(crate) fn group(&self) -> &'static str {
         match self {
             Self::W1(case) => match case.mode {
@@ -44,8 +44,8 @@ impl Case {
         }
     }
 
-    /// Measures in a process of its own.
-    pub(crate) fn run_apart(&self) -> Result<Measured> {
+    /// Runs the case in a process of its own.
+    pub(crate) fn run_in_process(&self) -> Result<Measured> {
         let program = std::env::current_exe().context("this program cannot be found again")?;
         let output = Command::new(program)
             .arg("case")
@@ -60,7 +60,7 @@ impl Case {
         serde_json::from_slice(&output.stdout).context("a case printed something else than figures")
     }
 
-    /// Measures here.
+    /// Runs the case in this process.
     pub(crate) fn run(self) -> Result<Measured> {
         match self {
             Self::W1(case) => on_tokio(case.run()),
@@ -74,7 +74,7 @@ impl Case {
     }
 }
 
-/// Two workers, on every machine.
+/// With two workers on every machine, so that results can be compared.
 fn on_tokio<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Cli {
-    /// Small sizes, one round: everything ends within two minutes.
+    /// Small sizes and one round: everything ends within two minutes.
     #[arg(long, global = true)]
     pub(crate) quick: bool,
     #[command(subcommand)]
@@ -15,7 +15,7 @@ pub(crate) struct Cli {
     pub(crate) options: Options,
 }
 
-/// What to measure; all of it if absent.
+/// What to measure; everything if absent.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Dissemination: one node publishes, all others receive.
@@ -24,7 +24,7 @@ pub(crate) enum Command {
     W2,
     /// The core alone: nanoseconds per event.
     W3,
-    /// Memory, and the processor's time when idle.
+    /// Memory, and processor time when idle.
     W4,
     /// One link of the transport.
     W6,
@@ -46,25 +46,26 @@ impl Command {
     ];
 }
 
-/// Which part of a workload, and what becomes of the figures.
+/// Parts of a workload, and output.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Whose code to measure, where a workload has several.
+    /// Whose code to measure, if a workload has several.
     #[arg(long, global = true, value_enum, default_value = "all")]
     pub(crate) peer: PeerChoice,
-    /// Only this number of nodes, as far as a workload has several.
+    /// Only this number of nodes, if a workload has several.
     #[arg(long, global = true)]
     pub(crate) nodes: Option<usize>,
     /// Only this payload or frame, in bytes.
     #[arg(long, global = true)]
     pub(crate) size: Option<usize>,
-    /// Only this part of a workload, as the first column of the table begins: `paced`, `idle`, `sockets`, ...
+    /// Only parts of a workload whose first column in the table begins with this: `paced`, `idle`,
+    /// `sockets`, ...
     #[arg(long, global = true)]
     pub(crate) part: Option<String>,
-    /// How often each case is measured; the medians are shown.
+    /// Number of rounds for each case; the table shows medians.
     #[arg(long, global = true)]
     pub(crate) rounds: Option<usize>,
-    /// Writes all rounds of all cases there.
+    /// Writes all rounds of all cases to this file.
     #[arg(long, global = true)]
     pub(crate) json: Option<PathBuf>,
     /// Draws charts (SVG) into this directory.
@@ -72,7 +73,7 @@ pub(crate) struct Options {
     pub(crate) plot: Option<PathBuf>,
 }
 
-/// Whose code.
+/// The implementation to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PeerChoice {
     /// This project.
@@ -83,6 +84,6 @@ pub(crate) enum PeerChoice {
     Gossipsub,
     /// foca (W2; feature `foca`).
     Foca,
-    /// Whatever is built in.
+    /// All that are built in.
     All,
 }

@@ -1,6 +1,6 @@
-//! The benchmark workloads W1 to W7 of `bench/README.md` and its growth curves: this project next to
-//! plain code and to libraries of the field, on the same work, one after the other, medians of
-//! several rounds.
+//! The benchmark workloads W1 to W7 of `bench/README.md` and its growth curves: this project, a
+//! floor of plain code, and libraries of the field do the same work, one after the other. Results
+//! are medians of several rounds.
 //!
 //! ```console
 //! $ cargo run --release -p bench -- w1 --nodes 8
@@ -62,7 +62,7 @@ fn main() -> Result<()> {
         .collect();
     anyhow::ensure!(
         !cases.is_empty(),
-        "nothing is left to measure: see --part, --peer and --help"
+        "no case matches the options: see --part, --peer and --help"
     );
     let rounds = cli
         .options
@@ -88,15 +88,15 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The body of a process that measures one case.
+/// Runs one case in this process, which was started for it.
 fn one(case: &str) -> Result<()> {
     let case: Case = serde_json::from_str(case).context("the case cannot be read")?;
     println!("{}", serde_json::to_string(&case.run()?)?);
     Ok(())
 }
 
-/// Round by round, so that all cases share the machine's moods. A run that fails leaves the others
-/// their figures.
+/// Runs all cases in each round, so that variations of the machine affect all of them. If a run
+/// fails, the other cases keep their figures.
 fn measure(cases: Vec<Case>, rounds: usize) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<Outcome> = cases.into_iter().map(Outcome::new).collect();
     let bar = ProgressBar::new((outcomes.len() * rounds) as u64);
@@ -106,7 +106,7 @@ fn measure(cases: Vec<Case>, rounds: usize) -> Result<Vec<Outcome>> {
     for _ in 0..rounds {
         for outcome in &mut outcomes {
             bar.set_message(outcome.label.clone());
-            match outcome.case.run_apart() {
+            match outcome.case.run_in_process() {
                 Ok(measured) => outcome.rounds.push(measured),
                 Err(error) => bar.suspend(|| eprintln!("{error}")),
             }

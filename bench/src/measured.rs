@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Measured {
     figures: Vec<(String, f64)>,
-    /// Percent and milliseconds of a latency's distribution; empty if none was measured.
+    /// The distribution of latencies, in percent and milliseconds; empty if none was measured.
     #[serde(default)]
     pub(crate) curve: Vec<(f64, f64)>,
 }

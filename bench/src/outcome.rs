@@ -1,4 +1,4 @@
-//! What several runs of one case come to.
+//! The results of several runs of one case.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::case::Case;
 use crate::measured::Measured;
 
-/// A case with all its rounds.
+/// A case and its rounds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) case: Case,
@@ -50,7 +50,7 @@ impl Outcome {
         (!values.is_empty()).then(|| median(values))
     }
 
-    /// The curve of the round in the middle.
+    /// The latency curve of the middle round.
     pub(crate) fn curve(&self) -> &[(f64, f64)] {
         let middle = self.rounds.get(self.rounds.len() / 2);
         middle

@@ -1,4 +1,4 @@
-//! Which cases a command stands for.
+//! The cases of each command.
 
 use crate::case::Case;
 use crate::cli::{Command, Options, PeerChoice};
@@ -6,8 +6,8 @@ use crate::{growth, w1, w2, w3, w4, w6, w7};
 
 const SIZES: [usize; 3] = [1 << 10, 64 << 10, 1 << 20];
 
-/// The cases of `command` that `options` leave, in the order in which they are measured: all peers
-/// on one piece of work one after the other.
+/// The cases of `command` that `options` select, in the order of measurement: all implementations
+/// of one piece of work follow each other.
 pub(crate) fn cases(command: Command, options: &Options, quick: bool) -> Vec<Case> {
     let all = match command {
         Command::W1 => dissemination(options, quick),

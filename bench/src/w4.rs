@@ -1,4 +1,4 @@
-//! W4: what a node occupies, and what it costs to be idle.
+//! W4: a node's memory, and its cost when idle.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,9 +19,9 @@ const PERIOD: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "lowercase")]
 pub(crate) enum Case {
-    /// Nodes that are fully meshed, in one idle channel.
+    /// Fully meshed nodes in one idle channel.
     Nodes { nodes: usize },
-    /// The core's tables for so many members.
+    /// The core's tables for this number of members.
     Members { members: usize },
 }
 
@@ -59,7 +59,7 @@ async fn meshed(nodes: usize) -> Result<Measured> {
 }
 
 fn tables(members: usize) -> Result<Measured> {
-    // Allocators and code are warm after a small one.
+    // A small fixture first, which warms up the allocator and the code.
     let small = Fixture::new(64)?;
     let before = resident_bytes();
     let fixture = Fixture::new(members)?;

@@ -1,4 +1,4 @@
-//! What a unit of work costs as the work grows: more nodes on sockets and in the simulator, larger
+//! The cost of a unit of work as the work grows: more nodes on sockets and in the simulator, larger
 //! payloads.
 
 mod payload;
@@ -14,10 +14,10 @@ use crate::measured::Measured;
 use crate::size::size;
 use crate::w1::Peer;
 
-/// Peers of each of many organisations.
+/// Peers of each organisation, if there are several.
 pub(crate) const ORG: usize = 64;
 
-/// Bytes of payload.
+/// Payload sizes in bytes.
 pub(crate) const SIZES: [usize; 7] = [
     1 << 10,
     16 << 10,
@@ -32,7 +32,7 @@ pub(crate) const SIZES: [usize; 7] = [
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "lowercase")]
 pub(crate) enum Case {
-    /// A cluster on loopback: its forming, its rest, and paced blocks of 1 KB.
+    /// A cluster on loopback: forming the mesh, idling, and paced blocks of 1 KB.
     Sockets { peer: Peer, nodes: usize },
     /// Blocks of 1 KB in virtual time, in organisations of `peers` peers.
     Simulator { orgs: usize, peers: usize },
@@ -40,13 +40,13 @@ pub(crate) enum Case {
     Payload { peer: Peer, size: usize },
 }
 
-/// A curve of a chart and a point of it.
+/// A point of a chart, and its curve.
 #[derive(Clone, Debug)]
 pub(crate) struct Point {
     /// Cases of one part have the same figures.
     pub(crate) part: &'static str,
     pub(crate) series: &'static str,
-    /// Nodes, or bytes of payload.
+    /// Number of nodes, or bytes of payload.
     pub(crate) amount: usize,
 }
 

@@ -16,7 +16,7 @@ pub(super) async fn run(peer: Peer, size: usize) -> Result<Measured> {
     };
     let run = case.run().await?;
     let figure = |name: &str| run.get(name).unwrap_or_default();
-    // The floor's tree sends each copy once.
+    // The static tree of the floor sends each copy once.
     let received = run.get("received_per_copy").unwrap_or(1.0);
     let per_byte = figure("cpu_us_per_copy") * 1e3 / size as f64;
     let mut measured = Measured::default();

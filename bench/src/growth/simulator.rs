@@ -11,21 +11,21 @@ use crate::measured::Measured;
 
 const BLOCKS: u64 = 100;
 const SIZE: usize = 1_024;
-/// Of one hop. All are alike, so that a copy's age tells how many it took.
+/// Latency of a hop. It is constant, so that the age of a copy gives its number of hops.
 const HOP: Duration = Duration::from_millis(10);
-/// Views are exchanged in a hurry until then.
+/// Until then membership views are exchanged at short intervals.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Short beside a hop.
+/// Time of a crypto or ledger operation; short compared with a hop.
 const WORK: Duration = Duration::from_micros(20);
 const INTERVAL: Duration = Duration::from_millis(10);
-/// More than the last block takes.
+/// Longer than the last block takes.
 const AFTER: Duration = Duration::from_millis(500);
 const LIMIT: Duration = Duration::from_secs(120);
-/// State infos so seldom that they do not cover the blocks.
-const SELDOM: Duration = Duration::from_secs(60);
+/// State infos are so rare that their cost does not hide that of the blocks.
+const RARELY: Duration = Duration::from_secs(60);
 
-/// What the world had done, and what that had cost.
-struct Mark {
+/// Events, traffic and processor time so far.
+struct Snapshot {
     cpu: Duration,
     events: u64,
     bytes: u64,
@@ -41,18 +41,18 @@ pub(super) fn run(orgs: usize, peers: usize) -> Result<Measured> {
     world.run_for(starting);
     let seen = world.wait(LIMIT, World::views_were_complete);
     ensure!(seen, "not all nodes have seen each other in {LIMIT:?}");
-    let cold = Mark::now(&clock, &world);
+    let cold = Snapshot::now(&clock, &world);
     let memory = resident_bytes().saturating_sub(before);
     let (pairs, _) = world.views();
     world.run_for(SETTLE);
-    let calm = Mark::now(&clock, &world);
-    // As long as the blocks will take, so that what goes on besides can be taken off.
+    let calm = Snapshot::now(&clock, &world);
+    // As long as the blocks will take, to subtract the cost of everything else.
     let period = INTERVAL * u32::try_from(BLOCKS)? + AFTER;
     world.run_for(period);
-    let idle = Mark::now(&clock, &world);
+    let idle = Snapshot::now(&clock, &world);
     publish(&mut world, orgs);
     world.run_for(period);
-    let done = Mark::now(&clock, &world);
+    let done = Snapshot::now(&clock, &world);
 
     let stats = world.stats();
     let copies = stats.copies_needed as f64;
@@ -88,19 +88,19 @@ pub(super) fn run(orgs: usize, peers: usize) -> Result<Measured> {
     Ok(measured)
 }
 
-/// Everything takes the same time everywhere, and nothing but blocks and heartbeats goes on.
+/// All delays are constant, and nothing but blocks and heartbeats is sent.
 fn scenario(orgs: usize, peers: usize) -> Scenario {
     let mut scenario = Scenario::new(orgs, peers, 1).latency(Delay::fixed(HOP));
     scenario.world.crypto = Delay::fixed(WORK);
     scenario.world.ledger = Delay::fixed(WORK);
     scenario.tune = |config| {
-        config.channel.publish_interval = SELDOM;
+        config.channel.publish_interval = RARELY;
         config.push.burst_latency = Duration::ZERO;
     };
     scenario
 }
 
-/// Each organisation's first peer publishes the same chain, as if an orderer had sent it.
+/// The first peer of each organisation publishes the same chain, as if it came from an orderer.
 fn publish(world: &mut World, orgs: usize) {
     let channel = Scenario::channel();
     let orderer = world.orderer();
@@ -121,7 +121,7 @@ fn publish(world: &mut World, orgs: usize) {
     }
 }
 
-impl Mark {
+impl Snapshot {
     fn now(clock: &ProcessTime, world: &World) -> Self {
         let traffic = world.stats().traffic();
         Self {

@@ -10,15 +10,15 @@ use crate::stack::{BenchLedger, Prepared, Stack};
 use crate::w1::{Floor, Network, Ours, Payloads, Peer, Tracker};
 
 const SIZE: usize = 1 << 10;
-/// Copies delivered per second, at every number of nodes: far from all that two cores can do.
+/// Copies delivered per second, at every number of nodes: far below the capacity of two cores.
 const COPIES_PER_SECOND: usize = 512;
 const PACED: Duration = Duration::from_secs(10);
-/// Nodes do not exchange views in a hurry any more.
+/// After this time, views are exchanged at the usual intervals.
 const SETTLE: Duration = Duration::from_secs(8);
 /// Two heartbeats of each node.
 const IDLE: Duration = Duration::from_secs(10);
-/// It is over long before, or never.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Much longer than a mesh takes to form.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 pub(super) async fn run(peer: Peer, nodes: usize) -> Result<Measured> {
     ensure!(nodes >= 2, "a network has at least two nodes: --nodes 2");
@@ -41,7 +41,7 @@ async fn ours(nodes: usize) -> Result<Measured> {
             }
         })
     })?;
-    timeout(PATIENCE, stack.wait_members())
+    timeout(TIMEOUT, stack.wait_members())
         .await
         .context("the mesh does not converge")??;
     let forming = forming.stop();
@@ -93,7 +93,7 @@ async fn floor(nodes: usize) -> Result<Measured> {
     Ok(measured)
 }
 
-/// Publishes at a steady rate and waits until all is everywhere.
+/// Publishes at a steady rate and waits until every node has every payload.
 async fn pace<N: Network>(network: &mut N, tracker: &Arc<Tracker>, nodes: usize) -> Result<Usage> {
     let payloads = Payloads::new(SIZE);
     let interval =
@@ -107,7 +107,7 @@ async fn pace<N: Network>(network: &mut N, tracker: &Arc<Tracker>, nodes: usize)
         tracker.published(index);
         network.publish(&payloads.make(index)).await?;
     }
-    let complete = tracker.wait(count, PATIENCE).await;
+    let complete = tracker.wait(count, TIMEOUT).await;
     ensure!(complete == count, "{} blocks are lost", count - complete);
     Ok(meter.stop())
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// Latencies of single items, kept whole: a run has thousands, not millions.
+/// Latencies of single items. All are kept: a run has thousands, not millions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Latencies {
     sorted: Vec<Duration>,
@@ -12,8 +12,8 @@ impl Latencies {
         Self { sorted: all }
     }
 
-    /// The latency that a share `quantile` of all does not exceed, in milliseconds; 0 if there are
-    /// none.
+    /// The latency that a share `quantile` of all items does not exceed, in milliseconds; 0 without
+    /// items.
     pub(crate) fn millis(&self, quantile: f64) -> f64 {
         let last = self.sorted.len().saturating_sub(1);
         let place = (quantile * last as f64).round() as usize;
@@ -28,7 +28,7 @@ impl Latencies {
         within as f64 / expected.max(1) as f64
     }
 
-    /// Percent and milliseconds, for a chart of the distribution.
+    /// The distribution for a chart: percent and milliseconds.
     pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
         let percents = (0..=98)
             .step_by(2)

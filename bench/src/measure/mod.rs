@@ -1,4 +1,5 @@
-//! What a workload costs: time, processor, memory, and what passes the loopback interface.
+//! The cost of a workload: wall time, processor time, memory, and traffic on the loopback
+//! interface.
 
 mod latency;
 mod system;
@@ -10,7 +11,7 @@ use cpu_time::ProcessTime;
 pub(crate) use self::latency::Latencies;
 pub(crate) use self::system::{Loopback, resident_bytes};
 
-/// Runs from its making until [`Meter::stop`].
+/// Measures from its creation until [`Meter::stop`].
 #[derive(Debug)]
 pub(crate) struct Meter {
     wall: Instant,
@@ -18,13 +19,13 @@ pub(crate) struct Meter {
     loopback: Loopback,
 }
 
-/// What this process used of the machine in a period.
+/// Resources used in a period.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pub(crate) wall: Duration,
-    /// User and system time of all threads.
+    /// User and system time of all threads of this process.
     pub(crate) cpu: Duration,
-    /// Of the whole machine, so nothing else may use the loopback interface meanwhile.
+    /// Traffic of the whole machine: nothing else may use the loopback interface meanwhile.
     pub(crate) loopback: Loopback,
 }
 

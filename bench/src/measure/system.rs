@@ -3,9 +3,9 @@ use std::fs;
 /// Traffic of the loopback interface.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Loopback {
-    /// Received bytes with all headers; 0 where the system does not tell.
+    /// Received bytes with all headers; 0 if the system does not report them.
     pub(crate) bytes: u64,
-    /// TCP segments sent by the machine; 0 where the system does not tell.
+    /// TCP segments sent by the machine; 0 if the system does not report them.
     pub(crate) segments: u64,
 }
 
@@ -25,7 +25,7 @@ impl Loopback {
     }
 }
 
-/// Resident memory of this process; 0 where the system does not tell.
+/// Resident memory of this process; 0 if the system does not report it.
 pub(crate) fn resident_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

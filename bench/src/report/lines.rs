@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 use crate::size::size;
 
 const SIZE: (u32, u32) = (760, 400);
-/// Colours that stay apart for most eyes, in print too.
+/// Colours that most readers can tell apart, also in print.
 const COLOURS: [RGBColor; 4] = [
     RGBColor(0, 90, 181),
     RGBColor(220, 50, 32),
@@ -18,13 +18,13 @@ const COLOURS: [RGBColor; 4] = [
     RGBColor(0, 130, 90),
 ];
 
-/// A chart of curves over nodes or bytes.
+/// A chart of curves over the number of nodes or bytes.
 struct Chart {
     file: &'static str,
     caption: &'static str,
     part: &'static str,
     across: &'static str,
-    /// Series of cases, figure, and what the curve is called.
+    /// For each curve: the series of cases, the figure, and the label.
     curves: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -129,7 +129,8 @@ struct Curve {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws the charts of the part that `outcomes` belong to, as far as a curve has two points.
+/// Draws the charts of the part to which `outcomes` belong. Curves with fewer than two points are
+/// left out.
 pub(super) fn charts(outcomes: &[Outcome], directory: &Path) -> Result<()> {
     let part = outcomes.first().map_or("", |outcome| outcome.case.group());
     for chart in CHARTS.iter().filter(|chart| chart.part == part) {
@@ -167,11 +168,11 @@ fn draw(chart: &Chart, curves: &[Curve], path: &Path) -> Result<()> {
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let (left, right) = ends(all().map(|point| point.0));
     let (low, high) = ends(all().map(|point| point.1));
-    // A decade at least, or a flat line would look steep.
+    // The axis spans at least a decade: otherwise a flat curve would look steep.
     let (low, high) = (low.min(high / 10.0) / 1.5, high * 3.0);
     let mut marks: Vec<f64> = all().map(|point| point.0).collect();
     marks.sort_unstable_by(f64::total_cmp);
-    // Neighbours such as 1,000 and 1,024 share a label.
+    // Close values such as 1,000 and 1,024 share a label.
     marks.dedup_by(|next, before| *next < *before * 1.2);
 
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
@@ -203,7 +204,7 @@ fn draw(chart: &Chart, curves: &[Curve], path: &Path) -> Result<()> {
     for (curve, colour) in curves.iter().zip(COLOURS) {
         draw_curve(&mut context, curves, curve, colour)?;
     }
-    // Where no curve is high.
+    // The legend goes where no curve is high.
     let top = |end: f64| ends(all().filter(|point| point.0 == end).map(|point| point.1)).1;
     let legend = if top(left) > top(right) {
         SeriesLabelPosition::UpperRight
@@ -253,7 +254,7 @@ where
     Ok(())
 }
 
-/// The least and the greatest.
+/// The minimum and the maximum.
 fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, 0.0), |(low, high), value| {
         (low.min(value), high.max(value))
@@ -269,7 +270,7 @@ fn steps(low: f64, high: f64) -> Vec<f64> {
         .collect()
 }
 
-/// Two digits that count, three from 100 on.
+/// Two significant digits, three from 100 on.
 fn short(value: f64) -> String {
     match value {
         10.0.. => format!("{value:.0}"),

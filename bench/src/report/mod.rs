@@ -1,4 +1,4 @@
-//! Figures for people: tables and charts.
+//! Output of the figures: tables and charts.
 
 mod lines;
 mod plot;

@@ -11,8 +11,8 @@ use crate::outcome::Outcome;
 
 const SIZE: (u32, u32) = (900, 480);
 
-/// Draws into `directory`: curves for what grows; of each other group of cases its two leading
-/// figures as bars, `GROUP.svg`, and its distribution of latencies if it has one,
+/// Draws into `directory`: curves for the parts of growth; for each other group of cases its two
+/// leading figures as bars, `GROUP.svg`, and its distribution of latencies, if measured,
 /// `GROUP-latency.svg`.
 pub(crate) fn plots(outcomes: &[Outcome], directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)
@@ -34,7 +34,7 @@ pub(crate) fn plots(outcomes: &[Outcome], directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One panel of bars for each leading figure, one below the other.
+/// A panel of bars for each leading figure, one below the other.
 fn panels(outcomes: &[Outcome], path: &Path) -> Result<()> {
     let mut figures: Vec<String> = Vec::new();
     for (figure, _) in outcomes.iter().flat_map(Outcome::medians) {

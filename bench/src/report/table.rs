@@ -3,7 +3,7 @@ use comfy_table::{CellAlignment, Table};
 
 use crate::outcome::Outcome;
 
-/// Prints one table for each run of cases that have the same figures.
+/// Prints one table for each sequence of cases with the same figures.
 pub(crate) fn table(outcomes: &[Outcome]) {
     let alike = |a: &Outcome, b: &Outcome| names(a) == names(b);
     for group in outcomes.chunk_by(alike) {
@@ -36,7 +36,7 @@ fn names(outcome: &Outcome) -> Vec<String> {
         .collect()
 }
 
-/// Three digits that count.
+/// Three significant digits.
 fn figure(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),

@@ -6,17 +6,17 @@ use bytes::Bytes;
 use gossip_driver::Ledger;
 use gossip_driver::core::{ChannelId, LedgerError};
 
-/// A ledger in memory that tells of each block as it is committed.
+/// A ledger in memory that reports each committed block to a callback.
 pub(crate) struct BenchLedger {
     blocks: Mutex<Vec<Bytes>>,
-    told: Arc<dyn Fn(u64) + Send + Sync>,
+    on_commit: Arc<dyn Fn(u64) + Send + Sync>,
 }
 
 impl BenchLedger {
-    pub(crate) fn new(told: impl Fn(u64) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(on_commit: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self {
             blocks: Mutex::default(),
-            told: Arc::new(told),
+            on_commit: Arc::new(on_commit),
         }
     }
 
@@ -37,7 +37,7 @@ impl Ledger for BenchLedger {
         block: Bytes,
     ) -> impl Future<Output = Result<(), LedgerError>> + Send {
         self.lock().push(block);
-        (self.told)(seq);
+        (self.on_commit)(seq);
         ready(Ok(()))
     }
 

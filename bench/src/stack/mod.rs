@@ -1,4 +1,5 @@
-//! The whole of ours in one process: nodes on loopback TCP with P-256 identities of one organisation.
+//! The whole stack of this project in one process: nodes on loopback TCP with P-256 identities of
+//! one organisation.
 
 mod ledger;
 
@@ -25,14 +26,14 @@ const MSP: &str = "BenchMSP";
 const ORDERERS: &str = "OrdererMSP";
 const DAYS: u32 = 7;
 
-/// Everything that is made before the clock runs: identities, and sockets that listen.
+/// Everything that is made before the measurement: identities and listening sockets.
 pub(crate) struct Prepared {
     services: Vec<X509Service>,
     transports: Vec<TcpTransport<TokioRuntime>>,
     orderer: SigningIdentity,
 }
 
-/// Nodes that run.
+/// Running nodes.
 pub(crate) struct Stack {
     pub(crate) nodes: Vec<Gossip>,
     pub(crate) orderer: Orderer,
@@ -65,7 +66,7 @@ impl Prepared {
         })
     }
 
-    /// Starts all nodes in one loop; all bootstrap to the first.
+    /// Starts all nodes in one loop; each bootstraps to the first.
     pub(crate) fn start<L: Ledger>(self, ledger: impl Fn(usize) -> L) -> Result<Stack> {
         let mut nodes = Vec::with_capacity(self.services.len());
         let first = self
@@ -99,14 +100,14 @@ impl Prepared {
 }
 
 impl Stack {
-    /// Waits until every node has seen all others alive.
+    /// Waits until each node has seen all others alive.
     pub(crate) async fn wait_members(&self) -> Result<()> {
         let others = self.nodes.len() - 1;
         try_join_all(self.nodes.iter().map(|node| node.wait_members(others))).await?;
         Ok(())
     }
 
-    /// Lets all nodes join the channel, and waits until each knows that all others have.
+    /// Lets all nodes join the channel, and waits until each knows that all others have joined.
     pub(crate) async fn join(&self) -> Result<Vec<Channel>> {
         let members = BTreeMap::from([(OrgId::new(MSP.as_bytes()), Vec::new())]);
         let config = JoinChannel {
@@ -127,7 +128,7 @@ impl Stack {
         Ok(self.orderer.cut(&[transaction])?.bytes)
     }
 
-    /// The sum over all nodes of what `count` picks of a node's counters.
+    /// The sum over all nodes of one counter, which `count` selects.
     pub(crate) fn sum(&self, count: impl Fn(&Metrics) -> u64) -> f64 {
         let counts = self.nodes.iter().map(|node| count(&node.metrics().core));
         counts.sum::<u64>() as f64
@@ -142,7 +143,7 @@ pub(crate) fn channel_id() -> ChannelId {
     ChannelId::new("bench")
 }
 
-/// Nodes of one process share its cores.
+/// The nodes of one process share its cores.
 fn settings(nodes: usize) -> DriverConfig {
     let cores = available_parallelism().map_or(1, usize::from);
     let mut settings = DriverConfig::default();

@@ -1,4 +1,4 @@
-//! What plain code reaches: a static tree, Noise, one signature per payload.
+//! The floor, a lower bound by plain code: a static tree, Noise, one signature per payload.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ const PATTERN: &str = "Noise_XX_25519_AESGCM_SHA256";
 /// Plain bytes of one Noise message.
 const CHUNK: usize = 65_535 - 16;
 const SIGNATURE: usize = 64;
-/// Frames that wait for one child.
+/// Frames that can wait for one child.
 const QUEUE: usize = 64;
-/// Frames are sealed together until so many bytes are to be written.
+/// Frames are sealed together until this many bytes are ready to be written.
 const WRITE: usize = 64 << 10;
 
 /// A tree of plain relays.
@@ -65,7 +65,7 @@ impl Network for Floor {
                 tracker: Arc::clone(tracker),
             };
             tokio::spawn(async move {
-                // It ends with the stream.
+                // Ends with the stream.
                 let _ = relay.run(reader, noise).await;
             });
         }
@@ -143,7 +143,7 @@ impl Relay {
     }
 }
 
-/// The length of the item in front, if all of it is there.
+/// The length of the first item in `buffer`, if it is complete.
 fn whole(buffer: &[u8], head: usize, length: impl Fn(&[u8]) -> usize) -> Option<usize> {
     let length = length(buffer.get(..head)?);
     (buffer.len() >= head + length).then_some(length)
@@ -151,7 +151,7 @@ fn whole(buffer: &[u8], head: usize, length: impl Fn(&[u8]) -> usize) -> Option<
 
 type Incoming = (OwnedReadHalf, Arc<StatelessTransportState>);
 
-/// A link over loopback TCP: what feeds it, and its far end.
+/// A link over loopback TCP: the sender of its frames, and its far end.
 async fn connect() -> Result<(mpsc::Sender<Bytes>, Incoming)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -161,7 +161,7 @@ async fn connect() -> Result<(mpsc::Sender<Bytes>, Incoming)> {
     far.set_nodelay(true)?;
     let (near_noise, far_noise) =
         try_join(handshake(&mut near, true), handshake(&mut far, false)).await?;
-    // A link is one way: the unused halves must stay open.
+    // A link carries data in one direction; the unused halves must stay open.
     let (near_reader, near_writer) = near.into_split();
     let (far_reader, far_writer) = far.into_split();
     let (sender, queue) = mpsc::channel(QUEUE);

@@ -16,10 +16,10 @@ use super::{Network, Tracker, index_of};
 
 const TOPIC: &str = "bench";
 const MAX_TRANSMIT: usize = 2 << 20;
-/// Two of its heartbeats: its mesh has formed.
+/// Two heartbeats of gossipsub, in which its mesh forms.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// libp2p's gossipsub, signed and strict, over TCP, Noise and yamux.
+/// libp2p's gossipsub with signed messages and strict validation, over TCP, Noise and yamux.
 pub(crate) struct Gossipsub {
     publisher: mpsc::Sender<Publication>,
 }
@@ -66,7 +66,7 @@ impl Network for Gossipsub {
             self.publisher.send(Publication { payload, done }).await?;
             match result.await? {
                 Ok(()) => return Ok(()),
-                // Its queues are full: a publisher that cares waits.
+                // The queues are full: wait, as a publisher would.
                 Err(PublishError::AllQueuesFull(_)) => sleep(Duration::from_millis(1)).await,
                 Err(error) => return Err(error.into()),
             }
@@ -99,7 +99,7 @@ fn swarm() -> Result<Swarm<Behaviour>> {
 
 #[allow(
     clippy::wildcard_enum_match_arm,
-    reason = "whatever else a swarm tells is not measured"
+    reason = "other events of the swarm are not measured"
 )]
 async fn serve(
     mut swarm: Swarm<Behaviour>,

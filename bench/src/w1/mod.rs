@@ -25,13 +25,13 @@ use crate::size::size;
 
 /// A network that W1 can run on.
 pub(crate) trait Network: Sized {
-    /// Starts `nodes` nodes and waits until all can hear the first.
+    /// Starts `nodes` nodes and waits until all of them can receive from the first.
     fn start(nodes: usize, tracker: &Arc<Tracker>) -> impl Future<Output = Result<Self>>;
 
-    /// Publishes the payload at the first node; may wait while the network holds it back.
+    /// Publishes the payload at the first node; waits while the network applies back-pressure.
     fn publish(&mut self, payload: &[u8]) -> impl Future<Output = Result<()>>;
 
-    /// Figures of its own, taken when all is over.
+    /// Additional figures, taken at the end.
     fn figures(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
@@ -39,7 +39,7 @@ pub(crate) trait Network: Sized {
     fn stop(self) -> impl Future<Output = ()>;
 }
 
-/// Whose network.
+/// The implementation to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Peer {
@@ -61,15 +61,15 @@ impl Peer {
     }
 }
 
-/// How payloads come.
+/// The pace of the payloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
-    /// A window of payloads under way.
+    /// A fixed number of payloads in flight.
     Closed,
     /// Twenty payloads per second.
     Paced,
-    /// Three thousand at once after a short warm-up.
+    /// Three thousand at once, after a short warm-up.
     Burst,
 }
 
@@ -82,14 +82,14 @@ pub(crate) struct Case {
     pub(crate) size: usize,
 }
 
-/// Nothing has come for so long: the rest is lost.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// After this time without a delivery, the missing payloads count as lost.
+const TIMEOUT: Duration = Duration::from_secs(30);
 const RATE: u32 = 20;
 const WARM_UP: usize = 200;
 const BURST: usize = 3_000;
 
 impl Case {
-    /// Payloads published.
+    /// Number of payloads to publish.
     pub(crate) fn count(&self) -> usize {
         match self.mode {
             Mode::Closed if self.size <= 1 << 10 => 24_000 / self.nodes,
@@ -135,12 +135,12 @@ impl Case {
         for index in 0..warm {
             self.publish(&mut network, &tracker, &payloads, index)
                 .await?;
-            tracker.wait(index + 1, PATIENCE).await;
+            tracker.wait(index + 1, TIMEOUT).await;
         }
         let before = tracker.copies();
         let meter = Meter::start();
         self.feed(&mut network, &tracker, &payloads, warm).await?;
-        let complete = tracker.wait(self.count(), PATIENCE).await;
+        let complete = tracker.wait(self.count(), TIMEOUT).await;
         let usage = meter.stop();
         let copies = tracker.copies() - before;
         let mut measured = self.measured(&usage, &tracker, (warm, complete, copies));
@@ -220,7 +220,7 @@ impl Case {
     }
 }
 
-/// Makes payloads: a run's tag, the index, filler.
+/// Makes payloads: a tag of the run, the index, and filler.
 pub(crate) struct Payloads {
     template: Vec<u8>,
 }
@@ -229,7 +229,7 @@ const TAG: u64 = 0x6265_6e63_682d_7731;
 
 impl Payloads {
     pub(crate) fn new(size: usize) -> Self {
-        // Not compressible, and not the same everywhere.
+        // Neither compressible nor constant.
         let mut state = TAG;
         let filler = (0..size.max(16)).map(|_| {
             state = state
@@ -249,7 +249,7 @@ impl Payloads {
     }
 }
 
-/// The index in a payload.
+/// The index of a payload.
 pub(crate) fn index_of(payload: &[u8]) -> Option<usize> {
     let index = payload.get(8..16)?.first_chunk::<8>()?;
     usize::try_from(u64::from_be_bytes(*index)).ok()

@@ -14,7 +14,7 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    /// Nodes that have found each other; `publisher` is the channel at the first.
+    /// `stack` has formed its mesh; `publisher` is the first node's channel.
     pub(crate) const fn new(stack: Stack, publisher: Channel) -> Self {
         Self {
             stack,

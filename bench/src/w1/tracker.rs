@@ -6,18 +6,19 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::measure::Latencies;
 
-/// Counts the copies of each payload, and notes when the last node has one.
+/// Counts the copies of each payload and records when the last node got it.
 #[derive(Debug)]
 pub(crate) struct Tracker {
-    /// Nodes that receive: all but the publisher.
+    /// Number of receiving nodes: all but the publisher.
     receivers: usize,
     started: Instant,
-    /// Payloads that are not at all nodes yet, as places that may be taken.
+    /// Permits for payloads in flight, which have not reached all nodes yet.
     window: Semaphore,
     payloads: Mutex<Vec<Payload>>,
     complete: AtomicUsize,
     copies: AtomicUsize,
-    /// When the last copy came, in nanoseconds since the start: silence ends a run that loses some.
+    /// When the last copy arrived, in nanoseconds since the start. A run that loses copies ends
+    /// after a silence.
     last_copy: AtomicU64,
     progress: Notify,
 }
@@ -43,19 +44,19 @@ impl Tracker {
         }
     }
 
-    /// Lets so many more payloads be under way.
+    /// Adds permits for payloads in flight.
     pub(crate) fn widen(&self, places: usize) {
         self.window.add_permits(places);
     }
 
-    /// Waits for a place in the window.
+    /// Waits for a permit.
     pub(crate) async fn place(&self) {
         if let Ok(permit) = self.window.acquire().await {
             permit.forget();
         }
     }
 
-    /// Payload `index` is about to be published.
+    /// Call before payload `index` is published.
     pub(crate) fn published(&self, index: usize) {
         let mut payloads = self.lock();
         if payloads.len() <= index {
@@ -64,7 +65,7 @@ impl Tracker {
         payloads[index].published = self.started.elapsed();
     }
 
-    /// A node other than the publisher hands payload `index` to its application.
+    /// Call when a node other than the publisher delivers payload `index` to its application.
     pub(crate) fn delivered(&self, index: usize) {
         let now = self.started.elapsed();
         self.copies.fetch_add(1, Ordering::Relaxed);
@@ -84,22 +85,22 @@ impl Tracker {
         }
     }
 
-    /// Waits until `count` payloads are everywhere, or nothing has come for `patience`. Returns how
-    /// many are.
-    pub(crate) async fn wait(&self, count: usize, patience: Duration) -> usize {
+    /// Waits until `count` payloads are at all nodes, or no copy has arrived for `timeout`.
+    /// Returns the number of complete payloads.
+    pub(crate) async fn wait(&self, count: usize, timeout: Duration) -> usize {
         let begun = self.started.elapsed();
         loop {
             let complete = self.complete.load(Ordering::Acquire);
             let last = Duration::from_nanos(self.last_copy.load(Ordering::Relaxed)).max(begun);
             let silent = self.started.elapsed().saturating_sub(last);
-            if complete >= count || silent > patience {
+            if complete >= count || silent > timeout {
                 return complete;
             }
-            let _ = tokio::time::timeout(patience, self.progress.notified()).await;
+            let _ = tokio::time::timeout(timeout, self.progress.notified()).await;
         }
     }
 
-    /// Payload `index` is held by this share of the receivers.
+    /// The share of the receivers that have payload `index`.
     pub(crate) fn share(&self, index: usize) -> f64 {
         let payloads = self.lock();
         let copies = payloads.get(index).map_or(0, |payload| payload.copies);
@@ -110,7 +111,7 @@ impl Tracker {
         self.copies.load(Ordering::Relaxed)
     }
 
-    /// From publication to the last node, of the payloads from `first` on that reached all.
+    /// Latencies from publication to the last node, of the complete payloads from `first` on.
     pub(crate) fn latencies(&self, first: usize) -> Latencies {
         let payloads = self.lock();
         let whole = payloads.iter().skip(first);

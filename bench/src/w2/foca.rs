@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(1_200);
 
 type Member = Foca<SocketAddrV4, PostcardCodec, SmallRng, NoCustomBroadcast>;
 
-/// All members and what is on its way to them, in virtual time.
+/// All members, and their packets and timers in virtual time.
 struct World {
     members: Vec<Member>,
     heap: BinaryHeap<Reverse<(Duration, u64, usize)>>,
@@ -35,7 +35,7 @@ enum Event {
     Timer(Timer<SocketAddrV4>),
 }
 
-/// What one call into a member leads to.
+/// The effects of one call of a member.
 #[derive(Default)]
 struct Effects {
     up: Vec<SocketAddrV4>,
@@ -67,7 +67,9 @@ pub(super) fn run(nodes: usize, seed: u64) -> Result<Measured> {
             world.now < LIMIT,
             "not all members have seen each other in {LIMIT:?}"
         );
-        world.step().context("nothing is left to happen")?;
+        world
+            .step()
+            .context("no event is left before all members have seen each other")?;
     }
     let mut measured = Measured::default();
     measured.set("seconds_to_all_pairs", world.last.as_secs_f64());
@@ -122,7 +124,7 @@ impl World {
         let event = self.pending.get_mut(number as usize)?.take()?;
         let mut effects = Effects::default();
         let member = self.members.get_mut(index)?;
-        // A refused packet is foca's own matter, as on a network.
+        // foca handles a packet that it refuses, as on a network.
         let _ = match event {
             Event::Announce => member.announce(address(0), &mut effects),
             Event::Data(data) => member.handle_data(&data, &mut effects),

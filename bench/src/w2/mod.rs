@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measured::Measured;
 
-/// Whose membership.
+/// The implementation to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Peer {

@@ -12,20 +12,21 @@ use gossip_core::{
 
 use super::messages::{CHANNEL, conn, first_alive, pki_id, state_info, tree};
 
-/// Links that are up, however many members there are.
+/// Number of established links, whatever the number of members.
 const LINKS: usize = 8;
-/// So many neighbours are fed by the node.
-const BRANCHES: u64 = 3;
+/// Number of neighbours to which the node pushes blocks.
+const EAGER_PEERS: u64 = 3;
 const ORG: &[u8] = b"org";
 
-/// A node with members, links and a channel, and a world that says yes to everything at once.
+/// A node with members, links and a channel, in an environment in which every check succeeds at
+/// once.
 pub(crate) struct Fixture {
     node: Node,
     now: Instant,
     work: Work,
 }
 
-/// What the node has asked for.
+/// Operations that the node has requested.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     pub(super) checks: usize,
@@ -33,7 +34,8 @@ pub(super) struct Work {
 }
 
 impl Fixture {
-    /// Members 0 to `members` − 1, the first ones connected and in the channel.
+    /// A node that knows members 0 to `members` − 1; the first ones are connected and in the
+    /// channel.
     pub(crate) fn new(members: usize) -> Result<Self> {
         let own = usize::MAX;
         let identity = SelfIdentity {
@@ -75,7 +77,7 @@ impl Fixture {
         Ok(fixture)
     }
 
-    /// The link on which message number `index` comes.
+    /// The link on which message number `index` arrives.
     pub(super) fn link(&self, index: usize) -> LinkId {
         LinkId((index % LINKS) as u64)
     }
@@ -175,10 +177,10 @@ impl Fixture {
     }
 }
 
-/// Some neighbours want to be fed, the others are.
+/// Some neighbours request blocks; the others get them elsewhere.
 fn answer_to_offer(link: LinkId) -> Event {
     let branch = match link.0 {
-        1..=BRANCHES => Branch::Graft,
+        1..=EAGER_PEERS => Branch::Graft,
         _ => Branch::Prune,
     };
     Event::Received {

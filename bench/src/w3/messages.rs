@@ -1,4 +1,4 @@
-//! Frames as peers would send them. The crypto service of this workload accepts all signatures.
+//! Frames of remote peers. The crypto service of this workload accepts all signatures.
 
 use bytes::Bytes;
 use gossip_core::proto::{
@@ -8,10 +8,10 @@ use gossip_core::proto::{
 
 pub(super) const CHANNEL: &str = "bench";
 const SIGNATURE: [u8; 70] = [7; 70];
-/// What a peer of ours understands beyond the original protocol.
+/// The capabilities of our peers beyond the original protocol.
 const CAPABILITIES: u64 = 0b1111;
 
-/// The PKI-ID of peer number `index`; 32 bytes that differ early, as hashes do.
+/// The PKI-ID of peer number `index`: 32 bytes that differ in the first ones, like hashes.
 pub(super) fn pki_id(index: usize) -> Bytes {
     let mut id = [0; 32];
     let mixed = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -60,7 +60,7 @@ pub(super) fn alive(index: usize, sequence: u64) -> Bytes {
         .clone()
 }
 
-/// With the identity, as in the first seconds of a peer's life.
+/// A heartbeat with the identity, as a peer sends it after its start.
 pub(super) fn first_alive(index: usize) -> SignedMessage {
     let alive = Alive {
         pki_id: pki_id(index),
@@ -90,7 +90,7 @@ pub(super) fn state_info(index: usize) -> SignedMessage {
     signed(Bytes::new(), Tag::ChanOrOrg, Content::StateInfo(info))
 }
 
-/// What a neighbour wants of the channel's tree.
+/// A request of a neighbour in the channel's tree.
 pub(super) fn tree(branch: Branch) -> SignedMessage {
     let tree = Tree {
         branch: Some(branch),

@@ -18,17 +18,17 @@ pub(crate) use self::fixture::Fixture;
 use crate::measured::Measured;
 use crate::size::size;
 
-/// What arrives.
+/// The message that arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    /// A pushed block that is in the ledger already.
+    /// A pushed block that is already in the ledger.
     Duplicate,
-    /// A pushed block that is the next one.
+    /// A pushed block that is next.
     FirstCopy,
-    /// A heartbeat that is known already.
+    /// A heartbeat that is already known.
     KnownAlive,
-    /// A heartbeat of a known member that is news.
+    /// A new heartbeat of a known member.
     NewAlive,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Case {
     pub(crate) events: usize,
 }
 
-/// All that is measured.
+/// All cases of this workload.
 pub(crate) const CASES: [(Kind, usize); 12] = [
     (Kind::Duplicate, 1 << 10),
     (Kind::Duplicate, 64 << 10),
@@ -56,7 +56,7 @@ pub(crate) const CASES: [(Kind, usize); 12] = [
     (Kind::NewAlive, 10_000),
 ];
 
-/// Frames are made, decoded and handled in batches of this size, so that they do not fill the memory.
+/// Frames are made, decoded and handled in batches of this size, to bound the memory.
 const BATCH: usize = 64;
 const WARM_UP: usize = 4;
 
@@ -87,7 +87,7 @@ impl Case {
             let frames: Vec<(LinkId, Bytes)> = (done..done + count)
                 .map(|index| self.frame(&fixture, index))
                 .collect();
-            // Whose memory a frame lives in is not the core's matter: it goes after the clock stops.
+            // Freeing the frames is not part of the measurement.
             let kept = frames.clone();
             self.warm_up(&mut fixture);
             let started = Instant::now();
@@ -109,7 +109,7 @@ impl Case {
         Ok(measured)
     }
 
-    /// Making frames has emptied the caches; who floods a node with copies does not.
+    /// Making frames evicts the processor's caches; in a flood of copies they stay warm.
     fn warm_up(&self, fixture: &mut Fixture) {
         if matches!(self.kind, Kind::Duplicate | Kind::KnownAlive) {
             for index in 0..WARM_UP {
@@ -130,7 +130,7 @@ impl Case {
                 messages::alive(index % self.amount, 2 + (index / self.amount) as u64)
             }
         };
-        // Along a tree that has grown new blocks come from one neighbour.
+        // Along a grown tree, new blocks come from one neighbour.
         let sender = match self.kind {
             Kind::FirstCopy => 0,
             Kind::Duplicate | Kind::KnownAlive | Kind::NewAlive => index,
@@ -139,7 +139,7 @@ impl Case {
     }
 }
 
-/// Never inlined: instructions are counted within these two.
+/// Not inlined: instructions are counted within these two functions.
 #[inline(never)]
 fn decode(frames: Vec<(LinkId, Bytes)>) -> Vec<Event> {
     let limits = Limits::default();

@@ -8,7 +8,7 @@ use runtime_tokio::TokioRuntime;
 use tokio::sync::Notify;
 use transport_tcp::{TcpConfig, TcpReader, TcpTransport};
 
-/// The feeding end of a link.
+/// The sending end of a link.
 pub(super) struct Flow {
     sender: Arc<FrameSender>,
     flushed: Arc<Notify>,
@@ -19,7 +19,7 @@ impl Flow {
         Arc::clone(&self.sender)
     }
 
-    /// Sends copies of `frame` for ever, with at most `window` bytes not flushed.
+    /// Sends copies of `frame` for ever, with at most `window` unflushed bytes.
     pub(super) async fn saturate(self, frame: Bytes, class: Class, window: usize) {
         let mut waiting = 0;
         loop {
@@ -34,7 +34,7 @@ impl Flow {
     }
 }
 
-/// A link over loopback TCP: its feeding end and its reading end.
+/// A link over loopback TCP: its sending and its receiving end.
 pub(super) async fn connect() -> Result<(Flow, TcpReader<TokioRuntime>)> {
     let listen = TcpConfig::new(Endpoint::new("127.0.0.1:0"), "bench");
     let transport = TcpTransport::bind(TokioRuntime::current(), listen).await?;
@@ -48,7 +48,7 @@ pub(super) async fn connect() -> Result<(Flow, TcpReader<TokioRuntime>)> {
     let (idle_reader, writer) = dialled.split();
     let (reader, idle_writer) = accepted.split();
     tokio::spawn(async move {
-        // A link is two ways: the unused halves must live.
+        // A link has two directions: the unused halves must stay alive.
         let _open = (transport, idle_reader, idle_writer);
         let _ = writer.run(queue).await;
     });

@@ -25,19 +25,19 @@ use crate::size::size;
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "lowercase")]
 pub(crate) enum Case {
-    /// Frames of a size as fast as they go.
+    /// Frames of one size as fast as possible.
     Throughput { size: usize },
-    /// A control frame now and then while bulk frames of 1 MB saturate the link.
+    /// A control frame every 5 ms while bulk frames of 1 MB saturate the link.
     Control,
-    /// Sealing and opening alone, on one thread: what a link cannot exceed.
+    /// Sealing and opening alone, on one thread: the upper bound for a link.
     Aead { size: usize },
-    /// A bare TCP stream of writes and reads of 64 KB: what the sockets cost.
+    /// A bare TCP stream with writes and reads of 64 KB: the cost of the sockets.
     Tcp,
 }
 
 const WARM_UP: Duration = Duration::from_millis(300);
 const PERIOD: Duration = Duration::from_secs(3);
-/// Bytes handed to the writer and not flushed: as much as a node hands over per class.
+/// Most bytes in the writer's queue that are not flushed: the same as a node's per class.
 const WINDOW: usize = 4 << 20;
 const LIMIT: usize = 16 << 20;
 const PROBES: usize = 400;
@@ -146,7 +146,7 @@ async fn tcp() -> Result<Measured> {
     Ok(measured)
 }
 
-/// Each byte is sealed once and opened once, as on a link.
+/// Seals and opens each byte once, as on a link.
 fn aead(size: usize) -> Result<Measured> {
     let failed = |_| anyhow::anyhow!("the cipher fails");
     let key = UnboundKey::new(&AES_256_GCM, &[3; 32]).map_err(failed)?;

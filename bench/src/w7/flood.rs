@@ -9,10 +9,10 @@ use crate::measured::Measured;
 use crate::stack::{BenchLedger, Prepared};
 use crate::w1::Tracker;
 
-/// Block i goes out when block i − `AHEAD` is held by `SHARE` of the others.
+/// Block i is published when `SHARE` of the others have block i − `AHEAD`.
 const AHEAD: usize = 10;
 const SHARE: f64 = 0.75;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(nodes: usize, size: usize) -> Result<Measured> {
     ensure!(nodes >= 2, "a network has at least two nodes: --nodes 2");
@@ -36,14 +36,14 @@ pub(super) async fn run(nodes: usize, size: usize) -> Result<Measured> {
     let meter = Meter::start();
     for index in 0..count {
         while index >= AHEAD && tracker.share(index - AHEAD) < SHARE {
-            // A wake-up for each copy would be measured too.
+            // A pause: a wake-up for each copy would be measured too.
             sleep(Duration::from_micros(200)).await;
         }
         let block = stack.block(&payload)?;
         tracker.published(index);
         publisher.publish(index as u64, block).await?;
     }
-    let complete = tracker.wait(count, PATIENCE).await;
+    let complete = tracker.wait(count, TIMEOUT).await;
     let usage = meter.stop();
     let copies = tracker.copies().max(1) as f64;
     let expected = count * (nodes - 1);

@@ -7,15 +7,15 @@ use crate::measure::Meter;
 use crate::measured::Measured;
 use crate::stack::{BenchLedger, Prepared};
 
-/// It is over long before, or never.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Much longer than a mesh takes to form.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 pub(super) async fn run(nodes: usize) -> Result<Measured> {
     ensure!(nodes >= 2, "a mesh has at least two nodes: --nodes 2");
     let prepared = Prepared::new(nodes).await?;
     let meter = Meter::start();
     let stack = prepared.start(|_| BenchLedger::new(|_| {}))?;
-    timeout(PATIENCE, stack.wait_members())
+    timeout(TIMEOUT, stack.wait_members())
         .await
         .context("the mesh does not converge")??;
     let usage = meter.stop();

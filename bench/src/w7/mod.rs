@@ -20,7 +20,7 @@ pub(crate) enum Case {
     Mesh { nodes: usize },
     /// Nothing happens for 45 seconds.
     Idle { nodes: usize, channel: bool },
-    /// Blocks as fast as three quarters of the nodes take them.
+    /// Blocks as fast as three quarters of the nodes receive them.
     Flood { nodes: usize, size: usize },
 }
 
