@@ -71,7 +71,12 @@ impl Stage {
 
     /// The same where each node's configuration is changed.
     pub(crate) fn with(seed: u64, peers: usize, change: fn(&mut Config)) -> Self {
-        let mut config = WorldConfig::new(seed);
+        Self::within(WorldConfig::new(seed), peers, change)
+    }
+
+    /// The same in a world of this configuration.
+    pub(crate) fn within(mut config: WorldConfig, peers: usize, change: fn(&mut Config)) -> Self {
+        let seed = config.seed;
         config.notifications = 1 << 16;
         config.latency = Delay::between(Duration::from_millis(2), Duration::from_millis(6));
         let mut world = World::new(config);

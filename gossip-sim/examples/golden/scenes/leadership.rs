@@ -31,16 +31,19 @@ pub(super) fn leadership() -> Outcome {
     for round in 1..6 {
         for (place, node) in one[..3].iter().chain(&two[..2]).enumerate() {
             let green = (place + round as usize) % 2;
-            // The third round says something older than the second, which is no news to those that heard it.
-            let sequence = if round == 3 { 1 } else { round };
-            let message = message(&net, *node, &channels[green], sequence);
-            net.world.request(*node, Request::Gossip { message });
+            // A newer one and an older one at once, of which either may be verified first; and in the fourth round
+            // only what is older than what is known.
+            let newest = if round == 4 { 3 } else { 2 * round + 1 };
+            for sequence in [newest, newest - 1] {
+                let message = message(&net, *node, &channels[green], sequence);
+                net.world.request(*node, Request::Gossip { message });
+            }
         }
         net.run_for(700);
     }
     // A newcomer hears of what is said from then on.
     let late = net.start("org3", 1)?;
-    let others = message(&net, one[0], &channels[0], 9);
+    let others = message(&net, one[0], &channels[0], 19);
     let refused = net
         .world
         .request(one[1], Request::Gossip { message: others });
@@ -70,7 +73,7 @@ fn message(net: &Net, node: NodeId, channel: &ChannelId, sequence: u64) -> Box<G
             incarnation: 1,
             sequence,
         },
-        is_declaration: sequence % 2 == 0,
+        is_declaration: sequence.is_multiple_of(2),
     };
     Box::new(GossipMessage {
         nonce: 0,

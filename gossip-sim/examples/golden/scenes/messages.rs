@@ -67,8 +67,8 @@ fn by_criteria(net: &Net, others: &[NodeId], round: usize) -> Request {
         timeout: Duration::from_secs(2),
         min_acks: [2, 1, 3, 1][round % 4],
         max_peers: [3, 8, 3, 2][round % 4],
-        channel: (round % 3 > 0).then(|| channel(TRADE)),
-        eligible: (round % 2 == 0).then_some(eligible),
+        channel: (!round.is_multiple_of(3)).then(|| channel(TRADE)),
+        eligible: round.is_multiple_of(2).then_some(eligible),
     };
     Request::SendByCriteria {
         message: Box::new(private_data()),

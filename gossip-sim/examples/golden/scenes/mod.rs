@@ -1,6 +1,7 @@
 //! What neither `gossip sim` nor `gossip chaos` does.
 
 mod channels;
+mod hostile;
 mod leadership;
 mod messages;
 mod originals;
@@ -9,8 +10,10 @@ mod validator;
 
 use crate::Outcome;
 
+type Scene = fn() -> Outcome;
+
 /// Each scene by its name.
-pub(crate) const ALL: [(&str, fn() -> Outcome); 9] = [
+pub(crate) const ALL: [(&str, Scene); 10] = [
     ("two-channels", channels::two_channels),
     ("same-instant", channels::same_instant),
     ("validator", validator::validator),
@@ -23,4 +26,5 @@ pub(crate) const ALL: [(&str, fn() -> Outcome); 9] = [
         "identities-and-farewells",
         requests::identities_and_farewells,
     ),
+    ("hostile-member", hostile::refused),
 ];
