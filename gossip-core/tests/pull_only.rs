@@ -22,6 +22,9 @@ const PLAIN: usize = 2;
 /// The one that it can reach.
 const NEAR: usize = 0;
 
+/// Events that may follow from one request or the timers of one instant, and instants that a test waits through.
+const MOST_STEPS: u32 = 100_000;
+
 struct Net {
     nodes: Vec<Node>,
     ledgers: Vec<Vec<Bytes>>,
@@ -111,7 +114,14 @@ impl Net {
 
     fn run(&mut self, time: Duration, done: impl Fn(&Self) -> bool) -> bool {
         let end = self.now + time;
+        let mut instants = 0;
         while !done(self) {
+            instants += 1;
+            assert!(
+                instants < MOST_STEPS,
+                "waited for {time:?} to pass: timers are due again and again, at last at {:?}",
+                self.now
+            );
             let next = self.nodes.iter().filter_map(Node::poll_timeout).min();
             let Some(at) = next.filter(|at| *at <= end) else {
                 return false;
@@ -130,7 +140,13 @@ impl Net {
     }
 
     fn settle(&mut self) {
+        let mut events = 0;
         while let Some((node, event)) = self.events.pop_front() {
+            events += 1;
+            assert!(
+                events < MOST_STEPS,
+                "waited for the nodes to be content: events without end, the last one is {event:?}"
+            );
             self.nodes[node].handle(self.now, event);
             while let Some(command) = self.nodes[node].poll_command() {
                 self.execute(node, command);

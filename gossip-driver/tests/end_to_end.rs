@@ -130,6 +130,10 @@ fn publishers_wait_for_a_slow_ledger_and_are_told_busy_if_they_ask_not_to() {
         let mut taken = Vec::new();
         let refused = loop {
             let seq = 300 + taken.len() as u64;
+            assert!(
+                seq < 100_000,
+                "waited for a refusal: {seq} blocks were taken"
+            );
             match channel.try_publish(seq, block(seq)) {
                 Ok(publication) => taken.push(publication),
                 Err(error) => break error,

@@ -16,7 +16,7 @@ use gossip_driver::{
     DriverConfig, Gossip, Ledger, Runtime, SpawnError, Transport, TransportError, spawn,
 };
 
-use support::{Net, Pipe, Port, Threads, config, run};
+use support::{Net, Pipe, Port, Threads, config, eventually, run};
 
 /// A ledger that never answers, and tells when it was asked first.
 struct Stuck(Sender<()>);
@@ -221,9 +221,8 @@ fn a_dial_that_takes_too_long_is_given_up_and_counted() {
             MemLedger::new(),
         )
         .unwrap();
-        while alice.metrics().driver.dials_timed_out == 0 {
-            async_io::Timer::after(Duration::from_millis(1)).await;
-        }
+        let timed_out = || alice.metrics().driver.dials_timed_out > 0;
+        eventually("a dial that times out", timed_out).await;
         assert!(alice.metrics().driver.dials_failed >= 1);
     });
 }

@@ -4,12 +4,11 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use gossip_driver::testing::{MemLedger, MemPeerBook, TestCrypto};
 use gossip_driver::{BookedPeer, DriverConfig, Gossip, PeerBook, PeerBookError, SpawnError, spawn};
 
-use support::{Net, Threads, config, run};
+use support::{Net, Threads, config, eventually, run};
 
 fn start(net: &Net, name: &str, bootstrap: &[&str], settings: DriverConfig) -> Gossip {
     let crypto = TestCrypto::new("org1", name);
@@ -49,9 +48,7 @@ fn a_peer_finds_others_by_its_book_if_its_bootstrap_peers_are_gone() {
         let alice = start(&net, "alice", &[], DriverConfig::default());
         let bob = start(&net, "bob", &["alice"], with(&book, 1));
         bob.wait_members(1).await.unwrap();
-        while book.peers().unwrap().is_empty() {
-            async_io::Timer::after(Duration::from_millis(5)).await;
-        }
+        eventually("alice in the book", || !book.peers().unwrap().is_empty()).await;
         let booked = BookedPeer {
             peer: alice.self_membership_info().peer.clone(),
             endpoint: "alice".into(),
@@ -106,13 +103,10 @@ fn others_hear_at_once_of_a_new_endpoint_and_that_a_peer_stops() {
             .unwrap();
         let endpoint = bob.self_membership_info().endpoint.clone();
         assert_eq!(endpoint, Some("bob.example".into()));
-        while alice.members()[0].endpoint != endpoint {
-            async_io::Timer::after(Duration::from_millis(5)).await;
-        }
+        let told = || alice.members()[0].endpoint == endpoint;
+        eventually("bob's new endpoint", told).await;
         bob.shutdown().await;
-        while !alice.members().is_empty() {
-            async_io::Timer::after(Duration::from_millis(5)).await;
-        }
+        eventually("bob's farewell", || alice.members().is_empty()).await;
         alice.shutdown().await;
     });
 }

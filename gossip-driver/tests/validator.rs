@@ -10,7 +10,7 @@ use gossip_driver::core::{ChannelId, JoinChannel, OrgId, RequestError};
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::{Channel, DriverConfig, Gossip, Ledger, Validator, spawn};
 
-use support::{Net, Threads, config, run};
+use support::{Net, Threads, config, eventually, run};
 
 fn start(net: &Net, name: &str, ledger: impl Ledger) -> Gossip {
     let crypto = TestCrypto::new("org1", name);
@@ -117,9 +117,8 @@ fn a_dropped_validator_holds_nothing_back() {
         let waiting = channel.try_publish(0, block(0)).unwrap();
         let taken = validator.next().await.unwrap();
         let queued = channel.try_publish(1, block(1)).unwrap();
-        while alice.metrics().core.validations < 2 {
-            std::thread::yield_now();
-        }
+        let shown = || alice.metrics().core.validations >= 2;
+        eventually("two blocks shown", shown).await;
         drop(validator);
         assert_eq!(queued.await.err(), Some(RequestError::Ignored));
         channel.publish(1, block(1)).await.unwrap();

@@ -167,6 +167,7 @@ fn a_stopped_reader_delays_nobody_and_costs_bounded_memory() {
             let mut kept = 0;
             while let Ok(Some(message)) = line.receive().await {
                 kept += message.encoded().len();
+                assert!(kept < MOST, "{kept} bytes were kept, and there is more");
             }
             kept
         };

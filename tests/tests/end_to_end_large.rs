@@ -60,18 +60,21 @@ fn a_heartbeat_overtakes_a_block_of_100_mib() {
         })
         .await;
 
-        let mut overtaken = false;
-        loop {
-            let message = line.receive().await.unwrap().unwrap();
-            if let Content::Alive(heartbeat) = message.content() {
-                overtaken |= heartbeat.metadata == news;
+        within("the block arrives", async {
+            let mut overtaken = false;
+            loop {
+                let message = line.receive().await.unwrap().unwrap();
+                if let Content::Alive(heartbeat) = message.content() {
+                    overtaken |= heartbeat.metadata == news;
+                }
+                if let Content::Data(payload) = message.content() {
+                    assert!(overtaken, "the block came first");
+                    assert!(payload.data == block.bytes, "the block has changed");
+                    return;
+                }
             }
-            if let Content::Data(payload) = message.content() {
-                assert!(overtaken, "the block came first");
-                assert!(payload.data == block.bytes, "the block has changed");
-                return;
-            }
-        }
+        })
+        .await;
     });
 }
 

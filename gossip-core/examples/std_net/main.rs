@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut met = BTreeSet::new();
     while met.len() < 2 {
-        let (name, member) = heard.recv_timeout(Duration::from_secs(30))?;
+        let (name, member) = heard.recv_timeout(Duration::from_secs(20))?;
         println!("{name} sees {member} alive");
         met.insert(name);
     }

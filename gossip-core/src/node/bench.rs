@@ -9,6 +9,7 @@
     reason = "what a test does not look for it passes over, whatever it is"
 )]
 
+mod bound;
 mod messages;
 mod services;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_proto::{ConnEstablish, Content, SignedMessage, Tag, UnsignedMessage};
 
+pub(crate) use self::bound::Bound;
 use self::messages::signature;
 pub(crate) use self::messages::*;
 use super::Node;
@@ -33,7 +35,19 @@ use crate::{
     Ticket, Verdict,
 };
 
-/// A node and what is around it.
+/// Events that may follow from one, each from a command of the one before.
+const MOST_NESTED: u32 = 64;
+/// Commands that one event may lead to, those apart that follow from other events.
+const MOST_COMMANDS: u32 = 100_000;
+/// Ticks while a test lets time pass, which may be hours.
+const MOST_TICKS: u32 = 200_000;
+/// Steps of time that a test waits for something.
+const MOST_WAITS: u32 = 1_000;
+/// Dials besides those outstanding that fail one after the other, while no time passes.
+const MOST_DIALS: u32 = 1_000;
+
+/// A node and what is around it. No call of it goes on for ever: beyond a number of steps that no test needs it
+/// panics, and says what it waited for.
 pub(crate) struct Bench {
     pub(crate) node: Node,
     pub(crate) now: Instant,
@@ -76,6 +90,8 @@ pub(crate) struct Bench {
     links: BTreeMap<LinkId, String>,
     last_link: u64,
     last_request: u64,
+    /// Events that are being handled, each within the one before.
+    nested: u32,
 }
 
 impl Bench {
@@ -140,6 +156,7 @@ impl Bench {
             links: BTreeMap::new(),
             last_link: 0,
             last_request: 0,
+            nested: 0,
         };
         bench.drain();
         bench
@@ -238,18 +255,41 @@ impl Bench {
 
     /// Hands the node an event and carries out what it wants.
     pub(crate) fn event(&mut self, event: Event) {
+        self.nested += 1;
+        assert!(
+            self.nested <= MOST_NESTED,
+            "waited for the node to be content: events follow from events without end, the last one is {event:?}"
+        );
         self.node.handle(self.now, event);
         self.drain();
+        self.nested -= 1;
     }
 
     /// Lets time pass, and timers fire at their time.
     pub(crate) fn advance(&mut self, by: Duration) {
         let end = self.now + by;
+        let mut ticks = Bound::new("the timers to let time pass", MOST_TICKS);
         while let Some(due) = self.node.poll_timeout().filter(|due| *due <= end) {
+            ticks.step((due, end));
             self.now = self.now.max(due);
             self.event(Event::Tick);
         }
         self.now = end;
+    }
+
+    /// Lets time pass, `step` by step, until `done`, which is asked at each of them.
+    #[track_caller]
+    pub(crate) fn until(
+        &mut self,
+        what: &'static str,
+        step: Duration,
+        mut done: impl FnMut(&mut Self) -> bool,
+    ) {
+        let mut bound = Bound::new(what, MOST_WAITS);
+        while !done(self) {
+            bound.step(self.now);
+            self.advance(step);
+        }
     }
 
     /// A link that `name` has dialled, authenticated.
@@ -312,6 +352,20 @@ impl Bench {
         let (ticket, _) = self.dials.remove(0);
         let error = DialError::Unreachable;
         self.event(Event::DialFailed { ticket, error });
+    }
+
+    /// Answers all dials, and those that come of it: nobody is there. The addresses, in order.
+    #[track_caller]
+    pub(crate) fn fail_dials(&mut self) -> Vec<String> {
+        let mut tried = Vec::new();
+        let outstanding = u32::try_from(self.dials.len()).unwrap_or(MOST_DIALS);
+        let mut bound = Bound::new("the node to dial no more", MOST_DIALS + outstanding);
+        while let Some((_, endpoint)) = self.dials.first() {
+            bound.step(endpoint);
+            tried.push(endpoint.to_string());
+            self.fail_dial();
+        }
+        tried
     }
 
     /// A connected member, alive with both endpoints.
@@ -407,7 +461,9 @@ impl Bench {
     }
 
     pub(crate) fn answer_all(&mut self) {
+        let mut bound = Bound::new("the node to ask for no more checks", MOST_COMMANDS);
         while !self.jobs.is_empty() {
+            bound.step(self.jobs.len());
             self.answer();
         }
     }
@@ -435,7 +491,9 @@ impl Bench {
     }
 
     fn drain(&mut self) {
+        let mut bound = Bound::new("the node to want nothing more", MOST_COMMANDS);
         while let Some(command) = self.node.poll_command() {
+            bound.step(&command);
             self.execute(command);
         }
     }

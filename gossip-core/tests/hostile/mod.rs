@@ -37,7 +37,14 @@ const WINDOW_FRAMES: usize = 4;
 pub(crate) fn run(bytes: &[u8]) {
     let mut world = World::new();
     let mut feed = Feed::new(bytes);
+    let mut steps = 0;
     while !feed.is_empty() {
+        steps += 1;
+        // Each takes a byte at least.
+        assert!(
+            steps <= bytes.len(),
+            "waited for the feed's end: {steps} steps"
+        );
         world.step(&mut feed);
     }
     world.stop();
@@ -266,7 +273,13 @@ impl World {
     }
 
     fn answer_all(&mut self) {
+        let mut answered = 0;
         while let Some((ticket, job)) = self.crypto.pop_first() {
+            answered += 1;
+            assert!(
+                answered < 2_000,
+                "checks follow from checks without end: {job:?}"
+            );
             let outcome = judge(&job);
             self.event(Event::CryptoDone { ticket, outcome });
         }

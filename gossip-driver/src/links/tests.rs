@@ -186,6 +186,10 @@ fn a_core_that_takes_little_serves_all_links_in_turn() {
         rig.links.reconsider(|_| true);
         while let Some((link, _)) = rig.links.next_arrival(|_| room.get()) {
             served.push(link);
+            assert!(
+                served.len() <= 9,
+                "waited for the links to be served: {served:?}"
+            );
             room.set(false);
             rig.links.settle(link, false);
         }
@@ -261,6 +265,7 @@ fn what_is_queued_is_still_sent_after_the_remote_has_finished() {
     let mut received = 0;
     while far.incoming.try_recv().is_ok() {
         received += 1;
+        assert!(received <= 20, "more frames than were sent");
         rig.runtime.settle();
     }
     assert_eq!(received, 20);

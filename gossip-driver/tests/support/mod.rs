@@ -35,6 +35,9 @@ impl Runtime for Threads {
     }
 }
 
+/// Times that tasks wake each other before all rest.
+const MOST_ROUNDS: u32 = 100_000;
+
 /// Runs tasks only when told to, in virtual time: then what has not happened will not happen.
 #[derive(Clone, Debug)]
 pub struct Manual {
@@ -68,7 +71,14 @@ impl Manual {
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         let waker = Arc::clone(&woken).into();
         let mut tasks = Vec::new();
+        let mut rounds = 0;
         while woken.0.swap(false, Ordering::SeqCst) {
+            rounds += 1;
+            assert!(
+                rounds < MOST_ROUNDS,
+                "waited for {} tasks to rest: they wake each other without end",
+                tasks.len()
+            );
             tasks.append(&mut self.spawned.lock().unwrap().0);
             let mut cx = Context::from_waker(&waker);
             tasks.retain_mut(|task: &mut Pin<Box<_>>| task.as_mut().poll(&mut cx).is_pending());
@@ -132,6 +142,20 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
     match select(std::pin::pin!(future), late).await {
         Either::Left((value, _)) => value,
         Either::Right(_) => panic!("nothing happened for a minute"),
+    }
+}
+
+/// Waits until `check` holds, for numbers whose changes are not announced; fails the test if that takes implausibly
+/// long.
+pub async fn eventually(what: &str, check: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !check() {
+        let waited = start.elapsed();
+        assert!(
+            waited < Duration::from_secs(60),
+            "waited a minute for {what}"
+        );
+        async_io::Timer::after(Duration::from_millis(1)).await;
     }
 }
 

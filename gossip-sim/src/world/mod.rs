@@ -37,11 +37,18 @@ use crate::ledger::SimLedger;
 use crate::stats::{Percentiles, Stats};
 use crate::trace::{Fingerprint, TraceHash};
 
+/// Entries of the heap at one instant, for each node and at the least: far more than any run needs.
+const MOST_AT_ONCE: u64 = 10_000;
+const LEAST_BOUND: u64 = 1_000_000;
 /// How often [`World::wait`] looks.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Nodes on one event heap. The same configuration, calls and seed give the same run, event by
 /// event.
+///
+/// Virtual time goes on, or the world panics and tells which node keeps it busy: a node that asks to be woken, or
+/// answers itself, again and again at one instant does not make a run hang. The bound is 10,000 entries of the
+/// heap for each node, and 1,000,000 at the least.
 #[derive(Debug)]
 pub struct World {
     nodes: Vec<Option<Box<Node>>>,
@@ -50,6 +57,8 @@ pub struct World {
     next_request: u64,
     /// Who should see whom has to be computed anew.
     census_stale: bool,
+    /// Entries handled at the present instant.
+    at_once: u64,
 }
 
 impl World {
@@ -62,6 +71,7 @@ impl World {
             publishers: Vec::new(),
             next_request: 0,
             census_stale: false,
+            at_once: 0,
         }
     }
 
@@ -111,6 +121,9 @@ impl World {
     }
 
     /// Runs until `at`.
+    ///
+    /// # Panics
+    /// Time does not go on, see [`World`].
     pub fn run_until(&mut self, at: Instant) {
         while self.machine.agenda.next_at().is_some_and(|next| next <= at) {
             self.step();

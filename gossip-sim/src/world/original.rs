@@ -11,7 +11,7 @@ use crate::network::EndKey;
 impl World {
     /// Adds a node that speaks as a peer of the original: on its links neither side sees a capability, a network id
     /// or an incarnation in the other's authentication, it makes no pulses and grows no tree. The others
-    /// treat it as such a peer, and it treats them alike.
+    /// treat it as such a peer, and it treats them likewise.
     ///
     /// # Errors
     /// As [`World::add`].

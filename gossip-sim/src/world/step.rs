@@ -8,9 +8,9 @@ use gossip_core::{
     Response, Start,
 };
 
-use super::World;
 use super::host::Driver;
 use super::machine::{Asker, Cargo, Machine, What};
+use super::{LEAST_BOUND, MOST_AT_ONCE, World};
 use crate::NodeId;
 use crate::fault::Incarnation;
 use crate::network::{EndKey, Frame, Hold};
@@ -25,10 +25,23 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl World {
     /// Handles the next entry of the heap; `false` if there is none.
+    ///
+    /// # Panics
+    /// Time does not go on, see [`World`].
     pub fn step(&mut self) -> bool {
         let Some((at, node, what)) = self.machine.agenda.pop() else {
             return false;
         };
+        self.at_once = if at > self.machine.now {
+            0
+        } else {
+            self.at_once + 1
+        };
+        let most = LEAST_BOUND.max(MOST_AT_ONCE * self.nodes.len() as u64);
+        assert!(
+            self.at_once <= most,
+            "time stands still at {at:?} after {most} entries, the last one for node {node}: {what:?}"
+        );
         self.machine.now = at;
         if let (What::Arrival(arrival), false) = (what, self.machine.heard.is_empty()) {
             self.machine.overheard(node, arrival);

@@ -10,7 +10,7 @@ use gossip_core::{
 };
 
 use super::machine::{Cargo, Machine, What};
-use super::{World, WorldConfig, internal_endpoint, node_config};
+use super::{LEAST_BOUND, World, WorldConfig, internal_endpoint, node_config};
 use crate::fault::{Fault, FaultClass, FaultMask};
 use crate::network::{EndKey, Frame};
 use crate::{Delay, NodeId};
@@ -40,7 +40,13 @@ fn world(change: impl FnOnce(&mut WorldConfig)) -> World {
 /// Works the agenda off without nodes: everything that would have reached them.
 fn run(world: &mut World) -> Vec<(u64, u32, Seen)> {
     let mut seen = Vec::new();
+    let mut entries = 0;
     while let Some((at, node, what)) = world.machine.agenda.pop() {
+        entries += 1;
+        assert!(
+            entries < 100_000,
+            "waited for the agenda's end: at {at:?} {what:?}"
+        );
         let machine = &mut world.machine;
         machine.now = at;
         let event = match what {
@@ -489,4 +495,14 @@ fn slow_services_answer_late_for_as_long_as_they_are_slow() {
     assert_eq!(sign(&mut world), 100);
     world.machine.now = Instant::from_millis(600);
     assert_eq!(sign(&mut world), 1);
+}
+
+#[test]
+#[should_panic(expected = "the last one for node 1: Sweep")]
+fn a_world_in_which_time_stands_still_panics_and_tells_which_node_keeps_it_busy() {
+    let mut world = world(|_| {});
+    for _ in 0..=LEAST_BOUND + 1 {
+        world.machine.agenda.plan(Instant::START, 1, What::Sweep);
+    }
+    world.run_for(Duration::from_millis(1));
 }

@@ -92,7 +92,10 @@ impl<R: TcpRuntime> Line<R> {
 
     /// Waits for the peer to close the connection.
     pub async fn closed(&mut self) {
-        while let Ok(Some(_)) = self.receive().await {}
+        within("the peer closes the connection", async {
+            while let Ok(Some(_)) = self.receive().await {}
+        })
+        .await;
     }
 
     /// Proves to be `signer`, as an honest peer does, and waits for the peer to do the same.

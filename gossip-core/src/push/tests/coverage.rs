@@ -164,11 +164,11 @@ fn who_leaves_or_dies_is_waited_for_no_more() {
     bench.receive(links[1], &state_info_with("m3", "m3", 2, "main", left));
     assert_eq!(bench.reply(all), None);
     let mut sequence = 1;
-    while bench.liveness("m4") != Some(false) {
+    bench.until("the death of m4", secs(1), |bench| {
         sequence += 1;
-        bench.advance(secs(1));
         bench.receive(links[0], &beat("m2", sequence).message());
-    }
+        bench.liveness("m4") == Some(false)
+    });
     assert_eq!(bench.reply(all), covered(&["m2"]));
 }
 

@@ -57,11 +57,11 @@ fn who_leaves_dies_or_joins_changes_the_number_of_eligible_peers() {
     bench.receive(link, &state_info_with("m5", "m5", 2, "main", left));
     assert_eq!(eligible(&mut bench, 2), 3);
     let mut sequence = 1;
-    while bench.liveness("m3") != Some(false) || bench.liveness("m4") != Some(false) {
+    bench.until("the death of m3 and m4", secs(1), |bench| {
         sequence += 1;
-        bench.advance(secs(1));
         bench.receive(lively, &beat("m2", sequence).message());
-    }
+        ["m3", "m4"].map(|name| bench.liveness(name)) == [Some(false); 2]
+    });
     assert_eq!(eligible(&mut bench, 3), 1);
 }
 

@@ -18,6 +18,7 @@ use gossip_proto::{Payload, StateRequest};
 use self::machine::{Effect, Machine};
 use crate::channel::commit::Want;
 use crate::channel::transfer::requester::Ask as Request;
+use crate::node::bench::Bound;
 use crate::out::{Io, Out};
 use crate::rng::ModuleRng;
 use crate::timer::{ChannelTimer, TimerKey};
@@ -148,7 +149,9 @@ impl Bench {
     /// Answers commits with success until none is open.
     pub(super) fn commit_all(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let mut bound = Bound::new("no ledger operation to be open", 10_000);
         loop {
+            bound.step(&self.pending);
             self.out();
             if self.pending.is_empty() {
                 return effects;
@@ -199,7 +202,9 @@ impl Bench {
         let until = self.now + time;
         let mut asked = Vec::new();
         let mut fired = None;
+        let mut bound = Bound::new("the timer to let time pass", 10_000);
         while let Some(at) = self.io.timers.next().filter(|at| *at <= until) {
+            bound.step((at, until));
             // It may lie in the past once: what has come since makes patience shorter.
             assert_ne!(fired.replace(at), Some(at), "the timer does not move");
             self.now = self.now.max(at);

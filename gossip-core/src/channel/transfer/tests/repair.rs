@@ -307,7 +307,9 @@ fn a_late_joiner_catches_up_in_order_within_the_window() {
         bench.claim(name, 500);
     }
     let mut open: VecDeque<Ask> = bench.patience().into();
+    let mut bound = Bound::new("all blocks", 1_000);
     while let Some(ask) = open.pop_front() {
+        bound.step(bench.transfer.height());
         let numbers: Vec<u64> = (ask.start..=ask.end).collect();
         open.extend(bench.deliver(&ask, &numbers));
         assert!(bench.transfer.buffered() <= 40);

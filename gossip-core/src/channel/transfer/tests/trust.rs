@@ -143,7 +143,9 @@ fn a_false_claim_costs_little_and_holds_up_nobody() {
             open.extend(asks(&bench.push(round)));
         }
         open.extend(bench.wait(Duration::from_secs(1)));
+        let mut bound = Bound::new("the bench to ask for no more", 1_000);
         while let Some(ask) = open.pop_front() {
+            bound.step(&ask);
             if ask.peer == peer(1) {
                 asked_liar += 1;
                 continue;

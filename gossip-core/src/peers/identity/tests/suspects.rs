@@ -3,6 +3,7 @@
 use gossip_proto::Content;
 
 use super::*;
+use crate::node::bench::Bound;
 use crate::{
     CloseReason, Command, CryptoError, CryptoJob, CryptoOutcome, DropReason, Event, Notification,
     Refusal, Request, RequestError, Response,
@@ -176,7 +177,9 @@ fn few_are_looked_at_at_a_time_and_requests_follow_each_other() {
     assert_eq!(bench.jobs.len(), 16);
     revoke(&mut bench, "m00x");
     let mut answered = 0;
+    let mut bound = Bound::new("the node to ask for no more checks", 100);
     while !bench.jobs.is_empty() {
+        bound.step(answered);
         assert!(bench.jobs.len() <= 16);
         bench.answer();
         answered += 1;

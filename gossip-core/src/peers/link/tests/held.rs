@@ -34,7 +34,9 @@ impl Rig {
     /// Fails the dials that come, until `end`; returns when they came.
     fn fail_dials(&mut self, first: u64, end: Duration) -> u64 {
         let mut ticket = first;
+        let mut bound = Bound::new("the time of dials to pass", 10_000);
         while self.now < Instant::START + end {
+            bound.step((self.now, ticket));
             if self.io.timers.is_set(&TimerKey::Dial(Ticket(ticket))) {
                 self.dial_failed(ticket);
                 ticket += 1;

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use gossip_proto::{ConnEstablish, Content, GossipMessage, SignedMessage, Tag, UnsignedMessage};
 
 use super::*;
+use crate::node::bench::Bound;
 use crate::out::{Io, Out};
 use crate::peers::outbox::{Frame, Supersede};
 use crate::rng::ModuleRng;
@@ -173,7 +174,9 @@ impl Rig {
     /// Lets time pass, firing the timers that become due on the way.
     fn advance(&mut self, by: Duration) {
         let end = self.now + by;
+        let mut bound = Bound::new("the timers to let time pass", 10_000);
         while let Some(due) = self.io.timers.next().filter(|due| *due <= end) {
+            bound.step((due, end));
             self.now = due;
             self.fire_due();
         }
@@ -181,7 +184,9 @@ impl Rig {
     }
 
     fn fire_due(&mut self) {
+        let mut bound = Bound::new("no timer to be due", 1_000);
         while let Some(key) = self.io.timers.pop_due(self.now) {
+            bound.step(&key);
             self.run(|links, cx| match key {
                 TimerKey::Handshake(link) => links.on_timer_handshake(cx, link),
                 TimerKey::Linger(link) => links.on_timer_linger(cx, link),

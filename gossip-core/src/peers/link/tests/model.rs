@@ -88,7 +88,9 @@ impl World {
     }
 
     fn run_until(&mut self, end: Instant) {
+        let mut bound = Bound::new("nothing more to happen", 100_000);
         loop {
+            bound.step((self.now, end));
             let timers = self
                 .nodes
                 .iter()

@@ -1,6 +1,7 @@
 //! Who is held alive, dead, or not at all.
 
 use super::*;
+use crate::node::bench::Bound;
 use crate::{CloseReason, LinkId};
 
 #[test]
@@ -32,7 +33,9 @@ fn news_by_responses_alone_keeps_a_member_alive_beyond_every_horizon() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let mut sequence = 0;
+    let mut bound = Bound::new("500 s to pass", 10_000);
     while bench.now < crate::Instant::from_millis(500_000) {
+        bound.step(bench.now);
         sequence += 1;
         answer(
             &mut bench,
@@ -101,10 +104,7 @@ fn the_dead_are_tried_again_until_they_are_forgotten() {
     let mut tried = 0;
     for _ in 0..4_740 {
         bench.advance(millis(100));
-        while !bench.dials.is_empty() {
-            tried += 1;
-            bench.fail_dial();
-        }
+        tried += bench.fail_dials().len();
     }
     assert_eq!(bench.liveness("m2"), Some(false));
     assert!((60..=110).contains(&tried), "{tried}");
@@ -209,9 +209,7 @@ fn a_dial_that_fails_is_no_death() {
     bench.receive(link, &beat("m3", 1).message());
     bench.advance(secs(10));
     assert!(!bench.dials.is_empty());
-    while !bench.dials.is_empty() {
-        bench.fail_dial();
-    }
+    bench.fail_dials();
     assert_eq!(bench.liveness("m3"), Some(true));
 }
 
@@ -411,10 +409,7 @@ fn many_dead_are_tried_in_turn_and_each_no_oftener_than_the_reconnect_interval_s
     for sequence in 2..22 {
         for _ in 0..50 {
             bench.advance(millis(100));
-            while !bench.dials.is_empty() {
-                tried += 1;
-                bench.fail_dial();
-            }
+            tried += bench.fail_dials().len();
         }
         bench.receive(link, &beat("m2", sequence).message());
     }
@@ -475,17 +470,13 @@ fn a_member_that_cannot_be_reached_lives_on_and_says_since_when_until_it_connect
         found.and_then(|member| member.unreachable_since)
     };
     assert_eq!(since(&bench), None);
-    while bench.dials.is_empty() {
-        bench.advance(millis(100));
-    }
+    bench.until("a dial", millis(100), |bench| !bench.dials.is_empty());
     let failed = bench.now;
     bench.fail_dial();
     assert_eq!(since(&bench), Some(failed));
     for sequence in 2..5 {
         bench.advance(secs(5));
-        while !bench.dials.is_empty() {
-            bench.fail_dial();
-        }
+        bench.fail_dials();
         bench.receive(relay, &beat("m3", sequence).message());
         bench.receive(relay, &beat("m2", sequence).message());
     }
@@ -513,10 +504,7 @@ fn members_that_can_be_reached_are_asked_before_those_that_cannot() {
         bench.receive(relay, &beat("m2", sequence).message());
         bench.receive(relay, &beat("m3", sequence).message());
         bench.receive(relay, &beat("m4", sequence).message());
-        while let Some((_, endpoint)) = bench.dials.first() {
-            dialled.push(endpoint.to_string());
-            bench.fail_dial();
-        }
+        dialled.extend(bench.fail_dials());
     }
     let asked = requests(&mut bench).len();
     assert!(asked > 5 && dialled.len() < asked, "{asked} {dialled:?}");
@@ -564,9 +552,7 @@ fn a_member_learned_by_responses_alone_is_forgotten_when_it_is_silent_for_long()
     assert_eq!(bench.liveness("m3"), Some(true));
     for _ in 0..700 {
         bench.advance(secs(1));
-        while !bench.dials.is_empty() {
-            bench.fail_dial();
-        }
+        bench.fail_dials();
     }
     assert_eq!(bench.liveness("m3"), None);
 }

@@ -16,10 +16,10 @@ fn requests_carry_our_internal_endpoint_inside_our_organisation_only() {
         bench.member(name);
     }
     let mut asked = Vec::new();
-    while asked.len() < 6 {
-        bench.advance(secs(1));
-        asked.extend(requests(&mut bench));
-    }
+    bench.until("six requests", secs(1), |bench| {
+        asked.extend(requests(bench));
+        asked.len() >= 6
+    });
     assert!(
         asked.iter().all(|(to, _, secret)| *secret == (to == "m2")),
         "{asked:?}"

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::node::bench::Bound;
 use crate::{ChannelId, CloseReason, Endpoint, JoinChannel, OrgId, Refusal, Request};
 
 fn with_bootstrap(endpoints: &[&str]) -> Bench {
@@ -37,18 +38,13 @@ fn count_dials(bench: &mut Bench, time: u64) -> usize {
     let mut count = 0;
     for _ in 0..time * 10 {
         bench.advance(millis(100));
-        while !bench.dials.is_empty() {
-            count += 1;
-            bench.fail_dial();
-        }
+        count += bench.fail_dials().len();
     }
     count
 }
 
 fn drop_dials(bench: &mut Bench) {
-    while !bench.dials.is_empty() {
-        bench.fail_dial();
-    }
+    bench.fail_dials();
 }
 
 #[test]
@@ -141,9 +137,7 @@ fn a_foreign_bootstrap_peer_is_refused_and_never_asked() {
     for round in 1..=3 {
         bench.answer_dial("a1");
         assert_eq!(bench.metrics().refused[&Refusal::ForeignBootstrap], round);
-        while bench.dials.is_empty() {
-            bench.advance(millis(100));
-        }
+        bench.until("a dial", millis(100), |bench| !bench.dials.is_empty());
     }
     let refused = CloseReason::Refused(Refusal::ForeignBootstrap);
     assert!(
@@ -264,7 +258,9 @@ fn a_seed_that_connects_and_never_answers_is_asked_less_and_less() {
     let mut asked = |minutes: u64| {
         for _ in 0..minutes * 60 {
             bench.advance(secs(1));
+            let mut bound = Bound::new("the node to dial no more", 100);
             while !bench.dials.is_empty() {
+                bound.step(&bench.dials);
                 bench.answer_dial("m2");
             }
         }
