@@ -103,9 +103,9 @@ counters! {
     /// Blocks received by push that were known already.
     blocks_duplicate,
     /// Peers asked for blocks as they come.
-    branches_grafted,
+    grafts_sent,
     /// Peers asked to send no more blocks, since others are faster.
-    branches_pruned,
+    prunes_sent,
     /// Blocks received by state transfer that were new.
     blocks_transferred,
     /// Blocks published by the application.
@@ -154,7 +154,7 @@ counters! {
     acks_unmatched,
     /// Heartbeats signed with our key by a later start than ours: another node runs with our identity, or our
     /// clock was set back.
-    twins,
+    identity_conflicts,
     /// How little this node trusts its own hearing, from 0 to 8: not a count, but the present state. It grows
     /// when timers fire late and when several peers do not answer, and gives members more time before
     /// they are held dead.

@@ -89,7 +89,7 @@ pub struct SnapshotChannel {
     /// Alive peers that take part, each with the height that it told last.
     pub peers: BTreeMap<String, u64>,
     /// Those that get blocks from us as they come.
-    pub branches: Vec<String>,
+    pub eager_peers: Vec<String>,
     /// What is kept for it.
     pub stores: Vec<Store>,
 }

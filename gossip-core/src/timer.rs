@@ -24,7 +24,7 @@ pub(crate) enum TimerKey {
     /// The application has not judged a block in time.
     Validations,
     /// State infos have waited for an identity for long enough.
-    Parked,
+    AwaitingIdentity,
     /// State infos of channels not joined have been remembered for long enough.
     Relay,
     /// Our next heartbeat.

@@ -66,7 +66,7 @@ impl Net {
                 config.push.fanout = 0;
                 config.membership.pulses = false;
                 // It never asks for a gap, and asks all, of whom it can reach one.
-                config.state_transfer.gap_patience = Duration::from_secs(3600);
+                config.state_transfer.gap_timeout = Duration::from_secs(3600);
                 config.pull.peers = size;
             }
             let start = Start {

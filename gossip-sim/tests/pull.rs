@@ -67,7 +67,7 @@ fn without_push_and_transfer_of_state_all_blocks_reach_all_by_pull_alone() {
     let (mut world, nodes) = network(6, |config| {
         config.push.fanout = 0;
         config.push.tree = false;
-        config.state_transfer.gap_patience = Duration::from_secs(3600);
+        config.state_transfer.gap_timeout = Duration::from_secs(3600);
     });
     publish(&mut world, nodes[0], 10);
     let complete = |world: &mut World| world.ledgers_complete(&channel(), 10);

@@ -5,7 +5,7 @@ use gossip_proto::{Chaincode, channel_mac};
 use super::commit::Commit;
 use super::dissemination::{BlockPull, Tree, Waits};
 use super::leadership::LatestLeadership;
-use super::state_info::{Exchange, OwnState, Participants, Readers};
+use super::state_info::{OwnState, Participants, Readers, StateInfoExchange};
 use super::transfer::{BlockServer, Requester};
 use super::{Channel, ChannelCx};
 use crate::out::Out;
@@ -34,7 +34,7 @@ impl Channel {
             revisions: (revision, revision),
             own: OwnState::new(id.clone(), start.incarnation, cx.now),
             participants: Participants::new(cx.config),
-            exchange: Exchange::new(cx.config.channel.request_interval, rng, nonces),
+            exchange: StateInfoExchange::new(cx.config.channel.request_interval, rng, nonces),
             readers: Readers::default(),
             tree: Tree::default(),
             commit: Commit::new(cx, id.clone()),

@@ -36,7 +36,7 @@ pub(crate) use self::commit::Want;
 pub(crate) use self::cx::ChannelCx;
 use self::dissemination::{BlockPull, Tree, Waits};
 use self::leadership::LatestLeadership;
-use self::state_info::{Exchange, OwnState, Participants, Readers};
+use self::state_info::{OwnState, Participants, Readers, StateInfoExchange};
 pub(crate) use self::table::Channels;
 use self::transfer::{BlockServer, Requester};
 use crate::gate::admitted::ChannelInput;
@@ -62,7 +62,7 @@ pub(crate) struct Channel {
     revisions: (u64, u64),
     own: OwnState,
     participants: Participants,
-    exchange: Exchange,
+    exchange: StateInfoExchange,
     readers: Readers,
     tree: Tree,
     pull: BlockPull,
@@ -207,7 +207,7 @@ impl Channel {
     /// A peer is back after an earlier start than was heard of: all it says counts, whatever it said before.
     pub(crate) fn forget_restarted(&mut self, peer: &PeerId) {
         self.forget(peer);
-        self.participants.lift(peer);
+        self.participants.remove_tombstone(peer);
     }
 
     /// A member is gone. What it said remains known as said.

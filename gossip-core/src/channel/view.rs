@@ -78,7 +78,7 @@ impl Channel {
             peers: peers
                 .map(|peer| (peer.peer.to_string(), peer.height))
                 .collect(),
-            branches: self.tree.eager().map(ToString::to_string).collect(),
+            eager_peers: self.tree.eager().map(ToString::to_string).collect(),
             stores: stores.into_vec(),
         }
     }

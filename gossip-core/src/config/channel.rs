@@ -73,7 +73,7 @@ pub struct ChannelConfig {
     pub max_coverage_waits: NonZeroUsize,
     /// State infos parked until the identity of their publisher is known, of at most 4 KiB each; a
     /// quarter of them may come from one sender. Default 8,192.
-    pub max_parked: NonZeroUsize,
+    pub max_awaiting_identity: NonZeroUsize,
     /// Channels that we have not joined of which one publisher's state infos are passed on within our
     /// organisation; nobody can prove to us that they exist. Default 64, as many as can be joined.
     pub max_relayed_per_peer: NonZeroUsize,
@@ -94,7 +94,7 @@ impl Default for ChannelConfig {
             max_channels: non_zero(64),
             max_snapshot_bytes: 4 << 20,
             max_coverage_waits: non_zero(1024),
-            max_parked: non_zero(8192),
+            max_awaiting_identity: non_zero(8192),
             max_relayed_per_peer: non_zero(64),
             max_relayed: non_zero(16_384),
             max_relay_checks: 512,
@@ -122,7 +122,7 @@ pub struct StateTransferConfig {
     /// How long a number may be missing while later ones are known before it is asked for: pushes
     /// overtake each other by a few milliseconds all the time. A push that comes so long after others told of
     /// its block is late, and after two such another neighbour is asked for the next ones. Default 20 ms.
-    pub gap_patience: Duration,
+    pub gap_timeout: Duration,
     /// Blocks per request. Default 10 (`batchSize`); a Fabric peer answers no more.
     pub batch: NonZeroUsize,
     /// How long an answer is awaited before another peer is asked. Default 3 s
@@ -143,7 +143,7 @@ impl Default for StateTransferConfig {
             window: non_zero(40),
             window_bytes: 256 << 20,
             max_publications: non_zero(64),
-            gap_patience: Duration::from_millis(20),
+            gap_timeout: Duration::from_millis(20),
             batch: non_zero(10),
             response_timeout: Duration::from_secs(3),
             peer_penalty: Duration::from_secs(2),

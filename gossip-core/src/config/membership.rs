@@ -66,13 +66,13 @@ impl Default for MembershipConfig {
 }
 
 /// The most by which anybody's time is multiplied: a node that is really cut off knows it by then.
-pub(crate) const MOST_PATIENCE: u32 = 4;
+pub(crate) const MAX_HEALTH_MULTIPLIER: u32 = 4;
 
 impl MembershipConfig {
     /// Without news for this long a member is dead however little this node trusts its own hearing.
     #[must_use]
     pub const fn longest_expiration(&self) -> Duration {
-        self.alive_expiration.saturating_mul(MOST_PATIENCE)
+        self.alive_expiration.saturating_mul(MAX_HEALTH_MULTIPLIER)
     }
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {

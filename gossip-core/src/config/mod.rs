@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub use self::channel::{ChannelConfig, PushConfig, StateTransferConfig};
 pub use self::link::{GateConfig, IdentityConfig, LinkConfig, OutboxConfig};
-pub(crate) use self::membership::MOST_PATIENCE;
+pub(crate) use self::membership::MAX_HEALTH_MULTIPLIER;
 pub use self::membership::MembershipConfig;
 pub use self::messaging::MessagingConfig;
 pub use self::pull::PullConfig;

@@ -92,7 +92,7 @@ impl Crypto {
     }
 
     /// A block has its verdict: if it was a publication, there is room for one more.
-    pub(crate) fn on_block_judged(&mut self, block: &BlockItem) {
+    pub(crate) fn on_block_verdict(&mut self, block: &BlockItem) {
         if matches!(block.source, BlockSource::Local { .. }) {
             self.publishing = self.publishing.saturating_sub(1);
         }

@@ -13,7 +13,7 @@ use super::admitted::{
 };
 use super::budget::Asks;
 use super::pulse::following;
-use super::rules::is_sound;
+use super::rules::is_well_formed;
 use super::verdict::{count, valid_identity, verified};
 use super::{Gate, GateCx};
 use crate::crypto::copies::{Claim, Copies, SignedItem as _};
@@ -39,8 +39,8 @@ impl Gate {
         let members = &cx.peers.membership;
         let pulse = with.pulses.get(&alive.pki_id);
         let standing = members.standing(alive, source.way == AliveWay::Hearsay);
-        let looks = standing == Standing::Former && members.may_look(cx.now);
-        if standing != Standing::News && !looks {
+        let probes = standing == Standing::Former && members.may_probe(cx.now);
+        if standing != Standing::News && !probes {
             cx.metrics().duplicates += 1;
             if standing == Standing::SignOfLife {
                 let peer = PeerId::new(&alive.pki_id);
@@ -49,7 +49,7 @@ impl Gate {
             self.pulses_from(cx, (link, &source.from), pulse, false);
             return;
         }
-        if !is_sound(cx, &message) {
+        if !is_well_formed(cx, &message) {
             cx.metrics().violations += 1;
             return;
         }

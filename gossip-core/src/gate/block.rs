@@ -108,9 +108,9 @@ fn conclude_validation(cx: &mut Cx<'_>, copies: Copies<BlockItem>, verdict: Verd
 fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockItem>) {
     let mut publications = Vec::new();
     let (block, others) = copies.into_items();
-    cx.crypto.on_block_judged(&block);
+    cx.crypto.on_block_verdict(&block);
     for copy in others {
-        cx.crypto.on_block_judged(&copy);
+        cx.crypto.on_block_verdict(&copy);
         cx.metrics().duplicates += 1;
         if let BlockSource::Local { id } = copy.source {
             let (seq, data) = (copy.seq, copy.data);
@@ -146,7 +146,7 @@ fn turn_away(cx: &mut Cx<'_>, copies: Copies<BlockItem>, fault: BlockFault) {
 }
 
 fn refuse(cx: &mut Cx<'_>, block: BlockItem, fault: BlockFault) {
-    cx.crypto.on_block_judged(&block);
+    cx.crypto.on_block_verdict(&block);
     let input = ChannelInput::BadBlock {
         seq: block.seq,
         source: block.source,

@@ -10,7 +10,7 @@ use super::admitted::{
 use super::alive::Companions;
 use super::block::conclude_block;
 use super::rules::{
-    Rules, Unfit, channel_of, conclude_plain, inside_channel_of, is_inside, is_sound,
+    NotChecked, Rules, channel_of, conclude, inside_channel_of, is_inside, is_well_formed,
 };
 use super::{Gate, GateCx};
 use crate::cx::Cx;
@@ -122,9 +122,9 @@ impl Gate {
         match checked {
             Checked::Alive(copies) => self.conclude_alive(cx, key, copies, outcome),
             Checked::Block(copies) => conclude_block(cx, copies, outcome),
-            Checked::StateInfo(copies) => conclude_plain(cx, key, copies, outcome),
-            Checked::Relay(copies) => conclude_plain(cx, key, copies, outcome),
-            Checked::Leadership(copies) => conclude_plain(cx, key, copies, outcome),
+            Checked::StateInfo(copies) => conclude(cx, key, copies, outcome),
+            Checked::Relay(copies) => conclude(cx, key, copies, outcome),
+            Checked::Leadership(copies) => conclude(cx, key, copies, outcome),
         }
     }
 
@@ -149,20 +149,22 @@ impl Rules for LeadershipItem {
         &self.message
     }
 
-    fn look(&self, cx: &mut GateCx<'_>) -> Result<Bytes, Unfit> {
+    fn precheck(&self, cx: &mut GateCx<'_>) -> Result<Bytes, NotChecked> {
         let Content::Leadership(told) = self.message.content() else {
-            return Err(Unfit::Unwanted);
+            return Err(NotChecked::Unwanted);
         };
         let identities = &cx.peers.identities;
-        let identity = identities.get(&told.pki_id).ok_or(Unfit::Unidentified)?;
+        let identity = identities
+            .get(&told.pki_id)
+            .ok_or(NotChecked::Unidentified)?;
         let own = *told.pki_id == *cx.config.identity.peer.as_bytes();
         let inside = |org| identities.is_own_org(org);
-        if own || !identity.org.as_ref().is_some_and(inside) || !is_sound(cx, &self.message) {
-            return Err(Unfit::Violation);
+        if own || !identity.org.as_ref().is_some_and(inside) || !is_well_formed(cx, &self.message) {
+            return Err(NotChecked::Violation);
         }
         let channel = cx.channels.get(&self.channel);
         if !channel.is_some_and(|channel| channel.is_leadership_news(told)) {
-            return Err(Unfit::Known);
+            return Err(NotChecked::Known);
         }
         Ok(identity.bytes.clone())
     }

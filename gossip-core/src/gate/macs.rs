@@ -66,7 +66,11 @@ mod tests {
         bench.join(1, &["m"]).unwrap();
         assert_eq!(bench.gate().macs.len(), 0);
         bench.receive(link, &state_info("m9", 1, 0));
-        assert_eq!(bench.gate().parked.len(), 1, "it is one of the channel");
+        assert_eq!(
+            bench.gate().awaiting_identity.len(),
+            1,
+            "it is one of the channel"
+        );
         let channel = main_channel();
         bench.ask(crate::Request::LeaveChannel { channel }).unwrap();
         bench.advance(secs(1));

@@ -7,13 +7,13 @@
 mod access;
 pub(crate) mod admitted;
 mod alive;
+mod awaiting_identity;
 mod block;
 mod budget;
 mod conclude;
 mod cx;
 mod inbound;
 mod macs;
-mod parked;
 mod pull;
 mod pulse;
 mod refused;
@@ -23,10 +23,10 @@ mod verdict;
 
 use std::collections::BTreeMap;
 
+use self::awaiting_identity::AwaitingIdentity;
 use self::budget::Budgets;
 pub(crate) use self::cx::GateCx;
 use self::macs::Macs;
-use self::parked::Parked;
 use self::refused::RefusedIdentities;
 use crate::cx::Cx;
 use crate::out::Out;
@@ -39,7 +39,7 @@ pub(crate) struct Gate {
     /// Links whose peers were found to be readers of a channel, at a configuration of it.
     access: BTreeMap<(LinkId, ChannelId), u64>,
     budgets: Budgets,
-    parked: Parked,
+    awaiting_identity: AwaitingIdentity,
     macs: Macs,
     refused: RefusedIdentities,
 }
@@ -50,9 +50,9 @@ impl Gate {
         self.refused.clear();
     }
 
-    /// State infos have been parked for long enough.
-    pub(crate) fn fire_parked(&mut self, cx: &mut Out<'_>) {
-        self.parked.fire(cx);
+    /// State infos have been awaiting_identity for long enough.
+    pub(crate) fn fire_awaiting_identity(&mut self, cx: &mut Out<'_>) {
+        self.awaiting_identity.fire(cx);
     }
 
     /// A channel has been joined.
@@ -63,7 +63,7 @@ impl Gate {
     /// A channel has been left.
     pub(crate) fn on_channel_gone(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
         self.macs.clear();
-        self.parked.forget_channel(channel);
+        self.awaiting_identity.forget_channel(channel);
         cx.crypto.validations.switch(channel, false);
         self.access.retain(|(_, of), _| of != channel);
     }
@@ -80,7 +80,7 @@ impl Gate {
         let pairs = links.saturating_mul(config.channel.max_channels.get());
         stores.add("readers of channels", self.access.len(), pairs);
         self.budgets.stores(config, stores);
-        self.parked.stores(config, stores);
+        self.awaiting_identity.stores(config, stores);
         self.macs.stores(stores);
         self.refused.stores(config, stores);
     }

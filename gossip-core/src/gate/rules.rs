@@ -19,7 +19,7 @@ pub(super) trait Rules: Kind {
     fn message(&self) -> &SignedMessage;
 
     /// May it be said, and is it news? Then it is checked under the identity returned.
-    fn look(&self, cx: &mut GateCx<'_>) -> Result<Bytes, Unfit>;
+    fn precheck(&self, cx: &mut GateCx<'_>) -> Result<Bytes, NotChecked>;
 
     /// The channel whose readers alone may sign it.
     fn readers(&self) -> Option<&ChannelId> {
@@ -43,7 +43,7 @@ pub(super) trait Rules: Kind {
 
 /// Why an item is not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(super) enum NotChecked {
     Known,
     Violation,
     Unidentified,
@@ -59,11 +59,11 @@ impl Gate {
         link: Option<LinkId>,
         (key, item): (Key, T),
     ) {
-        match item.look(cx) {
-            Err(Unfit::Known) => cx.metrics().duplicates += 1,
-            Err(Unfit::Violation) => cx.metrics().violations += 1,
-            Err(Unfit::Unidentified) => item.on_unidentified(self, cx),
-            Err(Unfit::Unwanted) => {}
+        match item.precheck(cx) {
+            Err(NotChecked::Known) => cx.metrics().duplicates += 1,
+            Err(NotChecked::Violation) => cx.metrics().violations += 1,
+            Err(NotChecked::Unidentified) => item.on_unidentified(self, cx),
+            Err(NotChecked::Unwanted) => {}
             Ok(identity) => {
                 let job = CryptoJob::Verify {
                     identity,
@@ -92,7 +92,7 @@ impl Gate {
 }
 
 /// The verdict on an item: it is let through, or the next copy is checked.
-pub(super) fn conclude_plain<T: Rules>(
+pub(super) fn conclude<T: Rules>(
     cx: &mut Cx<'_>,
     key: Key,
     copies: Copies<T>,
@@ -113,7 +113,7 @@ pub(super) fn conclude_plain<T: Rules>(
 }
 
 /// Is it signed, and short enough to be kept and passed on? Its signer may put in it what nothing reads.
-pub(super) fn is_sound(cx: &Out<'_>, message: &SignedMessage) -> bool {
+pub(super) fn is_well_formed(cx: &Out<'_>, message: &SignedMessage) -> bool {
     message.envelope().is_signed() && message.encoded().len() <= cx.config.limits.max_signed
 }
 

@@ -8,7 +8,7 @@ use super::admitted::{
 };
 use super::budget::Asks;
 
-use super::rules::{Rules, Unfit, channel_of, is_inside, is_sound};
+use super::rules::{NotChecked, Rules, channel_of, is_inside, is_well_formed};
 use super::{Gate, GateCx};
 use crate::have_set::HaveSet;
 use crate::id::Mac;
@@ -19,8 +19,8 @@ use crate::{ChannelId, Config, CryptoError, LinkId, PeerId, relay};
 impl Gate {
     /// An identity has become known: what waited for it can be checked.
     pub(crate) fn on_identity(&mut self, cx: &mut GateCx<'_>, peer: &PeerId) {
-        for parked in self.parked.take(cx, peer) {
-            self.check_state_info(cx, None, parked);
+        for item in self.awaiting_identity.take(cx, peer) {
+            self.check_state_info(cx, None, item);
         }
     }
 
@@ -145,7 +145,7 @@ impl Gate {
             cx.metrics().duplicates += 1;
             return;
         }
-        if !is_sound(cx, &message) {
+        if !is_well_formed(cx, &message) {
             cx.metrics().violations += 1;
             return;
         }
@@ -184,23 +184,23 @@ impl Rules for RelayItem {
         &self.message
     }
 
-    fn look(&self, cx: &mut GateCx<'_>) -> Result<Bytes, Unfit> {
+    fn precheck(&self, cx: &mut GateCx<'_>) -> Result<Bytes, NotChecked> {
         let Content::StateInfo(info) = self.message.content() else {
-            return Err(Unfit::Unwanted);
+            return Err(NotChecked::Unwanted);
         };
         if self.publisher == cx.config.identity.peer {
-            return Err(Unfit::Unwanted);
+            return Err(NotChecked::Unwanted);
         }
         let place = (self.publisher.clone(), self.mac);
         if let Err(refused) = cx.relay.check(cx.config, &place, info) {
             relay::count(cx, refused);
-            return Err(Unfit::Unwanted);
+            return Err(NotChecked::Unwanted);
         }
-        if !is_sound(cx, &self.message) {
-            return Err(Unfit::Violation);
+        if !is_well_formed(cx, &self.message) {
+            return Err(NotChecked::Violation);
         }
         let identity = cx.peers.identities.get(&info.pki_id);
-        Ok(identity.ok_or(Unfit::Unidentified)?.bytes.clone())
+        Ok(identity.ok_or(NotChecked::Unidentified)?.bytes.clone())
     }
 
     fn budget(config: &Config) -> Option<(Asks, u32)> {
@@ -219,13 +219,13 @@ impl Rules for StateInfoItem {
         &self.message
     }
 
-    fn look(&self, cx: &mut GateCx<'_>) -> Result<Bytes, Unfit> {
+    fn precheck(&self, cx: &mut GateCx<'_>) -> Result<Bytes, NotChecked> {
         let Content::StateInfo(info) = self.message.content() else {
-            return Err(Unfit::Unwanted);
+            return Err(NotChecked::Unwanted);
         };
-        let channel = cx.channels.get(&self.channel).ok_or(Unfit::Unwanted)?;
+        let channel = cx.channels.get(&self.channel).ok_or(NotChecked::Unwanted)?;
         let identity = cx.peers.identities.get(&info.pki_id);
-        let identity = identity.ok_or(Unfit::Unidentified)?;
+        let identity = identity.ok_or(NotChecked::Unidentified)?;
         let member = identity.org.as_ref();
         let is_there = || {
             let mut pushers = self.pushed_by.iter();
@@ -233,7 +233,7 @@ impl Rules for StateInfoItem {
                 || cx.peers.membership.knows(&info.pki_id)
         };
         if !member.is_some_and(|org| channel.has_org(org)) || !channel.is_news(info, is_there) {
-            return Err(Unfit::Unwanted);
+            return Err(NotChecked::Unwanted);
         }
         Ok(identity.bytes.clone())
     }
@@ -245,7 +245,7 @@ impl Rules for StateInfoItem {
     fn on_unidentified(self, gate: &mut Gate, cx: &mut Out<'_>) {
         let from = self.from.clone();
         cx.raise(Inbound::Member(MemberInput::UnknownIdentity { from }));
-        gate.parked.park(cx, &self);
+        gate.awaiting_identity.put(cx, &self);
     }
 
     fn on_refused(&self, cx: &mut Out<'_>, error: CryptoError) {

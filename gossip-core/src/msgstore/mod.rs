@@ -5,8 +5,8 @@
 //!
 //! # Deviations
 //! - An operation costs a search of a tree, not a scan of the store.
-//! - What has expired leaves a mark of its key and time, by which it and all before it are refused
-//!   however late they come again. Only a cap pushes marks out, the oldest first; the original forgot
+//! - What has expired leaves a tombstone of its key and time, by which it and all before it are refused
+//!   however late they come again. Only a cap pushes tombstones out, the oldest first; the original forgot
 //!   them after twice the time to live, and took a replay for news.
 //! - A message is refused, or taken, before anything changes.
 
@@ -25,7 +25,7 @@ pub(crate) struct MessageStore<K, T, V> {
     live: BTreeMap<K, Held<T, V>>,
     /// When each live message came, in that order.
     ages: BTreeMap<u64, (Instant, K)>,
-    marks: Recent<K, T>,
+    tombstones: Recent<K, T>,
     last_serial: u64,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Bounds {
     /// Messages held; when reached, those of further keys are refused.
     pub(crate) max_live: usize,
     /// Marks kept of messages that are no more; the oldest goes first.
-    pub(crate) max_marks: usize,
+    pub(crate) max_tombstones: usize,
 }
 
 /// A message held.
@@ -50,7 +50,7 @@ pub(crate) struct Held<T, V> {
 
 /// Why a message is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum Rejected {
     /// It or a later one is held.
     Held,
     /// It or a later one was held.
@@ -65,7 +65,7 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
             bounds,
             live: BTreeMap::new(),
             ages: BTreeMap::new(),
-            marks: Recent::default(),
+            tombstones: Recent::default(),
             last_serial: 0,
         }
     }
@@ -74,19 +74,22 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
     ///
     /// # Errors
     /// Why it would not.
-    pub(crate) fn check<Q>(&self, key: &Q, time: &T) -> Result<(), Refused>
+    pub(crate) fn check<Q>(&self, key: &Q, time: &T) -> Result<(), Rejected>
     where
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
         if let Some(held) = self.live.get(key) {
             let is_later = *time > held.time;
-            return is_later.then_some(()).ok_or(Refused::Held);
+            return is_later.then_some(()).ok_or(Rejected::Held);
         }
-        if self.mark_of(key).is_some_and(|mark| time <= mark) {
-            Err(Refused::Past)
+        if self
+            .tombstone_of(key)
+            .is_some_and(|tombstone| time <= tombstone)
+        {
+            Err(Rejected::Past)
         } else if self.len() >= self.bounds.max_live {
-            Err(Refused::Full)
+            Err(Rejected::Full)
         } else {
             Ok(())
         }
@@ -102,7 +105,7 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
         key: K,
         time: T,
         value: V,
-    ) -> Result<Option<V>, Refused> {
+    ) -> Result<Option<V>, Rejected> {
         self.check(&key, &time)?;
         let serial = self.serial();
         let held = Held {
@@ -116,7 +119,7 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
             self.ages.remove(&before.serial);
             Some(before.value)
         } else {
-            self.lift(&key);
+            self.remove_tombstone(&key);
             self.live.insert(key, held);
             None
         };
@@ -136,39 +139,40 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
         self.live.get(key).map(|held| &held.value)
     }
 
-    /// Messages held, without marks.
+    /// Messages held, without tombstones.
     pub(crate) fn len(&self) -> usize {
         self.live.len()
     }
 
     /// Marks of messages that are held no more.
-    pub(crate) fn marks(&self) -> usize {
-        self.marks.len()
+    pub(crate) fn tombstones(&self) -> usize {
+        self.tombstones.len()
     }
 
     /// The time of the last message of a key that is held no more.
-    pub(crate) fn mark_of<Q>(&self, key: &Q) -> Option<&T>
+    pub(crate) fn tombstone_of<Q>(&self, key: &Q) -> Option<&T>
     where
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.marks.get(key)
+        self.tombstones.get(key)
     }
 
-    /// Drops a message, which leaves a mark.
+    /// Drops a message, which leaves a tombstone.
     pub(crate) fn retire(&mut self, key: &K) -> Option<V> {
         let (key, held) = self.live.remove_entry(key)?;
         self.ages.remove(&held.serial);
-        self.marks.insert(key, held.time, self.bounds.max_marks);
+        self.tombstones
+            .insert(key, held.time, self.bounds.max_tombstones);
         Some(held.value)
     }
 
     /// Forgets that a message of this key was held.
-    pub(crate) fn lift(&mut self, key: &K) {
-        self.marks.remove(key);
+    pub(crate) fn remove_tombstone(&mut self, key: &K) {
+        self.tombstones.remove(key);
     }
 
-    /// Drops without a trace what is in `keys`, marks too, and returns how many messages.
+    /// Drops without a trace what is in `keys`, tombstones too, and returns how many messages.
     pub(crate) fn purge(
         &mut self,
         keys: impl RangeBounds<K>,
@@ -179,9 +183,9 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
             over.filter(|key| is_over(key)).cloned().collect()
         };
         let live = keys(&mut self.live.range::<K, _>(bounds).map(|(key, _)| key));
-        let marks = keys(&mut self.marks.keys_in(bounds));
-        for key in &marks {
-            self.lift(key);
+        let tombstones = keys(&mut self.tombstones.keys_in(bounds));
+        for key in &tombstones {
+            self.remove_tombstone(key);
         }
         for key in &live {
             if let Some(held) = self.live.remove(key) {
@@ -198,7 +202,7 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
     }
 
     /// Drops what has been held for as long as it may, and returns it, the oldest first. Each leaves a
-    /// mark.
+    /// tombstone.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<(K, V)> {
         let mut expired = Vec::new();
         while self.next_deadline().is_some_and(|at| at <= now) {

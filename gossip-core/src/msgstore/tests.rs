@@ -11,11 +11,11 @@ fn store(ttl: Option<u64>) -> Store {
     bounded(ttl, 100, 100)
 }
 
-fn bounded(ttl: Option<u64>, max_live: usize, max_marks: usize) -> Store {
+fn bounded(ttl: Option<u64>, max_live: usize, max_tombstones: usize) -> Store {
     MessageStore::new(Bounds {
         ttl: ttl.map(Duration::from_secs),
         max_live,
-        max_marks,
+        max_tombstones,
     })
 }
 
@@ -49,8 +49,8 @@ fn a_later_message_replaces_the_one_before_and_an_earlier_or_equal_one_is_refuse
     }
     store.add(at(0), 7, 10, "ten").unwrap();
     for time in (0..=10).rev() {
-        assert_eq!(store.check(&7, &time), Err(Refused::Held));
-        assert_eq!(store.add(at(0), 7, time, "n"), Err(Refused::Held));
+        assert_eq!(store.check(&7, &time), Err(Rejected::Held));
+        assert_eq!(store.add(at(0), 7, time, "n"), Err(Rejected::Held));
     }
     assert_eq!(store.get(&7), Some(&"ten"));
 }
@@ -67,13 +67,13 @@ fn the_incarnation_decides_and_then_the_sequence() {
             let mut store = MessageStore::new(Bounds {
                 ttl: None,
                 max_live: 2,
-                max_marks: 2,
+                max_tombstones: 2,
             });
             store.add(at(0), "a", *earlier, ()).unwrap();
-            assert_eq!(store.check("a", earlier), Err(Refused::Held));
+            assert_eq!(store.check("a", earlier), Err(Rejected::Held));
             assert_eq!(store.check("b", earlier), Ok(()), "another peer");
             assert_eq!(store.add(at(0), "a", *later, ()), Ok(Some(())));
-            assert_eq!(store.check("a", earlier), Err(Refused::Held));
+            assert_eq!(store.check("a", earlier), Err(Rejected::Held));
         }
     }
 }
@@ -108,8 +108,8 @@ fn what_has_expired_is_invisible_and_still_refused_however_late_it_comes() {
     assert_eq!((store.len(), store.next_deadline()), (0, None));
     assert_eq!(add_all(&mut store, 1_000_000, 0..20), 0);
     assert_eq!(store.add(at(1_000_000), 3, 6, "later"), Ok(None));
-    assert_eq!(store.add(at(1_000_000), 3, 5, "m"), Err(Refused::Held));
-    assert_eq!(store.check(&4, &5), Err(Refused::Past));
+    assert_eq!(store.add(at(1_000_000), 3, 5, "m"), Err(Rejected::Held));
+    assert_eq!(store.check(&4, &5), Err(Rejected::Past));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn nothing_expires_until_its_owner_says_so_and_then_all_at_once() {
     assert_eq!((store.len(), store.get(&3)), (10, Some(&"m")));
     assert_eq!(store.expire(at(60)).len(), 10);
     assert_eq!(store.len(), 0);
-    assert_eq!(store.check(&3, &0), Err(Refused::Past));
+    assert_eq!(store.check(&3, &0), Err(Rejected::Past));
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_message_is_as_old_as_its_last_replacement() {
     store.add(at(0), 1, 0, "m").unwrap();
     store.add(at(1), 2, 0, "m").unwrap();
     store.add(at(2), 1, 1, "n").unwrap();
-    assert_eq!(store.add(at(2), 2, 0, "m"), Err(Refused::Held));
+    assert_eq!(store.add(at(2), 2, 0, "m"), Err(Rejected::Held));
     assert_eq!(
         store.next_deadline(),
         Some(at(4)),
@@ -161,7 +161,11 @@ fn a_purge_takes_what_it_is_told_to_and_its_marks() {
     store.retire(&4);
     assert_eq!(store.purge(.., |key| key % 2 == 0), 4);
     assert_eq!(keys(&store), [1, 3, 5, 7, 9]);
-    assert_eq!(store.add(at(0), 4, 0, "m"), Ok(None), "no mark is left");
+    assert_eq!(
+        store.add(at(0), 4, 0, "m"),
+        Ok(None),
+        "no tombstone is left"
+    );
     assert_eq!(store.purge(3..=5, |_| true), 3);
     assert_eq!(keys(&store), [1, 7, 9]);
 }
@@ -172,9 +176,9 @@ fn what_is_retired_leaves_a_mark_until_that_is_lifted() {
     store.add(at(0), 1, 5, "m").unwrap();
     assert_eq!(store.retire(&1), Some("m"));
     assert_eq!(store.retire(&1), None);
-    assert_eq!((store.len(), store.mark_of(&1)), (0, Some(&5)));
-    assert_eq!(store.add(at(0), 1, 5, "m"), Err(Refused::Past));
-    store.lift(&1);
+    assert_eq!((store.len(), store.tombstone_of(&1)), (0, Some(&5)));
+    assert_eq!(store.add(at(0), 1, 5, "m"), Err(Rejected::Past));
+    store.remove_tombstone(&1);
     assert_eq!(store.add(at(0), 1, 2, "m"), Ok(None));
 }
 
@@ -183,13 +187,17 @@ fn a_full_store_refuses_new_keys_and_takes_news_of_known_ones() {
     let mut store = bounded(None, 2, 2);
     store.add(at(0), 1, 0, "m").unwrap();
     store.add(at(0), 2, 0, "m").unwrap();
-    assert_eq!(store.add(at(0), 3, 0, "m"), Err(Refused::Full));
+    assert_eq!(store.add(at(0), 3, 0, "m"), Err(Rejected::Full));
     assert_eq!(store.add(at(0), 2, 1, "n"), Ok(Some("m")));
     assert_eq!(keys(&store), [1, 2]);
     store.retire(&1);
     assert_eq!(store.add(at(0), 3, 0, "m"), Ok(None));
-    assert_eq!(store.add(at(0), 1, 1, "m"), Err(Refused::Full));
-    assert_eq!(store.mark_of(&1), Some(&0), "a refusal changes nothing");
+    assert_eq!(store.add(at(0), 1, 1, "m"), Err(Rejected::Full));
+    assert_eq!(
+        store.tombstone_of(&1),
+        Some(&0),
+        "a refusal changes nothing"
+    );
 }
 
 #[test]
@@ -202,8 +210,8 @@ fn only_the_cap_pushes_marks_out_and_the_oldest_first() {
         store.retire(&key);
     }
     assert_eq!(store.check(&1, &5), Ok(()));
-    assert_eq!(store.check(&0, &5), Err(Refused::Past));
-    assert_eq!(store.check(&2, &5), Err(Refused::Past));
+    assert_eq!(store.check(&0, &5), Err(Rejected::Past));
+    assert_eq!(store.check(&2, &5), Err(Rejected::Past));
 }
 
 /// The same, by scanning lists.
@@ -211,35 +219,35 @@ fn only_the_cap_pushes_marks_out_and_the_oldest_first() {
 struct Model {
     /// Key, time, and when it came.
     live: Vec<(u64, u64, u64)>,
-    marks: Vec<(u64, u64)>,
+    tombstones: Vec<(u64, u64)>,
 }
 
 const TTL: u64 = 5;
 const MAX_LIVE: usize = 4;
-const MAX_MARKS: usize = 3;
+const MAX_TOMBSTONES: usize = 3;
 
 impl Model {
-    fn check(&self, key: u64, time: u64) -> Result<(), Refused> {
+    fn check(&self, key: u64, time: u64) -> Result<(), Rejected> {
         if let Some(held) = self.live.iter().find(|held| held.0 == key) {
-            return (time > held.1).then_some(()).ok_or(Refused::Held);
+            return (time > held.1).then_some(()).ok_or(Rejected::Held);
         }
         if self
-            .marks
+            .tombstones
             .iter()
-            .any(|mark| mark.0 == key && time <= mark.1)
+            .any(|tombstone| tombstone.0 == key && time <= tombstone.1)
         {
-            return Err(Refused::Past);
+            return Err(Rejected::Past);
         }
         (self.live.len() < MAX_LIVE)
             .then_some(())
-            .ok_or(Refused::Full)
+            .ok_or(Rejected::Full)
     }
 
-    fn add(&mut self, now: u64, key: u64, time: u64) -> Result<bool, Refused> {
+    fn add(&mut self, now: u64, key: u64, time: u64) -> Result<bool, Rejected> {
         self.check(key, time)?;
         let before = self.live.len();
         self.live.retain(|held| held.0 != key);
-        self.lift(key);
+        self.remove_tombstone(key);
         self.live.push((key, time, now));
         Ok(self.live.len() == before)
     }
@@ -249,15 +257,15 @@ impl Model {
             return false;
         };
         let (key, time, _) = self.live.remove(place);
-        self.marks.push((key, time));
-        if self.marks.len() > MAX_MARKS {
-            self.marks.remove(0);
+        self.tombstones.push((key, time));
+        if self.tombstones.len() > MAX_TOMBSTONES {
+            self.tombstones.remove(0);
         }
         true
     }
 
-    fn lift(&mut self, key: u64) {
-        self.marks.retain(|mark| mark.0 != key);
+    fn remove_tombstone(&mut self, key: u64) {
+        self.tombstones.retain(|tombstone| tombstone.0 != key);
     }
 
     fn expire(&mut self, now: u64) -> Vec<u64> {
@@ -295,7 +303,7 @@ proptest! {
         let mut store: MessageStore<u64, u64, ()> = MessageStore::new(Bounds {
             ttl: Some(Duration::from_secs(TTL)),
             max_live: MAX_LIVE,
-            max_marks: MAX_MARKS,
+            max_tombstones: MAX_TOMBSTONES,
         });
         let mut model = Model::default();
         let mut now = 0;
@@ -309,14 +317,14 @@ proptest! {
                     prop_assert_eq!(store.retire(&key).is_some(), model.retire(key));
                 }
                 Step::Lift(key) => {
-                    store.lift(&key);
-                    model.lift(key);
+                    store.remove_tombstone(&key);
+                    model.remove_tombstone(key);
                 }
                 Step::Purge(modulus) => {
                     let is_over = |key: &u64| key % (modulus + 1) == 1;
                     let before = model.live.len();
                     model.live.retain(|held| !is_over(&held.0));
-                    model.marks.retain(|mark| !is_over(&mark.0));
+                    model.tombstones.retain(|tombstone| !is_over(&tombstone.0));
                     prop_assert_eq!(store.purge(.., is_over), before - model.live.len());
                 }
                 Step::Pass(seconds) => {
@@ -333,8 +341,8 @@ proptest! {
                     prop_assert_eq!(store.check(&key, &time), model.check(key, time));
                 }
             }
-            prop_assert_eq!(store.marks.len(), model.marks.len());
-            prop_assert_eq!(store.marks.len(), model.marks.len());
+            prop_assert_eq!(store.tombstones.len(), model.tombstones.len());
+            prop_assert_eq!(store.tombstones.len(), model.tombstones.len());
             prop_assert_eq!(store.ages.len(), model.live.len());
         }
     }

@@ -259,7 +259,7 @@ impl Node {
             TimerKey::Redial(peer) => links.on_timer_redial(cx, &peer),
             TimerKey::Checks => self.at_gate(Gate::fire_checks),
             TimerKey::Validations => self.gate.fire_validations(cx),
-            TimerKey::Parked => self.gate.fire_parked(cx),
+            TimerKey::AwaitingIdentity => self.gate.fire_awaiting_identity(cx),
             TimerKey::Relay => self.relay.fire(cx),
             TimerKey::Heartbeat => self.in_membership(Membership::fire_heartbeat),
             TimerKey::Sync => {

@@ -290,7 +290,7 @@ impl Node {
             let peer = peer.clone();
             cx.notify(Notification::IdentityPurged { peer, reason });
         }
-        self.peers.on_judged(cx, &peer, purged.is_some());
+        self.peers.on_verdict(cx, &peer, purged.is_some());
     }
 
     /// Tells our organisation of a channel that we have not joined.

@@ -76,7 +76,7 @@ fn a_snapshot_shows_channels_and_every_store_within_its_bound() {
         channel.peers.iter().collect::<Vec<_>>(),
         [(&"6d32".to_owned(), &7)]
     );
-    assert_eq!(channel.branches, ["6d32"]);
+    assert_eq!(channel.eager_peers, ["6d32"]);
     let held = channel
         .stores
         .iter()

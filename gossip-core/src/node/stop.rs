@@ -19,7 +19,7 @@ pub(super) enum Phase {
 }
 
 /// So long is waited for the signature of our farewell: without it others notice our silence.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Node {
     /// Ends all work, and the links too once the peers that hear of it have been told that we stop.
@@ -41,7 +41,7 @@ impl Node {
         let unsigned = self.in_membership(Membership::farewell);
         let cx = &mut self.core.cx();
         cx.sign(Signing::Alive, unsigned);
-        let until = cx.now + PATIENCE;
+        let until = cx.now + FAREWELL_TIMEOUT;
         cx.timers().set(TimerKey::Farewell, until);
     }
 

@@ -37,7 +37,7 @@ use bytes::Bytes;
 use gossip_proto::{Content, DataUpdate, Hello, PullIds, PullKind, RawEnvelope, SignedMessage};
 
 use self::responder::Responder;
-use self::round::{Refused, Round};
+use self::round::{Round, Unsolicited};
 use crate::compose::unsigned;
 use crate::out::Out;
 use crate::rng::ModuleRng;
@@ -172,7 +172,7 @@ impl<I: ItemId> Pull<I> {
         let ids = ids.filter_map(|id| I::decode(id));
         let ids = ids.filter(|id| wants(id) && !is_bad(id));
         match self.round.on_digest(peer, digest.nonce, ids) {
-            Err(Refused) => {
+            Err(Unsolicited) => {
                 cx.metrics().pull_refused += 1;
                 Vec::new()
             }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::PeerId;
 use crate::rng::ModuleRng;
 
-/// Nobody asked for this, or not any more.
+/// Unsolicited or expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refused;
+pub(super) struct Unsolicited;
 
 /// Where a round stands. Bounded by the peers asked and, for each, the ids taken from one digest.
 #[derive(Debug, Default)]
@@ -77,14 +77,14 @@ impl<I: Ord + Clone> Round<I> {
         peer: &PeerId,
         nonce: u64,
         ids: impl Iterator<Item = I>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Unsolicited> {
         let Self::Digests { asked, owners } = self else {
-            return Err(Refused);
+            return Err(Unsolicited);
         };
         let asked = asked
             .get_mut(peer)
             .filter(|asked| asked.nonce == nonce && !asked.answered)
-            .ok_or(Refused)?;
+            .ok_or(Unsolicited)?;
         asked.answered = true;
         for id in ids {
             let owners = owners.entry(id).or_default();

@@ -20,7 +20,7 @@ pub(crate) struct Beat {
 }
 
 /// They wait for so long a part of the interval between two heartbeats.
-const PATIENCE: u32 = 8;
+const PULSES_PER_INTERVAL: u32 = 8;
 /// So many do not wait, so that no message becomes long.
 const MAX_BEATS: usize = 512;
 
@@ -38,7 +38,7 @@ impl PulseEmitter {
         if self.buffer.len() >= MAX_BEATS {
             return self.take(cx);
         }
-        let at = cx.now + cx.config.membership.alive_interval / PATIENCE;
+        let at = cx.now + cx.config.membership.alive_interval / PULSES_PER_INTERVAL;
         cx.timers().set_earlier(TimerKey::Pulses, at);
         Vec::new()
     }

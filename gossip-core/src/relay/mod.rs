@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use gossip_proto::{PeerTime, StateInfo};
 
 use crate::id::Mac;
-use crate::msgstore::{Bounds, MessageStore, Refused};
+use crate::msgstore::{Bounds, MessageStore, Rejected};
 use crate::out::Out;
 use crate::snapshot::Stores;
 use crate::timer::TimerKey;
@@ -37,7 +37,7 @@ impl Relay {
             seen: MessageStore::new(Bounds {
                 ttl: Some(config.channel.publish_interval.saturating_mul(TTL)),
                 max_live: max,
-                max_marks: max,
+                max_tombstones: max,
             }),
             places: BTreeMap::new(),
         }
@@ -49,12 +49,12 @@ impl Relay {
         config: &Config,
         key: &(PeerId, Mac),
         info: &StateInfo,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Rejected> {
         self.seen.check(key, &info.time)?;
         let most = config.channel.max_relayed_per_peer.get();
         let full = self.places.get(&key.0).is_some_and(|taken| *taken >= most);
         if full && self.seen.get(key).is_none() {
-            return Err(Refused::Full);
+            return Err(Rejected::Full);
         }
         Ok(())
     }
@@ -104,7 +104,11 @@ impl Relay {
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let max = config.channel.max_relayed.get();
         stores.add("state infos relayed", self.seen.len(), max);
-        stores.add("state infos relayed in the past", self.seen.marks(), max);
+        stores.add(
+            "state infos relayed in the past",
+            self.seen.tombstones(),
+            max,
+        );
     }
 
     /// State infos remembered.
@@ -121,10 +125,10 @@ impl Relay {
 }
 
 /// Counts a state info that is not passed on.
-pub(crate) fn count(cx: &mut Out<'_>, refused: Refused) {
+pub(crate) fn count(cx: &mut Out<'_>, refused: Rejected) {
     match refused {
-        Refused::Held | Refused::Past => cx.metrics().duplicates += 1,
-        Refused::Full => cx.metrics().relays_shed += 1,
+        Rejected::Held | Rejected::Past => cx.metrics().duplicates += 1,
+        Rejected::Full => cx.metrics().relays_shed += 1,
     }
 }
 

@@ -84,7 +84,7 @@ fn config() -> Config {
     config.gate.max_pending = cap(MAX_PENDING);
     config.gate.max_pending_per_link = cap(3);
     config.channel.max_channels = cap(MAX_CHANNELS);
-    config.channel.max_parked = cap(2);
+    config.channel.max_awaiting_identity = cap(2);
     config.outbox.window_frames = cap(WINDOW_FRAMES);
     config.outbox.max_control = cap(8);
     config.pull.peers = 1;

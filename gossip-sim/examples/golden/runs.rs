@@ -71,7 +71,7 @@ fn networks() -> Vec<Run> {
     let pull_only: fn(&mut Config) = |config| {
         config.push.fanout = 0;
         config.push.tree = false;
-        config.state_transfer.gap_patience = Duration::from_secs(3600);
+        config.state_transfer.gap_timeout = Duration::from_secs(3600);
     };
     let as_it_is: fn(&mut Config) = |_| {};
     let paced = |name: &str, orgs, peers, (blocks, size), rate, tune| {

@@ -56,7 +56,7 @@ fn tune(config: &mut Config) {
     let cap = |count: usize| count.try_into().expect("not 0");
     config.membership.max_members = cap(48);
     config.identities.max_identities = cap(48);
-    config.channel.max_parked = cap(64);
+    config.channel.max_awaiting_identity = cap(64);
     config.gate.max_pending = cap(128);
     config.gate.max_pending_per_link = cap(16);
     config.gate.max_remembered_handshakes = cap(64);

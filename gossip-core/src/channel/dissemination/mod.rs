@@ -149,7 +149,7 @@ impl Channel {
     /// Makes a peer lazy, and tells it.
     fn prune(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
         self.tree.make_lazy(cx.now, peer);
-        cx.metrics().branches_pruned += 1;
+        cx.metrics().prunes_sent += 1;
         self.tell_branch(cx, peer, Branch::Prune);
     }
 }

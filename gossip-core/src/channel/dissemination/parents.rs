@@ -69,7 +69,7 @@ impl Channel {
     }
 
     fn tell_graft(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
-        cx.metrics().branches_grafted += 1;
+        cx.metrics().grafts_sent += 1;
         self.tell_branch(cx, peer, Branch::Graft);
     }
 

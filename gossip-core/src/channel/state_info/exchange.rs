@@ -20,7 +20,7 @@ use crate::{Config, Instant, OrgId, PeerId};
 
 /// Requests under way, and how far the last answer came.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct StateInfoExchange {
     /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
     /// round, as a round clears what is overdue.
     asked: BTreeMap<PeerId, Instant>,
@@ -32,11 +32,11 @@ pub(crate) struct Exchange {
 }
 
 /// How long the answer to a request for state infos counts.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Without news requests for state infos become rarer, up to this many times the interval.
 const CALM: u32 = 4;
 
-impl Exchange {
+impl StateInfoExchange {
     pub(crate) fn new(interval: Duration, rng: ModuleRng, nonces: ModuleRng) -> Self {
         Self {
             asked: BTreeMap::new(),
@@ -65,7 +65,7 @@ impl Exchange {
     pub(crate) fn on_asked(&mut self, now: Instant, peers: &[PeerId]) {
         self.asked.retain(|_, until| *until > now);
         for peer in peers {
-            self.asked.insert(peer.clone(), now + PATIENCE);
+            self.asked.insert(peer.clone(), now + ANSWER_TIMEOUT);
         }
     }
 
@@ -79,7 +79,7 @@ impl Channel {
     /// Arms the next round of requests for state infos.
     pub(super) fn arm_request(&mut self, cx: &mut Out<'_>) {
         let interval = cx.config.channel.request_interval;
-        let Exchange { delay, rng, .. } = &mut self.exchange;
+        let StateInfoExchange { delay, rng, .. } = &mut self.exchange;
         *delay = delay.saturating_mul(2).min(interval.saturating_mul(CALM));
         let at = cx.now + rng.jitter(*delay);
         let key = TimerKey::Channel(ChannelTimer::RequestStateInfo, self.id.clone());
@@ -128,13 +128,13 @@ impl Channel {
     ) -> Option<SignedMessage> {
         let own_org = &config.identity.org;
         let inside = requester.org.as_ref() == Some(own_org);
-        let is_known = |peer: &PeerId, time, stands| {
-            held.is_some_and(|held| *peer == requester.peer || held.contains(peer, time, stands))
+        let is_known = |peer: &PeerId, time, present| {
+            held.is_some_and(|held| *peer == requester.peer || held.contains(peer, time, present))
         };
         let mut elements = Vec::new();
-        if let Some((time, stands, own)) = self.own.published()
+        if let Some((time, present, own)) = self.own.published()
             && (inside || membership.is_self_external())
-            && !is_known(&config.identity.peer, time, stands)
+            && !is_known(&config.identity.peer, time, present)
         {
             elements.push(own.clone());
         }

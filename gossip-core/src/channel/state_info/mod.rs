@@ -7,7 +7,7 @@ mod readers;
 
 use gossip_proto::{Content, SignedMessage};
 
-pub(super) use self::exchange::Exchange;
+pub(super) use self::exchange::StateInfoExchange;
 pub(super) use self::own::OwnState;
 pub(crate) use self::participants::Participants;
 pub(super) use self::readers::Readers;
@@ -124,9 +124,9 @@ impl Channel {
     /// Asks a few members for the state infos of the channel.
     pub(super) fn request_state_infos(&mut self, cx: &mut ChannelCx<'_>) {
         self.arm_request(cx);
-        let patience = cx.config.membership.alive_expiration;
+        let timeout = cx.config.membership.alive_expiration;
         let members = &cx.peers.membership;
-        let stale = self.participants.stale(cx.now, patience, members);
+        let stale = self.participants.stale(cx.now, timeout, members);
         let mut asks = Vec::new();
         for peer in &stale {
             self.forget(peer);
@@ -179,7 +179,7 @@ impl Channel {
             return;
         };
         let publisher = cx.config.identity.peer.clone();
-        if self.own.has_left() && self.own.published().is_some_and(|(_, stands, _)| !stands) {
+        if self.own.has_left() && self.own.published().is_some_and(|(_, present, _)| !present) {
             // The channel goes with this message, so it cannot wait for others.
             self.push_state_info(&mut cx.cx, cx.peers, &publisher, &message, &[]);
             self.end(RequestError::UnknownChannel(self.id.clone()));

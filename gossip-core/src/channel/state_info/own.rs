@@ -69,12 +69,12 @@ impl OwnState {
 
     pub(crate) fn set_height(&mut self, cx: &mut Out<'_>, height: u64) {
         self.properties.ledger_height = height;
-        self.mark(cx);
+        self.mark_dirty(cx);
     }
 
     pub(crate) fn set_chaincodes(&mut self, cx: &mut Out<'_>, chaincodes: Vec<Chaincode>) {
         self.properties.chaincodes = chaincodes;
-        self.mark(cx);
+        self.mark_dirty(cx);
     }
 
     pub(crate) fn set_left(&mut self, cx: &mut Out<'_>) {
@@ -87,12 +87,12 @@ impl OwnState {
     /// Takes a departure back that has not ended the channel yet.
     pub(crate) fn rejoin(&mut self, cx: &mut Out<'_>) {
         if std::mem::take(&mut self.properties.left_channel) {
-            self.mark(cx);
+            self.mark_dirty(cx);
         }
     }
 
     /// Publishes a change at once if the last publication is old enough, else when it is.
-    pub(crate) fn mark(&mut self, cx: &mut Out<'_>) {
+    pub(crate) fn mark_dirty(&mut self, cx: &mut Out<'_>) {
         // Once dirty, a timer runs, or a peer that can read it is waited for.
         if !std::mem::replace(&mut self.dirty, true) {
             self.arm(cx);

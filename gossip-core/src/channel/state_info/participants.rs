@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_proto::{Content, PeerTime, RawEnvelope, SignedMessage, StateInfo};
 
-use crate::msgstore::{Bounds, Held, MessageStore, Refused};
+use crate::msgstore::{Bounds, Held, MessageStore, Rejected};
 use crate::out::Out;
 use crate::peers::membership::Membership;
 use crate::snapshot::Stores;
@@ -43,7 +43,7 @@ impl Participants {
             infos: MessageStore::new(Bounds {
                 ttl: None,
                 max_live: max,
-                max_marks: max,
+                max_tombstones: max,
             }),
             version: 0,
             turnover: 0,
@@ -125,10 +125,10 @@ impl Participants {
     /// again, and not when others tell it of one that is gone.
     pub(crate) fn is_news(&self, info: &StateInfo, is_there: impl FnOnce() -> bool) -> bool {
         match self.infos.check(&info.pki_id[..], &info.time) {
-            Ok(()) | Err(Refused::Full) => true,
-            Err(Refused::Held) => false,
-            Err(Refused::Past) => {
-                self.infos.mark_of(&info.pki_id[..]) == Some(&info.time) && is_there()
+            Ok(()) | Err(Rejected::Full) => true,
+            Err(Rejected::Held) => false,
+            Err(Rejected::Past) => {
+                self.infos.tombstone_of(&info.pki_id[..]) == Some(&info.time) && is_there()
             }
         }
     }
@@ -145,8 +145,8 @@ impl Participants {
         let Content::StateInfo(told) = message.content() else {
             return None;
         };
-        if self.infos.mark_of(peer) == Some(&told.time) {
-            self.infos.lift(peer);
+        if self.infos.tombstone_of(peer) == Some(&told.time) {
+            self.infos.remove_tombstone(peer);
         }
         let properties = told.properties.as_ref();
         let left = properties.is_some_and(|told| told.left_channel);
@@ -177,8 +177,8 @@ impl Participants {
     }
 
     /// A peer has started again with an earlier clock: all it says counts, whatever it said before.
-    pub(crate) fn lift(&mut self, peer: &PeerId) {
-        self.infos.lift(peer);
+    pub(crate) fn remove_tombstone(&mut self, peer: &PeerId) {
+        self.infos.remove_tombstone(peer);
     }
 
     /// Another configuration is in force. Returns the peers whose organisations are none of `orgs`.
@@ -189,15 +189,15 @@ impl Participants {
         gone.map(|(peer, _)| peer.clone()).collect()
     }
 
-    /// The peers that have not shown themselves as members for `patience` since they published something.
+    /// The peers that have not shown themselves as members for `timeout` since they published something.
     pub(crate) fn stale(
         &self,
         now: Instant,
-        patience: Duration,
+        timeout: Duration,
         membership: &Membership,
     ) -> Vec<PeerId> {
         let gone = self.infos.live().iter().filter_map(|(peer, info)| {
-            let keep = membership.knows(peer.as_bytes()) || info.value.since + patience > now;
+            let keep = membership.knows(peer.as_bytes()) || info.value.since + timeout > now;
             (!keep).then(|| peer.clone())
         });
         gone.collect()
@@ -206,6 +206,6 @@ impl Participants {
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let max = config.membership.max_members.get();
         stores.add("state infos", self.infos.len(), max);
-        stores.add("state infos of the past", self.infos.marks(), max);
+        stores.add("state infos of the past", self.infos.tombstones(), max);
     }
 }

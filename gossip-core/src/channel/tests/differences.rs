@@ -29,8 +29,8 @@ fn held(nonce: u64, infos: &[(&str, u64)]) -> Bytes {
 /// The same, and that ours is held too.
 fn held_with_ours(bench: &Bench, nonce: u64, infos: &[(&str, u64)]) -> Bytes {
     let channel = bench.channels().get(&main_channel()).unwrap();
-    let (time, stands, _) = channel.own.published().expect("we have published");
-    let ours = encode(nonce, [(&peer("m1"), time, stands)].into_iter());
+    let (time, present, _) = channel.own.published().expect("we have published");
+    let ours = encode(nonce, [(&peer("m1"), time, present)].into_iter());
     [held(nonce, infos), ours].concat().into()
 }
 

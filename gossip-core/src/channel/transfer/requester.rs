@@ -1,8 +1,8 @@
 //! Repair of gaps: asks the peers that may have it for what is missing.
 
 mod asked;
-mod lag;
 mod offer;
+mod push_delay;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use gossip_proto::{Payload, StateRequest};
 
 use self::asked::{AnswerTime, Asked};
-use self::lag::Lag;
+use self::push_delay::PushDelay;
 use super::claims::{Claims, HeightClaim};
 use super::penalties::Penalties;
 use crate::channel::commit::{Commit, PayloadBuffer, Want};
@@ -34,7 +34,7 @@ const HEARSAY: u32 = 3;
 ///
 /// A number is missing if it is the first one neither held nor on its way and a later one is held,
 /// or a peer claims to have it. Missing for longer than
-/// pushes were seen to lag, and for `gap_patience` at least, it is *overdue*, with everything up to the greatest
+/// pushes were seen to push_delay, and for `gap_timeout` at least, it is *overdue*, with everything up to the greatest
 /// number known then: these are asked for, in ranges of `batch`, as far as the window and the room
 /// for bytes reach. A false claim therefore costs one request to the peer that made it, and then
 /// one per penalty of that peer: claims of a peer under penalty count for nothing.
@@ -52,9 +52,9 @@ pub(crate) struct Requester {
     checking: BTreeMap<u64, Checking>,
     /// The number that is missing, and since when.
     missing: Option<(u64, Instant)>,
-    /// How long pushes were seen to lag behind what tells of their blocks.
-    lag: Lag,
-    /// Numbers below are asked for without patience.
+    /// How long pushes were seen to push_delay behind what tells of their blocks.
+    push_delay: PushDelay,
+    /// Numbers below are asked for without gap_timeout.
     overdue_to: u64,
     /// The last gap that the application was told of.
     notified: Option<u64>,
@@ -101,7 +101,7 @@ impl Requester {
             answer_time: AnswerTime::default(),
             checking: BTreeMap::new(),
             missing: None,
-            lag: Lag::default(),
+            push_delay: PushDelay::default(),
             overdue_to: 0,
             notified: None,
             armed: None,
@@ -134,14 +134,14 @@ impl Requester {
     }
 
     /// The number may be missing for so long: longer, if nothing that follows it has come either.
-    fn patience(&self, cx: &Out<'_>, number: u64, buffer: &PayloadBuffer) -> Duration {
-        let gap = cx.config.state_transfer.gap_patience;
+    fn gap_timeout(&self, cx: &Out<'_>, number: u64, buffer: &PayloadBuffer) -> Duration {
+        let gap = cx.config.state_transfer.gap_timeout;
         let least = if number < buffer.end() {
             gap
         } else {
             gap * HEARSAY
         };
-        self.lag.patience().max(least)
+        self.push_delay.timeout().max(least)
     }
 
     pub(crate) fn on_connected(&mut self, peer: &PeerId) {
@@ -163,9 +163,9 @@ impl Requester {
     /// missing.
     pub(crate) fn on_checking(&mut self, cx: &mut Out<'_>, seq: u64, bytes: u64) {
         let missing = self.missing.filter(|(number, _)| *number == seq);
-        let lag = missing.map(|(_, since)| cx.now.since(since));
-        self.lag
-            .on_pushed(lag, cx.config.state_transfer.gap_patience);
+        let push_delay = missing.map(|(_, since)| cx.now.since(since));
+        self.push_delay
+            .on_pushed(push_delay, cx.config.state_transfer.gap_timeout);
         self.await_verdict(cx, seq, bytes);
     }
 
@@ -191,12 +191,12 @@ impl Requester {
 
     /// A push has come of a block that was there already: if it was fetched, that was too early.
     pub(crate) fn on_late_push(&mut self, now: Instant, seq: u64) {
-        self.lag.on_late_push(now, seq);
+        self.push_delay.on_late_push(now, seq);
     }
 
     /// Have the last pushes all been late? Says so once.
     pub(crate) fn take_late(&mut self) -> bool {
-        self.lag.take_late()
+        self.push_delay.take_late()
     }
 
     /// A block passed its check; if it was sent on request, its sender gains.
@@ -312,10 +312,10 @@ impl Requester {
         self.checking.retain(|_, checking| checking.deadline > now);
         self.observe(now, buffer);
         if let Some((number, since)) = self.missing
-            && since + self.patience(cx, number, buffer) <= now
+            && since + self.gap_timeout(cx, number, buffer) <= now
         {
             self.missing = None;
-            self.lag.on_overdue(number, since);
+            self.push_delay.on_overdue(number, since);
             self.overdue_to = self.known_end(now, buffer);
             if self.notified != Some(number) {
                 self.notified = Some(number);
@@ -451,14 +451,14 @@ impl Requester {
         hurry: Option<Duration>,
     ) -> Ask {
         let nonce = self.rng.next_u64();
-        let patience = hurry.unwrap_or(cx.config.state_transfer.response_timeout);
+        let gap_timeout = hurry.unwrap_or(cx.config.state_transfer.response_timeout);
         self.asked.push(Asked {
             peer: peer.clone(),
             nonce,
             start,
             end,
             since: cx.now,
-            deadline: cx.now + patience,
+            deadline: cx.now + gap_timeout,
             hurried: hurry.is_some(),
             late: false,
         });
@@ -542,7 +542,7 @@ impl Requester {
             .min();
         let overdue = self
             .missing
-            .map(|(number, since)| since + self.patience(cx, number, buffer));
+            .map(|(number, since)| since + self.gap_timeout(cx, number, buffer));
         let pardon = self.penalties.next_end(cx.now, |peer| {
             self.claims
                 .height(peer)

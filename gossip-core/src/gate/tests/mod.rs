@@ -6,11 +6,11 @@
 )]
 
 mod access;
+mod awaiting_identity;
 mod blocks;
 mod copies;
 mod fairness;
 mod limits;
-mod parked;
 mod refused;
 mod state_infos;
 mod validation;

@@ -89,7 +89,7 @@ impl Peers {
     }
 
     /// An identity in doubt has been validated. Returns why it is purged, if it is: all that rests on it must end,
-    /// and then [`Peers::on_judged`] be called.
+    /// and then [`Peers::on_verdict`] be called.
     pub(crate) fn on_validated(
         &mut self,
         cx: &mut Cx<'_>,
@@ -117,7 +117,7 @@ impl Peers {
     }
 
     /// The consequences of a verdict on an identity in doubt are drawn: goes on with the next.
-    pub(crate) fn on_judged(&mut self, cx: &mut Cx<'_>, peer: &PeerId, purged: bool) {
+    pub(crate) fn on_verdict(&mut self, cx: &mut Cx<'_>, peer: &PeerId, purged: bool) {
         self.suspects.on_validated(peer, purged);
         self.validate_suspects(cx);
     }

@@ -109,7 +109,7 @@ impl AliveMembers {
     }
 
     /// Draws `count` members that satisfy `accept`, uniformly and without repetition; fewer if
-    /// there are not as many. Costs one call of `accept` per member looked at.
+    /// there are not as many. Costs one call of `accept` per member probed at.
     pub(crate) fn draw(
         &mut self,
         count: usize,

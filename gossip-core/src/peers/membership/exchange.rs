@@ -19,7 +19,7 @@ use crate::{Config, Instant, OrgId, PeerId, have_set};
 
 /// Requests and responses under way, and what waits for our heartbeat to be signed.
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct ViewExchange {
     /// Peers asked, until they answer or their time is over: at most one request each.
     awaited: BTreeMap<PeerId, Awaited>,
     /// Peers to whom a link is up, each with the incarnation that it has proven to be and when, for a while.
@@ -37,7 +37,7 @@ pub(super) struct Exchange {
     /// Until then exchanges become no rarer than usual: we have just started.
     young_until: Instant,
     /// When a sign of life of somebody held dead made us look last.
-    pub(super) looked: Option<Instant>,
+    pub(super) probed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ const PER_MEMBER: u32 = 400;
 /// Without news exchanges become rarer, up to this many times the interval.
 const CALM: u32 = 4;
 
-impl Exchange {
+impl ViewExchange {
     pub(super) fn new(interval: Duration, young_until: Instant) -> Self {
         Self {
             awaited: BTreeMap::new(),
@@ -76,7 +76,7 @@ impl Exchange {
             wants_identities: true,
             strangers: BTreeMap::new(),
             young_until,
-            looked: None,
+            probed: None,
         }
     }
 

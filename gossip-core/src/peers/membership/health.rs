@@ -1,14 +1,14 @@
 //! How far we may trust our own judgement of others (Dadgar, Phillips, Currey, "Lifeguard: local health
 //! awareness for more accurate failure detection", 2018).
 //!
-//! A node that is starved of processor time or cut off sees everybody fall silent. So it looks for signs that
+//! A node that is starved of processor time or cut off sees everybody fall silent. So it probes for signs that
 //! the fault is its own, and gives others more time the more of them there are.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Membership;
-use crate::config::MOST_PATIENCE;
+use crate::config::MAX_HEALTH_MULTIPLIER;
 use crate::out::Out;
 use crate::{Instant, PeerId};
 
@@ -105,11 +105,11 @@ impl Membership {
     }
 
     /// How much more time than usual a member has to show itself.
-    pub(super) fn patience(&self, cx: &Out<'_>) -> u32 {
+    pub(super) fn health_multiplier(&self, cx: &Out<'_>) -> u32 {
         let doubtful = u32::from(self.is_deaf(cx)) + 1;
         (1 + u32::from(self.health.score))
             .saturating_mul(doubtful)
-            .min(MOST_PATIENCE)
+            .min(MAX_HEALTH_MULTIPLIER)
     }
 
     /// Nothing has come from anybody for two heartbeats, though there are several who should be heard.

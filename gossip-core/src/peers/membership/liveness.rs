@@ -38,21 +38,22 @@ impl Membership {
         match record.liveness {
             Liveness::Alive { .. } => {
                 let seen = self.health.silent_since(record.last_seen);
-                let patience = self.patience(cx);
+                let health_multiplier = self.health_multiplier(cx);
                 let config = &cx.config.membership;
                 let (usual, pause) = (config.alive_expiration, config.alive_interval);
                 let doubt = match record.doubted {
                     true => doubt_after(usual) / 2,
                     false => doubt_after(usual),
                 };
-                let (doubted, dead) = (seen + doubt, seen + usual.saturating_mul(patience));
-                // Heartbeats do not move the timer: it looks again when it fires.
+                let (doubted, dead) =
+                    (seen + doubt, seen + usual.saturating_mul(health_multiplier));
+                // Heartbeats do not move the timer: it probes again when it fires.
                 if doubted > cx.now {
                     cx.timers().set(TimerKey::Member(peer.clone()), doubted);
                 } else if dead > cx.now {
                     // By then we may trust ourselves again.
                     let due = Some(seen + usual).filter(|due| *due > cx.now);
-                    let again = cx.now + pause.saturating_mul(patience);
+                    let again = cx.now + pause.saturating_mul(health_multiplier);
                     let again = again.min(due.unwrap_or(dead)).min(dead);
                     cx.timers().set(TimerKey::Member(peer.clone()), again);
                     self.ask_after(cx, peer);

@@ -38,10 +38,10 @@ mod cx;
 mod disclosure;
 mod exchange;
 mod health;
-mod hints;
 mod leaving;
 mod liveness;
 mod own;
+mod probes;
 mod pulse;
 mod record;
 mod response;
@@ -62,7 +62,7 @@ pub(crate) use self::alive_members::{AliveMember, AliveMembers};
 pub(crate) use self::chain::{LENGTH as CHAIN_LENGTH, walk};
 pub(crate) use self::cx::MemberCx;
 pub(crate) use self::disclosure::{Party, may_identify, may_push, may_see_secret};
-use self::exchange::Exchange;
+use self::exchange::ViewExchange;
 use self::health::Health;
 use self::own::OwnAlive;
 use self::record::{Liveness, Record};
@@ -108,7 +108,7 @@ pub(crate) struct Membership {
     tombstones: Tombstones,
     addresses: Addresses,
     alive: AliveMembers,
-    exchange: Exchange,
+    exchange: ViewExchange,
     seeds: Seeds,
     health: Health,
     rng: ModuleRng,
@@ -118,7 +118,7 @@ pub(crate) struct Membership {
     /// Grows with what we say of ourselves.
     own_version: u64,
     /// The latest heartbeat under our name that was not ours.
-    twin: PeerTime,
+    conflict: PeerTime,
 }
 
 impl Membership {
@@ -139,7 +139,7 @@ impl Membership {
                 cx.config.identity.org.clone(),
                 ModuleRng::fork(seed, "roster"),
             ),
-            exchange: Exchange::new(
+            exchange: ViewExchange::new(
                 cx.config.membership.sync_interval,
                 cx.now + cx.config.membership.alive_expiration,
             ),
@@ -149,7 +149,7 @@ impl Membership {
             told_newcomers: 0,
             version: 0,
             own_version: 0,
-            twin: PeerTime::default(),
+            conflict: PeerTime::default(),
         }
     }
 
@@ -168,7 +168,7 @@ impl Membership {
     /// What is to be made of a heartbeat. Cheap, to be asked before its signature is checked.
     pub(crate) fn standing(&self, alive: &Alive, dead: bool) -> Standing {
         if alive.pki_id == self.own_peer.as_bytes() {
-            let news = !dead && alive.time > self.own.time().max(self.twin);
+            let news = !dead && alive.time > self.own.time().max(self.conflict);
             return Standing::news_if(news);
         }
         let news = match self.records.get(&alive.pki_id) {
@@ -214,7 +214,7 @@ impl Membership {
             return;
         };
         if alive.pki_id == self.own_peer.as_bytes() {
-            self.on_twin(cx, alive);
+            self.on_identity_conflict(cx, alive);
             return;
         }
         let dead = source.way == AliveWay::Hearsay;
@@ -222,7 +222,7 @@ impl Membership {
         match self.standing(alive, dead) {
             Standing::News => {}
             Standing::Former => {
-                self.look_for_former(cx, &message, alive);
+                self.probe_former(cx, &message, alive);
                 return;
             }
             Standing::Known | Standing::SignOfLife => return,
@@ -255,15 +255,15 @@ impl Membership {
     }
 
     /// Somebody has signed a heartbeat with our key that is later than ours.
-    fn on_twin(&mut self, cx: &mut Out<'_>, alive: &Alive) {
-        if alive.time > self.own.time().max(self.twin) {
-            self.twin = alive.time;
+    fn on_identity_conflict(&mut self, cx: &mut Out<'_>, alive: &Alive) {
+        if alive.time > self.own.time().max(self.conflict) {
+            self.conflict = alive.time;
             let incarnation = alive.time.incarnation;
             tracing::warn!(
                 incarnation,
                 "our identity was used by a later start than ours"
             );
-            cx.metrics().twins += 1;
+            cx.metrics().identity_conflicts += 1;
             cx.notify(Notification::IdentityInUse { incarnation });
         }
     }

@@ -32,7 +32,7 @@ pub(super) struct Record {
     /// We know of it because somebody listed it as dead: passed on, it would be remembered for ever.
     pub(super) hearsay: bool,
     /// When it was asked last because others told of it although it is held dead.
-    pub(super) looked: Option<Instant>,
+    pub(super) probed: Option<Instant>,
     /// The last dial to it failed, and so did all since this one.
     pub(super) unreachable_since: Option<Instant>,
     /// A link to it broke, or a dial failed, since it was heard of.
@@ -63,7 +63,7 @@ impl Record {
             link: alive.pulse_anchor,
             overturned: None,
             last_seen: now,
-            looked: None,
+            probed: None,
             hearsay: false,
             unreachable_since: None,
             doubted: false,

@@ -27,12 +27,12 @@ struct Seed {
     remembered_until: Option<Instant>,
     /// The channels that name it as an anchor, each with the organisation it is declared for.
     anchor_of: BTreeMap<ChannelId, OrgId>,
-    state: State,
+    state: SeedState,
     failures: u32,
 }
 
 #[derive(Debug)]
-enum State {
+enum SeedState {
     /// Nothing is under way; the timer says when something will be.
     Waiting,
     Dialling,
@@ -108,7 +108,7 @@ impl Seeds {
                 bootstrap: false,
                 remembered_until: None,
                 anchor_of: BTreeMap::new(),
-                state: State::Waiting,
+                state: SeedState::Waiting,
                 failures: 0,
             }
         })
@@ -117,8 +117,8 @@ impl Seeds {
     pub(super) fn on_response(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let again = cx.now + cx.config.membership.reconnect_interval;
         for (endpoint, seed) in &mut self.table {
-            if matches!(&seed.state, State::Asked { peer: asked } if asked == peer) {
-                seed.state = State::Found { peer: peer.clone() };
+            if matches!(&seed.state, SeedState::Asked { peer: asked } if asked == peer) {
+                seed.state = SeedState::Found { peer: peer.clone() };
                 seed.failures = 0;
                 cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
             }
@@ -209,8 +209,8 @@ impl Membership {
             return;
         }
         match &seed.state {
-            State::Own => return,
-            State::Found { peer }
+            SeedState::Own => return,
+            SeedState::Found { peer }
                 if self
                     .records
                     .get(peer.as_bytes())
@@ -221,16 +221,16 @@ impl Membership {
                 return;
             }
             // It connects, but does not answer: no reason to hurry.
-            State::Asked { .. } => {
+            SeedState::Asked { .. } => {
                 self.retry_seed(cx, endpoint);
                 return;
             }
-            State::Waiting | State::Dialling | State::Found { .. } => {}
+            SeedState::Waiting | SeedState::Dialling | SeedState::Found { .. } => {}
         }
-        seed.state = State::Dialling;
+        seed.state = SeedState::Dialling;
         let link = &cx.config.link;
-        let patience = link.dial_timeout.saturating_add(link.handshake_timeout);
-        let again = cx.now + patience.saturating_mul(2);
+        let timeout = link.dial_timeout.saturating_add(link.handshake_timeout);
+        let again = cx.now + timeout.saturating_mul(2);
         cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
         cx.raise(MemberSignal::Dial(endpoint.clone()));
     }
@@ -247,11 +247,11 @@ impl Membership {
         };
         match reached {
             Reached::Own => {
-                seed.state = State::Own;
+                seed.state = SeedState::Own;
                 cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
             }
             // The dial that showed it ends without a link.
-            Reached::Nobody if matches!(seed.state, State::Own) => {}
+            Reached::Nobody if matches!(seed.state, SeedState::Own) => {}
             Reached::Nobody => self.retry_seed(cx, endpoint),
             Reached::Peer(peer) => {
                 let org = cx.identities.org_of(peer.as_bytes());
@@ -263,7 +263,7 @@ impl Membership {
                     self.retry_seed(cx, endpoint);
                     return;
                 }
-                seed.state = State::Asked { peer: peer.clone() };
+                seed.state = SeedState::Asked { peer: peer.clone() };
                 let again = cx.now + cx.config.membership.response_timeout;
                 cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
                 self.request(cx, &peer);
@@ -274,7 +274,7 @@ impl Membership {
     /// A peer that was asked has gone without an answer: it is tried again as if nobody had been there.
     pub(super) fn retry_seeds_of(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let asked =
-            |seed: &Seed| matches!(&seed.state, State::Asked { peer: asked } if asked == peer);
+            |seed: &Seed| matches!(&seed.state, SeedState::Asked { peer: asked } if asked == peer);
         let seeds = self.seeds.table.iter();
         let seeds = seeds.filter(|(_, seed)| asked(seed));
         let endpoints: Vec<Endpoint> = seeds.map(|(endpoint, _)| endpoint.clone()).collect();
@@ -286,8 +286,8 @@ impl Membership {
     /// A peer that was found at a seed is alive no more: somebody else may be there.
     pub(super) fn wake_seeds_of(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         for (endpoint, seed) in &mut self.seeds.table {
-            if matches!(&seed.state, State::Found { peer: found } if found == peer) {
-                seed.state = State::Waiting;
+            if matches!(&seed.state, SeedState::Found { peer: found } if found == peer) {
+                seed.state = SeedState::Waiting;
                 let at = cx.now + self.rng.jitter(RETRY_MIN);
                 cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
             }
@@ -298,7 +298,7 @@ impl Membership {
         let Some(seed) = self.seeds.table.get_mut(endpoint) else {
             return;
         };
-        seed.state = State::Waiting;
+        seed.state = SeedState::Waiting;
         let factor = 1_u32.checked_shl(seed.failures.min(16)).unwrap_or(u32::MAX);
         seed.failures = seed.failures.saturating_add(1);
         let pause = (RETRY_MIN * factor).min(cx.config.membership.seed_interval);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::PeerId;
-use crate::pull::round::{Refused, Round};
+use crate::pull::round::{Round, Unsolicited};
 use crate::rng::ModuleRng;
 
 fn peer(name: &str) -> PeerId {
@@ -41,7 +41,7 @@ fn whoever_was_not_asked_gives_nothing_whatever_its_nonce() {
     let nonce = nonces[&peer("b")];
     for guess in [0, nonce] {
         let digest = round.on_digest(&peer("c"), guess, [7].into_iter());
-        assert_eq!(digest, Err(Refused));
+        assert_eq!(digest, Err(Unsolicited));
     }
     round.on_digest(&peer("b"), nonce, [1].into_iter()).unwrap();
     round.request(&mut rng);
@@ -56,7 +56,7 @@ fn a_second_digest_of_a_peer_is_refused() {
     let nonce = nonces[&peer("b")];
     round.on_digest(&peer("b"), nonce, [1].into_iter()).unwrap();
     let again = round.on_digest(&peer("b"), nonce, [2].into_iter());
-    assert_eq!(again, Err(Refused));
+    assert_eq!(again, Err(Unsolicited));
     assert!(!round.has_all_digests(), "c has not answered");
     assert_eq!(round.request(&mut rng).len(), 1);
 }

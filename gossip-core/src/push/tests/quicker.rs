@@ -40,7 +40,7 @@ fn a_neighbour_that_had_two_blocks_long_before_they_were_brought_is_asked_for_th
     assert_eq!(wanted(&mut bench, Branch::Graft), [] as [&str; 0]);
     lag(&mut bench, &links, 2, millis(20));
     assert_eq!(wanted(&mut bench, Branch::Graft), ["m3"]);
-    assert_eq!(bench.metrics().branches_grafted, 1);
+    assert_eq!(bench.metrics().grafts_sent, 1);
     lag(&mut bench, &links, 3, millis(20));
     lag(&mut bench, &links, 4, millis(20));
     assert_eq!(
@@ -55,7 +55,7 @@ fn a_slower_feeder_is_told_to_stop_as_soon_as_the_quicker_one_has_brought_a_bloc
     let (mut bench, links) = challenged();
     bench.receive(links[1], &pushed(3, good_block(3)));
     assert_eq!(wanted(&mut bench, Branch::Prune), ["m2"]);
-    assert_eq!(bench.metrics().branches_pruned, 1);
+    assert_eq!(bench.metrics().prunes_sent, 1);
     bench.receive(links[0], &pushed(3, good_block(3)));
     assert_eq!(
         wanted(&mut bench, Branch::Prune),

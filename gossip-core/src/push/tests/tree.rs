@@ -54,7 +54,7 @@ fn a_copy_too_many_cuts_its_branch_and_is_told_so_once() {
     bench.receive(links[1], &pushed(0, good_block(0)));
     bench.receive(links[1], &pushed(0, good_block(0)));
     assert_eq!(wanted(&mut bench, Branch::Prune), ["m3"]);
-    assert_eq!(bench.metrics().branches_pruned, 1);
+    assert_eq!(bench.metrics().prunes_sent, 1);
     bench.receive(links[0], &pushed(1, good_block(1)));
     assert_eq!(fed(&mut bench), ["m4"]);
     bench.publish(2, good_block(2));

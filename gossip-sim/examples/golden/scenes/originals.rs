@@ -48,7 +48,7 @@ pub(super) fn pull() -> Outcome {
         |config| {
             config.push.fanout = 0;
             config.membership.publish_identity_for = Duration::ZERO;
-            config.state_transfer.gap_patience = Duration::from_secs(3600);
+            config.state_transfer.gap_timeout = Duration::from_secs(3600);
         },
     );
     let main = channel("main");

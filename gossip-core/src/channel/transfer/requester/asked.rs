@@ -77,7 +77,7 @@ impl AnswerTime {
     }
 
     /// Longer than nearly all answers take, but no longer than the timeout.
-    pub(super) fn patience(&self, timeout: Duration) -> Duration {
+    pub(super) fn hedge_after(&self, timeout: Duration) -> Duration {
         let known = |(mean, deviation): (Duration, Duration)| {
             mean.saturating_add(deviation.saturating_mul(4)).max(LEAST)
         };
@@ -93,22 +93,22 @@ mod tests {
     fn the_patience_with_answers_follows_how_long_they_take() {
         let (timeout, millis) = (Duration::from_secs(3), Duration::from_millis);
         let mut time = AnswerTime::default();
-        assert_eq!(time.patience(timeout), UNKNOWN);
+        assert_eq!(time.hedge_after(timeout), UNKNOWN);
         for _ in 0..50 {
             time.learn(millis(20));
         }
-        assert_eq!(time.patience(timeout), LEAST);
+        assert_eq!(time.hedge_after(timeout), LEAST);
         for _ in 0..50 {
             time.learn(millis(600));
         }
-        let patience = time.patience(timeout);
+        let hedge_after = time.hedge_after(timeout);
         assert!(
-            (millis(600)..millis(700)).contains(&patience),
-            "{patience:?}"
+            (millis(600)..millis(700)).contains(&hedge_after),
+            "{hedge_after:?}"
         );
         for _ in 0..50 {
             time.learn(Duration::from_secs(60));
         }
-        assert_eq!(time.patience(timeout), timeout);
+        assert_eq!(time.hedge_after(timeout), timeout);
     }
 }

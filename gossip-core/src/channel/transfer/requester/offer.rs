@@ -33,8 +33,8 @@ impl Requester {
             return None;
         }
         self.overdue_to = self.overdue_to.max(seq.saturating_add(1));
-        let patience = self.answer_time.patience(timeout);
-        Some(self.request(cx, buffer, peer.clone(), (seq, seq), Some(patience)))
+        let hedge_after = self.answer_time.hedge_after(timeout);
+        Some(self.request(cx, buffer, peer.clone(), (seq, seq), Some(hedge_after)))
     }
 
     /// Held, being checked, or about to come. One who merely claims a height may not have it: what such a peer has
@@ -47,9 +47,9 @@ impl Requester {
         buffer: &PayloadBuffer,
     ) -> bool {
         let timeout = config.state_transfer.response_timeout;
-        let patience = self.answer_time.patience(timeout);
+        let hedge_after = self.answer_time.hedge_after(timeout);
         let brings = |asked: &Asked| {
-            let soon = asked.hurried || now < asked.since + patience;
+            let soon = asked.hurried || now < asked.since + hedge_after;
             !asked.late && soon && (asked.start..=asked.end).contains(&seq)
         };
         buffer.holds(seq) || self.checking.contains_key(&seq) || self.asked.iter().any(brings)

@@ -138,7 +138,7 @@ fn leaving_answers_an_update_that_waits_and_stops_the_timer() {
     let mut bench = Bench::at(1);
     update(&mut bench, 7, 9);
     bench.claim(1, 5);
-    bench.patience();
+    bench.gap_timeout();
     bench.out();
     let mut cx = Out {
         now: bench.now,

@@ -205,7 +205,7 @@ impl Bench {
         let mut bound = Bound::new("the timer to let time pass", 10_000);
         while let Some(at) = self.io.timers.next().filter(|at| *at <= until) {
             bound.step((at, until));
-            // It may lie in the past once: what has come since makes patience shorter.
+            // It may lie in the past once: what has come since makes gap_timeout shorter.
             assert_ne!(fired.replace(at), Some(at), "the timer does not move");
             self.now = self.now.max(at);
             let key = self.io.timers.pop_due(at);
@@ -219,13 +219,13 @@ impl Bench {
         asked
     }
 
-    pub(super) fn patience(&mut self) -> Vec<Ask> {
-        self.wait(self.config.state_transfer.gap_patience * 3)
+    pub(super) fn gap_timeout(&mut self) -> Vec<Ask> {
+        self.wait(self.config.state_transfer.gap_timeout * 3)
     }
 
-    /// The first request after patience, which must be the only one.
+    /// The first request after gap_timeout, which must be the only one.
     pub(super) fn one_ask(&mut self) -> Ask {
-        let asked = self.patience();
+        let asked = self.gap_timeout();
         let [ask] = asked.as_slice() else {
             panic!("not one request: {asked:?}");
         };

@@ -86,7 +86,7 @@ fn blocks_that_are_held_are_not_asked_for_again() {
     for seq in [2, 3, 7] {
         bench.push(seq);
     }
-    let asked = bench.patience();
+    let asked = bench.gap_timeout();
     assert_eq!(ranges(&asked), [(0, 1), (4, 6), (8, 17), (18, 19)]);
 }
 
@@ -96,7 +96,7 @@ fn several_peers_are_asked_for_different_ranges_at_a_time() {
     for name in 1..=9 {
         bench.claim(name, 500);
     }
-    let asked = bench.patience();
+    let asked = bench.gap_timeout();
     assert_eq!(ranges(&asked), [(0, 9), (10, 19), (20, 29), (30, 39)]);
     let mut peers: Vec<_> = asked.iter().map(|ask| ask.peer.clone()).collect();
     peers.sort();
@@ -127,7 +127,7 @@ fn a_connected_peer_is_preferred() {
 fn a_request_reaches_no_farther_than_what_the_peer_claims() {
     let mut bench = Bench::at(0);
     bench.claim(1, 500);
-    bench.patience();
+    bench.gap_timeout();
     assert_eq!(ranges(&bench.claim(2, 15)), [(10, 14)]);
     assert_eq!(ranges(&bench.claim(3, 12)), []);
 }
@@ -264,7 +264,7 @@ fn requests_reach_no_farther_than_the_window() {
     for name in 1..=9 {
         bench.claim(name, 500);
     }
-    let asked = bench.patience();
+    let asked = bench.gap_timeout();
     let last = asked.iter().find(|ask| ask.start == 30).cloned();
     let numbers: Vec<u64> = (30..40).collect();
     assert!(bench.deliver(&last.expect("asked"), &numbers).is_empty());
@@ -289,7 +289,7 @@ fn without_room_for_bytes_only_the_next_number_is_asked_for() {
     }
     for seq in 0..10 {
         let asked = if seq == 0 {
-            bench.patience()
+            bench.gap_timeout()
         } else {
             asks(&bench.commit_all())
         };
@@ -306,7 +306,7 @@ fn a_late_joiner_catches_up_in_order_within_the_window() {
     for name in 1..=5 {
         bench.claim(name, 500);
     }
-    let mut open: VecDeque<Ask> = bench.patience().into();
+    let mut open: VecDeque<Ask> = bench.gap_timeout().into();
     let mut bound = Bound::new("all blocks", 1_000);
     while let Some(ask) = open.pop_front() {
         bound.step(bench.transfer.height());

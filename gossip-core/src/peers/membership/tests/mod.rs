@@ -8,10 +8,10 @@
 mod exchange;
 mod health;
 mod heartbeats;
-mod hints;
 mod leaving;
 mod liveness;
 mod ourselves;
+mod probes;
 mod pulses;
 mod renewal;
 mod responses;

@@ -12,7 +12,7 @@ fn ours(incarnation: u64, sequence: u64) -> Beat {
     ours
 }
 
-fn twins(bench: &Bench) -> Vec<u64> {
+fn identity_conflicts(bench: &Bench) -> Vec<u64> {
     let told = bench.notes.iter().filter_map(|note| match note {
         Notification::IdentityInUse { incarnation } => Some(*incarnation),
         _ => None,
@@ -119,9 +119,15 @@ fn a_later_start_with_our_key_is_told_once_and_makes_no_member_of_us() {
     for _ in 0..2 {
         bench.receive(link, &ours(9, 1).message());
     }
-    assert_eq!(twins(&bench), [9]);
+    assert_eq!(identity_conflicts(&bench), [9]);
     bench.receive(link, &ours(9, 2).message());
-    assert_eq!((twins(&bench).len(), bench.metrics().twins), (2, 2));
+    assert_eq!(
+        (
+            identity_conflicts(&bench).len(),
+            bench.metrics().identity_conflicts
+        ),
+        (2, 2)
+    );
     assert_eq!(bench.liveness("m1"), None);
 }
 
@@ -131,7 +137,7 @@ fn our_former_selves_and_forgers_are_no_twins() {
     let link = bench.member("m2");
     bench.receive(link, &ours(4, 1_000).message());
     bench.receive(link, &ours(9, 1).signed_by("m2"));
-    assert_eq!(twins(&bench), [0_u64; 0]);
+    assert_eq!(identity_conflicts(&bench), [0_u64; 0]);
 }
 
 #[test]
@@ -141,7 +147,7 @@ fn being_listed_as_dead_leaves_no_record_of_ourselves() {
     answer(&mut bench, link, "m2", &[], &[&ours(9, 1)]);
     assert_eq!(bench.liveness("m1"), None);
     assert_eq!(bench.node.members().len(), 1);
-    assert_eq!(twins(&bench), [0_u64; 0]);
+    assert_eq!(identity_conflicts(&bench), [0_u64; 0]);
 }
 
 #[test]

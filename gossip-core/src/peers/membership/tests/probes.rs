@@ -115,14 +115,14 @@ fn the_same_member_held_dead_is_asked_once_in_five_seconds_whatever_others_tell(
     let mut names: Vec<&str> = crowd.iter().map(String::as_str).collect();
     names.push("m3");
     let link = outlive_until_dead(&mut bench, &names);
-    let mut looks = Vec::new();
+    let mut probes = Vec::new();
     for tenth in 0..101 {
         bench.receive(link, &at("m3", 900, 7).message());
         let at_m3 = tried(&mut bench).contains(&internal("m3"));
-        looks.extend(at_m3.then_some(tenth));
+        probes.extend(at_m3.then_some(tenth));
         bench.advance(millis(100));
     }
-    assert_eq!(looks, [0, 50, 100], "in tenths of a second");
+    assert_eq!(probes, [0, 50, 100], "in tenths of a second");
 }
 
 #[test]
@@ -131,15 +131,15 @@ fn of_all_that_are_held_dead_two_are_asked_in_a_second_whatever_others_tell() {
     let dead: Vec<_> = (100..120).map(|number| format!("m{number}")).collect();
     let names: Vec<&str> = dead.iter().map(String::as_str).collect();
     let link = outlive_until_dead(&mut bench, &names);
-    let mut looks = Vec::new();
+    let mut probes = Vec::new();
     for tenth in 0..21 {
         for name in &names {
             bench.receive(link, &at(name, 900, 7).message());
         }
-        looks.extend(tried(&mut bench).iter().map(|_| tenth));
+        probes.extend(tried(&mut bench).iter().map(|_| tenth));
         bench.advance(millis(100));
     }
-    assert_eq!(looks, [0, 5, 10, 15, 20], "in tenths of a second");
+    assert_eq!(probes, [0, 5, 10, 15, 20], "in tenths of a second");
 }
 
 #[test]
@@ -186,16 +186,16 @@ fn of_all_that_were_forgotten_two_are_looked_for_in_a_second_and_no_more_are_che
     let names: Vec<&str> = gone.iter().map(String::as_str).collect();
     let link = outlive_until_forgotten(&mut bench, &names);
     let checked = bench.checked;
-    let mut looks = Vec::new();
+    let mut probes = Vec::new();
     for tenth in 0..21 {
         for name in &names {
             bench.receive(link, &at(name, 800, tenth).message());
         }
-        looks.extend(tried(&mut bench).iter().map(|_| tenth));
+        probes.extend(tried(&mut bench).iter().map(|_| tenth));
         bench.advance(millis(100));
     }
-    assert_eq!(looks, [0, 5, 10, 15, 20], "in tenths of a second");
-    assert_eq!(bench.checked - checked, looks.len());
+    assert_eq!(probes, [0, 5, 10, 15, 20], "in tenths of a second");
+    assert_eq!(bench.checked - checked, probes.len());
 }
 
 #[test]

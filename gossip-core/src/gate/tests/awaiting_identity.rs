@@ -6,7 +6,7 @@ use crate::Request;
 #[test]
 fn parked_state_infos_are_bounded_in_all_and_for_each_sender() {
     let mut bench = Bench::joined(&["m"], |config| {
-        config.channel.max_parked = 8.try_into().unwrap();
+        config.channel.max_awaiting_identity = 8.try_into().unwrap();
     });
     let (link, other) = (bench.participant("m2"), bench.participant("m3"));
     for name in ["m6", "m7", "m8"] {
@@ -18,13 +18,13 @@ fn parked_state_infos_are_bounded_in_all_and_for_each_sender() {
         "a quarter is its share"
     );
     bench.receive(other, &state_info("m8", 1, 3));
-    assert_eq!(bench.gate().parked.len(), 3);
+    assert_eq!(bench.gate().awaiting_identity.len(), 3);
     for name in ["m6", "m7", "m8"] {
         bench.receive(link, &beat(name, 1).message());
     }
     let all = [("m2", 0), ("m3", 0), ("m6", 3), ("m7", 3), ("m8", 3)];
     assert_eq!(heights(&bench), named(&all));
-    assert_eq!(bench.gate().parked.len(), 0);
+    assert_eq!(bench.gate().awaiting_identity.len(), 0);
 }
 
 #[test]
@@ -47,9 +47,9 @@ fn state_infos_are_parked_briefly() {
     bench.advance(secs(5));
     bench.receive(link, &state_info("m9", 1, 3));
     bench.advance(secs(5));
-    assert_eq!(bench.gate().parked.len(), 1);
+    assert_eq!(bench.gate().awaiting_identity.len(), 1);
     bench.advance(secs(5));
-    assert_eq!(bench.gate().parked.len(), 0);
+    assert_eq!(bench.gate().awaiting_identity.len(), 0);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn parked_state_infos_go_with_their_channel() {
     bench.ask(Request::LeaveChannel { channel }).unwrap();
     bench.advance(secs(1));
     assert_eq!(bench.node.channels(), []);
-    assert_eq!(bench.gate().parked.len(), 0);
+    assert_eq!(bench.gate().awaiting_identity.len(), 0);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn an_unsigned_state_info_is_not_parked() {
     let link = bench.participant("m2");
     let unsigned = SignedMessage::unsigned(state_info("m9", 1, 3).message().clone());
     bench.receive(link, &unsigned);
-    assert_eq!(bench.gate().parked.len(), 0);
+    assert_eq!(bench.gate().awaiting_identity.len(), 0);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn equal_state_infos_are_parked_once_and_long_ones_not_at_all() {
     for link in [first, second] {
         bench.receive(link, &state_info("m9", 1, 3));
     }
-    assert_eq!(bench.gate().parked.len(), 1);
+    assert_eq!(bench.gate().awaiting_identity.len(), 1);
     let chaincode = crate::proto::Chaincode {
         name: "c".repeat(1000),
         version: String::new(),
@@ -92,5 +92,5 @@ fn equal_state_infos_are_parked_once_and_long_ones_not_at_all() {
     };
     let long = state_info_with("m8", "m8", 1, "main", properties);
     bench.receive(first, &long);
-    assert_eq!(bench.gate().parked.len(), 1);
+    assert_eq!(bench.gate().awaiting_identity.len(), 1);
 }

@@ -10,9 +10,9 @@ use crate::{Endpoint, Instant, PeerId};
 
 /// Peers that told of strangers and are asked who they are.
 const MAX_STRANGERS: usize = 64;
-/// Between two looks whether somebody lives who is held dead, of anybody and of the same one.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-const LOOK_AT_SAME_AGAIN: Duration = Duration::from_secs(5);
+/// Between two probes whether somebody lives who is held dead, of anybody and of the same one.
+const PROBE_AGAIN: Duration = Duration::from_millis(500);
+const PROBE_SAME_AGAIN: Duration = Duration::from_secs(5);
 
 impl Membership {
     /// What `from` told could not be checked for want of an identity: it is asked who that is, and so is
@@ -38,34 +38,34 @@ impl Membership {
             return;
         };
         let recent = |at: Option<Instant>, pause| at.is_some_and(|at| at + pause > now);
-        let looked =
-            recent(self.exchange.looked, LOOK_AGAIN) || recent(record.looked, LOOK_AT_SAME_AGAIN);
-        if !looked && !self.exchange.is_connected(peer) {
-            record.looked = Some(now);
-            self.exchange.looked = Some(now);
+        let probed =
+            recent(self.exchange.probed, PROBE_AGAIN) || recent(record.probed, PROBE_SAME_AGAIN);
+        if !probed && !self.exchange.is_connected(peer) {
+            record.probed = Some(now);
+            self.exchange.probed = Some(now);
             self.request(cx, peer);
         }
     }
 
     /// May we look for somebody now because of what others tell?
-    pub(crate) fn may_look(&self, now: Instant) -> bool {
-        let looked = self.exchange.looked;
-        looked.is_none_or(|at| at + LOOK_AGAIN <= now)
+    pub(crate) fn may_probe(&self, now: Instant) -> bool {
+        let probed = self.exchange.probed;
+        probed.is_none_or(|at| at + PROBE_AGAIN <= now)
     }
 
     /// A member that was forgotten has told, in an earlier start than its last or with a clock set back, where
     /// it is: only a link can show which.
-    pub(super) fn look_for_former(
+    pub(super) fn probe_former(
         &mut self,
         cx: &mut MemberCx<'_>,
         message: &SignedMessage,
         alive: &Alive,
     ) {
         let peer = PeerId::new(&alive.pki_id);
-        if !self.may_look(cx.now) || self.exchange.is_connected(&peer) {
+        if !self.may_probe(cx.now) || self.exchange.is_connected(&peer) {
             return;
         }
-        self.exchange.looked = Some(cx.now);
+        self.exchange.probed = Some(cx.now);
         let inside = may_see_secret(&self.own_org, cx.identities.org_of(&alive.pki_id));
         let internal = message.internal_endpoint().filter(|_| inside);
         let told = internal.unwrap_or_else(|| alive.endpoint.clone());

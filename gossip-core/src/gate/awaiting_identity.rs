@@ -12,9 +12,9 @@ use crate::timer::TimerKey;
 use crate::{ChannelId, Config, Instant, PeerId};
 
 /// One of each publisher, channel and sender, so that nobody's forgery takes another's place, and equal
-/// ones once. At most `max_parked`, a quarter of it from one sender, of at most `MAX_LENGTH` bytes each.
+/// ones once. At most `max_awaiting_identity`, a quarter of it from one sender, of at most `MAX_LENGTH` bytes each.
 #[derive(Debug, Default)]
-pub(super) struct Parked {
+pub(super) struct AwaitingIdentity {
     entries: BTreeMap<(PeerId, ChannelId, PeerId), Entry>,
     by_sender: BTreeMap<PeerId, usize>,
 }
@@ -27,19 +27,19 @@ struct Entry {
     until: Instant,
 }
 
-/// Longer ones are not parked; they come again.
+/// Longer ones are dropped; they come again.
 const MAX_LENGTH: usize = 4 << 10;
 /// Enough for two exchanges of views; later the state info is asked for again.
-const PATIENCE: Duration = Duration::from_secs(10);
+const IDENTITY_TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Parked {
+impl AwaitingIdentity {
     /// Keeps a state info, instead of an earlier one from the same sender.
-    pub(super) fn park(&mut self, cx: &mut Out<'_>, info: &StateInfoItem) {
+    pub(super) fn put(&mut self, cx: &mut Out<'_>, info: &StateInfoItem) {
         let Content::StateInfo(told) = info.message.content() else {
             return;
         };
         let publisher = PeerId::new(&told.pki_id);
-        let max = cx.config.channel.max_parked.get();
+        let max = cx.config.channel.max_awaiting_identity.get();
         let envelope = info.message.envelope();
         if envelope.encoded().len() > MAX_LENGTH {
             cx.metrics().state_infos_shed += 1;
@@ -57,14 +57,14 @@ impl Parked {
             }
             self.by_sender.insert(info.from.clone(), of_sender + 1);
         }
-        let until = cx.now + PATIENCE;
+        let until = cx.now + IDENTITY_TIMEOUT;
         let entry = Entry {
             envelope: envelope.detach(),
             pushed: !info.pushed_by.is_empty(),
             until,
         };
         self.entries.insert(key, entry);
-        cx.timers().set_earlier(TimerKey::Parked, until);
+        cx.timers().set_earlier(TimerKey::AwaitingIdentity, until);
     }
 
     /// Takes what waits for the identity of `publisher`.
@@ -101,7 +101,7 @@ impl Parked {
         let now = cx.now;
         self.remove_if(|_, entry| entry.until <= now);
         if let Some(next) = self.entries.values().map(|entry| entry.until).min() {
-            cx.timers().set(TimerKey::Parked, next);
+            cx.timers().set(TimerKey::AwaitingIdentity, next);
         }
     }
 
@@ -124,8 +124,11 @@ impl Parked {
     }
 
     pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
-        let (parked, max) = (self.entries.len(), config.channel.max_parked.get());
-        stores.add("state infos parked", parked, max);
+        let (waiting, max) = (
+            self.entries.len(),
+            config.channel.max_awaiting_identity.get(),
+        );
+        stores.add("state infos awaiting an identity", waiting, max);
     }
 
     fn remove_if(&mut self, is_over: impl Fn(&ChannelId, &Entry) -> bool) {
