@@ -1,5 +1,5 @@
 use gossip_core::proto::{Content, DecodeError, GossipMessage, SignedMessage, StateInfoPull, Tag};
-use gossip_core::{ChannelId, Endpoint, LinkId, OrgId, RequestId, Ticket};
+use gossip_core::{ChannelId, Command, Endpoint, LinkId, OrgId, RequestId, Ticket};
 
 use super::*;
 
@@ -135,4 +135,42 @@ fn the_hash_does_not_depend_on_when_batches_are_cut() {
     assert_eq!(trace.hash(), hash_of(&whole));
     trace.record(Instant::from_nanos(4_000), 1, &done);
     assert_ne!(trace.hash(), hash_of(&whole));
+}
+
+#[test]
+fn texts_of_errors_and_names_of_requests_do_not_count_without_texts() {
+    let hash = |mut trace: Trace, event: &Event| {
+        trace.record(Instant::START, 1, event);
+        trace.hash()
+    };
+    let [one, other] = ["a", "b"].map(malformed);
+    assert_ne!(hash(Trace::new(), &one), hash(Trace::new(), &other));
+    let without = |event: &Event| hash(Trace::without_texts(), event);
+    assert_eq!(without(&one), without(&other));
+    // What they say counts all the same.
+    let leave = |on| {
+        let channel = ChannelId::new("c");
+        request(Request::ValidateBlocks { channel, on })
+    };
+    assert_ne!(without(&leave(true)), without(&leave(false)));
+    assert_ne!(
+        without(&request(Request::Snapshot)),
+        without(&request(Request::Identities))
+    );
+}
+
+#[test]
+fn the_order_of_commands_counts() {
+    let finish = |link| Command::FinishLink { link: LinkId(link) };
+    let hash = |commands: [Command; 2]| {
+        let mut recording = Recording::new();
+        for command in &commands {
+            recording.command(Instant::START, 1, command);
+        }
+        recording
+            .fingerprint(Instant::START, std::iter::empty())
+            .commands
+    };
+    assert_eq!(hash([finish(1), finish(2)]), hash([finish(1), finish(2)]));
+    assert_ne!(hash([finish(1), finish(2)]), hash([finish(2), finish(1)]));
 }
