@@ -152,6 +152,8 @@ counters! {
     blocks_pulled,
     /// Acknowledgements that nobody waits for: late, repeated, or of a peer that was not asked.
     acks_unmatched,
+    /// Application messages that arrived while no listener was registered for them.
+    messages_unheard,
     /// Heartbeats signed with our key by a later start than ours: another node runs with our identity, or our
     /// clock was set back.
     identity_conflicts,
@@ -186,7 +188,10 @@ impl Metrics {
             | DropReason::DialFailed
             | DropReason::PeerGone
             | DropReason::LinkClosed => self.waiting_shed += messages,
-            DropReason::NotConnected | DropReason::Oneself | DropReason::Stopped => {}
+            DropReason::NotConnected
+            | DropReason::NotUnderstood
+            | DropReason::Oneself
+            | DropReason::Stopped => {}
         }
     }
 }

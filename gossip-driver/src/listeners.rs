@@ -155,6 +155,7 @@ impl Listeners {
         state.raw.retain(|(one, _)| !one.queue.is_closed());
         Interest {
             accepted: !state.accepted.is_empty(),
+            messages: false,
             raw: !state.raw.is_empty(),
         }
     }
@@ -173,6 +174,7 @@ impl Listeners {
                 });
                 !state.accepted.is_empty()
             }
+            Delivery::Message(_) => false,
             Delivery::Raw(received) => {
                 state.raw.retain_mut(|(one, node)| {
                     let make = || ReceivedMessage::new(received.clone(), node.clone());

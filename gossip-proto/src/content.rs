@@ -30,6 +30,7 @@ impl Content {
             Self::PrivateData(_) => Kind::PrivateData,
             Self::Pulses(_) => Kind::Pulses,
             Self::Tree(_) => Kind::Tree,
+            Self::Application(_) => Kind::Application,
         }
     }
 
@@ -58,7 +59,8 @@ impl Content {
             | Self::PrivateResponse(_)
             | Self::PrivateData(_)
             | Self::Pulses(_)
-            | Self::Tree(_) => None,
+            | Self::Tree(_)
+            | Self::Application(_) => None,
         }
     }
 
@@ -82,7 +84,8 @@ impl Content {
             | Kind::Digest
             | Kind::DataRequest
             | Kind::DataUpdate
-            | Kind::Pulses => Tag::Empty,
+            | Kind::Pulses
+            | Kind::Application => Tag::Empty,
             Kind::PeerIdentity => Tag::OrgOnly,
             Kind::StateInfo
             | Kind::StateInfoPull

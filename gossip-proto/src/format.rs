@@ -92,6 +92,9 @@ impl Display for Content {
                     None => Ok(()),
                 }
             }
+            Self::Application(message) => {
+                write!(f, ": {:?}, {} bytes", message.topic, message.data.len())
+            }
             Self::Pulses(pulses) => write!(f, ": {} pulses", pulses.len()),
         }
     }

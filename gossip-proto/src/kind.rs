@@ -49,11 +49,13 @@ pub enum Kind {
     Pulses,
     /// Control of block dissemination between two neighbours.
     Tree,
+    /// A message of the application.
+    Application,
 }
 
 impl Kind {
     /// All kinds, in the order of their field numbers.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Alive,
         Self::MembershipRequest,
         Self::MembershipResponse,
@@ -77,6 +79,7 @@ impl Kind {
         Self::PrivateData,
         Self::Pulses,
         Self::Tree,
+        Self::Application,
     ];
 
     /// The name of the kind's field in the schema.
@@ -106,6 +109,7 @@ impl Kind {
             Self::PrivateData => "private_data",
             Self::Pulses => "pulses",
             Self::Tree => "tree",
+            Self::Application => "application",
         }
     }
 }

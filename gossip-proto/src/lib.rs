@@ -114,10 +114,10 @@ pub use error::DecodeError;
 pub use kind::Kind;
 pub use limits::Limits;
 pub use message::{
-    Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
-    MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, StateInfo, StateInfoPull,
-    StateRequest, Tree,
+    Alive, Application, Branch, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage,
+    Hello, Leadership, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime,
+    PrivateData, PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, StateInfo,
+    StateInfoPull, StateRequest, Tree,
 };
 pub use signed::{SignedMessage, UnsignedMessage};
 pub use tag::Tag;

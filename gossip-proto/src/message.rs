@@ -72,6 +72,8 @@ pub enum Content {
     Pulses(Vec<Pulse>),
     /// Extension (field 1001): control of block dissemination between two neighbours.
     Tree(Tree),
+    /// Extension (field 1002): a message of the application.
+    Application(Application),
 }
 
 /// A peer's logical clock, ordered by incarnation, then sequence.
@@ -184,6 +186,16 @@ pub struct Tree {
     /// One more than the number of a block that the sender holds, in its ledger or not yet, and
     /// sends on request. An offer avoids a push to a peer that may get the block from elsewhere.
     pub offer: Option<NonZeroU64>,
+}
+
+/// A message that applications exchange through gossip (extension).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// What the message is about; the receiver's application chooses by it. At most
+    /// [`Limits::max_name`](crate::Limits::max_name) bytes; may be empty.
+    pub topic: String,
+    /// Opaque to gossip.
+    pub data: Bytes,
 }
 
 /// The change that the sender of a [`Tree`] requests of the receiver (extension).

@@ -252,7 +252,8 @@ impl Stats {
             | Content::PrivateResponse(_)
             | Content::PrivateData(_)
             | Content::Pulses(_)
-            | Content::Tree(_) => {}
+            | Content::Tree(_)
+            | Content::Application(_) => {}
         }
     }
 }

@@ -119,7 +119,7 @@ fn a_declaration_of_leadership_is_heard_by_each_peer_once() {
     let nodes = joined(&mut net, 10);
     let interest = Interest {
         accepted: true,
-        raw: false,
+        ..Interest::default()
     };
     for node in &nodes {
         net.ask(*node, Request::Listen(interest)).unwrap();

@@ -153,7 +153,7 @@ fn what_is_sent_to_a_peer_while_its_certificate_is_renewed_reaches_it_and_is_ack
     });
     let interest = Interest {
         raw: true,
-        accepted: false,
+        ..Interest::default()
     };
     net.ask(renewed, Request::Listen(interest)).unwrap();
     let mut nonces = acknowledge_all(&mut net, renewed);

@@ -10,7 +10,7 @@ use protox::prost_reflect::prost_types::{
 use crate::Failure;
 
 /// Fields with a limit of their own; other fields are bounded by their frame.
-const SIZES: [(&str, &str); 43] = [
+const SIZES: [(&str, &str); 44] = [
     ("common.ChannelHeader.channel_id", "Channel"),
     ("common.ChannelHeader.tls_cert_hash", "Hash"),
     ("common.ChannelHeader.tx_id", "Name"),
@@ -18,6 +18,7 @@ const SIZES: [(&str, &str); 43] = [
     ("gossip.Acknowledgement.error", "Text"),
     ("gossip.AliveMessage.identity", "Identity"),
     ("gossip.AliveMessage.pulse_anchor", "Hash"),
+    ("gossip.ApplicationMessage.topic", "Name"),
     ("gossip.Chaincode.metadata", "Metadata"),
     ("gossip.Chaincode.name", "Name"),
     ("gossip.Chaincode.version", "Name"),

@@ -171,10 +171,11 @@ impl Crypto {
             }
         }
         let blocks = blocks.iter().flat_map(Copies::iter);
-        waiting.extend(blocks.filter_map(|block| match block.item.source {
-            BlockSource::Local { id } => Some(id),
-            _ => None,
-        }));
+        for block in blocks {
+            if let BlockSource::Local { id } = block.item.source {
+                waiting.push(id);
+            }
+        }
         waiting
     }
 

@@ -338,7 +338,12 @@ pub(crate) enum Inbound {
         nonce: u64,
         error: String,
     },
-    /// A message of a protocol that applications speak among themselves.
+    /// An application message.
+    Application {
+        sender: Sender,
+        message: SignedMessage,
+    },
+    /// A message of Fabric's protocol that applications speak among themselves.
     ForApplications,
     /// A link's authentication was checked.
     Authenticated {

@@ -130,11 +130,12 @@ impl Gate {
         request: &MembershipRequest,
     ) {
         let own = SignedMessage::decode_nested(&request.self_information, &cx.config.limits);
-        let external = own.as_ref().ok().and_then(|own| match own.content() {
-            Content::Alive(alive) if alive.pki_id == sender.peer.as_bytes() => {
-                Some(!alive.endpoint.is_empty())
-            }
-            _ => None,
+        let external = own.as_ref().ok().and_then(|own| {
+            let Content::Alive(alive) = own.content() else {
+                return None;
+            };
+            let own = alive.pki_id == sender.peer.as_bytes();
+            own.then_some(!alive.endpoint.is_empty())
         });
         let (Ok(own), Some(external)) = (own, external) else {
             cx.metrics().violations += 1;

@@ -1,7 +1,9 @@
 //! Messages coming in: to the check that their kind needs.
 
 use bytes::Bytes;
-use gossip_proto::{Content, GossipMessage, SignedMessage};
+use gossip_proto::{
+    Content, GossipMessage, Leadership, Payload, SignedMessage, StateRequest, Tree,
+};
 
 use super::admitted::{
     Admitted, AliveSource, AliveWay, ChannelInput, Checked, Inbound, Key, LeadershipItem,
@@ -49,59 +51,28 @@ impl Gate {
             }
             Content::Data(payload) => self.pushed_block(cx, sender, &message, payload),
             Content::StateRequest(request) => {
-                let request = *request;
-                self.from_reader(cx, sender, message.message(), |sender| {
-                    ChannelInput::StateRequest {
-                        sender,
-                        nonce,
-                        request,
-                    }
-                });
+                self.state_request(cx, sender, message.message(), *request);
             }
             Content::StateResponse(payloads) => {
-                // Whether they were asked for is known where they were asked for.
-                if let Some(channel) = channel_of(cx, &sender, message.message()) {
-                    let payloads = payloads.clone();
-                    let input = ChannelInput::StateResponse {
-                        sender,
-                        nonce,
-                        payloads,
-                    };
-                    cx.raise(Inbound::Channel(channel, input));
-                }
+                state_response(cx, sender, message.message(), payloads);
             }
-            // Whatever the channel.
-            Content::Tree(_) if !is_inside(cx, &sender) => cx.metrics().violations += 1,
-            Content::Tree(tree) => {
-                if let Some(channel) = channel_of(cx, &sender, message.message()) {
-                    let tree = *tree;
-                    cx.raise(Inbound::Channel(
-                        channel,
-                        ChannelInput::Tree { sender, tree },
-                    ));
-                }
-            }
+            Content::Tree(control) => tree(cx, sender, message.message(), *control),
             Content::Pulses(pulses) => self.pulses(cx, &sender, pulses, true),
             Content::Hello(_)
             | Content::Digest(_)
             | Content::DataRequest(_)
             | Content::DataUpdate(_) => self.pull(cx, sender, message),
             Content::Empty => cx.metrics().empty_messages += 1,
-            Content::Leadership(told) => {
-                if let Some(channel) = inside_channel_of(cx, &sender, message.message()) {
-                    let maker = PeerId::new(&told.pki_id);
-                    let key = Key::Leadership(sender.link, channel.clone(), maker, told.time);
-                    let item = LeadershipItem {
-                        channel,
-                        message: message.clone(),
-                        from: sender.peer,
-                    };
-                    self.receive(cx, Some(sender.link), (key, item));
-                }
-            }
+            Content::Leadership(told) => self.leadership(cx, sender, &message, told),
             Content::Ack(error) => {
                 let (peer, error) = (sender.peer, error.clone());
                 cx.raise(Inbound::Ack { peer, nonce, error });
+            }
+            Content::Application(_) => {
+                let named = !message.message().channel.is_empty();
+                if !named || channel_of(cx, &sender, message.message()).is_some() {
+                    cx.raise(Inbound::Application { sender, message });
+                }
             }
             Content::PrivateRequest(_) | Content::PrivateResponse(_) | Content::PrivateData(_) => {
                 cx.raise(Inbound::ForApplications);
@@ -128,18 +99,71 @@ impl Gate {
         }
     }
 
-    /// A question about a channel, which is let through if its sender may read the channel.
-    fn from_reader(
+    fn leadership(
+        &mut self,
+        cx: &mut GateCx<'_>,
+        sender: Sender,
+        message: &SignedMessage,
+        told: &Leadership,
+    ) {
+        if let Some(channel) = inside_channel_of(cx, &sender, message.message()) {
+            let maker = PeerId::new(&told.pki_id);
+            let key = Key::Leadership(sender.link, channel.clone(), maker, told.time);
+            let item = LeadershipItem {
+                channel,
+                message: message.clone(),
+                from: sender.peer,
+            };
+            self.receive(cx, Some(sender.link), (key, item));
+        }
+    }
+
+    /// A request for blocks of a channel, let through if its sender may read the channel.
+    fn state_request(
         &mut self,
         cx: &mut GateCx<'_>,
         sender: Sender,
         message: &GossipMessage,
-        input: impl FnOnce(Sender) -> ChannelInput,
+        request: StateRequest,
     ) {
         if let Some(channel) = channel_of(cx, &sender, message) {
-            let asked = Inbound::Channel(channel.clone(), input(sender.clone()));
+            let input = ChannelInput::StateRequest {
+                sender: sender.clone(),
+                nonce: message.nonce,
+                request,
+            };
+            let asked = Inbound::Channel(channel.clone(), input);
             self.with_access(cx, &sender, channel, asked);
         }
+    }
+}
+
+/// Blocks that the requester may have asked for: it knows.
+fn state_response(
+    cx: &mut GateCx<'_>,
+    sender: Sender,
+    message: &GossipMessage,
+    payloads: &[Payload],
+) {
+    if let Some(channel) = channel_of(cx, &sender, message) {
+        let input = ChannelInput::StateResponse {
+            sender,
+            nonce: message.nonce,
+            payloads: payloads.to_vec(),
+        };
+        cx.raise(Inbound::Channel(channel, input));
+    }
+}
+
+/// Control of the tree, from a peer of our organisation only, whatever the channel.
+fn tree(cx: &mut GateCx<'_>, sender: Sender, message: &GossipMessage, tree: Tree) {
+    if !is_inside(cx, &sender) {
+        cx.metrics().violations += 1;
+    } else if let Some(channel) = channel_of(cx, &sender, message) {
+        cx.raise(Inbound::Channel(
+            channel,
+            ChannelInput::Tree { sender, tree },
+        ));
     }
 }
 

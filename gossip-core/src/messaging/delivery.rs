@@ -8,6 +8,8 @@ use crate::{ChannelId, LinkId, OrgId, PeerId};
 pub struct Interest {
     /// What channels have verified and accepted.
     pub accepted: bool,
+    /// Application messages that peers send.
+    pub messages: bool,
     /// Everything that arrives, before any check.
     pub raw: bool,
 }
@@ -23,6 +25,9 @@ pub enum Delivery {
         /// The message. That of a block carries no signature of its own.
         message: SignedMessage,
     },
+    /// An application message of a peer; see [`Content::Application`]. If it names a channel, this node has joined
+    /// that channel and the sender's organisation is a member of it.
+    Message(Received),
     /// It has just arrived, and nothing of it has been checked but its shape and its tag. The node goes on
     /// with it as if nobody had looked.
     Raw(Received),

@@ -11,6 +11,8 @@
 //! - A listener that is slow loses what comes, and is told how much; it holds up nobody else.
 
 mod acks;
+#[cfg(test)]
+mod application_tests;
 mod criteria;
 mod delivery;
 

@@ -363,7 +363,7 @@ fn raw_kinds(bench: &mut Bench) -> Vec<(String, Kind)> {
                 assert_eq!(&*received.identity(), &*identity_of(&name(&received.peer)));
                 Some((name(&received.peer), received.message.content().kind()))
             }
-            Delivery::Accepted { .. } => None,
+            Delivery::Accepted { .. } | Delivery::Message(_) => None,
         });
     raw.collect()
 }
@@ -382,7 +382,7 @@ fn whoever_listens_raw_gets_everything_but_acknowledgements_before_any_check() {
     let raw = true;
     let interest = Interest {
         raw,
-        accepted: false,
+        ..Interest::default()
     };
     bench.ask(Request::Listen(interest)).unwrap();
     bench.receive(link, &private);
@@ -400,8 +400,8 @@ fn whoever_listens_hears_of_what_channels_accept_once() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let (first, second) = (bench.participant("m2"), bench.participant("m3"));
     let interest = Interest {
-        raw: false,
         accepted: true,
+        ..Interest::default()
     };
     bench.ask(Request::Listen(interest)).unwrap();
     for link in [first, second] {
@@ -418,7 +418,7 @@ fn whoever_listens_hears_of_what_channels_accept_once() {
                 assert_eq!(channel, main_channel());
                 message.content().kind()
             }
-            Delivery::Raw(received) => panic!("{received:?}"),
+            Delivery::Raw(received) | Delivery::Message(received) => panic!("{received:?}"),
         })
         .collect();
     assert_eq!(kinds, [Kind::Data, Kind::StateInfo, Kind::Leadership]);
@@ -456,7 +456,7 @@ fn leaders(bench: &mut Bench) -> Vec<(String, u64)> {
                 }
                 _ => None,
             },
-            Delivery::Raw(_) => None,
+            Delivery::Raw(_) | Delivery::Message(_) => None,
         });
     told.collect()
 }
@@ -466,8 +466,8 @@ fn leadership_is_heard_from_our_own_organisation_about_our_own_organisation_only
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let (ours, theirs) = (bench.participant("m2"), bench.participant("a2"));
     let interest = Interest {
-        raw: false,
         accepted: true,
+        ..Interest::default()
     };
     bench.ask(Request::Listen(interest)).unwrap();
     bench.receive(theirs, &declaration("m2", 1));
@@ -493,8 +493,8 @@ fn a_declaration_that_is_replayed_long_after_is_refused() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let (from, other) = (bench.participant("m2"), bench.participant("m3"));
     let interest = Interest {
-        raw: false,
         accepted: true,
+        ..Interest::default()
     };
     bench.ask(Request::Listen(interest)).unwrap();
     bench.receive(from, &declaration("m2", 1));
@@ -510,8 +510,8 @@ fn a_forged_declaration_does_not_shadow_the_true_one() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let (liar, honest) = (bench.participant("m3"), bench.participant("m2"));
     let interest = Interest {
-        raw: false,
         accepted: true,
+        ..Interest::default()
     };
     bench.ask(Request::Listen(interest)).unwrap();
     let content = Content::Leadership(leadership("m2", 1));

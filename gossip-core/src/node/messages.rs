@@ -6,7 +6,7 @@ use super::Node;
 use super::requests::Outcome;
 use crate::gate::admitted::Sender;
 use crate::messaging::{Delivery, Received, SendCriteria};
-use crate::peers::link::Sent;
+use crate::peers::link::{APPLICATION, Sent};
 use crate::peers::membership::AliveMember;
 use crate::peers::outbox::{Frame, Hold};
 use crate::{Command, LinkId, PeerId, RequestError, RequestId, Response};
@@ -42,7 +42,8 @@ impl Node {
         if wanted > 0 && self.acks.len() >= self.core.config.messaging.max_awaiting.get() {
             return Err(RequestError::Busy);
         }
-        let peers = self.draw_by(criteria)?;
+        let application = matches!(message.content, Content::Application(_));
+        let peers = self.draw_by(criteria, application)?;
         if peers.len() < wanted {
             let known = peers.len();
             return Err(RequestError::TooFewPeers { wanted, known });
@@ -62,13 +63,21 @@ impl Node {
         Ok(None)
     }
 
-    /// Random peers among those that the criteria name.
-    fn draw_by(&mut self, criteria: &SendCriteria) -> Result<Vec<PeerId>, RequestError> {
+    /// Random peers among those that the criteria name. For an application message, connected legacy peers are left
+    /// out.
+    fn draw_by(
+        &mut self,
+        criteria: &SendCriteria,
+        application: bool,
+    ) -> Result<Vec<PeerId>, RequestError> {
         let id = criteria.channel.as_ref();
         let channel = id.map(|id| self.channels.joined(id)).transpose()?;
+        let links = &self.peers.links;
         let accept = |member: &AliveMember| {
+            let takes = || !member.connected || links.capabilities(&member.peer) & APPLICATION != 0;
             let eligible = criteria.eligible.as_ref();
-            eligible.is_none_or(|eligible| eligible.contains(&member.peer))
+            (!application || takes())
+                && eligible.is_none_or(|eligible| eligible.contains(&member.peer))
                 && channel.is_none_or(|channel| channel.is_participant(&member.peer))
         };
         let alive = self.peers.membership.alive();
@@ -109,9 +118,22 @@ impl Node {
 
     /// Hands out what has just arrived, if the application listens.
     pub(super) fn deliver_raw(&mut self, sender: &Sender, message: &SignedMessage) {
-        if !self.core.io.interest.raw || matches!(message.content(), Content::Ack(_)) {
-            return;
+        if self.core.io.interest.raw && !matches!(message.content(), Content::Ack(_)) {
+            self.deliver(sender, message, Delivery::Raw);
         }
+    }
+
+    /// Delivers an application message to the listener, or counts it.
+    pub(super) fn deliver_message(&mut self, sender: &Sender, message: &SignedMessage) {
+        if self.core.io.interest.messages {
+            self.deliver(sender, message, Delivery::Message);
+        } else {
+            let heard = self.core.io.interest.raw;
+            self.core.io.metrics.messages_unheard += u64::from(!heard);
+        }
+    }
+
+    fn deliver(&mut self, sender: &Sender, message: &SignedMessage, how: fn(Received) -> Delivery) {
         let Some(authentication) = self.peers.links.conn_of(sender.link).cloned() else {
             return;
         };
@@ -122,7 +144,6 @@ impl Node {
             message: message.clone(),
             authentication,
         };
-        let delivery = Delivery::Raw(received);
-        self.core.out().emit(Command::Deliver(delivery));
+        self.core.out().emit(Command::Deliver(how(received)));
     }
 }

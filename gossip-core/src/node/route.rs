@@ -38,7 +38,7 @@ impl Node {
     fn on_link_signal(&mut self, signal: LinkSignal) {
         let cx = &mut self.core.cx();
         match signal {
-            LinkSignal::Sign { link, message } => cx.sign(Signing::Conn(link), message),
+            LinkSignal::Sign { link, message } => cx.sign(Signing::Conn(link), *message),
             LinkSignal::Authenticate { link, message } => {
                 if let Content::Conn(conn) = message.content() {
                     cx.authenticate(link, conn, &message);
@@ -217,6 +217,7 @@ impl Node {
             Inbound::Relay(item) => self.on_relay_item(item.into_inner()),
             Inbound::Pull { sender, message } => self.peers.on_identity_pull(cx, &sender, &message),
             Inbound::Ack { peer, nonce, error } => self.acks.on_ack(cx, &peer, nonce, &error),
+            Inbound::Application { sender, message } => self.deliver_message(&sender, &message),
             Inbound::ForApplications => {
                 // The listeners for raw messages have it, or it is lost.
                 cx.metrics().violations += u64::from(!cx.io.interest.raw);

@@ -5,11 +5,11 @@ use std::num::NonZeroU64;
 use bytes::Bytes;
 
 use crate::{
-    Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, DecodeError, GossipMessage,
-    Hello, Leadership, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime,
-    PrivateData, PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope,
-    StateInfo, StateInfoPull, StateRequest, Tag, Tree, raw, raw::gossip_message::Content as Raw,
-    wire,
+    Alive, Application, Branch, Chaincode, ConnEstablish, Content, DataUpdate, DecodeError,
+    GossipMessage, Hello, Leadership, MembershipRequest, MembershipResponse, Payload, PeerIdentity,
+    PeerTime, PrivateData, PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse,
+    RawEnvelope, StateInfo, StateInfoPull, StateRequest, Tag, Tree, raw,
+    raw::gossip_message::Content as Raw, wire,
 };
 
 impl TryFrom<raw::GossipMessage> for GossipMessage {
@@ -98,6 +98,10 @@ fn content(raw: Raw) -> Result<Content, DecodeError> {
         Raw::PrivateData(raw) => Content::PrivateData(private_data(raw)?),
         Raw::Pulses(raw) => Content::Pulses(pulses(raw.pulses)?),
         Raw::Tree(raw) => Content::Tree(tree(raw)?),
+        Raw::Application(raw) => {
+            let (topic, data) = (raw.topic, raw.data);
+            Content::Application(Application { topic, data })
+        }
     })
 }
 

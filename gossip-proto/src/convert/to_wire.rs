@@ -5,10 +5,10 @@ use std::num::NonZeroU64;
 use bytes::Bytes;
 
 use crate::{
-    Alive, Branch, Chaincode, ConnEstablish, Content, GossipMessage, Hello, Leadership,
-    MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    PrivateDigest, PrivateElement, PullKind, Pulse, RawEnvelope, StateInfo, Tag, Tree, raw,
-    raw::gossip_message::Content as Raw, wire,
+    Alive, Application, Branch, Chaincode, ConnEstablish, Content, GossipMessage, Hello,
+    Leadership, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime,
+    PrivateData, PrivateDigest, PrivateElement, PullKind, Pulse, RawEnvelope, StateInfo, Tag, Tree,
+    raw, raw::gossip_message::Content as Raw, wire,
 };
 
 impl From<&GossipMessage> for raw::GossipMessage {
@@ -88,9 +88,17 @@ fn content(content: &Content) -> Raw {
         }),
         Content::PrivateData(data) => Raw::PrivateData(private_data(data)),
         Content::Tree(tree) => Raw::Tree(tree_msg(tree)),
+        Content::Application(message) => Raw::Application(application(message)),
         Content::Pulses(list) => Raw::Pulses(wire::Pulses {
             pulses: pulses(list),
         }),
+    }
+}
+
+fn application(message: &Application) -> wire::ApplicationMessage {
+    wire::ApplicationMessage {
+        topic: message.topic.clone(),
+        data: message.data.clone(),
     }
 }
 

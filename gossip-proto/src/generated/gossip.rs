@@ -49,7 +49,7 @@ pub struct GossipMessage {
     pub tag: i32,
     #[prost(
         oneof = "gossip_message::Content",
-        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000, 1001"
+        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000, 1001, 1002"
     )]
     pub content: ::core::option::Option<gossip_message::Content>,
 }
@@ -153,6 +153,8 @@ pub mod gossip_message {
         Pulses(super::Pulses),
         #[prost(message, tag = "1001")]
         Tree(super::Tree),
+        #[prost(message, tag = "1002")]
+        Application(super::ApplicationMessage),
     }
 }
 /// A peer's state in a channel.
@@ -286,6 +288,15 @@ pub struct Tree {
     /// 0 if it offers none.
     #[prost(uint64, tag = "5")]
     pub offer: u64,
+}
+/// Extension: a message of the application, opaque to gossip.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApplicationMessage {
+    /// What the message is about; the receiver's application chooses by it.
+    #[prost(string, tag = "1")]
+    pub topic: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub data: ::prost::bytes::Bytes,
 }
 /// A block, pushed or pulled.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -11,7 +11,7 @@ pub struct GossipMessage {
     pub tag: i32,
     #[prost(
         oneof = "gossip_message::Content",
-        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000, 1001"
+        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 1000, 1001, 1002"
     )]
     pub content: ::core::option::Option<gossip_message::Content>,
 }
@@ -65,6 +65,8 @@ pub mod gossip_message {
         Pulses(crate::wire::Pulses),
         #[prost(message, tag = "1001")]
         Tree(crate::wire::Tree),
+        #[prost(message, tag = "1002")]
+        Application(crate::wire::ApplicationMessage),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

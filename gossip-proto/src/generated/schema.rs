@@ -260,6 +260,7 @@ pub(crate) static GOSSIP_GOSSIP_MESSAGE: Schema = Schema {
         Field { number: 25, name: "private_data", kind: Kind::Message(&GOSSIP_PRIVATE_DATA_MESSAGE), count: Count::None },
         Field { number: 1000, name: "pulses", kind: Kind::Message(&GOSSIP_PULSES), count: Count::None },
         Field { number: 1001, name: "tree", kind: Kind::Message(&GOSSIP_TREE), count: Count::None },
+        Field { number: 1002, name: "application", kind: Kind::Message(&GOSSIP_APPLICATION_MESSAGE), count: Count::None },
     ],
 };
 
@@ -363,6 +364,14 @@ pub(crate) static GOSSIP_TREE: Schema = Schema {
         Field { number: 3, name: "tell_at", kind: Kind::Varint, count: Count::None },
         Field { number: 4, name: "limit", kind: Kind::Varint, count: Count::None },
         Field { number: 5, name: "offer", kind: Kind::Varint, count: Count::None },
+    ],
+};
+
+pub(crate) static GOSSIP_APPLICATION_MESSAGE: Schema = Schema {
+    name: "gossip.ApplicationMessage",
+    fields: &[
+        Field { number: 1, name: "topic", kind: Kind::Text(Size::Name), count: Count::None },
+        Field { number: 2, name: "data", kind: Kind::Bytes(Size::Frame), count: Count::None },
     ],
 };
 

@@ -119,7 +119,8 @@ messages! {
         StateInfoPullReq "state_info_pull_req", StateRequest "state_request",
         StateResponse "state_response", LeadershipMsg "leadership_msg",
         PeerIdentity "peer_identity", Ack "ack", PrivateReq "privateReq",
-        PrivateRes "privateRes", PrivateData "private_data", Pulses "pulses", Tree "tree"
+        PrivateRes "privateRes", PrivateData "private_data", Pulses "pulses", Tree "tree",
+        Application "application"
     };
     wire::StateInfo { timestamp, pki_id, channel_mac = "channel_MAC", properties };
     wire::Properties { ledger_height, left_channel, chaincodes };
@@ -137,6 +138,7 @@ messages! {
     wire::PrivatePayload { collection_name, namespace, tx_id, private_rwset, private_sim_height, collection_configs };
     wire::AliveMessage { membership, timestamp, identity, pulse_anchor, leaving };
     wire::Pulses { pulses };
+    wire::ApplicationMessage { topic, data };
     wire::Tree { ledger_height, branch as wire::Branch, tell_at, limit, offer };
     wire::Pulse { pki_id, seq_num, proof };
     wire::LeadershipMessage { pki_id, timestamp, is_declaration };

@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use gossip_proto::{
-    Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage, Hello, Leadership,
-    Limits, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
-    PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope,
-    SignedMessage, StateInfo, StateInfoPull, StateRequest, Tree, UnsignedMessage,
+    Alive, Application, Branch, Chaincode, ConnEstablish, Content, DataUpdate, GossipMessage,
+    Hello, Leadership, Limits, MembershipRequest, MembershipResponse, Payload, PeerIdentity,
+    PeerTime, PrivateData, PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse,
+    RawEnvelope, SignedMessage, StateInfo, StateInfoPull, StateRequest, Tree, UnsignedMessage,
 };
 use serde_json::Value;
 
@@ -203,6 +203,10 @@ pub fn samples() -> Vec<Content> {
             tell_at: 12.try_into().ok(),
             limit: 49.try_into().ok(),
             offer: 11.try_into().ok(),
+        }),
+        Content::Application(Application {
+            topic: "prices".into(),
+            data: Bytes::from_static(b"opaque"),
         }),
     ];
     for kind in [PullKind::Block, PullKind::Identity] {

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use gossip_proto::{
-    Alive, Branch, Chaincode, ConnEstablish, Content, DataUpdate, Hello, Leadership, Limits,
-    MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
+    Alive, Application, Branch, Chaincode, ConnEstablish, Content, DataUpdate, Hello, Leadership,
+    Limits, MembershipRequest, MembershipResponse, Payload, PeerIdentity, PeerTime, PrivateData,
     PrivateDigest, PrivateElement, Properties, PullIds, PullKind, Pulse, RawEnvelope, StateInfo,
     StateInfoPull, StateRequest, Tree,
 };
@@ -150,6 +150,8 @@ fn membership() -> impl Strategy<Value = Content> {
             offer: offer.try_into().ok(),
         })
     });
+    let application = (".{0,30}", bytes(0..100))
+        .prop_map(|(topic, data)| Content::Application(Application { topic, data }));
     let identity = identities().prop_map(Content::PeerIdentity);
     let ack = ".{0,30}".prop_map(Content::Ack);
     prop_oneof![
@@ -158,6 +160,7 @@ fn membership() -> impl Strategy<Value = Content> {
         response,
         conn,
         identity,
+        application,
         ack,
         beats,
         tree,

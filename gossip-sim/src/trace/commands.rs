@@ -2,7 +2,8 @@
 
 use gossip_core::proto::SignedMessage;
 use gossip_core::{
-    ChannelId, CloseReason, Command, CryptoJob, Delivery, LedgerOp, Notification, PeerId, Signed,
+    ChannelId, CloseReason, Command, CryptoJob, Delivery, LedgerOp, Notification, PeerId, Received,
+    Signed,
 };
 
 use super::Trace;
@@ -161,6 +162,15 @@ impl Trace {
         }
     }
 
+    fn received(&mut self, kind: u8, received: &Received) {
+        self.kind(kind, received.link.0);
+        self.bytes(received.peer.as_bytes());
+        let org = received.org.as_ref();
+        self.bytes(org.map_or(&[], |org| org.as_bytes()));
+        self.message(&received.message);
+        self.message(&received.authentication);
+    }
+
     fn delivery(&mut self, delivery: &Delivery) {
         match delivery {
             Delivery::Accepted { channel, message } => {
@@ -168,14 +178,8 @@ impl Trace {
                 self.channel(channel);
                 self.message(message);
             }
-            Delivery::Raw(received) => {
-                self.kind(8, received.link.0);
-                self.bytes(received.peer.as_bytes());
-                let org = received.org.as_ref();
-                self.bytes(org.map_or(&[], |org| org.as_bytes()));
-                self.message(&received.message);
-                self.message(&received.authentication);
-            }
+            Delivery::Raw(received) => self.received(8, received),
+            Delivery::Message(received) => self.received(9, received),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use gossip_proto::{Content, SignedMessage};
 
-use super::TIE_BREAK;
+use super::{APPLICATION, TIE_BREAK};
 use crate::out::Out;
 use crate::peers::outbox::{Frame, Outbox};
 use crate::{Binding, DropReason, Endpoint, Instant, LinkId, OrgId, PeerId, ValidIdentity};
@@ -141,6 +141,23 @@ impl Connection {
         matches!(self.phase, Phase::Finishing(_))
     }
 
+    /// Whether the remote takes messages of this kind.
+    fn takes(&self, frame: &Frame) -> bool {
+        !matches!(frame.message.content(), Content::Application(_))
+            || self
+                .session()
+                .is_some_and(|session| session.capabilities & APPLICATION != 0)
+    }
+
+    /// Queues frames of an earlier link or of a dial, except those of a kind that the remote does not take.
+    pub(super) fn adopt(&mut self, cx: &mut Out<'_>, mut frames: Vec<Frame>) {
+        let before = frames.len();
+        frames.retain(|frame| self.takes(frame));
+        let dropped = before - frames.len();
+        cx.metrics().shed(DropReason::NotUnderstood, dropped as u64);
+        self.outbox.adopt(frames);
+    }
+
     /// Queues a frame, unless its class is full, and hands to the transport what the windows allow.
     pub(super) fn send(
         &mut self,
@@ -148,6 +165,10 @@ impl Connection {
         link: LinkId,
         mut frame: Frame,
     ) -> Result<(), DropReason> {
+        if !self.takes(&frame) {
+            cx.metrics().shed(DropReason::NotUnderstood, 1);
+            return Err(DropReason::NotUnderstood);
+        }
         if let Phase::Up(session) = &mut self.phase {
             match self.outbox.send_directly(cx, link, frame) {
                 Some(waits) => frame = waits,

@@ -30,6 +30,8 @@ pub enum DropReason {
     LinkClosed,
     /// The link that the message was an answer to is gone, and the peer has no other.
     NotConnected,
+    /// The peer is a legacy peer (Fabric's own gossip), which takes no application messages.
+    NotUnderstood,
     /// The peer is this very node.
     Oneself,
     /// The node stops.
@@ -38,7 +40,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ControlQueueFull,
         Self::PushQueueFull,
         Self::BulkQueueFull,
@@ -49,6 +51,7 @@ impl DropReason {
         Self::PeerGone,
         Self::LinkClosed,
         Self::NotConnected,
+        Self::NotUnderstood,
         Self::Oneself,
         Self::Stopped,
     ];
@@ -67,6 +70,7 @@ impl DropReason {
             Self::PeerGone => "peer_gone",
             Self::LinkClosed => "link_closed",
             Self::NotConnected => "not_connected",
+            Self::NotUnderstood => "not_understood",
             Self::Oneself => "oneself",
             Self::Stopped => "stopped",
         }

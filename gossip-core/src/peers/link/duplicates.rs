@@ -51,7 +51,7 @@ impl Links {
             heard: None,
             standby: None,
         });
-        connection.outbox.adopt(inherited);
+        connection.adopt(cx, inherited);
         let target = connection.dialled.clone();
         cx.timers().cancel(&TimerKey::Handshake(link));
         cx.metrics().links_established += 1;

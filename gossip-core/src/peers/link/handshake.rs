@@ -155,6 +155,7 @@ impl Links {
         let nonce = self.rng.next_u64();
         let message = message(None, nonce, Content::Conn(conn));
         let message = UnsignedMessage::new(message, None);
+        let message = Box::new(message);
         cx.raise(LinkSignal::Sign { link, message });
     }
 

@@ -318,7 +318,7 @@ impl Links {
             return;
         };
         if let Some(connection) = self.connections.get_mut(&primary) {
-            connection.outbox.adopt(frames);
+            connection.adopt(cx, frames);
             connection.pump(cx, primary);
         }
     }

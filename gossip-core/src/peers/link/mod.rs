@@ -68,9 +68,12 @@ pub(crate) const LEAVING: u64 = 16;
 /// Tells which state infos it holds when it asks for them, and is told the others.
 pub(crate) const STATE_DIFFERENCES: u64 = 32;
 
+/// Takes application messages.
+pub(crate) const APPLICATION: u64 = 64;
+
 /// What we understand beyond the original protocol.
 pub(crate) const CAPABILITIES: u64 =
-    TIE_BREAK | IDENTITIES | PULSES | TREE | LEAVING | STATE_DIFFERENCES;
+    TIE_BREAK | IDENTITIES | PULSES | TREE | LEAVING | STATE_DIFFERENCES | APPLICATION;
 
 /// What we announce of it in each authentication.
 const fn capabilities(config: &Config) -> u64 {

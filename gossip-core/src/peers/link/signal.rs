@@ -16,7 +16,7 @@ pub(crate) enum LinkSignal {
     /// Sign our authentication of a link; answered by `on_conn_signed` or `on_sign_failed`.
     Sign {
         link: LinkId,
-        message: UnsignedMessage,
+        message: Box<UnsignedMessage>,
     },
     /// Validate the identity in a remote's authentication and verify its signature; answered by
     /// `on_authenticated`.

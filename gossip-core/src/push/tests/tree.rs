@@ -77,8 +77,8 @@ fn a_copy_of_our_own_block_cuts_its_branch() {
 fn a_block_of_ours_stays_ours_if_a_peer_pushes_it_while_it_is_checked() {
     let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
     let interest = crate::Interest {
-        raw: false,
         accepted: true,
+        ..crate::Interest::default()
     };
     bench.ask(crate::Request::Listen(interest)).unwrap();
     bench.hold_checks = true;

@@ -21,7 +21,7 @@ pub(super) fn leadership() -> Outcome {
     }
     let interest = Interest {
         accepted: true,
-        raw: false,
+        ..Interest::default()
     };
     for node in one.iter().chain(&two) {
         net.world.request(*node, Request::Listen(interest));

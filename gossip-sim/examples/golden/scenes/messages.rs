@@ -26,6 +26,7 @@ pub(super) fn messages() -> Outcome {
         let interest = Interest {
             accepted: place % 2 == 0,
             raw: place > 0,
+            ..Interest::default()
         };
         net.world.request(*node, Request::Listen(interest));
     }

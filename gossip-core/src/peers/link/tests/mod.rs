@@ -165,7 +165,7 @@ impl Rig {
         for effect in self.fx.drain(..) {
             all.push(show_effect(&effect));
             if let LinkSignal::Sign { link, message } = effect {
-                self.to_sign.insert(link, message);
+                self.to_sign.insert(link, *message);
             }
         }
         all
@@ -213,7 +213,7 @@ impl Rig {
         for effect in std::mem::take(&mut self.fx) {
             match effect {
                 LinkSignal::Sign { link, message } => {
-                    self.to_sign.insert(link, message);
+                    self.to_sign.insert(link, *message);
                 }
                 other => self.fx.push(other),
             }
