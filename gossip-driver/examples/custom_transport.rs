@@ -14,10 +14,10 @@ use bytes::Bytes;
 use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
 use gossip_driver::core::{Binding, ChannelId, Config, Endpoint, JoinChannel, OrgId};
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{
-    DriverConfig, FrameQueue, FrameReader, FrameWriter, Gossip, Link, TcpRuntime, Transport,
-    TransportError, spawn,
+use gossip_driver::transport::{
+    FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError,
 };
+use gossip_driver::{DriverConfig, Gossip, TcpRuntime, spawn};
 use runtime_smol::SmolRuntime;
 
 /// Listens and dials.

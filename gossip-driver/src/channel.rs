@@ -1,22 +1,19 @@
 //! The application's handle of a channel.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_channel::Receiver;
 use bytes::Bytes;
-use futures_util::Stream as _;
 use gossip_core::proto::Chaincode;
 use gossip_core::{
     ChannelId, ChannelInfo, ChannelPeer, Coverage, PeerId, Request, RequestError, Response,
 };
 
-use crate::mailbox::{Answer, mismatched};
-use crate::validator::validator;
-use crate::{Gossip, Published, Validator};
+use crate::mailbox::mismatched;
+use crate::publication::{Publication, Published};
+use crate::shared::Shared;
+use crate::validator::Validator;
 
 /// A handle of a channel that was joined, made by [`Gossip::join_channel`].
 ///
@@ -24,13 +21,13 @@ use crate::{Gossip, Published, Validator};
 /// [`Gossip`] does.
 #[derive(Clone)]
 pub struct Channel {
-    gossip: Gossip,
+    shared: Arc<Shared>,
     id: ChannelId,
 }
 
 impl Channel {
-    pub(crate) fn new(gossip: Gossip, id: ChannelId) -> Self {
-        Self { gossip, id }
+    pub(crate) fn new(shared: Arc<Shared>, id: ChannelId) -> Self {
+        Self { shared, id }
     }
 
     /// The channel's name.
@@ -70,8 +67,8 @@ impl Channel {
         loop {
             let height = self.wait_room(seq, refused_at).await?;
             let answer = self
-                .gossip
                 .shared
+                .requests
                 .ask(self.publication(seq, block.clone()))
                 .await;
             match Published::read(answer) {
@@ -106,13 +103,16 @@ impl Channel {
         seq: u64,
         block: impl Into<Bytes>,
     ) -> Result<Publication, RequestError> {
-        let shared = &self.gossip.shared;
+        let shared = &self.shared;
         match self.room(seq, None) {
             Some(room) => room?,
-            None => return Err(shared.refuse()),
+            None => {
+                shared.counters.requests_refused.add();
+                return Err(RequestError::Busy);
+            }
         };
-        let answered = shared.try_submit(self.publication(seq, block.into()))?;
-        Ok(Publication(Box::pin(answered)))
+        let request = self.publication(seq, block.into());
+        Ok(Publication::new(shared.requests.try_ask(request)?))
     }
 
     /// Leaves the channel: the others are told, and nothing more is received or committed. Other
@@ -136,7 +136,7 @@ impl Channel {
         let request = Request::LeaveChannel {
             channel: self.id.clone(),
         };
-        self.gossip.shared.ask(request).await.map(drop)
+        self.shared.requests.ask(request).await.map(drop)
     }
 
     /// Replaces the list of chaincodes that we publish in this channel.
@@ -170,13 +170,13 @@ impl Channel {
             channel: self.id.clone(),
             chaincodes,
         };
-        self.gossip.shared.ask(request).await.map(drop)
+        self.shared.requests.ask(request).await.map(drop)
     }
 
     /// What is known of the channel, as last published; `None` once it has been left.
     #[must_use]
     pub fn info(&self) -> Option<Arc<ChannelInfo>> {
-        self.gossip.channel_info(&self.id)
+        self.shared.views.channels().get(&self.id).cloned()
     }
 
     /// How many blocks our ledger has, as last published; 0 once the channel has been left.
@@ -278,7 +278,7 @@ impl Channel {
             coverage,
             timeout,
         };
-        let Response::Covered { holders } = self.gossip.shared.ask(request).await? else {
+        let Response::Covered { holders } = self.shared.requests.ask(request).await? else {
             return Err(mismatched());
         };
         Ok(holders)
@@ -318,13 +318,13 @@ impl Channel {
     /// }
     /// ```
     pub async fn validator(&self) -> Result<Validator, RequestError> {
-        let shared = &self.gossip.shared;
-        let (gallery, validator) = validator(shared.max_validations);
+        let shared = &self.shared;
+        let (queue, validator) = Validator::new(shared.max_validations);
         let request = Request::ValidateBlocks {
             channel: self.id.clone(),
             on: true,
         };
-        shared.ask_with(request, Some(gallery)).await?;
+        shared.requests.ask_to_validate(request, queue).await?;
         Ok(validator)
     }
 
@@ -357,7 +357,7 @@ impl Channel {
             channel: self.id.clone(),
             height,
         };
-        let Response::LedgerHeight { height } = self.gossip.shared.ask(request).await? else {
+        let Response::LedgerHeight { height } = self.shared.requests.ask(request).await? else {
             return Err(mismatched());
         };
         Ok(height)
@@ -367,11 +367,7 @@ impl Channel {
     /// its bytes. Waiting here instead of in the node keeps what the node holds small, and the next
     /// block never waits behind later ones.
     async fn wait_room(&self, seq: u64, refused_at: Option<u64>) -> Result<u64, RequestError> {
-        self.gossip
-            .shared
-            .views
-            .wait(|| self.room(seq, refused_at))
-            .await
+        self.shared.views.wait(|| self.room(seq, refused_at)).await
     }
 
     /// The ledger's height if block `seq` has a place, `None` if it must wait.
@@ -383,7 +379,7 @@ impl Channel {
                     reason,
                 }));
             }
-            let near = seq < info.height.saturating_add(self.gossip.shared.window);
+            let near = seq < info.height.saturating_add(self.shared.window);
             let grown = refused_at.is_none_or(|height| info.height > height);
             (near && grown).then_some(Ok(info.height))
         })
@@ -393,11 +389,7 @@ impl Channel {
         &self,
         mut check: impl FnMut(&ChannelInfo) -> Option<Result<T, RequestError>>,
     ) -> Result<T, RequestError> {
-        self.gossip
-            .shared
-            .views
-            .wait(|| self.look(&mut check))
-            .await
+        self.shared.views.wait(|| self.look(&mut check)).await
     }
 
     /// Asks the snapshot; a channel that has been left and a node that has stopped answer too.
@@ -409,8 +401,9 @@ impl Channel {
             return Some(Err(RequestError::UnknownChannel(self.id.clone())));
         };
         check(&info).or_else(|| {
-            self.gossip
-                .is_stopped()
+            self.shared
+                .views
+                .is_stopping()
                 .then_some(Err(RequestError::Stopped))
         })
     }
@@ -429,21 +422,5 @@ impl fmt::Debug for Channel {
         f.debug_struct("Channel")
             .field("id", &self.id)
             .finish_non_exhaustive()
-    }
-}
-
-/// A block handed over by [`Channel::try_publish`]: completes as [`Channel::publish`] does.
-#[derive(Debug)]
-#[must_use = "await it to learn whether the block was accepted, or drop it explicitly"]
-pub struct Publication(Pin<Box<Receiver<Answer>>>);
-
-impl Future for Publication {
-    type Output = Result<Published, RequestError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0
-            .as_mut()
-            .poll_next(cx)
-            .map(|answer| Published::read(answer.unwrap_or(Err(RequestError::Stopped))))
     }
 }

@@ -30,13 +30,13 @@ impl<R: Runtime> Clock<R> {
         self.origin
     }
 
-    /// The runtime's instant for the core's; `None` if it lies beyond what the runtime can express.
+    /// The runtime's instant that equals the core's; `None` if the runtime cannot express it.
     fn to_std(&self, at: Instant) -> Option<StdInstant> {
         self.origin.checked_add(Duration::from_nanos(at.as_nanos()))
     }
 }
 
-/// One sleep, armed anew only when the deadline changes.
+/// One sleep, replaced only when the deadline changes.
 pub(crate) struct Timer<R: Runtime> {
     sleep: Pin<Box<Option<R::Sleep>>>,
     armed: Option<Instant>,
@@ -59,7 +59,7 @@ impl<R: Runtime> Timer<R> {
         self.sleep.set(at.map(|at| clock.runtime.sleep_until(at)));
     }
 
-    /// Ready once the deadline armed last has passed; the timer is then disarmed.
+    /// Ready once the latest deadline has passed; the timer is then disarmed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(sleep) = self.sleep.as_mut().as_pin_mut() else {
             return Poll::Pending;

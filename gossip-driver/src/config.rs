@@ -10,37 +10,36 @@ use crate::PeerBook;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DriverConfig {
-    /// Must be greater at each start of the same peer, or others hold the peer's messages for old
-    /// ones. Default: nanoseconds since 1970 by the system's clock. Where that clock may go back
-    /// between two starts, give a peer book.
+    /// Number of this start of the peer. It must be greater than at every earlier start, or other peers
+    /// discard this peer's messages as old. Default: nanoseconds since 1970 by the system's clock. Where
+    /// that clock may go back between two starts, set [`peer_book`](Self::peer_book).
     pub incarnation: Option<u64>,
-    /// Sees to it that the incarnation grows even if the clock was set back, and remembers where others of our
-    /// organisation are: those that were known at the last run are contacted if nobody else is found. Default:
-    /// none.
+    /// Keeps the incarnation and the endpoints of other peers of our organisation over restarts: the
+    /// incarnation grows even if the clock was set back, and the peers of the last run are contacted if no
+    /// bootstrap peer answers. Default: none.
     pub peer_book: Option<Arc<dyn PeerBook>>,
-    /// Decides every random choice of the core. Default: random bytes of the operating system; set
-    /// it only to repeat a run.
+    /// Seed of every random choice of the core. Default: random bytes of the operating system. Set it only
+    /// to repeat a run.
     pub seed: Option<[u8; 32]>,
     /// Threads that check and make signatures. Default: one per available core.
     pub crypto_threads: Option<NonZeroUsize>,
-    /// Requests that wait to be taken by the loop; beyond it callers wait, or get `Busy` where they
-    /// asked not to. Default 256.
+    /// Requests that wait for the loop. Beyond it callers wait; [`Channel::try_publish`](crate::Channel::try_publish)
+    /// returns `Busy`. Default 256.
     pub mailbox: NonZeroUsize,
-    /// Requests taken and not yet answered; at this number the loop takes no more. Default 1,024.
+    /// Requests that the loop has taken and not answered; at this number it takes no more. Default 1,024.
     pub max_unanswered: NonZeroUsize,
-    /// Messages received on one link that wait for the core; at this number the link is read no
-    /// further. Default 8: small, since a waiting message is news getting old, and the transport
-    /// holds more.
+    /// Messages of one link that wait for the core; at this number the link is not read. Default 8: a small
+    /// number, since waiting messages go out of date, and the transport holds more.
     pub link_messages: NonZeroUsize,
-    /// Bytes of such messages; one message is always allowed. Default 1 MiB.
+    /// Bytes of such messages; a single message may be larger. Default 1 MiB.
     pub link_bytes: NonZeroUsize,
-    /// Notifications kept for the slowest listener; beyond it the oldest is lost, and the listener
-    /// is told how many. Default 1,024.
+    /// Notifications kept for the slowest listener; beyond it the oldest is lost, and the listener reads how
+    /// many were ([`Notice::Lagged`](crate::Notice)). Default 1,024.
     pub notifications: NonZeroUsize,
-    /// Messages kept for each listener that accepts messages; what comes while so many wait is lost to it, and
-    /// it is told how many. Default 256.
+    /// Messages kept for each listener; further ones are lost to it, and it reads how many were
+    /// ([`Delivered::Lagged`](crate::Delivered)). Default 256.
     pub deliveries: NonZeroUsize,
-    /// How long a stop may take to flush links and end tasks before they are dropped. Default 5 s.
+    /// How long a shutdown waits for links to flush and for tasks to end before it drops them. Default 5 s.
     pub shutdown_timeout: Duration,
 }
 

@@ -8,14 +8,15 @@ use futures_util::task::AtomicWaker;
 use gossip_core::{Binding, DialError, Endpoint};
 use tracing::{debug, info, warn};
 
+use crate::Runtime;
 use crate::counters::Counters;
-use crate::tasks::{deadline, shielded, within};
-use crate::{Link, Runtime, Transport, TransportError};
+use crate::tasks::shielded;
+use crate::transport::{Link, Transport, TransportError, deadline, within};
 
-/// A connection as the driver takes it in.
+/// A connection on its way to the driver.
 ///
-/// The halves are boxed: queues have a slot for each connection that may come, and futures keep a copy
-/// of whatever is moved into them, so that halves of a kilobyte would take some forty.
+/// The halves are boxed: queues hold a slot for each connection, and each future that a value moves
+/// through keeps a copy of it, so unboxed halves of 1 KiB would take about 40 KiB.
 pub(crate) struct Opened<K: Link> {
     pub(crate) remote: Endpoint,
     pub(crate) binding: Binding,
@@ -36,8 +37,7 @@ impl<K: Link> Opened<K> {
     }
 }
 
-/// Accepts until the transport is closed. While the driver has not taken what was accepted, it
-/// accepts no more.
+/// Accepts connections until the transport is closed. Pauses while the queue to the driver is full.
 pub(crate) async fn accept<R: Runtime, T: Transport>(
     runtime: R,
     transport: Arc<T>,

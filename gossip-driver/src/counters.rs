@@ -1,60 +1,8 @@
 //! What the driver counts besides the core.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use gossip_core::Metrics;
 
-/// Declares counters: a public struct that shows them, with the method `counters` that lists them by
-/// name, and beside it a struct of [`Counter`]s that counts, with the method `snapshot`.
-///
-/// ```
-/// gossip_driver::counters! {
-///     /// What happened so far.
-///     Stats, Counters {
-///         /// Connections taken.
-///         accepted,
-///     }
-/// }
-///
-/// let counters = Counters::default();
-/// counters.accepted.add();
-/// assert_eq!(counters.snapshot().counters(), [("accepted", 1)]);
-/// # fn main() {}
-/// ```
-#[macro_export]
-macro_rules! counters {
-    ($(#[$outer:meta])* $shown:ident, $counts:ident {
-        $($(#[$doc:meta])* $name:ident),* $(,)?
-    }) => {
-        $(#[$outer])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub struct $shown {
-            $($(#[$doc])* pub $name: u64,)*
-        }
-
-        impl $shown {
-            /// Each counter with its name, in the order of declaration.
-            #[must_use]
-            pub fn counters(&self) -> Vec<(&'static str, u64)> {
-                vec![$((stringify!($name), self.$name)),*]
-            }
-        }
-
-        #[derive(Debug, Default)]
-        pub(crate) struct $counts {
-            $(pub(crate) $name: $crate::Counter,)*
-        }
-
-        impl $counts {
-            pub(crate) fn snapshot(&self) -> $shown {
-                $shown { $($name: self.$name.get()),* }
-            }
-        }
-    };
-}
-
-counters! {
+crate::counters! {
     /// What the driver has counted since its start.
     DriverMetrics, Counters {
     /// Connections accepted.
@@ -71,7 +19,7 @@ counters! {
     frames_too_long,
     /// Crypto jobs answered `Overloaded` because the pool's queue was full.
     crypto_jobs_shed,
-    /// Blocks that a validator was not shown because it had not taken those before. They were ignored.
+    /// Blocks that a validator's full queue had no room for. They were ignored.
     candidates_shed,
     /// Panics of the crypto service; each was answered as a failed check.
     crypto_panics,
@@ -79,41 +27,24 @@ counters! {
     ledger_panics,
     /// Panics of the transport; each broke one dial or link.
     transport_panics,
-    /// Requests answered `Busy` because the mailbox was full.
+    /// Publications refused as `Busy` by the handle: no place in the payload buffer, or a full mailbox.
     requests_refused,
-    /// Messages that a listener wanted and had no room for.
+    /// Messages lost to a listener because its queue was full.
     deliveries_dropped,
     /// Predicates of listeners that panicked; each ended its subscription.
     listener_panics,
-    /// Notifications that a slow listener has not read before they were overwritten.
+    /// Notifications lost to a slow listener because newer ones took their place.
     notifications_overwritten,
     }
 }
 
-/// A number that many tasks increase; see [`counters!`](crate::counters).
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds one.
-    pub fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The present count.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Everything a node has counted: the core's numbers, the driver's and the transport's.
+/// Everything that a node has counted: in the core, in the driver and in the transport.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeMetrics {
     /// Counted by the protocol.
     pub core: Metrics,
-    /// Counted by the loop around it.
+    /// Counted by the driver.
     pub driver: DriverMetrics,
     /// Counted by the transport, by name.
     pub transport: Vec<(&'static str, u64)>,

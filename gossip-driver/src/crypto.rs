@@ -1,4 +1,4 @@
-//! What the driver needs of an identity service.
+//! The identity service of a node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use gossip_core::{ChannelId, CryptoError, OrgId, PeerId};
 
 /// Verifies and makes signatures (Fabric's `MessageCryptoService`).
 ///
-/// Called from the driver's pool of plain threads: it may take its time, and must be safe to call
-/// from several at once. An implementation caches what it parses.
+/// The driver calls it from a pool of threads: methods may block, and several run at once. An
+/// implementation should cache parsed identities.
 pub trait MessageCryptoService: Send + Sync + 'static {
     /// The PKI-ID that `identity` yields, without validating it.
     ///
@@ -20,14 +20,14 @@ pub trait MessageCryptoService: Send + Sync + 'static {
     /// Checks that `identity` was issued by a trusted authority, has not expired and is not revoked.
     ///
     /// # Errors
-    /// Says which does not hold.
+    /// Says which of them does not hold.
     fn validate_identity(&self, identity: &[u8]) -> Result<(), CryptoError>;
 
     /// How long `identity` is still valid; `None` if it does not expire.
     ///
     /// # Errors
-    /// [`CryptoError::MalformedIdentity`], [`CryptoError::Expired`], or why else it is not valid if the
-    /// service looks: it is asked about identities that it found valid.
+    /// [`CryptoError::MalformedIdentity`], [`CryptoError::Expired`], or another reason why it is not valid. The
+    /// driver asks only about identities that [`validate_identity`](Self::validate_identity) accepted.
     fn expires_in(&self, identity: &[u8]) -> Result<Option<Duration>, CryptoError>;
 
     /// Signs `message` with our own key.
@@ -36,7 +36,7 @@ pub trait MessageCryptoService: Send + Sync + 'static {
     /// [`CryptoError::SigningFailed`].
     fn sign(&self, message: &[u8]) -> Result<Bytes, CryptoError>;
 
-    /// Checks that `signature` is `identity`'s over `message`. The identity was validated before.
+    /// Checks that `signature` is a signature of `identity` over `message`. The identity was validated before.
     ///
     /// # Errors
     /// [`CryptoError::BadSignature`] and those of reading the identity.
@@ -45,8 +45,8 @@ pub trait MessageCryptoService: Send + Sync + 'static {
     /// The same, and that the policy of `channel` admits the signer as a reader.
     ///
     /// # Errors
-    /// Also [`CryptoError::NotAdmitted`], which ends the signer's part in the channel: only if the
-    /// signature is genuine, or if the policy admits nothing at all of that identity.
+    /// Those of [`verify`](Self::verify), and [`CryptoError::NotAdmitted`], which ends the signer's part in the
+    /// channel. Return it only if the signature is genuine, or if the policy never admits the identity.
     fn verify_by_channel(
         &self,
         channel: &ChannelId,

@@ -48,14 +48,14 @@ where
     }
 }
 
-/// How a job fails if it cannot be done at all: with `reason`, or as a failed check.
+/// The outcome of a job that was not done: `reason`, or a failed check.
 pub(crate) fn refuse(job: &CryptoJob, reason: Option<CryptoError>) -> CryptoOutcome {
     let or = |default| reason.unwrap_or(default);
     match job {
         CryptoJob::Authenticate { .. } => {
             CryptoOutcome::Authenticated(Err(or(CryptoError::MalformedIdentity)))
         }
-        // What was valid before is not held invalid because nobody could look.
+        // Overload is not a failed check: the identity stays valid.
         CryptoJob::Validate { .. } => {
             CryptoOutcome::Authenticated(Err(or(CryptoError::Overloaded)))
         }

@@ -1,4 +1,4 @@
-//! What a link has received and the driver has not yet taken.
+//! Messages that a link has received and the driver has not taken.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -9,7 +9,7 @@ use futures_util::task::AtomicWaker;
 use gossip_core::proto::{DecodeError, SignedMessage};
 use gossip_core::{LinkDownReason, LinkId};
 
-/// What arrives on a link; `Down` is the last.
+/// An item of a link's queue. `Down` is the last.
 #[derive(Debug)]
 pub(crate) enum Arrival {
     Message(SignedMessage),
@@ -17,7 +17,7 @@ pub(crate) enum Arrival {
     Down(LinkDownReason),
 }
 
-/// How much one link may have waiting: the reader stops reading beyond it.
+/// How much one link may hold for the driver: the reader stops reading beyond it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     pub(crate) messages: usize,
@@ -26,9 +26,9 @@ pub(crate) struct Window {
 
 /// The queue of one link, filled by its reader task and emptied by the driver.
 ///
-/// It starts closed: after its first message the reader waits until the driver opens it, which
-/// happens when the core admits more. So a link that has not authenticated has at most one message
-/// in this process.
+/// It starts closed: after the first message the reader waits until the driver opens the queue, that is
+/// until the core admits more. So a link that has not authenticated has at most one message in this
+/// process.
 #[derive(Debug)]
 pub(crate) struct Intake {
     link: LinkId,
@@ -44,7 +44,7 @@ struct State {
     bytes: usize,
     open: bool,
     scheduled: bool,
-    /// Nobody takes anything any more.
+    /// The node stops: arrivals are dropped.
     discards: bool,
     pushed: u64,
 }
@@ -61,10 +61,10 @@ impl Intake {
         }
     }
 
-    /// Adds what a frame of `bytes` bytes was. The reader waits for [`Intake::room`] first.
+    /// Adds the content of a frame of `bytes` bytes. The reader waits for [`Intake::room`] first.
     ///
-    /// The end of a link does not wait for the core to admit the link, unless messages lie before it.
-    /// A message of a link that was never opened does not count: nobody is there to be let in.
+    /// The end of a link may be taken before the core admits the link, unless messages wait before it. If the
+    /// link was never opened, its message is dropped instead: the remote is gone.
     pub(crate) fn push(&self, arrival: Arrival, bytes: usize) {
         let schedule = {
             let mut state = self.lock();
@@ -103,8 +103,8 @@ impl Intake {
         .await;
     }
 
-    /// Takes the next arrival if it may be taken: the end of a link always may, and so may what is wrong with
-    /// its first frame; the rest if the core admits it.
+    /// Takes the next arrival. The end of a link and a malformed first frame may always be taken, anything else
+    /// if the core admits it.
     pub(crate) fn take(&self, admitted: impl FnOnce() -> bool) -> Taken {
         let mut state = self.lock();
         match state.queue.front() {
@@ -129,7 +129,7 @@ impl Intake {
         Taken::Arrival(arrival)
     }
 
-    /// Lets the link take its next turn, and the reader go on: the core admits more from it.
+    /// Schedules the link's next turn and lets the reader continue: the core admits more from it.
     pub(crate) fn resume(&self) {
         let (opened, waiting) = {
             let mut state = self.lock();
@@ -144,7 +144,7 @@ impl Intake {
         }
     }
 
-    /// From now on whatever arrives is dropped, so that the reader can read to the end.
+    /// Drops all arrivals from now on, so that the reader can read to the end of the link.
     pub(crate) fn discard(&self) {
         {
             let mut state = self.lock();
@@ -154,7 +154,7 @@ impl Intake {
         self.reader.wake();
     }
 
-    /// How much has arrived, if nothing waits that may still be taken.
+    /// The number of arrivals so far, if none waits that may still be taken.
     pub(crate) fn arrived(&self) -> Option<u64> {
         let state = self.lock();
         (state.queue.is_empty() || !state.open).then_some(state.pushed)
@@ -175,8 +175,8 @@ pub(crate) enum Taken {
     Nothing,
 }
 
-/// Links that have something for the driver, in the order in which they got it. Each link is in it
-/// at most once, so that links are served in turn and the list is bounded by their number.
+/// Links that have something for the driver, in the order of their turns. Each link is listed at most once,
+/// which bounds the list by the number of links.
 #[derive(Debug)]
 pub(crate) struct ReadyLinks {
     links: Mutex<VecDeque<LinkId>>,

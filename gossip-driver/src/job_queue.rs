@@ -1,4 +1,4 @@
-//! The jobs that wait for the threads of the pool.
+//! The jobs that wait for the pool's threads.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,12 @@ use gossip_core::{CryptoJob, Ticket};
 
 pub(crate) type Job = (Ticket, CryptoJob);
 
-/// Of jobs taken while both kinds wait, one in this many is a check.
+/// While both kinds wait, every job of this number is a check.
 const SHARE: u32 = 4;
 
-/// Two bounded queues. Our own signatures and the proofs of links are urgent: without them our
+/// Two bounded queues. Our own signatures and the authentication of links are urgent: without them our
 /// heartbeats are late and no link comes up, while a block may wait a little. The checks keep a
-/// share, so that a flood of proofs does not stop them.
+/// share, so that a flood of authentications does not stop them.
 #[derive(Debug)]
 pub(crate) struct JobQueue {
     bounds: Bounds,
@@ -77,7 +77,7 @@ impl JobQueue {
         None
     }
 
-    /// Drops the jobs that nobody has begun; those who wait hear that it is over.
+    /// Drops the jobs that no thread has begun, and wakes the waiting threads: they get `None`.
     pub(crate) fn close(&self) {
         let dropped = {
             let mut state = self.lock();

@@ -1,4 +1,4 @@
-//! What the driver needs of a ledger.
+//! The ledger of a node.
 
 use std::future::Future;
 use std::ops::RangeInclusive;
@@ -9,8 +9,8 @@ use gossip_core::{ChannelId, LedgerError};
 
 /// Stores blocks.
 ///
-/// The driver calls `commit` strictly in order and one at a time per channel, from a task of its
-/// own; other methods may run meanwhile. Methods must not block the executor.
+/// The driver calls `commit` in the order of the blocks' numbers, one at a time per channel, from a task of
+/// its own; other methods may run at the same time. Methods must not block the executor.
 pub trait Ledger: Send + Sync + 'static {
     /// How many blocks of `channel` are stored, which is the next number to commit; 0 for a channel
     /// that has none yet.

@@ -7,8 +7,8 @@ use crate::Ledger;
 use crate::counters::Counters;
 use crate::tasks::shielded;
 
-/// Does an operation. A ledger that panics has failed: what it stored is unknown. Its method is
-/// called inside the shield, since one that is no `async fn` may panic before it returns a future.
+/// Does an operation. A panic of the ledger counts as a failure of the storage. The method is called inside
+/// the shield, since a method that is not an `async fn` may panic before it returns a future.
 pub(crate) async fn perform(
     ledger: &impl Ledger,
     op: LedgerOp,

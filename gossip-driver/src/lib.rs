@@ -10,7 +10,7 @@
 //! | trait | what it does | called from |
 //! | --- | --- | --- |
 //! | [`Runtime`] | a clock, a timer, starting tasks | everywhere |
-//! | [`Transport`] | carries frames; encrypts, and binds to the connection | tasks of its own |
+//! | [`Transport`](transport::Transport) | carries frames; encrypts, and binds to the connection | tasks of its own |
 //! | [`MessageCryptoService`], [`SecurityAdvisor`] | identities, signatures, organisations | a pool of threads |
 //! | [`Ledger`] | stores blocks in order | tasks of its own |
 //!
@@ -72,10 +72,10 @@
 //! use bytes::Bytes;
 //! use gossip_driver::core::{Binding, Config, Endpoint, JoinChannel, OrgId};
 //! use gossip_driver::testing::{MemLedger, TestCrypto};
-//! use gossip_driver::{
-//!     DriverConfig, FrameQueue, FrameReader, FrameWriter, Gossip, Link, Transport, TransportError,
-//!     spawn,
+//! use gossip_driver::transport::{
+//!     FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError,
 //! };
+//! use gossip_driver::{DriverConfig, Gossip, spawn};
 //! use runtime_smol::SmolRuntime;
 //!
 //! /// Where the listeners are.
@@ -221,7 +221,7 @@
 //!   read no further, so the transport holds the remote back and nothing is dropped. A link that
 //!   has not authenticated yet has one message, with a small limit, in the process.
 //! - **Outgoing**: the core sends no more than a link's window, by class; the transport returns
-//!   credit as it writes frames ([`Outgoing::flushed`]), and none for what it could not write.
+//!   credit as it writes frames ([`Outgoing::flushed`](transport::Outgoing::flushed)), and none for what it could not write.
 //! - **Checks**: a few threads make and check signatures. Our own and the proofs of links come before
 //!   blocks and other messages, which keep a share.
 //! - **The end**: links send what they hold and read, without use, until their remotes have ended or
@@ -234,18 +234,18 @@
 //! Levels of traces: INFO start and stop, WARN failures worth waking someone for, DEBUG links,
 //! dials and news, TRACE single messages; all in a span `gossip` that carries the peer's id.
 
-mod bookkeeper;
 mod channel;
 mod clock;
 mod config;
 mod connect;
+mod counter;
 mod counters;
 mod criteria;
 mod crypto;
 mod crypto_jobs;
+mod deliveries;
 mod driver;
-mod frame_queue;
-mod handle;
+mod gossip;
 mod intake;
 mod job_queue;
 mod ledger;
@@ -256,18 +256,22 @@ mod mailbox;
 mod messages;
 mod notifications;
 mod peer_book;
+mod peer_book_writer;
 mod peer_filter;
 mod pool;
-mod published;
+mod publication;
 mod received;
+mod requests;
 mod runtime;
-mod spawn;
+mod shared;
+mod start;
 mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod transport;
+pub mod transport;
 mod transport_counters;
 mod validator;
+mod validators;
 mod views;
 
 #[cfg(test)]
@@ -278,22 +282,19 @@ mod support;
 
 pub use gossip_core as core;
 
-pub use self::channel::{Channel, Publication};
+pub use self::channel::Channel;
 pub use self::config::DriverConfig;
-pub use self::counters::{Counter, DriverMetrics, NodeMetrics};
+pub use self::counters::{DriverMetrics, NodeMetrics};
 pub use self::criteria::Criteria;
 pub use self::crypto::{MessageCryptoService, SecurityAdvisor};
-pub use self::frame_queue::{FrameQueue, FrameSender, Outgoing, frame_queue};
-pub use self::handle::Gossip;
+pub use self::deliveries::{AcceptedMessage, Delivered, Deliveries};
+pub use self::gossip::Gossip;
 pub use self::ledger::Ledger;
-pub use self::listeners::{AcceptedMessage, Delivered, Deliveries};
 pub use self::notifications::{Notice, Notifications};
 pub use self::peer_book::{BookedPeer, MAX_BOOKED_PEERS, PeerBook, PeerBookError};
 pub use self::peer_filter::{PeerFilter, PeerSignature};
-pub use self::published::Published;
+pub use self::publication::{Publication, Published};
 pub use self::received::ReceivedMessage;
 pub use self::runtime::{Runtime, TcpRuntime};
-pub use self::spawn::{SpawnError, spawn};
-pub use self::tasks::{deadline, later, within, yield_now};
-pub use self::transport::{FrameReader, FrameWriter, Link, Transport, TransportError};
+pub use self::start::{SpawnError, spawn};
 pub use self::validator::{Candidate, Validator};

@@ -1,4 +1,4 @@
-//! The links of a node: a reader task, a writer task and a queue in each direction.
+//! The links of a node, each with a reader task, a writer task and a queue in each direction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -13,32 +13,34 @@ use gossip_core::proto::{DecodeError, Limits, SignedMessage};
 use gossip_core::{Class, LinkDownReason, LinkId};
 use tracing::{debug, trace};
 
+use crate::Runtime;
 use crate::counters::Counters;
-use crate::frame_queue::{FrameSender, frame_queue};
 use crate::intake::{Arrival, Intake, ReadyLinks, Taken, Window};
-use crate::tasks::{Tasks, deadline, shielded};
-use crate::{FrameQueue, FrameReader, FrameWriter, Runtime, TransportError};
+use crate::tasks::{Tasks, shielded};
+use crate::transport::{
+    FrameQueue, FrameReader, FrameSender, FrameWriter, TransportError, deadline, frame_queue,
+};
 
-/// What all links have in common.
+/// Settings of all links.
 #[derive(Debug)]
 pub(crate) struct LinkSettings {
     pub(crate) limits: Limits,
     /// The longest frame read before the core has admitted the link.
     pub(crate) first_frame: usize,
     pub(crate) window: Window,
-    /// How long a half may outlive the other.
+    /// How long one half may outlive the other.
     pub(crate) linger: Duration,
 }
 
-/// All links, and which of them have something for the driver.
+/// All links, and the queues of links that have something for the driver.
 pub(crate) struct Links {
     table: BTreeMap<LinkId, Entry>,
     next: u64,
     arrived: Arc<ReadyLinks>,
     flushed: Arc<ReadyLinks>,
-    /// Links that the core would not admit when it was asked last, the one served longest ago first.
+    /// Links that the core did not admit when it was last asked, in the order of their latest turns.
     refused: BTreeSet<(u64, LinkId)>,
-    /// Counts what was served.
+    /// The number of turns so far.
     turn: u64,
     settings: Arc<LinkSettings>,
     counters: Arc<Counters>,
@@ -49,8 +51,8 @@ struct Entry {
     intake: Arc<Intake>,
     reader: AbortHandle,
     writer: AbortHandle,
-    /// When the core last took something from it, or else when it came: a link without a turn stays
-    /// where it is in the line.
+    /// The number of its latest turn, or of the latest turn of any link when it came: until it has had one it
+    /// keeps its place.
     served: u64,
     /// Closed with the entry: the writer then has the linger time to flush.
     _closing: Sender<()>,
@@ -74,12 +76,12 @@ impl Links {
         }
     }
 
-    /// Has any link something for the driver?
+    /// Whether a link has something for the driver.
     pub(crate) fn is_ready(&self) -> bool {
         !self.arrived.is_empty() || !self.flushed.is_empty()
     }
 
-    /// Takes a connection in: starts its tasks.
+    /// Adds a connection and starts its tasks.
     pub(crate) fn attach<R: Runtime>(
         &mut self,
         reader: Box<impl FrameReader>,
@@ -131,7 +133,7 @@ impl Links {
         }
     }
 
-    /// Drops both halves at once; `false` if the link is gone already.
+    /// Drops both halves at once; `false` if the link has ended already.
     pub(crate) fn close(&mut self, link: LinkId) -> bool {
         let Some(entry) = self.remove(link) else {
             return false;
@@ -140,9 +142,9 @@ impl Links {
         true
     }
 
-    /// Ends all links: the writers flush within the linger time, and the readers drop what arrives
-    /// until nothing more does. A connection that is closed with unread bytes is reset, and a reset
-    /// may overtake what was flushed.
+    /// Ends all links: the writers flush within the linger time, and the readers read and drop until nothing
+    /// more arrives. A connection that is closed with unread bytes is reset, and a reset may overtake flushed
+    /// bytes.
     pub(crate) fn finish_all(&mut self) {
         self.refused.clear();
         for entry in std::mem::take(&mut self.table).into_values() {
@@ -150,7 +152,7 @@ impl Links {
         }
     }
 
-    /// The next arrival, the links in turn. `admits` is asked before a message is taken.
+    /// The next arrival; links take turns. `admits` is asked before a message is taken.
     pub(crate) fn next_arrival(
         &mut self,
         admits: impl Fn(LinkId) -> bool,
@@ -175,8 +177,8 @@ impl Links {
         }
     }
 
-    /// To be called once the core has handled an arrival of `link`: the link takes its next turn,
-    /// or waits until the core admits it.
+    /// Call this after the core has handled an arrival of `link`. Schedules the link's next turn, or has the
+    /// link wait until the core admits it.
     pub(crate) fn settle(&mut self, link: LinkId, admitted: bool) {
         let Some(entry) = self.table.get_mut(&link) else {
             return;
@@ -190,8 +192,8 @@ impl Links {
         }
     }
 
-    /// Asks again for the links that were refused, in the order of their turns. To be called when
-    /// the core has made progress.
+    /// Call this after the core has made progress. Asks again for the links that were refused, in the order of
+    /// their turns.
     pub(crate) fn reconsider(&mut self, admits: impl Fn(LinkId) -> bool) {
         let Self { refused, table, .. } = self;
         refused.retain(|(_, link)| {
@@ -206,7 +208,7 @@ impl Links {
         });
     }
 
-    /// The next link that has flushed something: how many frames, and their bytes.
+    /// The next link with flushed frames: their number and their bytes.
     pub(crate) fn next_flushed(&self) -> Option<(LinkId, u32, u64)> {
         loop {
             let link = self.flushed.pop()?;
@@ -310,7 +312,7 @@ impl Links {
 }
 
 /// Reads until the remote has closed its half or the connection breaks. After the first frame, and
-/// whenever its queue is full, it reads nothing, so that the transport holds the remote back.
+/// whenever the queue is full, it pauses, so that the transport holds the remote back.
 async fn read(
     mut reader: Box<impl FrameReader>,
     intake: &Intake,
@@ -348,18 +350,18 @@ const TOO_LONG: DecodeError = DecodeError::Malformed {
     reason: "the frame is longer than this link may send",
 };
 
-/// Why a reader may stop before its remote does.
+/// When a reader may stop before its remote does.
 struct Ending {
     /// Closed with the link's entry.
     closed: Receiver<()>,
-    /// Told that the writer has failed, or closed with it.
+    /// Receives a value if the writer has failed, and is closed when the writer ends.
     writer_broke: Receiver<()>,
 }
 
 impl Ending {
-    /// Completes when the writer is done, since it failed or because the node has given the link up,
-    /// and nothing more arrives: what the remote had sent before is still read. A writer that ends in
-    /// order while the link lives is no reason to stop.
+    /// Completes when the writer has failed or the node has closed the link, and nothing more arrives: frames
+    /// that the remote sent before are still read. A writer that ends in order is no reason to stop while the
+    /// link lives.
     async fn over(self, runtime: &impl Runtime, intake: &Intake, linger: Duration) {
         if self.writer_broke.recv().await.is_err() {
             let _ = self.closed.recv().await;
@@ -377,7 +379,7 @@ impl Ending {
     }
 }
 
-/// A remote that sends nothing for this long has nothing more to say to a link that is over.
+/// Silence after which a link that has ended expects no more frames.
 const QUIET: Duration = Duration::from_millis(100);
 
 #[cfg(test)]

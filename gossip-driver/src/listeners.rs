@@ -1,76 +1,31 @@
-//! Who listens to messages, and handing them over.
+//! The listeners of the application, and delivery of messages to them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
 
-use async_channel::{Receiver, Sender};
-use futures_util::Stream;
-use gossip_core::proto::{GossipMessage, SignedMessage};
-use gossip_core::{ChannelId, Delivery, Interest};
+use async_channel::Sender;
+use gossip_core::proto::GossipMessage;
+use gossip_core::{Delivery, Interest};
 use tracing::warn;
 
-use crate::ReceivedMessage;
 use crate::counters::Counters;
-use crate::handle::Shared;
-
-/// An item of [`Deliveries`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivered<T> {
-    /// A message.
-    Message(T),
-    /// The listener was too slow: this many messages that it wanted were lost at this place.
-    Lagged(u64),
-}
-
-impl<T> Delivered<T> {
-    /// The message, if this is one.
-    #[must_use]
-    pub fn message(self) -> Option<T> {
-        match self {
-            Self::Message(message) => Some(message),
-            Self::Lagged(_) => None,
-        }
-    }
-}
-
-/// A message that a channel has verified and accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AcceptedMessage {
-    /// The channel.
-    pub channel: ChannelId,
-    /// The message.
-    pub message: SignedMessage,
-}
-
-/// A stream of messages, made by [`Gossip::accept`](crate::Gossip::accept) and
-/// [`Gossip::accept_pass_through`](crate::Gossip::accept_pass_through). It ends with the node, does not keep it
-/// running, and dropping it ends the subscription. Whoever has lost the last messages is told so before the end.
-#[derive(Debug)]
-pub struct Deliveries<T>(Pin<Box<Receiver<Delivered<T>>>>);
-
-impl<T> Stream for Deliveries<T> {
-    type Item = Delivered<T>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivered<T>>> {
-        self.0.as_mut().poll_next(cx)
-    }
-}
+use crate::deliveries::{AcceptedMessage, Delivered, Deliveries};
+use crate::received::ReceivedMessage;
+use crate::requests::Requests;
 
 type Predicate = Box<dyn FnMut(&GossipMessage) -> bool + Send>;
 
-/// One who listens.
+/// A subscription.
 struct Listener<T> {
     wants: Predicate,
-    /// Holds `room` items, and one more at the end.
+    /// Has room for one item more than `room`: the last `Lagged`.
     queue: Sender<Delivered<T>>,
     room: usize,
     lost: u64,
 }
 
 impl<T> Listener<T> {
-    /// Hands a message over if it is wanted and there is room. Returns whether the listener is still there.
+    /// Queues a message if the listener wants it and has room. Returns whether the subscription goes on.
     fn offer(
         &mut self,
         message: &GossipMessage,
@@ -105,27 +60,27 @@ impl<T> Listener<T> {
 }
 
 impl<T> Drop for Listener<T> {
-    /// What was lost last is told before the end, whether there is room or not.
+    /// Tells of messages lost last, even if the queue is full.
     fn drop(&mut self) {
         if self.lost > 0 {
-            // Whoever has gone need not be told.
+            // Fails only if the stream was dropped.
             let _ = self.queue.try_send(Delivered::Lagged(self.lost));
         }
     }
 }
 
-/// Everybody who listens.
+/// All subscriptions.
 #[derive(Default)]
 pub(crate) struct Listeners(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     accepted: Vec<Listener<AcceptedMessage>>,
-    raw: Vec<(Listener<ReceivedMessage>, Weak<Shared>)>,
+    raw: Vec<(Listener<ReceivedMessage>, Weak<Requests>)>,
 }
 
 impl Listeners {
-    /// Listens to what channels accept; `room` messages wait for whoever reads.
+    /// Subscribes to messages that channels accept; at most `room` wait.
     pub(crate) fn add_accepted(
         &self,
         room: usize,
@@ -136,19 +91,19 @@ impl Listeners {
         deliveries
     }
 
-    /// Listens to what arrives.
+    /// Subscribes to messages as they arrive; at most `room` wait.
     pub(crate) fn add_raw(
         &self,
         room: usize,
         wants: Predicate,
-        node: &Arc<Shared>,
+        node: &Arc<Requests>,
     ) -> Deliveries<ReceivedMessage> {
         let (listener, deliveries) = listener(room, wants);
         self.lock().raw.push((listener, Arc::downgrade(node)));
         deliveries
     }
 
-    /// What must be asked of the core.
+    /// What the core must deliver.
     pub(crate) fn interest(&self) -> Interest {
         let mut state = self.lock();
         state.accepted.retain(|one| !one.queue.is_closed());
@@ -160,7 +115,7 @@ impl Listeners {
         }
     }
 
-    /// Hands a message to all who want it. Returns whether anybody still listens to such messages.
+    /// Queues a message for each listener that wants it. Returns whether such messages still have a listener.
     pub(crate) fn deliver(&self, delivery: Delivery, counts: &Counters) -> bool {
         let mut state = self.lock();
         match delivery {
@@ -185,7 +140,7 @@ impl Listeners {
         }
     }
 
-    /// The node has ended: streams end when what waits has been read.
+    /// Ends all streams, after the messages that wait in them.
     pub(crate) fn close(&self) {
         *self.lock() = State::default();
     }
@@ -213,13 +168,14 @@ fn listener<T>(room: usize, wants: Predicate) -> (Listener<T>, Deliveries<T>) {
         room,
         lost: 0,
     };
-    (listener, Deliveries(Box::pin(deliveries)))
+    (listener, Deliveries::new(deliveries))
 }
 
 #[cfg(test)]
 mod tests {
     use futures_util::{FutureExt as _, StreamExt as _};
-    use gossip_core::proto::{Content, Tag};
+    use gossip_core::ChannelId;
+    use gossip_core::proto::{Content, SignedMessage, Tag};
 
     use super::*;
 
@@ -246,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn each_listener_gets_what_it_wants_and_what_nobody_wants_is_dropped() {
+    fn each_listener_gets_the_messages_that_it_wants() {
         let (listeners, counts) = (Listeners::default(), Counters::default());
         let parity = |odd: u64| -> Predicate { Box::new(move |one| one.nonce % 3 == odd) };
         let mut even = listeners.add_accepted(99, parity(0));
@@ -262,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_listener_is_told_how_much_it_lost_and_holds_up_nobody() {
+    fn a_slow_listener_reads_how_much_it_lost_and_delays_no_other() {
         let (listeners, counts) = (Listeners::default(), Counters::default());
         let mut slow = listeners.add_accepted(2, Box::new(|_| true));
         let mut quick = listeners.add_accepted(99, Box::new(|_| true));
@@ -279,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_has_lost_the_last_messages_is_told_before_the_end() {
+    fn a_listener_that_has_lost_the_last_messages_reads_so_before_the_end() {
         let (listeners, counts) = (Listeners::default(), Counters::default());
         let mut slow = listeners.add_accepted(2, Box::new(|_| true));
         let mut quick = listeners.add_accepted(99, Box::new(|_| true));
@@ -299,9 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn whoever_goes_is_asked_nothing_more_and_what_waits_can_be_read_after_the_end() {
+    fn a_dropped_stream_is_not_asked_again_and_waiting_messages_can_be_read_after_the_end() {
         let (listeners, counts) = (Listeners::default(), Counters::default());
-        let gone = listeners.add_accepted(2, Box::new(|_| panic!("nobody is there")));
+        let gone = listeners.add_accepted(2, Box::new(|_| panic!("the stream was dropped")));
         drop(gone);
         assert!(!deliver(&listeners, 0, &counts));
         assert_eq!(listeners.interest(), Interest::default());
@@ -323,14 +279,14 @@ mod tests {
         assert_eq!(counts.listener_panics.get(), 1);
     }
 
-    /// What happens at `step`, out of many orders.
+    /// The next number of a pseudo-random sequence.
     fn draw(step: &mut u64, below: u64) -> u64 {
         *step = step.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (*step >> 33) % below
     }
 
     #[test]
-    fn in_whatever_order_they_come_read_and_go_each_gets_or_misses_all_and_nobody_waits() {
+    fn each_message_is_read_or_counted_as_lost_in_any_order_of_subscribing_reading_and_dropping() {
         for seed in 0..200 {
             let mut step = seed;
             let (listeners, counts) = (Listeners::default(), Counters::default());

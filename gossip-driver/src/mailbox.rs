@@ -1,25 +1,25 @@
-//! What handles ask of the driver.
+//! Requests of the handles to the driver.
 
 use async_channel::{Receiver, Sender, TrySendError};
 use gossip_core::{Request, RequestError, Response};
 
-use crate::validator::Gallery;
+use crate::validator::Candidate;
 
 /// The answer to a request.
 pub(crate) type Answer = Result<Response, RequestError>;
 
-/// A request and where its answer goes.
+/// A request, and the channel of its answer.
 ///
 /// Dropping it unanswered tells the caller that the node has stopped.
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) request: Request,
     pub(crate) reply: Reply,
-    /// Where blocks are to be shown, if it asks for that.
-    pub(crate) gallery: Option<Gallery>,
+    /// The queue of the new validator, if the request starts validation.
+    pub(crate) validator: Option<Sender<Candidate>>,
 }
 
-/// Where an answer goes.
+/// Sends the answer.
 #[derive(Debug)]
 pub(crate) struct Reply(Sender<Answer>);
 
@@ -36,14 +36,14 @@ impl Submission {
             Self {
                 request,
                 reply: Reply(answer),
-                gallery: None,
+                validator: None,
             },
             answered,
         )
     }
 }
 
-/// The driver's end of the mailbox. Dropping it answers all that wait.
+/// The driver's end of the mailbox. Dropping it answers the waiting requests: the node has stopped.
 #[derive(Debug)]
 pub(crate) struct Mailbox(Receiver<Submission>);
 

@@ -6,7 +6,7 @@ use gossip_core::{
     SendOutcome,
 };
 
-use crate::listeners::{AcceptedMessage, Deliveries};
+use crate::deliveries::{AcceptedMessage, Deliveries};
 use crate::mailbox::mismatched;
 use crate::peer_filter::{PeerFilter, PeerSignature};
 use crate::{Criteria, Gossip, Published, ReceivedMessage};
@@ -27,6 +27,7 @@ impl Gossip {
         let peers = peers.into_iter().collect();
         let answer = self
             .shared
+            .requests
             .ask(Request::Send {
                 message: Box::new(message),
                 peers,
@@ -54,7 +55,7 @@ impl Gossip {
             message: Box::new(message),
             criteria: Box::new(criteria.resolve(&self.members())),
         };
-        let Response::Acknowledged { by } = self.shared.ask(request).await? else {
+        let Response::Acknowledged { by } = self.shared.requests.ask(request).await? else {
             return Err(mismatched());
         };
         Ok(by)
@@ -90,7 +91,7 @@ impl Gossip {
     #[doc = include_str!("../doc/end.txt")]
     pub async fn gossip(&self, message: GossipMessage) -> Result<Published, RequestError> {
         let message = Box::new(message);
-        Published::read(self.shared.ask(Request::Gossip { message }).await)
+        Published::read(self.shared.requests.ask(Request::Gossip { message }).await)
     }
 
     /// What channels accept from now on: blocks that come from peers, each once and by whatever way, state
@@ -104,7 +105,9 @@ impl Gossip {
         wants: impl FnMut(&GossipMessage) -> bool + Send + 'static,
     ) -> Result<Deliveries<AcceptedMessage>, RequestError> {
         let shared = &self.shared;
-        let deliveries = shared.listeners.add_accepted(shared.room, Box::new(wants));
+        let deliveries = shared
+            .listeners
+            .add_accepted(shared.max_deliveries, Box::new(wants));
         self.listen().await?;
         Ok(deliveries)
     }
@@ -122,7 +125,9 @@ impl Gossip {
     ) -> Result<Deliveries<ReceivedMessage>, RequestError> {
         let shared = &self.shared;
         let wants = Box::new(wants);
-        let deliveries = shared.listeners.add_raw(shared.room, wants, shared);
+        let deliveries = shared
+            .listeners
+            .add_raw(shared.max_deliveries, wants, &shared.requests);
         self.listen().await?;
         Ok(deliveries)
     }
@@ -130,7 +135,7 @@ impl Gossip {
     async fn listen(&self) -> Result<(), RequestError> {
         // The driver puts in what all listeners want when it takes the request.
         let request = Request::Listen(gossip_core::Interest::default());
-        self.shared.ask(request).await.map(drop)
+        self.shared.requests.ask(request).await.map(drop)
     }
 
     /// The members that are alive, without ourselves, as last published.
@@ -278,7 +283,7 @@ impl Gossip {
     pub async fn leave_chan(&self, channel: impl Into<ChannelId>) -> Result<(), RequestError> {
         let channel = channel.into();
         let request = Request::LeaveChannel { channel };
-        self.shared.ask(request).await.map(drop)
+        self.shared.requests.ask(request).await.map(drop)
     }
 
     /// Stops the node: [`Gossip::shutdown`] under the name that it has in Fabric.

@@ -1,4 +1,4 @@
-//! News for the application as a stream.
+//! Notifications of the application as a stream.
 
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use gossip_core::Notification;
 /// An item of [`Notifications`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// Something happened.
+    /// A notification.
     Event(Notification),
-    /// The listener was too slow: this many notifications were lost at this place. The snapshots of
-    /// [`Gossip`](crate::Gossip) and [`Channel`](crate::Channel) say where things stand.
+    /// The listener was too slow: this many notifications were lost here. The snapshots of
+    /// [`Gossip`](crate::Gossip) and [`Channel`](crate::Channel) show the present state.
     Lagged(u64),
 }
 
-/// A stream of notifications, from the moment it was made to the node's end.
+/// A stream of notifications, from the moment it was made until the node has stopped.
 ///
-/// When a notification is read, the snapshots already show what it tells. It does not keep the node
+/// When a notification is read, the snapshots already show the change. The stream does not keep the node
 /// running.
 #[derive(Debug)]
 pub struct Notifications(pub(crate) Receiver<Notification>);
@@ -39,17 +39,17 @@ impl Stream for Notifications {
     }
 }
 
-/// Room for this many is taken at the start; it doubles up to the limit while listeners are slow.
+/// The queue's capacity at the start; it doubles up to the limit while listeners are slow.
 const FIRST_ROOM: usize = 16;
 
-/// The driver's end.
+/// The driver's end: sends notifications to all listeners.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct Notifier {
     sender: Sender<Notification>,
     limit: usize,
 }
 
-impl News {
+impl Notifier {
     /// At most `limit` notifications wait for the slowest listener.
     pub(crate) fn new(limit: NonZeroUsize) -> (Self, InactiveReceiver<Notification>) {
         let limit = limit.get();
@@ -58,8 +58,8 @@ impl News {
         (Self { sender, limit }, listener.deactivate())
     }
 
-    /// Tells all listeners, if there are any. True: the oldest that waited had to go.
-    pub(crate) fn tell(&mut self, notification: Notification) -> bool {
+    /// Sends a notification to all listeners. Returns whether the oldest waiting one was overwritten.
+    pub(crate) fn notify(&mut self, notification: Notification) -> bool {
         let room = self.sender.capacity();
         if room < self.limit && self.sender.is_full() {
             self.sender.set_capacity((room * 2).min(self.limit));
@@ -75,32 +75,32 @@ mod tests {
 
     use super::*;
 
-    fn news(number: u32) -> Notification {
+    fn notification(number: u32) -> Notification {
         Notification::MemberAlive(PeerId::new(&number.to_be_bytes()))
     }
 
     #[test]
     fn a_slow_listener_is_told_how_much_it_missed() {
         for limit in [2, 100] {
-            let (mut sender, listener) = News::new(NonZeroUsize::new(limit).unwrap());
+            let (mut sender, listener) = Notifier::new(NonZeroUsize::new(limit).unwrap());
             let mut notices = Notifications(listener.activate());
             let limit = u32::try_from(limit).unwrap();
-            let overwritten = (0..limit + 3).filter(|number| sender.tell(news(*number)));
+            let overwritten = (0..limit + 3).filter(|number| sender.notify(notification(*number)));
             assert_eq!(overwritten.count(), 3);
             drop(sender);
             let mut next = || notices.next().now_or_never().unwrap();
             assert_eq!(next(), Some(Notice::Lagged(3)));
             for number in 3..limit + 3 {
-                assert_eq!(next(), Some(Notice::Event(news(number))));
+                assert_eq!(next(), Some(Notice::Event(notification(number))));
             }
             assert_eq!(next(), None);
         }
     }
 
     #[test]
-    fn news_that_nobody_listens_to_are_not_kept() {
-        let (mut sender, _listener) = News::new(NonZeroUsize::new(100).unwrap());
-        assert!(!(0..200).any(|number| sender.tell(news(number))));
+    fn notifications_without_a_listener_are_not_kept() {
+        let (mut sender, _listener) = Notifier::new(NonZeroUsize::new(100).unwrap());
+        assert!(!(0..200).any(|number| sender.notify(notification(number))));
         assert_eq!(sender.sender.len(), 0);
     }
 }

@@ -1,33 +1,33 @@
-//! What a peer must know again at its next start.
+//! What a peer keeps over a restart.
 
 use std::fmt;
 
 use gossip_core::{Endpoint, PeerId};
 use thiserror::Error;
 
-/// At most so many peers are remembered.
+/// The most peers that a book keeps.
 pub const MAX_BOOKED_PEERS: usize = 64;
 
-/// What is kept over the restarts of one peer: the incarnation, so that a clock set back does not make others
-/// hold its messages for old ones, and where others of its organisation were, so that it finds them
+/// What one peer keeps over restarts: its incarnation, so that other peers do not discard its messages as old
+/// after its clock was set back, and endpoints of other peers of its organisation, so that it finds them
 /// without its bootstrap peers.
 ///
-/// Methods block; the driver calls [`begin`](Self::begin) and [`peers`](Self::peers) in
-/// [`spawn`](crate::spawn) on the caller's thread, and [`remember`](Self::remember) on a thread of its own, one
-/// call at a time.
+/// Methods may block. The driver calls [`begin`](Self::begin) and [`peers`](Self::peers) in
+/// [`Builder::spawn`](crate::builder::Builder::spawn) on the caller's thread, and [`remember`](Self::remember) on a
+/// thread of its own, one call at a time.
 pub trait PeerBook: fmt::Debug + Send + Sync + 'static {
-    /// Begins a new life of the peer: returns the greater of `clock`, in nanoseconds since 1970, and the number
-    /// after the one returned before. What it returns is durable by then, so that no later call returns it again,
-    /// whatever happens to the process.
+    /// The incarnation of a new start: the greater of `clock`, in nanoseconds since 1970, and the number after
+    /// the latest one. It is durable when it is returned, so no later call returns it again, even after a
+    /// crash.
     ///
     /// # Errors
     /// The storage failed; the number may be used up or not.
     fn begin(&self, clock: u64) -> Result<u64, PeerBookError>;
 
-    /// Keeps these peers, at most [`MAX_BOOKED_PEERS`] of them, in place of those kept before: all or nothing.
+    /// Replaces the peers kept by these, at most [`MAX_BOOKED_PEERS`] of them: all or nothing.
     ///
     /// # Errors
-    /// The storage failed; those kept before are still kept.
+    /// The storage failed; the former peers are still kept.
     fn remember(&self, peers: &[BookedPeer]) -> Result<(), PeerBookError>;
 
     /// The peers kept, in the order in which they were given.
@@ -37,12 +37,12 @@ pub trait PeerBook: fmt::Debug + Send + Sync + 'static {
     fn peers(&self) -> Result<Vec<BookedPeer>, PeerBookError>;
 }
 
-/// A peer of our own organisation, and where it was.
+/// A peer of our organisation, and its endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookedPeer {
-    /// Who.
+    /// Its PKI-ID.
     pub peer: PeerId,
-    /// Where.
+    /// Its endpoint within the organisation.
     pub endpoint: Endpoint,
 }
 
@@ -55,7 +55,7 @@ pub enum PeerBookError {
     Storage(String),
     /// There is no greater incarnation: the clock was once far ahead.
     #[error(
-        "the peer book holds the last incarnation that there is: start with a new one and a new identity"
+        "the peer book holds the greatest incarnation possible: start with a new book and a new identity"
     )]
     Exhausted,
 }

@@ -10,7 +10,7 @@ use crate::views::Views;
 pub struct PeerSignature<'a> {
     /// The peer's serialized identity.
     pub identity: &'a [u8],
-    /// The text: the payload of its latest state info.
+    /// The signed text: the payload of its latest state info.
     pub message: &'a [u8],
     /// Its signature over the text.
     pub signature: &'a [u8],
@@ -18,10 +18,10 @@ pub struct PeerSignature<'a> {
 
 type Predicate = Box<dyn Fn(PeerSignature<'_>) -> bool + Send + Sync>;
 
-/// Tells which peers of a channel satisfy a predicate over what they have signed, for instance a policy of a
-/// part of the channel such as a collection. Made by [`Gossip::peer_filter`](crate::Gossip::peer_filter).
+/// Tells which peers of a channel satisfy a predicate over their signed state info, for instance the policy
+/// of a collection. Made by [`Channel::peer_filter`](crate::Channel::peer_filter).
 ///
-/// It looks at the present each time it is asked, and does not keep the node running.
+/// It reads the latest snapshot at each call, and does not keep the node running.
 pub struct PeerFilter {
     views: Arc<Views>,
     channel: ChannelId,
@@ -37,8 +37,8 @@ impl PeerFilter {
         }
     }
 
-    /// Does this peer take part in the channel, alive, and satisfy the predicate? Nobody does in a channel
-    /// that was left. Costs a look-up and the predicate.
+    /// Whether the peer is alive, takes part in the channel and satisfies the predicate. Always `false` once the
+    /// channel was left. Costs a look-up and the predicate.
     #[must_use]
     pub fn matches(&self, peer: &PeerId) -> bool {
         let channels = self.views.channels();

@@ -15,7 +15,7 @@ use crate::crypto_jobs::{perform, refuse};
 use crate::job_queue::{Bounds, JobQueue};
 use crate::{MessageCryptoService, SecurityAdvisor};
 
-/// A fixed number of plain threads that share a queue of jobs.
+/// A fixed number of threads that share a queue of jobs.
 #[derive(Debug)]
 pub(crate) struct Pool {
     queue: Arc<JobQueue>,
@@ -71,7 +71,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Queues a job; its outcome at once if the queue is full.
+    /// Queues a job. If the queue is full, returns its outcome: overloaded.
     pub(crate) fn submit(&self, ticket: Ticket, job: CryptoJob) -> Option<CryptoOutcome> {
         let (_, job) = self.queue.push((ticket, job))?;
         self.counters.crypto_jobs_shed.add();
@@ -106,7 +106,7 @@ where
         }
     }
 
-    /// A check that panics has failed: whoever sent the input must gain nothing by it.
+    /// A check that panics has failed: the sender of the input must gain nothing by the panic.
     fn outcome(&self, job: CryptoJob) -> CryptoOutcome {
         let refused = refuse(&job, None);
         catch_unwind(AssertUnwindSafe(|| perform(&*self.service, job))).unwrap_or_else(|_| {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use gossip_core::proto::{Content, GossipMessage, RawEnvelope, Tag};
 use gossip_core::{OrgId, PeerId, Received, Request, RequestError};
 
-use crate::handle::Shared;
+use crate::requests::Requests;
 
 /// A message as it arrived, with the means to answer it (Fabric's `ReceivedMessage`).
 ///
@@ -14,11 +14,11 @@ use crate::handle::Shared;
 #[derive(Clone)]
 pub struct ReceivedMessage {
     received: Received,
-    node: Weak<Shared>,
+    node: Weak<Requests>,
 }
 
 impl ReceivedMessage {
-    pub(crate) fn new(received: Received, node: Weak<Shared>) -> Self {
+    pub(crate) fn new(received: Received, node: Weak<Requests>) -> Self {
         Self { received, node }
     }
 

@@ -1,4 +1,4 @@
-//! What the driver needs of an async runtime.
+//! The async runtime of a node.
 
 use std::future::Future;
 use std::io;
@@ -11,16 +11,21 @@ use gossip_core::Endpoint;
 ///
 /// Implement it to run gossip on an executor of your own, and check the implementation with
 /// `testing::runtime` (feature `testing`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an async runtime",
+    note = "give the builder a runtime by `.runtime(..)`: a `TokioRuntime`, a `SmolRuntime`, or a type that \
+            implements `Runtime`; `runtime_tokio::builder()` and `runtime_smol::builder()` have one already"
+)]
 pub trait Runtime: Clone + Send + Sync + 'static {
     /// Completes at its deadline.
     type Sleep: Future<Output = ()> + Send;
 
-    /// The present. Override it together with `sleep_until` on a runtime whose time can be paused.
+    /// The current instant. Override it together with `sleep_until` on a runtime whose time can be paused.
     fn now(&self) -> Instant {
         Instant::now()
     }
 
-    /// A future that completes at `deadline`, at once if that has passed.
+    /// A future that completes at `deadline`, or at once if that has passed.
     fn sleep_until(&self, deadline: Instant) -> Self::Sleep;
 
     /// Runs `task` to its end, independently of the caller. Must not block.
@@ -33,7 +38,7 @@ pub trait TcpRuntime: Runtime {
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
     /// The incoming half of a connection.
     type ReadHalf: AsyncRead + Send + Unpin + 'static;
-    /// The outgoing half of a connection; closing it tells the remote that nothing more comes.
+    /// The outgoing half of a connection. Closing it ends the remote's reading.
     type WriteHalf: AsyncWrite + Send + Unpin + 'static;
     /// A listening socket.
     type Listener: Send + Sync + 'static;

@@ -1,22 +1,22 @@
-//! The tasks that a driver has started, and their end.
+//! The tasks of a driver, and how they end.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use futures_util::FutureExt as _;
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 use tracing::{Instrument as _, Span};
 
 use crate::Runtime;
+use crate::transport::within;
 
 /// Starts tasks, and ends them all.
 ///
-/// Nothing is ever sent on its channels: each tells by being closed, so that dropping it ends its
-/// tasks too.
+/// No value is ever sent on its channels. Closing a channel is the signal, so dropping this ends the tasks
+/// too.
 pub(crate) struct Tasks<R> {
     runtime: R,
     span: Span,
@@ -49,23 +49,23 @@ impl<R: Runtime> Tasks<R> {
         &self.runtime
     }
 
-    /// Starts a task that a graceful end waits for.
+    /// Starts a task that a graceful shutdown waits for.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.spawn_until(self.killed.clone(), task);
     }
 
-    /// Starts a task that is dropped when the end begins.
+    /// Starts a task that is dropped when the shutdown begins.
     pub(crate) fn spawn_until_stop(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.spawn_until(self.stopped.clone(), task);
     }
 
-    /// Held by a thread that a graceful end waits for.
+    /// Held by a thread that a graceful shutdown waits for.
     pub(crate) fn alive(&self) -> Sender<()> {
         self.alive.clone()
     }
 
-    /// Ends all tasks: those that may be dropped at once, the others after at most `patience`.
-    /// `false` if some had to be dropped.
+    /// Ends all tasks: the ones of `spawn_until_stop` at once, the others after at most `patience`.
+    /// Returns `false` if some had to be dropped.
     pub(crate) async fn join(self, patience: Duration) -> bool {
         let Self {
             runtime,
@@ -92,46 +92,7 @@ impl<R: Runtime> Tasks<R> {
     }
 }
 
-/// Lets other tasks of the executor run: for a task that would otherwise go on for as long as a
-/// remote feeds it.
-pub async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 /// Runs a user's future; `None` if it panicked.
 pub(crate) async fn shielded<T>(future: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(future).catch_unwind().await.ok()
 }
-
-/// The result of `work`, or `None` if it takes longer than `limit`.
-pub async fn within<T>(
-    runtime: &impl Runtime,
-    limit: Duration,
-    work: impl Future<Output = T>,
-) -> Option<T> {
-    let late = pin!(runtime.sleep_until(deadline(runtime, limit)));
-    match select(pin!(work), late).await {
-        Either::Left((result, _)) => Some(result),
-        Either::Right(_) => None,
-    }
-}
-
-/// The instant `after` from now, or far in the future where that cannot be expressed.
-pub fn deadline(runtime: &impl Runtime, after: Duration) -> Instant {
-    later(runtime.now(), after)
-}
-
-/// The instant `by` after `at`, or far in the future where that cannot be expressed.
-pub fn later(at: Instant, by: Duration) -> Instant {
-    at.checked_add(by).unwrap_or_else(|| at + FAR)
-}
-
-const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

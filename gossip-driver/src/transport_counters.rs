@@ -1,12 +1,12 @@
-//! What the transport has counted, for handles that do not know its type.
+//! The counters of a transport whose type the handles do not know.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::Transport;
+use crate::transport::Transport;
 
-/// Asks the transport as long as it is there, then shows what it said last. Handles must not keep
-/// the transport alive: its place is free when the node has stopped.
+/// Reads the transport's counters while the transport exists, and then shows the latest values. Handles do
+/// not keep the transport alive: its address is free once the node has stopped.
 pub(crate) struct TransportCounters {
     ask: Box<dyn Fn() -> Option<Counts> + Send + Sync>,
     last: Mutex<Counts>,

@@ -1,4 +1,4 @@
-//! What handles see of the node without asking it.
+//! Snapshots of the node that handles read without a request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,7 +60,7 @@ impl Views {
         self.lock().stopping
     }
 
-    /// The driver is gone.
+    /// The driver has ended.
     pub(crate) fn is_stopped(&self) -> bool {
         self.lock().stopped
     }
@@ -70,7 +70,7 @@ impl Views {
         self.changed.notify(usize::MAX);
     }
 
-    /// Waits until `check`, asked again after each change, yields something.
+    /// Waits until `check`, called again after each change, yields a value.
     pub(crate) async fn wait<T>(&self, mut check: impl FnMut() -> Option<T>) -> T {
         loop {
             let listener = self.changed.listen();
@@ -86,7 +86,7 @@ impl Views {
     }
 }
 
-/// The driver's end: publishes, and tells the end when it is dropped.
+/// The driver's end: replaces the snapshots. Dropping it tells the handles that the node has stopped.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     views: Arc<Views>,
@@ -111,7 +111,7 @@ impl Publisher {
         self.views.is_stopping()
     }
 
-    /// Replaces what has changed since the last call.
+    /// Replaces the snapshots that have changed since the last call.
     pub(crate) fn publish(&mut self, node: &Node) {
         let (members, channels) = (node.membership_version(), node.channels_version());
         let new_members = std::mem::replace(&mut self.members, members) != members;
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_channel_that_has_changed_is_shown_anew() {
+    fn only_the_snapshot_of_a_channel_that_has_changed_is_replaced() {
         let mut node = node();
         let views = Arc::new(Views::new(&node));
         let mut publisher = Publisher::new(Arc::clone(&views), &node);
@@ -215,7 +215,7 @@ mod tests {
         publisher.publish(&node);
         let before = views.channels();
         publisher.publish(&node);
-        assert!(Arc::ptr_eq(&before, &views.channels()), "nothing has");
+        assert!(Arc::ptr_eq(&before, &views.channels()), "no change");
         while let Some(command) = node.poll_command() {
             if let Command::Ledger { ticket, op } = command
                 && let LedgerOp::Height { channel } = op

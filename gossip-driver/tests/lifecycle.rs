@@ -12,9 +12,8 @@ use futures_util::future::{AbortHandle, Abortable, join_all, pending};
 use futures_util::{FutureExt as _, StreamExt as _};
 use gossip_driver::core::{ChannelId, Endpoint, JoinChannel, LedgerError, OrgId, RequestError};
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{
-    DriverConfig, Gossip, Ledger, Runtime, SpawnError, Transport, TransportError, spawn,
-};
+use gossip_driver::transport::{Transport, TransportError};
+use gossip_driver::{DriverConfig, Gossip, Ledger, Runtime, SpawnError, spawn};
 
 use support::{Net, Pipe, Port, Threads, config, eventually, run};
 

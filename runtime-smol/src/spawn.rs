@@ -1,6 +1,7 @@
 use gossip_driver::core::Config;
+use gossip_driver::transport::Transport;
 use gossip_driver::{
-    DriverConfig, Gossip, Ledger, MessageCryptoService, SecurityAdvisor, SpawnError, Transport,
+    DriverConfig, Gossip, Ledger, MessageCryptoService, SecurityAdvisor, SpawnError,
 };
 
 use crate::SmolRuntime;

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use gossip_core::proto::ConnEstablish;
 use gossip_core::{Class, Config, Endpoint, Refusal};
-use gossip_driver::{Transport as _, TransportError};
+use gossip_driver::transport::{Transport as _, TransportError};
 use runtime_tokio::TokioRuntime;
 use tests::network::{
     Cluster, Intruder, Mem, Peer, Stage, Tcp, alive, claim, conn, eventually, on_tokio, quick, sign,

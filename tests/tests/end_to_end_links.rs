@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::join;
 use gossip_core::Config;
-use gossip_driver::Transport;
 use gossip_driver::core::MembershipConfig;
+use gossip_driver::transport::Transport;
 use tests::network::{
     Cluster, Counted, CountedTransport, Mem, Peer, Stage, Tcp, eventually, on_smol, on_tokio,
     quick, within,

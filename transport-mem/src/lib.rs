@@ -17,11 +17,12 @@
 //!
 //! ```
 //! use gossip_driver::core::Class;
-//! use gossip_driver::{FrameReader, FrameWriter, Link, Runtime, Transport, frame_queue};
+//! use gossip_driver::transport::{FrameReader, FrameWriter, Link, Transport, frame_queue};
+//! use gossip_driver::Runtime;
 //! use runtime_smol::SmolRuntime;
 //! use transport_mem::MemNetwork;
 //!
-//! # fn main() -> Result<(), gossip_driver::TransportError> {
+//! # fn main() -> Result<(), gossip_driver::transport::TransportError> {
 //! let network = MemNetwork::new(7);
 //! let runtime = SmolRuntime::global();
 //! let anna = network.endpoint(runtime.clone(), "anna")?;

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gossip_driver::Runtime;
 use gossip_driver::core::{Binding, Endpoint};
-use gossip_driver::{Link, Runtime};
+use gossip_driver::transport::Link;
 use rand_chacha::ChaCha8Rng;
 
 use crate::pipe::Pipe;

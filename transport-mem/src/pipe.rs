@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use gossip_driver::TransportError;
+use gossip_driver::transport::TransportError;
 
 /// One direction of a link.
 #[derive(Debug)]

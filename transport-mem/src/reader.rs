@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use gossip_driver::{FrameReader, Runtime, TransportError};
+use gossip_driver::Runtime;
+use gossip_driver::transport::{FrameReader, TransportError};
 
 use crate::pipe::{Arrival, Piece, Pipe};
 

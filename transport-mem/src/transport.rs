@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use async_channel::Receiver;
+use gossip_driver::Runtime;
 use gossip_driver::core::Endpoint;
-use gossip_driver::{Runtime, Transport, TransportError, deadline};
+use gossip_driver::transport::{Transport, TransportError, deadline};
 
 use crate::link::Ends;
 use crate::{MemLink, MemNetwork};

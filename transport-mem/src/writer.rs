@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use gossip_driver::{FrameQueue, FrameWriter, Outgoing, Runtime, TransportError, later};
+use gossip_driver::Runtime;
+use gossip_driver::transport::{FrameQueue, FrameWriter, Outgoing, TransportError, later};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
 

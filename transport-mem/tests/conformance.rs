@@ -17,7 +17,7 @@ fn pair<R: Runtime>(runtime: &R, conditions: Conditions) -> Pair<MemTransport<R>
         dialler: network.endpoint(runtime.clone(), "a").unwrap(),
         acceptor: network.endpoint(runtime.clone(), "b").unwrap(),
         acceptor_endpoint: Endpoint::new("b"),
-        nobody: Endpoint::new("c"),
+        unused: Endpoint::new("c"),
     }
 }
 

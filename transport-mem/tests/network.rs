@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gossip_driver::core::{Class, Endpoint};
-use gossip_driver::{
+use gossip_driver::transport::{
     FrameReader as _, FrameSender, FrameWriter as _, Link as _, Transport as _, TransportError,
     frame_queue,
 };

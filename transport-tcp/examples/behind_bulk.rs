@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gossip_driver::core::{Class, Endpoint};
-use gossip_driver::{FrameReader as _, FrameSender, FrameWriter as _, Link as _, Transport as _};
+use gossip_driver::transport::{
+    FrameReader as _, FrameSender, FrameWriter as _, Link as _, Transport as _,
+};
 use runtime_tokio::TokioRuntime;
 use transport_tcp::{TcpConfig, TcpTransport};
 
@@ -29,11 +31,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (mut near_reader, near_writer) = near.split();
     let (mut far_reader, far_writer) = far.split();
     tokio::spawn(async move { near_reader.read(BULK).await });
-    let (_idle, queue) = gossip_driver::frame_queue(|| {});
+    let (_idle, queue) = gossip_driver::transport::frame_queue(|| {});
     tokio::spawn(far_writer.run(queue));
 
     let (credit, returned) = async_channel::bounded(1);
-    let (sender, queue) = gossip_driver::frame_queue(move || {
+    let (sender, queue) = gossip_driver::transport::frame_queue(move || {
         let _ = credit.try_send(());
     });
     tokio::spawn(near_writer.run(queue));

@@ -2,8 +2,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_driver::TransportError;
 use gossip_driver::core::Endpoint;
+use gossip_driver::transport::TransportError;
 
 use crate::Cipher;
 

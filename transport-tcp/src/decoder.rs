@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use gossip_driver::TransportError;
+use gossip_driver::transport::TransportError;
 
 use crate::cipher::{CipherState, TAG_LEN};
 use crate::records::{Assembler, Counts, Item};

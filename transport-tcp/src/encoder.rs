@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use gossip_driver::core::Class;
-use gossip_driver::{FrameQueue, Outgoing, TransportError};
+use gossip_driver::transport::{FrameQueue, Outgoing, TransportError};
 
 use crate::cipher::{CipherState, TAG_LEN};
 use crate::flow::Flow;

@@ -14,7 +14,7 @@
 
 use bytes::Bytes;
 use futures_util::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use gossip_driver::TransportError;
+use gossip_driver::transport::TransportError;
 use ring::digest::{Context, SHA256};
 use snow::{Builder, HandshakeState};
 use thiserror::Error;

@@ -2,7 +2,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use gossip_driver::{Runtime, later};
+use gossip_driver::Runtime;
+use gossip_driver::transport::later;
 
 /// Measures a period of silence. Its timer is set only by [`poll_elapsed`](Self::poll_elapsed), and
 /// again only when it has fired.

@@ -33,11 +33,12 @@
 //! # Example
 //! ```
 //! use gossip_driver::core::{Class, Endpoint};
-//! use gossip_driver::{FrameReader, FrameWriter, Link, Runtime, Transport, frame_queue};
+//! use gossip_driver::transport::{FrameReader, FrameWriter, Link, Transport, frame_queue};
+//! use gossip_driver::Runtime;
 //! use runtime_smol::SmolRuntime;
 //! use transport_tcp::{TcpConfig, TcpTransport};
 //!
-//! # fn main() -> Result<(), gossip_driver::TransportError> {
+//! # fn main() -> Result<(), gossip_driver::transport::TransportError> {
 //! smol::block_on(async {
 //!     let runtime = SmolRuntime::global();
 //!     let config = TcpConfig::new(Endpoint::new("127.0.0.1:0"), "example network");

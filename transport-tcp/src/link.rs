@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gossip_driver::TcpRuntime;
 use gossip_driver::core::{Binding, Endpoint};
-use gossip_driver::{Link, TcpRuntime};
+use gossip_driver::transport::Link;
 
 use crate::close_signal::CloseSignal;
 use crate::decoder::Decoder;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use futures_util::future::{Abortable, Either, select};
+use gossip_driver::TcpRuntime;
 use gossip_driver::core::Endpoint;
-use gossip_driver::{TcpRuntime, deadline, within};
+use gossip_driver::transport::{deadline, within};
 use tracing::{debug, warn};
 
 use crate::TcpLink;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::io::AsyncRead as _;
-use gossip_driver::{FrameReader, TcpRuntime, TransportError, yield_now};
+use gossip_driver::TcpRuntime;
+use gossip_driver::transport::{FrameReader, TransportError, yield_now};
 
 use crate::close_signal::{CloseSignal, Half};
 use crate::decoder::{Decoder, MIN_BUFFER, Step};

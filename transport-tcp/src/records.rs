@@ -16,8 +16,8 @@
 //! follows the end of the stream, and the end acknowledges everything.
 
 use bytes::Bytes;
-use gossip_driver::TransportError;
 use gossip_driver::core::Class;
+use gossip_driver::transport::TransportError;
 
 pub(crate) const WHOLE: u8 = 0x00;
 pub(crate) const FIRST: u8 = 0x10;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gossip_driver::core::Class;
-use gossip_driver::{FrameQueue, FrameSender, TransportError, frame_queue};
+use gossip_driver::transport::{FrameQueue, FrameSender, TransportError, frame_queue};
 
 use crate::Cipher;
 use crate::cipher::{CipherState, TAG_LEN};

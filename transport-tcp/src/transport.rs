@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
+use gossip_driver::TcpRuntime;
 use gossip_driver::core::Endpoint;
-use gossip_driver::{TcpRuntime, Transport, TransportError};
+use gossip_driver::transport::{Transport, TransportError};
 use tracing::debug;
 
 use crate::handshake::{HandshakeConfig, initiate};

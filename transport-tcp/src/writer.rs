@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures_util::io::{AsyncWrite as _, AsyncWriteExt as _};
 use futures_util::{Future as _, FutureExt as _};
-use gossip_driver::{FrameQueue, FrameWriter, Outgoing, TcpRuntime, TransportError};
+use gossip_driver::TcpRuntime;
+use gossip_driver::transport::{FrameQueue, FrameWriter, Outgoing, TransportError};
 
 use crate::close_signal::{CloseSignal, Half};
 use crate::encoder::{Encoder, WINDOWED};

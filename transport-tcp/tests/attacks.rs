@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gossip_driver::core::Class;
-use gossip_driver::{FrameReader as _, Link as _, Transport as _, TransportError};
+use gossip_driver::transport::{FrameReader as _, Link as _, Transport as _, TransportError};
 use support::{Relay, bind, config, counted, link, split, start};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

@@ -1,9 +1,10 @@
 //! The public conformance suite, on each runtime and with each cipher.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use gossip_driver::TcpRuntime;
 use gossip_driver::core::Endpoint;
 use gossip_driver::testing::transport::{Pair, suite};
-use gossip_driver::{TcpRuntime, Transport as _};
+use gossip_driver::transport::Transport as _;
 use runtime_smol::SmolRuntime;
 use runtime_tokio::TokioRuntime;
 use transport_tcp::{Cipher, TcpConfig, TcpTransport};
@@ -21,7 +22,7 @@ async fn pair<R: TcpRuntime>(runtime: &R, cipher: Cipher) -> Pair<TcpTransport<R
         dialler,
         acceptor,
         acceptor_endpoint,
-        nobody: gone.local_endpoint().clone(),
+        unused: gone.local_endpoint().clone(),
     }
 }
 

@@ -6,11 +6,11 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
+use gossip_driver::Runtime as _;
 use gossip_driver::core::{Class, Config, Endpoint};
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{
-    FrameReader as _, FrameSender, FrameWriter as _, Link as _, Runtime as _, Transport as _,
-    TransportError,
+use gossip_driver::transport::{
+    FrameReader as _, FrameSender, FrameWriter as _, Link as _, Transport as _, TransportError,
 };
 use runtime_tokio::TokioRuntime;
 use support::{bind, config, counted, link, start};
@@ -204,7 +204,7 @@ async fn saturate() -> (FrameSender, TcpLink<TokioRuntime>) {
     let (near, far) = link(&transport, &transport).await;
     let (mut reader, writer) = near.split();
     let (returned, credit) = async_channel::bounded(1);
-    let (sender, queue) = gossip_driver::frame_queue(move || {
+    let (sender, queue) = gossip_driver::transport::frame_queue(move || {
         let _ = returned.try_send(());
     });
     tokio::spawn(writer.run(queue));

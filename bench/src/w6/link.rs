@@ -3,7 +3,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use bytes::Bytes;
 use gossip_driver::core::{Class, Endpoint};
-use gossip_driver::{FrameSender, FrameWriter as _, Link as _, Transport as _, frame_queue};
+use gossip_driver::transport::{
+    FrameSender, FrameWriter as _, Link as _, Transport as _, frame_queue,
+};
 use runtime_tokio::TokioRuntime;
 use tokio::sync::Notify;
 use transport_tcp::{TcpConfig, TcpReader, TcpTransport};

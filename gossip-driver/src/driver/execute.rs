@@ -11,11 +11,12 @@ use super::{Completion, Driver, Stop, link_down};
 use crate::connect::dial;
 use crate::ledger_ops::perform;
 use crate::mailbox::Answer;
-use crate::validator::Shown;
-use crate::{Ledger, Runtime, Transport};
+use crate::transport::Transport;
+use crate::validators::Submitted;
+use crate::{Ledger, Runtime};
 
 impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
-    /// Carries out a command without waiting for anything.
+    /// Carries out a command without waiting.
     pub(super) fn execute(&mut self, command: Command) {
         match command {
             Command::Dial { ticket, endpoint } => self.dial(ticket, endpoint),
@@ -51,25 +52,31 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
                 seq,
                 block,
                 from,
-            } => self.show(ticket, channel, (seq, block, from)),
+            } => self.validate(ticket, channel, (seq, block, from)),
             Command::Deliver(delivery) => self.deliver(delivery),
             Command::Reply { id, result } => self.reply(id, result),
             Command::Notify(notification) => {
-                debug!(?notification, "news");
-                self.state.told.push(notification);
+                debug!(?notification, "notification");
+                self.state.notifications.push(notification);
             }
         }
     }
 
-    /// Shows a block to the channel's validator. Without one it is accepted, and is the last to be shown.
-    fn show(&mut self, ticket: Ticket, channel: ChannelId, block: (u64, Bytes, Option<PeerId>)) {
-        let verdict = match self.validators.show(ticket, &channel, block) {
-            Shown::Yes => return,
-            Shown::Full => {
+    /// Hands a block to the channel's validator. Without a validator the block is accepted, and validation of
+    /// the channel ends.
+    fn validate(
+        &mut self,
+        ticket: Ticket,
+        channel: ChannelId,
+        block: (u64, Bytes, Option<PeerId>),
+    ) {
+        let verdict = match self.validators.submit(ticket, &channel, block) {
+            Submitted::Waits => return,
+            Submitted::Full => {
                 self.counters.candidates_shed.add();
                 Verdict::Ignore
             }
-            Shown::Nobody => {
+            Submitted::NoValidator => {
                 self.validators.close(&channel);
                 let id = self.request_id();
                 let request = Request::ValidateBlocks { channel, on: false };
@@ -99,7 +106,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         });
     }
 
-    /// The core has one commit outstanding per channel and bounds what it reads.
+    /// Starts an operation of the ledger. The core bounds their number: one commit per channel, and reads.
     fn use_ledger(&self, ticket: Ticket, op: LedgerOp) {
         let (ledger, counters) = (Arc::clone(&self.ledger), Arc::clone(&self.counters));
         let reporter = self.reporter.clone();
@@ -110,7 +117,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         });
     }
 
-    /// Hands a message to those who listen. If nobody does any more, the core is told.
+    /// Hands a message to its listeners. If none is left, the core delivers no more such messages.
     fn deliver(&mut self, delivery: Delivery) {
         let listeners = &self.application.listeners;
         if !listeners.deliver(delivery, &self.counters) {

@@ -1,9 +1,9 @@
-//! The loop: one task that takes what others have queued for it and never waits for any of them.
+//! The loop: one task that works off queues and never waits for another task.
 //!
 //! Each turn takes completions first (they free what is in flight), then new connections and send
 //! credit, a few requests, a batch of messages, the links in turn, and last a due tick; so a busy
-//! node hears the heartbeats it already holds before it suspects anybody. Commands are carried out
-//! after each event, by `try_send` and `spawn` only. After a bounded turn it yields to the executor.
+//! node handles the heartbeats it holds before it suspects a member. Commands are carried out after each
+//! event, by `try_send` and `spawn` only. After a bounded turn it yields to the executor.
 
 mod execute;
 
@@ -22,7 +22,6 @@ use gossip_core::{
 };
 use tracing::{debug, info, warn};
 
-use crate::bookkeeper::Bookkeeper;
 use crate::clock::{Clock, Timer};
 use crate::connect::Opened;
 use crate::counters::Counters;
@@ -30,14 +29,16 @@ use crate::intake::Arrival;
 use crate::links::Links;
 use crate::listeners::Listeners;
 use crate::mailbox::{Answer, Mailbox, Reply};
-use crate::notifications::News;
+use crate::notifications::Notifier;
+use crate::peer_book_writer::PeerBookWriter;
 use crate::pool::Pool;
-use crate::tasks::{Tasks, shielded, within, yield_now};
-use crate::validator::Validators;
+use crate::tasks::{Tasks, shielded};
+use crate::transport::{Link, Transport, within, yield_now};
+use crate::validators::Validators;
 use crate::views::Publisher;
-use crate::{Ledger, Link, Runtime, Transport};
+use crate::{Ledger, Runtime};
 
-/// Work of one turn, by kind. Large enough to make a wake-up worth it, small enough that a turn
+/// The most work of one turn, by kind: enough to make a wake-up worth its cost, and so little that a turn
 /// takes well under a millisecond.
 const COMPLETIONS: usize = 256;
 const CONNECTIONS: usize = 16;
@@ -45,16 +46,15 @@ const CREDITS: usize = 256;
 const REQUESTS: usize = 16;
 const ARRIVALS: usize = 64;
 
-/// Something that was begun is done.
+/// The result of work that a task or thread has done.
 pub(crate) enum Completion<K: Link> {
-    /// The core wants to hear of it.
+    /// An event for the core.
     Event(Event),
     /// A dial succeeded.
     Dialled { ticket: Ticket, opened: Opened<K> },
 }
 
-/// How tasks and threads tell the loop that something is done. They wait for room; the loop waits
-/// for none of them.
+/// Takes results of tasks and threads to the loop. They wait for room; the loop never waits for them.
 pub(crate) struct Reporter<K: Link> {
     completed: Sender<Completion<K>>,
     wake: Arc<AtomicWaker>,
@@ -72,7 +72,7 @@ impl<K: Link> Reporter<K> {
         }
     }
 
-    /// For threads.
+    /// The same from a thread.
     pub(crate) fn report_blocking(&self, event: Event) {
         if self
             .completed
@@ -93,16 +93,16 @@ impl<K: Link> Clone for Reporter<K> {
     }
 }
 
-/// The driver's end of the application's handles. Fields are dropped in order: the publisher last,
-/// since it tells that all is over.
+/// The driver's end of the application's handles. Fields are dropped in order: the publisher last, since
+/// its drop completes a shutdown.
 pub(crate) struct Application {
     pub(crate) mailbox: Mailbox,
-    pub(crate) news: News,
+    pub(crate) notifier: Notifier,
     pub(crate) listeners: Arc<Listeners>,
     pub(crate) publisher: Publisher,
 }
 
-/// Everything the loop needs. Fields are dropped in order, the application's last.
+/// The loop's state. Fields are dropped in order, `application` last.
 pub(crate) struct Driver<R: Runtime, T: Transport, L> {
     pub(crate) node: Node,
     pub(crate) clock: Clock<R>,
@@ -122,23 +122,23 @@ pub(crate) struct Driver<R: Runtime, T: Transport, L> {
     pub(crate) validators: Validators,
     pub(crate) state: State,
     pub(crate) tasks: Tasks<R>,
-    pub(crate) bookkeeper: Option<Bookkeeper>,
+    pub(crate) peer_book: Option<PeerBookWriter>,
     pub(crate) application: Application,
 }
 
-/// What the loop remembers from one event to the next.
+/// The loop's own state between events.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Completions that were known at once: the next turn begins with them.
+    /// Results that were known at once: the next turn begins with them.
     done: Vec<Event>,
     /// Requests taken and not yet answered.
     unanswered: BTreeMap<RequestId, Reply>,
-    /// Those that wait for others to get a block, which may take long. The core bounds them.
+    /// Requests that wait for other peers' ledgers, which may take long. The core bounds their number.
     waiting: BTreeMap<RequestId, Reply>,
     next_request: u64,
-    /// Answers and news of this turn: told once the snapshots show them.
+    /// Answers and notifications of this turn: sent once the snapshots show their changes.
     answers: Vec<(Reply, Answer)>,
-    told: Vec<Notification>,
+    notifications: Vec<Notification>,
     stop: Stop,
 }
 
@@ -146,7 +146,7 @@ pub(crate) struct State {
 enum Stop {
     #[default]
     Running,
-    /// The core has been told; it answers under this id, or is cut short at the deadline.
+    /// The core was asked to stop under this id. The loop ends with its answer, at the deadline at the latest.
     Asked {
         id: RequestId,
         deadline: Instant,
@@ -155,7 +155,7 @@ enum Stop {
 }
 
 impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
-    /// Runs until the node is stopped, and then ends everything that it has started.
+    /// Runs until the node is stopped, then ends its tasks and threads.
     pub(crate) async fn run(mut self: Box<Self>) {
         info!("gossip started");
         self.turn();
@@ -170,7 +170,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         self.finish().await;
     }
 
-    /// Waits until there is something to do.
+    /// Waits until there is work.
     async fn wait(&mut self) {
         let deadline = match self.state.stop {
             Stop::Asked { deadline, .. } => Some(
@@ -206,7 +206,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         self.state.stop == Stop::Running && self.state.unanswered.len() < self.max_unanswered
     }
 
-    /// A bounded amount of work. Whatever is left makes the next turn come at once.
+    /// A bounded amount of work. If some is left, the next turn follows at once.
     fn turn(&mut self) {
         self.stop_if_due();
         self.take_completions();
@@ -217,10 +217,10 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         self.tick_if_due();
         let Self { links, node, .. } = self;
         links.reconsider(|link| node.admits(link));
-        if let Some(bookkeeper) = &mut self.bookkeeper {
-            bookkeeper.look(self.clock.now(), &self.node);
+        if let Some(peer_book) = &mut self.peer_book {
+            peer_book.update(self.clock.now(), &self.node);
         }
-        self.tell();
+        self.publish();
     }
 
     fn stop_if_due(&mut self) {
@@ -292,17 +292,17 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             let Some(mut submission) = self.application.mailbox.take() else {
                 break;
             };
-            if let Some(gallery) = submission.gallery.take()
+            if let Some(queue) = submission.validator.take()
                 && let Request::ValidateBlocks { channel, .. } = &submission.request
-                && !self.validators.open(channel, gallery)
+                && !self.validators.open(channel, queue)
             {
                 let taken = RequestError::Validating(channel.clone());
                 self.state.answers.push((submission.reply, Err(taken)));
                 continue;
             }
             let id = self.request_id();
-            let patient = matches!(submission.request, Request::AwaitCoverage { .. });
-            let open = if patient {
+            let takes_long = matches!(submission.request, Request::AwaitCoverage { .. });
+            let open = if takes_long {
                 &mut self.state.waiting
             } else {
                 &mut self.state.unanswered
@@ -310,7 +310,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             open.insert(id, submission.reply);
             let mut request = submission.request;
             if let Request::Listen(interest) = &mut request {
-                // Others may have come or gone since.
+                // Listeners may have come or gone since the request was made.
                 *interest = self.application.listeners.interest();
             }
             self.handle(Event::Request { id, request });
@@ -361,7 +361,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         });
     }
 
-    /// Feeds the core and carries out what it wants done.
+    /// Feeds the core an event and carries out its commands.
     fn handle(&mut self, event: Event) {
         self.node.handle(self.clock.now(), event);
         while let Some(command) = self.node.poll_command() {
@@ -375,12 +375,12 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         id
     }
 
-    /// Shows the turn's results, then tells those who wait for them.
-    fn tell(&mut self) {
+    /// Replaces the snapshots, then sends the turn's notifications and answers.
+    fn publish(&mut self) {
         self.validators.retain(&self.node);
         self.application.publisher.publish(&self.node);
-        for notification in self.state.told.drain(..) {
-            if self.application.news.tell(notification) {
+        for notification in self.state.notifications.drain(..) {
+            if self.application.notifier.notify(notification) {
                 self.counters.notifications_overwritten.add();
             }
         }
@@ -389,7 +389,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         }
     }
 
-    /// The core has stopped: links flush, tasks and threads end, callers hear that it is over.
+    /// The core has stopped: flushes the links, ends tasks and threads, and completes the shutdown.
     async fn finish(self: Box<Self>) {
         let Self {
             transport,
@@ -401,20 +401,20 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             accepted,
             tasks,
             application,
-            bookkeeper,
+            peer_book,
             shutdown_timeout,
             ..
         } = *self;
         let Application {
             mailbox,
-            news,
+            notifier,
             listeners,
             publisher,
         } = application;
         listeners.close();
-        drop((mailbox, state, completions, accepted, pool, bookkeeper));
+        drop((mailbox, state, completions, accepted, pool, peer_book));
         links.finish_all();
-        // Whoever waits for the end may take the port and the ledger's file at once.
+        // A caller of `shutdown` may open the port and the ledger's file again at once.
         let closing = tasks.runtime().clone();
         let closed = within(
             &closing,
@@ -430,7 +430,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         }
         info!("gossip stopped");
         drop((transport, ledger));
-        drop((news, publisher));
+        drop((notifier, publisher));
     }
 }
 

@@ -4,7 +4,7 @@ use gossip_core::proto::{Content, GossipMessage, Tag, UnsignedMessage};
 
 use super::*;
 use crate::support::{Incoming, Manual, Outgoing, Pipe};
-use crate::{Link as _, TransportError};
+use crate::transport::{Link as _, TransportError};
 
 const LINGER: Duration = Duration::from_secs(5);
 

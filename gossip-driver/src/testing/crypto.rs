@@ -8,13 +8,13 @@ use gossip_core::{ChannelId, CryptoError, OrgId, PeerId, SelfIdentity};
 
 use crate::{MessageCryptoService, SecurityAdvisor};
 
-/// An identity service for tests: it behaves like a real one and costs microseconds, but **anybody
-/// can forge its signatures**.
+/// An identity service for tests: it behaves like a real one and costs microseconds, but **its
+/// signatures can be forged by anyone**.
 ///
 /// An identity is the text `org/name`, at most 64 bytes, and is its own PKI-ID. A signature is a
 /// hash keyed by the identity. Every organisation is known, nothing expires, each signer may read
-/// each channel, and each block verifies, unless a test says otherwise. Clones share what has been
-/// revoked.
+/// each channel, and each block verifies, unless a test says otherwise. Clones share the list of revoked
+/// identities.
 ///
 /// ```
 /// use gossip_driver::testing::TestCrypto;
@@ -53,7 +53,7 @@ impl TestCrypto {
         }
     }
 
-    /// Knows these organisations only: identities of others are not trusted.
+    /// Trusts identities of these organisations only.
     #[must_use]
     pub fn knowing(mut self, orgs: &[&str]) -> Self {
         let orgs = orgs.iter().map(|org| OrgId::new(org.as_bytes()));
@@ -71,12 +71,12 @@ impl TestCrypto {
         self
     }
 
-    /// From now on the identity of `name` of `org` is not valid.
+    /// Revokes the identity of `name` of `org`.
     pub fn revoke(&self, org: &str, name: &str) {
         self.revoked().insert(text(org, name));
     }
 
-    /// Who we are, as [`Config`](gossip_core::Config) wants it.
+    /// The own identity, for a [`Config`](gossip_core::Config).
     #[must_use]
     pub fn identity(&self) -> SelfIdentity {
         SelfIdentity {

@@ -9,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_core::{ChannelId, LedgerError};
 
-use crate::tasks::deadline;
+use crate::transport::deadline;
 use crate::{Ledger, Runtime};
 
-/// A ledger in memory for tests. Clones are handles of the same ledger, so that a test keeps one
-/// and looks at what its node has stored.
+/// A ledger in memory for tests. Clones are handles of the same ledger: a test keeps one and reads the
+/// blocks that its node has stored.
 ///
 /// ```
 /// use gossip_driver::{Ledger as _, core::ChannelId, testing::MemLedger};

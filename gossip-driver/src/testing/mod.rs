@@ -1,6 +1,5 @@
-//! For tests: conformance suites for implementations of [`Runtime`](crate::Runtime) and
-//! [`Transport`](crate::Transport), and fast fakes of the services that a node needs (feature
-//! `testing`).
+//! For tests (feature `testing`): conformance suites for implementations of [`Runtime`](crate::Runtime)
+//! and [`Transport`](crate::transport::Transport), and fast fakes of a node's services.
 //!
 //! Each suite is a future that panics with the name of the first check that fails.
 
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 mod crypto;
 mod ledger;
+mod pair;
 #[allow(
     clippy::expect_used,
     reason = "a check reports by panicking, and says so"

@@ -4,8 +4,7 @@ use gossip_core::{Endpoint, PeerId};
 
 use crate::{BookedPeer, MAX_BOOKED_PEERS, PeerBook, PeerBookError};
 
-/// A peer book in memory for tests. Clones are handles of the same book, so that it outlives the node that
-/// uses it.
+/// A peer book in memory for tests. Clones are handles of the same book, which outlives the node.
 ///
 /// ```
 /// use gossip_driver::{PeerBook as _, testing::MemPeerBook};
@@ -55,23 +54,24 @@ impl PeerBook for MemPeerBook {
     }
 }
 
-/// Checks an implementation of [`PeerBook`]: `open` opens the same book again each time, the first time a new one.
+/// Checks an implementation of [`PeerBook`]. `open` is called several times: first for a new book, then for the
+/// same book again.
 ///
 /// # Panics
-/// It does not keep its promises.
+/// If a check fails; the message names it.
 pub fn check_peer_book<B: PeerBook>(open: impl Fn() -> B) {
     let begin = |clock| open().begin(clock).expect("the book can be written");
-    assert_eq!(begin(1_000), 1_000, "the clock counts at first");
+    assert_eq!(begin(1_000), 1_000, "the first incarnation is the clock's");
     assert_eq!(
         begin(900),
         1_001,
-        "and is not believed when it was set back"
+        "it grows although the clock was set back"
     );
-    assert_eq!(begin(1_001), 1_002, "nor when it stands still");
-    assert_eq!(begin(5_000), 5_000, "but when it is ahead");
+    assert_eq!(begin(1_001), 1_002, "and although the clock stands still");
+    assert_eq!(begin(5_000), 5_000, "it follows a clock that is ahead");
 
     let peers = || open().peers().expect("the book can be read");
-    assert_eq!(peers(), [], "nobody is known at first");
+    assert_eq!(peers(), [], "a new book is empty");
     let booked = |count: usize| -> Vec<BookedPeer> {
         let one = |place: usize| BookedPeer {
             peer: PeerId::new(format!("peer {}", count - place).as_bytes()),
@@ -81,14 +81,14 @@ pub fn check_peer_book<B: PeerBook>(open: impl Fn() -> B) {
     };
     let remember = |peers: &[BookedPeer]| open().remember(peers).expect("it can be written");
     remember(&booked(3));
-    assert_eq!(peers(), booked(3), "as they were given");
+    assert_eq!(peers(), booked(3), "in the order given");
     remember(&booked(2));
-    assert_eq!(peers(), booked(2), "in place of the former ones");
+    assert_eq!(peers(), booked(2), "the former ones are replaced");
     remember(&booked(MAX_BOOKED_PEERS + 9));
-    assert_eq!(peers().len(), MAX_BOOKED_PEERS, "no more than fit");
+    assert_eq!(peers().len(), MAX_BOOKED_PEERS, "no more than the bound");
     remember(&[]);
-    assert_eq!(peers(), [], "or nobody");
-    assert_eq!(begin(1), 5_001, "the incarnation is kept beside");
+    assert_eq!(peers(), [], "an empty list is kept");
+    assert_eq!(begin(1), 5_001, "the incarnation is kept too");
 
     assert_eq!(begin(u64::MAX), u64::MAX);
     assert_eq!(open().begin(7), Err(PeerBookError::Exhausted));

@@ -1,4 +1,4 @@
-//! What a [`Runtime`] must do.
+//! The checks of a [`Runtime`].
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -8,7 +8,8 @@ use futures_util::join;
 
 use super::PATIENCE;
 use crate::core::Endpoint;
-use crate::{Runtime, TcpRuntime, within};
+use crate::transport::within;
+use crate::{Runtime, TcpRuntime};
 
 /// Runs every check of a runtime. Await it from inside the runtime, or from any thread if the
 /// runtime drives itself.
@@ -22,7 +23,7 @@ pub async fn suite<R: Runtime>(runtime: R) {
     a_dropped_sleep_is_harmless(&runtime).await;
     tasks_run_without_their_starter(&runtime).await;
     tasks_start_tasks(&runtime).await;
-    a_panicking_task_stays_alone(&runtime).await;
+    a_panicking_task_ends_no_other(&runtime).await;
 }
 
 /// Runs every check of a runtime's TCP, on free ports of 127.0.0.1.
@@ -33,7 +34,7 @@ pub async fn tcp_suite<R: TcpRuntime>(runtime: R) {
     connects_and_names_both_ends(&runtime).await;
     halves_work_at_the_same_time(&runtime).await;
     closing_a_half_ends_the_remotes_reading(&runtime).await;
-    connecting_to_nobody_fails(&runtime).await;
+    connecting_to_a_closed_port_fails(&runtime).await;
     a_port_is_bound_once(&runtime).await;
 }
 
@@ -128,7 +129,7 @@ async fn tasks_start_tasks<R: Runtime>(runtime: &R) {
     }
 }
 
-async fn a_panicking_task_stays_alone<R: Runtime>(runtime: &R) {
+async fn a_panicking_task_ends_no_other<R: Runtime>(runtime: &R) {
     let (done, finished) = async_channel::bounded(100);
     // The hook stays silent for a panic that is resumed.
     runtime.spawn(async { std::panic::resume_unwind(Box::new("on purpose")) });
@@ -221,19 +222,19 @@ async fn closing_a_half_ends_the_remotes_reading<R: TcpRuntime>(runtime: &R) {
     in_time(runtime, "closing a half", work).await;
 }
 
-async fn connecting_to_nobody_fails<R: TcpRuntime>(runtime: &R) {
+async fn connecting_to_a_closed_port_fails<R: TcpRuntime>(runtime: &R) {
     let work = async {
         let listener = listen(runtime).await;
-        let nobody = runtime
+        let closed = runtime
             .local_endpoint(&listener)
             .expect("a listener knows its address");
         drop(listener);
         assert!(
-            runtime.connect(&nobody).await.is_err(),
-            "nobody listens, yet it connects"
+            runtime.connect(&closed).await.is_err(),
+            "connecting to a closed port succeeds"
         );
     };
-    in_time(runtime, "connecting to nobody", work).await;
+    in_time(runtime, "connecting to a closed port", work).await;
 }
 
 async fn a_port_is_bound_once<R: TcpRuntime>(runtime: &R) {

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::join;
 
-use super::transport::Pair;
+use super::pair::Pair;
+use crate::Runtime;
 use crate::core::Class;
-use crate::{
-    FrameReader as _, FrameSender, FrameWriter as _, Link, Runtime, Transport, TransportError,
-    frame_queue,
+use crate::transport::{
+    FrameReader as _, FrameSender, FrameWriter as _, Link, Transport, TransportError, frame_queue,
 };
 
 /// One end of a link with its writer running.

@@ -1,4 +1,4 @@
-//! What a [`Transport`] must do.
+//! The checks of a [`Transport`].
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -6,29 +6,18 @@ use std::future::Future;
 use bytes::Bytes;
 use futures_util::join;
 
+pub use super::pair::Pair;
 use super::runtime::in_time;
 use super::side::{Side, links, sides};
-use crate::core::{Class, Endpoint};
-use crate::{FrameReader as _, Link, Runtime, Transport, TransportError};
+use crate::Runtime;
+use crate::core::Class;
+use crate::transport::{FrameReader as _, Link, Transport, TransportError};
 
 /// A frame limit that is not under test.
 const LIMIT: usize = 100 << 20;
 /// What a transport may hold on the way of one link before its reader reads: more means that it
 /// has no bound.
 const UNDER_WAY: u64 = 32 << 20;
-
-/// Two transports of the same network.
-#[derive(Clone, Debug)]
-pub struct Pair<T> {
-    /// Makes the connections.
-    pub dialler: T,
-    /// Takes them.
-    pub acceptor: T,
-    /// Where the acceptor is reached.
-    pub acceptor_endpoint: Endpoint,
-    /// A well-formed address at which nobody is.
-    pub nobody: Endpoint,
-}
 
 /// Runs every check of a transport; `make_pair` is called once for each. The transport must carry
 /// at least a few megabytes per second, lose nothing, and buffer at most 32 MiB per link.
@@ -60,7 +49,7 @@ where
         each_sent_frame_returns_its_credit
         an_abandoned_link_does_not_hang
         both_ends_know_the_same_binding
-        dialling_nobody_fails
+        dialling_an_unused_address_fails
         a_stopped_reader_stops_the_writer
         a_stopped_link_delays_no_other
         many_links_live_side_by_side
@@ -170,8 +159,8 @@ async fn both_directions_carry_at_once<R: Runtime, T: Transport>(runtime: &R, pa
 async fn urgent_frames_overtake_large_ones<R: Runtime, T: Transport>(runtime: &R, pair: &Pair<T>) {
     let (near, mut far) = sides(runtime, pair).await;
     let large = patterned(64 << 20);
-    // Nobody reads yet, and the link holds less than this: when the more urgent frames come, the
-    // writer is in the middle of the larger ones.
+    // The far side does not read yet, and the link holds less than this: when the urgent frames come, the
+    // writer is in the middle of the large one.
     near.sender.push(Class::Bulk, large.clone());
     near.taken(runtime).await;
     near.sender
@@ -261,7 +250,7 @@ async fn an_abandoned_link_does_not_hang<R: Runtime, T: Transport>(runtime: &R, 
     let end = near.reader.read(LIMIT).await;
     assert!(
         !matches!(end, Ok(Some(_))),
-        "a frame arrived that nobody sent"
+        "a frame arrived that was never sent"
     );
     // The writer finds out when it writes, or ends with its queue.
     near.push_all(Class::Bulk, (0..4).map(|_| patterned(16 << 20)));
@@ -293,9 +282,9 @@ async fn both_ends_know_the_same_binding<R: Runtime, T: Transport>(_: &R, pair: 
     }
 }
 
-async fn dialling_nobody_fails<R: Runtime, T: Transport>(_: &R, pair: &Pair<T>) {
-    let result = pair.dialler.dial(&pair.nobody).await.map(drop);
-    assert!(result.is_err(), "nobody is there, yet a dial succeeds");
+async fn dialling_an_unused_address_fails<R: Runtime, T: Transport>(_: &R, pair: &Pair<T>) {
+    let result = pair.dialler.dial(&pair.unused).await.map(drop);
+    assert!(result.is_err(), "a dial of an unused address succeeds");
 }
 
 async fn a_stopped_reader_stops_the_writer<R: Runtime, T: Transport>(runtime: &R, pair: &Pair<T>) {
@@ -370,7 +359,10 @@ fn read_number(frame: &Bytes) -> (usize, u32) {
         .map(|(class, rest)| (class, rest.first_chunk()))
     {
         Some((class, Some(number))) => (usize::from(*class), u32::from_be_bytes(*number)),
-        _ => panic!("a frame of {} bytes arrived that nobody sent", frame.len()),
+        _ => panic!(
+            "a frame of {} bytes arrived that was never sent",
+            frame.len()
+        ),
     }
 }
 

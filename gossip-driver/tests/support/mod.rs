@@ -13,10 +13,11 @@ use async_channel::{Receiver, Sender, bounded};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
+use gossip_driver::Runtime;
 use gossip_driver::core::{Binding, Config, Endpoint, LinkId};
 use gossip_driver::testing::TestCrypto;
-use gossip_driver::{
-    FrameQueue, FrameReader, FrameWriter, Link, Runtime, Transport, TransportError,
+use gossip_driver::transport::{
+    FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError,
 };
 
 /// Runs each task on a thread of its own.

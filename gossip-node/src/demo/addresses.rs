@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use gossip_driver::core::Endpoint;
-use gossip_driver::{Runtime, TcpRuntime, Transport, TransportError};
+use gossip_driver::transport::{Transport, TransportError};
+use gossip_driver::{Runtime, TcpRuntime};
 use transport_mem::{MemNetwork, MemTransport};
 use transport_tcp::{TcpConfig, TcpTransport};
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
 use gossip_driver::core::{ChannelId, Config, Endpoint, JoinChannel, Metrics, OrgId};
-use gossip_driver::{Channel, DriverConfig, Gossip, Runtime, Transport};
+use gossip_driver::transport::Transport;
+use gossip_driver::{Channel, DriverConfig, Gossip, Runtime};
 use gossip_ledger::BlockLedger;
 use gossip_msp::X509Service;
 

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use gossip_core::{Binding, Endpoint};
-use gossip_driver::{FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError};
+use gossip_driver::transport::{
+    FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError,
+};
 
 use super::Stage;
 

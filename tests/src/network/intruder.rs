@@ -4,9 +4,10 @@ use gossip_core::proto::{
     SignedMessage, StateInfo, Tag, UnsignedMessage, channel_mac,
 };
 use gossip_core::{Binding, Class, Endpoint};
-use gossip_driver::{
-    FrameReader as _, FrameSender, FrameWriter as _, Link as _, TcpRuntime, Transport as _,
-    TransportError, frame_queue,
+use gossip_driver::TcpRuntime;
+use gossip_driver::transport::{
+    FrameReader as _, FrameSender, FrameWriter as _, Link as _, Transport as _, TransportError,
+    frame_queue,
 };
 use gossip_msp::SigningIdentity;
 use transport_tcp::{TcpLink, TcpReader, TcpTransport};

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use gossip_core::Endpoint;
-use gossip_driver::{Runtime, TcpRuntime, Transport};
+use gossip_driver::transport::Transport;
+use gossip_driver::{Runtime, TcpRuntime};
 use transport_mem::{MemNetwork, MemTransport};
 use transport_tcp::{TcpConfig, TcpTransport};
 

@@ -173,7 +173,7 @@ fn keep_alives_keep_a_link_alive_but_not_an_unfinished_frame() {
         "{error:?} after {seconds}"
     );
 
-    let (sender, mut queue) = gossip_driver::frame_queue(|| {});
+    let (sender, mut queue) = gossip_driver::transport::frame_queue(|| {});
     sender.push(Class::Bulk, vec![0; 1 << 20].into());
     let (mut encoder, mut first) = (Encoder::new(state()), Vec::new());
     encoder.fill(&mut queue, &mut first).unwrap();
@@ -195,7 +195,7 @@ fn a_remote_that_floods_with_keep_alives_leaves_the_thread_to_others() {
 
 #[test]
 fn a_frame_that_does_not_end_leaves_the_thread_to_others() {
-    let (sender, mut queue) = gossip_driver::frame_queue(|| {});
+    let (sender, mut queue) = gossip_driver::transport::frame_queue(|| {});
     sender.push(Class::Bulk, vec![0; 50 << 20].into());
     let mut encoder = Encoder::new(state());
     let mut wire = std::collections::VecDeque::new();
@@ -214,7 +214,7 @@ fn a_frame_that_does_not_end_leaves_the_thread_to_others() {
 /// Whether a reader still holds a buffer after it has read a frame of `bytes` bytes and was polled
 /// `polls` times without data, a second apart.
 fn holds_a_buffer(bytes: usize, polls: usize) -> bool {
-    let (sender, mut queue) = gossip_driver::frame_queue(|| {});
+    let (sender, mut queue) = gossip_driver::transport::frame_queue(|| {});
     sender.push(Class::Bulk, vec![0; bytes].into());
     let mut encoder = Encoder::new(state());
     let mut reader = reader(move || {

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use gossip_driver::core::Endpoint;
-use gossip_driver::{FrameSender, FrameWriter as _, Link as _, Transport as _, TransportError};
+use gossip_driver::transport::{
+    FrameSender, FrameWriter as _, Link as _, Transport as _, TransportError,
+};
 use runtime_tokio::TokioRuntime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,7 +42,7 @@ pub(crate) async fn split(dialler: &Tcp, relay: &Endpoint, acceptor: &Tcp) -> (H
 pub(crate) fn start(
     writer: TcpWriter<TokioRuntime>,
 ) -> (FrameSender, JoinHandle<Result<(), TransportError>>) {
-    let (sender, queue) = gossip_driver::frame_queue(|| {});
+    let (sender, queue) = gossip_driver::transport::frame_queue(|| {});
     (sender, tokio::spawn(writer.run(queue)))
 }
 

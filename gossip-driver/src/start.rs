@@ -1,4 +1,4 @@
-//! Starting a node.
+//! Puts a driver together and starts it.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -12,26 +12,27 @@ use gossip_core::{Config, ConfigError, CryptoError, Event, Node, Start};
 use thiserror::Error;
 use tracing::{Instrument as _, Span, info_span, warn};
 
-use crate::bookkeeper::Bookkeeper;
 use crate::clock::{Clock, Timer};
 use crate::connect::{Opened, accept};
 use crate::counters::Counters;
 use crate::driver::{Application, Driver, Reporter, State};
-use crate::handle::Shared;
 use crate::intake::Window;
 use crate::job_queue::Bounds;
 use crate::links::{LinkSettings, Links};
 use crate::listeners::Listeners;
 use crate::mailbox::Mailbox;
-use crate::notifications::News;
+use crate::notifications::Notifier;
+use crate::peer_book_writer::PeerBookWriter;
 use crate::pool::{Pool, PoolSettings};
+use crate::requests::Requests;
+use crate::shared::Shared;
 use crate::tasks::Tasks;
+use crate::transport::{Link, Transport};
 use crate::transport_counters::TransportCounters;
-use crate::validator::Validators;
+use crate::validators::Validators;
 use crate::views::{Publisher, Views};
 use crate::{
-    DriverConfig, Gossip, Ledger, Link, MessageCryptoService, PeerBookError, Runtime,
-    SecurityAdvisor, Transport,
+    DriverConfig, Gossip, Ledger, MessageCryptoService, PeerBookError, Runtime, SecurityAdvisor,
 };
 
 /// Why a node could not be started. Nothing runs then.
@@ -85,22 +86,22 @@ where
         expires_in(&crypto, &config.identity.bytes),
     )?;
     let span = info_span!("gossip", peer = %config.identity.peer);
-    let ground = Ground {
+    let parts = Parts {
         config: Arc::new(config),
         settings,
         wake: Arc::default(),
         counters: Arc::default(),
         tasks: Tasks::new(runtime.clone(), span.clone()),
     };
-    let node = Node::new(Arc::clone(&ground.config), start)?;
+    let node = Node::new(Arc::clone(&parts.config), start)?;
 
-    let (reporter, completions) = Reporter::new(COMPLETIONS, Arc::clone(&ground.wake));
-    let pool = ground.start_pool(&span, crypto, &reporter)?;
-    let bookkeeper = ground.start_bookkeeper()?;
+    let (reporter, completions) = Reporter::new(COMPLETIONS, Arc::clone(&parts.wake));
+    let pool = parts.start_pool(&span, crypto, &reporter)?;
+    let peer_book = parts.start_peer_book()?;
     let transport = Arc::new(transport);
-    let accepted = ground.start_accepting(&transport);
+    let accepted = parts.start_accepting(&transport);
     let counters = TransportCounters::new(&transport);
-    let (gossip, application) = ground.application(&node, counters, clock.origin());
+    let (gossip, application) = parts.application(&node, counters, clock.origin());
     let driver = Driver {
         node,
         clock,
@@ -108,37 +109,37 @@ where
         transport,
         ledger: Arc::new(ledger),
         pool,
-        links: ground.links(),
+        links: parts.links(),
         completions,
         reporter,
         accepted,
-        dial_timeout: ground.config.link.dial_timeout,
-        shutdown_timeout: ground.settings.shutdown_timeout,
-        max_unanswered: ground.settings.max_unanswered.get(),
-        validators: ground.validators(),
+        dial_timeout: parts.config.link.dial_timeout,
+        shutdown_timeout: parts.settings.shutdown_timeout,
+        max_unanswered: parts.settings.max_unanswered.get(),
+        validators: parts.validators(),
         state: State::default(),
-        bookkeeper,
+        peer_book,
         application,
-        wake: ground.wake,
-        counters: ground.counters,
-        tasks: ground.tasks,
+        wake: parts.wake,
+        counters: parts.counters,
+        tasks: parts.tasks,
     };
     runtime.spawn(Box::new(driver).run().instrument(span));
     Ok(gossip)
 }
 
-/// Completions that wait for the loop: as many as it takes in a turn. Those who complete wait for
-/// room, the loop never waits for them, so any number is safe; the memory is taken at once.
+/// Completions that wait for the loop: as many as it takes in a turn. Any number is safe, since tasks wait for
+/// room and the loop never waits for them; the memory is taken at the start.
 const COMPLETIONS: usize = 256;
-/// Connections accepted that wait for the loop.
+/// Accepted connections that wait for the loop.
 const ACCEPTED: usize = 16;
-/// What the first frame of a link may hold besides the identity.
+/// The bytes of a link's first frame besides the identity.
 const HANDSHAKE_SLACK: usize = 64 << 10;
-/// Signatures that may be wanted besides those of handshakes.
+/// Signatures that may wait besides those of handshakes.
 const SIGNATURES: usize = 256;
 
-/// What all parts of a driver stand on.
-struct Ground<R: Runtime> {
+/// Makes the parts of a driver from what they share.
+struct Parts<R: Runtime> {
     config: Arc<Config>,
     settings: DriverConfig,
     wake: Arc<AtomicWaker>,
@@ -146,7 +147,7 @@ struct Ground<R: Runtime> {
     tasks: Tasks<R>,
 }
 
-impl<R: Runtime> Ground<R> {
+impl<R: Runtime> Parts<R> {
     fn start_pool<L: Link>(
         &self,
         span: &Span,
@@ -166,9 +167,9 @@ impl<R: Runtime> Ground<R> {
         })
     }
 
-    fn start_bookkeeper(&self) -> io::Result<Option<Bookkeeper>> {
+    fn start_peer_book(&self) -> io::Result<Option<PeerBookWriter>> {
         let book = self.settings.peer_book.as_ref();
-        book.map(|book| Bookkeeper::start(Arc::clone(book), self.tasks.alive()))
+        book.map(|book| PeerBookWriter::start(Arc::clone(book), self.tasks.alive()))
             .transpose()
     }
 
@@ -194,7 +195,7 @@ impl<R: Runtime> Ground<R> {
         Validators::new(Arc::clone(&self.wake), most)
     }
 
-    /// The handle, and the driver's end of it.
+    /// The application's handle, and the driver's end of it.
     fn application(
         &self,
         node: &Node,
@@ -202,36 +203,41 @@ impl<R: Runtime> Ground<R> {
         origin: std::time::Instant,
     ) -> (Gossip, Application) {
         let listeners = Arc::new(Listeners::default());
-        let (requests, mailbox) = Mailbox::new(self.settings.mailbox.get());
-        let (news, listener) = News::new(self.settings.notifications);
+        let (queue, mailbox) = Mailbox::new(self.settings.mailbox.get());
+        let (notifier, notifications) = Notifier::new(self.settings.notifications);
         let views = Arc::new(Views::new(node));
         let publisher = Publisher::new(Arc::clone(&views), node);
+        let requests = Requests::new(
+            queue,
+            Arc::clone(&self.wake),
+            Arc::clone(&views),
+            Arc::clone(&self.counters),
+        );
         let gossip = Gossip::new(Shared {
-            requests,
-            driver: Arc::clone(&self.wake),
+            requests: Arc::new(requests),
             views,
-            news: listener,
+            notifications,
             counters: Arc::clone(&self.counters),
             transport,
             window: self.config.state_transfer.window.get() as u64,
             origin,
             max_validations: self.config.gate.max_validations.get(),
             listeners: Arc::clone(&listeners),
-            room: self.settings.deliveries.get(),
+            max_deliveries: self.settings.deliveries.get(),
         });
         (
             gossip,
             Application {
                 mailbox,
-                news,
-                publisher,
+                notifier,
                 listeners,
+                publisher,
             },
         )
     }
 }
 
-/// The peers of the peer book are tried as those that the configuration names.
+/// Adds the peers of the peer book to those that the node contacts if no bootstrap peer answers.
 fn remember(config: &mut Config, settings: &DriverConfig) -> Result<(), PeerBookError> {
     if let Some(book) = &settings.peer_book {
         let known = book.peers()?.into_iter();
@@ -242,8 +248,8 @@ fn remember(config: &mut Config, settings: &DriverConfig) -> Result<(), PeerBook
     Ok(())
 }
 
-/// How long our own identity is valid. The node starts with one that is not, as its service may be
-/// mistaken, and says so.
+/// How long our own identity is valid. An invalid one does not prevent the start, since its service may be
+/// mistaken: the core notifies the application.
 fn expires_in(crypto: &impl MessageCryptoService, identity: &[u8]) -> Option<Duration> {
     match crypto.expires_in(identity) {
         Ok(left) => left,
@@ -311,8 +317,8 @@ fn threads(settings: &DriverConfig) -> NonZeroUsize {
     threads.unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Jobs that may wait: every check and handshake that the core allows to be outstanding. A handshake
-/// is a signature and a proof, and each channel's next block is checked whatever else is.
+/// Room for every job that the core may have outstanding: each handshake is a signature and an
+/// authentication, and each channel's next block is checked in any case.
 fn bounds(config: &Config) -> Bounds {
     let handshakes = config
         .link

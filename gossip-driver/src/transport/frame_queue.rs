@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use gossip_core::Class;
 
-/// Makes the two ends of a queue. `on_flushed` runs each time credit becomes available after there
-/// was none: it wakes whoever calls [`FrameSender::take_flushed`].
+/// Makes the two ends of a queue. `on_flushed` is called each time credit becomes available after there
+/// was none: it wakes the task that calls [`FrameSender::take_flushed`].
 pub fn frame_queue(on_flushed: impl Fn() + Send + Sync + 'static) -> (FrameSender, FrameQueue) {
     let shared = Arc::new(Shared {
         state: Mutex::default(),
@@ -27,14 +27,14 @@ pub fn frame_queue(on_flushed: impl Fn() + Send + Sync + 'static) -> (FrameSende
 
 /// The driver's end. Dropping it ends the queue, as [`FrameSender::finish`] does.
 ///
-/// The queue has no bound of its own: the core sends no more than the link's window.
+/// The queue has no bound of its own: the core never queues more than the link's window.
 #[derive(Debug)]
 pub struct FrameSender {
     shared: Arc<Shared>,
 }
 
 impl FrameSender {
-    /// Queues a frame; nothing happens if the writer's end is gone.
+    /// Queues a frame. Does nothing if the writer's end was dropped.
     pub fn push(&self, class: Class, frame: Bytes) {
         {
             let mut state = self.shared.lock();
@@ -93,7 +93,7 @@ impl FrameQueue {
         .await
     }
 
-    /// The next frame of a class more urgent than `class`, as soon as there is one; `None` once the
+    /// The next frame of a class more urgent than `class`, as soon as one is queued; `None` once the
     /// queue has ended and is empty.
     pub async fn next_above(&mut self, class: Class) -> Option<Outgoing> {
         poll_fn(|cx| {
@@ -130,7 +130,7 @@ impl FrameQueue {
 }
 
 impl Drop for FrameQueue {
-    /// Nobody will send what is queued: its memory is given back now, its credit never.
+    /// Frees the memory of the queued frames, which no writer will send. Their credit does not return.
     fn drop(&mut self) {
         let abandoned = {
             let mut state = self.shared.lock();
@@ -143,10 +143,10 @@ impl Drop for FrameQueue {
 
 /// A frame being sent.
 ///
-/// [`flushed`](Self::flushed) returns its credit, and more is sent on the link then. Dropping it
-/// returns none: a writer that broke off must not be fed what it cannot send.
+/// [`flushed`](Self::flushed) returns its credit, and the core sends more on the link then. Dropping it
+/// returns none: a writer that has failed must not get frames that it cannot send.
 #[derive(Debug)]
-#[must_use = "a frame that is not sent, or not told to be flushed, keeps its credit for ever"]
+#[must_use = "the credit of a frame returns only by `flushed`"]
 pub struct Outgoing {
     class: Class,
     frame: Bytes,
@@ -154,7 +154,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// How urgent it is.
+    /// Its class: how urgent it is.
     #[must_use]
     pub fn class(&self) -> Class {
         self.class
@@ -203,7 +203,7 @@ impl std::fmt::Debug for Shared {
 struct State {
     frames: [VecDeque<Bytes>; Class::ALL.len()],
     finished: bool,
-    /// The writer's end is gone.
+    /// The writer's end was dropped.
     abandoned: bool,
     flushed: (u32, u64),
 }

@@ -1,4 +1,11 @@
-//! What the driver needs of a transport.
+//! For authors of transports: the traits, the queue of frames to send, and helpers for time limits.
+//!
+//! A transport implements [`Transport`], [`Link`], [`FrameReader`] and [`FrameWriter`]. The crate's
+//! front page holds a complete one of eighty lines; `testing::transport` (feature `testing`) checks an
+//! implementation.
+
+mod frame_queue;
+mod time;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,27 +14,35 @@ use bytes::Bytes;
 use gossip_core::{Binding, Endpoint};
 use thiserror::Error;
 
-use crate::FrameQueue;
+pub use self::frame_queue::{FrameQueue, FrameSender, Outgoing, frame_queue};
+pub use self::time::{deadline, later, within, yield_now};
+pub use crate::counter::Counter;
 
-/// Carries frames between nodes: reliable, ordered within a class, confidential and bound to a
-/// channel. Who the remote is, is the core's business.
+/// Carries frames between nodes: reliable, ordered within a class, confidential, and bound to a
+/// connection. It does not identify the remote: the core does.
 ///
-/// No method needs to be safe against cancellation: each future is awaited to its end in a task of
-/// its own, unless the link or the driver is dropped as a whole. Check an implementation with
+/// No method needs to be safe against cancellation: each future runs to its end in a task of its own,
+/// unless the link or the driver is dropped as a whole. Check an implementation with
 /// `testing::transport` (feature `testing`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a transport",
+    note = "give the builder a transport by `.transport(..)`: a `TcpTransport`, a `MemTransport`, or a type that \
+            implements `Transport`"
+)]
 pub trait Transport: Send + Sync + 'static {
     /// A connection.
     type Link: Link;
 
-    /// The next incoming connection, its transport handshake done. Failures of single handshakes
-    /// are the transport's to log and count, not to return.
+    /// The next incoming connection, with its transport handshake done. The transport itself logs and
+    /// counts failed handshakes; it does not return them.
     ///
     /// # Errors
     /// [`TransportError::Closed`] if no connection can come any more; the driver then stops asking.
+    /// After any other error it asks again.
     fn accept(&self) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
 
-    /// Connects to `to` and does the transport's handshake. The driver drops it when it takes longer
-    /// than the core's `link.dial_timeout`.
+    /// Connects to `to` and does the transport's handshake. The driver drops the future when it takes
+    /// longer than the core's `link.dial_timeout`.
     ///
     /// # Errors
     /// Says which step failed.
@@ -36,8 +51,9 @@ pub trait Transport: Send + Sync + 'static {
         to: &Endpoint,
     ) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
 
-    /// Gives up whatever the transport listens on; links live on. When it returns, the place can be
-    /// taken again. The driver calls it at its end, and waits for it no longer than for the rest.
+    /// Stops listening and releases the address; links live on. The address can be bound again when it
+    /// returns. The driver calls it when the node stops, and waits at most
+    /// [`DriverConfig::shutdown_timeout`](crate::DriverConfig).
     fn close(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
@@ -94,11 +110,11 @@ pub trait FrameReader: Send + 'static {
     /// The next whole frame; `None` after the remote has closed its half in order.
     ///
     /// Memory is taken as bytes arrive, never by a length that the remote announces. A reader whose
-    /// socket always has more calls [`yield_now`](crate::yield_now) now and then, or a remote that
-    /// never completes a frame keeps a thread of the executor for itself.
+    /// socket always has more calls [`yield_now`] now and then: a remote that never completes a frame
+    /// would otherwise occupy a thread of the executor.
     ///
     /// # Errors
-    /// [`TransportError::FrameTooLong`] if a frame exceeds `limit` bytes; the link is then useless.
+    /// [`TransportError::FrameTooLong`] if a frame exceeds `limit` bytes; the link is then unusable.
     fn read(
         &mut self,
         limit: usize,
@@ -110,10 +126,10 @@ pub trait FrameWriter: Send + 'static {
     /// Sends what `queue` yields, the most urgent class first, until the queue ends; then flushes
     /// and closes its half, so that the remote reads everything and then the end.
     ///
-    /// A frame that is written in whole is told to be [`flushed`](crate::Outgoing::flushed): that
-    /// returns its credit, without which the core soon sends nothing more. A writer that cuts frames
-    /// into chunks asks [`FrameQueue::try_next_above`] between chunks, so that a large frame delays
-    /// an urgent one by at most one chunk.
+    /// The writer calls [`Outgoing::flushed`] for each frame that is written in whole. This returns the
+    /// frame's credit; without credit the core soon sends nothing more. A writer that cuts frames into
+    /// chunks asks [`FrameQueue::try_next_above`] between chunks, so that a large frame delays an urgent
+    /// one by at most one chunk.
     ///
     /// # Errors
     /// The connection broke.
@@ -130,7 +146,7 @@ pub enum TransportError {
     /// The transport cannot listen.
     #[error("cannot listen on {endpoint}: {reason}")]
     Bind {
-        /// Where it was to listen.
+        /// The address.
         endpoint: Endpoint,
         /// What the operating system says.
         reason: std::io::Error,
@@ -138,8 +154,8 @@ pub enum TransportError {
     /// The transport's configuration cannot be used.
     #[error("the transport's configuration cannot be used: {0}")]
     Config(&'static str),
-    /// Nobody answers.
-    #[error("nobody answers at {0}")]
+    /// No connection to the address can be made.
+    #[error("{0} does not answer")]
     Unreachable(Endpoint),
     /// The handshake or the link took too long.
     #[error("no answer in time")]

@@ -1,4 +1,4 @@
-//! Writes down whom we know, now and then.
+//! Writes known peers to the peer book from time to time.
 
 use std::io;
 use std::sync::Arc;
@@ -11,57 +11,58 @@ use tracing::warn;
 
 use crate::peer_book::{BookedPeer, MAX_BOOKED_PEERS, PeerBook};
 
-/// At the least between two writes.
+/// The shortest time between two writes.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// The loop's end of the thread that writes.
 #[derive(Debug)]
-pub(crate) struct Bookkeeper {
-    pages: Sender<Vec<BookedPeer>>,
+pub(crate) struct PeerBookWriter {
+    queue: Sender<Vec<BookedPeer>>,
     written: Vec<BookedPeer>,
-    /// The view that was looked at last.
+    /// The membership's version at the latest comparison.
     version: u64,
     next: Instant,
 }
 
-impl Bookkeeper {
-    /// Starts the thread; it drops `alive` at its end.
+impl PeerBookWriter {
+    /// Starts the thread. It drops `alive` when it ends.
     pub(crate) fn start(book: Arc<dyn PeerBook>, alive: Sender<()>) -> io::Result<Self> {
-        let (pages, taken) = async_channel::bounded(1);
+        let (queue, queued) = async_channel::bounded(1);
         thread::Builder::new()
             .name("gossip-peer-book".into())
             .spawn(move || {
-                write(&*book, &taken);
+                write(&*book, &queued);
                 drop((book, alive));
             })?;
         Ok(Self {
-            pages,
+            queue,
             written: Vec::new(),
             version: 0,
             next: Instant::START,
         })
     }
 
-    /// Has the peers written down if they have changed and the last time is not too near.
-    pub(crate) fn look(&mut self, now: Instant, node: &Node) {
+    /// Queues the known peers for writing if they have changed and [`PAUSE`] has passed.
+    pub(crate) fn update(&mut self, now: Instant, node: &Node) {
         let version = node.membership_version();
         if version == self.version || now < self.next {
             return;
         }
         self.version = version;
-        let page = page(node);
-        // Nobody to be found is no reason to forget where to look.
-        if page.is_empty() || page == self.written {
+        let peers = peers(node);
+        // An empty view is no reason to forget the endpoints of the last run.
+        if peers.is_empty() || peers == self.written {
             return;
         }
         self.next = now + PAUSE;
-        if self.pages.try_send(page.clone()).is_ok() {
-            self.written = page;
+        if self.queue.try_send(peers.clone()).is_ok() {
+            self.written = peers;
         }
     }
 }
 
-fn page(node: &Node) -> Vec<BookedPeer> {
+/// The alive peers of our organisation, in the order of their PKI-IDs.
+fn peers(node: &Node) -> Vec<BookedPeer> {
     let own = node.self_info();
     let ours = |member: &&Member| member.alive && member.org == own.org;
     let members = node.members();
@@ -70,15 +71,15 @@ fn page(node: &Node) -> Vec<BookedPeer> {
         let peer = member.peer.clone();
         Some(BookedPeer { peer, endpoint })
     });
-    let mut page: Vec<_> = booked.take(MAX_BOOKED_PEERS).collect();
-    page.sort_unstable_by(|a, b| a.peer.cmp(&b.peer));
-    page
+    let mut peers: Vec<_> = booked.take(MAX_BOOKED_PEERS).collect();
+    peers.sort_unstable_by(|a, b| a.peer.cmp(&b.peer));
+    peers
 }
 
-fn write(book: &dyn PeerBook, pages: &Receiver<Vec<BookedPeer>>) {
-    while let Ok(page) = pages.recv_blocking() {
-        if let Err(error) = book.remember(&page) {
-            warn!(%error, "the peers known could not be written down");
+fn write(book: &dyn PeerBook, queued: &Receiver<Vec<BookedPeer>>) {
+    while let Ok(peers) = queued.recv_blocking() {
+        if let Err(error) = book.remember(&peers) {
+            warn!(%error, "the peer book cannot be written");
         }
     }
 }

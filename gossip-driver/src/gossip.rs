@@ -1,26 +1,18 @@
 //! The application's handle of a node.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
-use async_broadcast::InactiveReceiver;
-use async_channel::{Receiver, Sender};
 use bytes::Bytes;
-use futures_util::future::{Either, select};
-use futures_util::task::AtomicWaker;
 use gossip_core::{
-    ChannelId, ChannelInfo, Endpoint, IdentityInfo, Instant, JoinChannel, Member, Notification,
-    PeerId, Request, RequestError, Response, Snapshot,
+    ChannelId, ChannelInfo, Endpoint, IdentityInfo, Instant, JoinChannel, Member, PeerId, Request,
+    RequestError, Response, Snapshot,
 };
 
-use crate::counters::{Counters, NodeMetrics};
-use crate::listeners::Listeners;
-use crate::mailbox::{Answer, Submission, mismatched, refusal};
-use crate::transport_counters::TransportCounters;
-use crate::validator::Gallery;
-use crate::views::Views;
+use crate::counters::NodeMetrics;
+use crate::mailbox::mismatched;
+use crate::shared::Shared;
 use crate::{Channel, Notifications};
 
 /// A handle of a running node, made by [`spawn`](crate::spawn).
@@ -63,19 +55,20 @@ impl Gossip {
     ) -> Result<Channel, RequestError> {
         let channel = channel.into();
         self.shared
+            .requests
             .ask(Request::JoinChannel {
                 channel: channel.clone(),
                 config,
             })
             .await?;
-        Ok(Channel::new(self.clone(), channel))
+        Ok(Channel::new(Arc::clone(&self.shared), channel))
     }
 
     /// A handle of a channel that is joined; `None` for any other.
     #[must_use]
     pub fn channel(&self, channel: &ChannelId) -> Option<Channel> {
         let joined = self.shared.views.channels().contains_key(channel);
-        joined.then(|| Channel::new(self.clone(), channel.clone()))
+        joined.then(|| Channel::new(Arc::clone(&self.shared), channel.clone()))
     }
 
     /// The channels that are joined, as last published.
@@ -158,7 +151,8 @@ impl Gossip {
     /// # }
     /// ```
     pub async fn identity_info(&self) -> Result<Vec<IdentityInfo>, RequestError> {
-        let Response::Identities(known) = self.shared.ask(Request::Identities).await? else {
+        let Response::Identities(known) = self.shared.requests.ask(Request::Identities).await?
+        else {
             return Err(mismatched());
         };
         Ok(known)
@@ -215,7 +209,11 @@ impl Gossip {
         let known = self.identity_info().await?;
         let suspects = known.into_iter().filter(is_suspect).map(|known| known.peer);
         let peers = Some(suspects.collect());
-        let answer = self.shared.ask(Request::SuspectPeers { peers }).await?;
+        let answer = self
+            .shared
+            .requests
+            .ask(Request::SuspectPeers { peers })
+            .await?;
         let Response::Suspected { purged } = answer else {
             return Err(mismatched());
         };
@@ -251,7 +249,12 @@ impl Gossip {
     /// ```
     pub async fn is_in_my_org(&self, peer: &PeerId) -> Result<bool, RequestError> {
         let peer = peer.clone();
-        let Response::IsInMyOrg(is) = self.shared.ask(Request::IsInMyOrg { peer }).await? else {
+        let Response::IsInMyOrg(is) = self
+            .shared
+            .requests
+            .ask(Request::IsInMyOrg { peer })
+            .await?
+        else {
             return Err(mismatched());
         };
         Ok(is)
@@ -277,6 +280,7 @@ impl Gossip {
     #[doc = include_str!("../doc/end.txt")]
     pub async fn update_metadata(&self, metadata: impl Into<Bytes>) -> Result<(), RequestError> {
         self.shared
+            .requests
             .ask(Request::UpdateMetadata {
                 metadata: metadata.into(),
             })
@@ -307,13 +311,13 @@ impl Gossip {
     #[doc = include_str!("../doc/end.txt")]
     pub async fn update_endpoint(&self, external: Option<Endpoint>) -> Result<(), RequestError> {
         let request = Request::UpdateEndpoint { external };
-        self.shared.ask(request).await.map(drop)
+        self.shared.requests.ask(request).await.map(drop)
     }
 
     /// What happens from now on.
     #[must_use]
     pub fn notifications(&self) -> Notifications {
-        Notifications(self.shared.news.activate_cloned())
+        Notifications(self.shared.notifications.activate_cloned())
     }
 
     /// What has been counted, as last published.
@@ -342,7 +346,8 @@ impl Gossip {
     /// [`RequestError::Stopped`].
     #[doc = include_str!("../doc/snapshot.md")]
     pub async fn snapshot(&self) -> Result<Snapshot, RequestError> {
-        let Response::Snapshot(snapshot) = self.shared.ask(Request::Snapshot).await? else {
+        let Response::Snapshot(snapshot) = self.shared.requests.ask(Request::Snapshot).await?
+        else {
             return Err(mismatched());
         };
         Ok(*snapshot)
@@ -370,106 +375,10 @@ impl Gossip {
     #[doc = include_str!("../doc/end.txt")]
     pub async fn shutdown(&self) {
         let shared = &self.shared;
-        shared.stop();
+        shared.requests.stop();
         shared
             .views
             .wait(|| shared.views.is_stopped().then_some(()))
             .await;
-    }
-}
-
-/// What all handles of a node share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) requests: Sender<Submission>,
-    pub(crate) driver: Arc<AtomicWaker>,
-    pub(crate) views: Arc<Views>,
-    pub(crate) news: InactiveReceiver<Notification>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) transport: TransportCounters,
-    /// How far beyond the next number a block has a place in the payload buffer.
-    pub(crate) window: u64,
-    /// When the node's own time began.
-    pub(crate) origin: StdInstant,
-    /// Blocks that may be shown to a validator at a time.
-    pub(crate) max_validations: usize,
-    /// Who listens to messages, and how many may wait for each.
-    pub(crate) listeners: Arc<Listeners>,
-    pub(crate) room: usize,
-}
-
-impl Shared {
-    /// Asks the node, waiting for room in the mailbox and for the answer.
-    pub(crate) async fn ask(&self, request: Request) -> Answer {
-        self.ask_with(request, None).await
-    }
-
-    /// The same, with a place where blocks are to be shown.
-    pub(crate) async fn ask_with(&self, request: Request, gallery: Option<Gallery>) -> Answer {
-        let answered = self.submit(request, gallery).await?;
-        // A driver that goes away answers by dropping its end.
-        answered.recv().await.unwrap_or(Err(RequestError::Stopped))
-    }
-
-    /// Puts a request into the mailbox, waiting for room.
-    async fn submit(
-        &self,
-        request: Request,
-        gallery: Option<Gallery>,
-    ) -> Result<Receiver<Answer>, RequestError> {
-        if self.views.is_stopping() {
-            return Err(RequestError::Stopped);
-        }
-        let (mut submission, answered) = Submission::new(request);
-        submission.gallery = gallery;
-        let sent = {
-            let sending = pin!(self.requests.send(submission));
-            let stopping = pin!(self.stopping());
-            matches!(select(sending, stopping).await, Either::Left((Ok(()), _)))
-        };
-        if !sent {
-            return Err(RequestError::Stopped);
-        }
-        self.driver.wake();
-        Ok(answered)
-    }
-
-    /// Puts a request into the mailbox if there is room.
-    pub(crate) fn try_submit(&self, request: Request) -> Result<Receiver<Answer>, RequestError> {
-        if self.views.is_stopping() {
-            return Err(RequestError::Stopped);
-        }
-        let (submission, answered) = Submission::new(request);
-        if let Err(error) = self.requests.try_send(submission) {
-            self.counters.requests_refused.add();
-            return Err(refusal(&error));
-        }
-        self.driver.wake();
-        Ok(answered)
-    }
-
-    /// Completes when the node stops.
-    async fn stopping(&self) {
-        self.views
-            .wait(|| self.views.is_stopping().then_some(()))
-            .await;
-    }
-
-    /// Counts a publication that found no room.
-    pub(crate) fn refuse(&self) -> RequestError {
-        self.counters.requests_refused.add();
-        RequestError::Busy
-    }
-
-    fn stop(&self) {
-        self.views.ask_to_stop();
-        self.driver.wake();
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.requests.close();
-        self.stop();
     }
 }
