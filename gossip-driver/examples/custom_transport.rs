@@ -1,7 +1,7 @@
-//! A transport of one's own: frames over plain TCP, each behind its length, on any runtime that has
+//! A transport of your own: frames over plain TCP, each behind its length, on any runtime that has
 //! TCP. Two peers meet over it, and one publishes blocks that the other commits.
 //!
-//! Nothing is encrypted, and a large frame delays those behind it: `transport-tcp` does better. The
+//! Nothing is encrypted, and a large frame delays the frames behind it: `transport-tcp` does better. The
 //! conformance suite `gossip_driver::testing::transport` checks an implementation like this one.
 //!
 //! `cargo run -p gossip-driver --example custom_transport`
@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
-use gossip_driver::core::{Binding, ChannelId, Config, Endpoint, JoinChannel, OrgId};
+use gossip_driver::core::{Binding, ChannelId, Endpoint, JoinChannel, OrgId};
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::transport::{
     FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError,
 };
-use gossip_driver::{DriverConfig, Gossip, TcpRuntime, spawn};
+use gossip_driver::{Gossip, TcpRuntime};
 use runtime_smol::SmolRuntime;
 
 /// Listens and dials.
@@ -42,8 +42,8 @@ impl<R: TcpRuntime> PlainTcp<R> {
 impl<R: TcpRuntime> Transport for PlainTcp<R> {
     type Link = PlainLink<R>;
 
-    /// One at a time: a stranger that connects and says nothing holds up those behind it, and one
-    /// that hangs up makes the driver pause. A transport for production shakes hands in tasks.
+    /// One at a time: a silent stranger delays the connections after its own, and one that hangs up makes
+    /// the driver pause. A transport for production does each handshake in a task.
     async fn accept(&self) -> Result<PlainLink<R>, TransportError> {
         let (stream, remote) = self.runtime.accept(&self.listener).await?;
         PlainLink::open(stream, remote, &self.local).await
@@ -53,6 +53,10 @@ impl<R: TcpRuntime> Transport for PlainTcp<R> {
         let unreachable = |_| TransportError::Unreachable(to.clone());
         let stream = self.runtime.connect(to).await.map_err(unreachable)?;
         PlainLink::open(stream, to.clone(), &self.local).await
+    }
+
+    fn local_endpoint(&self) -> Option<Endpoint> {
+        Some(self.local.clone())
     }
 }
 
@@ -171,17 +175,13 @@ async fn start(
     let runtime = SmolRuntime::global();
     let transport = PlainTcp::bind(runtime.clone()).await?;
     let local = transport.local.clone();
-    let crypto = TestCrypto::new("org1", name);
-    let mut config = Config::new(crypto.identity(), local.clone());
-    config.bootstrap.extend(bootstrap.cloned());
-    let gossip = spawn(
-        runtime,
-        config,
-        DriverConfig::default(),
-        transport,
-        crypto,
-        ledger,
-    )?;
+    let gossip = Gossip::builder()
+        .runtime(runtime)
+        .identity(TestCrypto::new("org1", name))
+        .transport(transport)
+        .ledger(ledger)
+        .bootstrap(bootstrap.cloned())
+        .spawn()?;
     Ok((gossip, local))
 }
 

@@ -6,8 +6,8 @@ use gossip_core::{ChannelId, Member, PeerId, SendCriteria};
 
 type Eligible = Box<dyn Fn(&Member) -> bool + Send + Sync>;
 
-/// To whom a message is sent, and how many must acknowledge it; for
-/// [`Gossip::send_by_criteria`](crate::Gossip::send_by_criteria).
+/// The peers that a message is sent to, and how many must acknowledge it; for
+/// [`Gossip::send_acknowledged`](crate::Gossip::send_acknowledged).
 pub struct Criteria {
     timeout: Duration,
     min_acks: usize,
@@ -17,8 +17,8 @@ pub struct Criteria {
 }
 
 impl Criteria {
-    /// One peer, drawn among all that are alive, must acknowledge within `timeout`, which begins at once and
-    /// includes dials.
+    /// Sends to one peer, drawn among all alive ones, which must acknowledge within `timeout`. The timeout includes
+    /// dials.
     #[must_use]
     pub const fn new(timeout: Duration) -> Self {
         Self {
@@ -30,47 +30,46 @@ impl Criteria {
         }
     }
 
-    /// So many must acknowledge. With 0 nobody is waited for.
+    /// The number of acknowledgements wanted; default 1. With 0 the call does not wait.
     #[must_use]
     pub const fn min_acks(mut self, count: usize) -> Self {
         self.min_acks = count;
         self
     }
 
-    /// Send to so many at most, drawn at random. With 0 nothing is done, and that is a success.
+    /// The most peers to send to, drawn at random; default 1. With 0 the call succeeds without sending.
     #[must_use]
     pub const fn max_peers(mut self, count: usize) -> Self {
         self.max_peers = count;
         self
     }
 
-    /// Only to peers that take part in `channel`, which must be joined.
+    /// Sends only to peers that take part in `channel`, which must be joined.
     #[must_use]
     pub fn channel(mut self, channel: impl Into<ChannelId>) -> Self {
         self.channel = Some(channel.into());
         self
     }
 
-    /// Only to those of which `eligible` says so. Asked once for each member that is alive, when the message
-    /// is sent.
+    /// Sends only to peers that `eligible` selects. It is called once for each alive member when the message is sent.
     #[must_use]
     pub fn eligible(mut self, eligible: impl Fn(&Member) -> bool + Send + Sync + 'static) -> Self {
         self.eligible = Some(Box::new(eligible));
         self
     }
 
-    /// What the core is asked, given the present members.
+    /// The core's criteria, given the present members.
     pub(crate) fn resolve(self, members: &[Member]) -> SendCriteria {
-        let chosen = |eligible: Eligible| -> BTreeSet<PeerId> {
-            let chosen = members.iter().filter(|one| one.alive && eligible(one));
-            chosen.map(|member| member.peer.clone()).collect()
+        let select = |eligible: Eligible| -> BTreeSet<PeerId> {
+            let selected = members.iter().filter(|one| one.alive && eligible(one));
+            selected.map(|member| member.peer.clone()).collect()
         };
         SendCriteria {
             timeout: self.timeout,
             min_acks: self.min_acks,
             max_peers: self.max_peers,
             channel: self.channel,
-            eligible: self.eligible.filter(|_| self.max_peers > 0).map(chosen),
+            eligible: self.eligible.filter(|_| self.max_peers > 0).map(select),
         }
     }
 }

@@ -10,7 +10,15 @@ use gossip_core::{ChannelId, CryptoError, OrgId, PeerId};
 ///
 /// The driver calls it from a pool of threads: methods may block, and several run at once. An
 /// implementation should cache parsed identities.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an identity service",
+    note = "give the builder an identity service by `.identity(..)`: an `X509Service`, or a type that implements \
+            `MessageCryptoService` and `SecurityAdvisor`"
+)]
 pub trait MessageCryptoService: Send + Sync + 'static {
+    /// The serialized identity that [`sign`](Self::sign) signs for: this node's own.
+    fn own_identity(&self) -> Bytes;
+
     /// The PKI-ID that `identity` yields, without validating it.
     ///
     /// # Errors
@@ -63,12 +71,21 @@ pub trait MessageCryptoService: Send + Sync + 'static {
 }
 
 /// Tells organisations apart (Fabric's `SecurityAdvisor`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an identity service",
+    note = "give the builder an identity service by `.identity(..)`: an `X509Service`, or a type that implements \
+            `MessageCryptoService` and `SecurityAdvisor`"
+)]
 pub trait SecurityAdvisor: Send + Sync + 'static {
     /// The organisation of `identity`, without validating it; `None` if it is not a known one.
     fn org_of(&self, identity: &[u8]) -> Option<OrgId>;
 }
 
 impl<C: MessageCryptoService + ?Sized> MessageCryptoService for Arc<C> {
+    fn own_identity(&self) -> Bytes {
+        (**self).own_identity()
+    }
+
     fn pki_id(&self, identity: &[u8]) -> Result<PeerId, CryptoError> {
         (**self).pki_id(identity)
     }

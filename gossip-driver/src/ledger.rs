@@ -11,6 +11,11 @@ use gossip_core::{ChannelId, LedgerError};
 ///
 /// The driver calls `commit` in the order of the blocks' numbers, one at a time per channel, from a task of
 /// its own; other methods may run at the same time. Methods must not block the executor.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a ledger",
+    note = "give the builder a ledger by `.ledger(..)`: a `BlockLedger`, a `MemLedger`, or a type that implements \
+            `Ledger`"
+)]
 pub trait Ledger: Send + Sync + 'static {
     /// How many blocks of `channel` are stored, which is the next number to commit; 0 for a channel
     /// that has none yet.

@@ -1,38 +1,40 @@
-//! Runs gossip in an application: the loop around `gossip_core`'s [`Node`](core::Node) that works on
-//! any async runtime, the traits an application implements, and the handles it holds.
+//! Runs a gossip node on any async runtime: the loop around `gossip_core`'s [`Node`](core::Node), the traits of a
+//! node's services, and the handles of an application.
 //!
-//! # Starting a node
+//! Applications start at the crate `fabric-gossip`, which brings this one, runtimes, transports, identities and
+//! ledgers together. This page is for authors of a transport, a runtime, a ledger or an identity service.
 //!
-//! [`spawn`] takes a runtime, a configuration and three services. Ready-made ones exist for each
-//! (`runtime-tokio`, `runtime-smol`; `transport-tcp`, `transport-mem`; `gossip-msp`;
-//! `gossip-ledger`), and each can be replaced:
+//! # A node
 //!
-//! | trait | what it does | called from |
-//! | --- | --- | --- |
-//! | [`Runtime`] | a clock, a timer, starting tasks | everywhere |
-//! | [`Transport`](transport::Transport) | carries frames; encrypts, and binds to the connection | tasks of its own |
-//! | [`MessageCryptoService`], [`SecurityAdvisor`] | identities, signatures, organisations | a pool of threads |
-//! | [`Ledger`] | stores blocks in order | tasks of its own |
+//! [`Gossip::builder`] takes four services. Ready-made ones exist for each, and each can be replaced:
 //!
-//! What comes back is a [`Gossip`]: a handle that can be cloned, is not generic, and works from any
-//! thread and under any executor. [`Gossip::join_channel`] yields a [`Channel`] to publish blocks
-//! to.
+//! | trait | task | called from | ready-made |
+//! | --- | --- | --- | --- |
+//! | [`Runtime`] | a clock, a timer, starting tasks | everywhere | `runtime-tokio`, `runtime-smol` |
+//! | [`Transport`](transport::Transport) | carries frames, encrypts, binds to the connection | tasks of its own | `transport-tcp`, `transport-mem` |
+//! | [`MessageCryptoService`], [`SecurityAdvisor`] | identities, signatures, organisations | a pool of threads | `gossip-msp` |
+//! | [`Ledger`] | stores blocks in order | tasks of its own | `gossip-ledger` |
+//!
+//! The node is a [`Gossip`]: a handle that can be cloned, is not generic, and works from any thread and under any
+//! executor. [`Gossip::join_channel`] yields a [`Channel`] to publish blocks to.
 //!
 //! ```
-//! use gossip_driver::core::{Config, JoinChannel, OrgId};
+//! use gossip_driver::Gossip;
+//! use gossip_driver::core::{JoinChannel, OrgId};
 //! use gossip_driver::testing::{MemLedger, TestCrypto};
-//! use gossip_driver::{DriverConfig, Gossip, spawn};
 //! use runtime_smol::SmolRuntime;
 //! use transport_mem::MemNetwork;
 //!
 //! fn start(network: &MemNetwork, name: &str) -> Result<Gossip, Box<dyn std::error::Error>> {
 //!     let runtime = SmolRuntime::global();
-//!     let transport = network.endpoint(runtime.clone(), name)?;
-//!     let crypto = TestCrypto::new("org1", name);
-//!     let mut config = Config::new(crypto.identity(), name.into());
-//!     config.bootstrap.push("alice".into());
-//!     let settings = DriverConfig::default();
-//!     Ok(spawn(runtime, config, settings, transport, crypto, MemLedger::new())?)
+//!     let gossip = Gossip::builder()
+//!         .runtime(runtime.clone())
+//!         .identity(TestCrypto::new("org1", name))
+//!         .transport(network.endpoint(runtime, name)?)
+//!         .ledger(MemLedger::new())
+//!         .bootstrap(["alice"])
+//!         .spawn()?;
+//!     Ok(gossip)
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,14 +57,13 @@
 //! # }
 //! ```
 //!
-//! `MemNetwork`, [`testing::TestCrypto`](testing) and [`testing::MemLedger`](testing) make this the
-//! pattern for an application's own tests (feature `testing`). `gossip-core`'s example `std_net` does
-//! without this crate.
+//! `MemNetwork`, [`testing::TestCrypto`](testing) and [`testing::MemLedger`](testing) also serve an application's own
+//! tests (feature `testing`). The example `std_net` of `gossip-core` runs a node without this crate.
 //!
 //! # A transport of your own
 //!
-//! Two peers over a transport that passes frames through channels within the process. One over
-//! sockets is the example `custom_transport`; [`testing::transport`](testing) checks either.
+//! Two peers over a transport that passes frames through channels within the process. A transport over sockets is
+//! the example `custom_transport` of `fabric-gossip`; [`testing::transport`](testing) checks either.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -70,15 +71,15 @@
 //!
 //! use async_channel::{Receiver, Sender, bounded};
 //! use bytes::Bytes;
-//! use gossip_driver::core::{Binding, Config, Endpoint, JoinChannel, OrgId};
+//! use gossip_driver::Gossip;
+//! use gossip_driver::core::{Binding, Endpoint, JoinChannel, OrgId};
 //! use gossip_driver::testing::{MemLedger, TestCrypto};
 //! use gossip_driver::transport::{
 //!     FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError,
 //! };
-//! use gossip_driver::{DriverConfig, Gossip, spawn};
 //! use runtime_smol::SmolRuntime;
 //!
-//! /// Where the listeners are.
+//! /// The listeners of the network, by name.
 //! #[derive(Clone, Default)]
 //! struct Exchange(Arc<Mutex<BTreeMap<Endpoint, Sender<Pipe>>>>);
 //!
@@ -110,13 +111,17 @@
 //!         let there = there.ok_or_else(|| TransportError::Unreachable(to.clone()))?;
 //!         let ((ours, out), (theirs, back)) = (bounded(4), bounded(4));
 //!         let pipe = |remote: &Endpoint, writer, reader| {
-//!             // Over Noise this is the handshake's hash, so that nobody can relay it.
+//!             // Over Noise this is the handshake's hash, which no relay can imitate.
 //!             let binding = Binding::symmetric(format!("{} to {to}", self.name).into());
 //!             Pipe { remote: remote.clone(), binding, writer, reader }
 //!         };
 //!         let far = pipe(&self.name, theirs, out);
 //!         there.send(far).await.map_err(|_| TransportError::Unreachable(to.clone()))?;
 //!         Ok(pipe(to, ours, back))
+//!     }
+//!
+//!     fn local_endpoint(&self) -> Option<Endpoint> {
+//!         Some(self.name.clone())
 //!     }
 //! }
 //!
@@ -162,19 +167,21 @@
 //!         while let Some(outgoing) = queue.next().await {
 //!             let sent = self.0.send(outgoing.frame().clone()).await;
 //!             sent.map_err(|_| TransportError::Closed)?;
-//!             outgoing.flushed(); // the node may send more on this link
+//!             outgoing.flushed(); // returns the frame's credit
 //!         }
 //!         Ok(())
 //!     }
 //! }
 //!
 //! fn start(exchange: &Exchange, name: &str) -> Result<Gossip, Box<dyn std::error::Error>> {
-//!     let crypto = TestCrypto::new("org1", name);
-//!     let mut config = Config::new(crypto.identity(), name.into());
-//!     config.bootstrap.push("alice".into());
-//!     let (runtime, settings) = (SmolRuntime::global(), DriverConfig::default());
-//!     let transport = Pipes::listen(exchange, name);
-//!     Ok(spawn(runtime, config, settings, transport, crypto, MemLedger::new())?)
+//!     let gossip = Gossip::builder()
+//!         .runtime(SmolRuntime::global())
+//!         .identity(TestCrypto::new("org1", name))
+//!         .transport(Pipes::listen(exchange, name))
+//!         .ledger(MemLedger::new())
+//!         .bootstrap(["alice"])
+//!         .spawn()?;
+//!     Ok(gossip)
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -195,45 +202,48 @@
 //!
 //! # What an application sees
 //!
-//! - **Requests** (joining, publishing, ...) are answered once; a caller that stops waiting takes
-//!   nothing back. [`Channel::publish`] waits while there is no room, so a publisher that awaits
-//!   each block never overruns the ledger; [`Channel::try_publish`] says `Busy` instead.
-//! - **Snapshots** ([`Gossip::members`], [`Channel::info`], ...) are cheap and never wait. An
-//!   answer or notification is told only after the snapshots show what it tells. `wait_members`,
-//!   `wait_height` and `wait_peers` wait for a snapshot that satisfies.
-//! - **Notifications** ([`Gossip::notifications`]) are lossy: a slow listener is told how many it
-//!   missed, and nobody waits for it.
-//! - **The end** comes with [`Gossip::shutdown`] or when the last handle is dropped. Links are
-//!   flushed, tasks joined and threads ended within a deadline. After that, and also if the
-//!   executor drops the node's task, every request says `Stopped`; none hangs.
+//! - **Operations** (joining, publishing, ...) end once, each with an [error](error) type of its own. A caller that
+//!   stops waiting takes nothing back. [`Channel::publish`] waits while there is no room, so a publisher that awaits
+//!   each block never overruns the ledger; [`Channel::try_publish`] fails with `Busy` instead.
+//! - **Snapshots** ([`Gossip::members`], [`Channel::info`], ...) are cheap and never wait. Answers and notifications
+//!   come after the snapshots show their changes. `wait_members`, `wait_height` and `wait_peers` wait for a snapshot
+//!   that satisfies a condition.
+//! - **Notifications** ([`Gossip::notifications`]) are lossy: a slow listener reads how many it missed, and delays
+//!   neither the node nor other listeners.
+//! - **Messages** ([`Gossip::send_to`], [`Gossip::send_acknowledged`], [`Gossip::incoming`], [`Gossip::accepted`]) are
+//!   sent by content; see [`Message`].
+//! - **Shutdown** is [`Gossip::shutdown`], or dropping the last handle. Links are flushed, tasks joined and threads
+//!   ended within a deadline. From then on, and also if the executor drops the node's task, every operation fails
+//!   with `Stopped`; none hangs. The snapshots keep what they showed.
+//! - **Fabric's names** of all this are in the trait [`fabric::GossipService`].
 //!
 //! # The loop
 //!
-//! One task owns the core and only takes what others have queued for it; it waits for nobody.
-//! Accepting, each dial, each half of each link and each use of the ledger are tasks of their own,
-//! so a custom transport need not be safe against cancellation, and a slow remote or disk delays
-//! nothing else. On each wake-up the loop takes completions, new connections, returned credit, some
-//! requests, a batch of messages and at last a due tick, in this order and each up to a limit,
-//! carries out what the core wants done after each, and yields to the executor.
+//! One task owns the core. It works off queues and never waits for another task. Accepting, each dial, each half of a
+//! link and each use of the ledger are tasks of their own, so a custom transport need not be safe against
+//! cancellation, and a slow remote or disk delays nothing else. On each wake-up the loop takes completions, new
+//! connections, returned credit, some requests, a batch of messages and at last a due tick, in this order and each up
+//! to a limit, carries out the core's commands after each, and yields to the executor.
 //!
-//! - **Incoming**: a link's task reads a frame, decodes it and queues it; the loop serves the links
-//!   in turn and takes a message only if the core admits it. A link whose few places are taken is
-//!   read no further, so the transport holds the remote back and nothing is dropped. A link that
-//!   has not authenticated yet has one message, with a small limit, in the process.
-//! - **Outgoing**: the core sends no more than a link's window, by class; the transport returns
-//!   credit as it writes frames ([`Outgoing::flushed`](transport::Outgoing::flushed)), and none for what it could not write.
-//! - **Checks**: a few threads make and check signatures. Our own and the proofs of links come before
-//!   blocks and other messages, which keep a share.
-//! - **The end**: links send what they hold and read, without use, until their remotes have ended or
-//!   are quiet; then the transport is closed, and its place is free.
-//! - **Failures of services**: a panic in an implementation of a trait fails that one check, dial,
-//!   link or operation, and is counted.
-//! - **Bounds**: every queue has one (see [`DriverConfig`] and [`core::Config`]), and what is shed
-//!   is counted (see [`Gossip::metrics`]).
+//! - **Incoming**: a link's task reads a frame, decodes it and queues it; the loop serves the links in turn and takes
+//!   a message only if the core admits it. A link whose queue is full is not read, so the transport holds the remote
+//!   back and nothing is dropped. A link that has not authenticated has at most one message, with a small limit, in
+//!   the process.
+//! - **Outgoing**: the core sends no more than a link's window, by class; the transport returns credit as it writes
+//!   frames ([`Outgoing::flushed`](transport::Outgoing::flushed)), and none for frames that it could not write.
+//! - **Checks**: a few threads make and check signatures. Our own signatures and the authentication of links come
+//!   before blocks and other messages, which keep a share.
+//! - **Shutdown**: links send what they hold, and read and drop until their remotes have ended or are silent; then
+//!   the transport is closed, and its address is free.
+//! - **Failures of services**: a panic in an implementation of a trait fails one check, dial, link or operation, and
+//!   is counted.
+//! - **Bounds**: every queue has one (see [`DriverConfig`] and [`core::Config`]), and what is shed is counted (see
+//!   [`Gossip::metrics`]).
 //!
-//! Levels of traces: INFO start and stop, WARN failures worth waking someone for, DEBUG links,
-//! dials and news, TRACE single messages; all in a span `gossip` that carries the peer's id.
+//! Trace levels: INFO start and stop, WARN failures that need an operator, DEBUG links, dials and notifications, TRACE
+//! single messages; all in a span `gossip` with the peer's id.
 
+pub mod builder;
 mod channel;
 mod clock;
 mod config;
@@ -245,6 +255,9 @@ mod crypto;
 mod crypto_jobs;
 mod deliveries;
 mod driver;
+mod endpoint;
+pub mod error;
+pub mod fabric;
 mod gossip;
 mod intake;
 mod job_queue;
@@ -252,17 +265,18 @@ mod ledger;
 mod ledger_ops;
 mod links;
 mod listeners;
+mod listening;
 mod mailbox;
-mod messages;
+mod message;
 mod notifications;
 mod peer_book;
 mod peer_book_writer;
-mod peer_filter;
 mod pool;
 mod publication;
 mod received;
 mod requests;
 mod runtime;
+mod sending;
 mod shared;
 mod start;
 mod tasks;
@@ -290,11 +304,11 @@ pub use self::crypto::{MessageCryptoService, SecurityAdvisor};
 pub use self::deliveries::{AcceptedMessage, Delivered, Deliveries};
 pub use self::gossip::Gossip;
 pub use self::ledger::Ledger;
+pub use self::message::Message;
 pub use self::notifications::{Notice, Notifications};
 pub use self::peer_book::{BookedPeer, MAX_BOOKED_PEERS, PeerBook, PeerBookError};
-pub use self::peer_filter::{PeerFilter, PeerSignature};
 pub use self::publication::{Publication, Published};
 pub use self::received::ReceivedMessage;
 pub use self::runtime::{Runtime, TcpRuntime};
-pub use self::start::{SpawnError, spawn};
+pub use self::sending::Sent;
 pub use self::validator::{Candidate, Validator};

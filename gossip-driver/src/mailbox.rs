@@ -1,6 +1,6 @@
 //! Requests of the handles to the driver.
 
-use async_channel::{Receiver, Sender, TrySendError};
+use async_channel::{Receiver, Sender};
 use gossip_core::{Request, RequestError, Response};
 
 use crate::validator::Candidate;
@@ -67,17 +67,4 @@ impl Drop for Mailbox {
         self.0.close();
         while self.0.try_recv().is_ok() {}
     }
-}
-
-/// Why a submission did not get into the mailbox.
-pub(crate) fn refusal(error: &TrySendError<Submission>) -> RequestError {
-    match error {
-        TrySendError::Full(_) => RequestError::Busy,
-        TrySendError::Closed(_) => RequestError::Stopped,
-    }
-}
-
-/// What is told to whoever gets the answer to another question: such a node is of no use any more.
-pub(crate) const fn mismatched() -> RequestError {
-    RequestError::Stopped
 }

@@ -7,7 +7,8 @@ use async_channel::Receiver;
 use futures_util::Stream as _;
 use gossip_core::{PushOutcome, RequestError, Response};
 
-use crate::mailbox::{Answer, mismatched};
+use crate::error::{OperationError, PublishError, TryPublishError};
+use crate::mailbox::Answer;
 
 /// A block that was published: it is verified, has its place in the payload buffer, and was handed to links.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,17 +21,17 @@ pub struct Published {
 }
 
 impl Published {
-    /// Reads the answer to a publication.
-    pub(crate) fn read(answer: Answer) -> Result<Self, RequestError> {
-        let Response::Published { fresh, push } = answer? else {
-            return Err(mismatched());
+    /// Reads the core's answer.
+    pub(crate) fn read<E: OperationError>(answer: Response) -> Result<Self, E> {
+        let Response::Published { fresh, push } = answer else {
+            return Err(E::mismatched(&answer));
         };
         Ok(Self { fresh, push })
     }
 }
 
-/// A block handed over by [`Channel::try_publish`](crate::Channel::try_publish): completes as
-/// [`Channel::publish`](crate::Channel::publish) does.
+/// A block handed over by [`Channel::try_publish`](crate::Channel::try_publish). It completes when the block is
+/// verified and has its place, or is refused.
 #[derive(Debug)]
 #[must_use = "await it to learn whether the block was accepted, or drop it explicitly"]
 pub struct Publication(Pin<Box<Receiver<Answer>>>);
@@ -42,12 +43,15 @@ impl Publication {
 }
 
 impl Future for Publication {
-    type Output = Result<Published, RequestError>;
+    type Output = Result<Published, TryPublishError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0
-            .as_mut()
-            .poll_next(cx)
-            .map(|answer| Published::read(answer.unwrap_or(Err(RequestError::Stopped))))
+        let answer = std::task::ready!(self.0.as_mut().poll_next(cx));
+        // A driver that ends drops the request unanswered.
+        let answer = answer.unwrap_or(Err(RequestError::Stopped));
+        Poll::Ready(match answer {
+            Ok(answer) => Published::read::<PublishError>(answer).map_err(Into::into),
+            Err(error) => Err(TryPublishError::refused(error)),
+        })
     }
 }

@@ -3,14 +3,15 @@ use std::sync::Weak;
 
 use bytes::Bytes;
 use gossip_core::proto::{Content, GossipMessage, RawEnvelope, Tag};
-use gossip_core::{OrgId, PeerId, Received, Request, RequestError};
+use gossip_core::{OrgId, PeerId, Received, Request};
 
+use crate::error::{AckError, OperationError, RespondError};
+use crate::message::Message;
 use crate::requests::Requests;
 
-/// A message as it arrived, with the means to answer it (Fabric's `ReceivedMessage`).
+/// A message as it arrived, and the way to answer it.
 ///
-/// Nothing of it has been checked but its shape and its tag; the link proves who sent it. It does not keep the
-/// node running.
+/// Only its shape and its tag have been checked; the link proves its sender. It does not keep the node running.
 #[derive(Clone)]
 pub struct ReceivedMessage {
     received: Received,
@@ -22,13 +23,13 @@ impl ReceivedMessage {
         Self { received, node }
     }
 
-    /// What it says.
+    /// The decoded message.
     #[must_use]
     pub fn message(&self) -> &GossipMessage {
         self.received.message.message()
     }
 
-    /// It as it came, with a signature if there is one.
+    /// The message as received, with its signature if it has one.
     #[must_use]
     pub fn envelope(&self) -> &RawEnvelope {
         self.received.message.envelope()
@@ -40,7 +41,7 @@ impl ReceivedMessage {
         &self.received.peer
     }
 
-    /// The sender's organisation; `None` means unknown, hence foreign.
+    /// The sender's organisation; `None` if it is not known, so treat the sender as foreign.
     #[must_use]
     pub fn org(&self) -> Option<&OrgId> {
         self.received.org.as_ref()
@@ -52,67 +53,66 @@ impl ReceivedMessage {
         self.received.identity()
     }
 
-    /// What the sender signed when the link was made: payload and signature, to be held against a policy with
-    /// [`verify_by_channel`](crate::MessageCryptoService::verify_by_channel).
+    /// The message by which the sender authenticated its link. Its payload and signature can be checked against a
+    /// channel's policy with [`verify_by_channel`](crate::MessageCryptoService::verify_by_channel).
     #[must_use]
     pub fn authentication(&self) -> &RawEnvelope {
         self.received.authentication.envelope()
     }
 
-    /// Answers on the link that it came on, or its peer's present link. Whoever sent it listens for the answer
-    /// as for any message.
+    /// Answers on the message's link, or on the peer's present link if that one is gone. The answer has the
+    /// message's nonce, and its channel unless another one is given. The sender receives it by
+    /// [`Gossip::incoming`](crate::Gossip::incoming).
     ///
     /// # Errors
-    /// [`RequestError::NotConnected`] if the peer is gone or reads nothing: the answer is dropped;
-    /// [`RequestError::Illegal`], [`RequestError::NotForApplications`], [`RequestError::TooLong`],
-    /// [`RequestError::Stopped`].
+    /// See [`RespondError`].
     ///
     /// # Example
     #[doc = "```"]
     #[doc = include_str!("../doc/two_peers.txt")]
     /// use futures_util::StreamExt as _;
-    /// use gossip_driver::core::proto::{Content, GossipMessage, Tag};
+    /// use gossip_driver::Message;
+    /// use gossip_driver::core::proto::{Content, GossipMessage};
     ///
     /// let asks = |message: &GossipMessage| matches!(message.content, Content::PrivateRequest(_));
     /// let answers = |message: &GossipMessage| matches!(message.content, Content::PrivateResponse(_));
-    /// let mut questions = bob.accept_pass_through(asks).await?;
-    /// let mut answered = alice.accept_pass_through(answers).await?;
-    /// let message = |nonce, content| GossipMessage {
-    ///     nonce,
-    ///     channel: "trade".into(),
-    ///     tag: Tag::ChanOnly,
-    ///     content,
-    /// };
-    /// let question = message(7, Content::PrivateRequest(vec![]));
-    /// alice.send(question, [alice.peers()[0].peer.clone()]).await?;
+    /// let mut questions = bob.incoming(asks).await?;
+    /// let mut answered = alice.incoming(answers).await?;
+    /// let question = Message::in_channel("trade", Content::PrivateRequest(vec![]));
+    /// let sent = alice.send_to(question, [alice.members()[0].peer.clone()]).await?;
+    ///
     /// let received = questions.next().await.and_then(|one| one.message()).ok_or("stopped")?;
-    /// let answer = message(received.message().nonce, Content::PrivateResponse(vec![]));
-    /// received.respond(answer).await?;
+    /// received.respond(Content::PrivateResponse(vec![])).await?;
+    ///
     /// let answer = answered.next().await.and_then(|one| one.message()).ok_or("stopped")?;
-    /// assert_eq!(answer.message().nonce, 7);
+    /// assert_eq!(answer.message().nonce, sent.nonce);
+    /// assert_eq!(answer.message().channel, "trade");
     #[doc = include_str!("../doc/end.txt")]
-    pub async fn respond(&self, message: GossipMessage) -> Result<(), RequestError> {
-        let node = self.node.upgrade().ok_or(RequestError::Stopped)?;
-        let link = self.received.link;
-        let message = Box::new(message);
-        node.ask(Request::Respond { link, message }).await.map(drop)
+    pub async fn respond(&self, message: impl Into<Message>) -> Result<(), RespondError> {
+        let GossipMessage { nonce, channel, .. } = self.message();
+        let mut answer = message.into().into_wire(*nonce);
+        if answer.channel.is_empty() {
+            answer.channel = channel.clone();
+        }
+        self.answer(answer).await
     }
 
-    /// Acknowledges it: whoever sent it by criteria counts it as delivered.
+    /// Acknowledges the message: a sender that waits for acknowledgements counts it as delivered.
     ///
     /// # Errors
-    /// Those of [`ReceivedMessage::respond`].
+    /// See [`AckError`].
     ///
     /// # Example
-    /// See [`Gossip::send`](crate::Gossip::send).
-    pub async fn ack(&self) -> Result<(), RequestError> {
-        self.answer(String::new()).await
+    /// See [`Gossip::send_to`](crate::Gossip::send_to).
+    pub async fn ack(&self) -> Result<(), AckError> {
+        self.acknowledge(String::new()).await
     }
 
-    /// Tells the sender why it is not acknowledged. An empty reason says so.
+    /// Refuses the message: a sender that waits for acknowledgements gets the reason. An empty reason is sent as
+    /// `refused`.
     ///
     /// # Errors
-    /// Those of [`ReceivedMessage::respond`].
+    /// See [`AckError`].
     ///
     /// # Example
     #[doc = "```"]
@@ -120,11 +120,11 @@ impl ReceivedMessage {
     /// use std::time::Duration;
     ///
     /// use futures_util::StreamExt as _;
-    /// use gossip_driver::Criteria;
-    /// use gossip_driver::core::proto::{Content, GossipMessage, Tag};
+    /// use gossip_driver::{Criteria, Message};
+    /// use gossip_driver::core::proto::{Content, GossipMessage};
     ///
     /// let asks = |message: &GossipMessage| matches!(message.content, Content::PrivateRequest(_));
-    /// let mut questions = bob.accept_pass_through(asks).await?;
+    /// let mut questions = bob.incoming(asks).await?;
     /// smol::spawn(async move {
     ///     while let Some(delivered) = questions.next().await {
     ///         if let Some(received) = delivered.message() {
@@ -133,29 +133,31 @@ impl ReceivedMessage {
     ///     }
     /// })
     /// .detach();
-    /// let question = GossipMessage {
-    ///     nonce: 0,
-    ///     channel: "trade".into(),
-    ///     tag: Tag::ChanOnly,
-    ///     content: Content::PrivateRequest(vec![]),
-    /// };
-    /// let criteria = Criteria::new(Duration::from_secs(10));
-    /// let refused = alice.send_by_criteria(question, criteria).await.err().ok_or("acknowledged")?;
+    /// let question = Message::in_channel("trade", Content::PrivateRequest(vec![]));
+    /// let one_peer = Criteria::new(Duration::from_secs(10));
+    /// let refused = alice.send_acknowledged(question, one_peer).await.err().ok_or("acknowledged")?;
     /// assert_eq!(refused.to_string(), "0 of 1 acknowledgements came; not today (1)");
     #[doc = include_str!("../doc/end.txt")]
-    pub async fn nack(&self, reason: &str) -> Result<(), RequestError> {
+    pub async fn nack(&self, reason: &str) -> Result<(), AckError> {
         let reason = if reason.is_empty() { "refused" } else { reason };
-        self.answer(reason.to_owned()).await
+        self.acknowledge(reason.to_owned()).await
     }
 
-    async fn answer(&self, error: String) -> Result<(), RequestError> {
-        self.respond(GossipMessage {
+    async fn acknowledge(&self, error: String) -> Result<(), AckError> {
+        self.answer(GossipMessage {
             nonce: self.message().nonce,
             channel: Bytes::new(),
             tag: Tag::Undefined,
             content: Content::Ack(error),
         })
         .await
+    }
+
+    async fn answer<E: OperationError>(&self, message: GossipMessage) -> Result<(), E> {
+        let node = self.node.upgrade().ok_or_else(E::stopped)?;
+        let link = self.received.link;
+        let message = Box::new(message);
+        node.order(Request::Respond { link, message }).await
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_channel::{Receiver, Sender};
+use async_channel::{Receiver, Sender, TrySendError};
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
-use gossip_core::{Request, RequestError};
+use gossip_core::{Request, RequestError, Response};
 
 use crate::counters::Counters;
-use crate::mailbox::{Answer, Submission, refusal};
+use crate::error::{OperationError, Stopped};
+use crate::mailbox::{Answer, Submission};
 use crate::validator::Candidate;
 use crate::views::Views;
 
@@ -20,6 +22,8 @@ pub(crate) struct Requests {
     driver: Arc<AtomicWaker>,
     views: Arc<Views>,
     counters: Arc<Counters>,
+    /// Nonces made without randomness.
+    nonces: AtomicU64,
 }
 
 impl Requests {
@@ -34,35 +38,64 @@ impl Requests {
             driver,
             views,
             counters,
+            nonces: AtomicU64::default(),
         }
+    }
+
+    /// A nonce for a message: random, so that only the message's receivers know it, and never 0. If the
+    /// operating system gives no random bytes, it is at least unlike the others of this node.
+    pub(crate) fn nonce(&self) -> u64 {
+        let random = getrandom::u64().ok().filter(|nonce| *nonce != 0);
+        random.unwrap_or_else(|| {
+            self.nonces
+                .fetch_add(1, Ordering::Relaxed)
+                .wrapping_add(1)
+                .max(1)
+        })
     }
 
     /// Asks the node; waits for room in the mailbox and for the answer.
-    pub(crate) async fn ask(&self, request: Request) -> Answer {
-        self.submit(request, None).await
+    pub(crate) async fn ask<E: OperationError>(&self, request: Request) -> Result<Response, E> {
+        self.answer(request).await.map_err(E::refused)
     }
 
-    /// The same for a request that starts validation; blocks are queued in `validator`.
-    pub(crate) async fn ask_to_validate(
+    /// Tells the node to do something that has no result.
+    pub(crate) async fn order<E: OperationError>(&self, request: Request) -> Result<(), E> {
+        done(self.ask(request).await?)
+    }
+
+    /// Starts validation; blocks are queued in `validator`.
+    pub(crate) async fn order_to_validate<E: OperationError>(
         &self,
         request: Request,
         validator: Sender<Candidate>,
-    ) -> Answer {
-        self.submit(request, Some(validator)).await
+    ) -> Result<(), E> {
+        let answer = self.submit(request, Some(validator)).await;
+        done(answer.map_err(E::refused)?)
     }
 
-    /// Puts a request into the mailbox if there is room.
-    pub(crate) fn try_ask(&self, request: Request) -> Result<Receiver<Answer>, RequestError> {
+    /// Asks the node; the core's own answer.
+    pub(crate) async fn answer(&self, request: Request) -> Answer {
+        self.submit(request, None).await
+    }
+
+    /// Puts a request into the mailbox if there is room; `None` if there is none now.
+    pub(crate) fn try_ask(&self, request: Request) -> Result<Option<Receiver<Answer>>, Stopped> {
         if self.views.is_stopping() {
-            return Err(RequestError::Stopped);
+            return Err(Stopped);
         }
         let (submission, answer) = Submission::new(request);
-        if let Err(error) = self.queue.try_send(submission) {
-            self.counters.requests_refused.add();
-            return Err(refusal(&error));
+        match self.queue.try_send(submission) {
+            Ok(()) => {
+                self.driver.wake();
+                Ok(Some(answer))
+            }
+            Err(TrySendError::Full(_)) => {
+                self.counters.requests_refused.add();
+                Ok(None)
+            }
+            Err(TrySendError::Closed(_)) => Err(Stopped),
         }
-        self.driver.wake();
-        Ok(answer)
     }
 
     /// Tells the node to stop.
@@ -95,4 +128,12 @@ impl Requests {
         // A driver that ends drops the submission unanswered.
         answer.recv().await.unwrap_or(Err(RequestError::Stopped))
     }
+}
+
+/// Reads the answer to an order.
+fn done<E: OperationError>(answer: Response) -> Result<(), E> {
+    if answer == Response::Done {
+        return Ok(());
+    }
+    Err(E::mismatched(&answer))
 }

@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_channel::Receiver;
 use futures_util::task::AtomicWaker;
-use gossip_core::{Config, ConfigError, CryptoError, Event, Node, Start};
-use thiserror::Error;
+use gossip_core::{Config, CryptoError, Event, Node, Start};
 use tracing::{Instrument as _, Span, info_span, warn};
 
 use crate::clock::{Clock, Timer};
 use crate::connect::{Opened, accept};
 use crate::counters::Counters;
 use crate::driver::{Application, Driver, Reporter, State};
+use crate::error::SpawnError;
 use crate::intake::Window;
 use crate::job_queue::Bounds;
 use crate::links::{LinkSettings, Links};
@@ -35,55 +35,39 @@ use crate::{
     DriverConfig, Gossip, Ledger, MessageCryptoService, PeerBookError, Runtime, SecurityAdvisor,
 };
 
-/// Why a node could not be started. Nothing runs then.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SpawnError {
-    /// The configuration contradicts itself.
-    #[error("the configuration cannot be used: {0}")]
-    Config(#[from] ConfigError),
-    /// The operating system gave no random bytes.
-    #[error("the operating system gave no random bytes ({0}): set `DriverConfig::seed`")]
-    Entropy(String),
-    /// The system's clock cannot yield an incarnation.
-    #[error("the system's clock is before 1970: set it, or `DriverConfig::incarnation`")]
-    Clock,
-    /// The peer book failed.
-    #[error("{0}")]
-    PeerBook(#[from] PeerBookError),
-    /// A thread could not be started.
-    #[error("a thread could not be started: {0}")]
-    Thread(#[from] io::Error),
+/// What the application gives.
+pub(crate) struct Services<R, C, T, L> {
+    pub(crate) runtime: R,
+    pub(crate) identity: C,
+    pub(crate) transport: T,
+    pub(crate) ledger: L,
 }
 
-/// Starts a node on `runtime` and returns its handle.
-///
-/// `transport`, `crypto` and `ledger` may be given as `Arc`s where the application keeps using
-/// them.
-///
-/// # Errors
-/// See [`SpawnError`].
-pub fn spawn<R, T, C, L>(
-    runtime: R,
+/// Starts a node on its runtime and returns its handle.
+pub(crate) fn start<R, C, T, L>(
+    services: Services<R, C, T, L>,
     mut config: Config,
     settings: DriverConfig,
-    transport: T,
-    crypto: C,
-    ledger: L,
 ) -> Result<Gossip, SpawnError>
 where
     R: Runtime,
-    T: Transport,
     C: MessageCryptoService + SecurityAdvisor,
+    T: Transport,
     L: Ledger,
 {
+    let Services {
+        runtime,
+        identity,
+        transport,
+        ledger,
+    } = services;
     config.validate()?;
     remember(&mut config, &settings)?;
     let clock = Clock::new(runtime.clone());
-    let start = start(
+    let start = conditions(
         &settings,
         &clock,
-        expires_in(&crypto, &config.identity.bytes),
+        expires_in(&identity, &config.identity.bytes),
     )?;
     let span = info_span!("gossip", peer = %config.identity.peer);
     let parts = Parts {
@@ -96,7 +80,7 @@ where
     let node = Node::new(Arc::clone(&parts.config), start)?;
 
     let (reporter, completions) = Reporter::new(COMPLETIONS, Arc::clone(&parts.wake));
-    let pool = parts.start_pool(&span, crypto, &reporter)?;
+    let pool = parts.start_pool(&span, identity, &reporter)?;
     let peer_book = parts.start_peer_book()?;
     let transport = Arc::new(transport);
     let accepted = parts.start_accepting(&transport);
@@ -261,7 +245,8 @@ fn expires_in(crypto: &impl MessageCryptoService, identity: &[u8]) -> Option<Dur
     }
 }
 
-fn start<R: Runtime>(
+/// Time, seed and incarnation of this start.
+fn conditions<R: Runtime>(
     settings: &DriverConfig,
     clock: &Clock<R>,
     identity_expires_in: Option<Duration>,

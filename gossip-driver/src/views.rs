@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event_listener::Event;
 use gossip_core::{ChannelId, ChannelInfo, Member, Metrics, Node};
 
+use crate::error::Stopped;
+
 /// Snapshots, replaced by the driver when they have changed.
 #[derive(Debug)]
 pub(crate) struct Views {
@@ -81,6 +83,24 @@ impl Views {
         }
     }
 
+    /// Waits until `check`, called again after each change, yields a value or the node stops.
+    ///
+    /// A call that is made after the node was told to stop fails in any case. A call that waits then has the
+    /// value if the last snapshots yield one.
+    pub(crate) async fn wait_running<T>(
+        &self,
+        mut check: impl FnMut() -> Option<T>,
+    ) -> Result<T, Stopped> {
+        if self.is_stopping() {
+            return Err(Stopped);
+        }
+        self.wait(|| match check() {
+            Some(value) => Some(Ok(value)),
+            None => self.is_stopping().then_some(Err(Stopped)),
+        })
+        .await
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,6 +113,8 @@ pub(crate) struct Publisher {
     members: u64,
     channels: u64,
     own: u64,
+    /// The node stops: the snapshots stay as they are.
+    frozen: bool,
 }
 
 impl Publisher {
@@ -102,6 +124,7 @@ impl Publisher {
             members: node.membership_version(),
             channels: node.channels_version(),
             own: node.self_version(),
+            frozen: false,
         };
         publisher.replace(node, true, true);
         publisher
@@ -111,8 +134,17 @@ impl Publisher {
         self.views.is_stopping()
     }
 
+    /// Keeps the snapshots as they are from now on; only the counters are still replaced.
+    pub(crate) fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
     /// Replaces the snapshots that have changed since the last call.
     pub(crate) fn publish(&mut self, node: &Node) {
+        if self.frozen {
+            self.replace(node, false, false);
+            return;
+        }
         let (members, channels) = (node.membership_version(), node.channels_version());
         let new_members = std::mem::replace(&mut self.members, members) != members;
         let new_channels = std::mem::replace(&mut self.channels, channels) != channels;

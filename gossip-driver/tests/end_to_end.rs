@@ -9,30 +9,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use gossip_driver::core::{
-    ChannelId, Coverage, JoinChannel, LedgerError, Notification, OrgId, Refusal, RequestError,
-};
+use gossip_driver::core::{ChannelId, Coverage, CryptoError, LedgerError, Notification, Refusal};
+use gossip_driver::error::{CoverageError, HeightError, PublishError, TryPublishError};
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{Channel, DriverConfig, Gossip, Ledger, Notice, spawn};
+use gossip_driver::{Channel, Gossip, Ledger, Notice};
 
-use support::{Net, Threads, config, run};
+use support::{Net, Threads, node, org1, run};
 
 fn start(net: &Net, name: &str, ledger: impl Ledger) -> Gossip {
     let crypto = TestCrypto::new("org1", name).with_block_check(|_, _, block| block != b"bad");
-    let config = config(&crypto, name, &["alice"]);
-    let settings = DriverConfig::default();
-    spawn(Threads, config, settings, net.join(name), crypto, ledger).unwrap()
-}
-
-fn members() -> JoinChannel {
-    JoinChannel {
-        sequence: 1,
-        members: [(OrgId::new(b"org1"), Vec::new())].into(),
-    }
+    let builder = node(crypto, &["alice"]).transport(net.join(name));
+    builder.ledger(ledger).spawn().unwrap()
 }
 
 async fn join(gossip: &Gossip) -> Channel {
-    gossip.join_channel("trade", members()).await.unwrap()
+    gossip.join_channel("trade", org1()).await.unwrap()
 }
 
 fn block(seq: u64) -> Bytes {
@@ -69,13 +60,14 @@ fn two_peers_meet_and_both_store_what_one_publishes() {
         let holders = publisher.wait_coverage(49, all, soon).await.unwrap();
         assert_eq!(holders, [seen[0].peer.clone()]);
         let never = publisher.wait_coverage(50, all, Duration::from_millis(10));
-        let lacking = RequestError::NotCovered {
+        let lacking = CoverageError::NotCovered {
             holding: 0,
             wanted: 1,
             lacking: holders,
         };
         assert_eq!(never.await, Err(lacking));
-        assert_eq!(publisher.publish(50, "bad").await.err(), refused());
+        let bad = PublishError::BadBlock(CryptoError::BadBlock);
+        assert_eq!(publisher.publish(50, "bad").await, Err(bad));
         receiver.wait_height(50).await.unwrap();
         publisher.wait_height(50).await.unwrap();
         let trade = ChannelId::new("trade");
@@ -86,12 +78,6 @@ fn two_peers_meet_and_both_store_what_one_publishes() {
         alice.shutdown().await;
         bob.shutdown().await;
     });
-}
-
-fn refused() -> Option<RequestError> {
-    Some(RequestError::BadBlock(
-        gossip_driver::core::CryptoError::BadBlock,
-    ))
 }
 
 #[test]
@@ -139,7 +125,7 @@ fn publishers_wait_for_a_slow_ledger_and_are_told_busy_if_they_ask_not_to() {
                 Err(error) => break error,
             }
         };
-        assert_eq!(refused, RequestError::Busy);
+        assert_eq!(refused, TryPublishError::Busy);
         let count = 300 + taken.len() as u64;
         join_all(taken).await;
         channel.wait_height(count).await.unwrap();
@@ -155,13 +141,14 @@ fn a_publisher_goes_on_while_other_channels_fill_the_gate() {
         let (release, gate) = async_channel::bounded::<()>(1);
         let crypto = TestCrypto::new("org1", "alice")
             .with_block_check(move |channel, _, _| !held(channel) || gate.recv_blocking().is_err());
-        let mut config = config(&crypto, "alice", &[]);
-        config.state_transfer.max_publications = 2.try_into().unwrap();
-        let mut settings = DriverConfig::default();
-        settings.crypto_threads = 4.try_into().ok();
-        let (port, ledger) = (Net::default().join("alice"), MemLedger::new());
-        let alice = spawn(Threads, config, settings, port, crypto, ledger).unwrap();
-        let join = async |name: &str| alice.join_channel(name, members()).await.unwrap();
+        let alice = node(crypto, &[])
+            .transport(Net::default().join("alice"))
+            .ledger(MemLedger::new())
+            .configure(|config| config.state_transfer.max_publications = 2.try_into().unwrap())
+            .configure_driver(|driver| driver.crypto_threads = 4.try_into().ok())
+            .spawn()
+            .unwrap();
+        let join = async |name: &str| alice.join_channel(name, org1()).await.unwrap();
         let others = [join("first").await, join("second").await];
         let third = join("third").await;
         let waiting = others.map(|channel| channel.try_publish(0, block(0)).unwrap());
@@ -174,7 +161,7 @@ fn a_publisher_goes_on_while_other_channels_fill_the_gate() {
 }
 
 #[test]
-fn a_caller_who_stops_waiting_takes_nothing_back_and_leaves_no_hole() {
+fn a_caller_that_stops_waiting_takes_nothing_back_and_leaves_no_gap() {
     run(async {
         let alice = start(&Net::default(), "alice", MemLedger::new());
         let channel = join(&alice).await;
@@ -198,7 +185,7 @@ fn a_failing_ledger_halts_its_channel_and_waiters_hear_of_it() {
         }
         let halted = channel.wait_height(3).await;
         assert!(
-            matches!(halted, Err(RequestError::Halted { .. })),
+            matches!(halted, Err(HeightError::Halted { .. })),
             "{halted:?}"
         );
         assert_eq!(ledger.blocks(channel.id()), blocks(2));
@@ -244,10 +231,10 @@ fn a_ledger_that_panics_halts_its_channel_and_not_the_node() {
             channel.publish(0, block(0)).await.unwrap();
             assert!(matches!(
                 channel.wait_height(1).await,
-                Err(RequestError::Halted { .. })
+                Err(HeightError::Halted { .. })
             ));
             assert_eq!(alice.metrics().driver.ledger_panics, 1);
-            alice.update_metadata("still here").await.unwrap();
+            alice.set_metadata("still here").await.unwrap();
         }
     });
 }
@@ -258,15 +245,16 @@ fn leaving_is_heard_by_other_handles() {
         let alice = start(&Net::default(), "alice", MemLedger::new());
         let (channel, other) = (join(&alice).await, join(&alice).await);
         channel.leave().await.unwrap();
-        let unknown = RequestError::UnknownChannel("trade".into());
-        assert_eq!(other.wait_height(1).await, Err(unknown.clone()));
+        let unknown = HeightError::UnknownChannel("trade".into());
+        assert_eq!(other.wait_height(1).await, Err(unknown));
+        let unknown = PublishError::UnknownChannel("trade".into());
         assert_eq!(other.publish(0, block(0)).await, Err(unknown));
         assert!(alice.channel(&"trade".into()).is_none());
     });
 }
 
 #[test]
-fn a_stranger_who_sends_garbage_is_refused() {
+fn a_stranger_that_sends_garbage_is_refused() {
     run(async {
         let net = Net::default();
         let alice = start(&net, "alice", MemLedger::new());

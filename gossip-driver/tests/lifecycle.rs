@@ -10,10 +10,11 @@ use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use futures_util::future::{AbortHandle, Abortable, join_all, pending};
 use futures_util::{FutureExt as _, StreamExt as _};
-use gossip_driver::core::{ChannelId, Endpoint, JoinChannel, LedgerError, OrgId, RequestError};
+use gossip_driver::core::{ChannelId, Endpoint, LedgerError};
+use gossip_driver::error::{JoinError, SpawnError};
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::transport::{Transport, TransportError};
-use gossip_driver::{DriverConfig, Gossip, Ledger, Runtime, SpawnError, spawn};
+use gossip_driver::{Gossip, Ledger, Runtime};
 
 use support::{Net, Pipe, Port, Threads, config, eventually, run};
 
@@ -111,25 +112,14 @@ fn start<R: Runtime, L: Ledger>(runtime: R, ledger: L) -> Gossip {
 }
 
 fn start_on<R: Runtime>(runtime: R, transport: impl Transport, ledger: impl Ledger) -> Gossip {
-    let crypto = TestCrypto::new("org1", "alice");
-    let mut settings = DriverConfig::default();
-    settings.shutdown_timeout = Duration::from_millis(200);
-    spawn(
-        runtime,
-        config(&crypto, "alice", &[]),
-        settings,
-        transport,
-        crypto,
-        ledger,
-    )
-    .unwrap()
-}
-
-fn org1() -> JoinChannel {
-    JoinChannel {
-        sequence: 1,
-        members: [(OrgId::new(b"org1"), Vec::new())].into(),
-    }
+    let builder = node(TestCrypto::new("org1", "alice"), &[]).runtime(runtime);
+    let builder = builder
+        .transport(transport)
+        .endpoint("alice")
+        .ledger(ledger);
+    let timeout = Duration::from_millis(200);
+    let builder = builder.configure_driver(|driver| driver.shutdown_timeout = timeout);
+    builder.spawn().unwrap()
 }
 
 #[test]
@@ -227,28 +217,6 @@ fn a_dial_that_takes_too_long_is_given_up_and_counted() {
 }
 
 #[test]
-fn after_shutdown_every_call_returns_stopped_at_once() {
-    run(async {
-        let gossip = start(Threads, MemLedger::new());
-        let mut news = gossip.notifications();
-        join_all([gossip.shutdown(), gossip.shutdown()]).await;
-        gossip.shutdown().await;
-        assert!(gossip.is_stopped());
-        let joined = gossip.join_channel("trade", org1()).await;
-        assert_eq!(joined.err(), Some(RequestError::Stopped));
-        assert_eq!(
-            gossip.update_metadata("new").await,
-            Err(RequestError::Stopped)
-        );
-        assert_eq!(
-            gossip.wait_members(1).await.err(),
-            Some(RequestError::Stopped)
-        );
-        while news.next().await.is_some() {}
-    });
-}
-
-#[test]
 fn a_shutdown_answers_requests_that_the_ledger_keeps_waiting() {
     run(async {
         let (ledger, is_asked) = Stuck::new();
@@ -259,7 +227,7 @@ fn a_shutdown_answers_requests_that_the_ledger_keeps_waiting() {
             gossip.shutdown().await;
         };
         let (joined, ()) = futures_util::future::join(joining, stopping).await;
-        assert_eq!(joined.err(), Some(RequestError::Stopped));
+        assert_eq!(joined.err(), Some(JoinError::Stopped));
     });
 }
 
@@ -284,7 +252,7 @@ fn callers_hear_of_an_executor_that_drops_the_node() {
         let (joined, ()) = futures_util::future::join(joins, killing).await;
         let stopped = joined
             .into_iter()
-            .filter(|join| join.as_ref().err() == Some(&RequestError::Stopped));
+            .filter(|join| join.as_ref().err() == Some(&JoinError::Stopped));
         assert!(stopped.count() > 0);
         gossip.shutdown().await;
     });
@@ -304,10 +272,10 @@ fn dropping_the_last_handle_stops_the_node() {
 
 #[test]
 fn a_contradictory_configuration_starts_nothing() {
-    let crypto = TestCrypto::new("org1", "alice");
-    let config = config(&crypto, "", &[]);
-    let port = Net::default().join("alice");
-    let settings = DriverConfig::default();
-    let started = spawn(Threads, config, settings, port, crypto, MemLedger::new());
+    let started = node(TestCrypto::new("org1", "alice"), &[])
+        .transport(Net::default().join("alice"))
+        .ledger(MemLedger::new())
+        .configure(|config| config.link.linger = Duration::ZERO)
+        .spawn();
     assert!(matches!(started, Err(SpawnError::Config(_))));
 }

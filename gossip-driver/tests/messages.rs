@@ -8,45 +8,34 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use gossip_driver::core::proto::{Content, GossipMessage, Kind, PrivateData, Tag};
-use gossip_driver::core::{
-    AckFailure, ChannelId, DropReason, JoinChannel, OrgId, PeerId, RequestError,
-};
+use gossip_driver::core::{AckFailure, ChannelId, DropReason, OrgId, PeerId};
+use gossip_driver::error::{SendAcknowledgedError, SendError};
+use gossip_driver::fabric::GossipService as _;
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{
-    Channel, Criteria, Delivered, Deliveries, DriverConfig, Gossip, ReceivedMessage, spawn,
-};
+use gossip_driver::{Channel, Criteria, Delivered, Deliveries, Gossip, Message, ReceivedMessage};
 
-use support::{Net, Threads, config, run};
+use support::{Net, node, org1, run};
 
 fn start(net: &Net, name: &str) -> Gossip {
-    let crypto = TestCrypto::new("org1", name);
-    let config = config(&crypto, name, &["alice"]);
-    let (settings, ledger) = (DriverConfig::default(), MemLedger::new());
-    spawn(Threads, config, settings, net.join(name), crypto, ledger).unwrap()
+    let builder = node(TestCrypto::new("org1", name), &["alice"]);
+    let builder = builder.transport(net.join(name)).ledger(MemLedger::new());
+    builder.spawn().unwrap()
 }
 
 async fn join(gossip: &Gossip) -> Channel {
-    let members = JoinChannel {
-        sequence: 1,
-        members: [(OrgId::new(b"org1"), Vec::new())].into(),
-    };
-    gossip.join_channel("trade", members).await.unwrap()
+    gossip.join_channel("trade", org1()).await.unwrap()
 }
 
-fn private_data() -> GossipMessage {
-    GossipMessage {
-        nonce: 0,
-        channel: "trade".into(),
-        tag: Tag::ChanOnly,
-        content: Content::PrivateData(PrivateData {
-            collection: "prices".into(),
-            namespace: "cars".into(),
-            tx_id: "42".into(),
-            rwset: "write set".into(),
-            sim_height: 7,
-            collection_configs: Bytes::new(),
-        }),
-    }
+fn private_data() -> Message {
+    let data = PrivateData {
+        collection: "prices".into(),
+        namespace: "cars".into(),
+        tx_id: "42".into(),
+        rwset: "write set".into(),
+        sim_height: 7,
+        collection_configs: Bytes::new(),
+    };
+    Message::in_channel("trade", Content::PrivateData(data))
 }
 
 fn is_private(message: &GossipMessage) -> bool {
@@ -58,15 +47,15 @@ fn bob() -> PeerId {
 }
 
 #[test]
-fn a_message_is_acknowledged_or_refused_by_whoever_takes_it() {
+fn a_message_is_acknowledged_or_refused_by_its_receiver() {
     run(async {
         let net = Net::default();
         let (alice, bob_) = (start(&net, "alice"), start(&net, "bob"));
         alice.wait_members(1).await.unwrap();
-        let mut arriving = bob_.accept_pass_through(is_private).await.unwrap();
+        let mut arriving = bob_.incoming(is_private).await.unwrap();
         let criteria = || Criteria::new(Duration::from_secs(60));
 
-        let sending = alice.send_by_criteria(private_data(), criteria());
+        let sending = alice.send_acknowledged(private_data(), criteria());
         let taking = async {
             let received = arriving.next().await.unwrap().message().unwrap();
             assert_eq!(received.peer(), &PeerId::new(b"org1/alice"));
@@ -78,7 +67,7 @@ fn a_message_is_acknowledged_or_refused_by_whoever_takes_it() {
         let (acknowledged, ()) = futures_util::future::join(sending, taking).await;
         assert_eq!(acknowledged, Ok(vec![bob()]));
 
-        let sending = alice.send_by_criteria(private_data(), criteria());
+        let sending = alice.send_acknowledged(private_data(), criteria());
         let taking = async {
             let received = arriving.next().await.unwrap().message().unwrap();
             received.nack("uh oh").await.unwrap();
@@ -88,7 +77,7 @@ fn a_message_is_acknowledged_or_refused_by_whoever_takes_it() {
         let (wanted, acknowledged) = (1, 0);
         assert_eq!(
             refused,
-            Err(RequestError::NotAcknowledged {
+            Err(SendAcknowledgedError::NotAcknowledged {
                 wanted,
                 acknowledged,
                 failures,
@@ -104,21 +93,45 @@ fn a_message_is_acknowledged_or_refused_by_whoever_takes_it() {
 }
 
 #[test]
-fn eligibility_is_asked_of_the_members_and_who_is_not_there_is_told() {
+fn nonce_tag_and_channel_are_made_by_the_library() {
+    run(async {
+        let net = Net::default();
+        let (alice, bob_) = (start(&net, "alice"), start(&net, "bob"));
+        alice.wait_members(1).await.unwrap();
+        let mut arriving = bob_.incoming(is_private).await.unwrap();
+        let first = alice.send_to(private_data(), [bob()]).await.unwrap();
+        let second = alice.send_to(private_data(), [bob()]).await.unwrap();
+        assert_ne!(first.nonce, second.nonce);
+        for sent in [first, second] {
+            let received = arriving.next().await.unwrap().message().unwrap();
+            let message = received.message();
+            assert_eq!((message.nonce, message.tag), (sent.nonce, Tag::ChanOnly));
+            assert_eq!(message.channel, "trade");
+        }
+        alice.shutdown().await;
+        bob_.shutdown().await;
+    });
+}
+
+#[test]
+fn eligibility_is_asked_of_each_member_and_an_unknown_peer_is_reported() {
     run(async {
         let net = Net::default();
         let (alice, bob) = (start(&net, "alice"), start(&net, "bob"));
         alice.wait_members(1).await.unwrap();
-        let nobody = Criteria::new(Duration::from_secs(60)).eligible(|_| false);
-        let refused = alice.send_by_criteria(private_data(), nobody).await;
+        let none = Criteria::new(Duration::from_secs(60)).eligible(|_| false);
+        let refused = alice.send_acknowledged(private_data(), none).await;
         let (wanted, known) = (1, 0);
-        assert_eq!(refused, Err(RequestError::TooFewPeers { wanted, known }));
-        let outcome = alice.send(private_data(), [PeerId::new(b"carol")]).await;
+        assert_eq!(
+            refused,
+            Err(SendAcknowledgedError::TooFewPeers { wanted, known })
+        );
+        let outcome = alice.send_to(private_data(), [PeerId::new(b"carol")]).await;
         let unsent = [(PeerId::new(b"carol"), DropReason::NoAddress)];
-        assert_eq!(outcome.unwrap().dropped, unsent);
+        assert_eq!(outcome.unwrap().outcome.dropped, unsent);
         alice.shutdown().await;
-        let stopped = alice.send(private_data(), [PeerId::new(b"carol")]).await;
-        assert_eq!(stopped, Err(RequestError::Stopped));
+        let stopped = alice.send_to(private_data(), [PeerId::new(b"carol")]).await;
+        assert_eq!(stopped, Err(SendError::Stopped));
         bob.shutdown().await;
     });
 }
@@ -132,8 +145,8 @@ fn a_listener_hears_each_block_once_however_it_came_and_not_its_own() {
         let (publisher, receiver) = (join(&alice).await, join(&bob).await);
         publisher.wait_peers(1).await.unwrap();
         let blocks = |message: &GossipMessage| message.content.kind() == Kind::Data;
-        let mut accepted = bob.accept(blocks).await.unwrap();
-        let mut own = alice.accept(blocks).await.unwrap();
+        let mut accepted = bob.accepted(blocks).await.unwrap();
+        let mut own = alice.accepted(blocks).await.unwrap();
         for seq in 0..20 {
             publisher
                 .publish(seq, format!("block {seq}"))
@@ -179,7 +192,10 @@ fn a_peer_s_part_in_a_channel_is_told_with_what_it_signed() {
         assert!(!filter.matches(&PeerId::new(b"org1/carol")));
         alice.leave_chan("trade").await.unwrap();
         ours.wait_height(1).await.unwrap_err();
-        assert!(!filter.matches(&bob()), "nobody in a channel that was left");
+        assert!(
+            !filter.matches(&bob()),
+            "no peer of a channel that was left"
+        );
         assert!(alice.self_channel_info(theirs.id()).is_none());
         alice.stop().await;
         bob_.stop().await;
@@ -194,8 +210,8 @@ fn a_thousand_messages_each_way_at_once_are_all_acknowledged() {
         let (alice, bob) = (start(&net, "alice"), start(&net, "bob"));
         alice.wait_members(1).await.unwrap();
         bob.wait_members(1).await.unwrap();
-        let to_alice = alice.accept_pass_through(is_private).await.unwrap();
-        let to_bob = bob.accept_pass_through(is_private).await.unwrap();
+        let to_alice = alice.incoming(is_private).await.unwrap();
+        let to_bob = bob.incoming(is_private).await.unwrap();
         let acknowledging = |arriving: Deliveries<ReceivedMessage>| {
             let taken = arriving.take(COUNT);
             taken.for_each_concurrent(None, |one: Delivered<ReceivedMessage>| async move {
@@ -205,7 +221,7 @@ fn a_thousand_messages_each_way_at_once_are_all_acknowledged() {
         let sending = async |from: &Gossip| {
             let one = |_| {
                 let criteria = Criteria::new(Duration::from_secs(60));
-                from.send_by_criteria(private_data(), criteria)
+                from.send_acknowledged(private_data(), criteria)
             };
             let all = futures_util::stream::iter(0..COUNT).map(one);
             let answers: Vec<_> = all.buffer_unordered(32).collect().await;

@@ -6,25 +6,21 @@ mod support;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::{join, join3};
-use gossip_driver::core::{ChannelId, JoinChannel, OrgId, RequestError};
+use gossip_driver::core::ChannelId;
+use gossip_driver::error::{PublishError, ResumeError, TryPublishError, ValidatorError};
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{Channel, DriverConfig, Gossip, Ledger, Validator, spawn};
+use gossip_driver::{Channel, Gossip, Ledger, Validator};
 
 use support::{Net, Threads, config, eventually, run};
 
 fn start(net: &Net, name: &str, ledger: impl Ledger) -> Gossip {
-    let crypto = TestCrypto::new("org1", name);
-    let config = config(&crypto, name, &["alice"]);
-    let settings = DriverConfig::default();
-    spawn(Threads, config, settings, net.join(name), crypto, ledger).unwrap()
+    let builder = node(TestCrypto::new("org1", name), &["alice"]);
+    let builder = builder.transport(net.join(name)).ledger(ledger);
+    builder.spawn().unwrap()
 }
 
 async fn joined(gossip: &Gossip) -> Channel {
-    let members = JoinChannel {
-        sequence: 1,
-        members: [(OrgId::new(b"org1"), Vec::new())].into(),
-    };
-    gossip.join_channel("trade", members).await.unwrap()
+    gossip.join_channel("trade", org1()).await.unwrap()
 }
 
 fn block(seq: u64) -> Bytes {
@@ -72,7 +68,7 @@ fn blocks_wait_for_the_applications_verdict_at_their_publisher_and_at_others() {
             (rejected, publisher.publish(1, block(1)).await.err())
         };
         let (errors, ()) = join(publish, turn_away).await;
-        let expected = (Some(RequestError::Rejected), Some(RequestError::Ignored));
+        let expected = (Some(PublishError::Rejected), Some(PublishError::Ignored));
         assert_eq!(errors, expected, "one that is dropped is ignored");
         assert_eq!(alice.metrics().core.blocks_rejected, 1);
 
@@ -89,7 +85,7 @@ fn a_channel_has_one_validator_at_a_time_which_ends_with_it() {
         let alice = start(&Net::default(), "alice", MemLedger::new());
         let channel = joined(&alice).await;
         let first = channel.validator().await.unwrap();
-        let taken = RequestError::Validating(channel.id().clone());
+        let taken = ValidatorError::Taken(channel.id().clone());
         assert_eq!(channel.validator().await.err(), Some(taken));
         drop(first);
         let mut second = channel.validator().await.unwrap();
@@ -98,13 +94,16 @@ fn a_channel_has_one_validator_at_a_time_which_ends_with_it() {
         let gone = channel.validator().await.err();
         assert_eq!(
             gone,
-            Some(RequestError::UnknownChannel(channel.id().clone()))
+            Some(ValidatorError::UnknownChannel(channel.id().clone()))
         );
         let channel = joined(&alice).await;
         let mut third = channel.validator().await.unwrap();
         alice.shutdown().await;
         assert!(third.next().await.is_none(), "the node has stopped");
-        assert_eq!(channel.validator().await.err(), Some(RequestError::Stopped));
+        assert_eq!(
+            channel.validator().await.err(),
+            Some(ValidatorError::Stopped)
+        );
     });
 }
 
@@ -120,7 +119,10 @@ fn a_dropped_validator_holds_nothing_back() {
         let shown = || alice.metrics().core.validations >= 2;
         eventually("two blocks shown", shown).await;
         drop(validator);
-        assert_eq!(queued.await.err(), Some(RequestError::Ignored));
+        assert_eq!(
+            queued.await,
+            Err(TryPublishError::Publish(PublishError::Ignored))
+        );
         channel.publish(1, block(1)).await.unwrap();
         taken.accept();
         assert!(
@@ -139,23 +141,23 @@ fn blocks_that_the_application_stored_itself_are_gone_on_from() {
         let channel = joined(&alice).await;
         channel.publish(0, block(0)).await.unwrap();
         channel.wait_height(1).await.unwrap();
-        let behind = RequestError::LedgerBehind {
+        let behind = ResumeError::LedgerBehind {
             given: 3,
             actual: 1,
         };
-        assert_eq!(channel.update_ledger_height(3).await, Err(behind));
+        assert_eq!(channel.resume_from(3).await, Err(behind));
         let trade = ChannelId::new("trade");
         for seq in 1..3 {
             ledger.commit(&trade, seq, block(seq)).await.unwrap();
         }
-        assert_eq!(channel.update_ledger_height(3).await, Ok(3));
+        assert_eq!(channel.resume_from(3).await, Ok(3));
         assert_eq!(channel.height(), 3);
         channel.publish(3, block(3)).await.unwrap();
         channel.wait_height(4).await.unwrap();
-        let lower = RequestError::LowerHeight {
+        let lower = ResumeError::LowerHeight {
             given: 2,
             current: 4,
         };
-        assert_eq!(channel.update_ledger_height(2).await, Err(lower));
+        assert_eq!(channel.resume_from(2).await, Err(lower));
     });
 }

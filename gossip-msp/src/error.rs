@@ -179,9 +179,21 @@ pub enum ConfigError {
     /// The own identity is not valid under the configured organisations.
     #[error("the own identity is not valid: {0}")]
     OwnIdentity(#[source] IdentityError),
-    /// The policy names no orderer, or requires no signature.
+    /// The definition names no orderer, or requires no signature.
     #[error("channel {0:?} needs at least one orderer and one required signature")]
     NoOrderers(String),
+    /// The definition is older than the one in force.
+    #[error(
+        "the definition of channel {channel:?} has the sequence {given}, lower than {current}, the one in force"
+    )]
+    OldDefinition {
+        /// The channel.
+        channel: String,
+        /// The sequence given.
+        given: u64,
+        /// The sequence in force.
+        current: u64,
+    },
     /// More channels than [`MAX_CHANNELS`](crate::MAX_CHANNELS).
     #[error("no more than {max} channels can be configured", max = crate::MAX_CHANNELS)]
     TooManyChannels,

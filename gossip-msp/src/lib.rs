@@ -46,9 +46,8 @@
 //! use std::sync::Arc;
 //!
 //! use gossip_driver::MessageCryptoService;
-//! use gossip_driver::core::ChannelId;
 //! use gossip_msp::{
-//!     BlockContent, CertificateAuthority, ChannelPolicy, KeyKind, Orderer, Validity, X509Service,
+//!     BlockContent, CertificateAuthority, ChannelDefinition, KeyKind, Orderer, Validity, X509Service,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -65,15 +64,17 @@
 //! let signature = service.sign(b"hello")?;
 //! service.verify(service.own().bytes(), &signature, b"hello")?;
 //!
-//! // A channel that Org1 reads, and whose blocks need one orderer's signature.
-//! let channel = ChannelId::new("mychannel");
-//! let policy = ChannelPolicy::new(["Org1MSP"]).with_orderer_organisation("OrdererMSP");
-//! service.set_channel(channel.clone(), policy)?;
+//! // A channel of Org1, whose blocks need one orderer's signature. A node joins it by
+//! // `gossip.join_channel(channel.id().clone(), channel.membership())`.
+//! let channel = ChannelDefinition::new("mychannel")
+//!     .with_member("Org1MSP", ["peer0.org1.example:7051".into()])
+//!     .with_orderer_organisation("OrdererMSP");
+//! service.set_channel(&channel)?;
 //!
-//! let mut orderer = Orderer::new(channel.clone(), Arc::new(orderer.signing_identity()?));
+//! let mut orderer = Orderer::new(channel.id().clone(), Arc::new(orderer.signing_identity()?));
 //! let transaction = orderer.transaction(b"any bytes")?;
 //! let block = orderer.cut(&[transaction])?;
-//! service.verify_block(&channel, 0, &block.bytes)?;
+//! service.verify_block(channel.id(), 0, &block.bytes)?;
 //!
 //! let content = BlockContent::read(block.bytes)?;
 //! let payloads: Vec<_> = content.payloads().collect::<Result<_, _>>()?;
@@ -94,6 +95,7 @@ mod block;
 mod certificate;
 mod clock;
 mod credentials;
+mod definition;
 mod ecdsa;
 mod error;
 mod files;
@@ -101,7 +103,6 @@ mod identity;
 mod lru;
 mod organisation;
 mod pem_text;
-mod policy;
 mod service;
 mod signature;
 mod signer;
@@ -112,10 +113,10 @@ pub use self::authority::CertificateAuthority;
 pub use self::block::{BlockContent, CutBlock, MAX_BLOCK_BYTES, Orderer};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::credentials::Credentials;
+pub use self::definition::ChannelDefinition;
 pub use self::error::{BlockError, ConfigError, IdentityError, MakeError};
 pub use self::identity::{Identity, MAX_IDENTITY_BYTES};
 pub use self::organisation::Organisation;
-pub use self::policy::ChannelPolicy;
 pub use self::service::{CacheStats, DEFAULT_CACHE_CAPACITY, MAX_CHANNELS, X509Service};
 pub use self::signature::KeyKind;
 pub use self::signer::SigningIdentity;

@@ -15,8 +15,8 @@ use crate::clock::{self, Clock, SystemClock};
 use crate::lru::Lru;
 use crate::organisation::Window;
 use crate::{
-    BlockError, ChannelPolicy, ConfigError, Identity, IdentityError, Organisation, SigningIdentity,
-    identity,
+    BlockError, ChannelDefinition, ConfigError, Identity, IdentityError, Organisation,
+    SigningIdentity, identity,
 };
 
 /// Default number of cached identities: see [`X509Service::with_cache_capacity`].
@@ -51,7 +51,7 @@ struct Trust {
     /// Increases with each change that may invalidate earlier validations.
     generation: u64,
     organisations: BTreeMap<String, Arc<Organisation>>,
-    channels: BTreeMap<ChannelId, Arc<ChannelPolicy>>,
+    channels: BTreeMap<ChannelId, Arc<ChannelDefinition>>,
 }
 
 type Digest = [u8; 32];
@@ -150,7 +150,9 @@ impl X509Service {
         &self.own
     }
 
-    /// Configures a channel, or replaces its configuration.
+    /// Defines a channel, or replaces its definition: from now on the members of its organisations read it, and its
+    /// blocks need its orderers' signatures. Join the channel with the same definition
+    /// ([`ChannelDefinition::membership`]).
     ///
     /// # Errors
     /// The policy has no orderer or requires no signature, names an organisation that is not
@@ -164,17 +166,28 @@ impl X509Service {
             return Err(ConfigError::NoOrderers(channel.as_str().into()));
         }
         let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(unknown) = policy
+        if let Some(unknown) = definition
             .organisations()
             .find(|&name| !current.organisations.contains_key(name))
         {
             return Err(ConfigError::UnknownOrganisation(unknown.into()));
         }
-        if current.channels.len() >= MAX_CHANNELS && !current.channels.contains_key(&channel) {
-            return Err(ConfigError::TooManyChannels);
+        match current.channels.get(channel).map(|one| one.sequence()) {
+            Some(in_force) if definition.sequence() < in_force => {
+                return Err(ConfigError::OldDefinition {
+                    channel: channel.as_str().into(),
+                    given: definition.sequence(),
+                    current: in_force,
+                });
+            }
+            None if current.channels.len() >= MAX_CHANNELS => {
+                return Err(ConfigError::TooManyChannels);
+            }
+            Some(_) | None => {}
         }
         let trust = Arc::make_mut(&mut current);
-        trust.channels.insert(channel, Arc::new(policy));
+        let definition = Arc::new(definition.clone());
+        trust.channels.insert(channel.clone(), definition);
         Ok(())
     }
 
@@ -244,11 +257,11 @@ impl X509Service {
         block: &[u8],
     ) -> Result<(), BlockError> {
         let trust = self.trust();
-        let policy = trust
+        let definition = trust
             .channels
             .get(channel)
             .ok_or_else(|| BlockError::UnknownChannel(channel.as_str().into()))?;
-        block::verify(channel, seq, block, policy, self)
+        block::verify(definition, seq, block, self)
     }
 
     /// The state of the cache.
@@ -319,6 +332,10 @@ impl X509Service {
 }
 
 impl MessageCryptoService for X509Service {
+    fn own_identity(&self) -> Bytes {
+        self.own.bytes().clone()
+    }
+
     fn pki_id(&self, identity: &[u8]) -> Result<PeerId, CryptoError> {
         let (msp_id, text) = identity::split(identity)?;
         Ok(identity::peer_id(msp_id, text))
@@ -370,7 +387,7 @@ impl MessageCryptoService for X509Service {
                 // Before the signature: this check is cheap, so outsiders cause no signature check.
                 let (msp_id, _) = identity::split(identity)?;
                 let refused = || IdentityError::NotAdmitted(msp_id.into());
-                policy.admits(msp_id).then_some(()).ok_or_else(refused)
+                definition.admits(msp_id).then_some(()).ok_or_else(refused)
             });
         admitted.map_err(refused)?;
         self.verify(identity, signature, message)
@@ -395,12 +412,12 @@ impl SecurityAdvisor for X509Service {
 }
 
 impl OrdererCheck for X509Service {
-    fn orderer(&self, policy: &ChannelPolicy, creator: &[u8]) -> Option<Arc<Identity>> {
+    fn orderer(&self, channel: &ChannelDefinition, creator: &[u8]) -> Option<Arc<Identity>> {
         let (msp_id, text) = identity::split(creator).ok()?;
-        if let Some(pinned) = policy.pinned_orderer(msp_id, &identity::peer_id(msp_id, text)) {
+        if let Some(pinned) = channel.pinned_orderer(msp_id, &identity::peer_id(msp_id, text)) {
             return Some(Arc::clone(pinned));
         }
-        if !policy.has_orderer_organisation(msp_id) {
+        if !channel.has_orderer_organisation(msp_id) {
             return None;
         }
         self.check(creator, Purpose::BlockSigner)

@@ -13,7 +13,7 @@ use gossip_driver::core::proto::common::{
 use gossip_driver::core::proto::{block_data_hash, block_header_der, block_header_hash};
 use gossip_driver::core::{ChannelId, CryptoError};
 use gossip_msp::{
-    BlockContent, BlockError, ChannelPolicy, CutBlock, KeyKind, MakeError, Orderer,
+    BlockContent, BlockError, ChannelDefinition, CutBlock, KeyKind, MakeError, Orderer,
     SigningIdentity, Validity,
 };
 use prost::Message;
@@ -379,16 +379,15 @@ fn a_signature_over_another_header_does_not_count() {
 }
 
 #[test]
-fn a_pinned_certificate_signs_alone_and_policies_are_replaced_at_run_time() {
+fn a_pinned_certificate_signs_alone_and_definitions_are_replaced_at_run_time() {
     let network = Network::new();
     let channel = ChannelId::new("mychannel");
     let (pinned, other) = (network.orderer("pinned"), network.orderer("other"));
-    let policy = ChannelPolicy::new(["Org1MSP"])
-        .with_orderer_certificate(pinned.bytes())
-        .unwrap();
+    let defined = || ChannelDefinition::new(channel.clone()).with_member("Org1MSP", []);
+    let by_certificate = defined().with_orderer_certificate(pinned.bytes());
     network
         .service
-        .set_channel(channel.clone(), policy)
+        .set_channel(&by_certificate.unwrap())
         .unwrap();
     let by_pinned = cut(&mut Orderer::new(channel.clone(), pinned), &[b"data"]);
     let by_other = cut(&mut Orderer::new(channel.clone(), other), &[b"data"]);
@@ -399,16 +398,11 @@ fn a_pinned_certificate_signs_alone_and_policies_are_replaced_at_run_time() {
     });
     assert_eq!(check(&by_pinned), Ok(()));
     assert_eq!(check(&by_other), refused);
-    let policy = ChannelPolicy::new(["Org1MSP"]).with_orderer_organisation("OrdererMSP");
-    network
-        .service
-        .set_channel(channel.clone(), policy)
-        .unwrap();
+    let by_organisation = defined().with_orderer_organisation("OrdererMSP");
+    network.service.set_channel(&by_organisation).unwrap();
     assert_eq!(check(&by_other), Ok(()));
-    let both = ChannelPolicy::new(["Org1MSP"])
-        .with_orderer_organisation("OrdererMSP")
-        .with_required_signatures(2);
-    network.service.set_channel(channel.clone(), both).unwrap();
+    let both = by_organisation.with_required_signatures(2);
+    network.service.set_channel(&both).unwrap();
     assert_eq!(
         check(&by_other),
         Err(BlockError::TooFewSignatures {

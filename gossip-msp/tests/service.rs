@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use common::{DAY, Network, Organisations, hour_ago};
 use gossip_driver::core::proto::msp::SerializedIdentity;
-use gossip_driver::core::{ChannelId, CryptoError};
+use gossip_driver::core::{ChannelId, CryptoError, OrgId};
 use gossip_driver::{MessageCryptoService, SecurityAdvisor};
 use gossip_msp::{
-    CertificateAuthority, ChannelPolicy, ConfigError, Credentials, IdentityError, KeyKind,
+    CertificateAuthority, ChannelDefinition, ConfigError, Credentials, IdentityError, KeyKind,
     ManualClock, Organisation, Validity, X509Service,
 };
 use prost::Message;
@@ -169,11 +169,10 @@ fn a_certificate_that_had_expired_before_is_refused() {
 fn only_readers_of_the_channel_are_admitted() {
     let network = Network::new();
     let channel = ChannelId::new("mychannel");
-    let policy = || ChannelPolicy::new(["Org1MSP"]).with_orderer_organisation("OrdererMSP");
-    network
-        .service
-        .set_channel(channel.clone(), policy())
-        .unwrap();
+    let definition = ChannelDefinition::new(channel.clone())
+        .with_member("Org1MSP", [])
+        .with_orderer_organisation("OrdererMSP");
+    network.service.set_channel(&definition).unwrap();
     let (inside, outside) = (network.member("in"), network.member_of_org2("out"));
     let check = |member: &Credentials, channel: &ChannelId, message: &[u8]| {
         let service = network.service_of(member);
@@ -198,8 +197,8 @@ fn only_readers_of_the_channel_are_admitted() {
         Err(CryptoError::NotAdmitted)
     );
 
-    let both = ChannelPolicy::new(["Org1MSP", "Org2MSP"]).with_orderer_organisation("OrdererMSP");
-    network.service.set_channel(channel.clone(), both).unwrap();
+    let both = definition.with_member("Org2MSP", []);
+    network.service.set_channel(&both).unwrap();
     assert_eq!(check(&outside, &channel, b"state info"), Ok(()));
     network.service.remove_channel(&channel);
     assert_eq!(
@@ -209,20 +208,18 @@ fn only_readers_of_the_channel_are_admitted() {
 }
 
 #[test]
-fn a_policy_without_orderers_or_with_unknown_organisations_is_refused() {
+fn a_definition_without_orderers_or_with_unknown_organisations_is_refused() {
     let network = Network::new();
-    let channel = ChannelId::new("mychannel");
-    for policy in [
-        ChannelPolicy::new(["Org1MSP"]),
-        ChannelPolicy::new(["Org1MSP"])
-            .with_orderer_organisation("OrdererMSP")
-            .with_required_signatures(0),
+    let of = |msp_id: &str| ChannelDefinition::new("mychannel").with_member(msp_id, []);
+    let signed = |definition: ChannelDefinition| definition.with_orderer_organisation("OrdererMSP");
+    for definition in [
+        of("Org1MSP"),
+        signed(of("Org1MSP")).with_required_signatures(0),
     ] {
-        let refused = network.service.set_channel(channel.clone(), policy);
+        let refused = network.service.set_channel(&definition);
         assert!(matches!(refused, Err(ConfigError::NoOrderers(_))));
     }
-    let unknown = ChannelPolicy::new(["Org9MSP"]).with_orderer_organisation("OrdererMSP");
-    let refused = network.service.set_channel(channel, unknown);
+    let refused = network.service.set_channel(&signed(of("Org9MSP")));
     assert!(matches!(refused, Err(ConfigError::UnknownOrganisation(name)) if name == "Org9MSP"));
 }
 

@@ -8,7 +8,7 @@
 
 use std::error::Error;
 
-use gossip_driver::core::{Config, Endpoint, JoinChannel, OrgId};
+use gossip_driver::core::{Endpoint, JoinChannel, OrgId};
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::{Gossip, Notice};
 use runtime_smol::SmolRuntime;
@@ -42,7 +42,7 @@ pub async fn application() -> Result<u64, Failure> {
         for seq in 0..BLOCKS {
             publisher.publish(seq, format!("block {seq}")).await?;
         }
-        publisher.wait_height(BLOCKS).await
+        Ok::<_, Failure>(publisher.wait_height(BLOCKS).await?)
     });
     let mut news = bob.notifications();
     let listening = async_std::task::spawn(async move {
@@ -67,10 +67,11 @@ async fn start(name: &str, bootstrap: Option<&Endpoint>) -> Result<(Gossip, Endp
     let listen = TcpConfig::new("127.0.0.1:0".into(), "example-net");
     let transport = TcpTransport::bind(SmolRuntime::global(), listen).await?;
     let local = transport.local_endpoint().clone();
-    let crypto = TestCrypto::new("org1", name);
-    let mut config = Config::new(crypto.identity(), local.clone());
-    config.network_id = "example-net".into();
-    config.bootstrap.extend(bootstrap.cloned());
-    let gossip = runtime_smol::spawn(config, transport, crypto, MemLedger::new())?;
+    let gossip = runtime_smol::builder()
+        .identity(TestCrypto::new("org1", name))
+        .transport(transport)
+        .ledger(MemLedger::new())
+        .bootstrap(bootstrap.cloned())
+        .spawn()?;
     Ok((gossip, local))
 }

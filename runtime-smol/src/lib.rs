@@ -1,51 +1,40 @@
-//! Runs the gossip driver on smol, and inside async-std applications.
+//! Runs a gossip node on smol, and in async-std applications.
 //!
-//! [`SmolRuntime`] starts its tasks on smol's global executor, or on an executor of the
-//! application's own. Timers and sockets are served by the `async-io` reactor, which async-std
-//! shares: an async-std application hands a [`SmolRuntime`] to the driver and awaits its handles
-//! like any other future (the example `async_std` is such an application).
+//! [`builder`] makes a builder of a node on smol's global executor; [`SmolRuntime`] also runs on an executor of the
+//! application. Timers and sockets are served by the `async-io` reactor, which async-std shares: an async-std
+//! application builds a node in the same way and awaits its handles like any other future.
 //!
-//! ```
-//! use std::time::Duration;
+//! # Example
 //!
-//! use gossip_driver::Runtime;
-//! use runtime_smol::SmolRuntime;
-//!
-//! let runtime = SmolRuntime::global();
-//! smol::block_on(async {
-//!     runtime.sleep_until(runtime.now() + Duration::from_millis(1)).await;
-//! });
-//! ```
-//!
-//! # An application that embeds gossip
-//!
-//! Two peers over encrypted TCP, in memory otherwise. A real application takes its identity service
-//! from `gossip-msp` and its ledger from `gossip-ledger`.
+//! Two peers over encrypted TCP, with the identities and ledgers of tests. The crate `fabric-gossip` has an example
+//! with certificates and ledgers on disk.
 //!
 //! ```
 //! use gossip_driver::Gossip;
-//! use gossip_driver::core::{Config, Endpoint, JoinChannel, OrgId};
+//! use gossip_driver::core::{Endpoint, JoinChannel, OrgId};
 //! use gossip_driver::testing::{MemLedger, TestCrypto};
 //! use runtime_smol::SmolRuntime;
 //! use transport_tcp::{TcpConfig, TcpTransport};
 //!
 //! type Error = Box<dyn std::error::Error>;
 //!
-//! async fn start(name: &str, bootstrap: Option<&Endpoint>) -> Result<(Gossip, Endpoint), Error> {
+//! async fn start(name: &str, bootstrap: Option<Endpoint>) -> Result<(Gossip, Endpoint), Error> {
 //!     let listen = TcpConfig::new("127.0.0.1:0".into(), "example-net");
 //!     let transport = TcpTransport::bind(SmolRuntime::global(), listen).await?;
-//!     let local = transport.local_endpoint().clone();
-//!     let crypto = TestCrypto::new("org1", name);
-//!     let mut config = Config::new(crypto.identity(), local.clone());
-//!     config.network_id = "example-net".into();
-//!     config.bootstrap.extend(bootstrap.cloned());
-//!     Ok((runtime_smol::spawn(config, transport, crypto, MemLedger::new())?, local))
+//!     let endpoint = transport.local_endpoint().clone();
+//!     let gossip = runtime_smol::builder()
+//!         .identity(TestCrypto::new("org1", name))
+//!         .transport(transport)
+//!         .ledger(MemLedger::new())
+//!         .bootstrap(bootstrap)
+//!         .spawn()?;
+//!     Ok((gossip, endpoint))
 //! }
 //!
 //! # fn main() -> Result<(), Error> {
 //! smol::block_on(async {
 //!     let (alice, alice_at) = start("alice", None).await?;
-//!     let (bob, _) = start("bob", Some(&alice_at)).await?;
+//!     let (bob, _) = start("bob", Some(alice_at)).await?;
 //!
 //!     let members = JoinChannel { sequence: 1, members: [(OrgId::new(b"org1"), vec![])].into() };
 //!     let publisher = alice.join_channel("trade", members.clone()).await?;
@@ -64,7 +53,14 @@
 //! ```
 
 mod runtime;
-mod spawn;
+
+use gossip_driver::Gossip;
+use gossip_driver::builder::Builder;
 
 pub use self::runtime::{Sleep, SmolRuntime};
-pub use self::spawn::spawn;
+
+/// A builder of a node on smol's global executor. For another executor, give [`Gossip::builder`] a
+/// [`SmolRuntime`].
+pub fn builder() -> Builder<SmolRuntime> {
+    Gossip::builder().runtime(SmolRuntime::global())
+}

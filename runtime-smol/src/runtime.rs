@@ -12,8 +12,8 @@ use smol::{Executor, Timer};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
 
-/// What the system may hold unsent for one connection. More only delays urgent frames, which wait
-/// behind it; what is sent and not yet acknowledged is not limited by it.
+/// The most unsent bytes that the system buffers for one connection. More would only delay urgent frames, which wait
+/// behind them. Bytes that are sent and not yet acknowledged do not count.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 128 << 10;
 

@@ -1,53 +1,40 @@
-//! Runs the gossip driver on tokio.
+//! Runs a gossip node on tokio.
 //!
-//! [`TokioRuntime`] is a handle to a tokio runtime with timers and I/O enabled. Everything that the
-//! driver starts becomes a task of that runtime, whichever thread asks for it.
+//! [`builder`] makes a builder of a node on the current runtime. [`TokioRuntime`] is a handle of a tokio runtime with
+//! timers and I/O enabled: everything that the node starts becomes a task of that runtime, whichever thread asks for
+//! it.
 //!
-//! ```
-//! use std::time::Duration;
+//! # Example
 //!
-//! use gossip_driver::Runtime;
-//! use runtime_tokio::TokioRuntime;
-//!
-//! # fn main() -> std::io::Result<()> {
-//! let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-//! tokio.block_on(async {
-//!     let runtime = TokioRuntime::current();
-//!     runtime.sleep_until(runtime.now() + Duration::from_millis(1)).await;
-//! });
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! # An application that embeds gossip
-//!
-//! Two peers over encrypted TCP, in memory otherwise. A real application takes its identity service
-//! from `gossip-msp` and its ledger from `gossip-ledger`.
+//! Two peers over encrypted TCP, with the identities and ledgers of tests. The crate `fabric-gossip` has an example
+//! with certificates and ledgers on disk.
 //!
 //! ```
 //! use gossip_driver::Gossip;
-//! use gossip_driver::core::{Config, Endpoint, JoinChannel, OrgId};
+//! use gossip_driver::core::{Endpoint, JoinChannel, OrgId};
 //! use gossip_driver::testing::{MemLedger, TestCrypto};
 //! use runtime_tokio::TokioRuntime;
 //! use transport_tcp::{TcpConfig, TcpTransport};
 //!
 //! type Error = Box<dyn std::error::Error>;
 //!
-//! async fn start(name: &str, bootstrap: Option<&Endpoint>) -> Result<(Gossip, Endpoint), Error> {
+//! async fn start(name: &str, bootstrap: Option<Endpoint>) -> Result<(Gossip, Endpoint), Error> {
 //!     let listen = TcpConfig::new("127.0.0.1:0".into(), "example-net");
 //!     let transport = TcpTransport::bind(TokioRuntime::current(), listen).await?;
-//!     let local = transport.local_endpoint().clone();
-//!     let crypto = TestCrypto::new("org1", name);
-//!     let mut config = Config::new(crypto.identity(), local.clone());
-//!     config.network_id = "example-net".into();
-//!     config.bootstrap.extend(bootstrap.cloned());
-//!     Ok((runtime_tokio::spawn(config, transport, crypto, MemLedger::new())?, local))
+//!     let endpoint = transport.local_endpoint().clone();
+//!     let gossip = runtime_tokio::builder()
+//!         .identity(TestCrypto::new("org1", name))
+//!         .transport(transport)
+//!         .ledger(MemLedger::new())
+//!         .bootstrap(bootstrap)
+//!         .spawn()?;
+//!     Ok((gossip, endpoint))
 //! }
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Error> {
 //!     let (alice, alice_at) = start("alice", None).await?;
-//!     let (bob, _) = start("bob", Some(&alice_at)).await?;
+//!     let (bob, _) = start("bob", Some(alice_at)).await?;
 //!
 //!     let members = JoinChannel { sequence: 1, members: [(OrgId::new(b"org1"), vec![])].into() };
 //!     let publisher = alice.join_channel("trade", members.clone()).await?;
@@ -65,7 +52,17 @@
 //! ```
 
 mod runtime;
-mod spawn;
+
+use gossip_driver::Gossip;
+use gossip_driver::builder::Builder;
 
 pub use self::runtime::TokioRuntime;
-pub use self::spawn::spawn;
+
+/// A builder of a node on the current tokio runtime. For another runtime, give
+/// [`Gossip::builder`] a [`TokioRuntime`].
+///
+/// # Panics
+/// Outside a tokio runtime, as [`TokioRuntime::current`] does.
+pub fn builder() -> Builder<TokioRuntime> {
+    Gossip::builder().runtime(TokioRuntime::current())
+}

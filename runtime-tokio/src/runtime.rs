@@ -13,8 +13,8 @@ use tokio::time::Sleep;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
 use tokio_util::context::TokioContext;
 
-/// What the system may hold unsent for one connection. More only delays urgent frames, which wait
-/// behind it; what is sent and not yet acknowledged is not limited by it.
+/// The most unsent bytes that the system buffers for one connection. More would only delay urgent frames, which wait
+/// behind them. Bytes that are sent and not yet acknowledged do not count.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 128 << 10;
 
@@ -31,7 +31,7 @@ impl TokioRuntime {
         Self { handle }
     }
 
-    /// The runtime that the caller runs on.
+    /// The runtime of the calling task.
     ///
     /// # Panics
     /// Outside a tokio runtime, as [`Handle::current`] does.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join;
-use gossip_core::{ChannelId, Class, Config, RequestError};
+use gossip_core::{ChannelId, Class, Config};
+use gossip_driver::error::PublishError;
 use gossip_msp::{Orderer, SigningIdentity};
 use runtime_tokio::TokioRuntime;
 use tests::network::{
@@ -124,7 +125,7 @@ fn a_publisher_is_told_that_its_block_does_not_verify() {
         let (number, forged) = forged(insider(&cluster), &cluster);
         let published = cluster.peers[0].channel.publish(number, forged);
         let error = within("the forged block is refused", published).await;
-        assert!(matches!(error, Err(RequestError::BadBlock(_))), "{error:?}");
+        assert!(matches!(error, Err(PublishError::BadBlock(_))), "{error:?}");
         assert_eq!(cluster.peers[0].channel.height(), number);
     });
 }

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use gossip_core::{Coverage, PeerId, RequestError};
+use gossip_core::{Coverage, PeerId};
+use gossip_driver::error::CoverageError;
 use tests::network::{Cluster, Peer, Stage, Tcp, on_smol, on_tokio, quick, within};
 
 /// Longer than anything takes.
@@ -73,7 +74,7 @@ async fn what_is_not_reached_in_time_is_told_with_who_lacks_it(stage: impl Stage
         .await;
         let lacking = lacking.clone();
         let holding = 1;
-        let expected = RequestError::NotCovered {
+        let expected = CoverageError::NotCovered {
             holding,
             wanted,
             lacking,

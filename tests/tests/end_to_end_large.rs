@@ -54,7 +54,7 @@ fn a_heartbeat_overtakes_a_block_of_100_mib() {
         .await;
         let before = sender.count("messages_sent");
         let news = Bytes::from_static(b"news");
-        sender.gossip.update_metadata(news.clone()).await.unwrap();
+        sender.gossip.set_metadata(news.clone()).await.unwrap();
         eventually("two heartbeats follow", || {
             sender.count("messages_sent") >= before + 2
         })

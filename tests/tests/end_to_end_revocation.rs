@@ -20,10 +20,10 @@ fn a_peer_whose_certificate_is_revoked_is_purged_and_comes_back_when_it_is_valid
             peer.service.set_revocation_lists(&msp_id, &list).unwrap();
         }
         for peer in others {
-            let suspects = peer.gossip.suspect_peers(|_| true);
+            let suspects = peer.gossip.revalidate_identities(|_| true);
             let purged = within("all are looked at", suspects).await.unwrap();
             assert_eq!(purged, std::slice::from_ref(&revoked));
-            let known = peer.gossip.identity_info().await.unwrap();
+            let known = peer.gossip.identities().await.unwrap();
             assert!(known.iter().all(|one| one.peer != revoked) && known.len() == 2);
         }
         eventually("it is refused", || {
@@ -38,7 +38,7 @@ fn a_peer_whose_certificate_is_revoked_is_purged_and_comes_back_when_it_is_valid
 
         for peer in others {
             peer.service.set_revocation_lists(&msp_id, &none).unwrap();
-            let purged = peer.gossip.suspect_peers(|_| false).await.unwrap();
+            let purged = peer.gossip.revalidate_identities(|_| false).await.unwrap();
             assert_eq!(purged, []);
         }
         eventually("it is back", || {

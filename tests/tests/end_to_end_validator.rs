@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, join, select};
-use gossip_core::{ChannelId, Config, RequestError};
+use gossip_core::{ChannelId, Config};
+use gossip_driver::error::PublishError;
 use gossip_driver::{Candidate, Validator};
 use tests::network::{
     CHANNEL, Cluster, Peer, Stage, Tcp, eventually, on_smol, on_tokio, quick, within,
@@ -73,7 +74,7 @@ async fn what_is_accepted_spreads_and_what_is_not_does_not(stage: impl Stage) {
     let own = cluster.peers[0].channel.publish(seq, bad.bytes.clone());
     let judge = async { shown(&mut validator).await.reject() };
     let (own, ()) = join(within("a publication is judged", own), judge).await;
-    assert_eq!(own.map(|_| ()), Err(RequestError::Rejected));
+    assert_eq!(own.map(|_| ()), Err(PublishError::Rejected));
 
     let newcomer = cluster.add(0).await.channel.clone();
     cluster.assembled().await;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
+use bytes::Bytes;
 use gossip_driver::TcpRuntime;
 use gossip_driver::core::Endpoint;
 use gossip_driver::transport::{Transport, TransportError};
@@ -123,6 +124,14 @@ impl<R: TcpRuntime> Transport for TcpTransport<R> {
             Err(_) => counters.failed.add(),
         }
         result
+    }
+
+    fn network_id(&self) -> Option<Bytes> {
+        Some(self.shared.config.network_id.clone())
+    }
+
+    fn local_endpoint(&self) -> Option<Endpoint> {
+        Some(self.local.clone())
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {

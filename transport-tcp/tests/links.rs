@@ -6,17 +6,24 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_driver::Runtime as _;
-use gossip_driver::core::{Class, Config, Endpoint};
+use gossip_driver::core::{Class, Endpoint};
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::transport::{
     FrameReader as _, FrameSender, FrameWriter as _, Link as _, Transport as _, TransportError,
 };
+use gossip_driver::{Gossip, Runtime as _};
 use runtime_tokio::TokioRuntime;
 use support::{bind, config, counted, link, start};
 use transport_tcp::{TcpConfig, TcpLink, TcpTransport};
 
 const LARGE: usize = 100 << 20;
+
+/// A node on `transport`.
+fn node(transport: TcpTransport<TokioRuntime>) -> Gossip {
+    let builder = runtime_tokio::builder().identity(TestCrypto::new("org1", "alice"));
+    let builder = builder.transport(transport).ledger(MemLedger::new());
+    builder.spawn().unwrap()
+}
 
 #[tokio::test]
 async fn a_port_in_use_is_named() {
@@ -62,10 +69,8 @@ async fn times_of_zero_are_refused_and_the_longest_are_not() {
 #[tokio::test]
 async fn a_nodes_metrics_show_what_its_transport_counts() {
     let transport = bind(config("n")).await;
-    let crypto = TestCrypto::new("org1", "alice");
     let local = transport.local_endpoint().clone();
-    let node = Config::new(crypto.identity(), local.clone());
-    let node = runtime_tokio::spawn(node, transport, crypto, MemLedger::new()).unwrap();
+    let node = node(transport);
     let other = bind(config("m")).await;
     other.dial(&local).await.unwrap_err();
     let refused = ("wrong_network", 1);
@@ -93,11 +98,8 @@ async fn a_nodes_port_is_free_when_its_shutdown_completes() {
     let transport = bind(config("n")).await;
     let mut again = config("n");
     again.listen = transport.local_endpoint().clone();
-    let crypto = TestCrypto::new("org1", "alice");
-    let mut config = Config::new(crypto.identity(), again.listen.clone());
-    config.network_id = "n".into();
     let kept = transport.clone();
-    let node = runtime_tokio::spawn(config, transport, crypto, MemLedger::new()).unwrap();
+    let node = node(transport);
     node.shutdown().await;
     bind(again).await;
     drop(kept);

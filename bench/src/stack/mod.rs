@@ -3,7 +3,6 @@
 
 mod ledger;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -11,10 +10,11 @@ use std::thread::available_parallelism;
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
-use gossip_driver::core::{ChannelId, Config, Endpoint, JoinChannel, Metrics, OrgId};
+use gossip_driver::core::{ChannelId, Endpoint, Metrics};
 use gossip_driver::{Channel, DriverConfig, Gossip, Ledger};
 use gossip_msp::{
-    CertificateAuthority, ChannelPolicy, KeyKind, Orderer, SigningIdentity, Validity, X509Service,
+    CertificateAuthority, ChannelDefinition, KeyKind, Orderer, SigningIdentity, Validity,
+    X509Service,
 };
 use runtime_tokio::TokioRuntime;
 use transport_tcp::{TcpConfig, TcpTransport};
@@ -53,8 +53,7 @@ impl Prepared {
             let issued = peers.issue(&format!("peer{index}"), KeyKind::EcdsaP256, valid)?;
             let organisations = vec![peers.organisation()?, orderers.organisation()?];
             let service = X509Service::new(issued.signing_identity()?, organisations)?;
-            let policy = ChannelPolicy::new([MSP]).with_orderer_organisation(ORDERERS);
-            service.set_channel(channel_id(), policy)?;
+            service.set_channel(&channel())?;
             services.push(service);
             let listen = TcpConfig::new(Endpoint::new("127.0.0.1:0"), NETWORK);
             transports.push(TcpTransport::bind(TokioRuntime::current(), listen).await?);
@@ -77,20 +76,14 @@ impl Prepared {
         let count = self.services.len();
         let started = self.services.into_iter().zip(self.transports).enumerate();
         for (index, (service, transport)) in started {
-            let endpoint = transport.local_endpoint().clone();
-            let mut config = Config::new(service.identity(), endpoint);
-            config.network_id = Bytes::from_static(NETWORK);
-            if index > 0 {
-                config.bootstrap = vec![first.clone()];
-            }
-            nodes.push(gossip_driver::spawn(
-                TokioRuntime::current(),
-                config,
-                settings(count),
-                transport,
-                service,
-                ledger(index),
-            )?);
+            let node = runtime_tokio::builder()
+                .identity(service)
+                .transport(transport)
+                .ledger(ledger(index))
+                .bootstrap((index > 0).then(|| first.clone()))
+                .configure_driver(|driver| share_cores(driver, count))
+                .spawn()?;
+            nodes.push(node);
         }
         Ok(Stack {
             nodes,
@@ -109,13 +102,8 @@ impl Stack {
 
     /// Lets all nodes join the channel, and waits until each knows that all others have joined.
     pub(crate) async fn join(&self) -> Result<Vec<Channel>> {
-        let members = BTreeMap::from([(OrgId::new(MSP.as_bytes()), Vec::new())]);
-        let config = JoinChannel {
-            sequence: 1,
-            members,
-        };
         let joins = self.nodes.iter();
-        let joins = joins.map(|node| node.join_channel(channel_id(), config.clone()));
+        let joins = joins.map(|node| node.join_channel(channel_id(), channel().membership()));
         let channels = try_join_all(joins).await?;
         let others = self.nodes.len() - 1;
         try_join_all(channels.iter().map(|channel| channel.wait_peers(others))).await?;

@@ -227,6 +227,9 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         match self.state.stop {
             Stop::Running if self.application.publisher.is_stop_asked() => {
                 info!("gossip stops");
+                // The last snapshots show the node at work, not what is left of it while it stops.
+                self.application.publisher.publish(&self.node);
+                self.application.publisher.freeze();
                 let id = self.request_id();
                 let deadline = self.clock.now() + self.shutdown_timeout;
                 self.state.stop = Stop::Asked { id, deadline };

@@ -92,6 +92,10 @@ impl TestCrypto {
 }
 
 impl MessageCryptoService for TestCrypto {
+    fn own_identity(&self) -> Bytes {
+        self.identity.clone()
+    }
+
     fn pki_id(&self, identity: &[u8]) -> Result<PeerId, CryptoError> {
         parse(identity).map(|_| PeerId::new(identity))
     }

@@ -58,6 +58,18 @@ pub trait Transport: Send + Sync + 'static {
         std::future::ready(())
     }
 
+    /// The network that its handshakes are bound to, so that links to peers of another network fail. `None` if it
+    /// knows no network.
+    fn network_id(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// The address that it listens on, as other peers dial it if nothing lies between. `None` if it does not know
+    /// one.
+    fn local_endpoint(&self) -> Option<Endpoint> {
+        None
+    }
+
     /// What the transport has counted, by name: part of
     /// [`NodeMetrics`](crate::NodeMetrics::transport).
     fn counters(&self) -> Vec<(&'static str, u64)> {
@@ -81,6 +93,14 @@ impl<T: Transport> Transport for Arc<T> {
 
     fn close(&self) -> impl Future<Output = ()> + Send {
         (**self).close()
+    }
+
+    fn network_id(&self) -> Option<Bytes> {
+        (**self).network_id()
+    }
+
+    fn local_endpoint(&self) -> Option<Endpoint> {
+        (**self).local_endpoint()
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {

@@ -13,12 +13,13 @@ use async_channel::{Receiver, Sender, bounded};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
-use gossip_driver::Runtime;
-use gossip_driver::core::{Binding, Config, Endpoint, LinkId};
+use gossip_driver::builder::Builder;
+use gossip_driver::core::{Binding, Endpoint, JoinChannel, LinkId, OrgId};
 use gossip_driver::testing::TestCrypto;
 use gossip_driver::transport::{
     FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError,
 };
+use gossip_driver::{Gossip, MessageCryptoService, Runtime, SecurityAdvisor};
 
 /// Runs each task on a thread of its own.
 #[derive(Clone, Debug)]
@@ -170,6 +171,7 @@ impl Net {
         self.0.lock().unwrap().insert(name.into(), sender);
         Port {
             net: self.clone(),
+            name: name.into(),
             incoming,
         }
     }
@@ -187,6 +189,7 @@ impl Net {
 #[derive(Debug)]
 pub struct Port {
     net: Net,
+    name: Endpoint,
     incoming: Receiver<Pipe>,
 }
 
@@ -210,6 +213,10 @@ impl Transport for Port {
             .await
             .map_err(|_| unreachable())?;
         Ok(near)
+    }
+
+    fn local_endpoint(&self) -> Option<Endpoint> {
+        Some(self.name.clone())
     }
 }
 
@@ -294,10 +301,24 @@ impl FrameWriter for Outgoing {
     }
 }
 
-/// The configuration of `name` of `org`, impatient enough for a test.
-pub fn config(crypto: &TestCrypto, name: &str, bootstrap: &[&str]) -> Config {
-    let mut config = Config::new(crypto.identity(), name.into());
-    config.external_endpoint = Some(name.into());
-    config.bootstrap = bootstrap.iter().map(|name| Endpoint::new(name)).collect();
-    config
+/// A node that `crypto` identifies, on threads; its transport and ledger are still missing.
+pub fn node(crypto: TestCrypto, bootstrap: &[&str]) -> Builder<Threads, TestCrypto> {
+    node_with(crypto, bootstrap)
+}
+
+/// The same with an identity service of another kind.
+pub fn node_with<C>(service: C, bootstrap: &[&str]) -> Builder<Threads, C>
+where
+    C: MessageCryptoService + SecurityAdvisor,
+{
+    let builder = Gossip::builder().runtime(Threads).identity(service);
+    builder.bootstrap(bootstrap.iter().copied())
+}
+
+/// A channel of the organisation `org1` alone.
+pub fn org1() -> JoinChannel {
+    JoinChannel {
+        sequence: 1,
+        members: [(OrgId::new(b"org1"), Vec::new())].into(),
+    }
 }

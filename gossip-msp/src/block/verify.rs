@@ -10,7 +10,7 @@ use super::metadata::MetadataView;
 use super::orderer::MAX_BLOCK_BYTES;
 use super::view::{self, BlockView, HeaderView};
 use crate::wire::{Field, Fields, NotProtobuf, Value, last_bytes};
-use crate::{BlockError, ChannelPolicy, Identity};
+use crate::{BlockError, ChannelDefinition, Identity};
 
 /// `ChannelHeader.type` of a configuration transaction.
 const CONFIG: u64 = 1;
@@ -24,10 +24,9 @@ pub(crate) trait OrdererCheck {
 /// Verifies a block. Cheap checks come first, and signatures before the hash of the data, so that a
 /// peer without an orderer's key cannot make the node hash megabytes.
 pub(crate) fn verify(
-    channel: &ChannelId,
+    channel: &ChannelDefinition,
     seq: u64,
     block: &[u8],
-    policy: &ChannelPolicy,
     orderers: &impl OrdererCheck,
 ) -> Result<(), BlockError> {
     if block.len() > MAX_BLOCK_BYTES {
@@ -41,9 +40,9 @@ pub(crate) fn verify(
             found,
         });
     }
-    let config = check_first_transaction(&block, channel)?;
+    let config = check_first_transaction(&block, channel.id())?;
     let metadata = MetadataView::read(block.metadata())?;
-    check_signatures(&block.header, &metadata, policy, orderers)?;
+    check_signatures(&block.header, &metadata, channel, orderers)?;
     let transactions = check_data(&block, config)?;
     metadata.check_filter(transactions)
 }
@@ -99,15 +98,15 @@ fn check_data(block: &BlockView<'_>, config: bool) -> Result<usize, BlockError> 
 fn check_signatures(
     header: &HeaderView<'_>,
     metadata: &MetadataView<'_>,
-    policy: &ChannelPolicy,
+    channel: &ChannelDefinition,
     orderers: &impl OrdererCheck,
 ) -> Result<(), BlockError> {
-    let required = policy.required_signatures();
+    let required = channel.required_signatures();
     let der = header.der();
     let mut tried = BTreeSet::new();
     let mut found = 0;
     for entry in &metadata.signatures {
-        let Some(signer) = orderers.orderer(policy, entry.creator) else {
+        let Some(signer) = orderers.orderer(channel, entry.creator) else {
             continue;
         };
         // Counted by key: neither a repeated signature nor a renewed certificate is a second

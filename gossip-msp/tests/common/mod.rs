@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use gossip_driver::core::ChannelId;
 use gossip_driver::core::proto::common::Block;
 use gossip_msp::{
-    BlockError, CertificateAuthority, ChannelPolicy, Clock, Credentials, CutBlock, KeyKind,
+    BlockError, CertificateAuthority, ChannelDefinition, Clock, Credentials, CutBlock, KeyKind,
     Orderer, Organisation, SigningIdentity, SystemClock, Validity, X509Service,
 };
 use prost::Message;
@@ -118,10 +118,11 @@ impl Network {
     /// Configures a channel; returns it with its orderer.
     pub fn channel(&self, name: &str, required: usize) -> (ChannelId, Orderer) {
         let channel = ChannelId::new(name);
-        let policy = ChannelPolicy::new(["Org1MSP"])
+        let definition = ChannelDefinition::new(channel.clone())
+            .with_member("Org1MSP", [])
             .with_orderer_organisation("OrdererMSP")
             .with_required_signatures(required);
-        self.service.set_channel(channel.clone(), policy).unwrap();
+        self.service.set_channel(&definition).unwrap();
         (
             channel.clone(),
             Orderer::new(channel, self.orderer("orderer")),

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use gossip_driver::core::ChannelId;
 use gossip_driver::core::proto::msp::SerializedIdentity;
 use gossip_msp::{
-    BlockContent, ChannelPolicy, Credentials, Identity, Organisation, SigningIdentity, X509Service,
+    BlockContent, ChannelDefinition, Credentials, Identity, Organisation, SigningIdentity,
+    X509Service,
 };
 use pem::{EncodeConfig, LineEnding, Pem};
 use prost::Message;
@@ -29,8 +30,10 @@ static SERVICE: LazyLock<X509Service> = LazyLock::new(|| {
     let own = SigningIdentity::from_pem(ORGANISATION, PEER, PEER_KEY).unwrap();
     let organisation = Organisation::new(ORGANISATION, AUTHORITY).unwrap();
     let service = X509Service::new(own, [organisation]).unwrap();
-    let policy = ChannelPolicy::new([ORGANISATION]).with_orderer_organisation(ORGANISATION);
-    service.set_channel(CHANNEL.clone(), policy).unwrap();
+    let definition = ChannelDefinition::new(CHANNEL.clone())
+        .with_member(ORGANISATION, [])
+        .with_orderer_organisation(ORGANISATION);
+    service.set_channel(&definition).unwrap();
     service
 });
 

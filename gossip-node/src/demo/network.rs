@@ -1,17 +1,15 @@
 //! The peers of all organisations.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
-use gossip_driver::core::{ChannelId, Config, Endpoint, JoinChannel, Metrics, OrgId};
+use gossip_driver::core::{ChannelId, ChannelInfo, Config, Endpoint, Metrics};
 use gossip_driver::transport::Transport;
 use gossip_driver::{Channel, DriverConfig, Gossip, Runtime};
 use gossip_ledger::BlockLedger;
-use gossip_msp::X509Service;
+use gossip_msp::ChannelDefinition;
 
 use super::addresses::{Addresses, NETWORK_ID};
 use super::blocks::BlockMaker;
@@ -27,22 +25,31 @@ use crate::interrupt::Interrupt;
 const EXCHANGE: Duration = Duration::from_secs(1);
 
 /// The channel that all peers join.
+const CHANNEL: &str = "demo";
+
+/// The same as an id.
 pub(crate) fn channel_id() -> ChannelId {
-    ChannelId::new("demo")
+    ChannelId::new(CHANNEL)
 }
 
 /// Peers that run.
 #[derive(Debug)]
 pub(crate) struct Network {
     peers: Vec<Peer>,
-    /// The organisations with their anchors.
-    members: BTreeMap<OrgId, Vec<Endpoint>>,
+    channel: ChannelDefinition,
 }
 
 #[derive(Debug)]
 struct Peer {
     seat: Seat,
     gossip: Gossip,
+}
+
+impl Peer {
+    /// What it knows of the channel, once it has joined.
+    fn info(&self) -> Option<Arc<ChannelInfo>> {
+        self.gossip.channel(&channel_id())?.info()
+    }
 }
 
 impl Network {
@@ -68,9 +75,11 @@ impl Network {
                 endpoint,
             });
         }
+        let channel = channel(&organisations, &places);
         let launch = Launch {
             data,
             board,
+            channel: channel.clone(),
             organisations,
             peers: places.len(),
             first_of_org: (places.iter().filter(|place| place.seat.is_leader()))
@@ -78,7 +87,7 @@ impl Network {
                 .collect(),
         };
         let mut network = Self {
-            members: members(&places),
+            channel,
             peers: Vec::with_capacity(places.len()),
         };
         for (index, place) in places.into_iter().enumerate() {
@@ -96,14 +105,9 @@ impl Network {
 
     /// Lets all peers join the channel.
     pub(crate) async fn join(&self) -> Result<(), Failure> {
-        let config = JoinChannel {
-            sequence: 1,
-            members: self.members.clone(),
-        };
-        let joins = self
-            .peers
-            .iter()
-            .map(|peer| peer.gossip.join_channel(channel_id(), config.clone()));
+        let (id, membership) = (self.channel.id(), self.channel.membership());
+        let peers = self.peers.iter();
+        let joins = peers.map(|peer| peer.gossip.join_channel(id.clone(), membership.clone()));
         let joined = try_join_all(joins).await;
         joined
             .map(drop)
@@ -131,10 +135,7 @@ impl Network {
         let seen = |peer: &Peer| {
             let members = peer.gossip.members();
             let alive = members.iter().filter(|member| member.alive).count();
-            let joined = peer
-                .gossip
-                .channel_info(&channel_id())
-                .map_or(0, |info| info.peers.len());
+            let joined = peer.info().map_or(0, |info| info.peers.len());
             alive.min(joined) as u64 + 1
         };
         self.peers.iter().map(seen).collect()
@@ -143,8 +144,7 @@ impl Network {
     /// Fails if a peer's ledger has: it commits nothing any more then.
     pub(crate) fn check_ledgers(&self) -> Result<(), Failure> {
         for peer in &self.peers {
-            let info = peer.gossip.channel_info(&channel_id());
-            if let Some(reason) = info.and_then(|info| info.halted.clone()) {
+            if let Some(reason) = peer.info().and_then(|info| info.halted.clone()) {
                 let reason = format!("the ledger of {} failed: {reason}", peer.seat.name);
                 return Err(Failure::step("go on", reason));
             }
@@ -178,6 +178,7 @@ struct Launch<'a> {
     data: &'a DataDir,
     board: &'a Arc<Board>,
     organisations: Organisations,
+    channel: ChannelDefinition,
     peers: usize,
     first_of_org: Vec<Endpoint>,
 }
@@ -190,53 +191,50 @@ impl Launch<'_> {
         place: Place<T>,
     ) -> Result<Peer, Failure> {
         let seat = place.seat;
-        let crypto = self.organisations.service(&seat, &channel_id())?;
-        let bootstrap = &self.first_of_org[seat.org];
-        let config = config(&seat, &crypto, &place.endpoint, bootstrap);
+        let crypto = self.organisations.service(&seat, &self.channel)?;
         let path = self.data.ledger(&seat.name)?;
         let ledger = BlockLedger::open(&path).map_err(|error| Failure::data(&path, error))?;
-        let (runtime, mut settings) = (runtime.clone(), settings(self.peers));
-        settings.peer_book = Some(Arc::new(ledger.peer_book()));
-        let ledger = Observed::new(ledger, index, Arc::clone(self.board));
-        let gossip =
-            gossip_driver::spawn(runtime, config, settings, place.transport, crypto, ledger)
-                .map_err(|error| Failure::step("start a peer", error))?;
+        let peer_book = Arc::new(ledger.peer_book());
+        let bootstrap = &self.first_of_org[seat.org];
+        let gossip = Gossip::builder()
+            .runtime(runtime.clone())
+            .identity(crypto)
+            .transport(place.transport)
+            .ledger(Observed::new(ledger, index, Arc::clone(self.board)))
+            .bootstrap((!seat.is_leader()).then(|| bootstrap.clone()))
+            .endpoint(place.endpoint.clone())
+            .external_endpoint(place.endpoint)
+            .configure(configure)
+            .configure_driver(|driver| {
+                share_cores(driver, self.peers);
+                driver.peer_book = Some(peer_book);
+            })
+            .spawn()
+            .map_err(|error| Failure::step("start a peer", error))?;
         Ok(Peer { seat, gossip })
     }
 }
 
-/// The organisations, each with its leader as the anchor.
-fn members<T>(places: &[Place<T>]) -> BTreeMap<OrgId, Vec<Endpoint>> {
+/// The channel, with each organisation's leader as its anchor.
+fn channel<T>(organisations: &Organisations, places: &[Place<T>]) -> ChannelDefinition {
     let leaders = places.iter().filter(|place| place.seat.is_leader());
-    leaders
-        .map(|place| {
-            let org = OrgId::new(place.seat.msp.as_bytes());
-            (org, vec![place.endpoint.clone()])
-        })
-        .collect()
+    leaders.fold(organisations.channel(CHANNEL), |channel, leader| {
+        channel.with_member(&leader.seat.msp, [leader.endpoint.clone()])
+    })
 }
 
-fn config(seat: &Seat, crypto: &X509Service, endpoint: &Endpoint, bootstrap: &Endpoint) -> Config {
-    let mut config = Config::new(crypto.identity(), endpoint.clone());
-    config.network_id = Bytes::from_static(NETWORK_ID);
-    config.external_endpoint = Some(endpoint.clone());
-    // Somebody is watching, and a network of one machine can bear it.
+fn configure(config: &mut Config) {
+    // A user is watching, and the network of one machine has the capacity.
     config.membership.sync_interval = EXCHANGE;
     config.channel.request_interval = EXCHANGE;
     // The certificates were made for this run.
     config.identities.warn_before = Duration::ZERO;
-    if !seat.is_leader() {
-        config.bootstrap = vec![bootstrap.clone()];
-    }
-    config
 }
 
 /// Peers of one process share its cores.
-fn settings(peers: usize) -> DriverConfig {
+fn share_cores(driver: &mut DriverConfig, peers: usize) {
     let cores = available_parallelism().map_or(1, usize::from);
-    let mut settings = DriverConfig::default();
-    settings.crypto_threads = std::num::NonZeroUsize::new(cores.div_ceil(peers));
-    settings
+    driver.crypto_threads = std::num::NonZeroUsize::new(cores.div_ceil(peers));
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! Who takes part: an authority per organisation, and a certificate per peer.
+//! The participants: an authority per organisation, and a certificate per peer.
 
-use gossip_driver::core::ChannelId;
 use gossip_msp::{
-    CertificateAuthority, ChannelPolicy, KeyKind, Organisation, SigningIdentity, Validity,
+    CertificateAuthority, ChannelDefinition, KeyKind, Organisation, SigningIdentity, Validity,
     X509Service,
 };
 
@@ -11,7 +10,7 @@ use crate::failure::Failure;
 
 const ORDERERS: &str = "OrdererMSP";
 
-/// Nobody uses the certificates once the demo has ended.
+/// The certificates are used during the demo only.
 const DAYS: u32 = 7;
 
 /// The authorities of all organisations, made for one run.
@@ -22,7 +21,7 @@ pub(crate) struct Organisations {
 }
 
 impl Organisations {
-    /// Makes an authority for each organisation of `seats`, and one for those who sign blocks.
+    /// Makes an authority for each organisation of `seats`, and one for the orderers.
     pub(crate) fn new(seats: &[Seat]) -> Result<Self, Failure> {
         let leaders = seats.iter().filter(|seat| seat.is_leader());
         let peers = leaders
@@ -43,26 +42,32 @@ impl Organisations {
             .map_err(|error| Failure::step("use the orderer's certificate", error))
     }
 
-    /// A new identity for a peer, and its view of everybody else's: all organisations read
-    /// `channel`, and only orderers sign its blocks.
-    pub(crate) fn service(&self, seat: &Seat, channel: &ChannelId) -> Result<X509Service, Failure> {
+    /// The channel of all organisations without their anchors yet, whose blocks only orderers sign.
+    pub(crate) fn channel(&self, name: &str) -> ChannelDefinition {
+        let members = self.peers.iter().map(CertificateAuthority::msp_id);
+        let channel = ChannelDefinition::new(name).with_orderer_organisation(ORDERERS);
+        members.fold(channel, |channel, member| channel.with_member(member, []))
+    }
+
+    /// A new identity for a peer, and the service that knows all organisations and `channel`.
+    pub(crate) fn service(
+        &self,
+        seat: &Seat,
+        channel: &ChannelDefinition,
+    ) -> Result<X509Service, Failure> {
         let failed = |error| Failure::step("set up a peer's identity service", error);
         let own = self.peers[seat.org]
             .issue(&seat.name, KeyKind::EcdsaP256, Validity::days(DAYS))
             .map_err(|error| Failure::step("make a peer's certificate", error))?
             .signing_identity()
             .map_err(failed)?;
-        let everybody = self.peers.iter().chain([&self.orderers]);
-        let organisations: Vec<Organisation> = everybody
+        let authorities = self.peers.iter().chain([&self.orderers]);
+        let organisations: Vec<Organisation> = authorities
             .map(CertificateAuthority::organisation)
             .collect::<Result<_, _>>()
             .map_err(failed)?;
-        let readers = self.peers.iter().map(CertificateAuthority::msp_id);
-        let policy = ChannelPolicy::new(readers).with_orderer_organisation(ORDERERS);
         let service = X509Service::new(own, organisations).map_err(failed)?;
-        service
-            .set_channel(channel.clone(), policy)
-            .map_err(failed)?;
+        service.set_channel(channel).map_err(failed)?;
         Ok(service)
     }
 }

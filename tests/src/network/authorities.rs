@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use gossip_core::ChannelId;
 use gossip_msp::{
-    CertificateAuthority, ChannelPolicy, Credentials, KeyKind, Orderer, Organisation, Validity,
+    CertificateAuthority, ChannelDefinition, Credentials, KeyKind, Orderer, Organisation, Validity,
     X509Service,
 };
 
@@ -61,16 +61,18 @@ impl Authorities {
             .unwrap()
     }
 
+    /// The channel with its orderers, and no member yet.
+    #[must_use]
+    pub fn channel(&self) -> ChannelDefinition {
+        ChannelDefinition::new(CHANNEL).with_orderer_organisation(ORDERERS)
+    }
+
     /// The identity service of `member`, which knows all organisations and the channel.
     #[must_use]
-    pub fn service(&self, member: &Credentials) -> X509Service {
+    pub fn service(&self, member: &Credentials, channel: &ChannelDefinition) -> X509Service {
         let own = member.signing_identity().unwrap();
         let service = X509Service::new(own, self.trusted.clone()).unwrap();
-        let policy = ChannelPolicy::new((0..self.orgs()).map(Self::msp_id))
-            .with_orderer_organisation(ORDERERS);
-        service
-            .set_channel(ChannelId::new(CHANNEL), policy)
-            .unwrap();
+        service.set_channel(channel).unwrap();
         service
     }
 

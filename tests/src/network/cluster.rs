@@ -1,14 +1,14 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
-use gossip_core::{ChannelId, Config, Endpoint, JoinChannel, OrgId, RequestError, SelfIdentity};
-use gossip_driver::{DriverConfig, Published, spawn};
+use gossip_core::{ChannelId, Config, Endpoint};
+use gossip_driver::error::PublishError;
+use gossip_driver::transport::Transport as _;
+use gossip_driver::{Gossip, Published};
 use gossip_ledger::{BlockLedger, Tip};
-use gossip_msp::{CutBlock, Orderer};
+use gossip_msp::{ChannelDefinition, CutBlock, Orderer};
 use tempfile::TempDir;
 
 use super::{Authorities, CHANNEL, Peer, Place, Stage, within};
@@ -125,23 +125,25 @@ impl<S: Stage> Cluster<S> {
         place: Place,
         change: impl FnOnce(&mut Config),
     ) -> Peer<S> {
-        let service = Arc::new(self.authorities.service(&place.credentials));
-        let mut config = self.config(&place);
-        (self.setup)(&mut config);
-        change(&mut config);
+        let trade = self.channel();
+        let service = Arc::new(self.authorities.service(&place.credentials, &trade));
         let ledger = BlockLedger::open(&place.ledger).unwrap();
-        let mut settings = DriverConfig::default();
-        settings.shutdown_timeout = Duration::from_secs(2);
-        let gossip = spawn(
-            self.stage.runtime(),
-            config,
-            settings,
-            transport.clone(),
-            Arc::clone(&service),
-            ledger.clone(),
-        );
-        let gossip = gossip.unwrap();
-        let joined = gossip.join_channel(CHANNEL, self.membership());
+        let anchors = self.anchors[place.org].iter();
+        let mut builder = Gossip::builder()
+            .runtime(self.stage.runtime())
+            .identity(Arc::clone(&service))
+            .transport(transport.clone())
+            .ledger(ledger.clone())
+            .bootstrap(anchors.filter(|one| **one != place.endpoint).cloned())
+            .external_endpoint(place.endpoint.clone());
+        if transport.network_id().is_none() {
+            builder = builder.network_id("test");
+        }
+        let builder = builder.configure(self.setup).configure(change);
+        let timeout = Duration::from_secs(2);
+        let builder = builder.configure_driver(|driver| driver.shutdown_timeout = timeout);
+        let gossip = builder.spawn().unwrap();
+        let joined = gossip.join_channel(trade.id().clone(), trade.membership());
         let channel = within("a channel is joined", joined).await.unwrap();
         Peer {
             gossip,
@@ -214,17 +216,13 @@ impl<S: Stage> Cluster<S> {
         peers.into_iter().map(|peer| peer.place).collect()
     }
 
-    /// Who takes part in the channel.
+    /// The channel of all organisations.
     #[must_use]
-    pub fn membership(&self) -> JoinChannel {
+    pub fn channel(&self) -> ChannelDefinition {
         let members = self.anchors.iter().enumerate();
-        let members: BTreeMap<_, _> = members
-            .map(|(org, anchors)| (org_id(org), anchors.clone()))
-            .collect();
-        JoinChannel {
-            sequence: 1,
-            members,
-        }
+        members.fold(self.authorities.channel(), |channel, (org, anchors)| {
+            channel.with_member(Authorities::msp_id(org), anchors.iter().cloned())
+        })
     }
 
     fn anchor(&mut self, place: &Place) {
@@ -232,24 +230,6 @@ impl<S: Stage> Cluster<S> {
         if anchors.is_empty() {
             anchors.push(place.endpoint.clone());
         }
-    }
-
-    fn config(&self, place: &Place) -> Config {
-        let own = place.credentials.signing_identity().unwrap();
-        let identity = SelfIdentity {
-            peer: own.identity().peer_id().clone(),
-            org: org_id(place.org),
-            bytes: own.bytes().clone(),
-        };
-        let mut config = Config::new(identity, place.endpoint.clone());
-        config.network_id = Bytes::from_static(b"test");
-        config.external_endpoint = Some(place.endpoint.clone());
-        let anchors = self.anchors[place.org].iter();
-        config.bootstrap = anchors
-            .filter(|anchor| **anchor != place.endpoint)
-            .cloned()
-            .collect();
-        config
     }
 }
 
@@ -273,12 +253,8 @@ pub fn quick(config: &mut Config) {
     config.link.dial_timeout = Duration::from_secs(20);
 }
 
-async fn hand_over<S: Stage>(peer: &Peer<S>, block: &CutBlock) -> Result<Published, RequestError> {
+async fn hand_over<S: Stage>(peer: &Peer<S>, block: &CutBlock) -> Result<Published, PublishError> {
     peer.channel
         .publish(block.number, block.bytes.clone())
         .await
-}
-
-fn org_id(org: usize) -> OrgId {
-    OrgId::new(Authorities::msp_id(org).as_bytes())
 }

@@ -64,6 +64,14 @@ impl<T: Transport> Transport for CountedTransport<T> {
     fn close(&self) -> impl Future<Output = ()> + Send {
         self.inner.close()
     }
+
+    fn network_id(&self) -> Option<Bytes> {
+        self.inner.network_id()
+    }
+
+    fn local_endpoint(&self) -> Option<Endpoint> {
+        self.inner.local_endpoint()
+    }
 }
 
 /// A link of a [`CountedTransport`].

@@ -19,7 +19,8 @@ pub struct PeerSignature<'a> {
 type Predicate = Box<dyn Fn(PeerSignature<'_>) -> bool + Send + Sync>;
 
 /// Tells which peers of a channel satisfy a predicate over their signed state info, for instance the policy
-/// of a collection. Made by [`Channel::peer_filter`](crate::Channel::peer_filter).
+/// of a collection. Made by
+/// [`GossipService::peer_filter`](super::GossipService::peer_filter).
 ///
 /// It reads the latest snapshot at each call, and does not keep the node running.
 pub struct PeerFilter {

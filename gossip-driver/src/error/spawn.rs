@@ -1,0 +1,71 @@
+use std::io;
+
+use bytes::Bytes;
+use gossip_core::{ConfigError, CryptoError, Endpoint, PeerId};
+use thiserror::Error;
+
+use crate::peer_book::PeerBookError;
+
+/// Why a node was not started. Nothing runs then.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The identity service cannot read its own identity.
+    #[error("the identity service cannot read its own identity: {0}")]
+    Identity(CryptoError),
+    /// The identity service does not know the organisation of its own identity.
+    #[error(
+        "the identity service does not know the organisation of its own identity: add it to the known ones"
+    )]
+    NoOrganisation,
+    /// The configuration was given another identity than the identity service's.
+    #[error(
+        "the configuration names the identity {configuration}, but the identity service signs as {service}: leave \
+         `Config::identity` to the builder"
+    )]
+    TwoIdentities {
+        /// The configuration's.
+        configuration: PeerId,
+        /// The service's.
+        service: PeerId,
+    },
+    /// The builder was given another network id than the transport's.
+    #[error(
+        "the builder was given the network id \"{}\", but the transport's is \"{}\": give it to the transport only",
+        .builder.escape_ascii(), .transport.escape_ascii()
+    )]
+    TwoNetworks {
+        /// The builder's.
+        builder: Bytes,
+        /// The transport's.
+        transport: Bytes,
+    },
+    /// The transport does not tell where it listens.
+    #[error("the transport does not tell where it listens: call `endpoint` on the builder")]
+    NoEndpoint,
+    /// Other peers cannot dial the endpoint: it is empty, has port 0, or names no host, as `0.0.0.0` does.
+    #[error(
+        "other peers cannot dial \"{0}\": call `endpoint` on the builder with a host and a port that they reach"
+    )]
+    Endpoint(Endpoint),
+    /// Other peers cannot dial the external endpoint.
+    #[error(
+        "other peers cannot dial \"{0}\": call `external_endpoint` with a host and a port that they reach"
+    )]
+    ExternalEndpoint(Endpoint),
+    /// The configuration contradicts itself.
+    #[error("the configuration cannot be used: {0}")]
+    Config(#[from] ConfigError),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes ({0}): set `DriverConfig::seed`")]
+    Entropy(String),
+    /// The system's clock cannot yield an incarnation.
+    #[error("the system's clock is before 1970: set it, or `DriverConfig::incarnation`")]
+    Clock,
+    /// The peer book failed.
+    #[error(transparent)]
+    PeerBook(#[from] PeerBookError),
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] io::Error),
+}

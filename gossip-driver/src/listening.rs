@@ -1,0 +1,51 @@
+//! Listening to messages.
+
+use gossip_core::proto::GossipMessage;
+use gossip_core::{Interest, Request};
+
+use crate::deliveries::{AcceptedMessage, Deliveries};
+use crate::error::QueryError;
+use crate::gossip::Gossip;
+use crate::received::ReceivedMessage;
+
+impl Gossip {
+    /// A stream of the messages that joined channels accept from now on, if `wants` selects them: blocks from other
+    /// peers, each once and by whatever way it came; state infos that were pushed; messages about leadership. All
+    /// are verified. `wants` is called on the node's task and must be quick. See [`Gossip::send_to`] for an example.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn accepted(
+        &self,
+        wants: impl FnMut(&GossipMessage) -> bool + Send + 'static,
+    ) -> Result<Deliveries<AcceptedMessage>, QueryError> {
+        let shared = &self.shared;
+        let most = shared.max_deliveries;
+        let deliveries = shared.listeners.add_accepted(most, Box::new(wants));
+        self.listen().await.map(|()| deliveries)
+    }
+
+    /// A stream of the messages that arrive on authenticated links from now on, if `wants` selects them. **They are
+    /// not checked.** Among them are messages of the node's own protocols, which the node handles as ever, and
+    /// private data, which is left to the application. Acknowledgements are not among them. See
+    /// [`ReceivedMessage`] for what must be checked, and [`Gossip::send_to`] for an example.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn incoming(
+        &self,
+        wants: impl FnMut(&GossipMessage) -> bool + Send + 'static,
+    ) -> Result<Deliveries<ReceivedMessage>, QueryError> {
+        let shared = &self.shared;
+        let most = shared.max_deliveries;
+        let listeners = &shared.listeners;
+        let deliveries = listeners.add_raw(most, Box::new(wants), &shared.requests);
+        self.listen().await.map(|()| deliveries)
+    }
+
+    async fn listen(&self) -> Result<(), QueryError> {
+        // The driver puts in the interest of all listeners when it takes the request.
+        let request = Request::Listen(Interest::default());
+        self.shared.requests.order(request).await
+    }
+}
