@@ -52,8 +52,8 @@ impl Channel {
     /// # Example
     #[doc = "```"]
     #[doc = include_str!("../doc/two_peers.txt")]
-    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
-    /// bob.join_channel("trade", everybody).await?;
+    /// let trade = alice.join_channel("trade", members.clone()).await?;
+    /// bob.join_channel("trade", members).await?;
     /// trade.wait_peers(1).await?;
     /// let published = trade.publish(0, "the first block").await?;
     /// assert!(published.fresh);
@@ -94,7 +94,7 @@ impl Channel {
     #[doc = include_str!("../doc/two_peers.txt")]
     /// use gossip_driver::error::TryPublishError;
     ///
-    /// let trade = alice.join_channel("trade", everybody).await?;
+    /// let trade = alice.join_channel("trade", members).await?;
     /// let publication = trade.try_publish(0, "the first block")?;
     /// assert!(publication.await?.fresh);
     /// let far = trade.try_publish(1_000, "far ahead");
@@ -138,7 +138,7 @@ impl Channel {
     #[doc = include_str!("../doc/two_peers.txt")]
     /// use gossip_driver::error::PublishError;
     ///
-    /// let trade = alice.join_channel("trade", everybody).await?;
+    /// let trade = alice.join_channel("trade", members).await?;
     /// let other = alice.channel(trade.id()).ok_or("not joined")?;
     /// trade.leave().await?;
     /// let left = PublishError::UnknownChannel("trade".into());
@@ -161,8 +161,8 @@ impl Channel {
     /// use futures_util::StreamExt as _;
     /// use gossip_driver::core::proto::{Chaincode, Content};
     ///
-    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
-    /// bob.join_channel("trade", everybody).await?.wait_peers(1).await?;
+    /// let trade = alice.join_channel("trade", members.clone()).await?;
+    /// bob.join_channel("trade", members).await?.wait_peers(1).await?;
     /// let mut infos = bob.accepted(|one| matches!(one.content, Content::StateInfo(_))).await?;
     /// let cars = Chaincode { name: "cars".into(), version: "1.0".into(), metadata: "".into() };
     /// trade.set_chaincodes(vec![cars.clone()]).await?;
@@ -211,7 +211,7 @@ impl Channel {
     /// # Example
     #[doc = "```"]
     #[doc = include_str!("../doc/two_peers.txt")]
-    /// let trade = alice.join_channel("trade", everybody).await?;
+    /// let trade = alice.join_channel("trade", members).await?;
     /// trade.publish(0, "the first block").await?;
     /// assert_eq!(trade.wait_height(1).await?, 1, "the block is in the ledger");
     #[doc = include_str!("../doc/end.txt")]
@@ -238,8 +238,8 @@ impl Channel {
     /// # Example
     #[doc = "```"]
     #[doc = include_str!("../doc/two_peers.txt")]
-    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
-    /// bob.join_channel("trade", everybody).await?;
+    /// let trade = alice.join_channel("trade", members.clone()).await?;
+    /// bob.join_channel("trade", members).await?;
     /// let peers = trade.wait_peers(1).await?;
     /// assert_eq!(peers[0].peer.as_bytes(), b"org1/bob");
     #[doc = include_str!("../doc/end.txt")]

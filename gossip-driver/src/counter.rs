@@ -23,7 +23,7 @@ impl Counter {
 /// struct of [`Counter`](crate::transport::Counter)s for counting, whose method `snapshot` yields the first.
 ///
 /// ```
-/// gossip_driver::counters! {
+/// gossip_driver::transport::counters! {
 ///     /// What happened so far.
 ///     Stats, Counters {
 ///         /// Connections taken.

@@ -49,8 +49,8 @@ impl Gossip {
     /// # Example
     #[doc = "```"]
     #[doc = include_str!("../doc/two_peers.txt")]
-    /// let publisher = alice.join_channel("trade", everybody.clone()).await?;
-    /// let receiver = bob.join_channel("trade", everybody).await?;
+    /// let publisher = alice.join_channel("trade", members.clone()).await?;
+    /// let receiver = bob.join_channel("trade", members).await?;
     /// publisher.publish(0, "the first block").await?;
     /// assert_eq!(receiver.wait_height(1).await?, 1);
     #[doc = include_str!("../doc/end.txt")]
@@ -292,7 +292,7 @@ impl Gossip {
     #[doc = include_str!("../doc/two_peers.txt")]
     /// use gossip_driver::error::PublishError;
     ///
-    /// let trade = alice.join_channel("trade", everybody).await?;
+    /// let trade = alice.join_channel("trade", members).await?;
     /// alice.shutdown().await;
     /// assert_eq!(trade.publish(0, "too late").await, Err(PublishError::Stopped));
     /// let _again = start(&network, "alice")?; // the address is free

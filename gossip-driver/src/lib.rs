@@ -57,13 +57,13 @@
 //! # }
 //! ```
 //!
-//! `MemNetwork`, [`testing::TestCrypto`](testing) and [`testing::MemLedger`](testing) also serve an application's own
+//! `MemNetwork`, `testing::TestCrypto` and `testing::MemLedger` also serve an application's own
 //! tests (feature `testing`). The example `std_net` of `gossip-core` runs a node without this crate.
 //!
 //! # A transport of your own
 //!
 //! Two peers over a transport that passes frames through channels within the process. A transport over sockets is
-//! the example `custom_transport` of `fabric-gossip`; [`testing::transport`](testing) checks either.
+//! the example `custom_transport` of `fabric-gossip`; `testing::transport` checks either.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -202,7 +202,7 @@
 //!
 //! # What an application sees
 //!
-//! - **Operations** (joining, publishing, ...) end once, each with an [error](error) type of its own. A caller that
+//! - **Operations** (joining, publishing, ...) end once, each with an [error type](error) of its own. A caller that
 //!   stops waiting takes nothing back. [`Channel::publish`] waits while there is no room, so a publisher that awaits
 //!   each block never overruns the ledger; [`Channel::try_publish`] fails with `Busy` instead.
 //! - **Snapshots** ([`Gossip::members`], [`Channel::info`], ...) are cheap and never wait. Answers and notifications

@@ -35,7 +35,7 @@ use crate::{
     DriverConfig, Gossip, Ledger, MessageCryptoService, PeerBookError, Runtime, SecurityAdvisor,
 };
 
-/// What the application gives.
+/// The services that the application gives.
 pub(crate) struct Services<R, C, T, L> {
     pub(crate) runtime: R,
     pub(crate) identity: C,

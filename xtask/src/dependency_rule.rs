@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("transport-mem", LIBRARY),
     ("gossip-msp", LIBRARY),
     ("gossip-ledger", LIBRARY),
+    ("fabric-gossip", FACADE),
     ("xtask", &[]),
 ];
 
@@ -185,6 +186,14 @@ mod tests {
             1
         );
         assert!(check_dependency("transport-tcp", "runtime-tokio", true).is_empty());
+    }
+
+    #[test]
+    fn no_library_depends_on_the_facade() {
+        assert!(check_arrow("fabric-gossip", "transport-tcp", false).is_empty());
+        assert!(check_arrow("gossip-node", "fabric-gossip", false).is_empty());
+        assert_eq!(check_arrow("gossip-msp", "fabric-gossip", false).len(), 1);
+        assert_eq!(check_arrow("fabric-gossip", "xtask", false).len(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod golden;
 mod import_circles;
 mod instructions;
 mod msrv;
+mod readme;
 mod scenarios;
 mod schema;
 mod simulation;
@@ -29,7 +30,8 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   instructions --check  fail if the core's hot paths take more or fewer instructions than expected
   instructions --write  take over what they take now (both need valgrind)
   msrv              fail if a dependency needs a newer compiler than the workspace states
-  scenarios         fail if tests/README.md names a test that does not exist, or none in a row
+  readme            fail if README.md shows another example than the facade's front page
+  scenarios         fail if tests/README.md or gossip/README.md names a test that does not exist, or none in a row
   sim-1000          fail if a simulation of 1,000 peers differs in a second process or takes too long";
 
 /// The violations that a check found, one entry each.
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         ["instructions", "--check"] => instructions::check(root),
         ["instructions", "--write"] => instructions::write(root),
         ["msrv"] => workspace::load(root).map(|found| msrv::check(&found)),
+        ["readme"] => readme::check(root),
         ["scenarios"] => scenarios::check(root),
         ["sim-1000"] => simulation::check(root),
         ["help" | "--help" | "-h"] => {

@@ -1,30 +1,30 @@
 //! Fabric's interface of the gossip component, for code and people that come from there.
 //!
 //! [`GossipService`] has every method of Fabric's `gossipSvc` and `GossipService` that this library offers so far,
-//! under its name in snake case. Each is short for a plain method of [`Gossip`] and [`Channel`](crate::Channel),
+//! under its name in snake case. Each is short for a plain method of [`Gossip`] and [`Channel`],
 //! which new code should prefer:
 //!
 //! | Fabric | here | plain |
 //! | --- | --- | --- |
 //! | `SelfMembershipInfo` | [`self_membership_info`](GossipService::self_membership_info) | [`Gossip::local_member`] |
-//! | `SelfChannelInfo` | [`self_channel_info`](GossipService::self_channel_info) | [`Channel::info`](crate::Channel::info), its `state_info` |
+//! | `SelfChannelInfo` | [`self_channel_info`](GossipService::self_channel_info) | [`Channel::info`], its `state_info` |
 //! | `Send` | [`send`](GossipService::send) | [`Gossip::send_to`] |
 //! | `SendByCriteria` | [`send_by_criteria`](GossipService::send_by_criteria) | [`Gossip::send_acknowledged`] |
 //! | `Peers` | [`peers`](GossipService::peers) | [`Gossip::members`], the alive ones |
-//! | `PeersOfChannel` | [`peers_of_channel`](GossipService::peers_of_channel) | [`Channel::peers`](crate::Channel::peers) |
+//! | `PeersOfChannel` | [`peers_of_channel`](GossipService::peers_of_channel) | [`Channel::peers`] |
 //! | `UpdateMetadata` | [`update_metadata`](GossipService::update_metadata) | [`Gossip::set_metadata`] |
-//! | `UpdateLedgerHeight` | [`update_ledger_height`](GossipService::update_ledger_height) | [`Channel::resume_from`](crate::Channel::resume_from) |
-//! | `UpdateChaincodes` | [`update_chaincodes`](GossipService::update_chaincodes) | [`Channel::set_chaincodes`](crate::Channel::set_chaincodes) |
-//! | `Gossip` | [`gossip`](GossipService::gossip) | [`Channel::publish`](crate::Channel::publish), for blocks |
-//! | `PeerFilter` | [`peer_filter`](GossipService::peer_filter) | [`Channel::peers`](crate::Channel::peers), filtered |
+//! | `UpdateLedgerHeight` | [`update_ledger_height`](GossipService::update_ledger_height) | [`Channel::resume_from`] |
+//! | `UpdateChaincodes` | [`update_chaincodes`](GossipService::update_chaincodes) | [`Channel::set_chaincodes`] |
+//! | `Gossip` | [`gossip`](GossipService::gossip) | [`Channel::publish`], for blocks |
+//! | `PeerFilter` | [`peer_filter`](GossipService::peer_filter) | [`Channel::peers`], filtered |
 //! | `Accept` | [`accept`](GossipService::accept), [`accept_pass_through`](GossipService::accept_pass_through) | [`Gossip::accepted`], [`Gossip::incoming`] |
 //! | `JoinChan` | [`join_chan`](GossipService::join_chan) | [`Gossip::join_channel`] |
-//! | `LeaveChan` | [`leave_chan`](GossipService::leave_chan) | [`Channel::leave`](crate::Channel::leave) |
+//! | `LeaveChan` | [`leave_chan`](GossipService::leave_chan) | [`Channel::leave`] |
 //! | `SuspectPeers` | [`suspect_peers`](GossipService::suspect_peers) | [`Gossip::revalidate_identities`] |
 //! | `IdentityInfo` | [`identity_info`](GossipService::identity_info) | [`Gossip::identities`] |
 //! | `IsInMyOrg` | [`is_in_my_org`](GossipService::is_in_my_org) | [`Gossip::members`], their `org` |
 //! | `Stop` | [`stop`](GossipService::stop) | [`Gossip::shutdown`] |
-//! | `AddPayload` | [`add_payload`](GossipService::add_payload) | [`Channel::publish`](crate::Channel::publish) |
+//! | `AddPayload` | [`add_payload`](GossipService::add_payload) | [`Channel::publish`] |
 //!
 //! Where Fabric takes a whole message, these methods take its content: the library adds nonce, tag and envelope.
 //! Where Fabric returns nothing, they return what happened, or an error of their own operation. Fabric's
@@ -36,3 +36,5 @@ mod service;
 
 pub use self::peer_filter::{PeerFilter, PeerSignature};
 pub use self::service::GossipService;
+#[cfg(doc)]
+use crate::{Channel, Gossip};

@@ -45,8 +45,8 @@ pub trait GossipService: Sealed {
     #[doc = include_str!("../../doc/two_peers.txt")]
     /// use gossip_driver::fabric::GossipService as _;
     ///
-    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
-    /// bob.join_channel("trade", everybody).await?.wait_peers(1).await?;
+    /// let trade = alice.join_channel("trade", members.clone()).await?;
+    /// bob.join_channel("trade", members).await?.wait_peers(1).await?;
     /// let signed = alice.self_channel_info(trade.id());
     /// assert!(signed.is_some_and(|envelope| !envelope.signature().is_empty()), "Bob has read it");
     /// assert_eq!(alice.self_channel_info(&"elsewhere".into()), None);
@@ -137,9 +137,9 @@ pub trait GossipService: Sealed {
     #[doc = include_str!("../../doc/two_peers.txt")]
     /// use gossip_driver::fabric::GossipService as _;
     ///
-    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
+    /// let trade = alice.join_channel("trade", members.clone()).await?;
     /// assert!(alice.peers_of_channel(trade.id()).is_empty());
-    /// bob.join_channel("trade", everybody).await?;
+    /// bob.join_channel("trade", members).await?;
     /// trade.wait_peers(1).await?;
     /// let others = alice.peers_of_channel(trade.id());
     /// assert_eq!((others[0].peer.as_bytes(), others[0].height), (b"org1/bob".as_slice(), 0));
@@ -180,7 +180,7 @@ pub trait GossipService: Sealed {
     /// use gossip_driver::error::ResumeError;
     /// use gossip_driver::fabric::GossipService as _;
     ///
-    /// let trade = alice.join_channel("trade", everybody).await?;
+    /// let trade = alice.join_channel("trade", members).await?;
     /// assert_eq!(alice.update_ledger_height(0, trade.id().clone()).await, Ok(0));
     /// let behind = ResumeError::LedgerBehind { given: 7, actual: 0 };
     /// assert_eq!(alice.update_ledger_height(7, trade.id().clone()).await, Err(behind));
@@ -207,7 +207,7 @@ pub trait GossipService: Sealed {
     /// let cars = Chaincode { name: "cars".into(), version: "1.0".into(), metadata: "".into() };
     /// let refused = alice.update_chaincodes(vec![cars.clone()], "trade").await;
     /// assert_eq!(refused, Err(ChaincodesError::UnknownChannel("trade".into())));
-    /// alice.join_chan(everybody, "trade").await?;
+    /// alice.join_chan(members, "trade").await?;
     /// alice.update_chaincodes(vec![cars], "trade").await?;
     #[doc = include_str!("../../doc/end.txt")]
     #[doc(alias = "UpdateChaincodes")]
@@ -230,8 +230,8 @@ pub trait GossipService: Sealed {
     /// use gossip_driver::core::proto::{Content, Payload};
     /// use gossip_driver::fabric::GossipService as _;
     ///
-    /// alice.join_chan(everybody.clone(), "trade").await?;
-    /// let trade = bob.join_channel("trade", everybody).await?;
+    /// alice.join_chan(members.clone(), "trade").await?;
+    /// let trade = bob.join_channel("trade", members).await?;
     /// let block = Payload { seq_num: 0, data: "the first block".into(), private_data: vec![] };
     /// let published = alice.gossip("trade", Content::Data(block)).await?;
     /// assert!(published.fresh);
@@ -255,8 +255,8 @@ pub trait GossipService: Sealed {
     #[doc = include_str!("../../doc/two_peers.txt")]
     /// use gossip_driver::fabric::GossipService as _;
     ///
-    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
-    /// bob.join_channel("trade", everybody).await?;
+    /// let trade = alice.join_channel("trade", members.clone()).await?;
+    /// bob.join_channel("trade", members).await?;
     /// trade.wait_peers(1).await?;
     /// let may_see = alice.peer_filter("trade", |peer| peer.identity.ends_with(b"bob"))?;
     /// let eligible = trade.peers().into_iter().filter(|one| may_see.matches(&one.peer));
@@ -285,8 +285,8 @@ pub trait GossipService: Sealed {
     ///
     /// let is_block = |message: &GossipMessage| matches!(message.content, Content::Data(_));
     /// let mut blocks = bob.accept(is_block).await?;
-    /// let trade = alice.join_channel("trade", everybody.clone()).await?;
-    /// bob.join_chan(everybody, "trade").await?;
+    /// let trade = alice.join_channel("trade", members.clone()).await?;
+    /// bob.join_chan(members, "trade").await?;
     /// trade.publish(0, "the first block").await?;
     /// let block = blocks.next().await.and_then(|one| one.message()).ok_or("stopped")?;
     /// assert_eq!(block.channel, *trade.id());
@@ -334,7 +334,7 @@ pub trait GossipService: Sealed {
     #[doc = include_str!("../../doc/two_peers.txt")]
     /// use gossip_driver::fabric::GossipService as _;
     ///
-    /// alice.join_chan(everybody, "trade").await?;
+    /// alice.join_chan(members, "trade").await?;
     /// assert!(alice.channel(&"trade".into()).is_some());
     #[doc = include_str!("../../doc/end.txt")]
     #[doc(alias = "JoinChan")]
@@ -355,7 +355,7 @@ pub trait GossipService: Sealed {
     /// use gossip_driver::error::LeaveError;
     /// use gossip_driver::fabric::GossipService as _;
     ///
-    /// alice.join_chan(everybody, "trade").await?;
+    /// alice.join_chan(members, "trade").await?;
     /// alice.leave_chan("trade").await?;
     /// assert!(alice.channels().is_empty());
     /// assert_eq!(alice.leave_chan("trade").await, Err(LeaveError::UnknownChannel("trade".into())));
@@ -444,8 +444,8 @@ pub trait GossipService: Sealed {
     #[doc = include_str!("../../doc/two_peers.txt")]
     /// use gossip_driver::fabric::GossipService as _;
     ///
-    /// alice.join_chan(everybody.clone(), "trade").await?;
-    /// let trade = bob.join_channel("trade", everybody).await?;
+    /// alice.join_chan(members.clone(), "trade").await?;
+    /// let trade = bob.join_channel("trade", members).await?;
     /// alice.add_payload("trade", 0, "the first block").await?;
     /// assert_eq!(trade.wait_height(1).await?, 1);
     #[doc = include_str!("../../doc/end.txt")]

@@ -17,6 +17,7 @@ use thiserror::Error;
 pub use self::frame_queue::{FrameQueue, FrameSender, Outgoing, frame_queue};
 pub use self::time::{deadline, later, within, yield_now};
 pub use crate::counter::Counter;
+pub use crate::counters;
 
 /// Carries frames between nodes: reliable, ordered within a class, confidential, and bound to a
 /// connection. It does not identify the remote: the core does.

@@ -2,11 +2,11 @@
 
 use std::future::Future;
 
-use gossip_driver::core::Endpoint;
-use gossip_driver::transport::{Transport, TransportError};
-use gossip_driver::{Runtime, TcpRuntime};
-use transport_mem::{MemNetwork, MemTransport};
-use transport_tcp::{TcpConfig, TcpTransport};
+use gossip::core::Endpoint;
+use gossip::mem::{MemNetwork, MemTransport};
+use gossip::tcp::{TcpConfig, TcpTransport};
+use gossip::transport::{Transport, TransportError};
+use gossip::{Runtime, TcpRuntime};
 
 use crate::failure::Failure;
 

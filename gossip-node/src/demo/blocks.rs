@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gossip_driver::core::ChannelId;
-use gossip_msp::{BlockContent, Orderer, SigningIdentity};
+use gossip::core::ChannelId;
+use gossip::msp::{BlockContent, Orderer, SigningIdentity};
 
 use crate::failure::Failure;
 
@@ -75,7 +75,7 @@ impl Chain {
 
 #[cfg(test)]
 mod tests {
-    use gossip_msp::{CertificateAuthority, KeyKind, Validity};
+    use gossip::msp::{CertificateAuthority, KeyKind, Validity};
 
     use super::*;
 

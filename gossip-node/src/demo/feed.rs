@@ -11,7 +11,7 @@ use std::time::Instant;
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use futures_util::future::{try_join, try_join_all};
-use gossip_driver::Channel;
+use gossip::Channel;
 
 use super::blocks::BlockMaker;
 use super::board::Board;

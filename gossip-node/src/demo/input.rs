@@ -8,7 +8,7 @@ use crate::failure::Failure;
 
 /// Distributed when no file is named, so often that blocks of the default size make a chain to look
 /// at.
-const BUILT_IN: &[u8] = include_bytes!("../../../LICENSE");
+const BUILT_IN: &[u8] = include_bytes!("../../LICENSE");
 const BUILT_IN_TIMES: usize = 128;
 
 /// What is distributed. Its length is fixed when it is opened; a file that grows later is read up to

@@ -5,11 +5,11 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use gossip_driver::core::{ChannelId, ChannelInfo, Config, Endpoint, Metrics};
-use gossip_driver::transport::Transport;
-use gossip_driver::{Channel, DriverConfig, Gossip, Runtime};
-use gossip_ledger::BlockLedger;
-use gossip_msp::ChannelDefinition;
+use gossip::core::{ChannelId, ChannelInfo, Config, Endpoint, Metrics};
+use gossip::ledger::BlockLedger;
+use gossip::msp::ChannelDefinition;
+use gossip::transport::Transport;
+use gossip::{Channel, DriverConfig, Gossip, Runtime};
 
 use super::addresses::{Addresses, NETWORK_ID};
 use super::blocks::BlockMaker;
@@ -240,7 +240,7 @@ fn share_cores(driver: &mut DriverConfig, peers: usize) {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use runtime_tokio::TokioRuntime;
+    use gossip::tokio::TokioRuntime;
 
     use super::*;
     use crate::cli::{Cli, Command};

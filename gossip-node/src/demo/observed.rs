@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use gossip_driver::Ledger;
-use gossip_driver::core::{ChannelId, LedgerError};
+use gossip::Ledger;
+use gossip::core::{ChannelId, LedgerError};
 
 use super::board::Board;
 

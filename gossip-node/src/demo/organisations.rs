@@ -1,6 +1,6 @@
 //! The participants: an authority per organisation, and a certificate per peer.
 
-use gossip_msp::{
+use gossip::msp::{
     CertificateAuthority, ChannelDefinition, KeyKind, Organisation, SigningIdentity, Validity,
     X509Service,
 };

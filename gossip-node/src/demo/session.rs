@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select, try_join};
-use gossip_driver::core::Metrics;
-use gossip_driver::{Runtime, TcpRuntime};
-use runtime_smol::SmolRuntime;
-use runtime_tokio::TokioRuntime;
+use gossip::core::Metrics;
+use gossip::smol::SmolRuntime;
+use gossip::tokio::TokioRuntime;
+use gossip::{Runtime, TcpRuntime};
 use smol::Executor;
 
 use super::addresses::{Addresses, MemAddresses, TcpAddresses};

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use bytes::Bytes;
-use gossip_driver::core::ChannelId;
-use gossip_ledger::BlockLedger;
+use gossip::core::ChannelId;
+use gossip::ledger::BlockLedger;
 
 use super::blocks::Chain;
 use super::input::{Input, InputReader};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gossip_driver::Runtime;
+use gossip::Runtime;
 
 use crate::failure::Failure;
 
@@ -79,7 +79,7 @@ impl Stage {
 mod tests {
     use std::cell::Cell;
 
-    use runtime_smol::SmolRuntime;
+    use gossip::smol::SmolRuntime;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 use std::fs;
 
-use gossip_msp::{CertificateAuthority, KeyKind, Validity};
+use gossip::msp::{CertificateAuthority, KeyKind, Validity};
 use indicatif::MultiProgress;
 
 use super::*;

@@ -2,9 +2,9 @@
 //! TCP. Two peers meet over it, and one publishes blocks that the other commits.
 //!
 //! Nothing is encrypted, and a large frame delays the frames behind it: `transport-tcp` does better. The
-//! conformance suite `gossip_driver::testing::transport` checks an implementation like this one.
+//! conformance suite `gossip::testing::transport` checks an implementation like this one.
 //!
-//! `cargo run -p gossip-driver --example custom_transport`
+//! `cargo run -p fabric-gossip --features testing,smol --example custom_transport`
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
@@ -12,13 +12,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
-use gossip_driver::core::{Binding, ChannelId, Endpoint, JoinChannel, OrgId};
-use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::transport::{
-    FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError,
-};
-use gossip_driver::{Gossip, TcpRuntime};
-use runtime_smol::SmolRuntime;
+use gossip::core::Binding;
+use gossip::smol::SmolRuntime;
+use gossip::testing::{MemLedger, TestCrypto};
+use gossip::transport::{FrameQueue, FrameReader, FrameWriter, Link, Transport, TransportError};
+use gossip::{ChannelId, Endpoint, Gossip, JoinChannel, OrgId, TcpRuntime};
 
 /// Listens and dials.
 struct PlainTcp<R: TcpRuntime> {
@@ -68,8 +66,8 @@ struct PlainLink<R: TcpRuntime> {
 }
 
 impl<R: TcpRuntime> PlainLink<R> {
-    /// Each side names itself, and expects in the other's authentication the name it gave here. An
-    /// encrypted transport binds to its handshake instead, so that nobody in the middle can relay.
+    /// Each side names itself, and expects the other's authentication to contain the name given here. An
+    /// encrypted transport binds to its handshake instead, which no relay in the middle can imitate.
     async fn open(
         mut stream: R::Stream,
         remote: Endpoint,
@@ -158,7 +156,7 @@ impl<R: TcpRuntime> FrameWriter for PlainWriter<R> {
             self.0.write_all(&length.to_be_bytes()).await?;
             self.0.write_all(frame).await?;
             self.0.flush().await?;
-            // Tells the node that it may send more on this link.
+            // Returns the frame's credit: the node may send more on this link.
             outgoing.flushed();
         }
         self.0.close().await?;
@@ -172,11 +170,9 @@ async fn start(
     bootstrap: Option<&Endpoint>,
     ledger: MemLedger,
 ) -> Result<(Gossip, Endpoint), Box<dyn Error>> {
-    let runtime = SmolRuntime::global();
-    let transport = PlainTcp::bind(runtime.clone()).await?;
+    let transport = PlainTcp::bind(SmolRuntime::global()).await?;
     let local = transport.local.clone();
-    let gossip = Gossip::builder()
-        .runtime(runtime)
+    let gossip = gossip::smol::builder()
         .identity(TestCrypto::new("org1", name))
         .transport(transport)
         .ledger(ledger)
@@ -224,8 +220,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_block_is_committed_over_a_transport_of_ones_own() -> Result<(), Box<dyn std::error::Error>>
-    {
+    fn a_block_is_committed_over_a_custom_transport() -> Result<(), Box<dyn std::error::Error>> {
         super::main()
     }
 }
