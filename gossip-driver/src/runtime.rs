@@ -14,7 +14,7 @@ use gossip_core::Endpoint;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an async runtime",
     note = "give the builder a runtime by `.runtime(..)`: a `TokioRuntime`, a `SmolRuntime`, or a type that \
-            implements `Runtime`; `runtime_tokio::builder()` and `runtime_smol::builder()` have one already"
+            implements `Runtime`; `gossip::tokio::builder()` and `gossip::smol::builder()` have one already"
 )]
 pub trait Runtime: Clone + Send + Sync + 'static {
     /// Completes at its deadline.
