@@ -16,7 +16,7 @@ use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::transport::{Transport, TransportError};
 use gossip_driver::{Gossip, Ledger, Runtime};
 
-use support::{Net, Pipe, Port, Threads, config, eventually, run};
+use support::{Net, Pipe, Port, Threads, eventually, node, org1, run};
 
 /// A ledger that never answers, and tells when it was asked first.
 struct Stuck(Sender<()>);
@@ -197,19 +197,13 @@ impl Transport for Silent {
 #[test]
 fn a_dial_that_takes_too_long_is_given_up_and_counted() {
     run(async {
-        let crypto = TestCrypto::new("org1", "alice");
-        let mut config = config(&crypto, "alice", &["bob"]);
-        config.link.dial_timeout = Duration::from_millis(10);
-        let (port, settings) = (Net::default().join("alice"), DriverConfig::default());
-        let alice = spawn(
-            Threads,
-            config,
-            settings,
-            Silent(port),
-            crypto,
-            MemLedger::new(),
-        )
-        .unwrap();
+        let alice = node(TestCrypto::new("org1", "alice"), &["bob"])
+            .transport(Silent(Net::default().join("alice")))
+            .endpoint("alice")
+            .ledger(MemLedger::new())
+            .configure(|config| config.link.dial_timeout = Duration::from_millis(10))
+            .spawn()
+            .unwrap();
         let timed_out = || alice.metrics().driver.dials_timed_out > 0;
         eventually("a dial that times out", timed_out).await;
         assert!(alice.metrics().driver.dials_failed >= 1);

@@ -10,7 +10,7 @@ use gossip_driver::error::SpawnError;
 use gossip_driver::testing::{MemLedger, MemPeerBook, TestCrypto};
 use gossip_driver::{BookedPeer, Gossip, PeerBook, PeerBookError};
 
-use support::{Net, Threads, config, eventually, run};
+use support::{Net, Port, Threads, eventually, node, run};
 
 type Node = Builder<Threads, TestCrypto, Port, MemLedger>;
 

@@ -11,7 +11,7 @@ use gossip_driver::error::{PublishError, ResumeError, TryPublishError, Validator
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::{Channel, Gossip, Ledger, Validator};
 
-use support::{Net, Threads, config, eventually, run};
+use support::{Net, eventually, node, org1, run};
 
 fn start(net: &Net, name: &str, ledger: impl Ledger) -> Gossip {
     let builder = node(TestCrypto::new("org1", name), &["alice"]);

@@ -145,7 +145,7 @@ impl From<BlockError> for CryptoError {
     }
 }
 
-/// Why a certificate, key, revocation list or channel policy cannot be used.
+/// Why a certificate, key, revocation list or channel definition cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConfigError {

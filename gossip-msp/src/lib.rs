@@ -26,8 +26,8 @@
 //! could turn a signed message into a second valid one.
 //!
 //! # Blocks
-//! [`ChannelPolicy`] names the organisations that read a channel, its orderers, and the number of
-//! orderers that must have signed a block. A block verifies ([`X509Service::check_block`]) if it is
+//! [`ChannelDefinition`] names a channel's member organisations, its orderers, and the number of
+//! orderers that must have signed a block; the service and the node take the same one. A block verifies ([`X509Service::check_block`]) if it is
 //! canonically encoded, has the number and the channel asked for, its transactions are well-formed
 //! and have the hash in the header, and enough different orderers signed the header. This holds for
 //! block 0 too: give a genesis block without signatures to the ledger, not to gossip. An orderer's

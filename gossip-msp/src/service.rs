@@ -155,14 +155,12 @@ impl X509Service {
     /// ([`ChannelDefinition::membership`]).
     ///
     /// # Errors
-    /// The policy has no orderer or requires no signature, names an organisation that is not
-    /// configured, or [`MAX_CHANNELS`] channels are configured. Nothing changes then.
-    pub fn set_channel(
-        &self,
-        channel: ChannelId,
-        policy: ChannelPolicy,
-    ) -> Result<(), ConfigError> {
-        if !policy.is_complete() {
+    /// The definition has no orderer or requires no signature, names an organisation that is not
+    /// configured, is older than the one in force, or [`MAX_CHANNELS`] channels are defined.
+    /// Nothing changes then.
+    pub fn set_channel(&self, definition: &ChannelDefinition) -> Result<(), ConfigError> {
+        let channel = definition.id();
+        if !definition.is_complete() {
             return Err(ConfigError::NoOrderers(channel.as_str().into()));
         }
         let mut current = self.trust.write().unwrap_or_else(PoisonError::into_inner);
@@ -383,7 +381,7 @@ impl MessageCryptoService for X509Service {
             .channels
             .get(channel)
             .ok_or_else(|| IdentityError::UnknownChannel(channel.as_str().into()))
-            .and_then(|policy| {
+            .and_then(|definition| {
                 // Before the signature: this check is cheap, so outsiders cause no signature check.
                 let (msp_id, _) = identity::split(identity)?;
                 let refused = || IdentityError::NotAdmitted(msp_id.into());

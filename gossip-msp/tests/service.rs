@@ -224,6 +224,51 @@ fn a_definition_without_orderers_or_with_unknown_organisations_is_refused() {
 }
 
 #[test]
+fn an_older_definition_is_refused_and_changes_nothing() {
+    let network = Network::new();
+    let of = |sequence| {
+        let channel = ChannelDefinition::new("mychannel").with_sequence(sequence);
+        channel.with_orderer_organisation("OrdererMSP")
+    };
+    network
+        .service
+        .set_channel(&of(5).with_member("Org1MSP", []))
+        .unwrap();
+    let refused = network
+        .service
+        .set_channel(&of(4).with_member("Org2MSP", []));
+    let expected = "the definition of channel \"mychannel\" has the sequence 4, lower than 5, the one in force";
+    assert_eq!(refused.unwrap_err().to_string(), expected);
+    network
+        .service
+        .set_channel(&of(5).with_member("Org1MSP", []))
+        .unwrap();
+    network
+        .service
+        .set_channel(&of(6).with_member("Org2MSP", []))
+        .unwrap();
+}
+
+#[test]
+fn one_definition_serves_the_service_and_the_node() {
+    let channel = ChannelDefinition::new("mychannel")
+        .with_sequence(7)
+        .with_member("Org1MSP", ["peer0:7051".into()])
+        .with_member("Org2MSP", [])
+        .with_member("Org1MSP", ["peer1:7051".into()])
+        .with_orderer_organisation("OrdererMSP");
+    let membership = channel.membership();
+    assert_eq!(membership.sequence, 7);
+    let anchors = ["peer0:7051".into(), "peer1:7051".into()];
+    let members = [
+        (OrgId::new(b"Org1MSP"), anchors.to_vec()),
+        (OrgId::new(b"Org2MSP"), Vec::new()),
+    ];
+    assert_eq!(membership.members, members.into());
+    Network::new().service.set_channel(&channel).unwrap();
+}
+
+#[test]
 fn the_cache_is_bounded() {
     let Organisations { org1, all, .. } = Organisations::new();
     let own = org1

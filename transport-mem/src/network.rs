@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
-use gossip_driver::TransportError;
 use gossip_driver::core::Endpoint;
+use gossip_driver::transport::TransportError;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 

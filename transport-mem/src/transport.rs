@@ -84,6 +84,10 @@ impl<R: Runtime> Transport for MemTransport<R> {
         Ok(MemLink::new(&self.runtime, ends))
     }
 
+    fn local_endpoint(&self) -> Option<Endpoint> {
+        Some(self.registration.name.clone())
+    }
+
     /// Releases the name: [`accept`](Transport::accept) and [`dial`](Transport::dial) return
     /// [`TransportError::Closed`]. Existing links continue.
     async fn close(&self) {

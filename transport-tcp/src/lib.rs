@@ -10,7 +10,7 @@
 //!   A dialler of another network gets a refusal, so both sides can report the cause. The cipher is
 //!   AES-256-GCM if the dialler's processor has AES instructions, else ChaCha20-Poly1305.
 //!   Handshakes run concurrently, are bounded in number and time, and never delay
-//!   [`accept`](gossip_driver::Transport::accept).
+//!   [`accept`](gossip_driver::transport::Transport::accept).
 //! - **Frames**: small frames share a Noise message of up to 64 KiB; large frames are cut into
 //!   parts. More urgent frames go between two parts of a large one, so a heartbeat waits for little
 //!   more than one message, whatever the size of the block before it. Each write to the socket

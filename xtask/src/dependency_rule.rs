@@ -23,6 +23,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
+/// The crates that the facade re-exports.
+const FACADE: &[&str] = &[
+    "gossip-driver",
+    "gossip-ledger",
+    "gossip-msp",
+    "gossip-sim",
+    "runtime-smol",
+    "runtime-tokio",
+    "transport-mem",
+    "transport-tcp",
+];
+
 /// Crates that may depend on all crates of the workspace.
 const TOP: &[&str] = &["gossip-node", "tests", "bench"];
 
@@ -190,10 +202,13 @@ mod tests {
 
     #[test]
     fn no_library_depends_on_the_facade() {
-        assert!(check_arrow("fabric-gossip", "transport-tcp", false).is_empty());
-        assert!(check_arrow("gossip-node", "fabric-gossip", false).is_empty());
-        assert_eq!(check_arrow("gossip-msp", "fabric-gossip", false).len(), 1);
-        assert_eq!(check_arrow("fabric-gossip", "xtask", false).len(), 1);
+        assert!(check_dependency("fabric-gossip", "transport-tcp", false).is_empty());
+        assert!(check_dependency("gossip-node", "fabric-gossip", false).is_empty());
+        assert_eq!(
+            check_dependency("gossip-msp", "fabric-gossip", false).len(),
+            1
+        );
+        assert_eq!(check_dependency("fabric-gossip", "xtask", false).len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The tests named in the catalogue of scenarios exist.
+//! The tests named in the catalogue of scenarios and in the table of delivery guarantees exist.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ const PAGES: &[&str] = &["tests/README.md", "gossip/README.md"];
 /// For each test name, the path components of its files.
 type Tests = BTreeMap<String, Vec<Vec<String>>>;
 
-/// One line for each missing test in the last column of a table, and for each row without a test,
+/// One line for each missing test in the last column of a table headed `test`, and for each row without a test,
 /// unless the row says why it is not applicable or refers to a heading.
 ///
 /// A test is a name in backticks, with some of its modules if the name alone is ambiguous: ``
@@ -34,8 +34,26 @@ pub(crate) fn check(root: &Path) -> Result<Violations, Failure> {
     Ok(violations)
 }
 
-/// The first and the last column of a row; `None` for the head of a table.
-fn row(line: &str) -> Option<(&str, &str)> {
+/// The first and the last column of each row of the tables whose last column is headed `test`.
+fn rows(page: &str) -> Vec<(&str, &str)> {
+    let mut rows = Vec::new();
+    let mut names_tests = false;
+    for line in page.lines() {
+        let Some((first, last)) = columns(line) else {
+            names_tests = false;
+            continue;
+        };
+        if last == "test" {
+            names_tests = true;
+        } else if names_tests && !first.starts_with("---") {
+            rows.push((first, last));
+        }
+    }
+    rows
+}
+
+/// The first and the last column of a table's line.
+fn columns(line: &str) -> Option<(&str, &str)> {
     let columns = line.strip_prefix("| ")?.strip_suffix(" |")?;
     let (first, rest) = columns.split_once(" | ")?;
     Some((first, rest.rsplit(" | ").next()?))
@@ -127,6 +145,7 @@ mod tests {
             "tests/README.md: there is no test pull::one",
             "tests/README.md: no test is named for: unnamed",
             "tests/README.md: no test is named for: named nowhere",
+            "gossip/README.md: there is no test gone",
         ];
         assert_eq!(check(root.path()).unwrap(), expected);
     }

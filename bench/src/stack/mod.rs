@@ -131,10 +131,13 @@ pub(crate) fn channel_id() -> ChannelId {
     ChannelId::new("bench")
 }
 
+fn channel() -> ChannelDefinition {
+    let channel = ChannelDefinition::new(channel_id()).with_member(MSP, []);
+    channel.with_orderer_organisation(ORDERERS)
+}
+
 /// The nodes of one process share its cores.
-fn settings(nodes: usize) -> DriverConfig {
+fn share_cores(driver: &mut DriverConfig, nodes: usize) {
     let cores = available_parallelism().map_or(1, usize::from);
-    let mut settings = DriverConfig::default();
-    settings.crypto_threads = NonZeroUsize::new(cores.div_ceil(nodes));
-    settings
+    driver.crypto_threads = NonZeroUsize::new(cores.div_ceil(nodes));
 }

@@ -17,8 +17,8 @@ const CONFIG: u64 = 1;
 
 /// Decides who is an orderer.
 pub(crate) trait OrdererCheck {
-    /// The identity of `creator` if it is an orderer under `policy`.
-    fn orderer(&self, policy: &ChannelPolicy, creator: &[u8]) -> Option<Arc<Identity>>;
+    /// The identity of `creator` if it is an orderer of `channel`.
+    fn orderer(&self, channel: &ChannelDefinition, creator: &[u8]) -> Option<Arc<Identity>>;
 }
 
 /// Verifies a block. Cheap checks come first, and signatures before the hash of the data, so that a

@@ -11,7 +11,7 @@ use gossip::{Runtime, TcpRuntime};
 use crate::failure::Failure;
 
 /// Keeps the demo's peers apart from any other network on this machine.
-pub(crate) const NETWORK_ID: &[u8] = b"gossip-demo";
+const NETWORK_ID: &[u8] = b"gossip-demo";
 
 /// Hands out transports.
 pub(crate) trait Addresses {

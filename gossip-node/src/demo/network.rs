@@ -11,7 +11,7 @@ use gossip::msp::ChannelDefinition;
 use gossip::transport::Transport;
 use gossip::{Channel, DriverConfig, Gossip, Runtime};
 
-use super::addresses::{Addresses, NETWORK_ID};
+use super::addresses::Addresses;
 use super::blocks::BlockMaker;
 use super::board::Board;
 use super::data_dir::DataDir;
