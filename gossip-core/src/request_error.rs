@@ -97,7 +97,8 @@ pub enum RequestError {
         /// What the ledger said.
         reason: String,
     },
-    /// The message's tag is not the one that is legal for its content.
+    /// The message's tag is not the one that is legal for its content, or a part of it exceeds the limits that every
+    /// receiver checks.
     #[error("the message is not legal: {0}")]
     Illegal(DecodeError),
     /// Messages of this kind are made by the node itself, or are not spread.

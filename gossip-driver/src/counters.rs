@@ -31,6 +31,9 @@ crate::counters! {
     requests_refused,
     /// Messages lost to a listener because its queue was full.
     deliveries_dropped,
+    /// Application messages whose topic has no listener, while other topics have one. The core counts those that
+    /// arrive while no topic has one, as `messages_unheard`.
+    topics_unheard,
     /// Predicates of listeners that panicked; each ended its subscription.
     listener_panics,
     /// Notifications lost to a slow listener because newer ones took their place.

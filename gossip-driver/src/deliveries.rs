@@ -37,8 +37,8 @@ pub struct AcceptedMessage {
     pub message: SignedMessage,
 }
 
-/// A stream of messages, made by [`Gossip::accepted`](crate::Gossip::accepted) and
-/// [`Gossip::incoming`](crate::Gossip::incoming).
+/// A stream of messages, made by [`Gossip::messages`](crate::Gossip::messages),
+/// [`Gossip::accepted`](crate::Gossip::accepted) and [`Gossip::incoming`](crate::Gossip::incoming).
 ///
 /// It ends when the node has stopped; if messages were lost last, [`Delivered::Lagged`] comes before the end. It
 /// does not keep the node running, and dropping it ends the subscription.

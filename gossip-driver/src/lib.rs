@@ -210,8 +210,9 @@
 //!   that satisfies a condition.
 //! - **Notifications** ([`Gossip::notifications`]) are lossy: a slow listener reads how many it missed, and delays
 //!   neither the node nor other listeners.
-//! - **Messages** ([`Gossip::send_to`], [`Gossip::send_acknowledged`], [`Gossip::incoming`], [`Gossip::accepted`]) are
-//!   sent by content; see [`Message`].
+//! - **Messages** ([`Gossip::send_to`], [`Gossip::send_acknowledged`], [`Gossip::messages`]) carry bytes
+//!   under a topic; see [`Message`]. [`Gossip::accepted`] and [`Gossip::incoming`] are views of the node's own
+//!   protocols.
 //! - **Shutdown** is [`Gossip::shutdown`], or dropping the last handle. Links are flushed, tasks joined and threads
 //!   ended within a deadline. From then on, and also if the executor drops the node's task, every operation fails
 //!   with `Stopped`; none hangs. The snapshots keep what they showed.

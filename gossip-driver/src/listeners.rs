@@ -1,11 +1,12 @@
 //! The listeners of the application, and delivery of messages to them.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_channel::Sender;
-use gossip_core::proto::GossipMessage;
-use gossip_core::{Delivery, Interest};
+use gossip_core::proto::{Content, GossipMessage};
+use gossip_core::{Delivery, Interest, Received};
 use tracing::warn;
 
 use crate::counters::Counters;
@@ -76,7 +77,27 @@ pub(crate) struct Listeners(Mutex<State>);
 #[derive(Default)]
 struct State {
     accepted: Vec<Listener<AcceptedMessage>>,
-    raw: Vec<(Listener<ReceivedMessage>, Weak<Requests>)>,
+    /// By topic.
+    messages: HashMap<String, Vec<Receiver>>,
+    raw: Vec<Receiver>,
+}
+
+/// A subscription to messages that can be answered.
+struct Receiver {
+    listener: Listener<ReceivedMessage>,
+    node: Weak<Requests>,
+}
+
+impl Receiver {
+    fn offer(&mut self, received: &Received, counts: &Counters) -> bool {
+        let make = || ReceivedMessage::new(received.clone(), self.node.clone());
+        let message = received.message.message();
+        self.listener.offer(message, make, counts)
+    }
+
+    fn is_open(&self) -> bool {
+        !self.listener.queue.is_closed()
+    }
 }
 
 impl Listeners {
@@ -91,6 +112,19 @@ impl Listeners {
         deliveries
     }
 
+    /// Subscribes to application messages with this topic; at most `room` wait.
+    pub(crate) fn add_messages(
+        &self,
+        room: usize,
+        topic: String,
+        node: &Arc<Requests>,
+    ) -> Deliveries<ReceivedMessage> {
+        let (receiver, deliveries) = receiver(room, Box::new(|_| true), node);
+        let topics = &mut self.lock().messages;
+        topics.entry(topic).or_default().push(receiver);
+        deliveries
+    }
+
     /// Subscribes to messages as they arrive; at most `room` wait.
     pub(crate) fn add_raw(
         &self,
@@ -98,8 +132,8 @@ impl Listeners {
         wants: Predicate,
         node: &Arc<Requests>,
     ) -> Deliveries<ReceivedMessage> {
-        let (listener, deliveries) = listener(room, wants);
-        self.lock().raw.push((listener, Arc::downgrade(node)));
+        let (receiver, deliveries) = receiver(room, wants, node);
+        self.lock().raw.push(receiver);
         deliveries
     }
 
@@ -107,10 +141,14 @@ impl Listeners {
     pub(crate) fn interest(&self) -> Interest {
         let mut state = self.lock();
         state.accepted.retain(|one| !one.queue.is_closed());
-        state.raw.retain(|(one, _)| !one.queue.is_closed());
+        state.raw.retain(Receiver::is_open);
+        state.messages.retain(|_, receivers| {
+            receivers.retain(Receiver::is_open);
+            !receivers.is_empty()
+        });
         Interest {
             accepted: !state.accepted.is_empty(),
-            messages: false,
+            messages: !state.messages.is_empty(),
             raw: !state.raw.is_empty(),
         }
     }
@@ -129,12 +167,10 @@ impl Listeners {
                 });
                 !state.accepted.is_empty()
             }
-            Delivery::Message(_) => false,
+            Delivery::Message(received) => state.deliver_message(&received, counts),
             Delivery::Raw(received) => {
-                state.raw.retain_mut(|(one, node)| {
-                    let make = || ReceivedMessage::new(received.clone(), node.clone());
-                    one.offer(received.message.message(), make, counts)
-                });
+                let offer = |one: &mut Receiver| one.offer(&received, counts);
+                state.raw.retain_mut(offer);
                 !state.raw.is_empty()
             }
         }
@@ -150,11 +186,31 @@ impl Listeners {
     }
 }
 
+impl State {
+    /// Queues an application message for each listener of its topic. Returns whether any topic has a listener.
+    fn deliver_message(&mut self, received: &Received, counts: &Counters) -> bool {
+        let Content::Application(application) = received.message.content() else {
+            return true;
+        };
+        let topic = &application.topic;
+        if let Some(receivers) = self.messages.get_mut(topic) {
+            receivers.retain_mut(|one| one.offer(received, counts));
+            if receivers.is_empty() {
+                self.messages.remove(topic);
+            }
+        } else {
+            counts.topics_unheard.add();
+        }
+        !self.messages.is_empty()
+    }
+}
+
 impl std::fmt::Debug for Listeners {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = self.lock();
         f.debug_struct("Listeners")
             .field("accepted", &state.accepted.len())
+            .field("topics", &state.messages.len())
             .field("raw", &state.raw.len())
             .finish()
     }
@@ -169,6 +225,16 @@ fn listener<T>(room: usize, wants: Predicate) -> (Listener<T>, Deliveries<T>) {
         lost: 0,
     };
     (listener, Deliveries::new(deliveries))
+}
+
+fn receiver(
+    room: usize,
+    wants: Predicate,
+    node: &Arc<Requests>,
+) -> (Receiver, Deliveries<ReceivedMessage>) {
+    let (listener, deliveries) = listener(room, wants);
+    let node = Arc::downgrade(node);
+    (Receiver { listener, node }, deliveries)
 }
 
 #[cfg(test)]

@@ -25,10 +25,28 @@ impl Gossip {
         self.listen().await.map(|()| deliveries)
     }
 
+    /// A stream of the application messages with this topic ([`Message::new`](crate::Message::new)) that peers send
+    /// from now on. The link proves the sender of each. If a message names a channel, this node has joined it and
+    /// the sender's organisation is a member of it; what else the sender may do is for the application to decide.
+    /// See [`Gossip::send_to`] for an example.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn messages(
+        &self,
+        topic: impl Into<String>,
+    ) -> Result<Deliveries<ReceivedMessage>, QueryError> {
+        let shared = &self.shared;
+        let most = shared.max_deliveries;
+        let listeners = &shared.listeners;
+        let deliveries = listeners.add_messages(most, topic.into(), &shared.requests);
+        self.listen().await.map(|()| deliveries)
+    }
+
     /// A stream of the messages that arrive on authenticated links from now on, if `wants` selects them. **They are
     /// not checked.** Among them are messages of the node's own protocols, which the node handles as ever, and
     /// private data, which is left to the application. Acknowledgements are not among them. See
-    /// [`ReceivedMessage`] for what must be checked, and [`Gossip::send_to`] for an example.
+    /// [`ReceivedMessage`] for what must be checked.
     ///
     /// # Errors
     /// See [`QueryError`].

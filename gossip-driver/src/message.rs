@@ -1,58 +1,67 @@
 use bytes::Bytes;
 use gossip_core::ChannelId;
-use gossip_core::proto::{Content, GossipMessage};
+use gossip_core::proto::{Application, Content, GossipMessage};
 
-/// A message that an application sends to peers. It is content only: the library adds the nonce, the tag that
-/// is legal for the content, and the envelope.
+/// A message that an application sends to peers. The library adds the nonce, the tag that is legal for the
+/// content, and the envelope.
 ///
 /// ```
 /// use gossip_driver::Message;
 /// use gossip_driver::core::proto::Content;
 ///
-/// let question = Message::in_channel("trade", Content::PrivateRequest(vec![]));
-/// let keep_alive = Message::from(Content::Empty);
-/// assert_ne!(question, keep_alive);
+/// // A message of the application: a topic and opaque bytes.
+/// let price = Message::new("prices", "apples 3");
+/// let in_trade = Message::new("prices", "apples 3").in_channel("trade");
+/// assert_ne!(price, in_trade);
+/// // Content of Fabric's protocol.
+/// let question = Message::from(Content::PrivateRequest(vec![])).in_channel("trade");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Message {
-    /// Content of Fabric's gossip protocol, for instance private data or a request for it. Every peer
-    /// understands it.
-    Protocol {
-        /// The channel that it concerns, if any.
-        channel: Option<ChannelId>,
-        /// The content.
-        content: Content,
-    },
+pub struct Message {
+    channel: Option<ChannelId>,
+    content: Content,
 }
 
 impl Message {
-    /// Content of Fabric's gossip protocol that concerns a channel.
+    /// An application message. The receiver's application reads it by
+    /// [`Gossip::messages`](crate::Gossip::messages) with the same topic. Legacy peers (Fabric's own gossip) do not
+    /// take it: they are refused as
+    /// [`NotUnderstood`](gossip_core::DropReason::NotUnderstood), and criteria leave them out.
+    ///
+    /// The topic has at most [`Limits::max_name`](gossip_core::proto::Limits::max_name) bytes (1 KiB by default), and
+    /// the message fits in a frame. Sending it fails otherwise.
     #[must_use]
-    pub fn in_channel(channel: impl Into<ChannelId>, content: Content) -> Self {
-        Self::Protocol {
-            channel: Some(channel.into()),
-            content,
-        }
+    pub fn new(topic: impl Into<String>, data: impl Into<Bytes>) -> Self {
+        let (topic, data) = (topic.into(), data.into());
+        Content::Application(Application { topic, data }).into()
+    }
+
+    /// Names the channel that the message concerns. A receiver delivers an application message of a channel only
+    /// if it has joined the channel and the sender's organisation is a member of it.
+    #[must_use]
+    pub fn in_channel(mut self, channel: impl Into<ChannelId>) -> Self {
+        self.channel = Some(channel.into());
+        self
     }
 
     /// The message on the wire.
     pub(crate) fn into_wire(self, nonce: u64) -> GossipMessage {
-        let Self::Protocol { channel, content } = self;
-        let channel = channel.map(|id| Bytes::copy_from_slice(id.as_str().as_bytes()));
+        let channel = self
+            .channel
+            .map(|id| Bytes::copy_from_slice(id.as_str().as_bytes()));
         GossipMessage {
             nonce,
             channel: channel.unwrap_or_default(),
-            tag: content.legal_tag(),
-            content,
+            tag: self.content.legal_tag(),
+            content: self.content,
         }
     }
 }
 
 impl From<Content> for Message {
-    /// Content of Fabric's gossip protocol that concerns no channel.
+    /// Content of the gossip protocol that concerns no channel.
     fn from(content: Content) -> Self {
-        Self::Protocol {
+        Self {
             channel: None,
             content,
         }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Weak;
 
 use bytes::Bytes;
-use gossip_core::proto::{Content, GossipMessage, RawEnvelope, Tag};
+use gossip_core::proto::{Application, Content, GossipMessage, RawEnvelope, Tag};
 use gossip_core::{OrgId, PeerId, Received, Request};
 
 use crate::error::{AckError, OperationError, RespondError};
@@ -21,6 +21,18 @@ pub struct ReceivedMessage {
 impl ReceivedMessage {
     pub(crate) fn new(received: Received, node: Weak<Requests>) -> Self {
         Self { received, node }
+    }
+
+    /// The topic of an application message; `None` if it is of another kind.
+    #[must_use]
+    pub fn topic(&self) -> Option<&str> {
+        self.application().map(|message| message.topic.as_str())
+    }
+
+    /// The bytes of an application message; `None` if it is of another kind.
+    #[must_use]
+    pub fn data(&self) -> Option<&Bytes> {
+        self.application().map(|message| &message.data)
     }
 
     /// The decoded message.
@@ -61,8 +73,8 @@ impl ReceivedMessage {
     }
 
     /// Answers on the message's link, or on the peer's present link if that one is gone. The answer has the
-    /// message's nonce, and its channel unless another one is given. The sender receives it by
-    /// [`Gossip::incoming`](crate::Gossip::incoming).
+    /// message's nonce, and its channel unless another one is given. The sender reads it by
+    /// [`Gossip::messages`](crate::Gossip::messages).
     ///
     /// # Errors
     /// See [`RespondError`].
@@ -72,21 +84,18 @@ impl ReceivedMessage {
     #[doc = include_str!("../doc/two_peers.txt")]
     /// use futures_util::StreamExt as _;
     /// use gossip_driver::Message;
-    /// use gossip_driver::core::proto::{Content, GossipMessage};
     ///
-    /// let asks = |message: &GossipMessage| matches!(message.content, Content::PrivateRequest(_));
-    /// let answers = |message: &GossipMessage| matches!(message.content, Content::PrivateResponse(_));
-    /// let mut questions = bob.incoming(asks).await?;
-    /// let mut answered = alice.incoming(answers).await?;
-    /// let question = Message::in_channel("trade", Content::PrivateRequest(vec![]));
+    /// let mut questions = bob.messages("price of").await?;
+    /// let mut answers = alice.messages("price is").await?;
+    /// let question = Message::new("price of", "apples");
     /// let sent = alice.send_to(question, [alice.members()[0].peer.clone()]).await?;
     ///
     /// let received = questions.next().await.and_then(|one| one.message()).ok_or("stopped")?;
-    /// received.respond(Content::PrivateResponse(vec![])).await?;
+    /// received.respond(Message::new("price is", "3")).await?;
     ///
-    /// let answer = answered.next().await.and_then(|one| one.message()).ok_or("stopped")?;
+    /// let answer = answers.next().await.and_then(|one| one.message()).ok_or("stopped")?;
     /// assert_eq!(answer.message().nonce, sent.nonce);
-    /// assert_eq!(answer.message().channel, "trade");
+    /// assert_eq!(answer.data().ok_or("another kind")?, "3");
     #[doc = include_str!("../doc/end.txt")]
     pub async fn respond(&self, message: impl Into<Message>) -> Result<(), RespondError> {
         let GossipMessage { nonce, channel, .. } = self.message();
@@ -121,10 +130,8 @@ impl ReceivedMessage {
     ///
     /// use futures_util::StreamExt as _;
     /// use gossip_driver::{Criteria, Message};
-    /// use gossip_driver::core::proto::{Content, GossipMessage};
     ///
-    /// let asks = |message: &GossipMessage| matches!(message.content, Content::PrivateRequest(_));
-    /// let mut questions = bob.incoming(asks).await?;
+    /// let mut questions = bob.messages("price of").await?;
     /// smol::spawn(async move {
     ///     while let Some(delivered) = questions.next().await {
     ///         if let Some(received) = delivered.message() {
@@ -133,7 +140,7 @@ impl ReceivedMessage {
     ///     }
     /// })
     /// .detach();
-    /// let question = Message::in_channel("trade", Content::PrivateRequest(vec![]));
+    /// let question = Message::new("price of", "apples");
     /// let one_peer = Criteria::new(Duration::from_secs(10));
     /// let refused = alice.send_acknowledged(question, one_peer).await.err().ok_or("acknowledged")?;
     /// assert_eq!(refused.to_string(), "0 of 1 acknowledgements came; not today (1)");
@@ -141,6 +148,13 @@ impl ReceivedMessage {
     pub async fn nack(&self, reason: &str) -> Result<(), AckError> {
         let reason = if reason.is_empty() { "refused" } else { reason };
         self.acknowledge(reason.to_owned()).await
+    }
+
+    fn application(&self) -> Option<&Application> {
+        match &self.message().content {
+            Content::Application(message) => Some(message),
+            _ => None,
+        }
     }
 
     async fn acknowledge(&self, error: String) -> Result<(), AckError> {

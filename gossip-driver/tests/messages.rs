@@ -35,7 +35,7 @@ fn private_data() -> Message {
         sim_height: 7,
         collection_configs: Bytes::new(),
     };
-    Message::in_channel("trade", Content::PrivateData(data))
+    Message::from(Content::PrivateData(data)).in_channel("trade")
 }
 
 fn is_private(message: &GossipMessage) -> bool {
@@ -44,6 +44,65 @@ fn is_private(message: &GossipMessage) -> bool {
 
 fn bob() -> PeerId {
     PeerId::new(b"org1/bob")
+}
+
+#[test]
+fn an_application_message_reaches_the_listeners_of_its_topic() {
+    run(async {
+        let net = Net::default();
+        let (alice, bob_) = (start(&net, "alice"), start(&net, "bob"));
+        alice.wait_members(1).await.unwrap();
+        let mut prices = bob_.messages("prices").await.unwrap();
+        let mut same = bob_.messages("prices").await.unwrap();
+        let mut offers = bob_.messages("offers").await.unwrap();
+        for (topic, data) in [("unheard", "0"), ("offers", "1"), ("prices", "2")] {
+            let message = Message::new(topic, data);
+            let sent = alice.send_to(message, [bob()]).await.unwrap();
+            assert_eq!(sent.outcome.queued, [bob()]);
+        }
+        for (deliveries, topic, data) in [
+            (&mut prices, "prices", "2"),
+            (&mut same, "prices", "2"),
+            (&mut offers, "offers", "1"),
+        ] {
+            let received = deliveries.next().await.unwrap().message().unwrap();
+            assert_eq!(received.topic(), Some(topic));
+            assert_eq!(received.data(), Some(&Bytes::from(data)));
+            assert_eq!(received.peer(), &PeerId::new(b"org1/alice"));
+        }
+        assert_eq!(bob_.metrics().driver.topics_unheard, 1);
+        assert_eq!(bob_.metrics().core.violations, 0);
+    });
+}
+
+#[test]
+fn application_messages_are_counted_when_the_last_stream_is_dropped() {
+    run(async {
+        let net = Net::default();
+        let (alice, bob_) = (start(&net, "alice"), start(&net, "bob"));
+        alice.wait_members(1).await.unwrap();
+        drop(bob_.messages("prices").await.unwrap());
+        // The first message finds the stream gone; the core is told, and counts the others.
+        let unheard = || bob_.metrics().core.messages_unheard > 0;
+        while !unheard() {
+            let message = Message::new("prices", "1");
+            alice.send_to(message, [bob()]).await.unwrap();
+            async_io::Timer::after(Duration::from_millis(1)).await;
+        }
+    });
+}
+
+#[test]
+fn a_topic_longer_than_receivers_accept_is_refused_by_the_sender() {
+    run(async {
+        let net = Net::default();
+        let (alice, _bob) = (start(&net, "alice"), start(&net, "bob"));
+        alice.wait_members(1).await.unwrap();
+        let long = Message::new("t".repeat(1 << 11), "1");
+        let refused = alice.send_to(long, [bob()]).await;
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains("topic") && text.contains("1024"), "{text}");
+    });
 }
 
 #[test]

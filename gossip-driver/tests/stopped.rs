@@ -32,7 +32,7 @@ fn is_question(message: &GossipMessage) -> bool {
 }
 
 fn question() -> Message {
-    Message::in_channel("trade", Content::PrivateRequest(Vec::new()))
+    Message::from(Content::PrivateRequest(Vec::new())).in_channel("trade")
 }
 
 /// Alice and Bob in a channel with three blocks, and a message that Alice has received.

@@ -8,7 +8,7 @@ use prost::Message;
 
 use crate::{
     Content, DecodeError, GossipMessage, Limits, RawEnvelope, RawSecret, decode, fast_path, raw,
-    wire,
+    scan, schema, wire,
 };
 
 /// A validated message, together with the exact bytes of its envelope.
@@ -57,6 +57,16 @@ impl SignedMessage {
             None,
         );
         Self::new(message, envelope)
+    }
+
+    /// Checks the encoded message as a receiver with these limits does before it decodes it.
+    ///
+    /// # Errors
+    /// The [`DecodeError`] that the receiver would get.
+    pub fn check_limits(&self, limits: &Limits) -> Result<(), DecodeError> {
+        let envelope = self.envelope();
+        scan::check(&schema::GOSSIP_ENVELOPE, envelope.encoded(), limits)?;
+        scan::check(&schema::GOSSIP_GOSSIP_MESSAGE, envelope.payload(), limits)
     }
 
     /// Whether the message is unsigned and its bytes contain nothing besides

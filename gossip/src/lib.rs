@@ -32,7 +32,7 @@
 //! | a ledger on disk | `gossip::ledger`; your own: [`Ledger`] |
 //! | a transport of your own | [`transport`], the example `custom_transport`, `gossip::testing::transport` |
 //! | a runtime of your own | [`Runtime`], `gossip::testing::runtime` |
-//! | messages between peers, with or without acknowledgements | [`Message`], [`Gossip::send_to`], [`Gossip::send_acknowledged`], [`Gossip::incoming`] |
+//! | messages between peers, with or without acknowledgements | [`Message`], [`Gossip::send_to`], [`Gossip::send_acknowledged`], [`Gossip::messages`] |
 //! | messages that a channel has verified | [`Gossip::accepted`] |
 //! | a say in which blocks are stored and passed on | [`Channel::validator`] |
 //! | what happens in a node | [`Gossip::notifications`] |

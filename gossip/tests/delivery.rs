@@ -11,7 +11,6 @@ use futures_util::StreamExt as _;
 use futures_util::future::{Either, join, join_all, select};
 use gossip::error::{HeightError, PublishError, SendAcknowledgedError};
 use gossip::mem::MemNetwork;
-use gossip::proto::{Content, GossipMessage, Kind};
 use gossip::smol::SmolRuntime;
 use gossip::testing::{MemLedger, TestCrypto};
 use gossip::{
@@ -252,12 +251,10 @@ fn a_ledger_that_fails_halts_its_channel_and_no_block_is_skipped() {
     });
 }
 
-fn question() -> Message {
-    Message::in_channel("trade", Content::PrivateRequest(Vec::new()))
-}
+const QUESTIONS: &str = "questions";
 
-fn is_question(message: &GossipMessage) -> bool {
-    message.content.kind() == Kind::PrivateRequest
+fn question() -> Message {
+    Message::new(QUESTIONS, "how much is it?").in_channel("trade")
 }
 
 fn peer(gossip: &Gossip) -> PeerId {
@@ -270,10 +267,10 @@ fn a_message_without_a_listener_is_lost_and_its_sender_is_not_told() {
         let [(alice, ..), (bob, ..)] = pair(&MemNetwork::new(1)).await;
         let lost = alice.send_to(question(), [peer(&bob)]).await.unwrap();
         assert_eq!(lost.outcome.queued, [peer(&bob)]);
-        while bob.metrics().core.violations == 0 {
+        while bob.metrics().core.messages_unheard == 0 {
             smol::Timer::after(Duration::from_millis(1)).await;
         }
-        let mut questions = bob.incoming(is_question).await.unwrap();
+        let mut questions = bob.messages(QUESTIONS).await.unwrap();
         let heard = alice.send_to(question(), [peer(&bob)]).await.unwrap();
         let received = questions.next().await.unwrap().message().unwrap();
         assert_eq!(
@@ -289,7 +286,7 @@ fn a_message_to_a_peer_that_cannot_be_reached_waits_and_is_then_lost() {
     run(async {
         let network = MemNetwork::new(1);
         let [(alice, ..), (bob, ..)] = pair(&network).await;
-        let mut questions = bob.incoming(is_question).await.unwrap();
+        let mut questions = bob.messages(QUESTIONS).await.unwrap();
         let send = async || alice.send_to(question(), [peer(&bob)]).await.unwrap();
         let cut = async || {
             network.cut("alice", "bob");
@@ -334,7 +331,7 @@ fn a_message_to_a_peer_that_cannot_be_reached_waits_and_is_then_lost() {
 fn a_message_that_was_received_and_not_acknowledged_does_not_count_as_delivered() {
     run(async {
         let [(alice, ..), (bob, ..)] = pair(&MemNetwork::new(1)).await;
-        let mut questions = bob.incoming(is_question).await.unwrap();
+        let mut questions = bob.messages(QUESTIONS).await.unwrap();
         let soon = Criteria::new(Duration::from_millis(100));
         let sending = alice.send_acknowledged(question(), soon);
         let (sent, received) = join(sending, questions.next()).await;
@@ -350,7 +347,7 @@ fn a_message_that_was_received_and_not_acknowledged_does_not_count_as_delivered(
 fn a_message_that_is_sent_until_it_is_acknowledged_is_delivered_at_least_once() {
     run(async {
         let [(alice, ..), (bob, ..)] = pair(&MemNetwork::new(1)).await;
-        let mut questions = bob.incoming(is_question).await.unwrap();
+        let mut questions = bob.messages(QUESTIONS).await.unwrap();
         let received = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&received);
         // Acknowledges the third copy only.
@@ -382,7 +379,7 @@ fn a_message_that_is_sent_until_it_is_acknowledged_is_delivered_at_least_once() 
 fn a_slow_reader_loses_items_and_reads_how_many() {
     run(async {
         let [(alice, trade, _), (bob, other, _)] = pair(&MemNetwork::new(1)).await;
-        let mut messages = bob.incoming(is_question).await.unwrap();
+        let mut messages = bob.messages(QUESTIONS).await.unwrap();
         let mut notifications = bob.notifications();
         for seq in 0..BLOCKS {
             alice.send_to(question(), [peer(&bob)]).await.unwrap();

@@ -158,3 +158,23 @@ fn an_application_message_with_a_channel_is_delivered_if_we_joined_and_the_sende
     assert!(delivered(&mut bench).is_empty());
     assert_eq!(main_channel(), ChannelId::new("main"));
 }
+
+#[test]
+fn a_message_that_its_receivers_would_refuse_is_not_sent() {
+    let mut bench = Bench::new();
+    bench.member("m2");
+    let long = Content::Application(Application {
+        topic: "t".repeat(2_000),
+        data: Bytes::new(),
+    });
+    let refused = bench.ask(Request::Send {
+        message: Box::new(message(0, "", Tag::Empty, long)),
+        peers: vec![PeerId::new(b"m2")],
+    });
+    let Err(RequestError::Illegal(error)) = refused else {
+        panic!("{refused:?}");
+    };
+    let text = error.to_string();
+    assert!(text.contains("topic"), "{text}");
+    assert_eq!(sent(&mut bench), [] as [&str; 0]);
+}

@@ -90,12 +90,10 @@ impl Node {
         link: LinkId,
         message: GossipMessage,
     ) -> Result<Response, RequestError> {
-        let message = if matches!(message.content, Content::Ack(_)) {
-            message.check_tag().map_err(RequestError::Illegal)?;
-            SignedMessage::unsigned(message)
-        } else {
-            self.sendable(message)?
-        };
+        let message = match message.content {
+            Content::Ack(_) => self.encode(message),
+            _ => self.sendable(message),
+        }?;
         let links = &mut self.peers.links;
         match links.send_on(&mut self.core.out(), link, Frame::view(message)) {
             Sent::Queued | Sent::Dialling => Ok(Response::Done),
@@ -109,10 +107,19 @@ impl Node {
         if matches!(kind, Kind::Conn | Kind::Ack | Kind::Pulses | Kind::Tree) {
             return Err(RequestError::NotForApplications(kind));
         }
+        self.encode(message)
+    }
+
+    /// Encodes a message, unless a receiver would refuse it.
+    fn encode(&self, message: GossipMessage) -> Result<SignedMessage, RequestError> {
         message.check_tag().map_err(RequestError::Illegal)?;
         let message = SignedMessage::unsigned(message);
-        let limit = self.core.config.limits.max_envelope;
-        RequestError::check_length("the message", message.encoded().len(), limit)?;
+        let limits = &self.core.config.limits;
+        let length = message.encoded().len();
+        RequestError::check_length("the message", length, limits.max_envelope)?;
+        message
+            .check_limits(limits)
+            .map_err(RequestError::Illegal)?;
         Ok(message)
     }
 

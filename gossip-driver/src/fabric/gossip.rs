@@ -92,7 +92,7 @@ impl GossipService for Gossip {
         channel: impl Into<ChannelId>,
         content: Content,
     ) -> impl Future<Output = Result<Published, GossipError>> + Send {
-        let message = Box::new(Message::in_channel(channel, content).into_wire(0));
+        let message = Box::new(Message::from(content).in_channel(channel).into_wire(0));
         let requests = &self.shared.requests;
         async move { Published::read(requests.ask(Request::Gossip { message }).await?) }
     }

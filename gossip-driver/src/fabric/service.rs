@@ -66,7 +66,7 @@ pub trait GossipService: Sealed {
     /// use gossip_driver::core::proto::Content;
     /// use gossip_driver::fabric::GossipService as _;
     ///
-    /// let question = Message::in_channel("trade", Content::PrivateRequest(vec![]));
+    /// let question = Message::from(Content::PrivateRequest(vec![])).in_channel("trade");
     /// let bob = alice.peers()[0].peer.clone();
     /// let sent = alice.send(question, [bob.clone()]).await?;
     /// assert_eq!(sent.outcome.queued, [bob]);
@@ -103,7 +103,7 @@ pub trait GossipService: Sealed {
     ///     }
     /// })
     /// .detach();
-    /// let question = Message::in_channel("trade", Content::PrivateRequest(vec![]));
+    /// let question = Message::from(Content::PrivateRequest(vec![])).in_channel("trade");
     /// let one_peer = Criteria::new(Duration::from_secs(10));
     /// let acknowledged = alice.send_by_criteria(question, one_peer).await?;
     /// assert_eq!(acknowledged[0].as_bytes(), b"org1/bob");
@@ -313,7 +313,7 @@ pub trait GossipService: Sealed {
     ///
     /// let asks = |message: &GossipMessage| matches!(message.content, Content::PrivateRequest(_));
     /// let mut questions = bob.accept_pass_through(asks).await?;
-    /// let question = Message::in_channel("trade", Content::PrivateRequest(vec![]));
+    /// let question = Message::from(Content::PrivateRequest(vec![])).in_channel("trade");
     /// alice.send(question, [alice.peers()[0].peer.clone()]).await?;
     /// let received = questions.next().await.and_then(|one| one.message()).ok_or("stopped")?;
     /// assert_eq!(received.peer().as_bytes(), b"org1/alice");

@@ -36,7 +36,7 @@ pub(crate) fn unknown() -> ChannelId {
 }
 
 pub(crate) fn question() -> Message {
-    Message::in_channel("trade", Content::PrivateRequest(Vec::new()))
+    Message::from(Content::PrivateRequest(Vec::new())).in_channel("trade")
 }
 
 pub(crate) fn block(seq_num: u64, data: &'static str) -> Content {

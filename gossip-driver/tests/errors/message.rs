@@ -32,7 +32,7 @@ fn private_data(bytes: usize) -> Message {
         sim_height: 7,
         collection_configs: Bytes::new(),
     };
-    Message::in_channel("trade", Content::PrivateData(data))
+    Message::from(Content::PrivateData(data)).in_channel("trade")
 }
 
 /// Alice and Bob, and what Alice has received of Bob.
