@@ -141,7 +141,7 @@ impl SignedItem for AliveItem {
         self.message.encoded()
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         iter::once(&self.source.from).chain(&self.holders)
     }
 
@@ -177,7 +177,7 @@ impl SignedItem for StateInfoItem {
         self.message.encoded()
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         let others = self.pushed_by.iter().filter(|peer| **peer != self.from);
         iter::once(&self.from).chain(others)
     }
@@ -202,7 +202,7 @@ impl SignedItem for RelayItem {
         self.message.encoded()
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         self.holders.iter()
     }
 
@@ -274,7 +274,7 @@ impl SignedItem for BlockItem {
         &self.data
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         self.holders.iter()
     }
 
@@ -301,7 +301,7 @@ impl SignedItem for LeadershipItem {
         self.message.encoded()
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         iter::once(&self.from)
     }
 
@@ -528,10 +528,10 @@ impl Inbound {
 }
 
 /// Notes who else told something, each once.
-fn note_each(tellers: &mut Vec<PeerId>, more: Vec<PeerId>) {
-    for teller in more {
-        if !tellers.contains(&teller) {
-            tellers.push(teller);
+fn note_each(senders: &mut Vec<PeerId>, more: Vec<PeerId>) {
+    for sender in more {
+        if !senders.contains(&sender) {
+            senders.push(sender);
         }
     }
 }

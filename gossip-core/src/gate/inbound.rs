@@ -7,7 +7,7 @@ use super::admitted::{
     Admitted, AliveSource, AliveWay, ChannelInput, Checked, Inbound, Key, LeadershipItem,
     MemberInput, Sender,
 };
-use super::alive::Companions;
+use super::alive::Attachments;
 use super::block::conclude_block;
 use super::rules::{
     NotChecked, Rules, channel_of, conclude, inside_channel_of, is_inside, is_well_formed,
@@ -32,7 +32,7 @@ impl Gate {
                     from: sender.peer.clone(),
                     way: AliveWay::Pushed,
                 };
-                self.alive(cx, sender.link, message, source, &Companions::default());
+                self.alive(cx, sender.link, message, source, &Attachments::default());
             }
             Content::MembershipRequest(request) => {
                 self.membership_request(cx, sender, nonce, request);
