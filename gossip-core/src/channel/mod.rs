@@ -247,7 +247,7 @@ impl Channel {
         let max = config.membership.max_members.get();
         let waits = config.channel.max_coverage_waits.get();
         stores.add("requests for coverage", self.coverage.len(), waits);
-        stores.add("makers of leadership", self.leadership.len(), max);
+        stores.add("senders of leadership messages", self.leadership.len(), max);
         self.exchange.stores(config, stores);
         self.tree.stores(config, stores);
         self.commit.stores(config, stores);
