@@ -8,7 +8,7 @@ use super::tree::{fed, neighbours, wanted};
 use super::*;
 use crate::LinkId;
 
-/// Brought by m2 so far; m3 gets its blocks elsewhere.
+/// Received by m2 so far; m3 gets its blocks elsewhere.
 fn fed_by_m2() -> (Bench, Vec<LinkId>) {
     let (mut bench, links) = neighbours(&["m2", "m3"]);
     bench.receive(links[0], &pushed(0, good_block(0)));
