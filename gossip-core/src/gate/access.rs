@@ -8,8 +8,7 @@ use crate::{ChannelId, CryptoError, CryptoJob};
 
 impl Gate {
     /// Admits `asked` if the sender may read the channel. The sender's handshake is checked against the channel's
-    /// policy;
-    /// a positive verdict is remembered until the link or the configuration ends.
+    /// policy; a positive verdict is remembered until the link or the configuration ends.
     pub(super) fn with_access(
         &mut self,
         cx: &mut GateCx<'_>,

@@ -1,4 +1,4 @@
-//! Messages coming in: to the check that their kind needs.
+//! Routes incoming messages to the checks of their kinds.
 
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, SignedMessage};
@@ -18,7 +18,7 @@ use crate::out::Out;
 use crate::{CryptoOutcome, PeerId};
 
 impl Gate {
-    /// A message has come on an authenticated link.
+    /// A message has arrived on an authenticated link.
     pub(crate) fn on_received(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -59,7 +59,7 @@ impl Gate {
                 });
             }
             Content::StateResponse(payloads) => {
-                // Whether they were asked for is known where they were asked for.
+                // State transfer knows whether the response was requested.
                 if let Some(channel) = channel_of(cx, &sender, message.message()) {
                     let payloads = payloads.clone();
                     let input = ChannelInput::StateResponse {
@@ -70,7 +70,7 @@ impl Gate {
                     cx.raise(Inbound::Channel(channel, input));
                 }
             }
-            // Whatever the channel.
+            // In any channel.
             Content::Tree(_) if !is_inside(cx, &sender) => cx.metrics().violations += 1,
             Content::Tree(tree) => {
                 if let Some(channel) = channel_of(cx, &sender, message.message()) {
@@ -106,12 +106,12 @@ impl Gate {
             Content::PrivateRequest(_) | Content::PrivateResponse(_) | Content::PrivateData(_) => {
                 cx.raise(Inbound::ForApplications);
             }
-            // Authentication is over, and identities are told by pull.
+            // Authentication is over, and identities are sent by pull.
             Content::Conn(_) | Content::PeerIdentity(_) => cx.metrics().violations += 1,
         }
     }
 
-    /// A signed item has its verdict. To each kind, one line.
+    /// A signed item has its verdict. One line per kind.
     pub(super) fn conclude_item(
         &mut self,
         cx: &mut Cx<'_>,
@@ -128,7 +128,7 @@ impl Gate {
         }
     }
 
-    /// A question about a channel, which is let through if its sender may read the channel.
+    /// A request about a channel, admitted if its sender may read the channel.
     fn from_reader(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -143,7 +143,7 @@ impl Gate {
     }
 }
 
-/// A proposal or declaration: both its bearer and its maker must be of our organisation.
+/// A proposal or declaration. Both its sender and its author must be of our organisation.
 impl Rules for LeadershipItem {
     fn message(&self) -> &SignedMessage {
         &self.message

@@ -9,7 +9,7 @@ use crate::out::Out;
 use crate::peers::membership::{CHAIN_LENGTH, walk};
 use crate::{LinkId, PeerId};
 
-/// Hashes per link and second. A network of 10,000 members needs a tenth of it.
+/// The most hashes per link and second. A network of 10,000 members needs a tenth of it.
 const MAX_HASHES: u32 = 16_384;
 
 impl Gate {

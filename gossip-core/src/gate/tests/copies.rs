@@ -51,7 +51,7 @@ fn forged_heartbeats_do_not_shadow_the_genuine_one() {
 }
 
 #[test]
-fn a_heartbeat_whose_secret_was_removed_on_the_way_counts_as_a_copy() {
+fn a_heartbeat_whose_secret_was_removed_by_a_relay_counts_as_a_copy() {
     let (mut bench, links) = six_members();
     bench.receive(links[0], &beat("m9", 1).message().without_secret());
     bench.receive(links[1], &beat("m9", 1).message());
