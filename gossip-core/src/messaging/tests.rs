@@ -391,7 +391,11 @@ fn a_raw_listener_gets_all_messages_but_acknowledgements_before_any_check() {
     let received = raw_kinds(&mut bench);
     let m2 = || "m2".to_owned();
     assert_eq!(received, [(m2(), Kind::PrivateData), (m2(), Kind::Data)]);
-    assert_eq!(bench.metrics().violations, 1, "the listener counts as its receiver");
+    assert_eq!(
+        bench.metrics().violations,
+        1,
+        "the listener counts as its receiver"
+    );
     assert_eq!(bench.metrics().blocks_bad, 1, "the node checks it too");
 }
 

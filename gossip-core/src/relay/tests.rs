@@ -132,7 +132,11 @@ fn state_infos_of_foreign_or_unknown_peers_and_forgeries_are_not_forwarded() {
     bench.advance(millis(20));
     assert_eq!((told(&mut bench), bench.relayed()), (vec![], 0));
     bench.receive(inside, &info("m3", 1, "other"));
-    assert_eq!(bench.relayed(), 1, "a forgery does not shadow the genuine one");
+    assert_eq!(
+        bench.relayed(),
+        1,
+        "a forgery does not shadow the genuine one"
+    );
 }
 
 #[test]

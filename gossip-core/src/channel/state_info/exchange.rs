@@ -80,7 +80,9 @@ impl Channel {
     pub(super) fn arm_request(&mut self, cx: &mut Out<'_>) {
         let interval = cx.config.channel.request_interval;
         let StateInfoExchange { delay, rng, .. } = &mut self.exchange;
-        *delay = delay.saturating_mul(2).min(interval.saturating_mul(MAX_SLOWDOWN));
+        *delay = delay
+            .saturating_mul(2)
+            .min(interval.saturating_mul(MAX_SLOWDOWN));
         let at = cx.now + rng.jitter(*delay);
         let key = TimerKey::Channel(ChannelTimer::RequestStateInfo, self.id.clone());
         cx.timers().set(key, at);

@@ -412,7 +412,11 @@ fn the_state_info_of_a_forgotten_peer_does_not_count_until_the_peer_is_back() {
     assert_eq!(state_infos_sent(&mut bench, "m3"), 2);
     let link = bench.connect("m2");
     bench.receive(link, &state_info("m2", 4, 3));
-    assert_eq!(state_infos_sent(&mut bench, "m3"), 2, "older than its last one");
+    assert_eq!(
+        state_infos_sent(&mut bench, "m3"),
+        2,
+        "older than its last one"
+    );
     bench.receive(link, &state_info("m2", 5, 4));
     bench.receive(link, &beat("m2", 2).message());
     assert_eq!(peers(&bench), named(&[("m2", 4), ("m3", 0)]));

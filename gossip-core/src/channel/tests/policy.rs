@@ -79,7 +79,11 @@ fn a_verdict_under_an_older_configuration_does_not_count() {
     bench.join(2, &["m"]).unwrap();
     bench.join(3, &["m"]).unwrap();
     answer_with(&mut bench, Err(CryptoError::NotAdmitted));
-    assert_eq!(peers(&bench), named(&[("m2", 0)]), "the verdict is of revision 2");
+    assert_eq!(
+        peers(&bench),
+        named(&[("m2", 0)]),
+        "the verdict is of revision 2"
+    );
     answer_with(&mut bench, Ok(()));
     assert_eq!(bench.jobs.len(), 0);
     bench.join(4, &["m"]).unwrap();
@@ -147,7 +151,11 @@ fn the_participants_of_a_large_channel_are_checked_a_few_at_a_time() {
     bench.join(2, &["m"]).unwrap();
     assert_eq!(bench.jobs.len(), 32);
     bench.join(3, &["m"]).unwrap();
-    assert_eq!(bench.jobs.len(), 32, "regardless of the number of configurations");
+    assert_eq!(
+        bench.jobs.len(),
+        32,
+        "regardless of the number of configurations"
+    );
     let checked = bench.checked;
     bench.answer_all();
     assert_eq!(bench.checked - checked, 100);

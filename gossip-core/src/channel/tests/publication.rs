@@ -37,7 +37,10 @@ fn a_first_change_is_published_at_once_and_later_ones_once_per_interval() {
     assert!((4..=6).contains(&heights.len()), "{heights:?}");
     assert_eq!((heights[0], heights[heights.len() - 1]), (1, 40));
     bench.advance(secs(20));
-    assert!(own_infos(&mut bench).is_empty(), "no change, no publication");
+    assert!(
+        own_infos(&mut bench).is_empty(),
+        "no change, no publication"
+    );
 }
 
 #[test]

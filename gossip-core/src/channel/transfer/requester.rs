@@ -466,7 +466,8 @@ impl Requester {
             peer,
             nonce,
             request: StateRequest { start, end },
-            newest: hedge_after.is_some() || end.saturating_add(1) >= self.known_end(cx.now, buffer),
+            newest: hedge_after.is_some()
+                || end.saturating_add(1) >= self.known_end(cx.now, buffer),
         }
     }
 

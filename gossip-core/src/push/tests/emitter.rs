@@ -52,10 +52,7 @@ fn a_message_is_pushed_as_often_as_configured_each_time_to_other_peers() {
     reached.sort_unstable();
     reached.dedup();
     assert_eq!(reached.len(), 10, "each to another peer");
-    assert!(
-        !reached.contains(&"m2".to_owned()),
-        "nor to its sender"
-    );
+    assert!(!reached.contains(&"m2".to_owned()), "nor to its sender");
     bench.advance(secs(60));
     assert_eq!(
         receivers(&mut bench, "m20"),

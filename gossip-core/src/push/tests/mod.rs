@@ -217,7 +217,8 @@ fn a_block_is_pushed_without_waiting_for_a_burst() {
 }
 
 #[test]
-fn state_infos_of_public_peers_are_pushed_to_all_organisations_of_the_channel_and_others_within_ours() {
+fn state_infos_of_public_peers_are_pushed_to_all_organisations_of_the_channel_and_others_within_ours()
+ {
     let mut bench = quiet(&["m2", "m3", "a1", "b1"], |config| config.push.fanout = 9);
     let link = bench.connect("m5");
     bench.receive(link, &beat("m5", 1).hidden().message());

@@ -82,7 +82,8 @@ fn a_large_block_of_our_own_and_the_next_ones_are_sent_to_eight_peers_at_once() 
     assert_eq!(first.len(), 8);
     assert!(first.iter().all(|(_, actions)| *actions == Action::Sent(0)));
     bench.publish(1, large_block(1));
-    let to = |actions: &[(String, Action)]| actions.iter().map(|(to, _)| to.clone()).collect::<Vec<_>>();
+    let to =
+        |actions: &[(String, Action)]| actions.iter().map(|(to, _)| to.clone()).collect::<Vec<_>>();
     assert_eq!(to(&actions(&mut bench)), to(&first));
 }
 
@@ -92,11 +93,18 @@ fn a_large_block_that_other_peers_may_have_is_offered_and_not_sent() {
     bench.receive(links[3], &tree(1, None));
     bench.receive(links[0], &pushed(0, large_block(0)));
     let offered = [("m3", Action::Offered(0)), ("m4", Action::Offered(0))];
-    assert_eq!(actions(&mut bench), expected_actions(&offered), "m5 reports that it has it");
+    assert_eq!(
+        actions(&mut bench),
+        expected_actions(&offered),
+        "m5 reports that it has it"
+    );
     bench.receive(links[1], &tree(0, Some(Branch::Graft)));
     bench.receive(links[2], &tree(0, Some(Branch::Prune)));
     bench.receive(links[0], &pushed(1, large_block(1)));
-    assert_eq!(actions(&mut bench), expected_actions(&[("m3", Action::Sent(1))]));
+    assert_eq!(
+        actions(&mut bench),
+        expected_actions(&[("m3", Action::Sent(1))])
+    );
 }
 
 #[test]
@@ -128,7 +136,10 @@ fn a_large_requested_block_is_offered_to_other_peers() {
     bench.receive(links[0], &offer(0));
     let nonce = nonce(&mut bench);
     answer(&mut bench, links[1], nonce, 0);
-    assert_eq!(actions(&mut bench), expected_actions(&[("m4", Action::Offered(0))]));
+    assert_eq!(
+        actions(&mut bench),
+        expected_actions(&[("m4", Action::Offered(0))])
+    );
     assert_eq!(bench.commits.len(), 1);
 }
 
@@ -185,7 +196,10 @@ fn a_block_that_a_claimant_does_not_deliver_is_requested_from_a_peer_that_offers
     );
     bench.advance(secs(1));
     bench.receive(links[1], &offer(0));
-    let asked = [("m3", Action::Asked(0)), ("m3", Action::Branch(Branch::Graft))];
+    let asked = [
+        ("m3", Action::Asked(0)),
+        ("m3", Action::Branch(Branch::Graft)),
+    ];
     assert_eq!(actions(&mut bench), expected_actions(&asked));
 }
 
@@ -214,7 +228,10 @@ fn a_peer_without_room_refuses_a_graft_and_a_backup_parent_is_grafted() {
     bench.receive(links[1], &offer(0));
     actions(&mut bench);
     bench.receive(links[0], &tree(1, Some(Branch::Prune)));
-    assert_eq!(actions(&mut bench), expected_actions(&[("m3", Action::Branch(Branch::Graft))]));
+    assert_eq!(
+        actions(&mut bench),
+        expected_actions(&[("m3", Action::Branch(Branch::Graft))])
+    );
     let all = members(10);
     let (mut bench, links) = neighbours(&names(&all));
     bench.publish(0, large_block(0));
@@ -235,7 +252,10 @@ fn a_node_without_parent_grafts_the_next_neighbour_at_its_height() {
     bench.receive(links[0], &tree(1, Some(Branch::Prune)));
     actions(&mut bench);
     bench.receive(links[1], &tree(1, None));
-    assert_eq!(actions(&mut bench), expected_actions(&[("m3", Action::Branch(Branch::Graft))]));
+    assert_eq!(
+        actions(&mut bench),
+        expected_actions(&[("m3", Action::Branch(Branch::Graft))])
+    );
 }
 
 #[test]
@@ -276,11 +296,17 @@ fn a_node_that_fetches_from_another_organisation_accepts_grafts() {
     bench.advance(millis(60));
     let nonce = nonce(&mut bench);
     answer(&mut bench, links[1], nonce, 0);
-    assert_eq!(actions(&mut bench), expected_actions(&[("m2", Action::Offered(0))]));
+    assert_eq!(
+        actions(&mut bench),
+        expected_actions(&[("m2", Action::Offered(0))])
+    );
     bench.receive(links[0], &tree(0, Some(Branch::Graft)));
     assert_eq!(actions(&mut bench), [], "the graft is accepted");
     bench.publish(1, large_block(1));
-    assert_eq!(actions(&mut bench), expected_actions(&[("m2", Action::Sent(1))]));
+    assert_eq!(
+        actions(&mut bench),
+        expected_actions(&[("m2", Action::Sent(1))])
+    );
 }
 
 #[test]
@@ -292,9 +318,15 @@ fn a_node_that_gets_blocks_from_legacy_peers_accepts_grafts() {
     bench.receive(plain, &state_info("m4", 1, 0));
     bench.sent();
     bench.receive(plain, &pushed(0, large_block(0)));
-    assert_eq!(actions(&mut bench), expected_actions(&[("m2", Action::Offered(0))]));
+    assert_eq!(
+        actions(&mut bench),
+        expected_actions(&[("m2", Action::Offered(0))])
+    );
     bench.receive(links[0], &tree(0, Some(Branch::Graft)));
     assert_eq!(actions(&mut bench), [], "the graft is accepted");
     bench.receive(plain, &pushed(1, large_block(1)));
-    assert_eq!(actions(&mut bench), expected_actions(&[("m2", Action::Sent(1))]));
+    assert_eq!(
+        actions(&mut bench),
+        expected_actions(&[("m2", Action::Sent(1))])
+    );
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gossip_proto::Branch;
 
-use super::tree::{block_receivers, neighbours, branch_receivers};
+use super::tree::{block_receivers, branch_receivers, neighbours};
 use super::*;
 use crate::LinkId;
 

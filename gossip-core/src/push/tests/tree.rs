@@ -350,5 +350,9 @@ fn an_outdated_limit_does_not_withhold_blocks_after_a_change_of_the_publisher() 
     }
     bench.sent();
     bench.publish(60, good_block(60));
-    assert_eq!(block_receivers(&mut bench), ["m2"], "its later blocks moved its window");
+    assert_eq!(
+        block_receivers(&mut bench),
+        ["m2"],
+        "its later blocks moved its window"
+    );
 }

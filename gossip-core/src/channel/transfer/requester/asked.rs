@@ -79,7 +79,8 @@ impl AnswerTime {
     /// More than nearly all answers take, but no more than the timeout.
     pub(super) fn hedge_after(&self, timeout: Duration) -> Duration {
         let known = |(mean, deviation): (Duration, Duration)| {
-            mean.saturating_add(deviation.saturating_mul(4)).max(MIN_WAIT)
+            mean.saturating_add(deviation.saturating_mul(4))
+                .max(MIN_WAIT)
         };
         self.usual.map_or(DEFAULT_WAIT, known).min(timeout)
     }

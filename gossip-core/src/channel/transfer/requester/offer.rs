@@ -59,7 +59,8 @@ impl Requester {
     /// Takes the peers that offered a block and have not delivered it within the response timeout.
     pub(super) fn take_unkept_offers(&mut self, cx: &Out<'_>) -> Vec<PeerId> {
         let timeout = cx.config.state_transfer.response_timeout;
-        let unkept = |asked: &&mut Asked| asked.offer_deadline(timeout).is_some_and(|at| at <= cx.now);
+        let unkept =
+            |asked: &&mut Asked| asked.offer_deadline(timeout).is_some_and(|at| at <= cx.now);
         let silent = self.asked.iter_mut().filter(unkept).map(|asked| {
             asked.offered = false;
             asked.peer.clone()
