@@ -358,7 +358,7 @@ impl Tree {
         stores.add("peers offered blocks", self.offered.len(), MAX_EAGER);
         stores.add("backup parents", self.backups.len(), MAX_EAGER);
         stores.add("lazy peers", self.lazy.len(), links);
-        stores.add("links told our height", self.told.len(), links);
+        stores.add("heights announced by link", self.told.len(), links);
         stores.add(
             "first senders of blocks",
             self.first_senders.len(),

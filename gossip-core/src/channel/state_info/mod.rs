@@ -40,7 +40,7 @@ impl Channel {
             return;
         }
         let peer = PeerId::new(&info.pki_id);
-        let stranger = !self.participants.knows(&info.pki_id);
+        let is_new = !self.participants.knows(&info.pki_id);
         if !self.take_state_info(cx, &peer, item.get()) {
             return;
         }
@@ -56,7 +56,7 @@ impl Channel {
         let StateInfoItem {
             message, pushed_by, ..
         } = item.into_inner();
-        if stranger && pushed_by.contains(&peer) {
+        if is_new && pushed_by.contains(&peer) {
             // The peer has just joined, so it cannot have used our earlier state info.
             cx.raise(Signal::Introduce(peer.clone()));
         }

@@ -62,7 +62,7 @@ impl Participants {
     }
 
     /// The latest state info of a peer, as it was received.
-    pub(crate) fn told_by(&self, peer: &PeerId) -> Option<(PeerTime, &RawEnvelope)> {
+    pub(crate) fn published_by(&self, peer: &PeerId) -> Option<(PeerTime, &RawEnvelope)> {
         let held = self.infos.live().get(peer)?;
         Some((held.time, &held.value.envelope))
     }

@@ -59,7 +59,7 @@ impl Channel {
         while let Some(peer) = self.readers.next() {
             let identity = cx.peers.identities.get(peer.as_bytes());
             let (Some((time, envelope)), Some(identity)) =
-                (self.participants.told_by(&peer), identity)
+                (self.participants.published_by(&peer), identity)
             else {
                 self.readers.on_done();
                 self.evict(cx, &peer);
@@ -97,7 +97,7 @@ impl Channel {
                 Ok(()) => {}
                 Err(CryptoError::Overloaded) => self.readers.postpone(peer.clone()),
                 Err(error) => {
-                    let told = self.participants.told_by(peer);
+                    let told = self.participants.published_by(peer);
                     if told.is_some_and(|(told, _)| told == *time) {
                         tracing::debug!(%peer, channel = %self.id, %error, "participant refused");
                         self.evict(cx, peer);
@@ -117,7 +117,7 @@ impl Channel {
 
     /// A peer no longer takes part, regardless of its state infos.
     fn evict(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
-        if self.participants.told_by(peer).is_some() {
+        if self.participants.published_by(peer).is_some() {
             self.forget(peer);
             self.on_peer_gone(cx, peer);
         }

@@ -47,12 +47,12 @@ pub(super) fn told(bench: &mut Bench) -> Vec<Vec<String>> {
 fn a_snapshot_is_accepted_only_from_a_peer_that_was_asked() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let link = bench.participant("m2");
-    let stranger = bench.member("b1");
+    let other = bench.member("b1");
     bench.receive(link, &beat("m3", 1).message());
     let good = snapshot("main", &[state_info("m3", 1, 4)]);
     let fresh = bench.connect("m9");
     bench.receive(fresh, &good);
-    bench.receive(stranger, &good);
+    bench.receive(other, &good);
     assert_eq!(peers(&bench), named(&[("m2", 0)]));
     asked(&mut bench, "m2");
     bench.receive(link, &snapshot("other", &[state_info("m3", 1, 4)]));

@@ -74,13 +74,10 @@ fn requests_are_sent_when_all_peers_have_answered_or_at_the_deadline() {
 fn unsolicited_items_cost_no_check() {
     let mut bench = Bench::new();
     let (link, nonce, _) = asked(&mut bench, &["m3"]);
-    let stranger = legacy(&mut bench, "m5");
+    let unasked = legacy(&mut bench, "m5");
     let checked = bench.checked;
     let m3 = announcement("m3");
-    bench.receive(
-        stranger,
-        &update(Identity, nonce, std::slice::from_ref(&m3)),
-    );
+    bench.receive(unasked, &update(Identity, nonce, std::slice::from_ref(&m3)));
     bench.receive(
         link,
         &update(Identity, nonce ^ 1, std::slice::from_ref(&m3)),

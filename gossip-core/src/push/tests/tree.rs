@@ -265,7 +265,7 @@ fn tree_messages_of_non_participants_and_foreign_peers_are_ignored() {
     );
 }
 
-fn told_limit(height: u64, limit: u64) -> gossip_proto::SignedMessage {
+fn limit_message(height: u64, limit: u64) -> gossip_proto::SignedMessage {
     tree_message(Tree {
         ledger_height: height,
         limit: limit.try_into().ok(),
@@ -278,7 +278,7 @@ fn an_eager_peer_gets_no_blocks_beyond_its_limit_and_is_told_the_height() {
     let (mut bench, links) = neighbours(&["m2", "m3"]);
     bench.publish(0, good_block(0));
     assert_eq!(block_receivers(&mut bench), ["m2", "m3"]);
-    bench.receive(links[0], &told_limit(1, 3));
+    bench.receive(links[0], &limit_message(1, 3));
     for seq in 1..6 {
         bench.publish(seq, good_block(seq));
     }
@@ -296,7 +296,7 @@ fn an_eager_peer_gets_no_blocks_beyond_its_limit_and_is_told_the_height() {
         [("m2", 6)],
         "so that it can request the missed blocks"
     );
-    bench.receive(links[0], &told_limit(6, 46));
+    bench.receive(links[0], &limit_message(6, 46));
     bench.publish(6, good_block(6));
     assert_eq!(block_receivers(&mut bench), ["m2", "m3"]);
     bench.advance(secs(1));
@@ -344,7 +344,7 @@ fn an_eager_peer_whose_queue_was_full_is_told_the_height_of_the_missed_block() {
 fn an_outdated_limit_does_not_withhold_blocks_after_a_change_of_the_publisher() {
     let (mut bench, links) = neighbours(&["m2"]);
     bench.receive(links[0], &pushed(0, good_block(0)));
-    bench.receive(links[0], &told_limit(1, 41));
+    bench.receive(links[0], &limit_message(1, 41));
     for seq in 1..60 {
         bench.receive(links[0], &pushed(seq, good_block(seq)));
     }
