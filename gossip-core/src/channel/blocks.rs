@@ -10,11 +10,11 @@ use crate::out::Out;
 use crate::peers::link::Sent;
 use crate::{CryptoError, LedgerOutcome, PeerId, PushOutcome, RequestError, RequestId, Response};
 
-/// More than what lengths, tags and numbers add to a block in a message that carries it, in bytes.
+/// An upper bound of what lengths, tags and numbers add to a block in its message, in bytes.
 const WRAPPING: usize = 128;
 
 impl Channel {
-    /// The application hands over a block: it is verified, unless it is known.
+    /// The application publishes a block. It is verified, unless it is known.
     pub(crate) fn publish(&mut self, cx: &mut ChannelCx<'_>, publication: Publication) {
         if self.own.has_left() {
             let error = RequestError::UnknownChannel(self.id.clone());
@@ -32,7 +32,7 @@ impl Channel {
         cx.check_block(None, BlockItem::new(&self.id, (seq, data), source));
     }
 
-    /// May a block be published now? Tells whether it is new, and so to be verified.
+    /// Returns whether a block to publish is new, and so has to be verified; an error if it cannot be published now.
     fn check_publication(
         &self,
         cx: &ChannelCx<'_>,
@@ -45,8 +45,8 @@ impl Channel {
             .saturating_sub(WRAPPING.saturating_add(limits.max_channel));
         RequestError::check_length("the block", bytes, most)?;
         let fresh = self.commit.check_room(seq, bytes)?;
-        // The next number is exempt, as in the payload buffer: a publisher that is told to come back later then knows
-        // that a lower number will be committed meanwhile.
+        // The next number is exempt, as in the payload buffer. So a publisher that gets `Busy` knows that a lower
+        // number will be committed in the meantime.
         let most = cx.config.state_transfer.max_publications.get();
         if fresh && cx.crypto.publishing() >= most && seq != self.height() {
             return Err(RequestError::Busy);
@@ -54,7 +54,7 @@ impl Channel {
         Ok(fresh)
     }
 
-    /// A block has been verified, and publications of the same number waited for that.
+    /// A block has been verified. Publications of the same number waited for that.
     pub(super) fn on_block(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -73,7 +73,7 @@ impl Channel {
         }
     }
 
-    /// A peer has sent a block, asked for or not.
+    /// A peer has sent a block, requested or not.
     fn on_peers_block(&mut self, cx: &mut ChannelCx<'_>, block: Admitted<BlockItem>) {
         if !self.commit.runs() {
             return;
@@ -87,7 +87,7 @@ impl Channel {
         self.send_state_requests(cx, asks);
     }
 
-    /// A block of a peer is new. Copies of one asked for may have come by push as well.
+    /// A new block of a peer. Copies of a requested one may also have been pushed.
     fn pass_on(&mut self, cx: &mut ChannelCx<'_>, block: BlockItem) {
         let BlockItem {
             seq,
@@ -109,7 +109,7 @@ impl Channel {
         self.push_block(cx, seq, message, holders);
     }
 
-    /// A publication is verified; peers may have pushed it meanwhile, which makes it none of theirs.
+    /// A publication is verified. If peers pushed it meanwhile, their copies are redundant.
     fn on_own_block(&mut self, cx: &mut ChannelCx<'_>, id: RequestId, block: Admitted<BlockItem>) {
         self.transfer.on_unasked_checked(block.get().seq);
         let inserted = self.commit.admit(cx, &block);
@@ -133,7 +133,7 @@ impl Channel {
         self.send_state_requests(cx, asks);
     }
 
-    /// Tells the publisher what became of its block.
+    /// Answers the publisher of a block.
     fn answer_publication(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -152,7 +152,7 @@ impl Channel {
         cx.answer(id, Ok(Response::Published { fresh, push }));
     }
 
-    /// A block does not verify, is turned away by the application, or could not be checked.
+    /// A block does not verify, is rejected by the application, or could not be checked.
     pub(super) fn on_bad_block(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -187,7 +187,7 @@ impl Channel {
         self.resume(cx);
     }
 
-    /// The ledger has answered: it tells its height, or has stored a block.
+    /// The ledger has reported its height, or has stored a block.
     pub(super) fn on_committed(&mut self, cx: &mut ChannelCx<'_>, outcome: LedgerOutcome) {
         let progress = self.commit.on_ledger_done(cx, outcome);
         if progress.halted {
@@ -209,7 +209,7 @@ impl Channel {
     }
 }
 
-/// The channel of an input is gone: publications that waited for it are answered.
+/// The channel of an input has ended. Answers the publications that waited for it.
 pub(crate) fn refuse_input(cx: &mut Out<'_>, gone: &RequestError, input: ChannelInput) {
     if let ChannelInput::Block {
         block,

@@ -1,4 +1,4 @@
-//! The life of a channel: joined, configured anew, left.
+//! Joining, configuring and leaving a channel.
 
 use gossip_proto::{Chaincode, channel_mac};
 
@@ -14,7 +14,7 @@ use crate::timer::{ChannelTimer, TimerKey};
 use crate::{ChannelId, JoinChannel, RequestError, RequestId, Response, Start};
 
 impl Channel {
-    /// Joins a channel: asks for the ledger's height, and answers `request` when it is known.
+    /// Joins a channel: reads the ledger's height, and answers `request` when it is known.
     pub(crate) fn join(
         cx: &mut Out<'_>,
         id: ChannelId,
@@ -59,11 +59,11 @@ impl Channel {
         }
     }
 
-    /// Takes over a newer configuration: what organisations no longer in it published is dropped, and the policy is
-    /// applied to all others.
+    /// Applies a newer configuration: drops the state infos of organisations that are no longer in it, and checks the
+    /// policy for all others.
     ///
     /// # Errors
-    /// It is older than the one in force, or the channel is still being joined. Nothing has changed then.
+    /// The configuration is older than the one in force, or the channel is still being joined. Nothing changes then.
     pub(crate) fn configure(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -99,10 +99,10 @@ impl Channel {
         Ok(Response::Joined { height })
     }
 
-    /// Leaves the channel: others are told first, and it ends when that message is signed.
+    /// Leaves the channel. The departure is published first, and the channel ends when that message is signed.
     ///
     /// # Errors
-    /// It has been left already.
+    /// The channel has been left already.
     pub(crate) fn leave(&mut self, cx: &mut ChannelCx<'_>) -> Result<Response, RequestError> {
         self.check_joined()?;
         self.own.set_left(cx);
@@ -113,7 +113,7 @@ impl Channel {
         Ok(Response::Done)
     }
 
-    /// Has the channel not been left?
+    /// Returns an error if the channel has been left.
     pub(crate) fn check_joined(&self) -> Result<(), RequestError> {
         if self.own.has_left() {
             return Err(RequestError::UnknownChannel(self.id.clone()));
@@ -121,7 +121,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Ends the channel now; with it go its timers, and what it waits for.
+    /// Ends the channel now, with its timers and all that waits in it.
     pub(crate) fn stop(mut self, cx: &mut Out<'_>, error: Option<&RequestError>) {
         let gone = RequestError::UnknownChannel(self.id.clone());
         let error = error.or(self.ended.as_ref()).unwrap_or(&gone).clone();
@@ -153,7 +153,7 @@ impl Channel {
         }
     }
 
-    /// Does this MAC prove that the peer knows the channel's name?
+    /// Returns whether this MAC proves that the peer knows the channel's name.
     pub(crate) fn has_mac(&self, peer: &[u8], mac: &[u8]) -> bool {
         match self.participants.mac_of(peer) {
             Some(known) => known == mac,

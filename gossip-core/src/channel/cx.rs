@@ -8,29 +8,30 @@ use crate::peers::link::Sent;
 use crate::peers::outbox::Frame;
 use crate::{LinkId, PeerId};
 
-/// What a channel acts through. Where both halves are needed, name them: `cx.peers.send(&mut cx.cx, ..)`.
+/// The context that a channel acts through. Where both halves are needed, name them: `cx.peers.send(&mut cx.cx, ..)`.
 pub(crate) struct ChannelCx<'a> {
     pub(crate) cx: Cx<'a>,
     pub(crate) peers: &'a mut Peers,
 }
 
 impl ChannelCx<'_> {
-    /// Sends a frame to a peer, which is dialled if no link to it is up.
+    /// Sends a frame to a peer. Dials it if it is not connected.
     pub(super) fn send(&mut self, peer: &PeerId, frame: Frame) -> Sent {
         self.peers.send(&mut self.cx, peer, frame)
     }
 
-    /// The same on a link that is up; none is dialled.
+    /// Sends a frame to a peer if it is connected; does not dial.
     pub(super) fn send_linked(&mut self, peer: &PeerId, frame: Frame) -> Sent {
         self.peers.send_linked(&mut self.cx, peer, frame)
     }
 
-    /// Answers on the link that a message came on.
+    /// Replies on the link that a message arrived on.
     pub(super) fn reply(&mut self, link: LinkId, frame: Frame) {
         self.peers.links.send_on(&mut self.cx, link, frame);
     }
 
-    /// Random connected members of our organisation that understand `capability`, among those accepted.
+    /// Draws random connected members of our organisation that understand `capability`, among those that `accept`
+    /// admits.
     pub(super) fn draw_ours_linked(
         &mut self,
         count: usize,

@@ -1,4 +1,4 @@
-//! Proposals and declarations of leadership: of each peer the latest, and our own.
+//! Leadership proposals and declarations: the latest of each peer, and our own.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use crate::peers::outbox::Hold;
 use crate::signal::Signing;
 use crate::{PeerId, PushOutcome, RequestError, RequestId, Response};
 
-/// The time of each peer's latest message about leadership, kept as long as the peer is known: a declaration
-/// that is replayed after its maker has died must not count. At most `max` peers.
+/// The time of each peer's latest leadership message, kept as long as the peer is known: a declaration replayed after
+/// the death of its sender must not count. At most `max` peers.
 #[derive(Debug)]
 pub(super) struct LatestLeadership {
     times: BTreeMap<PeerId, PeerTime>,
@@ -28,14 +28,14 @@ impl LatestLeadership {
         }
     }
 
-    /// Is it newer than what its maker said before?
+    /// Returns whether a message is newer than the last one of its sender.
     pub(super) fn is_news(&self, told: &Leadership) -> bool {
         self.times
             .get(&told.pki_id[..])
             .is_none_or(|latest| told.time > *latest)
     }
 
-    /// Takes a verified message in. Returns whether it is news and there was room.
+    /// Takes a verified message. Returns whether it is new and there was room.
     pub(super) fn take(&mut self, told: &Leadership) -> bool {
         let peer = PeerId::new(&told.pki_id);
         let room = self.times.len() < self.max || self.times.contains_key(&peer);
@@ -56,12 +56,12 @@ impl LatestLeadership {
 }
 
 impl Channel {
-    /// Would this proposal or declaration be news?
+    /// Returns whether this proposal or declaration is new.
     pub(crate) fn is_leadership_news(&self, told: &Leadership) -> bool {
         !self.own.has_left() && self.leadership.is_news(told)
     }
 
-    /// A peer proposes or declares itself. Each peer tells that to all by itself, so it is not passed on.
+    /// A peer's proposal or declaration. It is not forwarded, since each peer sends its own to all.
     pub(super) fn on_leadership(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -76,7 +76,7 @@ impl Channel {
         }
     }
 
-    /// Has our proposal or declaration signed; it goes to all participants of our organisation.
+    /// Starts the signature of our proposal or declaration, which is then sent to all participants of our organisation.
     pub(crate) fn lead(
         &mut self,
         cx: &mut ChannelCx<'_>,

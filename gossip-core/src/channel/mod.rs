@@ -1,16 +1,16 @@
-//! Channels: who takes part, with what height, and the blocks of each.
+//! Channels: participants, their heights, and the blocks.
 //!
-//! Answers to Fabric's `gossip/gossip/channel`.
+//! Corresponds to Fabric's `gossip/gossip/channel`.
 //!
 //! # Deviations
-//! - A first change of our own state is published at once, later ones no more often than the interval. A peer that
-//!   connects is told our state directly, and need not wait for a round.
-//! - Snapshots are accepted from peers that were asked, one for each request; a bad element costs itself only. What is
-//!   too large for one is told in parts.
-//! - A request tells what its sender holds in eight bytes for each peer, where both sides understand it; only the rest
-//!   is told, and nothing if there is none.
-//! - Only peers that the channel's reader policy admits are answered when they ask for state infos or blocks.
-//! - Blocks are accepted by push from our own organisation only, which is where they are pushed.
+//! - The first change of our own state is published at once, later ones at most once per interval. A peer that connects
+//!   gets our state directly, without waiting for a round.
+//! - Snapshots are accepted from peers that were asked, one per request; a bad element costs only itself. A snapshot
+//!   that would be too large is sent in parts.
+//! - A request contains a summary of what its sender holds, of eight bytes per peer, where both sides understand it.
+//!   The answer contains only the rest; there is no answer if there is no rest.
+//! - Requests for state infos or blocks are answered only for peers that the channel's reader policy admits.
+//! - Blocks are accepted by push from our own organisation only, since they are pushed only there.
 //! - State infos and their MACs are kept per channel and peer; a repeated one costs a look-up.
 
 mod blocks;
@@ -50,15 +50,15 @@ use crate::{
 
 /// One channel.
 ///
-/// A part is state with methods that know neither its siblings nor the peers. What a channel does with its parts and the
-/// peers are methods of the channel, in the part's folder.
+/// Each part is state with methods that know neither the other parts nor the peers. What a channel does with its parts
+/// and the peers are methods of the channel, in the part's folder.
 #[derive(Debug)]
 pub(crate) struct Channel {
     id: ChannelId,
     sequence: u64,
     orgs: BTreeSet<OrgId>,
-    /// The configuration joined with and the one in force, among all of all channels: what was found by another does
-    /// not count.
+    /// The revisions of the configuration at the join and of the one in force, which are unique among all channels.
+    /// Verdicts under other revisions do not count.
     revisions: (u64, u64),
     own: OwnState,
     participants: Participants,
@@ -71,16 +71,16 @@ pub(crate) struct Channel {
     transfer: Requester,
     server: BlockServer,
     leadership: LatestLeadership,
-    /// The application waits for the ledger's height.
+    /// The join request that waits for the ledger's height.
     joining: Option<RequestId>,
-    /// The channel is over; what still waits is answered with this.
+    /// The channel has ended. Waiting requests are answered with this error.
     ended: Option<RequestError>,
-    /// Changes whenever our own state info or the configuration does.
+    /// Changes with our own state info and with the configuration.
     own_version: u64,
 }
 
 impl Channel {
-    /// Something that concerns the channel has passed the gate.
+    /// An input that concerns the channel has passed the gate.
     pub(crate) fn on_input(&mut self, cx: &mut ChannelCx<'_>, input: ChannelInput) {
         match input {
             ChannelInput::StateInfo(item) => self.on_state_info(cx, item),
@@ -150,12 +150,12 @@ impl Channel {
         self.sequence
     }
 
-    /// Blocks in the ledger, as far as known.
+    /// The number of blocks in the ledger, as far as known.
     pub(crate) fn height(&self) -> u64 {
         self.commit.height()
     }
 
-    /// Names the configuration in force.
+    /// The revision of the configuration in force.
     pub(crate) fn revision(&self) -> u64 {
         self.revisions.1
     }
@@ -164,7 +164,7 @@ impl Channel {
         self.revision() == revision
     }
 
-    /// Was this configuration, or is it, in force since we have joined?
+    /// Returns whether this configuration is, or was, in force since we joined.
     fn has_had(&self, revision: u64) -> bool {
         let (first, last) = self.revisions;
         (first..=last).contains(&revision)
@@ -174,23 +174,23 @@ impl Channel {
         self.orgs.contains(org)
     }
 
-    /// We have left, but others may still have to be told.
+    /// Returns whether we have left. The departure may not be published yet.
     pub(crate) fn has_left(&self) -> bool {
         self.own.has_left()
     }
 
-    /// Does this peer take part, as far as it told?
+    /// Returns whether this peer takes part, by its latest state info.
     pub(crate) fn is_participant(&self, peer: &PeerId) -> bool {
         self.participants.contains(peer)
     }
 
-    /// Would this state info change anything? What a peer forgotten said last counts again when the peer `is_there`
-    /// again.
+    /// Returns whether this state info would change anything. The last state info of a forgotten peer counts again when
+    /// the peer `is_there` again.
     pub(crate) fn is_news(&self, info: &StateInfo, is_there: impl FnOnce() -> bool) -> bool {
         self.participants.is_news(info, is_there)
     }
 
-    /// Is a block of this number, pushed to us, worth verifying? Counts it if not.
+    /// Returns whether a pushed block of this number is worth verifying. Counts it if not.
     pub(crate) fn wants_pushed(&self, cx: &mut Out<'_>, seq: u64) -> Want {
         if self.own.has_left() {
             return Want::Beyond;
@@ -204,20 +204,20 @@ impl Channel {
         want
     }
 
-    /// A peer is back after an earlier start than was heard of: all it says counts, whatever it said before.
+    /// A peer is back after an earlier start than known. Its messages count, regardless of its earlier ones.
     pub(crate) fn forget_restarted(&mut self, peer: &PeerId) {
         self.forget(peer);
         self.participants.remove_tombstone(peer);
     }
 
-    /// A member is gone. What it said remains known as said.
+    /// A member has been removed. Its last state info stays known as a tombstone.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
         self.participants.forget(peer);
         self.tree.forget(peer);
         self.exchange.forget(peer);
     }
 
-    /// The identity of a peer is not valid any more.
+    /// The identity of a peer has become invalid.
     pub(crate) fn forget_identity(&mut self, peer: &PeerId) {
         self.leadership.forget(peer);
     }
@@ -227,12 +227,12 @@ impl Channel {
         self.transfer.on_connected(peer);
     }
 
-    /// A member is alive that was not: it may read what could not be published before.
+    /// A member has become alive. It may read what had no reader before.
     pub(crate) fn on_member_alive(&mut self, cx: &mut Out<'_>) {
         self.own.wake(cx);
     }
 
-    /// The channel is over when the present input has been handled.
+    /// Ends the channel after the present input has been handled.
     fn end(&mut self, error: RequestError) {
         self.ended = Some(error);
     }
@@ -241,13 +241,13 @@ impl Channel {
         self.ended.is_some()
     }
 
-    /// Everything that is bounded here.
+    /// Reports all bounded stores of the channel.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         self.participants.stores(config, stores);
         let max = config.membership.max_members.get();
         let waits = config.channel.max_coverage_waits.get();
         stores.add("requests for coverage", self.coverage.len(), waits);
-        stores.add("makers of leadership", self.leadership.len(), max);
+        stores.add("senders of leadership messages", self.leadership.len(), max);
         self.exchange.stores(config, stores);
         self.tree.stores(config, stores);
         self.commit.stores(config, stores);
@@ -256,7 +256,7 @@ impl Channel {
         self.pull.stores(config, stores);
     }
 
-    /// Is a snapshot of this peer expected?
+    /// Returns whether a snapshot of this peer is expected.
     pub(crate) fn expects_snapshot(&self, now: Instant, peer: &PeerId) -> bool {
         self.exchange.expects(now, peer)
     }

@@ -1,17 +1,17 @@
-//! The channels joined, by name and by what proves that it is known.
+//! The joined channels, by name and by MAC.
 
 use std::collections::BTreeMap;
 
 use super::Channel;
 use crate::{ChannelId, RequestError};
 
-/// The channels joined.
+/// The joined channels.
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     table: BTreeMap<ChannelId, Channel>,
-    /// Moves when a channel comes or goes, by more than the versions of those that went.
+    /// Increases when a channel is added or removed, by more than the versions of removed ones.
     version: u64,
-    /// Configurations taken over, of all channels.
+    /// The number of configurations applied so far, in all channels.
     revisions: u64,
 }
 
@@ -24,7 +24,7 @@ impl Channels {
         self.table.get_mut(channel)
     }
 
-    /// The channel, unless it is not joined or has been left: others may still have to be told of that.
+    /// The channel, unless it is not joined or has been left. A left channel stays until its departure is published.
     pub(crate) fn joined(&self, channel: &ChannelId) -> Result<&Channel, RequestError> {
         let found = self.table.get(channel);
         let joined = found.filter(|channel| !channel.has_left());
@@ -40,7 +40,7 @@ impl Channels {
         self.table.insert(channel.id.clone(), channel);
     }
 
-    /// Names one more configuration.
+    /// Numbers one more configuration.
     pub(crate) fn next_revision(&mut self) -> u64 {
         self.revisions += 1;
         self.revisions
@@ -60,13 +60,13 @@ impl Channels {
         self.table.len()
     }
 
-    /// Changes whenever the list of channels or [`Channel::info`] of one does.
+    /// Changes whenever the list of channels changes, or [`Channel::info`] of one.
     pub(crate) fn version(&self) -> u64 {
         let versions = self.table.values().map(Channel::version);
         self.version + versions.sum::<u64>()
     }
 
-    /// The names of those that have not been left.
+    /// The names of the channels that have not been left.
     pub(crate) fn joined_ids(&self) -> Vec<ChannelId> {
         let joined = self.table.values().filter(|channel| !channel.has_left());
         joined.map(|channel| channel.id.clone()).collect()
@@ -76,7 +76,7 @@ impl Channels {
         self.table.values()
     }
 
-    /// The channel that a message names.
+    /// The channel with this name.
     pub(crate) fn by_name(&self, name: &[u8]) -> Option<&Channel> {
         self.table.get(std::str::from_utf8(name).ok()?)
     }
@@ -87,8 +87,8 @@ impl Channels {
         channels.find(|channel| channel.participants.mac_of(peer) == Some(mac))
     }
 
-    /// The channel, of those in which a peer has published nothing, whose name it proves to know; at the
-    /// cost of a hash for each.
+    /// The channel whose name a peer proves to know, among those in which it has published nothing. Costs one hash for
+    /// each.
     pub(crate) fn by_mac(&self, peer: &[u8], mac: &[u8]) -> Option<&Channel> {
         let mut channels = self.table.values();
         channels.find(|channel| {

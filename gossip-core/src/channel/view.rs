@@ -1,4 +1,4 @@
-//! What applications see of a channel.
+//! The public view of a channel.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::view::ChannelVersion;
 use crate::{ChannelInfo, ChannelPeer, Config, PeerId};
 
 impl Channel {
-    /// What applications see now. A view made `before` is handed out again if nothing has changed, and shares
-    /// its peers if they have not.
+    /// The present view for applications. Returns the view `before` if nothing has changed, and shares its list of
+    /// peers if that has not changed.
     pub(crate) fn info_since(
         &self,
         of: &Peers,
@@ -59,12 +59,12 @@ impl Channel {
         shown.collect()
     }
 
-    /// Changes whenever [`Channel::info_since`] would.
+    /// Changes whenever the result of [`Channel::info_since`] does.
     pub(super) fn version(&self) -> u64 {
         self.own_version + self.participants.version() + self.commit.version()
     }
 
-    /// What operators see.
+    /// The present view for operators.
     pub(crate) fn show(&self, config: &Config, of: &Peers) -> SnapshotChannel {
         let info = self.info_since(of, None);
         let mut stores = Stores::default();

@@ -1,4 +1,4 @@
-//! What can be asked of the crypto service.
+//! Requests to the crypto service.
 
 use bytes::Bytes;
 use gossip_proto::{ConnEstablish, Content, RawEnvelope, SignedMessage, UnsignedMessage};
@@ -10,11 +10,11 @@ use crate::gate::admitted::{BlockItem, BlockSource, Inbound, Key, Kind, Review, 
 use crate::signal::Signing;
 use crate::{ChannelId, CryptoJob, LinkId, PeerId, Signed};
 
-/// Questions that wait for one check of a link's access to a channel; more are dropped.
-const MAX_QUESTIONS: usize = 4;
+/// The most requests that wait for one check of a link's access to a channel. More are dropped.
+const MAX_WAITING: usize = 4;
 
 impl Cx<'_> {
-    /// Has a message of ours signed.
+    /// Starts a signature of a message of ours.
     pub(crate) fn sign(&mut self, what: Signing, unsigned: UnsignedMessage) {
         let job = CryptoJob::Sign {
             payload: unsigned.payload().clone(),
@@ -36,7 +36,7 @@ impl Cx<'_> {
             .start_own(&mut self.out, job, Check::Sign(what, unsigned));
     }
 
-    /// Has a link's authentication verified.
+    /// Starts the verification of a link's authentication.
     pub(crate) fn authenticate(
         &mut self,
         link: LinkId,
@@ -55,7 +55,7 @@ impl Cx<'_> {
             .start_handshake(&mut self.out, link, job, check);
     }
 
-    /// Has an identity validated again.
+    /// Starts a new validation of a known identity.
     pub(crate) fn validate(&mut self, identity: Bytes, peer: PeerId) {
         let pki_id = Bytes::copy_from_slice(peer.as_bytes());
         let job = CryptoJob::Validate { identity, pki_id };
@@ -64,7 +64,7 @@ impl Cx<'_> {
             .start(&mut self.out, None, job, 0, Check::Validate(peer));
     }
 
-    /// Has an identity authenticated that was pulled, with what its peer has signed of it.
+    /// Starts the authentication of a pulled identity, with the announcement that its owner signed.
     pub(crate) fn check_identity(&mut self, sender: &Sender, message: SignedMessage) {
         let Content::PeerIdentity(told) = message.content() else {
             return;
@@ -83,7 +83,7 @@ impl Cx<'_> {
             .start(&mut self.out, link, job, bytes, check);
     }
 
-    /// Has a state info held checked by the configuration in force.
+    /// Starts the check of a stored state info under the configuration in force.
     pub(crate) fn check_reader(
         &mut self,
         channel: &ChannelId,
@@ -103,7 +103,7 @@ impl Cx<'_> {
         self.crypto.jobs.start(&mut self.out, None, job, 0, check);
     }
 
-    /// Has a block verified that was published, pushed, or sent on request.
+    /// Starts the verification of a block that was published, pushed, or sent on request.
     pub(crate) fn check_block(&mut self, link: Option<LinkId>, block: BlockItem) {
         self.crypto.publishing += usize::from(matches!(block.source, BlockSource::Local { .. }));
         let key = Key::Block(block.channel.clone(), block.seq);
@@ -124,15 +124,16 @@ impl Cx<'_> {
         }
     }
 
-    /// Has a claim checked, unless a copy of it is: then it shares that check, or waits for its turn.
+    /// Starts the check of a claim. If a copy of it is being checked, the claim shares that check or waits for its
+    /// turn.
     pub(crate) fn check<T: Kind>(&mut self, link: Option<LinkId>, key: Key, claim: Claim<T>) {
         if let Some(claim) = self.join_check(link, &key, claim) {
             self.start_check(link, key, Copies::new(claim));
         }
     }
 
-    /// Lets a claim share the check of a copy under way, and counts it if that is an equal one. Hands it back if
-    /// there is none.
+    /// Adds a claim to the check of a copy under way, and counts it if it is equal to one there. Returns the claim if
+    /// there is no such check.
     pub(crate) fn join_check<T: Kind>(
         &mut self,
         link: Option<LinkId>,
@@ -155,7 +156,7 @@ impl Cx<'_> {
         None
     }
 
-    /// Has a claim checked, with its copies waiting.
+    /// Starts the check of a claim; its copies wait.
     pub(crate) fn start_check<T: Kind>(
         &mut self,
         link: Option<LinkId>,
@@ -171,7 +172,7 @@ impl Cx<'_> {
         self.crypto.in_flight.insert(key, ticket);
     }
 
-    /// Has a link's access to a channel checked, unless that is under way; `asked` waits for the verdict.
+    /// Starts the check of a link's access to a channel, unless it is under way. `asked` waits for the verdict.
     pub(crate) fn check_access(
         &mut self,
         (sender, channel): (&Sender, ChannelId),
@@ -182,7 +183,7 @@ impl Cx<'_> {
         let key = Key::Access(sender.link, channel.clone());
         if let Some(ticket) = self.crypto.in_flight.get(&key).copied() {
             if let Some(Check::Access(access)) = self.crypto.jobs.get_mut(ticket)
-                && access.waiting.len() < MAX_QUESTIONS
+                && access.waiting.len() < MAX_WAITING
             {
                 access.waiting.push(asked);
                 self.crypto.jobs.hold(ticket, Some(sender.link), bytes);

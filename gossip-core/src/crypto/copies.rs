@@ -1,4 +1,4 @@
-//! One signed item that came several times before its check was done.
+//! Copies of one signed item that arrive before its check is done.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,21 +7,21 @@ use bytes::Bytes;
 
 use crate::{CryptoJob, PeerId};
 
-/// A signed item as peers, or the application, told it.
+/// A signed item as it came from peers, or from the application.
 pub(crate) trait SignedItem: fmt::Debug + Sized {
-    /// A verdict must follow on each check that began, even if the link that it runs for is gone.
+    /// Each check that was requested ends with a verdict, even if the link that it runs for has ended.
     const PROMISES_VERDICT: bool = false;
 
-    /// Items of the same text share a verdict.
+    /// The bytes to compare. Items of equal bytes share a verdict.
     fn text(&self) -> &[u8];
 
-    /// The peers that told it.
-    fn tellers(&self) -> impl Iterator<Item = &PeerId>;
+    /// The peers that sent it.
+    fn senders(&self) -> impl Iterator<Item = &PeerId>;
 
-    /// Notes who else told the same text, each once.
+    /// Adds the senders of an equal copy, each once.
     fn merge(&mut self, same: Self);
 
-    /// Something waits for the verdict on this very copy.
+    /// Returns whether a publication or a request waits for the verdict on this copy.
     fn is_awaited(&self) -> bool {
         false
     }
@@ -32,12 +32,12 @@ pub(crate) trait SignedItem: fmt::Debug + Sized {
 pub(crate) struct Claim<T> {
     pub(crate) item: T,
     pub(crate) job: CryptoJob,
-    /// The identity that came with the item, if it is not held yet: the job validates it first.
+    /// The identity that came with the item, if it is not known yet. The job validates it first.
     pub(crate) presented: Option<Bytes>,
 }
 
 impl<T: SignedItem> Claim<T> {
-    /// What it keeps in memory.
+    /// The bytes that it keeps in memory.
     fn bytes(&self) -> u64 {
         let identity = self.presented.as_ref().map_or(0, Bytes::len);
         (self.item.text().len() + identity) as u64
@@ -51,9 +51,9 @@ pub(crate) struct Copies<T> {
     others: VecDeque<Claim<T>>,
 }
 
-/// Different claims kept besides the one being checked, at most one of each sender, so that it takes as many
-/// colluding senders to shadow the true one; more are dropped. Claims that are awaited always have a place:
-/// there are no more of them than of publications and requests outstanding.
+/// The most different claims kept besides the one being checked, one per sender; more are dropped. It takes as many
+/// colluding senders to shadow the genuine one. Awaited claims always have a place: there are no more of them than
+/// outstanding publications and requests.
 const MAX_COPIES: usize = 3;
 
 impl<T: SignedItem> Copies<T> {
@@ -64,8 +64,7 @@ impl<T: SignedItem> Copies<T> {
         }
     }
 
-    /// Lets a claim share the verdict of an equal one, or wait for its turn. Returns how many bytes are kept
-    /// for it.
+    /// Merges a claim into an equal one, or lets it wait for its turn. Returns the number of bytes kept for it.
     pub(crate) fn add(&mut self, claim: Claim<T>) -> u64 {
         let bytes = claim.bytes();
         if claim.item.is_awaited() {
@@ -79,18 +78,18 @@ impl<T: SignedItem> Copies<T> {
             earlier.item.merge(claim.item);
             return 0;
         }
-        let shares_teller = |earlier: &Claim<T>| {
-            let mut tellers = claim.item.tellers();
-            tellers.any(|teller| earlier.item.tellers().any(|other| other == teller))
+        let shares_sender = |earlier: &Claim<T>| {
+            let mut senders = claim.item.senders();
+            senders.any(|sender| earlier.item.senders().any(|other| other == sender))
         };
-        if !room || self.iter().any(shares_teller) {
+        if !room || self.iter().any(shares_sender) {
             return 0;
         }
         self.others.push_back(claim);
         bytes
     }
 
-    /// What is next after a verdict on the first: the others, if there are any.
+    /// Takes the first claim, after its verdict, and the others, if there are any.
     pub(crate) fn rest(mut self) -> (Claim<T>, Option<Self>) {
         let next = self.others.pop_front();
         let rest = next.map(|first| Self {
@@ -100,9 +99,9 @@ impl<T: SignedItem> Copies<T> {
         (self.first, rest)
     }
 
-    /// Peers besides the one whose link it runs for told it.
+    /// Returns whether a peer besides the one whose link it runs for has sent a copy.
     pub(crate) fn is_shared(&self) -> bool {
-        !self.others.is_empty() || self.first.item.tellers().nth(1).is_some()
+        !self.others.is_empty() || self.first.item.senders().nth(1).is_some()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Claim<T>> {
@@ -125,7 +124,7 @@ impl<T: SignedItem> Copies<T> {
 mod tests {
     use super::*;
 
-    /// A text, and who told it.
+    /// A text, its senders, and whether it is awaited.
     #[derive(Debug, PartialEq, Eq)]
     struct Said(&'static str, Vec<PeerId>, bool);
 
@@ -134,7 +133,7 @@ mod tests {
             self.0.as_bytes()
         }
 
-        fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+        fn senders(&self) -> impl Iterator<Item = &PeerId> {
             self.1.iter()
         }
 
@@ -148,9 +147,9 @@ mod tests {
         }
     }
 
-    fn claim(text: &'static str, teller: u8, awaited: bool) -> Claim<Said> {
+    fn claim(text: &'static str, sender: u8, awaited: bool) -> Claim<Said> {
         Claim {
-            item: Said(text, vec![PeerId::new(&[teller])], awaited),
+            item: Said(text, vec![PeerId::new(&[sender])], awaited),
             job: CryptoJob::Sign {
                 payload: Bytes::new(),
                 secret: None,
@@ -160,23 +159,23 @@ mod tests {
     }
 
     #[test]
-    fn equal_copies_are_one() {
+    fn equal_copies_are_merged() {
         let mut copies = Copies::new(claim("true", 1, false));
         for _ in 0..9 {
             assert_eq!(copies.add(claim("true", 2, false)), 0);
         }
         let (one, others) = copies.into_items();
-        let tellers = [1, 2].map(|teller| PeerId::new(&[teller])).to_vec();
-        assert_eq!((one, others.count()), (Said("true", tellers, false), 0));
+        let senders = [1, 2].map(|sender| PeerId::new(&[sender])).to_vec();
+        assert_eq!((one, others.count()), (Said("true", senders, false), 0));
     }
 
     #[test]
-    fn different_copies_wait_one_of_each_sender_and_only_a_few() {
+    fn different_copies_wait_one_per_sender_and_within_the_bound() {
         let mut copies = Copies::new(claim("one", 1, false));
-        assert_eq!(copies.add(claim("mine too", 1, false)), 0);
-        for teller in 2..5 {
-            let text = ["", "", "two", "three", "four"][usize::from(teller)];
-            assert!(copies.add(claim(text, teller, false)) > 0);
+        assert_eq!(copies.add(claim("another", 1, false)), 0);
+        for sender in 2..5 {
+            let text = ["", "", "two", "three", "four"][usize::from(sender)];
+            assert!(copies.add(claim(text, sender, false)) > 0);
         }
         assert_eq!(copies.add(claim("five", 5, false)), 0);
         assert_eq!(copies.bytes(), 3 + 3 + 5 + 4);

@@ -1,7 +1,7 @@
-//! Work at the crypto service: tickets, deadlines, and what waits until enough of it is done.
+//! Jobs of the crypto service: tickets, deadlines, and queues of jobs that wait for others to be done.
 //!
-//! Each link has its share of the service, and its own queue for what exceeds it: however much one
-//! message brings, the next check of another link is handed over at once.
+//! Each link has its share of the service, and its own queue for what exceeds it. However many checks one message
+//! needs, the next check of another link is handed over at once.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,25 +11,26 @@ use crate::snapshot::Stores;
 use crate::timer::TimerKey;
 use crate::{Command, Config, CryptoJob, GateConfig, Instant, LinkId, Ticket};
 
-/// On whose behalf a check runs; nobody's are the application's, and those whose link has gone.
+/// The link that a check runs for. `None` for checks of the node and the application, and for shared checks whose link
+/// has ended.
 type Owner = Option<LinkId>;
 
-/// Outstanding work, each piece with what it stands for.
+/// Outstanding jobs, each with its purpose.
 #[derive(Debug)]
 pub(super) struct Jobs<T> {
     started: BTreeMap<Ticket, Box<Started<T>>>,
-    /// Checks that wait until others of their owner, or of all, are done. Bounded by what a link may
-    /// have outstanding, plus one message's list for each, because a link with much outstanding is
-    /// read no further. May name a ticket that has found another place.
+    /// Checks that wait until others of their owner, or of any owner, are done. Bounded by the share of each link plus
+    /// the items of one message, because a link that has used its share is not read. May contain tickets that have
+    /// moved to another queue.
     waiting: BTreeMap<Owner, VecDeque<Ticket>>,
-    /// Whose check was started last of those that waited.
+    /// The owner whose waiting check was handed over last.
     turn: Option<Owner>,
-    /// The same for authentications. Bounded by the links that authenticate, two for each.
+    /// Authentication jobs that wait. Bounded by the links that authenticate, two for each.
     handshakes: VecDeque<Ticket>,
     loads: BTreeMap<Owner, Load>,
-    /// When what was handed over is overdue, in order.
+    /// Deadlines of the jobs handed over, in order.
     deadlines: VecDeque<(Instant, Ticket)>,
-    /// A timer runs for the first of them, or for an earlier one that is done.
+    /// A timer is set for the first deadline, or for the earlier one of a job that is done.
     armed: bool,
     checking: usize,
     authenticating: usize,
@@ -41,13 +42,13 @@ struct Started<T> {
     what: T,
     kind: Kind,
     owner: Owner,
-    /// What to hand over, while it waits.
+    /// The job to hand over, while it waits.
     job: Option<CryptoJob>,
-    /// It has found another owner while it waited.
+    /// It has moved to another owner while it waited.
     moved: bool,
-    /// When it is overdue, once it is handed over.
+    /// Its deadline, once it is handed over.
     until: Instant,
-    /// Bytes kept for it, each share with its owner.
+    /// Bytes kept for it, by owner.
     held: Vec<(Owner, u64)>,
 }
 
@@ -58,7 +59,7 @@ enum Kind {
     Own,
 }
 
-/// What is outstanding of one owner.
+/// Outstanding work of one owner.
 #[derive(Clone, Copy, Debug, Default)]
 struct Load {
     checks: usize,
@@ -90,8 +91,8 @@ impl<T> Default for Jobs<T> {
 }
 
 impl<T> Jobs<T> {
-    /// May one more message of this link be looked at? A link with nothing outstanding is stopped
-    /// only while the service has enough to do for all together.
+    /// Returns whether one more message of this link may be read. A link with nothing outstanding is not read only
+    /// while the total of all links is at its limit.
     pub(super) fn admit(&self, config: &GateConfig, link: LinkId) -> bool {
         let load = self.load(Some(link));
         let fits = |bytes: u64, max: u64| bytes == 0 || bytes < max;
@@ -107,7 +108,8 @@ impl<T> Jobs<T> {
             .map(|started| &mut started.what)
     }
 
-    /// Starts a check for a link, or nobody, or lets it wait; `bytes` are kept until it is done.
+    /// Starts a check, or lets it wait. `owner` is the link that it runs for, if any; `bytes` are kept until it is
+    /// done.
     pub(super) fn start(
         &mut self,
         cx: &mut Out<'_>,
@@ -143,8 +145,8 @@ impl<T> Jobs<T> {
         load.bytes = load.bytes.saturating_add(bytes);
     }
 
-    /// Another link wants to know the same: a check that waits behind others of its link waits no
-    /// longer than if that one had asked. Once for each check.
+    /// Another link has sent a copy. A waiting check moves to that link's queue, so that it waits no longer than if
+    /// that link had sent the item first. Once for each check.
     pub(super) fn join(&mut self, cx: &mut Out<'_>, ticket: Ticket, link: Option<LinkId>) {
         let Some(started) = self.started.get_mut(&ticket) else {
             return;
@@ -156,8 +158,8 @@ impl<T> Jobs<T> {
         }
     }
 
-    /// Starts a part of a link's authentication. At most as many run as accepted links may
-    /// authenticate; the others wait in order, and end with their links.
+    /// Starts a job of a link's authentication. At most `max_handshakes` run; the others wait in order, and end with
+    /// their links.
     pub(super) fn start_handshake(
         &mut self,
         cx: &mut Out<'_>,
@@ -170,13 +172,13 @@ impl<T> Jobs<T> {
         self.proceed(cx);
     }
 
-    /// Starts a signature of our own, of which few are outstanding.
+    /// Starts a signature of a message of ours. It never waits, since few are outstanding.
     pub(super) fn start_own(&mut self, cx: &mut Out<'_>, job: CryptoJob, what: T) {
         let ticket = self.add(cx, Kind::Own, None, job, what);
         self.hand_over(cx, ticket);
     }
 
-    /// Ends a piece of work that was handed over, and starts what waits.
+    /// Ends a job that was handed over, and starts waiting ones.
     pub(super) fn finish(&mut self, cx: &mut Out<'_>, ticket: Ticket) -> Option<T> {
         let started = self.started.get(&ticket)?;
         if started.waits() {
@@ -187,7 +189,7 @@ impl<T> Jobs<T> {
         what
     }
 
-    /// Ends a piece of work whose answer is overdue.
+    /// Ends a job whose answer is overdue.
     pub(super) fn pop_overdue(&mut self, cx: &mut Out<'_>) -> Option<T> {
         self.armed = false;
         let (at, ticket) = self.deadlines.front().copied()?;
@@ -199,8 +201,8 @@ impl<T> Jobs<T> {
         None
     }
 
-    /// A link is gone. What waits on its behalf ends, and is returned, except for what `keep` says
-    /// others want too.
+    /// A link has ended. Its waiting jobs end and are returned, except those that `keep` selects because they are
+    /// needed elsewhere.
     pub(super) fn on_link_down(
         &mut self,
         cx: &mut Out<'_>,
@@ -233,7 +235,7 @@ impl<T> Jobs<T> {
         ended
     }
 
-    /// What is outstanding. A link may exceed its share by what one message brings, and by one block.
+    /// Reports what is outstanding. A link may exceed its share by the items of one message, and by one block.
     pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
         let (gate, link) = (&config.gate, &config.link);
         let links = link.max_links.get().saturating_mul(2);
@@ -252,7 +254,7 @@ impl<T> Jobs<T> {
         stores.add_bytes("checks and signatures", now, (self.bytes, bytes));
     }
 
-    /// What is outstanding, handed over or not.
+    /// All outstanding work, handed over or not.
     pub(super) fn into_all(self) -> impl Iterator<Item = T> {
         self.started.into_values().map(|started| started.what)
     }
@@ -319,7 +321,7 @@ impl<T> Jobs<T> {
         Some(started.what)
     }
 
-    /// Hands over what may be: authentications first, then the owners' checks in turn.
+    /// Hands over jobs within the limits: authentications first, then the owners' checks in turn.
     fn proceed(&mut self, cx: &mut Out<'_>) {
         while self.authenticating < cx.config.link.max_handshakes.get()
             && let Some(ticket) = self.handshakes.pop_front()
@@ -369,7 +371,7 @@ impl<T> Jobs<T> {
             Kind::Handshake => self.authenticating += 1,
             Kind::Own => {}
         }
-        // As long as anything is outstanding, a timer runs for what was handed over first.
+        // While a job is with the service, a timer is set for the one handed over first.
         if !std::mem::replace(&mut self.armed, true) {
             cx.timers().set(TimerKey::Checks, until);
         }
@@ -395,7 +397,7 @@ impl<T> Jobs<T> {
 #[cfg(test)]
 #[allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not look for it passes over, whatever it is"
+    reason = "a test skips all variants that it does not look for"
 )]
 mod tests {
     use std::time::Duration;
@@ -436,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn one_stuck_check_keeps_nothing_of_those_that_are_done() {
+    fn a_stuck_check_does_not_keep_finished_ones_in_memory() {
         rig(|jobs, cx| {
             let stuck = jobs.start(cx, None, job(), 1, 0);
             for number in 1..1000 {
@@ -453,13 +455,13 @@ mod tests {
     }
 
     #[test]
-    fn authentications_of_links_that_have_gone_leave_their_place_unless_they_run() {
+    fn waiting_authentications_end_with_their_link_and_running_ones_do_not() {
         let handed_over = rig(|jobs, cx| {
             for link in 0..100 {
                 jobs.start_handshake(cx, LinkId(link), job(), link);
                 jobs.on_link_down(cx, LinkId(link), |_| true);
             }
-            assert_eq!(jobs.started.len(), 2, "what runs cannot be called back");
+            assert_eq!(jobs.started.len(), 2, "running jobs cannot be cancelled");
             jobs.start_handshake(cx, LinkId(200), job(), 200);
             let first = *jobs.started.keys().next().unwrap();
             jobs.finish(cx, first);

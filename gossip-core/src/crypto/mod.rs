@@ -1,8 +1,9 @@
-//! What is being verified and signed, and what waits for the verdicts.
+//! Outstanding verifications and signatures, and the items that await their results.
 //!
 //! Copies of one item that arrive while the first is being checked wait for its verdict: equal ones share it,
-//! different ones are checked if it is bad. So a forged copy cannot shadow the true one, and the true one is verified
-//! once. Each link has its share of the crypto service, so that the checks of one do not delay those of another.
+//! different ones are checked if it is bad. So a forged copy cannot shadow the genuine one, and the genuine one is
+//! verified once. Each link has its share of the crypto service, so that the checks of one do not delay those of
+//! another.
 
 mod ask;
 pub(crate) mod copies;
@@ -23,30 +24,29 @@ use crate::signal::Signing;
 use crate::snapshot::Stores;
 use crate::{ChannelId, Config, LinkId, PeerId, RequestId, Signed, Ticket};
 
-/// The work at the crypto service.
+/// Outstanding work at the crypto service.
 #[derive(Debug, Default)]
 pub(crate) struct Crypto {
     jobs: Jobs<Check>,
     /// Checks that copies may join.
     in_flight: BTreeMap<Key, Ticket>,
     pub(crate) validations: Validations,
-    /// Publications that are being checked. Bounded by `state_transfer.max_publications`, and one more of each
-    /// channel.
+    /// Publications that are being checked. At most `state_transfer.max_publications`, plus one per channel.
     publishing: usize,
-    /// Messages about leadership that are being signed. Bounded by `messaging.max_awaiting`.
+    /// Messages about leadership that are being signed. At most `messaging.max_awaiting`.
     leading: usize,
 }
 
-/// What a ticket stands for.
+/// The purpose of a ticket.
 #[derive(Debug)]
 pub(crate) enum Check {
     Item(Key, Checked),
     Access(Access),
-    /// A state info held is checked by a newer configuration.
+    /// A stored state info is checked under a newer configuration.
     Reader(ChannelId, Review),
-    /// An identity in doubt.
+    /// A suspected identity.
     Validate(PeerId),
-    /// An identity that was pulled from a peer, with what its own peer has signed of it.
+    /// An identity pulled from a peer, with the announcement that its owner signed.
     Identity {
         from: PeerId,
         message: SignedMessage,
@@ -59,7 +59,7 @@ pub(crate) enum Check {
     Sign(Signing, UnsignedMessage),
 }
 
-/// Whether a link's peer may read a channel, and what it asks meanwhile.
+/// A check whether a link's peer may read a channel, and the requests that await the verdict.
 #[derive(Debug)]
 pub(crate) struct Access {
     pub(crate) sender: Sender,
@@ -70,7 +70,7 @@ pub(crate) struct Access {
 }
 
 impl Crypto {
-    /// May this link feed one more message?
+    /// Returns whether one more message of this link may be read.
     pub(crate) fn admits(&self, config: &Config, link: LinkId) -> bool {
         self.jobs.admit(&config.gate, link)
     }
@@ -91,14 +91,15 @@ impl Crypto {
         self.leading
     }
 
-    /// A block has its verdict: if it was a publication, there is room for one more.
+    /// A block has its verdict. A publication frees its place.
     pub(crate) fn on_block_verdict(&mut self, block: &BlockItem) {
         if matches!(block.source, BlockSource::Local { .. }) {
             self.publishing = self.publishing.saturating_sub(1);
         }
     }
 
-    /// The crypto service has answered. `None` if unsolicited, or if a link's access was checked that is gone.
+    /// The crypto service has answered. `None` if unsolicited, or if the check was of the access of a link that has
+    /// ended.
     pub(crate) fn finish(&mut self, out: &mut Out<'_>, ticket: Ticket) -> Option<Check> {
         let check = self.jobs.finish(out, ticket)?;
         self.settle(check)
@@ -123,7 +124,7 @@ impl Crypto {
             }
             Check::Access(access) => {
                 let key = Key::Access(access.sender.link, access.channel.clone());
-                // If the link is gone, what would be remembered of it would stay for ever.
+                // After the end of the link, a remembered verdict would never be removed.
                 self.in_flight.remove(&key)?;
             }
             Check::Sign(Signing::Leadership(..), _) => {
@@ -138,8 +139,7 @@ impl Crypto {
         Some(check)
     }
 
-    /// A link is gone: checks on its behalf that have not begun are given up unless others told the same, or wait
-    /// for it.
+    /// A link has ended. Cancels its checks that have not started, except those whose verdict is needed elsewhere.
     pub(crate) fn on_link_down(&mut self, out: &mut Out<'_>, link: LinkId) {
         self.in_flight
             .retain(|key, _| !matches!(key, Key::Access(of, _) if *of == link));
@@ -179,7 +179,7 @@ impl Crypto {
         waiting
     }
 
-    /// Everything that is bounded here.
+    /// Reports the size and the bound of each store.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         self.jobs.stores(config, stores);
         self.validations.stores(config, stores);
@@ -187,7 +187,7 @@ impl Crypto {
 }
 
 impl Check {
-    /// Does anything besides the link that it runs for want the verdict?
+    /// Returns whether the verdict is needed even if the link that the check runs for ends.
     fn is_shared(&self) -> bool {
         match self {
             Self::Item(_, checked) => checked.is_shared(),
@@ -197,7 +197,7 @@ impl Check {
     }
 }
 
-/// What an envelope claims to be signed.
+/// The parts of an envelope whose signatures are to be verified.
 pub(crate) fn signed(envelope: &RawEnvelope) -> Signed {
     let secret = envelope.secret();
     Signed {

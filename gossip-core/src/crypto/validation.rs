@@ -1,4 +1,4 @@
-//! Blocks that the application looks at before they are stored and passed on.
+//! Blocks that the application validates before they are stored and forwarded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use crate::snapshot::Stores;
 use crate::timer::TimerKey;
 use crate::{ChannelId, Command, Config, Instant, Ticket};
 
-/// Which channels' blocks the application wants to see, and those that it has not judged yet.
+/// The channels whose blocks the application validates, and the blocks that await its verdict.
 ///
-/// Bounded by `max_validations` and, but for one block, by `max_pending_bytes`.
+/// Bounded by `max_validations` and, except for one block, by `max_pending_bytes`.
 #[derive(Debug, Default)]
 pub(crate) struct Validations {
     on: BTreeSet<ChannelId>,
     by_block: BTreeMap<(ChannelId, u64), Pending>,
-    /// In the order of their deadlines: each has as much time as any other.
+    /// In the order of their deadlines, since the timeout is the same for all.
     by_ticket: BTreeMap<Ticket, (ChannelId, u64)>,
     bytes: u64,
 }
@@ -41,7 +41,7 @@ impl Validations {
         self.on.contains(channel)
     }
 
-    /// Shows a block to the application. Hands it back if too many are shown already.
+    /// Shows a block to the application. Returns it if too many are shown already.
     pub(crate) fn start(
         &mut self,
         cx: &mut Out<'_>,
@@ -77,7 +77,7 @@ impl Validations {
         None
     }
 
-    /// Lets a copy of a block that is being looked at wait for the verdict, or hands it back.
+    /// Lets a copy of a block that is being validated wait for the verdict. Returns the copy if there is no such block.
     pub(crate) fn join(
         &mut self,
         cx: &mut Out<'_>,
@@ -99,7 +99,7 @@ impl Validations {
         None
     }
 
-    /// The application has judged.
+    /// The application has given a verdict.
     pub(crate) fn finish(&mut self, ticket: Ticket) -> Option<Copies<BlockItem>> {
         let key = self.by_ticket.remove(&ticket)?;
         let pending = self.by_block.remove(&key)?;
@@ -107,7 +107,7 @@ impl Validations {
         Some(pending.copies)
     }
 
-    /// Takes a block that has not been judged in time, and arms the timer if there is none.
+    /// Takes a block whose verdict is overdue. If there is none, sets the timer for the next deadline.
     pub(crate) fn pop_overdue(&mut self, cx: &mut Out<'_>) -> Option<Copies<BlockItem>> {
         let (ticket, key) = self.by_ticket.first_key_value()?;
         let (ticket, until) = (*ticket, self.by_block.get(key)?.until);
@@ -121,12 +121,12 @@ impl Validations {
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let gate = &config.gate;
         let shown = (self.by_block.len(), gate.max_validations.get());
-        // Copies that wait for the verdict come on top.
+        // Copies that wait for the verdict are in addition.
         let most = gate.max_pending_bytes.saturating_mul(4);
         stores.add_bytes("blocks shown to the application", shown, (self.bytes, most));
     }
 
-    /// All that have not been judged.
+    /// All blocks that await a verdict.
     pub(crate) fn into_all(self) -> impl Iterator<Item = Copies<BlockItem>> {
         self.by_block.into_values().map(|pending| pending.copies)
     }

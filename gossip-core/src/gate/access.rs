@@ -1,4 +1,4 @@
-//! Questions that only the readers of a channel may ask.
+//! Requests that only the readers of a channel may make.
 
 use super::admitted::{Inbound, Sender};
 use super::verdict::count;
@@ -7,8 +7,8 @@ use crate::crypto::{Access, signed};
 use crate::{ChannelId, CryptoError, CryptoJob};
 
 impl Gate {
-    /// Lets `asked` through if the sender may read the channel, once its handshake has been held against the
-    /// channel's policy; that is remembered until the link or the configuration ends.
+    /// Admits `asked` if the sender may read the channel. The sender's handshake is checked against the channel's
+    /// policy; a positive verdict is remembered until the link or the configuration ends.
     pub(super) fn with_access(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -43,7 +43,7 @@ impl Gate {
         cx.cx.check_access(place, revision, job, (asked, bytes));
     }
 
-    /// Lets through what waited for a verdict, or has it judged anew if a newer configuration is in force.
+    /// Admits the requests that awaited the verdict, or checks again if a newer configuration is in force.
     pub(super) fn conclude_access(
         &mut self,
         cx: &mut GateCx<'_>,

@@ -1,7 +1,7 @@
-//! What the gate checks, and what it lets through.
+//! The items that the gate checks, and the inputs that it admits.
 //!
-//! A kind of signed item is a type here, with what tells its copies apart, and a line in the list `kinds!`. Who may
-//! say it, and whether it is known already, is decided in the gate.
+//! A kind of signed item is a type here, with the key of its copies, and a line in the list `kinds!`. The rules of the
+//! gate decide which peers may send it, and whether it is known already.
 
 use std::iter;
 
@@ -23,7 +23,7 @@ impl<T> Admitted<T> {
         Self(value)
     }
 
-    /// As if the gate had let it through.
+    /// As if the gate had admitted it.
     #[cfg(test)]
     pub(crate) fn unchecked(value: T) -> Self {
         Self(value)
@@ -46,20 +46,20 @@ pub(crate) struct Sender {
     pub(crate) org: Option<OrgId>,
 }
 
-/// What copies of one item, true or forged, are recognised by.
+/// The key that copies of one item share, genuine or forged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     Alive(PeerId, PeerTime),
     StateInfo(ChannelId, PeerId, PeerTime),
     Relay(PeerId, Mac, PeerTime),
     Block(ChannelId, u64),
-    /// One check for each bearer, so that a forged copy cannot shadow the true one.
+    /// One check per sender, so that a forged copy cannot shadow the genuine one.
     Leadership(LinkId, ChannelId, PeerId, PeerTime),
-    /// A link's access to a channel: no item, but checked once as well.
+    /// A link's access to a channel: not an item, but checked once as well.
     Access(LinkId, ChannelId),
 }
 
-/// Makes the list of kinds, and of it the sum of their copies.
+/// Defines the list of kinds, and the sum type of their copies.
 macro_rules! kinds {
     ($($kind:ident($item:ty),)*) => {
         /// Copies of one item that share a check.
@@ -69,7 +69,7 @@ macro_rules! kinds {
         }
 
         impl Checked {
-            /// Does anything besides the link that the check runs for want the verdict?
+            /// Returns whether the verdict is needed besides by the link that the check runs for.
             pub(crate) fn is_shared(&self) -> bool {
                 match self {
                     $(Self::$kind(copies) => <$item>::PROMISES_VERDICT || copies.is_shared(),)*
@@ -92,7 +92,7 @@ macro_rules! kinds {
     };
 }
 
-/// A kind of signed item that is in the list.
+/// A kind of signed item in the list.
 pub(crate) trait Kind: SignedItem {
     fn wrap(copies: Copies<Self>) -> Checked;
 
@@ -114,12 +114,12 @@ pub(crate) struct AliveItem {
     pub(crate) source: AliveSource,
     /// Other peers that sent it to us.
     pub(crate) holders: Vec<PeerId>,
-    /// A later pulse that follows from it.
+    /// A later pulse of the same chain.
     pub(crate) pulse: Option<Pulse>,
 }
 
-/// How a heartbeat came. Of several copies the last in this order counts, which has the most consequences: what is
-/// pushed is passed on, and a heartbeat outweighs hearsay of a death.
+/// How a heartbeat arrived. Of several copies the last in this order counts, as it has the most effects: a pushed one
+/// is forwarded, and a heartbeat takes precedence over a report of a death.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AliveSource {
     pub(crate) from: PeerId,
@@ -141,7 +141,7 @@ impl SignedItem for AliveItem {
         self.message.encoded()
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         iter::once(&self.source.from).chain(&self.holders)
     }
 
@@ -164,11 +164,11 @@ impl SignedItem for AliveItem {
 pub(crate) struct StateInfoItem {
     pub(crate) channel: ChannelId,
     pub(crate) message: SignedMessage,
-    /// Who told it first.
+    /// The first sender.
     pub(crate) from: PeerId,
-    /// Who pushed it; empty for an element of a snapshot, which is not forwarded.
+    /// The peers that pushed it; empty for an element of a snapshot, which is not forwarded.
     pub(crate) pushed_by: Vec<PeerId>,
-    /// The configuration of the channel whose policy its publisher was held against.
+    /// The configuration of the channel under whose policy its publisher was checked.
     pub(crate) revision: u64,
 }
 
@@ -177,7 +177,7 @@ impl SignedItem for StateInfoItem {
         self.message.encoded()
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         let others = self.pushed_by.iter().filter(|peer| **peer != self.from);
         iter::once(&self.from).chain(others)
     }
@@ -193,7 +193,7 @@ pub(crate) struct RelayItem {
     pub(crate) publisher: PeerId,
     pub(crate) mac: Mac,
     pub(crate) message: SignedMessage,
-    /// Who told it.
+    /// Its senders.
     pub(crate) holders: Vec<PeerId>,
 }
 
@@ -202,7 +202,7 @@ impl SignedItem for RelayItem {
         self.message.encoded()
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         self.holders.iter()
     }
 
@@ -218,14 +218,14 @@ pub(crate) struct BlockItem {
     pub(crate) seq: u64,
     pub(crate) data: Bytes,
     pub(crate) source: BlockSource,
-    /// The message to push on, if one came in; a block of our own is encoded when it is accepted.
+    /// The message to forward, if one was received. A block of our own is encoded when it is accepted.
     pub(crate) message: Option<SignedMessage>,
     /// Peers known to hold it.
     pub(crate) holders: Vec<PeerId>,
 }
 
 impl BlockItem {
-    /// A block of which no message came, and that nobody else is known to hold.
+    /// A block without a message and without known holders.
     pub(crate) fn new(channel: &ChannelId, (seq, data): (u64, Bytes), source: BlockSource) -> Self {
         Self {
             channel: channel.clone(),
@@ -238,7 +238,7 @@ impl BlockItem {
     }
 }
 
-/// How a block came.
+/// How a block arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BlockSource {
     Local { id: RequestId },
@@ -248,7 +248,7 @@ pub(crate) enum BlockSource {
 }
 
 impl BlockSource {
-    /// The same without the peer.
+    /// The origin without the peer.
     pub(crate) fn origin(&self) -> BlockOrigin {
         match self {
             Self::Local { .. } => BlockOrigin::Local,
@@ -258,7 +258,7 @@ impl BlockSource {
         }
     }
 
-    /// The peer that sent it; absent if the application published it.
+    /// The peer that sent it; `None` if the application published it.
     pub(crate) fn peer(&self) -> Option<&PeerId> {
         match self {
             Self::Local { .. } => None,
@@ -274,7 +274,7 @@ impl SignedItem for BlockItem {
         &self.data
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         self.holders.iter()
     }
 
@@ -301,7 +301,7 @@ impl SignedItem for LeadershipItem {
         self.message.encoded()
     }
 
-    fn tellers(&self) -> impl Iterator<Item = &PeerId> {
+    fn senders(&self) -> impl Iterator<Item = &PeerId> {
         iter::once(&self.from)
     }
 
@@ -312,14 +312,14 @@ impl SignedItem for LeadershipItem {
 #[derive(Debug)]
 pub(crate) struct PulseItem {
     pub(crate) pulse: Pulse,
-    /// The incarnation whose chain it is a link of.
+    /// The incarnation whose chain it belongs to.
     pub(crate) incarnation: u64,
     pub(crate) from: PeerId,
-    /// It was pushed, so it is passed on.
+    /// Whether it was pushed, and so is forwarded.
     pub(crate) pushed: bool,
 }
 
-/// What comes out of the gate.
+/// An input that the gate admits.
 #[derive(Debug)]
 pub(crate) enum Inbound {
     Member(MemberInput),
@@ -332,7 +332,7 @@ pub(crate) enum Inbound {
         sender: Sender,
         message: SignedMessage,
     },
-    /// A peer acknowledges a message, or says why not.
+    /// A peer acknowledges a message, or refuses it with a reason.
     Ack {
         peer: PeerId,
         nonce: u64,
@@ -343,7 +343,7 @@ pub(crate) enum Inbound {
         sender: Sender,
         message: SignedMessage,
     },
-    /// A message of Fabric's protocol that applications speak among themselves.
+    /// A message of Fabric's protocol between applications.
     ForApplications,
     /// A link's authentication was checked.
     Authenticated {
@@ -357,17 +357,17 @@ pub(crate) enum Inbound {
 pub(crate) enum MemberInput {
     Alive(Admitted<AliveItem>),
     Pulse(Admitted<PulseItem>),
-    /// A peer asks for our cx.
+    /// A peer asks for our view of the membership.
     Request(ViewRequest),
-    /// A response that was asked for has come; its elements follow one by one.
+    /// The response to a request has arrived; its elements follow one by one.
     Response {
         peer: PeerId,
     },
-    /// Something could not be checked for want of an identity.
+    /// A message could not be checked for want of an identity.
     UnknownIdentity {
         from: PeerId,
     },
-    /// A peer told of a member that we hold dead.
+    /// A peer sent a heartbeat of a member that we consider dead.
     SignOfLife {
         peer: PeerId,
     },
@@ -379,32 +379,32 @@ pub(crate) struct ViewRequest {
     pub(crate) peer: PeerId,
     pub(crate) link: LinkId,
     pub(crate) nonce: u64,
-    /// It declares an external endpoint.
+    /// The peer declares an external endpoint.
     pub(crate) external: bool,
-    /// It asks for the identities of the members listed.
+    /// The peer asks for the identities of the members listed.
     pub(crate) wants_identities: bool,
-    /// What it has already, as the request tells.
+    /// The have set of the request.
     pub(crate) held: Bytes,
-    /// It understands pulses.
+    /// The peer understands pulses.
     pub(crate) takes_pulses: bool,
 }
 
 /// An input of the identities.
 #[derive(Debug)]
 pub(crate) enum IdentityInput {
-    /// An identity was found valid.
+    /// An identity is valid.
     Valid { valid: ValidIdentity, bytes: Bytes },
-    /// An identity held was validated again.
+    /// A known identity was validated again.
     Validated {
         peer: PeerId,
         result: Result<ValidIdentity, CryptoError>,
     },
-    /// An identity that was asked for is valid, and its peer has signed this announcement of it.
+    /// A requested identity is valid, and this announcement is signed by its owner.
     Announced {
         valid: ValidIdentity,
         message: SignedMessage,
     },
-    /// An identity that was asked for is not.
+    /// A requested identity is not valid.
     Bad { from: PeerId, subject: PeerId },
 }
 
@@ -413,7 +413,7 @@ pub(crate) enum IdentityInput {
 pub(crate) enum ChannelInput {
     /// The publisher of this state info may read the channel.
     StateInfo(Admitted<StateInfoItem>),
-    /// A state info held was checked again.
+    /// A stored state info was checked again.
     Reviewed {
         review: Review,
         result: Result<(), CryptoError>,
@@ -426,17 +426,17 @@ pub(crate) enum ChannelInput {
     /// A reader of the channel asks for its state infos.
     StateInfoPull {
         sender: Sender,
-        /// What it has already, if it understands that only the rest is told.
+        /// The have set of the request; `None` if the requester does not understand partial answers.
         held: Option<HaveSet>,
     },
-    /// State infos that a peer was asked for have come; they follow one by one.
+    /// Requested state infos have arrived; they follow one by one.
     Snapshot {
         peer: PeerId,
     },
     /// A block is valid.
     Block {
         block: Admitted<BlockItem>,
-        /// Publications of the same number that waited for the verdict.
+        /// Publications of the same number that awaited the verdict.
         publications: Vec<Publication>,
     },
     /// A block is not valid, or could not be checked.
@@ -450,7 +450,7 @@ pub(crate) enum ChannelInput {
         seq: u64,
         bytes: u64,
     },
-    /// A peer shows that it holds a block.
+    /// A peer proves that it holds a block.
     Holder {
         seq: u64,
         peer: PeerId,
@@ -460,7 +460,7 @@ pub(crate) enum ChannelInput {
         seq: u64,
         peer: PeerId,
     },
-    /// A neighbour tells its height, and what it wants.
+    /// A neighbour reports its height, and its requests.
     Tree {
         sender: Sender,
         tree: Tree,
@@ -471,7 +471,7 @@ pub(crate) enum ChannelInput {
         nonce: u64,
         request: StateRequest,
     },
-    /// A peer sends blocks, not yet verified.
+    /// A peer sends blocks, not verified yet.
     StateResponse {
         sender: Sender,
         nonce: u64,
@@ -485,7 +485,7 @@ pub(crate) enum ChannelInput {
     Leadership(Admitted<LeadershipItem>),
 }
 
-/// A block that the application hands over.
+/// A block that the application publishes.
 #[derive(Debug)]
 pub(crate) struct Publication {
     pub(crate) id: RequestId,
@@ -493,7 +493,7 @@ pub(crate) struct Publication {
     pub(crate) data: Bytes,
 }
 
-/// Which state info held is checked again, and by which configuration.
+/// The state info to check again, and the configuration to check it under.
 #[derive(Clone, Debug)]
 pub(crate) struct Review {
     pub(crate) revision: u64,
@@ -501,19 +501,19 @@ pub(crate) struct Review {
     pub(crate) time: PeerTime,
 }
 
-/// Why a block did not get through.
+/// The reason for which a block was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BlockFault {
     /// It does not verify, or with the error `Overloaded` could not be checked.
     Unverified(CryptoError),
     /// The application has rejected it.
     Rejected,
-    /// The application wants it neither stored nor passed on, or has not said in time.
+    /// The application wants it neither stored nor forwarded, or has not answered in time.
     Ignored,
 }
 
 impl BlockFault {
-    /// Its sender did nothing wrong.
+    /// Returns whether its sender is not at fault.
     pub(crate) fn is_innocent(self) -> bool {
         matches!(
             self,
@@ -523,7 +523,7 @@ impl BlockFault {
 }
 
 impl Inbound {
-    /// What it keeps in memory besides itself while it waits for an answer of the crypto service.
+    /// The bytes that it keeps in memory in addition while the check is outstanding.
     pub(super) fn bytes(&self) -> u64 {
         if let Self::Channel(_, ChannelInput::StateInfoPull { held, .. }) = self {
             return held.as_ref().map_or(0, HaveSet::bytes);
@@ -532,11 +532,11 @@ impl Inbound {
     }
 }
 
-/// Notes who else told something, each once.
-fn note_each(tellers: &mut Vec<PeerId>, more: Vec<PeerId>) {
-    for teller in more {
-        if !tellers.contains(&teller) {
-            tellers.push(teller);
+/// Adds further senders, each once.
+fn note_each(senders: &mut Vec<PeerId>, more: Vec<PeerId>) {
+    for sender in more {
+        if !senders.contains(&sender) {
+            senders.push(sender);
         }
     }
 }

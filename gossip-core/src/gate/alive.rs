@@ -11,7 +11,7 @@ use super::admitted::{
     Admitted, AliveItem, AliveSource, AliveWay, IdentityInput, Inbound, Key, MemberInput, Sender,
     ViewRequest,
 };
-use super::budget::Asks;
+use super::budget::Quota;
 use super::pulse::following;
 use super::rules::is_well_formed;
 use super::verdict::{count, valid_identity, verified};
@@ -30,7 +30,7 @@ impl Gate {
         link: LinkId,
         message: SignedMessage,
         source: AliveSource,
-        with: &Companions,
+        with: &Attachments,
     ) {
         let Content::Alive(alive) = message.content() else {
             cx.metrics().violations += 1;
@@ -111,7 +111,7 @@ impl Gate {
         }
         let (mut alive, others) = copies.into_items();
         for copy in others {
-            // What differs in nothing but the secret, which a relay may have removed, is as true.
+            // A copy that differs only in the secret, which a relay may have removed, is genuine too.
             if same_text(&alive.message, &copy.message) {
                 alive.merge(copy);
             }
@@ -141,7 +141,7 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         };
-        if !self.budgets.admit(cx, sender.link, Asks::Members) {
+        if !self.budgets.admit(cx, sender.link, Quota::Members) {
             return;
         }
         let supports = |capability| cx.peers.supports(&sender.peer, capability);
@@ -154,13 +154,13 @@ impl Gate {
             held: request.held.clone(),
             takes_pulses: supports(PULSES),
         };
-        // The link has proven who asks, so the answer does not wait for the heartbeat's check.
+        // The link authenticates the requester, so the answer does not wait for the heartbeat's check.
         cx.raise(Inbound::Member(MemberInput::Request(asked)));
         let source = AliveSource {
             from: sender.peer,
             way: AliveWay::Request,
         };
-        let with = Companions::new(&[], request.pulse.as_slice());
+        let with = Attachments::new(&[], request.pulse.as_slice());
         self.alive(cx, sender.link, own, source, &with);
     }
 
@@ -178,7 +178,7 @@ impl Gate {
             return;
         }
         cx.raise(Inbound::Member(MemberInput::Response { peer }));
-        let with = Companions::new(&response.identities, &response.pulses);
+        let with = Attachments::new(&response.identities, &response.pulses);
         let cap = cx.config.membership.max_members.get();
         let living = response.alive.iter().map(|told| (told, AliveWay::Response));
         let dead = response.dead.iter().map(|told| (told, AliveWay::Hearsay));
@@ -194,14 +194,14 @@ impl Gate {
     }
 }
 
-/// What came along with heartbeats in one message.
+/// The identities and pulses that came with heartbeats in one message.
 #[derive(Debug, Default)]
-pub(super) struct Companions {
+pub(super) struct Attachments {
     identities: BTreeMap<Bytes, Bytes>,
     pulses: BTreeMap<Bytes, Pulse>,
 }
 
-impl Companions {
+impl Attachments {
     fn new(identities: &[PeerIdentity], pulses: &[Pulse]) -> Self {
         let identity = |one: &PeerIdentity| (one.pki_id.clone(), one.cert.clone());
         let pulse = |one: &Pulse| (one.pki_id.clone(), one.clone());
@@ -217,7 +217,7 @@ fn same_text(a: &SignedMessage, b: &SignedMessage) -> bool {
     a.payload() == b.payload() && a.signature() == b.signature()
 }
 
-/// How a heartbeat is checked: under an identity held, or one that came with it.
+/// The check of a heartbeat, under a known identity or under one that came with it.
 fn alive_job(
     cx: &GateCx<'_>,
     alive: &Alive,

@@ -1,4 +1,4 @@
-//! State infos that wait, briefly, for the identity of their publisher.
+//! State infos that await the identity of their publisher, for a bounded time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::snapshot::Stores;
 use crate::timer::TimerKey;
 use crate::{ChannelId, Config, Instant, PeerId};
 
-/// One of each publisher, channel and sender, so that nobody's forgery takes another's place, and equal
-/// ones once. At most `max_awaiting_identity`, a quarter of it from one sender, of at most `MAX_LENGTH` bytes each.
+/// One per publisher, channel and sender, so that a forgery does not replace a genuine one; equal ones are kept once.
+/// At most `max_awaiting_identity`, a quarter of it from one sender, of at most `MAX_LENGTH` bytes each.
 #[derive(Debug, Default)]
 pub(super) struct AwaitingIdentity {
     entries: BTreeMap<(PeerId, ChannelId, PeerId), Entry>,
@@ -21,19 +21,19 @@ pub(super) struct AwaitingIdentity {
 
 #[derive(Debug)]
 struct Entry {
-    /// In memory of its own: the frame that it came in may be much larger.
+    /// A copy: the frame in which it arrived may be much larger.
     envelope: RawEnvelope,
     pushed: bool,
     until: Instant,
 }
 
-/// Longer ones are dropped; they come again.
+/// Longer ones are dropped. Their publishers send new ones.
 const MAX_LENGTH: usize = 4 << 10;
 /// Enough for two exchanges of views; later the state info is asked for again.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl AwaitingIdentity {
-    /// Keeps a state info, instead of an earlier one from the same sender.
+    /// Keeps a state info, in place of an earlier one from the same sender.
     pub(super) fn put(&mut self, cx: &mut Out<'_>, info: &StateInfoItem) {
         let Content::StateInfo(told) = info.message.content() else {
             return;
@@ -67,7 +67,7 @@ impl AwaitingIdentity {
         cx.timers().set_earlier(TimerKey::AwaitingIdentity, until);
     }
 
-    /// Takes what waits for the identity of `publisher`.
+    /// Takes the state infos that await the identity of `publisher`.
     pub(super) fn take(&mut self, cx: &Out<'_>, publisher: &PeerId) -> Vec<StateInfoItem> {
         let none = (publisher.clone(), ChannelId::new(""), PeerId::new(b""));
         let keys: Vec<_> = self
@@ -96,7 +96,7 @@ impl AwaitingIdentity {
         taken
     }
 
-    /// Drops what has waited for long enough.
+    /// Drops the state infos that have waited for too long.
     pub(super) fn fire(&mut self, cx: &mut Out<'_>) {
         let now = cx.now;
         self.remove_if(|_, entry| entry.until <= now);
@@ -105,12 +105,12 @@ impl AwaitingIdentity {
         }
     }
 
-    /// Drops what concerns a channel that is no more.
+    /// Drops the state infos of a channel that was left.
     pub(super) fn forget_channel(&mut self, channel: &ChannelId) {
         self.remove_if(|of, _| of == channel);
     }
 
-    /// Does the same wait already, from whomever?
+    /// Returns whether an equal one waits already, from any sender.
     fn holds(&self, publisher: &PeerId, info: &StateInfoItem) -> bool {
         let first = (publisher.clone(), info.channel.clone(), PeerId::new(b""));
         let envelope = info.message.envelope();

@@ -22,7 +22,7 @@ impl Gate {
         }
     }
 
-    /// Blocks that the application has not judged in time are ignored.
+    /// Ignores the blocks whose validation is overdue.
     pub(crate) fn fire_validations(&mut self, cx: &mut Cx<'_>) {
         while let Some(copies) = cx.crypto.validations.pop_overdue(&mut cx.out) {
             cx.metrics().validations_lost += 1;
@@ -30,7 +30,7 @@ impl Gate {
         }
     }
 
-    /// A block is pushed, as only peers of our own organisation do; others are asked for blocks.
+    /// A peer pushed a block. Only peers of our own organisation may; others send blocks on request.
     pub(super) fn pushed_block(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -74,7 +74,7 @@ pub(super) fn conclude_block(cx: &mut Cx<'_>, copies: Copies<BlockItem>, outcome
         if error != CryptoError::Overloaded {
             cx.metrics().blocks_bad += 1;
         }
-        turn_away(cx, copies, BlockFault::Unverified(error));
+        refuse_copies(cx, copies, BlockFault::Unverified(error));
         return;
     }
     let validations = &mut cx.crypto.validations;
@@ -82,7 +82,7 @@ pub(super) fn conclude_block(cx: &mut Cx<'_>, copies: Copies<BlockItem>, outcome
         admit_block(cx, copies);
     } else if let Some(copies) = validations.start(&mut cx.out, copies) {
         cx.metrics().blocks_ignored += 1;
-        turn_away(cx, copies, BlockFault::Ignored);
+        refuse_copies(cx, copies, BlockFault::Ignored);
     }
 }
 
@@ -101,10 +101,10 @@ fn conclude_validation(cx: &mut Cx<'_>, copies: Copies<BlockItem>, verdict: Verd
             BlockFault::Rejected
         }
     };
-    turn_away(cx, copies, fault);
+    refuse_copies(cx, copies, fault);
 }
 
-/// The block is good: publications of the same number are answered when it is known.
+/// Admits a block, with the publications of the same number that awaited its verdict.
 fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockItem>) {
     let mut publications = Vec::new();
     let (block, others) = copies.into_items();
@@ -126,12 +126,12 @@ fn admit_block(cx: &mut Cx<'_>, copies: Copies<BlockItem>) {
     cx.raise(Inbound::Channel(channel, input));
 }
 
-/// A block does not get through, nor do those that are equal to it. Different ones are checked.
-fn turn_away(cx: &mut Cx<'_>, copies: Copies<BlockItem>, fault: BlockFault) {
+/// Refuses a block and its equal copies. The next different copy is checked.
+fn refuse_copies(cx: &mut Cx<'_>, copies: Copies<BlockItem>, fault: BlockFault) {
     let (first, mut rest) = copies.rest();
     let data = first.item.data.clone();
     refuse(cx, first.item, fault);
-    // Another copy may be the true one.
+    // Another copy may be the genuine one.
     while let Some(copies) = rest {
         let next = &copies.first.item;
         if next.data != data {
@@ -162,7 +162,7 @@ fn pushed_item(
     payload: &Payload,
 ) -> BlockItem {
     let (seq, data) = (payload.seq_num, &payload.data);
-    // Nothing besides the block is covered by the orderers' signatures, so nothing is passed on.
+    // The orderers' signatures cover only the block, so nothing else is forwarded.
     let bare = message.is_bare() && message.message().nonce == 0;
     let clean = if bare && payload.private_data.is_empty() {
         message.clone()

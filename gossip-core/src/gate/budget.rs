@@ -1,4 +1,4 @@
-//! What a link may ask for only so often.
+//! Rate limits of a link.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,22 @@ use crate::out::Out;
 use crate::snapshot::Stores;
 use crate::{ChannelId, Config, LinkId};
 
-/// What is limited for each link.
+/// What is limited per link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Asks {
+pub(super) enum Quota {
     Members,
     StateInfos(ChannelId),
-    /// Of identities, or of a channel's blocks.
+    /// Pulls of identities, or of a channel's blocks.
     Pull(Option<ChannelId>),
     Hashes,
-    /// That signatures be checked of what is passed on to others.
+    /// Signature checks of state infos that are only relayed.
     Relay,
 }
 
-/// What each link has cost in the present second.
+/// What each link has used in the current second.
 #[derive(Debug, Default)]
 pub(super) struct Budgets {
-    spent: BTreeMap<(LinkId, Asks), Budget>,
+    spent: BTreeMap<(LinkId, Quota), Budget>,
 }
 
 #[derive(Debug, Default)]
@@ -31,27 +31,27 @@ struct Budget {
 }
 
 impl Budgets {
-    /// May the link ask for this once more in the present second? Counts it if not.
-    pub(super) fn admit(&mut self, cx: &mut Out<'_>, link: LinkId, asks: Asks) -> bool {
+    /// Returns whether the link may make one more such request in the current second. Counts a refusal.
+    pub(super) fn admit(&mut self, cx: &mut Out<'_>, link: LinkId, quota: Quota) -> bool {
         let most = cx.config.membership.max_requests_per_second;
-        let within = self.spend(cx, link, asks, 1, most);
+        let within = self.spend(cx, link, quota, 1, most);
         if !within {
             cx.metrics().requests_limited += 1;
         }
         within
     }
 
-    /// May the link cost so much in the present second, and `most` in all?
+    /// Adds `cost` to what the link has used in the current second. Returns whether the total is at most `most`.
     pub(super) fn spend(
         &mut self,
         cx: &Out<'_>,
         link: LinkId,
-        asks: Asks,
+        quota: Quota,
         cost: u32,
         most: u32,
     ) -> bool {
         let second = cx.now.as_nanos() / 1_000_000_000;
-        let budget = self.spent.entry((link, asks)).or_default();
+        let budget = self.spent.entry((link, quota)).or_default();
         if budget.second != second {
             budget.second = second;
             budget.spent = 0;
@@ -72,10 +72,10 @@ impl Budgets {
     pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
         let links = config.link.max_links.get().saturating_mul(2);
         let pairs = links.saturating_mul(config.channel.max_channels.get());
-        // Of members, hashes and identities once, of each channel twice.
+        // Members, hashes and identities once; each channel twice.
         let most = pairs
             .saturating_mul(2)
             .saturating_add(links.saturating_mul(3));
-        stores.add("budgets of links", self.spent.len(), most);
+        stores.add("link budgets", self.spent.len(), most);
     }
 }

@@ -1,4 +1,4 @@
-//! Verdicts of the crypto service, to what waits for them.
+//! Routes the verdicts of the crypto service to the checks that await them.
 
 use bytes::Bytes;
 use gossip_proto::{Content, SignedMessage, UnsignedMessage};
@@ -26,7 +26,7 @@ impl Gate {
         }
     }
 
-    /// Checks that have not been answered in time count as overloaded.
+    /// Ends the checks whose answer is overdue. They count as overloaded.
     pub(crate) fn fire_checks(&mut self, cx: &mut GateCx<'_>) {
         let overdue = |cx: &mut Cx<'_>| cx.crypto.pop_overdue(&mut cx.out);
         while let Some(check) = overdue(cx) {

@@ -1,4 +1,4 @@
-//! The context of the gate: the tools and the crypto service, and what it reads before it spends a check.
+//! The gate's context: outputs, the crypto service, and the state that it reads before it starts a check.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,7 +7,7 @@ use crate::cx::Cx;
 use crate::peers::Peers;
 use crate::relay::Relay;
 
-/// What the gate acts through, and what it reads; it writes to neither peers nor channels.
+/// What the gate acts through, and what it reads. It writes to neither peers nor channels.
 pub(crate) struct GateCx<'a> {
     pub(crate) cx: Cx<'a>,
     pub(crate) peers: &'a Peers,

@@ -1,4 +1,4 @@
-//! Messages coming in: to the check that their kind needs.
+//! Routes incoming messages to the checks of their kinds.
 
 use bytes::Bytes;
 use gossip_proto::{
@@ -9,7 +9,7 @@ use super::admitted::{
     Admitted, AliveSource, AliveWay, ChannelInput, Checked, Inbound, Key, LeadershipItem,
     MemberInput, Sender,
 };
-use super::alive::Companions;
+use super::alive::Attachments;
 use super::block::conclude_block;
 use super::rules::{
     NotChecked, Rules, channel_of, conclude, inside_channel_of, is_inside, is_well_formed,
@@ -20,7 +20,7 @@ use crate::out::Out;
 use crate::{CryptoOutcome, PeerId};
 
 impl Gate {
-    /// A message has come on an authenticated link.
+    /// A message has arrived on an authenticated link.
     pub(crate) fn on_received(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -34,7 +34,7 @@ impl Gate {
                     from: sender.peer.clone(),
                     way: AliveWay::Pushed,
                 };
-                self.alive(cx, sender.link, message, source, &Companions::default());
+                self.alive(cx, sender.link, message, source, &Attachments::default());
             }
             Content::MembershipRequest(request) => {
                 self.membership_request(cx, sender, nonce, request);
@@ -77,12 +77,12 @@ impl Gate {
             Content::PrivateRequest(_) | Content::PrivateResponse(_) | Content::PrivateData(_) => {
                 cx.raise(Inbound::ForApplications);
             }
-            // Authentication is over, and identities are told by pull.
+            // Authentication is over, and identities are sent by pull.
             Content::Conn(_) | Content::PeerIdentity(_) => cx.metrics().violations += 1,
         }
     }
 
-    /// A signed item has its verdict. To each kind, one line.
+    /// A signed item has its verdict. One line per kind.
     pub(super) fn conclude_item(
         &mut self,
         cx: &mut Cx<'_>,
@@ -107,8 +107,8 @@ impl Gate {
         told: &Leadership,
     ) {
         if let Some(channel) = inside_channel_of(cx, &sender, message.message()) {
-            let maker = PeerId::new(&told.pki_id);
-            let key = Key::Leadership(sender.link, channel.clone(), maker, told.time);
+            let author = PeerId::new(&told.pki_id);
+            let key = Key::Leadership(sender.link, channel.clone(), author, told.time);
             let item = LeadershipItem {
                 channel,
                 message: message.clone(),
@@ -118,7 +118,7 @@ impl Gate {
         }
     }
 
-    /// A request for blocks of a channel, let through if its sender may read the channel.
+    /// A request for blocks of a channel, admitted if its sender may read the channel.
     fn state_request(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -138,7 +138,7 @@ impl Gate {
     }
 }
 
-/// Blocks that the requester may have asked for: it knows.
+/// Blocks sent on request. State transfer knows whether they were requested.
 fn state_response(
     cx: &mut GateCx<'_>,
     sender: Sender,
@@ -167,7 +167,7 @@ fn tree(cx: &mut GateCx<'_>, sender: Sender, message: &GossipMessage, tree: Tree
     }
 }
 
-/// A proposal or declaration: both its bearer and its maker must be of our organisation.
+/// A proposal or declaration. Both its sender and its author must be of our organisation.
 impl Rules for LeadershipItem {
     fn message(&self) -> &SignedMessage {
         &self.message

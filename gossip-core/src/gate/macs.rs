@@ -1,4 +1,4 @@
-//! Which channel a MAC stands for.
+//! Finds the channel that a MAC stands for.
 
 use crate::channel::Channels;
 use crate::id::Mac;
@@ -6,7 +6,7 @@ use crate::recent::Recent;
 use crate::snapshot::Stores;
 use crate::{ChannelId, PeerId};
 
-/// Answers that took a hash per channel, of peers that have published nothing in it. At most `MAX`.
+/// Cached results for peers that have published nothing in the channel; each cost a hash per channel. At most `MAX`.
 #[derive(Debug, Default)]
 pub(super) struct Macs {
     found: Recent<(PeerId, Mac), Option<ChannelId>>,
@@ -15,7 +15,7 @@ pub(super) struct Macs {
 const MAX: usize = 4096;
 
 impl Macs {
-    /// The channel joined whose name `peer` proves to know.
+    /// The joined channel whose name `peer` proves to know.
     pub(super) fn channel(
         &mut self,
         channels: &Channels,
@@ -35,13 +35,13 @@ impl Macs {
         found
     }
 
-    /// A channel has come or gone.
+    /// A channel was joined or left.
     pub(super) fn clear(&mut self) {
         self.found.clear();
     }
 
     pub(super) fn stores(&self, stores: &mut Stores) {
-        stores.add("channels by what proves them", self.found.len(), MAX);
+        stores.add("channels by mac", self.found.len(), MAX);
     }
 
     #[cfg(test)]
@@ -58,7 +58,7 @@ mod tests {
     use crate::node::bench::*;
 
     #[test]
-    fn the_channel_of_a_mac_is_found_anew_when_a_channel_comes_or_goes() {
+    fn the_channel_of_a_mac_is_looked_up_again_after_a_channel_is_joined_or_left() {
         let mut bench = Bench::new();
         let link = bench.member("m2");
         bench.receive(link, &state_info("m9", 1, 0));
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(
             bench.gate().awaiting_identity.len(),
             1,
-            "it is one of the channel"
+            "it belongs to the channel"
         );
         let channel = main_channel();
         bench.ask(crate::Request::LeaveChannel { channel }).unwrap();
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_kept_are_bounded_and_true() {
+    fn cached_results_are_bounded_and_correct() {
         let mut bench = Bench::joined(&["m"], |_| {});
         let mut macs = Macs::default();
         for number in 0..2 * MAX as u32 {
@@ -93,6 +93,10 @@ mod tests {
         let link = bench.participant("m2");
         let properties = Properties::default();
         bench.receive(link, &state_info_with("m2", "m2", 2, "main", properties));
-        assert_eq!(bench.gate().macs.len(), 1, "known ones need no answer kept");
+        assert_eq!(
+            bench.gate().macs.len(),
+            1,
+            "participants need no cached result"
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! The one door between received bytes and the state machines.
+//! The only way for received messages into the state machines.
 //!
-//! Is it known already, may the sender say it, whose identity signed it, does the signature verify; then it enters as
-//! [`Admitted`](admitted::Admitted). The gate reads peers and channels and writes to neither: what it lets through is
-//! raised as a signal.
+//! A message is checked in this order: is it already known, may its sender send it, which identity signed it, does the
+//! signature verify. Then it enters as [`Admitted`](admitted::Admitted). The gate reads peers and channels but does not
+//! change them: it raises what it admits as a signal.
 
 mod access;
 pub(crate) mod admitted;
@@ -33,10 +33,10 @@ use crate::out::Out;
 use crate::snapshot::Stores;
 use crate::{ChannelId, Config, LinkId};
 
-/// Checks what arrives.
+/// Checks incoming messages.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    /// Links whose peers were found to be readers of a channel, at a configuration of it.
+    /// Links whose peers may read a channel, with the configuration under which that was checked.
     access: BTreeMap<(LinkId, ChannelId), u64>,
     budgets: Budgets,
     awaiting_identity: AwaitingIdentity,
@@ -45,22 +45,22 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// The crypto service may judge otherwise of the identities that it has refused.
+    /// Forgets refused identities: the crypto service may accept them now.
     pub(crate) fn forget_refused(&mut self) {
         self.refused.clear();
     }
 
-    /// State infos have been awaiting_identity for long enough.
+    /// Drops state infos that have awaited an identity for too long.
     pub(crate) fn fire_awaiting_identity(&mut self, cx: &mut Out<'_>) {
         self.awaiting_identity.fire(cx);
     }
 
-    /// A channel has been joined.
+    /// A channel was joined.
     pub(crate) fn on_channel_joined(&mut self) {
         self.macs.clear();
     }
 
-    /// A channel has been left.
+    /// A channel was left.
     pub(crate) fn on_channel_gone(&mut self, cx: &mut Cx<'_>, channel: &ChannelId) {
         self.macs.clear();
         self.awaiting_identity.forget_channel(channel);
@@ -68,17 +68,17 @@ impl Gate {
         self.access.retain(|(_, of), _| of != channel);
     }
 
-    /// A link is gone.
+    /// A link has ended.
     pub(crate) fn on_link_down(&mut self, link: LinkId) {
         self.budgets.forget_link(link);
         self.access.retain(|(of, _), _| *of != link);
     }
 
-    /// Everything that is bounded here.
+    /// Reports the size and the bound of each store.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let links = config.link.max_links.get().saturating_mul(2);
         let pairs = links.saturating_mul(config.channel.max_channels.get());
-        stores.add("readers of channels", self.access.len(), pairs);
+        stores.add("channel readers", self.access.len(), pairs);
         self.budgets.stores(config, stores);
         self.awaiting_identity.stores(config, stores);
         self.macs.stores(stores);

@@ -3,14 +3,14 @@
 use gossip_proto::{Content, PullKind, SignedMessage};
 
 use super::admitted::{ChannelInput, Inbound, Sender};
-use super::budget::Asks;
+use super::budget::Quota;
 use super::rules::{channel_of, is_inside};
 use super::{Gate, GateCx};
 use crate::ChannelId;
 
 impl Gate {
-    /// A step of a pull has come. It carries no signature: the link has proven whose it is, and the items that it
-    /// brings are checked one by one when they are found to have been asked for.
+    /// A step of a pull. It carries no signature: the link authenticates its sender, and its items are checked one by
+    /// one if they were requested.
     pub(super) fn pull(&mut self, cx: &mut GateCx<'_>, sender: Sender, message: SignedMessage) {
         let content = message.content();
         let kind = if let Content::Hello(hello) = content {
@@ -24,7 +24,7 @@ impl Gate {
         };
         let is_hello = matches!(content, Content::Hello(_));
         let channel = match kind {
-            // An organisation that is not known is told nothing.
+            // A peer of an unknown organisation gets no identities.
             PullKind::Identity if sender.org.is_none() => {
                 cx.metrics().pull_refused += 1;
                 return;
@@ -35,8 +35,8 @@ impl Gate {
                 None => return,
             },
         };
-        let asks = Asks::Pull(channel.clone());
-        if is_hello && !self.budgets.admit(cx, sender.link, asks) {
+        let quota = Quota::Pull(channel.clone());
+        if is_hello && !self.budgets.admit(cx, sender.link, quota) {
             return;
         }
         cx.raise(match channel {
@@ -46,7 +46,7 @@ impl Gate {
     }
 }
 
-/// Blocks are pulled between members of one organisation that both take part in the channel.
+/// The channel of a pull of blocks, if we take part in it and the sender is a participant of our own organisation.
 fn pulled_channel(
     cx: &mut GateCx<'_>,
     sender: &Sender,

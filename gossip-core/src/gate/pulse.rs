@@ -3,17 +3,17 @@
 use gossip_proto::{Alive, Pulse};
 
 use super::admitted::{Admitted, Inbound, MemberInput, PulseItem, Sender};
-use super::budget::Asks;
+use super::budget::Quota;
 use super::{Gate, GateCx};
 use crate::out::Out;
 use crate::peers::membership::{CHAIN_LENGTH, walk};
 use crate::{LinkId, PeerId};
 
-/// Hashes spent on one link per second: a network of 10,000 members needs a tenth.
+/// The most hashes per link and second. A network of 10,000 members needs a tenth of it.
 const MAX_HASHES: u32 = 16_384;
 
 impl Gate {
-    /// Pulses of several members, pushed or told in a response.
+    /// Pulses of several members, pushed or part of a response.
     pub(super) fn pulses<'p>(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -32,14 +32,14 @@ impl Gate {
         pushed: bool,
     ) {
         let members = &cx.peers.membership;
-        let mut strangers = false;
+        let mut unknown = false;
         for pulse in pulses {
             if pulse.pki_id == cx.config.identity.peer.as_bytes() {
                 continue;
             }
             let Some(heard) = members.heard_of(&pulse.pki_id) else {
-                // A peer that has left may have told it before.
-                strangers |= !members.has_left(&pulse.pki_id);
+                // The pulse of a member that has left may be older than its farewell.
+                unknown |= !members.has_left(&pulse.pki_id);
                 continue;
             };
             let steps = pulse.sequence.saturating_sub(heard.sequence);
@@ -60,7 +60,7 @@ impl Gate {
             };
             cx.raise(Inbound::Member(MemberInput::Pulse(Admitted::new(item))));
         }
-        if strangers {
+        if unknown {
             let from = from.clone();
             cx.raise(Inbound::Member(MemberInput::UnknownIdentity { from }));
         }
@@ -72,12 +72,12 @@ impl Gate {
             .filter(|steps| u64::from(*steps) < CHAIN_LENGTH)
             .is_some_and(|steps| {
                 self.budgets
-                    .spend(cx, link, Asks::Hashes, steps, MAX_HASHES)
+                    .spend(cx, link, Quota::Hashes, steps, MAX_HASHES)
             })
     }
 }
 
-/// The pulse, if it follows from this heartbeat, whose signature has been found good.
+/// The pulse, if it follows from this heartbeat, whose signature is verified.
 pub(super) fn following(alive: &Alive, pulse: Option<Pulse>) -> Option<Pulse> {
     let pulse = pulse?;
     let anchor = alive.pulse_anchor?;

@@ -7,9 +7,9 @@ use crate::recent::Recent;
 use crate::snapshot::Stores;
 use crate::{Config, CryptoError, Instant};
 
-/// Until when what others tell with an identity is dropped without another check: in a network where a certificate has
-/// expired all peers tell of it all the time. By the hash of the identity itself, as any peer may claim a PKI-ID. At
-/// most `max_refused`.
+/// For each refused identity, the time until which messages with it are dropped without another check: after a
+/// certificate has expired, all peers go on sending messages with it. The key is the hash of the identity itself, since
+/// any peer may claim a PKI-ID. At most `max_refused`.
 #[derive(Debug, Default)]
 pub(super) struct RefusedIdentities {
     until: Recent<Hash, Instant>,
@@ -20,10 +20,10 @@ type Hash = [u8; 32];
 impl RefusedIdentities {
     pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
         let (refused, max) = (self.until.len(), config.identities.max_refused.get());
-        stores.add("identities refused", refused, max);
+        stores.add("refused identities", refused, max);
     }
 
-    /// Was this identity refused a moment ago? Counts it if so.
+    /// Returns whether the identity was refused a moment ago, and counts it then.
     pub(super) fn contains(&self, cx: &mut Out<'_>, identity: &[u8]) -> bool {
         if self.until.is_empty() {
             return false;
@@ -34,7 +34,7 @@ impl RefusedIdentities {
         refused
     }
 
-    /// Remembers the verdict on an identity, if it is one on the identity and not on what came with it.
+    /// Remembers the verdict, if it concerns the identity and not the message that carried it.
     pub(super) fn note<T>(
         &mut self,
         cx: &Out<'_>,
@@ -51,7 +51,7 @@ impl RefusedIdentities {
         }
     }
 
-    /// The service may judge otherwise now.
+    /// Forgets all: the crypto service may accept them now.
     pub(super) fn clear(&mut self) {
         self.until.clear();
     }

@@ -1,10 +1,10 @@
-//! The usual way of a signed item through the gate.
+//! The common path of a signed item through the gate.
 
 use bytes::Bytes;
 use gossip_proto::{GossipMessage, SignedMessage};
 
 use super::admitted::{Inbound, Key, Kind, Sender};
-use super::budget::Asks;
+use super::budget::Quota;
 use super::verdict::{count, verified};
 use super::{Gate, GateCx};
 use crate::crypto::copies::{Claim, Copies};
@@ -13,31 +13,31 @@ use crate::cx::Cx;
 use crate::out::Out;
 use crate::{ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId};
 
-/// What the gate knows of a kind of signed item.
+/// The rules of the gate for one kind of signed item.
 pub(super) trait Rules: Kind {
     /// The message that was signed.
     fn message(&self) -> &SignedMessage;
 
-    /// May it be said, and is it news? Then it is checked under the identity returned.
+    /// Checks that the item is allowed and new. Returns the identity to verify its signature under.
     fn precheck(&self, cx: &mut GateCx<'_>) -> Result<Bytes, NotChecked>;
 
-    /// The channel whose readers alone may sign it.
+    /// The channel whose readers alone may sign it; `None` if there is no such restriction.
     fn readers(&self) -> Option<&ChannelId> {
         None
     }
 
-    /// So many checks may a link cost in a second, if they are limited.
-    fn budget(_: &Config) -> Option<(Asks, u32)> {
+    /// The most checks that a link may cost per second, if there is a limit.
+    fn budget(_: &Config) -> Option<(Quota, u32)> {
         None
     }
 
-    /// The identity of its signer is not known.
+    /// The identity of the signer is unknown.
     fn on_unidentified(self, gate: &mut Gate, cx: &mut Out<'_>);
 
-    /// It does not verify.
+    /// The item does not verify.
     fn on_refused(&self, _: &mut Out<'_>, _: CryptoError) {}
 
-    /// It verifies: whom it is for.
+    /// The item verifies. Returns the input that it becomes.
     fn admit(self) -> Inbound;
 }
 
@@ -47,12 +47,12 @@ pub(super) enum NotChecked {
     Known,
     Violation,
     Unidentified,
-    /// Dropped without a count, or counted already.
+    /// Dropped: not counted, or counted already.
     Unwanted,
 }
 
 impl Gate {
-    /// Has an item checked if it is fit for that.
+    /// Starts the check of an item that passes its precheck.
     pub(super) fn receive<T: Rules>(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -79,8 +79,8 @@ impl Gate {
                 let Some(claim) = cx.join_check(link, &key, claim) else {
                     return;
                 };
-                if let (Some(link), Some((asks, most))) = (link, T::budget(cx.config))
-                    && !self.budgets.spend(cx, link, asks, 1, most)
+                if let (Some(link), Some((quota, most))) = (link, T::budget(cx.config))
+                    && !self.budgets.spend(cx, link, quota, 1, most)
                 {
                     cx.metrics().relays_shed += 1;
                     return;
@@ -91,7 +91,7 @@ impl Gate {
     }
 }
 
-/// The verdict on an item: it is let through, or the next copy is checked.
+/// The verdict on an item: admits it, or checks its next copy.
 pub(super) fn conclude<T: Rules>(
     cx: &mut Cx<'_>,
     key: Key,
@@ -112,7 +112,8 @@ pub(super) fn conclude<T: Rules>(
     }
 }
 
-/// Is it signed, and short enough to be kept and passed on? Its signer may put in it what nothing reads.
+/// Returns whether a message is signed, and short enough to keep and forward: a signer may add fields of any size that
+/// no receiver reads.
 pub(super) fn is_well_formed(cx: &Out<'_>, message: &SignedMessage) -> bool {
     message.envelope().is_signed() && message.encoded().len() <= cx.config.limits.max_signed
 }
@@ -122,7 +123,7 @@ pub(super) fn is_inside(cx: &GateCx<'_>, sender: &Sender) -> bool {
     org.is_some_and(|org| cx.peers.identities.is_own_org(org))
 }
 
-/// The channel that a message names, if we are in it and the sender's organisation too.
+/// The channel that a message names, if we are in it and the sender's organisation is too.
 pub(super) fn channel_of(
     cx: &mut GateCx<'_>,
     sender: &Sender,
@@ -136,7 +137,7 @@ pub(super) fn channel_of(
     None
 }
 
-/// The same, if the sender is of our own organisation.
+/// As [`channel_of`], and only if the sender is of our organisation.
 pub(super) fn inside_channel_of(
     cx: &mut GateCx<'_>,
     sender: &Sender,

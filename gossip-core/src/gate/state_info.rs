@@ -1,4 +1,4 @@
-//! State infos, pushed, in snapshots, and parked until their publisher is known.
+//! State infos: pushed, in snapshots, and awaiting the identity of their publisher.
 
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage, StateInfoPull};
@@ -6,8 +6,7 @@ use gossip_proto::{Content, GossipMessage, RawEnvelope, SignedMessage, StateInfo
 use super::admitted::{
     Admitted, ChannelInput, Inbound, Key, MemberInput, RelayItem, Sender, StateInfoItem,
 };
-use super::budget::Asks;
-
+use super::budget::Quota;
 use super::rules::{NotChecked, Rules, channel_of, is_inside, is_well_formed};
 use super::{Gate, GateCx};
 use crate::have_set::HaveSet;
@@ -17,14 +16,14 @@ use crate::peers::link::STATE_DIFFERENCES;
 use crate::{ChannelId, Config, CryptoError, LinkId, PeerId, relay};
 
 impl Gate {
-    /// An identity has become known: what waited for it can be checked.
+    /// An identity has become known: checks the state infos that awaited it.
     pub(crate) fn on_identity(&mut self, cx: &mut GateCx<'_>, peer: &PeerId) {
         for item in self.awaiting_identity.take(cx, peer) {
             self.check_state_info(cx, None, item);
         }
     }
 
-    /// A peer tells a state info, of a channel of ours or of another.
+    /// A peer pushed a state info, of a channel that we have joined or of another one.
     pub(super) fn pushed_state_info(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -70,12 +69,12 @@ impl Gate {
             cx.metrics().violations += 1;
             return;
         };
-        let asks = Asks::StateInfos(channel.clone());
-        if !self.budgets.admit(cx, sender.link, asks) {
+        let quota = Quota::StateInfos(channel.clone());
+        if !self.budgets.admit(cx, sender.link, quota) {
             return;
         }
         let most = cx.config.membership.max_members.get();
-        // Without a nonce it is a request of the original protocol: its sender did not know us yet.
+        // A request without a nonce is in Fabric's protocol: its sender did not know our capabilities yet.
         let differs = nonce != 0 && cx.peers.supports(&sender.peer, STATE_DIFFERENCES);
         let held = differs.then(|| HaveSet::decode(nonce, &request.held, most));
         let input = ChannelInput::StateInfoPull {
@@ -130,7 +129,7 @@ impl Gate {
         let Some(own) = cx.channels.get(&channel) else {
             return;
         };
-        // What is pushed was found to be of this channel by its MAC.
+        // The channel of a pushed one was found by its MAC.
         let from_member = sender.org.as_ref().is_some_and(|org| own.has_org(org));
         if !from_member || !(pushed || own.has_mac(&info.pki_id, &info.channel_mac)) {
             cx.metrics().violations += 1;
@@ -159,7 +158,7 @@ impl Gate {
         self.check_state_info(cx, Some(sender.link), item);
     }
 
-    /// Has a state info checked by the configuration in force.
+    /// Checks a state info under the configuration in force.
     pub(crate) fn check_state_info(
         &mut self,
         cx: &mut GateCx<'_>,
@@ -178,7 +177,8 @@ impl Gate {
     }
 }
 
-/// Only peers of our own organisation tell us of channels that we have not joined, and only they are told.
+/// State infos of channels that we have not joined are accepted only from peers of our organisation, and forwarded only
+/// to them.
 impl Rules for RelayItem {
     fn message(&self) -> &SignedMessage {
         &self.message
@@ -203,8 +203,8 @@ impl Rules for RelayItem {
         Ok(identity.ok_or(NotChecked::Unidentified)?.bytes.clone())
     }
 
-    fn budget(config: &Config) -> Option<(Asks, u32)> {
-        Some((Asks::Relay, config.channel.max_relay_checks))
+    fn budget(config: &Config) -> Option<(Quota, u32)> {
+        Some((Quota::Relay, config.channel.max_relay_checks))
     }
 
     fn on_unidentified(self, _: &mut Gate, _: &mut Out<'_>) {}

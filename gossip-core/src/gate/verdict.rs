@@ -1,4 +1,4 @@
-//! What an answer of the crypto service says.
+//! Reads the answers of the crypto service.
 
 use crate::out::Out;
 use crate::{CryptoError, CryptoOutcome, ValidIdentity};

@@ -18,7 +18,7 @@ pub(crate) struct Acks {
 struct Awaited {
     request: RequestId,
     wanted: usize,
-    /// Nobody in the place of those asked gets the message.
+    /// A peer that replaces one of those asked does not get the message.
     only_named: bool,
     silent: BTreeSet<PeerId>,
     good: Vec<PeerId>,
@@ -26,7 +26,7 @@ struct Awaited {
 }
 
 impl Awaited {
-    /// Is the answer known? Enough have acknowledged, or nobody is left who could.
+    /// Returns whether the answer is known: enough peers have acknowledged, or no further acknowledgement can arrive.
     fn is_over(&self) -> bool {
         self.good.len() >= self.wanted || self.silent.is_empty()
     }
@@ -63,12 +63,12 @@ impl Acks {
         }
     }
 
-    /// How many messages wait for acknowledgements.
+    /// The number of messages that await acknowledgements.
     pub(crate) fn len(&self) -> usize {
         self.awaited.len()
     }
 
-    /// A nonce that no message awaited bears, never 0.
+    /// A nonce that no awaited message has. Never 0.
     pub(crate) fn nonce(&mut self) -> u64 {
         loop {
             let nonce = self.rng.next_u64();
@@ -78,8 +78,8 @@ impl Acks {
         }
     }
 
-    /// A message with this nonce was sent to `sent`, and could not be to `unsent`: answers `request` when
-    /// `wanted` of them have acknowledged, when all have answered, or when it is held no longer.
+    /// A message with this nonce was sent to `sent`, and could not be sent to `unsent`. Answers `request` when `wanted`
+    /// peers have acknowledged, when all have answered, or when the hold of the message ends.
     pub(crate) fn expect(
         &mut self,
         cx: &mut Out<'_>,
@@ -106,7 +106,7 @@ impl Acks {
         cx.timers().set(TimerKey::Ack(nonce), hold.until);
     }
 
-    /// A peer has answered; `error` is empty if it took the message. Counts what nobody waits for.
+    /// A peer has answered; `error` is empty if it accepted the message. Counts unsolicited answers.
     pub(crate) fn on_ack(&mut self, cx: &mut Out<'_>, peer: &PeerId, nonce: u64, error: &str) {
         let asked = |awaited: &&mut Awaited| awaited.silent.contains(peer);
         let Some(awaited) = self.awaited.get_mut(&nonce).filter(asked) else {
@@ -126,8 +126,8 @@ impl Acks {
         }
     }
 
-    /// A peer has given way to another in its place. What could go to that one as well it answers instead,
-    /// unless it was asked itself: nobody counts twice.
+    /// A peer has been replaced by another one at its endpoint. The acknowledgement of the new peer is awaited instead,
+    /// unless it may not get the message or was asked itself: each peer counts once.
     pub(crate) fn on_renewed(&mut self, cx: &mut Out<'_>, former: &PeerId, renewed: &PeerId) {
         self.give_up(cx, former, |awaited| {
             if awaited.only_named || awaited.was_asked(renewed) {
@@ -138,23 +138,24 @@ impl Acks {
         });
     }
 
-    /// The identity of a peer is not valid any more: it is not going to answer, nor is anybody instead.
+    /// The identity of a peer has become invalid. Its acknowledgement is no longer awaited, and no other peer replaces
+    /// it.
     pub(crate) fn on_purged(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.give_up(cx, peer, |_| Err(AckFailure::Purged));
     }
 
-    /// The time of a message is over.
+    /// The deadline of a message has passed.
     pub(crate) fn fire(&mut self, cx: &mut Out<'_>, nonce: u64) {
         self.conclude(cx, nonce);
     }
 
-    /// Ends everything. Returns the requests that wait.
+    /// Ends all waits. Returns the requests.
     pub(crate) fn stop(&mut self) -> impl Iterator<Item = RequestId> + use<> {
         let awaited = std::mem::take(&mut self.awaited);
         awaited.into_values().map(|awaited| awaited.request)
     }
 
-    /// Waits for a peer no longer, but for who answers instead, unless it is told why nobody does.
+    /// Stops waiting for a peer. Waits for the peer that `instead` returns, or records its failure.
     fn give_up(
         &mut self,
         cx: &mut Out<'_>,
@@ -189,7 +190,7 @@ impl Acks {
     }
 }
 
-/// The longest start of a text that takes at most `limit` bytes.
+/// The longest prefix of a text that takes at most `limit` bytes.
 fn cut(text: &str, limit: usize) -> &str {
     let mut end = limit.min(text.len());
     while !text.is_char_boundary(end) {

@@ -1,8 +1,8 @@
-//! Messages of the application, on a node's bench.
+//! Messages of the application, tested through the interface of a node.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not look for it passes over, whatever it is"
+    reason = "a test skips all variants that it does not look for"
 )]
 
 use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ fn begin(bench: &mut Bench, criteria: SendCriteria) -> RequestId {
     })
 }
 
-/// To whom private data was sent since the last call, and under which nonce.
+/// The receivers of private data since the last call, and its nonce.
 fn private_sent(bench: &mut Bench) -> (Vec<String>, u64) {
     let sent = bench.sent_like(|message| match message.content() {
         Content::PrivateData(_) => Some(message.message().nonce),
@@ -62,7 +62,7 @@ fn private_sent(bench: &mut Bench) -> (Vec<String>, u64) {
 }
 
 #[test]
-fn enough_acknowledgements_answer_before_the_others_come() {
+fn a_request_is_answered_as_soon_as_enough_peers_have_acknowledged() {
     let (mut bench, links) = three();
     let id = begin(&mut bench, criteria(2, 3));
     let (sent, nonce) = private_sent(&mut bench);
@@ -78,7 +78,7 @@ fn enough_acknowledgements_answer_before_the_others_come() {
 }
 
 #[test]
-fn too_few_acknowledgements_tell_of_each_peer_what_it_said() {
+fn too_few_acknowledgements_are_reported_with_the_answer_of_each_peer() {
     let (mut bench, links) = three();
     let id = begin(&mut bench, criteria(2, 3));
     let (_, nonce) = private_sent(&mut bench);
@@ -105,7 +105,7 @@ fn too_few_acknowledgements_tell_of_each_peer_what_it_said() {
 }
 
 #[test]
-fn three_silent_peers_time_out_three_times() {
+fn three_silent_peers_count_as_three_timeouts() {
     let (mut bench, _) = three();
     let id = begin(&mut bench, criteria(1, 3));
     bench.advance(TIMEOUT);
@@ -114,7 +114,7 @@ fn three_silent_peers_time_out_three_times() {
 }
 
 #[test]
-fn the_time_for_acknowledgements_includes_the_dial() {
+fn the_timeout_for_acknowledgements_includes_the_dial() {
     let (mut bench, links) = three();
     bench.receive(links[0], &beat("m9", 1).message());
     let to_m9 = |timeout| SendCriteria {
@@ -130,7 +130,7 @@ fn the_time_for_acknowledgements_includes_the_dial() {
 }
 
 #[test]
-fn two_messages_at_once_are_acknowledged_each_for_itself() {
+fn two_concurrent_messages_are_acknowledged_separately() {
     let (mut bench, links) = three();
     let only_m2 = || SendCriteria {
         eligible: Some([peer("m2")].into()),
@@ -146,7 +146,7 @@ fn two_messages_at_once_are_acknowledged_each_for_itself() {
 }
 
 #[test]
-fn an_answer_is_known_as_soon_as_nobody_is_left_who_could_acknowledge() {
+fn a_request_is_answered_as_soon_as_no_further_acknowledgement_can_arrive() {
     let (mut bench, links) = three();
     let id = begin(&mut bench, criteria(1, 3));
     let (_, nonce) = private_sent(&mut bench);
@@ -159,7 +159,7 @@ fn an_answer_is_known_as_soon_as_nobody_is_left_who_could_acknowledge() {
 }
 
 #[test]
-fn whoever_is_purged_is_waited_for_no_longer() {
+fn the_acknowledgement_of_a_purged_peer_is_no_longer_awaited() {
     let (mut bench, links) = three();
     let id = begin(&mut bench, criteria(1, 3));
     let (_, nonce) = private_sent(&mut bench);
@@ -172,14 +172,14 @@ fn whoever_is_purged_is_waited_for_no_longer() {
     let error = bench.reply(id).unwrap().unwrap_err().to_string();
     assert_eq!(
         error,
-        "0 of 1 acknowledgements came; uh oh (2), its identity is not valid any more (1)"
+        "0 of 1 acknowledgements came; uh oh (2), its identity is no longer valid (1)"
     );
 }
 
 #[test]
-fn acknowledgements_count_once_from_whom_they_were_asked_of_and_under_their_nonce() {
+fn an_acknowledgement_counts_once_from_a_peer_that_was_asked_and_with_its_nonce() {
     let (mut bench, links) = three();
-    let stranger = bench.member("m5");
+    let other = bench.member("m5");
     let only = ["m2", "m3"].map(peer).into();
     let id = begin(
         &mut bench,
@@ -193,7 +193,7 @@ fn acknowledgements_count_once_from_whom_they_were_asked_of_and_under_their_nonc
     bench.receive(links[0], &ack(nonce, ""));
     bench.receive(links[0], &ack(nonce, ""));
     bench.receive(links[1], &ack(nonce ^ 1, ""));
-    bench.receive(stranger, &ack(nonce, ""));
+    bench.receive(other, &ack(nonce, ""));
     assert_eq!(bench.reply(id), None);
     assert_eq!(bench.metrics().acks_unmatched, 3);
     bench.receive(links[1], &ack(nonce, ""));
@@ -201,20 +201,20 @@ fn acknowledgements_count_once_from_whom_they_were_asked_of_and_under_their_nonc
 }
 
 #[test]
-fn without_acknowledgements_the_answer_comes_at_once() {
+fn a_request_without_acknowledgements_is_answered_at_once() {
     let (mut bench, _) = three();
     let id = begin(&mut bench, criteria(0, 2));
     let by = Vec::new();
     assert_eq!(bench.reply(id), Some(Ok(Response::Acknowledged { by })));
     let (sent, _) = private_sent(&mut bench);
     assert_eq!(sent.len(), 2);
-    let nobody = begin(&mut bench, criteria(0, 0));
-    assert!(matches!(bench.reply(nobody), Some(Ok(_))));
+    let none = begin(&mut bench, criteria(0, 0));
+    assert!(matches!(bench.reply(none), Some(Ok(_))));
     assert!(private_sent(&mut bench).0.is_empty());
 }
 
 #[test]
-fn at_most_as_many_as_allowed_receive_it() {
+fn a_message_is_sent_to_at_most_the_configured_number_of_peers() {
     let (mut bench, _) = three();
     let mut reached = BTreeSet::new();
     for _ in 0..40 {
@@ -227,7 +227,7 @@ fn at_most_as_many_as_allowed_receive_it() {
 }
 
 #[test]
-fn criteria_that_cannot_be_met_are_refused_and_nothing_is_sent() {
+fn criteria_that_cannot_be_met_are_refused_and_no_message_is_sent() {
     let (mut bench, _) = three();
     let ask = |bench: &mut Bench, criteria| {
         let id = begin(bench, criteria);
@@ -253,7 +253,7 @@ fn criteria_that_cannot_be_met_are_refused_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_channel_restricts_who_is_sent_to() {
+fn a_channel_restricts_the_receivers() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     bench.member("m2");
     bench.participant("m3");
@@ -281,7 +281,7 @@ fn messages_that_await_acknowledgements_are_bounded() {
 }
 
 #[test]
-fn what_a_remote_says_is_cut_between_characters() {
+fn the_text_of_a_remote_is_cut_between_characters() {
     let mut bench = Bench::with(|config| config.messaging.max_ack_text = 4);
     let link = bench.member("m2");
     bench.sent();
@@ -289,13 +289,13 @@ fn what_a_remote_says_is_cut_between_characters() {
     let (_, nonce) = private_sent(&mut bench);
     bench.receive(link, &ack(nonce, "aéé is too much"));
     let Some(Err(RequestError::NotAcknowledged { failures, .. })) = bench.reply(id) else {
-        panic!("it is refused");
+        panic!("expected a refusal");
     };
     assert_eq!(failures[0].1, AckFailure::Refused("aé".into()));
 }
 
 #[test]
-fn after_the_stop_who_waits_for_acknowledgements_is_told() {
+fn a_stop_answers_requests_that_await_acknowledgements() {
     let (mut bench, _) = three();
     let id = begin(&mut bench, criteria(1, 3));
     bench.begin(Request::Stop);
@@ -303,18 +303,18 @@ fn after_the_stop_who_waits_for_acknowledgements_is_told() {
 }
 
 #[test]
-fn a_message_is_sent_to_each_peer_once_and_what_cannot_be_is_told() {
+fn a_message_is_sent_to_each_peer_once_and_failures_are_reported() {
     let (mut bench, _) = three();
     bench.connect("m5");
     bench.sent();
-    let peers = ["m2", "m2", "m5", "nobody", "m1"].map(peer).to_vec();
+    let peers = ["m2", "m2", "m5", "none", "m1"].map(peer).to_vec();
     let message = Box::new(private_data());
     let Ok(Response::Sent(outcome)) = bench.ask(Request::Send { message, peers }) else {
         panic!("sent");
     };
     assert_eq!(outcome.queued, ["m2", "m5"].map(peer));
     let unsent = [
-        (peer("nobody"), DropReason::NoAddress),
+        (peer("none"), DropReason::NoAddress),
         (peer("m1"), DropReason::Oneself),
     ];
     assert_eq!(outcome.dropped, unsent);
@@ -373,7 +373,7 @@ fn name(peer: &PeerId) -> String {
 }
 
 #[test]
-fn whoever_listens_raw_gets_everything_but_acknowledgements_before_any_check() {
+fn a_raw_listener_gets_all_messages_but_acknowledgements_before_any_check() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let link = bench.participant("m2");
     let private = SignedMessage::unsigned(private_data());
@@ -388,15 +388,19 @@ fn whoever_listens_raw_gets_everything_but_acknowledgements_before_any_check() {
     bench.receive(link, &private);
     bench.receive(link, &ack(7, ""));
     bench.receive(link, &pushed(0, Bytes::from_static(b"no block")));
-    let heard = raw_kinds(&mut bench);
+    let received = raw_kinds(&mut bench);
     let m2 = || "m2".to_owned();
-    assert_eq!(heard, [(m2(), Kind::PrivateData), (m2(), Kind::Data)]);
-    assert_eq!(bench.metrics().violations, 1, "somebody has taken it");
-    assert_eq!(bench.metrics().blocks_bad, 1, "the node looked at it too");
+    assert_eq!(received, [(m2(), Kind::PrivateData), (m2(), Kind::Data)]);
+    assert_eq!(
+        bench.metrics().violations,
+        1,
+        "the listener counts as its receiver"
+    );
+    assert_eq!(bench.metrics().blocks_bad, 1, "the node checks it too");
 }
 
 #[test]
-fn whoever_listens_hears_of_what_channels_accept_once() {
+fn a_listener_gets_each_accepted_message_of_its_channels_once() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let (first, second) = (bench.participant("m2"), bench.participant("m3"));
     let interest = Interest {
@@ -462,7 +466,7 @@ fn leaders(bench: &mut Bench) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn leadership_is_heard_from_our_own_organisation_about_our_own_organisation_only() {
+fn leadership_messages_are_accepted_only_from_and_about_our_own_organisation() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let (ours, theirs) = (bench.participant("m2"), bench.participant("a2"));
     let interest = Interest {
@@ -489,7 +493,7 @@ fn leadership_is_heard_from_our_own_organisation_about_our_own_organisation_only
 }
 
 #[test]
-fn a_declaration_that_is_replayed_long_after_is_refused() {
+fn a_late_replay_of_a_declaration_is_refused() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let (from, other) = (bench.participant("m2"), bench.participant("m3"));
     let interest = Interest {
@@ -506,7 +510,7 @@ fn a_declaration_that_is_replayed_long_after_is_refused() {
 }
 
 #[test]
-fn a_forged_declaration_does_not_shadow_the_true_one() {
+fn a_forged_declaration_does_not_shadow_the_genuine_one() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let (liar, honest) = (bench.participant("m3"), bench.participant("m2"));
     let interest = Interest {
@@ -551,7 +555,7 @@ fn our_declaration_is_signed_and_reaches_every_participant_of_our_organisation()
 }
 
 #[test]
-fn only_our_own_leadership_in_a_channel_joined_is_spread() {
+fn only_our_own_leadership_in_a_joined_channel_is_sent() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let gossip = |bench: &mut Bench, name: &str, channel: &str| {
         let content = Content::Leadership(leadership(name, 1));
@@ -569,7 +573,7 @@ fn only_our_own_leadership_in_a_channel_joined_is_spread() {
 }
 
 #[test]
-fn a_block_is_spread_as_if_published() {
+fn a_block_in_a_gossip_request_is_pushed_as_if_published() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     bench.participant("m2");
     bench.sent();

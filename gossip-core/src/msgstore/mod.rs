@@ -1,14 +1,14 @@
-//! The latest message of each key, and what was known of those that are no more.
+//! The latest message of each key, and tombstones of removed ones.
 //!
-//! Answers to Fabric's `gossip/gossip/msgstore` with its comparators (`protoext/comparators.go`): of two
-//! messages with one key the later one counts, and equal ones are the same.
+//! Corresponds to Fabric's `gossip/gossip/msgstore` with its comparators (`protoext/comparators.go`): of two messages
+//! with one key the later one counts, and messages of equal time are the same.
 //!
 //! # Deviations
 //! - An operation costs a search of a tree, not a scan of the store.
-//! - What has expired leaves a tombstone of its key and time, by which it and all before it are refused
-//!   however late they come again. Only a cap pushes tombstones out, the oldest first; the original forgot
-//!   them after twice the time to live, and took a replay for news.
-//! - A message is refused, or taken, before anything changes.
+//! - An expired message leaves a tombstone of its key and time. It and all earlier messages are refused, regardless of
+//!   the time that has passed. Only the cap removes tombstones, the oldest first. The original forgets them after twice
+//!   the time to live, and then accepts a replay as new.
+//! - A message is refused or taken before any state changes.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -18,25 +18,25 @@ use std::time::Duration;
 use crate::Instant;
 use crate::recent::Recent;
 
-/// Messages `V` of keys `K`, each of a logical time `T`.
+/// Messages `V` of keys `K`, each with a logical time `T`.
 #[derive(Debug)]
 pub(crate) struct MessageStore<K, T, V> {
     bounds: Bounds,
     live: BTreeMap<K, Held<T, V>>,
-    /// When each live message came, in that order.
+    /// The time of receipt of each live message, in that order.
     ages: BTreeMap<u64, (Instant, K)>,
     tombstones: Recent<K, T>,
     last_serial: u64,
 }
 
-/// How much a store keeps, and for how long.
+/// The capacity of a store, and its time to live.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Counted from when a message came, never refreshed; absent if messages do not expire.
+    /// Counted from the receipt of a message, never refreshed; `None` if messages do not expire.
     pub(crate) ttl: Option<Duration>,
-    /// Messages held; when reached, those of further keys are refused.
+    /// The most messages held. Beyond that, messages with new keys are refused.
     pub(crate) max_live: usize,
-    /// Marks kept of messages that are no more; the oldest goes first.
+    /// The most tombstones. Beyond that, the oldest is removed.
     pub(crate) max_tombstones: usize,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Held<T, V> {
     serial: u64,
 }
 
-/// Why a message is not taken.
+/// The reason for which a message is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
     /// It or a later one is held.
@@ -70,10 +70,10 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
         }
     }
 
-    /// Would a message be taken? Changes nothing.
+    /// Returns whether a message would be taken. Changes nothing.
     ///
     /// # Errors
-    /// Why it would not.
+    /// The reason for which it would not be taken.
     pub(crate) fn check<Q>(&self, key: &Q, time: &T) -> Result<(), Rejected>
     where
         K: Borrow<Q>,
@@ -98,7 +98,7 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
     /// Takes a message, and returns the one that it replaces.
     ///
     /// # Errors
-    /// Why it is not taken; nothing has changed then.
+    /// The reason for which it is not taken. Nothing changes then.
     pub(crate) fn add(
         &mut self,
         now: Instant,
@@ -139,17 +139,17 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
         self.live.get(key).map(|held| &held.value)
     }
 
-    /// Messages held, without tombstones.
+    /// The number of messages held, without tombstones.
     pub(crate) fn len(&self) -> usize {
         self.live.len()
     }
 
-    /// Marks of messages that are held no more.
+    /// The number of tombstones.
     pub(crate) fn tombstones(&self) -> usize {
         self.tombstones.len()
     }
 
-    /// The time of the last message of a key that is held no more.
+    /// The time of the tombstone of a key.
     pub(crate) fn tombstone_of<Q>(&self, key: &Q) -> Option<&T>
     where
         K: Borrow<Q>,
@@ -158,7 +158,7 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
         self.tombstones.get(key)
     }
 
-    /// Drops a message, which leaves a tombstone.
+    /// Removes a message, and leaves a tombstone.
     pub(crate) fn retire(&mut self, key: &K) -> Option<V> {
         let (key, held) = self.live.remove_entry(key)?;
         self.ages.remove(&held.serial);
@@ -167,12 +167,12 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
         Some(held.value)
     }
 
-    /// Forgets that a message of this key was held.
+    /// Removes the tombstone of a key.
     pub(crate) fn remove_tombstone(&mut self, key: &K) {
         self.tombstones.remove(key);
     }
 
-    /// Drops without a trace what is in `keys`, tombstones too, and returns how many messages.
+    /// Removes the messages of `keys` and their tombstones. Returns the number of messages.
     pub(crate) fn purge(
         &mut self,
         keys: impl RangeBounds<K>,
@@ -195,14 +195,13 @@ impl<K: Ord + Clone, T: Ord, V> MessageStore<K, T, V> {
         live.len()
     }
 
-    /// When to call [`MessageStore::expire`] at the latest.
+    /// The time by which to call [`MessageStore::expire`].
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let (_, (since, _)) = self.ages.first_key_value()?;
         Some(*since + self.bounds.ttl?)
     }
 
-    /// Drops what has been held for as long as it may, and returns it, the oldest first. Each leaves a
-    /// tombstone.
+    /// Removes expired messages and returns them, the oldest first. Each leaves a tombstone.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<(K, V)> {
         let mut expired = Vec::new();
         while self.next_deadline().is_some_and(|at| at <= now) {

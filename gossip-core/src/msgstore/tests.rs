@@ -28,7 +28,7 @@ fn keys(store: &Store) -> Vec<u64> {
 }
 
 #[test]
-fn messages_without_relation_are_all_held() {
+fn messages_of_different_keys_are_all_held() {
     let mut store = store(None);
     for key in 0..3 {
         assert_eq!(store.add(at(0), key, 0, "m"), Ok(None));
@@ -39,7 +39,7 @@ fn messages_without_relation_are_all_held() {
 }
 
 #[test]
-fn a_later_message_replaces_the_one_before_and_an_earlier_or_equal_one_is_refused() {
+fn a_later_message_replaces_the_earlier_one_and_an_earlier_or_equal_one_is_refused() {
     let mut store = store(None);
     assert_eq!(store.add(at(0), 7, 0, "0"), Ok(None));
     for (time, before) in (1..10).zip(["0"].into_iter().chain(["n"; 8])) {
@@ -56,7 +56,7 @@ fn a_later_message_replaces_the_one_before_and_an_earlier_or_equal_one_is_refuse
 }
 
 #[test]
-fn the_incarnation_decides_and_then_the_sequence() {
+fn times_are_ordered_by_incarnation_and_then_by_sequence() {
     let time = |incarnation, sequence| PeerTime {
         incarnation,
         sequence,
@@ -79,7 +79,7 @@ fn the_incarnation_decides_and_then_the_sequence() {
 }
 
 #[test]
-fn what_has_expired_is_invisible_and_still_refused_however_late_it_comes() {
+fn an_expired_message_is_removed_and_still_refused_at_any_later_time() {
     let mut store = store(Some(3));
     let add_all = |store: &mut Store, now, keys: std::ops::Range<u64>| {
         keys.filter(|key| {
@@ -113,7 +113,7 @@ fn what_has_expired_is_invisible_and_still_refused_however_late_it_comes() {
 }
 
 #[test]
-fn nothing_expires_until_its_owner_says_so_and_then_all_at_once() {
+fn messages_expire_only_when_the_owner_calls_expire() {
     let mut store = store(Some(3));
     for key in 0..10 {
         store.add(at(0), key, 0, "m").unwrap();
@@ -134,7 +134,7 @@ fn without_a_time_to_live_nothing_expires() {
 }
 
 #[test]
-fn a_message_is_as_old_as_its_last_replacement() {
+fn the_age_of_a_message_counts_from_its_last_replacement() {
     let mut store = store(Some(3));
     store.add(at(0), 1, 0, "m").unwrap();
     store.add(at(1), 2, 0, "m").unwrap();
@@ -143,7 +143,7 @@ fn a_message_is_as_old_as_its_last_replacement() {
     assert_eq!(
         store.next_deadline(),
         Some(at(4)),
-        "a repetition counts not"
+        "a repetition does not count"
     );
     assert_eq!(store.expire(at(4)), [(2, "m")]);
     assert_eq!(store.next_deadline(), Some(at(5)));
@@ -151,7 +151,7 @@ fn a_message_is_as_old_as_its_last_replacement() {
 }
 
 #[test]
-fn a_purge_takes_what_it_is_told_to_and_its_marks() {
+fn a_purge_removes_the_given_keys_and_their_tombstones() {
     let mut store = store(None);
     for key in 0..10 {
         store.add(at(0), key, 0, "m").unwrap();
@@ -171,7 +171,7 @@ fn a_purge_takes_what_it_is_told_to_and_its_marks() {
 }
 
 #[test]
-fn what_is_retired_leaves_a_mark_until_that_is_lifted() {
+fn a_retired_message_leaves_a_tombstone_until_it_is_removed() {
     let mut store = store(None);
     store.add(at(0), 1, 5, "m").unwrap();
     assert_eq!(store.retire(&1), Some("m"));
@@ -183,7 +183,7 @@ fn what_is_retired_leaves_a_mark_until_that_is_lifted() {
 }
 
 #[test]
-fn a_full_store_refuses_new_keys_and_takes_news_of_known_ones() {
+fn a_full_store_refuses_new_keys_and_takes_newer_messages_of_known_ones() {
     let mut store = bounded(None, 2, 2);
     store.add(at(0), 1, 0, "m").unwrap();
     store.add(at(0), 2, 0, "m").unwrap();
@@ -201,7 +201,7 @@ fn a_full_store_refuses_new_keys_and_takes_news_of_known_ones() {
 }
 
 #[test]
-fn only_the_cap_pushes_marks_out_and_the_oldest_first() {
+fn only_the_cap_removes_tombstones_and_the_oldest_first() {
     let mut store = bounded(None, 10, 2);
     for key in 0..3 {
         store.add(at(0), key, 5, "m").unwrap();
@@ -214,10 +214,10 @@ fn only_the_cap_pushes_marks_out_and_the_oldest_first() {
     assert_eq!(store.check(&2, &5), Err(Rejected::Past));
 }
 
-/// The same, by scanning lists.
+/// A model of the store that scans lists.
 #[derive(Debug, Default)]
 struct Model {
-    /// Key, time, and when it came.
+    /// Key, time, and time of receipt.
     live: Vec<(u64, u64, u64)>,
     tombstones: Vec<(u64, u64)>,
 }
@@ -299,7 +299,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn the_store_does_what_a_scan_of_lists_would(steps in prop::collection::vec(step(), 0..80)) {
+    fn the_store_behaves_like_a_scan_of_lists(steps in prop::collection::vec(step(), 0..80)) {
         let mut store: MessageStore<u64, u64, ()> = MessageStore::new(Bounds {
             ttl: Some(Duration::from_secs(TTL)),
             max_live: MAX_LIVE,

@@ -83,7 +83,7 @@ impl Node {
             channel.on_connected(peer);
         }
         self.in_each_channel(|channel, cx| channel.claim_for(cx, peer));
-        self.in_each_channel(|channel, cx| channel.ask_peer_of_coverage(cx, peer));
+        self.in_each_channel(|channel, cx| channel.subscribe_peer_for_coverage(cx, peer));
         if established.first {
             self.introduce(peer);
         }

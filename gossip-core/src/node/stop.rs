@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Node;
 use crate::peers::membership::Membership;
-use crate::push::{hears_farewell, push_farewell};
+use crate::push::{has_farewell_receiver, push_farewell};
 use crate::signal::{Signal, Signing};
 use crate::timer::TimerKey;
 use crate::{CloseReason, Event, RequestError, RequestId, Response};
@@ -33,7 +33,7 @@ impl Node {
             cx.answer(id, Err(RequestError::Stopped));
         }
         cx.timers().clear();
-        if !hears_farewell(cx, &mut self.peers) {
+        if !has_farewell_receiver(cx, &mut self.peers) {
             self.finish(id);
             return;
         }

@@ -1,28 +1,27 @@
-//! Pull: what a peer has missed it gets by asking, in four steps.
+//! Pull: a peer requests what it has missed, in four steps.
 //!
-//! A round: *hello* with a fresh nonce to a few peers; each answers with a *digest* of the ids that it holds
-//! and may tell; of each id that is wanted one of those who hold it is *requested*; the *update* brings the
-//! items. [`Pull`] is the machine, initiator and responder in one. It is used twice: for identities, once
-//! per node, and for blocks, once per channel. It holds no items. What it
-//! offers is a view of the identities held and of the ledger's latest blocks, taken when somebody asks; what
-//! it brings goes through the gate like everything else.
+//! A round: *hello* with a fresh nonce to a few peers; each answers with a *digest* of the ids that it holds and may
+//! reveal; each wanted id is *requested* from one of the peers that hold it; the *update* contains the items. [`Pull`]
+//! is the state machine of initiator and responder. It is used twice: for identities, once per node, and for blocks,
+//! once per channel. It holds no items. It offers the identities held and the ledger's latest blocks, as they are at
+//! the time of a hello; items received pass the gate like all other messages.
 //!
-//! Answers to Fabric's `gossip/gossip/algo`, `gossip/gossip/pull` and `gossip/gossip/certstore.go`.
+//! Corresponds to Fabric's `gossip/gossip/algo`, `gossip/gossip/pull` and `gossip/gossip/certstore.go`.
 //!
 //! # Deviations
 //! - A round has one state: resting, awaiting digests, or awaiting updates. So rounds cannot overlap.
-//! - A nonce is good for one peer and one round, a request's for one request. Digests, requests and updates
-//!   that nobody asked for, come twice or too late are refused before anything is looked at, and counted.
-//! - An item is taken once, from the peer that it was requested of; a bad one costs itself only.
-//! - Everything is bounded: peers, ids and bytes per round; hellos per second of one link; one request at a
-//!   time of one peer. An id counts once however often a digest repeats it.
-//! - As soon as everybody asked has answered, the requests go out.
-//! - A digest that cannot tell everything goes on at the next hello; a request is answered within a budget of
-//!   bytes, blocks in as many updates as the ledger takes reads.
-//! - **Who is asked.** Fabric's peers pull all the time. Ours learn identities with the membership and fetch
-//!   missing blocks within milliseconds of noticing the gap, so between them a round would find nothing. We
-//!   ask only while a peer is alive that understands nothing of this, for blocks only such peers, and
-//!   everybody while push is turned off. Everybody who asks is answered.
+//! - A nonce is valid for one peer and one round; that of a request for one request. Unsolicited, repeated or late
+//!   digests, requests and updates are refused before their content is read, and counted.
+//! - An item is taken once, from the peer that it was requested from; a bad item costs only itself.
+//! - Everything is bounded: peers, ids and bytes per round; hellos per second and link; one request at a time per peer.
+//!   An id counts once, regardless of repetitions in a digest.
+//! - The requests are sent as soon as all peers asked have answered.
+//! - A digest that cannot contain all ids continues at the next hello. A request is answered within a budget of bytes,
+//!   blocks in as many updates as the ledger takes reads.
+//! - **Peers asked.** Fabric's peers pull all the time. Ours get identities with the membership and fetch missing
+//!   blocks within milliseconds of noticing a gap, so between them a round would find nothing. We pull only while a
+//!   legacy peer is alive; blocks only from legacy peers, and from all peers while push is off. Each peer that pulls is
+//!   answered.
 
 #[cfg(test)]
 mod tests;
@@ -45,17 +44,17 @@ use crate::snapshot::Stores;
 use crate::timer::{ChannelTimer, TimerKey};
 use crate::{ChannelId, Config, Instant, PeerId};
 
-/// What an item is recognised by, and how that is told.
+/// The id of an item, and its encoding.
 pub(crate) trait ItemId: Ord + Clone {
     fn encode(&self) -> Bytes;
-    /// `None` if it is no id of this kind.
+    /// `None` if it is not an id of this kind.
     fn decode(bytes: &[u8]) -> Option<Self>;
 }
 
-/// How long a bad item is not asked for again of whoever sent it.
-const GRUDGE: Duration = Duration::from_secs(300);
-/// Bad items remembered; with more, the next ones may be asked for again.
-const MAX_GRUDGES: usize = 1024;
+/// The time for which a bad item is not requested again from its sender.
+const BAD_ITEM_TIMEOUT: Duration = Duration::from_secs(300);
+/// The most bad items remembered. Beyond that, further ones may be requested again.
+const MAX_BAD_ITEMS: usize = 1024;
 
 /// A message for a peer.
 pub(crate) type Outgoing = (PeerId, SignedMessage);
@@ -63,13 +62,13 @@ pub(crate) type Outgoing = (PeerId, SignedMessage);
 /// Initiator and responder of one kind of pull.
 #[derive(Debug)]
 pub(crate) struct Pull<I> {
-    /// Of blocks; identities are pulled outside of channels.
+    /// The channel of blocks; `None` for identities.
     channel: Option<ChannelId>,
     round: Round<I>,
     responder: Responder,
-    /// Bad items, by sender and id: they are not asked for again of whoever sent them.
-    grudges: BTreeMap<(PeerId, I), Instant>,
-    /// When the next round begins.
+    /// Bad items, by sender and id, with the time until which they are not requested again from that sender.
+    bad_items: BTreeMap<(PeerId, I), Instant>,
+    /// The time at which the next round begins.
     next: Instant,
     rng: ModuleRng,
 }
@@ -82,7 +81,7 @@ impl<I: ItemId> Pull<I> {
             channel,
             round: Round::default(),
             responder: Responder::default(),
-            grudges: BTreeMap::new(),
+            bad_items: BTreeMap::new(),
             next,
             rng,
         };
@@ -90,19 +89,19 @@ impl<I: ItemId> Pull<I> {
         pull
     }
 
-    /// Everything that is bounded here.
+    /// Reports all bounded stores.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
-        stores.add("bad items of pulls", self.grudges.len(), MAX_GRUDGES);
+        stores.add("bad items of pulls", self.bad_items.len(), MAX_BAD_ITEMS);
         let links = config.link.max_links.get();
         stores.add("peers that pull", self.responder.len(), links);
     }
 
-    /// Between two rounds: when the timer fires, peers have to be drawn.
+    /// Returns whether no round is under way: peers have to be drawn when the timer fires.
     pub(crate) fn is_resting(&self) -> bool {
         self.round.is_resting()
     }
 
-    /// The timer has fired between two rounds: says hello to `peers`, if there are any.
+    /// The timer has fired between two rounds. Sends a hello to each of `peers`.
     pub(crate) fn begin(&mut self, cx: &mut Out<'_>, peers: Vec<PeerId>) -> Vec<Outgoing> {
         self.next = cx.now + self.rng.jitter(cx.config.pull.interval);
         let hellos = self.round.begin(&mut self.rng, peers);
@@ -124,7 +123,7 @@ impl<I: ItemId> Pull<I> {
         hellos.into_iter().map(hello).collect()
     }
 
-    /// The timer has fired within a round: requests what the digests have shown, or ends the round.
+    /// The timer has fired within a round. Requests the ids of the digests, or ends the round.
     pub(crate) fn step(&mut self, cx: &mut Out<'_>) -> Vec<Outgoing> {
         if self.round.awaits_digests() {
             return self.request(cx);
@@ -134,7 +133,7 @@ impl<I: ItemId> Pull<I> {
         Vec::new()
     }
 
-    /// Somebody says hello, to whom `ids` may be told: they are, if there are any.
+    /// A peer sends a hello. Answers with a digest of `ids`, which it may see, if there are any.
     pub(crate) fn on_hello(
         &mut self,
         cx: &mut Out<'_>,
@@ -154,7 +153,7 @@ impl<I: ItemId> Pull<I> {
         Some(self.message(Content::Digest(PullIds { nonce, ids, kind })))
     }
 
-    /// A peer tells what it holds. Returns the requests if nobody else's digest is awaited.
+    /// A peer sends a digest. Returns the requests if it was the last digest awaited.
     pub(crate) fn on_digest(
         &mut self,
         cx: &mut Out<'_>,
@@ -164,9 +163,9 @@ impl<I: ItemId> Pull<I> {
     ) -> Vec<Outgoing> {
         let most = cx.config.pull.max_ids.get();
         let ids = digest.ids.iter().take(most);
-        let (now, grudges) = (cx.now, &self.grudges);
+        let (now, bad_items) = (cx.now, &self.bad_items);
         let is_bad = |id: &I| {
-            let until = grudges.get(&(peer.clone(), id.clone()));
+            let until = bad_items.get(&(peer.clone(), id.clone()));
             until.is_some_and(|until| *until > now)
         };
         let ids = ids.filter_map(|id| I::decode(id));
@@ -181,7 +180,7 @@ impl<I: ItemId> Pull<I> {
         }
     }
 
-    /// A peer requests items. Returns which, once for each hello.
+    /// A peer requests items. Returns their ids, once per hello.
     pub(crate) fn on_request(
         &mut self,
         cx: &mut Out<'_>,
@@ -197,7 +196,7 @@ impl<I: ItemId> Pull<I> {
         ids.filter_map(|id| I::decode(id)).collect()
     }
 
-    /// May an update of this peer bring something? Counts it if not.
+    /// Returns whether an update of this peer is expected. Counts it if not.
     pub(crate) fn expects_update(&self, cx: &mut Out<'_>, peer: &PeerId, nonce: u64) -> bool {
         let expected = self.round.expects_update(peer, nonce);
         if !expected {
@@ -206,7 +205,7 @@ impl<I: ItemId> Pull<I> {
         expected
     }
 
-    /// An update of this peer holds an item of so many bytes: was it asked for? Then it was asked for once.
+    /// An update contains an item of so many bytes. Returns whether the item is requested; each request counts once.
     pub(crate) fn take(&mut self, cx: &mut Out<'_>, peer: &PeerId, id: &I, bytes: usize) -> bool {
         let most = cx.config.pull.max_update_bytes;
         let taken = self.round.take(peer, id, bytes as u64, most);
@@ -219,19 +218,19 @@ impl<I: ItemId> Pull<I> {
         taken
     }
 
-    /// The message that brings items.
+    /// The update message with these items.
     pub(crate) fn update(&self, nonce: u64, data: Vec<RawEnvelope>) -> SignedMessage {
         let kind = self.kind();
         self.message(Content::DataUpdate(DataUpdate { nonce, data, kind }))
     }
 
-    /// An item that `from` sent does not verify: it is not asked for it again soon.
+    /// An item that `from` sent does not verify. It is not requested from that peer again soon.
     pub(crate) fn on_bad(&mut self, now: Instant, from: PeerId, id: I) {
-        if self.grudges.len() >= MAX_GRUDGES {
-            self.grudges.retain(|_, until| *until > now);
+        if self.bad_items.len() >= MAX_BAD_ITEMS {
+            self.bad_items.retain(|_, until| *until > now);
         }
-        if self.grudges.len() < MAX_GRUDGES {
-            self.grudges.insert((from, id), now + GRUDGE);
+        if self.bad_items.len() < MAX_BAD_ITEMS {
+            self.bad_items.insert((from, id), now + BAD_ITEM_TIMEOUT);
         }
     }
 

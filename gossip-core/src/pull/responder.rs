@@ -1,11 +1,11 @@
-//! Who has said hello and may request.
+//! The hellos that may be followed by a request.
 
 use std::collections::BTreeMap;
 
 use crate::out::Out;
 use crate::{Instant, PeerId};
 
-/// The hellos that are still good for a request, the latest of each peer. Bounded by `link.max_links`.
+/// The hellos that are valid for a request, the latest of each peer. Bounded by `link.max_links`.
 #[derive(Debug, Default)]
 pub(super) struct Responder {
     open: BTreeMap<PeerId, Open>,
@@ -18,7 +18,7 @@ struct Open {
 }
 
 impl Responder {
-    /// Notes a hello; `false` if too many others are open.
+    /// Records a hello. Returns `false` if too many others are open.
     pub(super) fn on_hello(&mut self, cx: &Out<'_>, peer: &PeerId, nonce: u64) -> bool {
         self.open.retain(|_, open| open.until > cx.now);
         let full = self.open.len() >= cx.config.link.max_links.get();
@@ -34,7 +34,7 @@ impl Responder {
         self.open.len()
     }
 
-    /// Is this request the one that a hello was followed by? It is good for one.
+    /// Returns whether this request follows a hello. Each hello is valid for one request.
     pub(super) fn on_request(&mut self, now: Instant, peer: &PeerId, nonce: u64) -> bool {
         let good = self
             .open

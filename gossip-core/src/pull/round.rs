@@ -1,4 +1,4 @@
-//! One round of asking.
+//! One round of a pull, as its initiator.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::rng::ModuleRng;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unsolicited;
 
-/// Where a round stands. Bounded by the peers asked and, for each, the ids taken from one digest.
+/// The state of a round. Bounded by the peers asked and, for each, the ids taken from one digest.
 #[derive(Debug, Default)]
 pub(super) enum Round<I> {
     #[default]
@@ -17,7 +17,7 @@ pub(super) enum Round<I> {
     /// Hellos are sent.
     Digests {
         asked: BTreeMap<PeerId, Asked>,
-        /// Who holds what we want.
+        /// The peers that hold each wanted id.
         owners: BTreeMap<I, Vec<PeerId>>,
     },
     /// Requests are sent.
@@ -30,12 +30,12 @@ pub(super) struct Asked {
     answered: bool,
 }
 
-/// What is still to come from one peer.
+/// The items awaited from one peer.
 #[derive(Debug)]
 pub(super) struct Wanted<I> {
     nonce: u64,
     ids: BTreeSet<I>,
-    /// What has come.
+    /// The bytes received so far.
     bytes: u64,
 }
 
@@ -48,7 +48,7 @@ impl<I: Ord + Clone> Round<I> {
         matches!(self, Self::Digests { .. })
     }
 
-    /// Begins a round unless nobody is to be asked. Returns the nonce for each peer.
+    /// Begins a round if there are peers to ask. Returns the nonce for each peer.
     pub(super) fn begin(&mut self, rng: &mut ModuleRng, peers: Vec<PeerId>) -> Vec<(PeerId, u64)> {
         let mut nonces = BTreeSet::new();
         let mut asked = BTreeMap::new();
@@ -70,8 +70,7 @@ impl<I: Ord + Clone> Round<I> {
         hellos
     }
 
-    /// A digest, of ids that are wanted: good once from each peer asked, with its nonce. The ids are not
-    /// even looked at otherwise.
+    /// Takes a digest of wanted ids, once from each peer asked, with its nonce. Otherwise the ids are not read.
     pub(super) fn on_digest(
         &mut self,
         peer: &PeerId,
@@ -95,7 +94,7 @@ impl<I: Ord + Clone> Round<I> {
         Ok(())
     }
 
-    /// Nobody else's digest is awaited.
+    /// Returns whether all awaited digests have arrived.
     pub(super) fn has_all_digests(&self) -> bool {
         match self {
             Self::Digests { asked, .. } => asked.values().all(|asked| asked.answered),
@@ -103,7 +102,7 @@ impl<I: Ord + Clone> Round<I> {
         }
     }
 
-    /// The digests are in: assigns each id to one of its owners. Ends the round if nothing is wanted.
+    /// All digests have arrived. Assigns each id to one of its owners. Ends the round if no id is wanted.
     pub(super) fn request(&mut self, rng: &mut ModuleRng) -> Vec<(PeerId, u64, Vec<I>)> {
         let Self::Digests { asked, owners } = std::mem::take(self) else {
             return Vec::new();
@@ -136,7 +135,7 @@ impl<I: Ord + Clone> Round<I> {
         requests
     }
 
-    /// Is anything still to come from this peer under this nonce?
+    /// Returns whether items are awaited from this peer under this nonce.
     pub(super) fn expects_update(&self, peer: &PeerId, nonce: u64) -> bool {
         let Self::Updates(wanted) = self else {
             return false;
@@ -146,8 +145,8 @@ impl<I: Ord + Clone> Round<I> {
             .is_some_and(|wanted| wanted.nonce == nonce && !wanted.ids.is_empty())
     }
 
-    /// Takes an item that was requested of this peer, once, as long as all that came of it is no more than
-    /// `most` bytes or nothing came before.
+    /// Takes an item requested from this peer, once, if the total from the peer does not exceed `most` bytes, or if it
+    /// is the first.
     pub(super) fn take(&mut self, peer: &PeerId, id: &I, bytes: u64, most: u64) -> bool {
         let Self::Updates(wanted) = self else {
             return false;

@@ -1,4 +1,4 @@
-//! The last message of a peer that stops: to all that understand it, at once.
+//! Farewells: the last message of a peer that stops, sent to all that understand it at once.
 
 use gossip_proto::{Content, SignedMessage};
 
@@ -9,11 +9,11 @@ use crate::peers::link::LEAVING;
 use crate::peers::membership::{AliveMember, Party, may_push};
 use crate::peers::outbox::{Frame, Supersede};
 
-/// A farewell that has been passed on to a few by each of those that heard it reaches all but one in three
-/// thousand; those wait until its peer's silence shows.
+/// A farewell that each receiver forwards to so many peers misses about one peer in three thousand; that peer notices
+/// the silence later.
 const FORWARDS: usize = 8;
 
-/// Passes a farewell on to some connected peers; our own goes to all of them.
+/// Forwards a farewell to some connected peers. Our own is sent to all of them.
 pub(crate) fn push_farewell(
     cx: &mut Out<'_>,
     peers: &mut Peers,
@@ -37,8 +37,8 @@ pub(crate) fn push_farewell(
     }
 }
 
-/// Is a peer connected that would take our farewell?
-pub(crate) fn hears_farewell(cx: &Out<'_>, peers: &mut Peers) -> bool {
+/// Returns whether a peer is connected that would get our farewell.
+pub(crate) fn has_farewell_receiver(cx: &Out<'_>, peers: &mut Peers) -> bool {
     let external = peers.membership.is_self_external();
     !draw(cx, peers, &cx.config.identity.peer, external, 1, &[]).is_empty()
 }

@@ -1,11 +1,11 @@
-//! What is pushed.
+//! Small messages to push.
 
 use gossip_proto::SignedMessage;
 
 use crate::id::Mac;
 use crate::{ChannelId, PeerId};
 
-/// A small message to be pushed.
+/// A small message to push.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) what: What,
@@ -14,7 +14,7 @@ pub(crate) struct Item {
     pub(crate) holders: Vec<PeerId>,
 }
 
-/// What is pushed decides who may hear it.
+/// The kind of a message, which determines the peers that may get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     Alive {
@@ -24,7 +24,7 @@ pub(crate) enum What {
         channel: ChannelId,
         publisher: PeerId,
     },
-    /// Of a channel that we have not joined.
+    /// A state info of a channel that we have not joined.
     Relay {
         publisher: PeerId,
         mac: Mac,

@@ -1,20 +1,20 @@
-//! Spreading by push: what is worth telling goes to a few random peers that may hear it.
+//! Spreading by push: new messages are sent to a few random peers that may get them.
 //!
-//! Answers to Fabric's batching emitter and `sendGossipBatch`.
+//! Corresponds to Fabric's batching emitter and `sendGossipBatch`.
 //!
 //! # Deviations
 //! - Blocks are pushed at once, along a tree: see `channel/dissemination`. Only small messages are collected. A newer
 //!   heartbeat or state info of a peer replaces an older one that still waits.
 //! - Peers known to hold a message are left out before the draw, so that the fan-out is full.
-//! - With enough links up, connected peers are drawn alone; of two peers that are not connected one
-//!   dials the other. Once as many links are up as are allowed, nobody is dialled.
+//! - With enough links up, only connected peers are drawn. Of two peers that are not connected, one dials the other. At
+//!   the maximum of links, no peer is dialled.
 
 mod farewell;
 pub(crate) mod item;
 mod outcome;
 mod pulses;
 
-pub(crate) use self::farewell::{hears_farewell, push_farewell};
+pub(crate) use self::farewell::{has_farewell_receiver, push_farewell};
 use self::item::{Item, What};
 pub use self::outcome::PushOutcome;
 pub(crate) use self::pulses::{Beat, PulseEmitter, push_pulses};
@@ -27,27 +27,27 @@ use crate::peers::outbox::Supersede;
 use crate::timer::TimerKey;
 use crate::{Class, PeerId};
 
-/// A small message on its way out.
+/// A small message that waits to be pushed.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) item: Item,
-    /// How often it is still to be pushed.
+    /// The number of pushes left.
     left: usize,
-    /// It has not been pushed yet.
+    /// The message has not been pushed yet.
     fresh: bool,
 }
 
-/// Collects small messages for a moment, and pushes each as often as the configuration says, each time to
-/// peers that it was not pushed to before. At most one message of each subject waits.
+/// Collects small messages for a short time, and pushes each as often as configured, each time to peers that it was not
+/// pushed to before. At most one message per subject waits.
 #[derive(Debug, Default)]
 pub(crate) struct Emitter {
     buffer: Vec<Entry>,
-    /// Those in the buffer that have not been pushed yet.
+    /// The number of messages in the buffer that have not been pushed yet.
     fresh: usize,
 }
 
 impl Emitter {
-    /// Takes a message. Returns what is to be pushed now: nothing, or all that was collected.
+    /// Takes a message. Returns the messages to push now: none, or all collected ones.
     pub(crate) fn add(&mut self, cx: &mut Out<'_>, item: Item) -> Vec<Entry> {
         let config = &cx.config.push;
         if !config.is_on() {
@@ -69,7 +69,7 @@ impl Emitter {
                 self.buffer.push(entry);
             }
         }
-        // What only waits to be pushed again makes no burst.
+        // Messages that wait for a repeated push do not count for a burst.
         if self.fresh >= config.burst_size.get() {
             return self.take(cx);
         }
@@ -78,19 +78,19 @@ impl Emitter {
         Vec::new()
     }
 
-    /// How many messages wait.
+    /// The number of waiting messages.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Everything collected.
+    /// Takes all collected messages.
     pub(crate) fn take(&mut self, cx: &mut Out<'_>) -> Vec<Entry> {
         cx.timers().cancel(&TimerKey::Emitter);
         self.fresh = 0;
         std::mem::take(&mut self.buffer)
     }
 
-    /// A message has been pushed: it waits to be pushed again, to others than `reached`, if it is to be.
+    /// A message has been pushed. If pushes are left, it waits for the next one, to peers other than `reached`.
     pub(crate) fn pushed(&mut self, cx: &mut Out<'_>, entry: Entry, reached: Vec<(PeerId, Sent)>) {
         let Some(left) = entry.left.checked_sub(1).filter(|left| *left > 0) else {
             return;
@@ -108,7 +108,7 @@ impl Emitter {
     }
 }
 
-/// Sends a message to as many random peers of its audience as the fan-out says. Returns what became of it for each.
+/// Sends a message to random peers of its audience, as many as the fan-out. Returns the result for each.
 pub(crate) fn push(
     cx: &mut Out<'_>,
     peers: &mut Peers,

@@ -2,25 +2,25 @@ use std::fmt;
 
 use crate::SendOutcome;
 
-/// What the push of a publication came to at once: nothing is known yet of whether anybody got it. For
-/// that see [`Request::AwaitCoverage`](crate::Request::AwaitCoverage).
+/// The immediate result of pushing a publication. It does not tell whether any peer has received the block. For that
+/// see [`Request::AwaitCoverage`](crate::Request::AwaitCoverage).
 ///
-/// Not every eligible peer is sent the block by its publisher: along the branches of the channel's
-/// tree it goes from peer to peer, and whoever has not got it hears of it and asks.
+/// The publisher does not send the block to each eligible peer. The block is forwarded along the channel's tree, and a
+/// peer that misses it sees the height and requests it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PushOutcome {
-    /// Push is off by [`PushConfig`](crate::PushConfig): whoever wants the block must ask for it.
+    /// Push is off by [`PushConfig`](crate::PushConfig): peers must request the block.
     pub off: bool,
-    /// Alive members of our organisation that take part in the channel, without ourselves. 0 means that
-    /// there is nobody to push to.
+    /// Alive participants of our organisation in the channel, without ourselves. 0 means that there is no peer to push
+    /// to.
     pub eligible: usize,
-    /// What became of it at those chosen.
+    /// The result at the chosen peers.
     pub sent: SendOutcome,
 }
 
 impl PushOutcome {
-    /// There is nobody to push to.
+    /// Returns whether there is no peer to push to.
     #[must_use]
     pub const fn has_no_peers(&self) -> bool {
         self.eligible == 0

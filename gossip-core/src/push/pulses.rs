@@ -1,4 +1,4 @@
-//! Signs of life, many to a message: they may wait a little for each other.
+//! Pulses: short heartbeats, many to a message. They are collected for a short time.
 
 use gossip_proto::{Content, Pulse};
 
@@ -11,28 +11,28 @@ use crate::peers::membership::{AliveMember, may_push};
 use crate::peers::outbox::Frame;
 use crate::timer::TimerKey;
 
-/// A sign of life to be pushed.
+/// A short heartbeat to push.
 #[derive(Debug)]
 pub(crate) struct Beat {
     pub(crate) pulse: Pulse,
-    /// Who told it, if not we.
+    /// The peer that sent it; `None` for our own.
     pub(crate) from: Option<PeerId>,
 }
 
-/// They wait for so long a part of the interval between two heartbeats.
+/// Heartbeats wait for this fraction of the interval between two heartbeats.
 const PULSES_PER_INTERVAL: u32 = 8;
-/// So many do not wait, so that no message becomes long.
+/// The number of waiting heartbeats that are pushed at once, so that no message becomes long.
 const MAX_BEATS: usize = 512;
 
-/// Collects signs of life, at most `MAX_BEATS`. For each of them those of the links that may not hear it are passed
-/// by until as many as the fan-out says have it: at most `link.max_links`.
+/// Collects short heartbeats, at most `MAX_BEATS`. Each is matched against links until as many peers as the fan-out may
+/// get it: at most `link.max_links`.
 #[derive(Debug, Default)]
 pub(crate) struct PulseEmitter {
     buffer: Vec<Beat>,
 }
 
 impl PulseEmitter {
-    /// Takes one. Returns what is to be pushed now: nothing, or all that was collected.
+    /// Takes one heartbeat. Returns the heartbeats to push now: none, or all collected ones.
     pub(crate) fn add(&mut self, cx: &mut Out<'_>, beat: Beat) -> Vec<Beat> {
         self.buffer.push(beat);
         if self.buffer.len() >= MAX_BEATS {
@@ -43,26 +43,26 @@ impl PulseEmitter {
         Vec::new()
     }
 
-    /// How many wait, and how many may.
+    /// The number of waiting heartbeats, and the maximum.
     pub(crate) fn fill(&self) -> (usize, usize) {
         (self.buffer.len(), MAX_BEATS)
     }
 
-    /// Everything collected.
+    /// Takes all collected heartbeats.
     pub(crate) fn take(&mut self, cx: &mut Out<'_>) -> Vec<Beat> {
         cx.timers().cancel(&TimerKey::Pulses);
         std::mem::take(&mut self.buffer)
     }
 }
 
-/// A connected peer that understands pulses, and those for it.
+/// A connected peer that understands pulses, and the heartbeats for it.
 struct Target {
     member: AliveMember,
     pulses: Vec<Pulse>,
 }
 
-/// Sends each of `beats` to as many random connected peers of its audience as the fan-out says: the same ones for all
-/// where they may hear all.
+/// Sends each of `beats` to random connected peers of its audience, as many as the fan-out: to the same peers for all
+/// beats, as far as they may get them.
 pub(crate) fn push_pulses(cx: &mut Out<'_>, peers: &mut Peers, beats: Vec<Beat>) {
     let links = &peers.links;
     let listens = |member: &AliveMember| links.capabilities(&member.peer) & PULSES != 0;

@@ -1,11 +1,11 @@
-//! State infos of channels that we have not joined, remembered so that each is passed on once.
+//! Relay: state infos of channels that we have not joined, remembered so that each is forwarded once.
 //!
-//! Answers to the node-level store of Fabric's `gossip/gossip_impl.go`.
+//! Corresponds to the node-level store of Fabric's `gossip/gossip_impl.go`.
 //!
 //! # Deviations
-//! - Remembered by publisher and channel: the original knew one per publisher, so that of its channels only
-//!   the one joined last was told on.
-//! - Nobody can prove to us that a channel exists, so a publisher has a few places only, and the state infos of
+//! - Remembered by publisher and channel. The original remembers one per publisher, so that only the channel joined
+//!   last is relayed.
+//! - The existence of a channel cannot be proved to us. So a publisher has a few places only, and the state infos of
 //!   further channels are dropped before their signatures are checked.
 
 use std::collections::BTreeMap;
@@ -19,15 +19,15 @@ use crate::snapshot::Stores;
 use crate::timer::TimerKey;
 use crate::{Config, PeerId};
 
-/// Who has published what, of channels not joined.
+/// Publishers and their state infos in channels that we have not joined.
 #[derive(Debug)]
 pub(crate) struct Relay {
     seen: MessageStore<(PeerId, Mac), PeerTime, ()>,
-    /// How many channels of a publisher are remembered.
+    /// The number of channels remembered per publisher.
     places: BTreeMap<PeerId, usize>,
 }
 
-/// In times the interval of publication (`publishStateInfoInterval`).
+/// As a multiple of the interval of publication (`publishStateInfoInterval`).
 const TTL: u32 = 100;
 
 impl Relay {
@@ -43,7 +43,7 @@ impl Relay {
         }
     }
 
-    /// Would it be news, and is there a place for it?
+    /// Returns an error if the state info is not new, or if there is no place for it.
     pub(crate) fn check(
         &self,
         config: &Config,
@@ -59,7 +59,7 @@ impl Relay {
         Ok(())
     }
 
-    /// Remembers a state info that was found authentic. Returns whether it is to be passed on.
+    /// Remembers an authentic state info. Returns whether to forward it.
     pub(crate) fn add(&mut self, cx: &mut Out<'_>, key: (PeerId, Mac), info: &StateInfo) -> bool {
         let checked = self.check(cx.config, &key, info);
         let publisher = key.0.clone();
@@ -79,7 +79,7 @@ impl Relay {
         }
     }
 
-    /// Some have been remembered for long enough.
+    /// Drops the state infos that have expired.
     pub(crate) fn fire(&mut self, cx: &mut Out<'_>) {
         for ((publisher, _), ()) in self.seen.expire(cx.now) {
             if let Some(taken) = self.places.get_mut(&publisher) {
@@ -92,7 +92,7 @@ impl Relay {
         self.arm(cx);
     }
 
-    /// A publisher's identity is known no more, so nothing of it passes the gate.
+    /// A publisher's identity is no longer known, so none of its messages passes the gate.
     pub(crate) fn forget(&mut self, publisher: &PeerId) {
         let (first, last) = ([0; 32], [u8::MAX; 32]);
         let of_it = (publisher.clone(), first)..=(publisher.clone(), last);
@@ -100,7 +100,7 @@ impl Relay {
         self.places.remove(publisher);
     }
 
-    /// Everything that is bounded here.
+    /// Reports all bounded stores.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let max = config.channel.max_relayed.get();
         stores.add("state infos relayed", self.seen.len(), max);
@@ -111,7 +111,7 @@ impl Relay {
         );
     }
 
-    /// State infos remembered.
+    /// The number of state infos remembered.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.seen.len()
@@ -124,7 +124,7 @@ impl Relay {
     }
 }
 
-/// Counts a state info that is not passed on.
+/// Counts a state info that is not forwarded.
 pub(crate) fn count(cx: &mut Out<'_>, refused: Rejected) {
     match refused {
         Rejected::Held | Rejected::Past => cx.metrics().duplicates += 1,

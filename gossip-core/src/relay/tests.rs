@@ -1,8 +1,8 @@
-//! The relay, seen from outside a node that is in no channel but `main`.
+//! The relay, tested through the interface of a node that has joined only `main`.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not look for it passes over, whatever it is"
+    reason = "a test skips all variants that it does not look for"
 )]
 
 use gossip_proto::{Content, Properties, SignedMessage};
@@ -13,7 +13,7 @@ fn info(name: &str, sequence: u64, channel: &str) -> SignedMessage {
     state_info_with(name, name, sequence, channel, Properties::default())
 }
 
-/// Who was told since the last call, of whom, and how new, in order.
+/// State infos sent since the last call: receiver, publisher and sequence, in order.
 fn told(bench: &mut Bench) -> Vec<(String, String, u64)> {
     let sent = bench.sent_like(|message| match message.content() {
         Content::StateInfo(info) if *info.pki_id != *b"m1" => {
@@ -35,7 +35,7 @@ fn row(to: &str, of: &str, sequence: u64) -> (String, String, u64) {
 }
 
 #[test]
-fn a_state_info_of_a_channel_not_joined_is_passed_on_within_our_organisation() {
+fn a_state_info_of_a_channel_not_joined_is_forwarded_within_our_organisation() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.member("m2");
     for name in ["m3", "m4", "a1"] {
@@ -49,7 +49,7 @@ fn a_state_info_of_a_channel_not_joined_is_passed_on_within_our_organisation() {
 }
 
 #[test]
-fn neither_who_told_it_nor_who_told_it_meanwhile_gets_it_back() {
+fn neither_the_sender_nor_a_sender_of_a_later_copy_gets_it_back() {
     let mut bench = Bench::new();
     let first = bench.member("m2");
     let second = bench.member("m3");
@@ -66,7 +66,7 @@ fn neither_who_told_it_nor_who_told_it_meanwhile_gets_it_back() {
 }
 
 #[test]
-fn each_channel_of_a_publisher_is_told_on_whatever_the_order_of_their_times() {
+fn each_channel_of_a_publisher_is_relayed_regardless_of_the_order_of_their_times() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.member("m3");
@@ -80,7 +80,7 @@ fn each_channel_of_a_publisher_is_told_on_whatever_the_order_of_their_times() {
 }
 
 #[test]
-fn what_was_passed_on_is_not_news_again_until_there_is_a_newer_one() {
+fn a_forwarded_state_info_is_not_forwarded_again_until_there_is_a_newer_one() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.member("m3");
@@ -98,7 +98,7 @@ fn what_was_passed_on_is_not_news_again_until_there_is_a_newer_one() {
 }
 
 #[test]
-fn a_replay_long_after_is_not_passed_on() {
+fn a_late_replay_is_not_forwarded() {
     let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(100_000));
     let link = bench.member("m2");
     bench.receive(link, &info("m2", 5, "other"));
@@ -115,7 +115,7 @@ fn a_replay_long_after_is_not_passed_on() {
 }
 
 #[test]
-fn foreign_peers_strangers_and_forgers_cannot_have_anything_passed_on() {
+fn state_infos_of_foreign_or_unknown_peers_and_forgeries_are_not_forwarded() {
     let mut bench = Bench::new();
     let (inside, outside) = (bench.member("m2"), bench.member("a1"));
     bench.member("m3");
@@ -124,7 +124,7 @@ fn foreign_peers_strangers_and_forgers_cannot_have_anything_passed_on() {
     bench.receive(outside, &info("a1", 1, "other"));
     bench.receive(inside, &info("m9", 1, "other"));
     bench.receive(inside, &info("m1", 1, "other"));
-    assert_eq!(bench.checked, checked, "nor do they cost a check");
+    assert_eq!(bench.checked, checked, "they cost no check");
     let forged = state_info_with("m2", "m3", 9, "other", Properties::default());
     bench.receive(inside, &forged);
     let unsigned = SignedMessage::unsigned(info("m3", 1, "other").message().clone());
@@ -132,11 +132,15 @@ fn foreign_peers_strangers_and_forgers_cannot_have_anything_passed_on() {
     bench.advance(millis(20));
     assert_eq!((told(&mut bench), bench.relayed()), (vec![], 0));
     bench.receive(inside, &info("m3", 1, "other"));
-    assert_eq!(bench.relayed(), 1, "a forgery does not shadow the true one");
+    assert_eq!(
+        bench.relayed(),
+        1,
+        "a forgery does not shadow the genuine one"
+    );
 }
 
 #[test]
-fn invented_channels_cost_bounded_memory_and_checks_and_harm_no_other_publisher() {
+fn invented_channels_cost_bounded_memory_and_checks_and_do_not_affect_other_publishers() {
     let mut bench = Bench::with(|config| {
         config.channel.max_relayed_per_peer = 3.try_into().unwrap();
         config.channel.max_relay_checks = 5;
@@ -154,10 +158,10 @@ fn invented_channels_cost_bounded_memory_and_checks_and_harm_no_other_publisher(
     bench.receive(link, &info("m3", 1, "other"));
     assert_eq!(bench.relayed(), 4);
     bench.receive(link, &info("m2", 2, "invented 0"));
-    assert_eq!(bench.checked - checked, 7, "two of them of m3's link");
+    assert_eq!(bench.checked - checked, 7, "two of them on m3's link");
     bench.advance(secs(51));
     bench.receive(link, &info("m2", 1, "invented 99"));
-    assert_eq!(bench.relayed(), 1, "places become free again");
+    assert_eq!(bench.relayed(), 1, "places have become free");
 }
 
 #[test]
@@ -176,7 +180,7 @@ fn forged_state_infos_cost_a_link_s_share_of_checks_only() {
 }
 
 #[test]
-fn in_all_no_more_are_remembered_than_the_cap_says() {
+fn the_total_of_remembered_state_infos_is_bounded() {
     let mut bench = Bench::with(|config| config.channel.max_relayed = 2.try_into().unwrap());
     let link = bench.member("m2");
     for name in ["m3", "m4", "m5"] {
@@ -187,7 +191,7 @@ fn in_all_no_more_are_remembered_than_the_cap_says() {
 }
 
 #[test]
-fn a_publisher_whose_identity_has_expired_is_remembered_no_more() {
+fn a_publisher_whose_identity_has_expired_is_forgotten() {
     let mut bench = Bench::with(|config| config.channel.publish_interval = secs(4));
     let link = bench.member("m2");
     bench.member("e1");

@@ -49,7 +49,7 @@ fn numbers_below_next_are_refused_and_next_is_taken() {
 }
 
 #[test]
-fn of_many_copies_the_first_is_kept() {
+fn the_first_of_several_copies_is_kept() {
     let mut buffer = buffer(5, 40, 1000);
     assert_eq!(buffer.insert(5, pushed(1)), STORED);
     for _ in 0..10 {
@@ -116,7 +116,7 @@ fn numbers_at_the_end_of_the_range_do_not_wrap() {
 }
 
 #[test]
-fn the_farthest_block_gives_way_when_bytes_run_out() {
+fn the_farthest_block_is_dropped_when_the_byte_bound_is_reached() {
     let mut buffer = buffer(0, 40, 100);
     for seq in [10, 20, 30] {
         assert_eq!(buffer.insert(seq, pushed(33)), STORED);
@@ -129,7 +129,7 @@ fn the_farthest_block_gives_way_when_bytes_run_out() {
 }
 
 #[test]
-fn the_next_number_has_a_place_in_a_full_buffer() {
+fn the_next_number_is_accepted_by_a_full_buffer() {
     let mut buffer = buffer(0, 40, 100);
     buffer.insert(1, block(60, BlockOrigin::Local));
     buffer.insert(2, pushed(40));
@@ -139,18 +139,18 @@ fn the_next_number_has_a_place_in_a_full_buffer() {
 }
 
 #[test]
-fn a_published_block_does_not_give_way() {
+fn a_published_block_is_not_dropped_for_another() {
     let mut buffer = buffer(0, 40, 100);
     buffer.insert(9, block(60, BlockOrigin::Local));
     buffer.insert(8, pushed(40));
     assert_eq!(buffer.insert(2, pushed(70)), (Insert::Beyond, 0));
-    assert!(buffer.holds(8), "nothing gives way in vain");
+    assert!(buffer.holds(8), "no block is dropped in vain");
     assert_eq!(buffer.insert(2, pushed(40)), (Insert::Stored, 1));
     assert!(buffer.holds(9));
 }
 
 #[test]
-fn moving_the_window_drops_what_lies_outside() {
+fn moving_the_window_drops_the_blocks_outside() {
     let mut buffer = buffer(10, 10, 100);
     for seq in 10..20 {
         buffer.insert(seq, pushed(1));

@@ -1,11 +1,11 @@
-//! Blocks that the application has stored itself: the ledger is asked how many there are.
+//! External commits: the application stores blocks itself, and the ledger's height is read.
 
 use super::Commit;
 use crate::out::Out;
 use crate::{LedgerError, RequestError, RequestId, Response};
 
 impl Commit {
-    /// The application says that it has stored blocks up to a height itself. Answers the request at once or when the
+    /// The application reports that it has stored blocks up to a height. Answers the request at once, or when the
     /// ledger's height has been read.
     pub(crate) fn update_height(&mut self, cx: &mut Out<'_>, id: RequestId, height: u64) {
         let current = self.buffer.next();

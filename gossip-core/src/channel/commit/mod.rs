@@ -1,18 +1,18 @@
 //! Ordered commit of a channel's blocks.
 //!
-//! Blocks come in any order: published by the application, pushed by peers, or sent by peers on request. [`Commit`]
-//! holds those that are verified until their turn, and hands them to the ledger one at a time.
+//! Blocks arrive in any order: published by the application, pushed by peers, or sent by peers on request. [`Commit`]
+//! holds verified ones until their turn, and hands them to the ledger one at a time.
 //!
-//! Answers to Fabric's `gossip/state/payloads_buffer.go` and the commit in `state.go`.
+//! Corresponds to Fabric's `gossip/state/payloads_buffer.go` and the commit in `state.go`.
 //!
 //! # Deviations
-//! - The next number to commit always has a place, and nothing ever waits for room inside the core: the farthest block
-//!   gives way instead. A publication that is too far ahead is answered `Busy`, which holds the publisher back.
-//! - The window moves only when a block is in the ledger. A block that the ledger refuses leaves its place to another
-//!   copy.
+//! - The next number to commit always has a place, and nothing waits for room inside the core: the farthest block is
+//!   dropped instead. A publication too far ahead is answered `Busy`, which is back-pressure for the publisher.
+//! - The window moves only when a block is in the ledger. The place of a block that the ledger refuses is free for
+//!   another copy.
 //! - A failure of the ledger halts the channel, not the process; peers are still served.
-//! - A publication is passed on to peers when it gets its place in the buffer, not when it is committed. So
-//!   dissemination runs ahead of a slow ledger by as much as the window, which is also as much as the peers would keep.
+//! - A publication is pushed to peers when it gets its place in the buffer, not when it is committed. So dissemination
+//!   can run ahead of a slow ledger by one window, which is also what the peers would keep.
 
 #[cfg(test)]
 mod buffer_tests;
@@ -32,29 +32,29 @@ use crate::{
     RequestId,
 };
 
-/// One channel's blocks on their way to the ledger.
+/// A channel's blocks on their way to the ledger.
 #[derive(Debug)]
 pub(crate) struct Commit {
     channel: ChannelId,
     buffer: PayloadBuffer,
     pipeline: Pipeline,
-    /// The application has stored blocks up to a height, as it says, and waits for us to read it.
+    /// An external commit: a request and its height, which waits until the ledger's height is read.
     external: Option<(RequestId, u64)>,
 }
 
-/// What an answer of the ledger led to.
+/// The effects of an answer of the ledger.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// The height is known for the first time, or cannot be had.
+    /// The first read of the height is done, or has failed.
     pub(crate) started: Option<Result<(), LedgerError>>,
     /// The height has changed. Nearly always by one, upwards.
     pub(crate) moved: bool,
-    /// Nothing is committed any more.
+    /// Commits have stopped for good.
     pub(crate) halted: bool,
 }
 
 impl Commit {
-    /// Asks for the ledger's height. Until it is known no block is wanted.
+    /// Reads the ledger's height. No block is wanted until it is known.
     pub(crate) fn new(cx: &mut Out<'_>, channel: ChannelId) -> Self {
         let config = &cx.config.state_transfer;
         let buffer = PayloadBuffer::new(0, config);
@@ -66,12 +66,12 @@ impl Commit {
         }
     }
 
-    /// The ledger's height is known and the channel has not stopped.
+    /// Returns whether the ledger's height is known and the channel has not halted.
     pub(crate) fn runs(&self) -> bool {
         self.pipeline.runs()
     }
 
-    /// Is a block of this number worth verifying?
+    /// Returns whether a block of this number is worth verifying.
     pub(crate) fn want(&self, seq: u64) -> Want {
         if self.pipeline.runs() {
             self.buffer.want(seq)
@@ -80,7 +80,7 @@ impl Commit {
         }
     }
 
-    /// Is the block held or stored?
+    /// Returns whether the block is held or stored.
     pub(crate) fn has(&self, seq: u64) -> bool {
         self.buffer.want(seq) == Want::Known
     }
@@ -90,30 +90,30 @@ impl Commit {
         &self.buffer
     }
 
-    /// Blocks in the ledger, as far as known.
+    /// The number of blocks in the ledger, as far as known.
     pub(crate) fn height(&self) -> u64 {
         self.buffer.next()
     }
 
-    /// The first number that has no place.
+    /// The first number beyond the window.
     pub(crate) fn limit(&self) -> u64 {
         self.buffer.limit()
     }
 
-    /// Changes whenever the height, the number of blocks held, or the halt does.
+    /// Changes with the height, the number of blocks held, and the halt.
     pub(crate) fn version(&self) -> u64 {
         self.buffer.version()
     }
 
-    /// Why nothing is committed any more.
+    /// The reason of the halt.
     pub(crate) fn halted(&self) -> Option<&str> {
         self.pipeline.halted()
     }
 
-    /// May the application publish a block of this number and of so many bytes? Tells whether it is new.
+    /// Returns whether a block to publish, of this number and size, is new.
     ///
     /// # Errors
-    /// `Busy` if the block has no place yet, `Halted` if there never will be one.
+    /// `Busy` if the block has no place yet, `Halted` if it never will.
     pub(crate) fn check_room(&self, seq: u64, bytes: usize) -> Result<bool, RequestError> {
         match self.want(seq) {
             Want::Known => Ok(false),
@@ -122,12 +122,12 @@ impl Commit {
         }
     }
 
-    /// Why a block of the application has no place.
+    /// The error for a block of the application that has no place.
     pub(crate) fn no_room(&self) -> RequestError {
         self.halted_error().unwrap_or(RequestError::Busy)
     }
 
-    /// Takes a block, unless the channel does not run.
+    /// Takes a block, unless the channel has halted or its height is unknown.
     pub(crate) fn admit(&mut self, cx: &mut Out<'_>, block: &Admitted<BlockItem>) -> Insert {
         if !self.pipeline.runs() {
             return Insert::Beyond;
@@ -151,7 +151,7 @@ impl Commit {
         inserted
     }
 
-    /// Hands the next block to the ledger, if it is here and the ledger is free.
+    /// Hands the next block to the ledger, if it is held and the ledger is idle.
     pub(crate) fn proceed(&mut self, cx: &mut Out<'_>) {
         self.pipeline.commit_next(cx, &self.channel, &self.buffer);
     }
@@ -193,17 +193,17 @@ impl Commit {
         progress
     }
 
-    /// Ends everything: what waits is answered with `error`.
+    /// Stops, and answers waiting requests with `error`.
     pub(crate) fn stop(&mut self, cx: &mut Out<'_>, error: &RequestError) {
         if let Some((id, _)) = self.external.take() {
             cx.answer(id, Err(error.clone()));
         }
     }
 
-    /// Everything that is bounded here.
+    /// Reports all bounded stores.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let transfer = &config.state_transfer;
-        // The block that is next has a place in any case.
+        // The next block always has a place.
         let block = config.limits.max_envelope as u64;
         let bytes = transfer.window_bytes.saturating_add(block);
         let (held, window) = (self.buffer.len(), transfer.window.get());

@@ -11,39 +11,38 @@ use crate::{BlockOrigin, StateTransferConfig};
 pub(crate) struct Block {
     /// The serialized block.
     pub(crate) data: Bytes,
-    /// How it reached us.
+    /// Where the block came from.
     pub(crate) origin: BlockOrigin,
 }
 
-/// Whether a block of some number is of use.
+/// Whether a block of some number is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
-    /// It is missing and has a place.
+    /// The block is missing and has a place.
     Yes,
-    /// It is committed, being committed, or held.
+    /// The block is committed, being committed, or held.
     Known,
-    /// It is too far ahead of the next number to commit.
+    /// The block is too far ahead of the next number to commit.
     Beyond,
 }
 
-/// What became of a block offered to the buffer.
+/// The result of inserting a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Insert {
-    /// It is held.
+    /// The block is held.
     Stored,
-    /// Nothing changed: it was there before.
+    /// Nothing changed: the block was known.
     Known,
-    /// Nothing changed: too far ahead, in numbers or in bytes.
+    /// Nothing changed: the block is too far ahead, in numbers or in bytes.
     Beyond,
 }
 
 /// The window of blocks from the next number to commit on.
 ///
-/// Bounded by `window` numbers and `max_bytes` bytes. The next number is exempt from the byte
-/// bound, so that a full buffer can never keep out the one block that would empty it; the most
-/// that is ever held is `max_bytes` plus that block. When bytes run out the farthest block gives
-/// way, except those that the application published: their publisher was told that they have a
-/// place.
+/// Bounded by `window` numbers and `max_bytes` bytes. The next number is exempt from the byte bound, so that a full
+/// buffer never rejects the one block that would empty it; at most `max_bytes` plus that block are held. When the byte
+/// bound is reached, the farthest block is dropped, but none that the application published, since its publication has
+/// been accepted.
 #[derive(Debug)]
 pub(crate) struct PayloadBuffer {
     next: u64,
@@ -53,7 +52,7 @@ pub(crate) struct PayloadBuffer {
     max_bytes: u64,
     bytes: u64,
     blocks: BTreeMap<u64, Block>,
-    /// Changes whenever `next` or the blocks do.
+    /// Changes with `next` and with the blocks.
     version: u64,
 }
 
@@ -74,24 +73,24 @@ impl PayloadBuffer {
         self.version
     }
 
-    /// The next number to commit; its block, if held, may be on its way to the ledger.
+    /// The next number to commit. Its block, if held, may be on its way to the ledger.
     pub(crate) fn next(&self) -> u64 {
         self.next
     }
 
-    /// The first number that is missing.
+    /// The first missing number.
     pub(crate) fn frontier(&self) -> u64 {
         self.frontier
     }
 
-    /// One more than the last number held; `next` if none is.
+    /// One more than the last number held; `next` if none is held.
     pub(crate) fn end(&self) -> u64 {
         self.blocks
             .last_key_value()
             .map_or(self.next, |(seq, _)| seq.saturating_add(1))
     }
 
-    /// The first number that has no place. No block is numbered 2^64-1: nothing could follow it.
+    /// The first number beyond the window. No block is numbered 2^64-1, since no number could follow.
     pub(crate) fn limit(&self) -> u64 {
         self.next.saturating_add(self.window)
     }
@@ -120,7 +119,7 @@ impl PayloadBuffer {
         self.blocks.keys().copied()
     }
 
-    /// The cheap check before a block is verified. Bytes are not looked at.
+    /// The cheap check before a block is verified. Does not consider bytes.
     pub(crate) fn want(&self, seq: u64) -> Want {
         if seq < self.next || self.holds(seq) {
             Want::Known
@@ -131,12 +130,12 @@ impl PayloadBuffer {
         }
     }
 
-    /// Have so many bytes room at a number that is wanted?
+    /// Returns whether a block of this size has room at a number that is wanted.
     pub(super) fn has_room(&self, seq: u64, size: u64) -> bool {
         self.victims(seq, size).is_some()
     }
 
-    /// Takes a block if it has room. Returns also how many farther ones gave way.
+    /// Takes a block if it has room. Also returns the number of farther blocks dropped for it.
     pub(crate) fn insert(&mut self, seq: u64, block: Block) -> (Insert, u64) {
         match self.want(seq) {
             Want::Known => return (Insert::Known, 0),
@@ -159,7 +158,7 @@ impl PayloadBuffer {
         (Insert::Stored, victims.len() as u64)
     }
 
-    /// The block to commit, if it is here.
+    /// The block to commit, if it is held.
     pub(crate) fn next_block(&self) -> Option<&Block> {
         self.blocks.get(&self.next)
     }
@@ -178,12 +177,12 @@ impl PayloadBuffer {
         Some(block.origin)
     }
 
-    /// Drops the next block; its place can be filled again.
+    /// Drops the next block. Another copy can take its place.
     pub(crate) fn discard_next(&mut self) {
         self.remove(self.next);
     }
 
-    /// Moves the window to `next`, in either direction, and drops what lies outside.
+    /// Moves the window to `next`, in either direction, and drops the blocks outside.
     pub(crate) fn rebase(&mut self, next: u64) {
         self.next = next;
         self.version += 1;
@@ -195,7 +194,7 @@ impl PayloadBuffer {
         }
     }
 
-    /// Drops everything; `next` stays.
+    /// Drops all blocks; `next` stays.
     pub(crate) fn clear(&mut self) {
         self.blocks.clear();
         self.version += 1;
@@ -203,8 +202,8 @@ impl PayloadBuffer {
         self.frontier = self.next;
     }
 
-    /// The blocks that must give way to `size` bytes for number `seq`, the farthest first; absent
-    /// if they would not suffice. Nothing nearer than `seq` gives way.
+    /// The blocks to drop for a block of `size` bytes with number `seq`, the farthest first. `None` if that would not
+    /// make enough room. Only blocks farther than `seq` are dropped.
     fn victims(&self, seq: u64, size: u64) -> Option<Vec<u64>> {
         let mut victims = Vec::new();
         let mut excess = self

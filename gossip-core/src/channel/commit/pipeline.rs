@@ -1,14 +1,14 @@
-//! One commit after the other.
+//! Commits, one at a time.
 
 use super::payload_buffer::PayloadBuffer;
 use crate::out::Out;
 use crate::ticket::{LedgerUse, Owner};
 use crate::{BlockOrigin, ChannelId, LedgerError, LedgerOp, LedgerOutcome};
 
-/// Commits refused in a row as not following the last block, after which the channel halts.
+/// The number of consecutive commits refused as not following the last block after which the channel halts.
 const MAX_RESYNCS: u32 = 3;
 
-/// The one outstanding operation that moves a channel's ledger.
+/// The one outstanding operation that changes a channel's ledger or reads its height.
 #[derive(Debug)]
 pub(super) struct Pipeline {
     stage: Stage,
@@ -17,20 +17,20 @@ pub(super) struct Pipeline {
 
 #[derive(Debug)]
 enum Stage {
-    /// The height is being asked for the first time.
+    /// The height is being read for the first time.
     Starting,
-    /// That failed: nothing will ever be committed.
+    /// The first read failed: nothing will be committed.
     Failed,
     Idle,
     Committing,
-    /// The ledger refused a block; its height is being asked for.
+    /// The ledger refused a block; its height is being read.
     Resyncing,
-    /// The application has stored blocks itself; the height is being asked for.
+    /// An external commit; the height is being read.
     External,
     Halted(String),
 }
 
-/// What an answer of the ledger led to.
+/// The result of an answer of the ledger.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Started,
@@ -41,21 +41,21 @@ pub(super) enum Step {
     },
     Resyncing,
     Resynced,
-    /// The height that the application asked for was read.
+    /// The height after an external commit was read.
     ExternalHeight(Result<u64, LedgerError>),
     Halted,
 }
 
 impl Pipeline {
     pub(super) fn start(cx: &mut Out<'_>, channel: &ChannelId) -> Self {
-        ask_height(cx, channel);
+        read_ledger_height(cx, channel);
         Self {
             stage: Stage::Starting,
             resyncs: 0,
         }
     }
 
-    /// The ledger's height is known and the channel has not stopped.
+    /// Returns whether the ledger's height is known and the channel has not halted.
     pub(super) fn runs(&self) -> bool {
         match &self.stage {
             Stage::Idle | Stage::Committing | Stage::Resyncing | Stage::External => true,
@@ -71,15 +71,15 @@ impl Pipeline {
         }
     }
 
-    /// Reads the ledger's height, unless the ledger is busy: then call it again after `on_done`.
+    /// Reads the ledger's height. If the ledger is busy, call it again after `on_done`.
     pub(super) fn read_height(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
         if matches!(self.stage, Stage::Idle) {
-            ask_height(cx, channel);
+            read_ledger_height(cx, channel);
             self.stage = Stage::External;
         }
     }
 
-    /// Hands the next block to the ledger, if there is one and the ledger is free.
+    /// Hands the next block to the ledger, if there is one and the ledger is idle.
     pub(super) fn commit_next(
         &mut self,
         cx: &mut Out<'_>,
@@ -98,8 +98,8 @@ impl Pipeline {
         self.stage = Stage::Committing;
     }
 
-    /// Takes the answer to the outstanding operation. A block leaves the buffer only here: when it
-    /// is in the ledger, or when the ledger will not have it.
+    /// Takes the answer to the outstanding operation. Only here does a block leave the buffer: when the ledger has
+    /// stored or refused it.
     pub(super) fn on_done(
         &mut self,
         cx: &mut Out<'_>,
@@ -121,7 +121,7 @@ impl Pipeline {
             }
             (Stage::Resyncing, LedgerOutcome::Height(Ok(height))) => {
                 if height == buffer.next() {
-                    // The ledger is where we thought it was, so the block is what does not fit.
+                    // The ledger's height is as expected, so the block itself does not fit.
                     buffer.discard_next();
                 } else {
                     buffer.rebase(height);
@@ -176,7 +176,7 @@ impl Pipeline {
         match &error {
             LedgerError::NotNext(_) if self.resyncs < MAX_RESYNCS => {
                 self.resyncs += 1;
-                ask_height(cx, channel);
+                read_ledger_height(cx, channel);
                 self.stage = Stage::Resyncing;
                 Step::Resyncing
             }
@@ -192,9 +192,9 @@ impl Pipeline {
     }
 }
 
-const WRONG_KIND: &str = "the ledger answered another question than it was asked";
+const WRONG_KIND: &str = "the ledger's answer does not match the operation";
 
-fn ask_height(cx: &mut Out<'_>, channel: &ChannelId) {
+fn read_ledger_height(cx: &mut Out<'_>, channel: &ChannelId) {
     let op = LedgerOp::Height {
         channel: channel.clone(),
     };

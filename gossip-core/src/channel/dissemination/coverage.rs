@@ -1,4 +1,4 @@
-//! Requests that wait until a block has spread.
+//! Requests that wait until a block has reached a number of peers.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
@@ -30,11 +30,11 @@ impl Channel {
         self.coverage
             .add(cx, &self.id, (seq, request), wish, holders);
         self.settle_coverage(cx);
-        self.ask_of_coverage(cx);
+        self.subscribe_for_coverage(cx);
         Ok(())
     }
 
-    /// A participant has shown a height.
+    /// A participant has reported a height.
     pub(crate) fn on_height(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId, height: u64) {
         let own_org = &cx.cx.config.identity.org;
         if self.coverage.is_empty() || !self.participants.contains_of(peer, own_org) {
@@ -43,10 +43,10 @@ impl Channel {
         if self.coverage.on_height(peer, height) {
             self.settle_coverage(cx);
         }
-        self.ask_peer_of_coverage(cx, peer);
+        self.subscribe_peer_for_coverage(cx, peer);
     }
 
-    /// Some have waited for long enough.
+    /// The deadline of some requests has passed.
     pub(crate) fn fire_coverage(&mut self, cx: &mut ChannelCx<'_>) {
         for ((seq, request), wait) in self.coverage.expire(cx, &self.id) {
             let error = self.not_covered(cx, seq, &wait);
@@ -54,7 +54,8 @@ impl Channel {
         }
     }
 
-    /// Answers whatever is covered, as after a change of the participants: fewer may have to be waited for.
+    /// Answers the requests that are covered. Called after each change of the participants too, as fewer may then be
+    /// required.
     pub(crate) fn settle_coverage(&mut self, cx: &mut ChannelCx<'_>) {
         if self.coverage.is_empty() {
             return;
@@ -90,15 +91,15 @@ impl Channel {
         }
     }
 
-    /// Asks all that lack the block to tell when they have it, and has links made to those that are not connected.
-    fn ask_of_coverage(&mut self, cx: &mut ChannelCx<'_>) {
+    /// Subscribes to the height at all peers that lack the block, and dials those that are not connected.
+    fn subscribe_for_coverage(&mut self, cx: &mut ChannelCx<'_>) {
         if self.coverage.is_empty() {
             return;
         }
         let eligible: Vec<_> = self.eligible(cx).cloned().collect();
         for peer in eligible {
             if cx.peers.links.is_connected(&peer) {
-                self.ask_peer_of_coverage(cx, &peer);
+                self.subscribe_peer_for_coverage(cx, &peer);
             } else if self.wants_link_for_coverage(cx, &peer) {
                 let endpoint = cx.peers.membership.endpoint_of(peer.as_bytes()).cloned();
                 if let Some(endpoint) = endpoint {
@@ -118,8 +119,8 @@ impl Channel {
                 .any(|(_, _, wait)| wait.coverage != Coverage::One && !wait.holders.contains(peer))
     }
 
-    /// A link to a peer is up, or it has shown a height: asks it to tell the next one that is waited for.
-    pub(crate) fn ask_peer_of_coverage(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
+    /// A link to a peer is up, or it has reported a height. Subscribes to the next height that a request waits for.
+    pub(crate) fn subscribe_peer_for_coverage(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
         let able = cx.config.push.has_tree() && cx.peers.supports(peer, TREE);
         let own_org = &cx.cx.config.identity.org;
         if !able || !self.participants.contains_of(peer, own_org) {
@@ -134,7 +135,7 @@ impl Channel {
         }
     }
 
-    /// Alive members of our organisation that take part.
+    /// The alive participants of our organisation.
     pub(crate) fn eligible<'a>(
         &'a self,
         cx: &'a ChannelCx<'_>,
@@ -143,7 +144,7 @@ impl Channel {
         self.participants.eligible(own_org, &cx.peers.membership)
     }
 
-    /// How many they are.
+    /// The number of eligible peers.
     pub(crate) fn count_eligible(&mut self, cx: &ChannelCx<'_>) -> usize {
         let own_org = &cx.cx.out.config.identity.org;
         self.participants
@@ -151,7 +152,7 @@ impl Channel {
     }
 }
 
-/// How many must have a block.
+/// The number of peers that must have a block.
 fn wanted(coverage: Coverage, eligible: usize) -> usize {
     match coverage {
         Coverage::One => 1,

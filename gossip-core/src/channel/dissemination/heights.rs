@@ -1,4 +1,4 @@
-//! Heights, told to the peers that get no blocks from us, and what peers tell of theirs.
+//! Heights: announced to peers that get no blocks from us, and received from peers.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use crate::peers::link::TREE;
 use crate::peers::outbox::Frame;
 use crate::timer::{ChannelTimer, TimerKey};
 
-/// A height waits for so long, so that a fast channel does not tell each one.
+/// The delay of a height announcement, so that a fast channel does not announce each height.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(100);
-/// The same after a block was pushed at random.
+/// The delay after a block was pushed at random.
 const ANNOUNCE_SOON: Duration = Duration::from_millis(5);
-/// As many peers are told a height at a time; all of them after a block was pushed at random.
+/// The number of peers per announcement; after a random push, all.
 const ANNOUNCE_TO: usize = 3;
 
 impl Channel {
-    /// A neighbour tells its height, and what it wants.
+    /// A neighbour reports its height, and its requests.
     pub(crate) fn on_tree(&mut self, cx: &mut ChannelCx<'_>, sender: &Sender, tree: Tree) {
         let peer = &sender.peer;
         if !cx.config.push.has_tree() || !self.is_participant(peer) {
@@ -59,7 +59,7 @@ impl Channel {
         }
     }
 
-    /// A peer shows that it holds a block: as good as a state info with that height.
+    /// A peer has proved that it holds a block. This counts as a state info with that height.
     pub(crate) fn on_holder(&mut self, cx: &mut ChannelCx<'_>, seq: u64, peer: &PeerId) {
         let connected = cx.peers.links.is_connected(peer);
         let height = seq.saturating_add(1);
@@ -73,7 +73,7 @@ impl Channel {
         }
     }
 
-    /// Our ledger has grown: peers that subscribed to this height are told at once, and our parent from time to time.
+    /// Our ledger has grown. Announces the height to its subscribers at once, and to our parent from time to time.
     pub(crate) fn tell_subscribers(&mut self, cx: &mut ChannelCx<'_>, height: u64) {
         let window = cx.config.state_transfer.window.get() as u64;
         let parent = self.tree.parent_to_tell(self.commit.limit(), window);
@@ -85,7 +85,7 @@ impl Channel {
         }
     }
 
-    /// Our height has changed: peers that get no blocks from us are told.
+    /// Our height has changed. Schedules an announcement to peers that get no blocks from us.
     pub(crate) fn announce_soon(&mut self, cx: &mut Out<'_>) {
         if cx.config.push.has_tree() && self.tree.announces() {
             let delay = if self.tree.is_urgent() {
@@ -99,7 +99,7 @@ impl Channel {
         }
     }
 
-    /// Tells a few peers our height, and goes on later if there are more.
+    /// Announces our height to a few peers, and schedules the rest.
     pub(crate) fn announce(&mut self, cx: &mut ChannelCx<'_>) {
         let height = self.height();
         let count = if self.tree.is_urgent() {
@@ -129,12 +129,12 @@ impl Channel {
         self.tell_tree(cx, peer, tree);
     }
 
-    /// Tells a peer that understands trees what we want, with our height and our limit.
+    /// Sends a tree message to a peer that understands trees, with our height and our limit.
     pub(super) fn tell_tree(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId, tree: Tree) {
         self.tell_tree_to(cx, std::slice::from_ref(peer), tree);
     }
 
-    /// The same to several.
+    /// Sends the same tree message to several peers.
     pub(super) fn tell_tree_to(&mut self, cx: &mut ChannelCx<'_>, peers: &[PeerId], tree: Tree) {
         let (ledger_height, limit) = (self.height(), self.commit.limit());
         for peer in peers {

@@ -1,4 +1,4 @@
-//! How blocks spread in a channel: pushed along a tree, offered where they are large, fetched by those that missed them.
+//! How blocks spread in a channel: pushed along a tree, offered if they are large, fetched by peers that missed them.
 
 mod coverage;
 mod heights;
@@ -21,9 +21,9 @@ use crate::peers::outbox::Frame;
 use crate::{Class, PeerId};
 
 impl Channel {
-    /// Sends a block to the eager peers, and to as many others as the fan-out says if the tree has to be seeded or if
-    /// they do not understand it. A large block that is not our own is offered instead of seeding with it, as others
-    /// may have it. Returns what became of it for each peer.
+    /// Sends a block to the eager peers. If the tree has to be seeded, or if there are legacy peers, also sends it to
+    /// random peers, as many as the fan-out. A large block of another publisher is offered rather than used to seed the
+    /// tree, as other peers may have it. Returns the result for each peer.
     pub(super) fn push_block(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -34,7 +34,7 @@ impl Channel {
         let tree = cx.config.push.has_tree();
         let seeds = tree && self.tree.must_seed();
         let offers = seeds && is_large(&message);
-        // No other peer has what we publish ourselves.
+        // No other peer has a block that we publish.
         let own = holders.is_empty();
         let grown = offers && own && self.add_eager_peers(cx, seq);
         let seeds = seeds && !grown && (own || !offers);
@@ -58,8 +58,8 @@ impl Channel {
         sent
     }
 
-    /// Sends a block to random participants of our organisation: to those that do not understand trees, and if the tree
-    /// is to be seeded to others too.
+    /// Sends a block to random participants of our organisation: to legacy peers, and if the tree is to be seeded, to
+    /// others too.
     fn push_at_random(
         &self,
         cx: &mut ChannelCx<'_>,
@@ -84,16 +84,16 @@ impl Channel {
             .push(&mut cx.cx, targets, (Class::Push, None), message)
     }
 
-    /// A block was pushed at random: those drawn that understand trees are eager peers from now on.
+    /// A block was pushed at random. The drawn peers that understand trees become eager.
     fn on_seeded(&mut self, cx: &ChannelCx<'_>, drawn: &[(PeerId, Sent)]) {
         let drawn = drawn.iter().map(|(peer, _)| peer);
         let able = drawn.filter(|peer| cx.peers.supports(peer, TREE));
         self.tree.add_eager(able.cloned());
-        // A random draw misses some, which have no parent yet that would bring the block.
+        // A random draw misses some peers, which have no parent yet that would send them the block.
         self.tree.make_urgent();
     }
 
-    /// Sends a block to the eager peers that may lack it and have room for it. Returns what became of it for each.
+    /// Sends a block to the eager peers that may lack it and have room for it. Returns the result for each.
     fn push_to_eager(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -129,7 +129,7 @@ impl Channel {
         sent
     }
 
-    /// Eager peers that a block was not sent to are told when they can ask for it.
+    /// Announces the height to eager peers that missed a block as soon as they can request it.
     fn on_missed(&mut self, cx: &mut ChannelCx<'_>, seq: u64, missed: &[PeerId]) {
         for peer in missed {
             self.tree.miss(peer, seq);
@@ -146,7 +146,7 @@ impl Channel {
         }
     }
 
-    /// Makes a peer lazy, and tells it.
+    /// Makes a peer lazy, and sends it a prune.
     fn prune(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
         self.tree.make_lazy(cx.now, peer);
         cx.metrics().prunes_sent += 1;

@@ -1,4 +1,4 @@
-//! The peer that our blocks come from: found, replaced by a quicker one, and replaced when it is gone.
+//! The parent: the peer that our blocks come from. It is replaced by a quicker peer, and when its link ends.
 
 use gossip_proto::Branch;
 
@@ -30,8 +30,8 @@ impl Channel {
         by.extend(parent);
     }
 
-    /// If this block and those before it were late, a peer that had them before is grafted; our parent stays until the
-    /// next blocks come sooner from there.
+    /// If this block and those before it were late, grafts a peer that had them earlier. The parent stays until blocks
+    /// arrive sooner from that peer.
     fn find_quicker(&mut self, cx: &mut ChannelCx<'_>, seq: u64, by: &PeerId) {
         if !cx.config.push.has_tree() || !self.transfer.take_late() {
             return;
@@ -48,8 +48,8 @@ impl Channel {
         }
     }
 
-    /// A block has been verified: if it did not come from a peer that could be our parent, others may get the next ones
-    /// from us although we have no parent.
+    /// A block has been verified. If its sender cannot be our parent, other peers may get the next blocks from us
+    /// although we have no parent.
     pub(crate) fn note_outside(&mut self, cx: &ChannelCx<'_>, seq: u64, source: &BlockSource) {
         let outside = match source {
             BlockSource::Transfer { from } => !can_be_parent(cx, from),
@@ -73,14 +73,14 @@ impl Channel {
         self.tell_branch(cx, peer, Branch::Graft);
     }
 
-    /// We were pruned: grafts a backup, if we have no parent.
+    /// A peer has pruned us. Grafts a backup parent, if we have no parent.
     pub(super) fn use_backup(&mut self, cx: &mut ChannelCx<'_>) {
         if let Some(backup) = self.tree.take_backup() {
             self.graft(cx, &backup);
         }
     }
 
-    /// A peer tells its height. If that is not behind and we have no parent, it is to be our parent.
+    /// A peer reports its height. If it is not behind and we have no parent, it becomes our parent.
     pub(super) fn find_parent(&mut self, cx: &mut ChannelCx<'_>, height: u64, peer: &PeerId) {
         if self.tree.lacks_parent()
             && !self.tree.is_eager(peer)
@@ -91,7 +91,7 @@ impl Channel {
         }
     }
 
-    /// The link to a peer is gone: if it was our parent, another one is found.
+    /// The link to a peer has ended. If it was our parent, finds another one.
     pub(crate) fn repair_tree(&mut self, cx: &mut ChannelCx<'_>, gone: &PeerId) {
         if !self.tree.forget(gone) {
             return;
@@ -110,7 +110,7 @@ impl Channel {
     }
 }
 
-/// Does the peer understand trees, and is it of our organisation?
+/// Returns whether the peer understands trees and is of our organisation.
 fn can_be_parent(cx: &ChannelCx<'_>, peer: &PeerId) -> bool {
     cx.config.push.has_tree() && cx.peers.supports(peer, TREE) && cx.peers.is_ours(peer)
 }

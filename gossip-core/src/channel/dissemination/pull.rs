@@ -1,4 +1,4 @@
-//! Blocks by pull, for peers that get none otherwise.
+//! Blocks by pull, for peers that get none by push.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::peers::outbox::Frame;
 use crate::pull::{ItemId, Pull};
 use crate::{LinkId, PeerId};
 
-/// A block's number, told in decimal digits.
+/// A block's number, encoded in decimal digits.
 impl ItemId for u64 {
     fn encode(&self) -> Bytes {
         Bytes::from(self.to_string())
@@ -28,11 +28,11 @@ impl ItemId for u64 {
     }
 }
 
-/// The pull of blocks: what it offers are the ledger's latest blocks, and those that wait for it.
+/// The pull of blocks. It offers the ledger's latest blocks and those in the buffer.
 pub(crate) type BlockPull = Pull<u64>;
 
 impl Channel {
-    /// A step of a pull has passed the gate.
+    /// A message of a pull round has passed the gate.
     pub(crate) fn on_pull(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -102,7 +102,7 @@ impl Channel {
         self.send_update(cx, sender.link, request.nonce, items);
     }
 
-    /// Of what an update brings, what was asked for and is still missing: to be verified.
+    /// Starts the verification of the requested blocks in an update that are still missing.
     fn take_update(
         &mut self,
         cx: &mut Out<'_>,
@@ -148,7 +148,7 @@ impl Channel {
         cx.check_block(Some(sender.link), block);
     }
 
-    /// The numbers at hand, at most as many as fit into a digest.
+    /// The numbers of available blocks, at most as many as fit into a digest.
     fn offered_ids(&self, cx: &Out<'_>) -> BTreeSet<u64> {
         let height = self.height();
         let stored = height.saturating_sub(cx.config.pull.max_blocks)..height;
@@ -157,7 +157,8 @@ impl Channel {
         stored.chain(held).take(most).collect()
     }
 
-    /// Whom to ask: participants of our organisation. Those that get what is missing by themselves need not be asked.
+    /// The participants of our organisation to pull from. Only legacy peers while push is on, as the others get missing
+    /// blocks without a pull.
     fn holders_of_blocks(&self, cx: &mut ChannelCx<'_>) -> Vec<PeerId> {
         let config = cx.cx.out.config;
         let pushes = config.push.is_on();

@@ -1,8 +1,8 @@
 //! Our part of a channel's broadcast tree (Leitão, Pereira, Rodrigues, "Epidemic Broadcast Trees", 2007).
 //!
-//! Eager peers get each block as it comes; lazy peers are told heights, by which a peer that missed a block sees it. A
+//! Eager peers get each block as it arrives; lazy peers get heights, from which a peer sees that it missed a block. A
 //! redundant copy makes its sender lazy (*prune*), a missing block makes a peer eager (*graft*). While the tree is
-//! seeded, large blocks are offered, and a peer that asks for one becomes eager: see `offers.rs`.
+//! seeded, large blocks are offered, and a peer that requests one becomes eager: see `offers.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use gossip_proto::Branch;
 use crate::snapshot::Stores;
 use crate::{Config, Instant, PeerId};
 
-/// Which blocks an eager peer has room for; any, until it has told its limit.
+/// The blocks that an eager peer has room for. All, until it has reported its limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerWindow {
     limit: u64,
@@ -29,73 +29,73 @@ impl Default for PeerWindow {
 }
 
 impl PeerWindow {
-    /// Is there room for block `seq`? The peer tells its limit to its parent only, so the others go by the height that
-    /// it has `shown` since.
+    /// Returns whether there is room for block `seq`. A peer reports its limit only to its parent; for other peers the
+    /// height counts that the peer has `shown` since.
     pub(crate) fn admits(&self, seq: u64, shown: impl FnOnce() -> u64) -> bool {
         seq < self.limit || seq < shown().saturating_add(self.window)
     }
 }
 
-/// Eager peers of one node; further peers are served what they ask for.
+/// The most eager peers of a node. Further peers get only what they request.
 const MAX_EAGER: usize = 8;
-/// Blocks whose first sender is remembered.
-const MAX_BROUGHT: usize = 128;
-/// So often per window the parent is told our limit.
-const TELLINGS: u64 = 4;
-/// A peer that goes on sending redundant blocks is pruned again after so long.
+/// The number of blocks whose first sender is remembered.
+const MAX_FIRST_SENDERS: usize = 128;
+/// How many times per window our limit is reported to the parent.
+const LIMIT_REPORTS: u64 = 4;
+/// The time after which a peer that still sends redundant blocks is pruned again.
 const PRUNE_AGAIN: Duration = Duration::from_secs(1);
 
 /// The tree as one node sees it in one channel.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    /// Peers that get blocks from us as they come.
+    /// Peers that get blocks from us as they arrive.
     eager: BTreeMap<PeerId, PeerWindow>,
-    /// Eager peers that missed a block, with the greatest number of such: they are told heights too.
+    /// Eager peers that missed a block, with the greatest number missed. They get heights too.
     missed: BTreeMap<PeerId, u64>,
-    /// The parent that was told our limit last, and the limit.
+    /// The parent that our limit was last reported to, and the limit.
     limit_told: Option<(PeerId, u64)>,
-    /// Peers pruned, or that pruned us, and when. Bounded by the links.
+    /// Peers that were pruned, or that pruned us, and when. Bounded by the links.
     lazy: BTreeMap<PeerId, Instant>,
-    /// Peers that are offered blocks, and have neither asked for one nor pruned us. At most `MAX_EAGER`: none is added
-    /// beyond that together with the eager peers, but a peer that grafts becomes eager whatever is offered.
+    /// Peers that get offers, and have neither requested an offered block nor pruned us. None is added beyond
+    /// `MAX_EAGER` together with the eager peers. A peer that grafts becomes eager regardless of the offers.
     offered: BTreeSet<PeerId>,
-    /// The first eager peers have been drawn, or offered blocks.
+    /// The first eager peers have been drawn, or have got offers.
     seeded: bool,
     /// The peer that our blocks come from, or that was grafted for that.
     parent: Option<PeerId>,
-    /// A peer that had blocks before our parent brought them, and was grafted to compete for its place.
+    /// A candidate parent: it had blocks before our parent sent them, and was grafted to compete with it.
     candidate: Option<PeerId>,
     /// The last block was our own.
     source: bool,
-    /// The last block came from outside the tree, by a peer that cannot be eager, and so may the next ones.
+    /// The last block came from outside the tree, from a peer that cannot be eager, and so may the next ones.
     outside: bool,
-    /// Backup parents: peers that offered a block while another one was asked for it. They had it before us, so none of
-    /// them gets its blocks from us. At most `MAX_EAGER`.
+    /// Backup parents: peers that offered a block while it was requested from another one. They had it before us, so
+    /// none of them gets its blocks from us. At most `MAX_EAGER`.
     backups: Vec<PeerId>,
-    /// Who sent a block first.
-    brought: BTreeMap<u64, PeerId>,
-    /// A height waits to be told.
+    /// The first sender of each recent block.
+    first_senders: BTreeMap<u64, PeerId>,
+    /// A height announcement is scheduled.
     announcing: bool,
-    /// It is to be told to all, and soon.
+    /// The announcement is to all peers, and soon.
     urgent: bool,
-    /// The heights that peers were told. Bounded by the links.
+    /// The heights announced to each peer. Bounded by the links.
     told: BTreeMap<PeerId, u64>,
-    /// Height subscriptions: peers to be told as soon as we have a height, one of each. Bounded by the links.
+    /// Height subscriptions: peers to notify as soon as we have a height, one per peer. Bounded by the links.
     subscriptions: BTreeMap<PeerId, u64>,
 }
 
 impl Tree {
-    /// Peers that get blocks from us as they come.
+    /// Peers that get blocks from us as they arrive.
     pub(crate) fn eager(&self) -> impl Iterator<Item = &PeerId> {
         self.eager.keys()
     }
 
-    /// The same, each with its window.
+    /// The eager peers, each with its window.
     pub(crate) fn eager_windows(&self) -> impl Iterator<Item = (&PeerId, PeerWindow)> {
         self.eager.iter().map(|(peer, window)| (peer, *window))
     }
 
-    /// A peer with a ledger of this height tells its limit, the first number that it has no room for.
+    /// A peer with a ledger of this height reports its limit, the first number that it has no room for.
     pub(crate) fn on_window(&mut self, peer: &PeerId, height: u64, limit: u64) {
         if let Some(known) = self.eager.get_mut(peer) {
             *known = PeerWindow {
@@ -105,18 +105,18 @@ impl Tree {
         }
     }
 
-    /// A block was not sent to an eager peer, for want of room here or there.
+    /// An eager peer missed a block, for want of room at either side.
     pub(crate) fn miss(&mut self, peer: &PeerId, seq: u64) {
         let missed = self.missed.entry(peer.clone()).or_insert(seq);
         *missed = seq.max(*missed);
     }
 
-    /// The parent, if it is to be told our limit: when it is another one than before, or when there is room for a good
-    /// part of a window more.
+    /// The parent, if our limit is to be reported to it: after a change of the parent, or when the limit has grown by a
+    /// good part of a window.
     pub(crate) fn parent_to_tell(&self, limit: u64, window: u64) -> Option<&PeerId> {
         let parent = self.parent.as_ref()?;
         let news = self.limit_told.as_ref().is_none_or(|(told, before)| {
-            told != parent || limit >= before.saturating_add((window / TELLINGS).max(1))
+            told != parent || limit >= before.saturating_add((window / LIMIT_REPORTS).max(1))
         });
         news.then_some(parent)
     }
@@ -125,12 +125,12 @@ impl Tree {
         self.eager.contains_key(peer)
     }
 
-    /// Is the peer neither eager, nor lazy, nor offered blocks?
+    /// Returns whether the peer is neither eager, nor lazy, nor on the offer list.
     pub(crate) fn is_untried(&self, peer: &PeerId) -> bool {
         !self.is_eager(peer) && !self.lazy.contains_key(peer) && !self.offered.contains(peer)
     }
 
-    /// Must eager peers be drawn? Only at first, and when none is left.
+    /// Returns whether eager peers must be drawn: at first, and when none is left.
     pub(crate) fn must_seed(&self) -> bool {
         !self.seeded || self.eager.is_empty()
     }
@@ -143,28 +143,28 @@ impl Tree {
         }
     }
 
-    /// To how many more peers may blocks be offered?
+    /// The number of further peers that may get offers.
     pub(crate) fn room(&self) -> usize {
         MAX_EAGER.saturating_sub(self.eager.len() + self.offered.len())
     }
 
-    /// These are offered blocks until they graft or prune us.
+    /// Adds peers to the offer list, until they graft or prune us.
     pub(crate) fn offer(&mut self, peers: impl IntoIterator<Item = PeerId>) {
         self.seeded = true;
         self.offered.extend(peers);
     }
 
-    /// Is any peer offered blocks?
+    /// Returns whether any peer gets offers.
     pub(crate) fn is_offering(&self) -> bool {
         !self.offered.is_empty()
     }
 
-    /// The peers that are offered blocks.
+    /// The peers that get offers.
     pub(crate) fn offered(&self) -> impl Iterator<Item = &PeerId> {
         self.offered.iter()
     }
 
-    /// Makes a peer eager, if there are not too many. Returns whether it is.
+    /// Makes a peer eager, if there is room. Returns whether it is eager.
     pub(crate) fn graft(&mut self, peer: &PeerId) -> bool {
         let room = self.eager.len() < MAX_EAGER || self.is_eager(peer);
         self.offered.remove(peer);
@@ -175,7 +175,8 @@ impl Tree {
         room
     }
 
-    /// A peer is to be grafted: it becomes our parent, if there is none. Returns whether there is room for it.
+    /// A graft is about to be sent to a peer, which becomes our parent if there is none. Returns whether there is room
+    /// for it.
     pub(crate) fn on_graft_sent(&mut self, peer: &PeerId) -> bool {
         let room = self.graft(peer);
         if room && self.parent.is_none() {
@@ -184,7 +185,8 @@ impl Tree {
         room
     }
 
-    /// A peer may bring the next blocks sooner than our parent does. Returns whether there is room for it.
+    /// Adds a candidate parent, which may send the next blocks sooner than our parent. Returns whether there is room
+    /// for it.
     pub(crate) fn add_candidate(&mut self, candidate: &PeerId) -> bool {
         let room = self.graft(candidate);
         if room {
@@ -199,25 +201,25 @@ impl Tree {
         self.parent.take_if(|parent| parent != quicker)
     }
 
-    /// A peer could be our parent, if the one that was asked does not become it.
+    /// Adds a backup parent, for the case that the grafted peer does not become our parent.
     pub(crate) fn add_backup(&mut self, peer: &PeerId) {
         if self.backups.len() < MAX_EAGER && !self.backups.contains(peer) {
             self.backups.push(peer.clone());
         }
     }
 
-    /// Is the tree seeded, but no peer brings our blocks?
+    /// Returns whether the tree is seeded, but we have no parent.
     pub(crate) fn lacks_parent(&self) -> bool {
         self.seeded && self.parent.is_none() && !self.source
     }
 
-    /// Takes the backup to be grafted now, if we have no parent: the one that offered first.
+    /// Takes the backup parent to graft now, if we have no parent: the first that offered a block.
     pub(crate) fn take_backup(&mut self) -> Option<PeerId> {
         let wanted = self.parent.is_none() && !self.backups.is_empty();
         wanted.then(|| self.backups.remove(0))
     }
 
-    /// No more blocks travel between us and the peer, but heights.
+    /// Only heights are exchanged with the peer from now on, no blocks.
     pub(crate) fn make_lazy(&mut self, now: Instant, peer: &PeerId) {
         self.eager.remove(peer);
         self.offered.remove(peer);
@@ -227,9 +229,9 @@ impl Tree {
         self.lazy.insert(peer.clone(), now);
     }
 
-    /// A peer was the first to send a block: it is our parent. Unless it was pruned while the block was on its way: then
-    /// no more will come from it, and the block must not go to the parent returned, which would take us for its
-    /// source.
+    /// A peer was the first to send a block, and becomes our parent. If it was pruned while the block was under way, no
+    /// more blocks will come from it. Then the parent is returned; the block must not be sent to it, because it would
+    /// take us for its source.
     pub(crate) fn on_first_copy(&mut self, seq: u64, peer: &PeerId) -> Option<PeerId> {
         self.note(seq, peer);
         if self.lazy.contains_key(peer) {
@@ -243,7 +245,7 @@ impl Tree {
         None
     }
 
-    /// A block has come from outside the tree. We would rather have a parent, but can be one meanwhile.
+    /// A block has come from outside the tree. A parent is still preferred, but we may be one in the meantime.
     pub(crate) fn on_outside(&mut self) {
         self.outside = true;
     }
@@ -254,10 +256,10 @@ impl Tree {
         self.source = true;
     }
 
-    /// A peer has sent a block that another one had sent before. Is it to be pruned?
+    /// Returns whether a peer that sent a block after another one is to be pruned.
     pub(crate) fn is_redundant(&self, now: Instant, seq: u64, peer: &PeerId) -> bool {
-        let first = self.brought.get(&seq).filter(|first| *first != peer);
-        // Of two peers pruned one after the other the last would have been the one to keep.
+        let first = self.first_senders.get(&seq).filter(|first| *first != peer);
+        // Of two peers pruned in succession, the last would have been the one to keep.
         if first.is_none_or(|first| self.lazy.contains_key(first)) {
             return false;
         }
@@ -265,7 +267,7 @@ impl Tree {
         self.is_eager(peer) || !self.lazy.get(peer).is_some_and(recent)
     }
 
-    /// The link to a peer is gone, or it has left. Returns whether it was our parent.
+    /// The link to a peer has ended, or the peer has left. Returns whether it was our parent.
     pub(crate) fn forget(&mut self, peer: &PeerId) -> bool {
         self.eager.remove(peer);
         self.offered.remove(peer);
@@ -279,13 +281,13 @@ impl Tree {
         self.parent.take_if(|parent| parent == peer).is_some()
     }
 
-    /// Was the peer neither told this height nor sent all blocks?
+    /// Returns whether the peer was neither told this height nor sent all blocks.
     pub(crate) fn is_untold(&self, peer: &PeerId, height: u64) -> bool {
         let untold = self.told.get(peer).is_none_or(|told| *told < height);
         untold && (!self.is_eager(peer) || self.missed.contains_key(peer))
     }
 
-    /// A block had to be pushed at random: the peers that it missed are told soon.
+    /// A block was pushed at random. The peers that it missed get the next announcement soon.
     pub(crate) fn make_urgent(&mut self) {
         self.urgent = true;
     }
@@ -294,7 +296,7 @@ impl Tree {
         self.urgent
     }
 
-    /// A height is to be told. Returns whether none was waiting, or it is to be sooner than that.
+    /// Schedules an announcement. Returns whether none was scheduled, or it has become urgent.
     pub(crate) fn announces(&mut self) -> bool {
         !std::mem::replace(&mut self.announcing, true) || self.urgent
     }
@@ -304,7 +306,7 @@ impl Tree {
         self.urgent = false;
     }
 
-    /// A peer was told our height and our limit.
+    /// Our height and our limit were sent to a peer.
     pub(crate) fn on_told(&mut self, peer: &PeerId, height: u64, limit: u64) {
         self.told.insert(peer.clone(), height);
         if self.missed.get(peer).is_some_and(|missed| *missed < height) {
@@ -315,7 +317,7 @@ impl Tree {
         }
     }
 
-    /// The peer is to be told as soon as we have this height, instead of an earlier subscription.
+    /// Replaces the peer's subscription: it is notified as soon as we have this height.
     pub(crate) fn subscribe(&mut self, peer: &PeerId, height: u64) {
         self.subscriptions.insert(peer.clone(), height);
     }
@@ -349,25 +351,25 @@ impl Tree {
         }
     }
 
-    /// Everything that is bounded here.
+    /// Reports all bounded stores.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let links = config.link.max_links.get().saturating_mul(2);
         stores.add("eager peers", self.eager.len(), MAX_EAGER);
         stores.add("peers offered blocks", self.offered.len(), MAX_EAGER);
         stores.add("backup parents", self.backups.len(), MAX_EAGER);
         stores.add("lazy peers", self.lazy.len(), links);
-        stores.add("links told our height", self.told.len(), links);
+        stores.add("heights announced by link", self.told.len(), links);
         stores.add(
-            "blocks by who sent them first",
-            self.brought.len(),
-            MAX_BROUGHT,
+            "first senders of blocks",
+            self.first_senders.len(),
+            MAX_FIRST_SENDERS,
         );
     }
 
     fn note(&mut self, seq: u64, by: &PeerId) {
-        self.brought.insert(seq, by.clone());
-        while self.brought.len() > MAX_BROUGHT {
-            self.brought.pop_first();
+        self.first_senders.insert(seq, by.clone());
+        while self.first_senders.len() > MAX_FIRST_SENDERS {
+            self.first_senders.pop_first();
         }
     }
 }
@@ -393,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_to_bring_a_block_is_a_branch_and_a_later_one_is_cut_once() {
+    fn the_first_sender_of_a_block_becomes_eager_and_a_later_one_is_pruned_once() {
         let mut tree = Tree::default();
         tree.add_eager([peer(2), peer(3)]);
         tree.on_first_copy(7, &peer(1));
@@ -402,7 +404,7 @@ mod tests {
         assert!(redundant(&mut tree, Instant::START, 7, &peer(2)));
         assert!(
             !redundant(&mut tree, Instant::START, 7, &peer(2)),
-            "it may not have heard yet"
+            "it may not have received the prune yet"
         );
         assert!(redundant(
             &mut tree,
@@ -415,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_a_block_that_no_neighbour_brought_cuts_nothing() {
+    fn a_copy_of_a_block_without_a_known_first_sender_prunes_no_peer() {
         let mut tree = Tree::default();
         tree.add_eager([peer(2)]);
         assert!(!redundant(&mut tree, Instant::START, 7, &peer(2)));
@@ -423,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_are_bounded_and_drawn_anew_when_none_is_left() {
+    fn eager_peers_are_bounded_and_drawn_again_when_none_is_left() {
         let mut tree = Tree::default();
         tree.on_published(0, &peer(200));
         assert!(tree.must_seed());
@@ -440,18 +442,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_on_its_way_on_a_branch_that_was_cut_cuts_no_other() {
+    fn a_block_under_way_from_a_pruned_peer_does_not_prune_the_parent() {
         let mut tree = Tree::default();
         assert_eq!(tree.on_first_copy(7, &peer(1)), None);
         assert!(redundant(&mut tree, Instant::START, 7, &peer(2)));
-        // The next block was faster on the branch that has just been cut.
+        // The next block was faster from the peer that has just been pruned.
         assert_eq!(tree.on_first_copy(8, &peer(2)), Some(peer(1)));
         assert!(!redundant(&mut tree, Instant::START, 8, &peer(1)));
         assert_eq!(eager(&tree), [peer(1)]);
     }
 
     #[test]
-    fn the_loss_of_the_one_that_brought_the_last_block_is_noticed() {
+    fn the_loss_of_the_parent_is_reported() {
         let mut tree = Tree::default();
         tree.on_first_copy(7, &peer(1));
         tree.on_first_copy(8, &peer(2));
@@ -460,13 +462,13 @@ mod tests {
     }
 
     #[test]
-    fn whoever_nobody_feeds_feeds_nobody_new_and_asks_those_that_offered_before() {
+    fn a_node_without_parent_refuses_grafts_and_grafts_a_backup_parent() {
         let mut tree = Tree::default();
         tree.offer([peer(5)]);
         assert!(tree.on_graft_sent(&peer(1)));
         tree.add_backup(&peer(2));
         tree.add_backup(&peer(3));
-        assert_eq!(tree.take_backup(), None, "the first may feed us");
+        assert_eq!(tree.take_backup(), None, "the first may become our parent");
         tree.on_request(Instant::START, &peer(1), Branch::Prune);
         assert!(tree.lacks_parent());
         assert!(!tree.on_request(Instant::START, &peer(5), Branch::Graft));
@@ -475,11 +477,11 @@ mod tests {
         assert!(tree.on_request(Instant::START, &peer(5), Branch::Graft));
         tree.on_first_copy(7, &peer(2));
         tree.on_request(Instant::START, &peer(2), Branch::Prune);
-        assert_eq!(tree.take_backup(), None, "that was long ago");
+        assert_eq!(tree.take_backup(), None, "a block has arrived since");
     }
 
     #[test]
-    fn whoever_is_refused_is_offered_nothing_more_until_it_is_drawn_again() {
+    fn a_peer_whose_graft_is_refused_gets_no_offers_until_it_is_drawn_again() {
         let mut tree = Tree::default();
         tree.offer([peer(5)]);
         assert!(!tree.on_request(Instant::START, &peer(5), Branch::Graft));
@@ -488,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_gets_blocks_from_outside_feeds_others_and_looks_for_a_feeder_all_the_same() {
+    fn a_node_that_gets_blocks_from_outside_the_tree_accepts_grafts_and_still_lacks_a_parent() {
         let mut tree = Tree::default();
         tree.offer([peer(5)]);
         tree.on_outside();
@@ -498,7 +500,7 @@ mod tests {
         tree.on_request(Instant::START, &peer(1), Branch::Prune);
         assert!(
             !tree.on_request(Instant::START, &peer(6), Branch::Graft),
-            "blocks came along the tree, and do no more"
+            "blocks came along the tree, and no longer do"
         );
     }
 }

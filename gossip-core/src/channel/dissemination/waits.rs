@@ -1,4 +1,4 @@
-//! Requests that wait until a block has spread, and the peers that were asked to tell.
+//! Requests that wait for coverage, and the height subscriptions at peers that serve them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::{ChannelId, Coverage, Instant, PeerId, RequestId};
 pub(crate) struct Wait {
     pub(crate) coverage: Coverage,
     until: Instant,
-    /// Members of our organisation that were seen to have the block.
+    /// Members of our organisation that are known to have the block.
     pub(crate) holders: BTreeSet<PeerId>,
 }
 
@@ -20,9 +20,9 @@ pub(crate) struct Wait {
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
     waits: BTreeMap<(u64, RequestId), Wait>,
-    /// The same by their deadlines.
+    /// The requests by deadline.
     due: BTreeSet<(Instant, (u64, RequestId))>,
-    /// Connected peers that have not yet told of the height that they were asked for. Bounded by the links.
+    /// The height that each connected peer has been asked to report and has not reported yet. Bounded by the links.
     asked: BTreeMap<PeerId, u64>,
 }
 
@@ -35,7 +35,7 @@ impl Waits {
         self.waits.is_empty()
     }
 
-    /// Begins to wait for block `seq`, which `holders` have already.
+    /// Adds a request that waits for block `seq`, which `holders` have already.
     pub(crate) fn add(
         &mut self,
         cx: &mut Out<'_>,
@@ -56,7 +56,7 @@ impl Waits {
         self.waits.insert((seq, request), wait);
     }
 
-    /// All that wait, each with its block's number.
+    /// All waiting requests, each with its block's number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, RequestId, &Wait)> {
         let waits = self.waits.iter();
         waits.map(|((seq, request), wait)| (*seq, *request, wait))
@@ -68,7 +68,7 @@ impl Waits {
         Some(wait)
     }
 
-    /// A peer has so many blocks. Returns whether that is news to a request that waits.
+    /// A peer has so many blocks. Returns whether this is new to a waiting request.
     pub(crate) fn on_height(&mut self, peer: &PeerId, height: u64) -> bool {
         if self.asked.get(peer).is_some_and(|asked| *asked <= height) {
             self.asked.remove(peer);
@@ -86,9 +86,8 @@ impl Waits {
         news
     }
 
-    /// The height that a peer should be asked to tell: the lowest that is waited for, unless it was asked for that or a
-    /// lower one. Asking for the highest instead would put off its answer for ever if
-    /// the publisher is faster than the peer.
+    /// The height to subscribe to at a peer: the lowest that a request waits for, unless the peer was asked for it or
+    /// for a lower one. The highest instead would delay its answer for ever if the publisher is faster than the peer.
     pub(crate) fn ask(&mut self, peer: &PeerId) -> Option<u64> {
         let lacking = |((_, _), wait): &(&(u64, RequestId), &Wait)| !wait.holders.contains(peer);
         let ((seq, _), _) = self.waits.iter().find(lacking)?;
@@ -100,12 +99,12 @@ impl Waits {
         Some(height)
     }
 
-    /// The link to a peer is gone, and with it what it was asked.
+    /// The link to a peer has ended, and with it the subscription there.
     pub(crate) fn on_disconnected(&mut self, peer: &PeerId) {
         self.asked.remove(peer);
     }
 
-    /// Takes those whose time is over, and arms the timer for the next.
+    /// Takes the requests whose deadline has passed, and arms the timer for the next.
     pub(crate) fn expire(
         &mut self,
         cx: &mut Out<'_>,
@@ -124,7 +123,7 @@ impl Waits {
         expired
     }
 
-    /// Ends all. Returns the requests.
+    /// Ends all waits. Returns the requests.
     pub(crate) fn stop(&mut self) -> impl Iterator<Item = RequestId> + use<> {
         let waits = std::mem::take(self).waits;
         waits.into_keys().map(|(_, request)| request)

@@ -1,4 +1,4 @@
-//! State infos asked for, and told.
+//! Requests for state infos, and the answers to them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::snapshot::Stores;
 use crate::timer::{ChannelTimer, TimerKey};
 use crate::{Config, Instant, OrgId, PeerId};
 
-/// Requests under way, and how far the last answer came.
+/// Requests under way, and the position of the last partial answer.
 #[derive(Debug)]
 pub(crate) struct StateInfoExchange {
-    /// Peers asked for a snapshot, and until when its answer counts. Bounded by the requests per
-    /// round, as a round clears what is overdue.
+    /// Peers asked for a snapshot, and until when the answer counts. Bounded by the requests per round, as each round
+    /// removes overdue ones.
     asked: BTreeMap<PeerId, Instant>,
-    /// The last peer told of in a snapshot that could not tell of all.
+    /// The last peer in the last partial snapshot.
     told: Option<PeerId>,
     delay: Duration,
     rng: ModuleRng,
@@ -33,8 +33,8 @@ pub(crate) struct StateInfoExchange {
 
 /// How long the answer to a request for state infos counts.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Without news requests for state infos become rarer, up to this many times the interval.
-const CALM: u32 = 4;
+/// Without news, requests for state infos become rarer, up to this many times the interval.
+const MAX_SLOWDOWN: u32 = 4;
 
 impl StateInfoExchange {
     pub(crate) fn new(interval: Duration, rng: ModuleRng, nonces: ModuleRng) -> Self {
@@ -47,7 +47,7 @@ impl StateInfoExchange {
         }
     }
 
-    /// A new peer takes part: there may be more to learn.
+    /// A new participant is known: there may be more to learn.
     pub(crate) fn on_newcomer(&mut self, interval: Duration) {
         self.delay = interval;
     }
@@ -56,12 +56,12 @@ impl StateInfoExchange {
         self.asked.remove(peer);
     }
 
-    /// Is the answer of this peer expected?
+    /// Returns whether an answer of this peer is expected.
     pub(crate) fn expects(&self, now: Instant, peer: &PeerId) -> bool {
         self.asked.get(peer).is_some_and(|until| *until > now)
     }
 
-    /// Notes that peers are asked for their state infos.
+    /// Notes the peers that are asked for their state infos.
     pub(crate) fn on_asked(&mut self, now: Instant, peers: &[PeerId]) {
         self.asked.retain(|_, until| *until > now);
         for peer in peers {
@@ -76,23 +76,25 @@ impl StateInfoExchange {
 }
 
 impl Channel {
-    /// Arms the next round of requests for state infos.
+    /// Arms the timer of the next round of requests.
     pub(super) fn arm_request(&mut self, cx: &mut Out<'_>) {
         let interval = cx.config.channel.request_interval;
         let StateInfoExchange { delay, rng, .. } = &mut self.exchange;
-        *delay = delay.saturating_mul(2).min(interval.saturating_mul(CALM));
+        *delay = delay
+            .saturating_mul(2)
+            .min(interval.saturating_mul(MAX_SLOWDOWN));
         let at = cx.now + rng.jitter(*delay);
         let key = TimerKey::Channel(ChannelTimer::RequestStateInfo, self.id.clone());
         cx.timers().set(key, at);
     }
 
-    /// A request for state infos, proving that we know the channel.
+    /// A request for state infos, with the proof that we know the channel.
     pub(super) fn pull_request(&self, own: &PeerId) -> SignedMessage {
         self.pull_message(own, 0, Bytes::new())
     }
 
-    /// A request for those that we do not hold, to a peer that understands it: of an organisation that may know
-    /// of all members of ours if it is `inside`, else only of those that show themselves.
+    /// A request for the state infos that we do not hold, to a peer that understands it. With `inside`, the peer's
+    /// organisation may know of all members of ours, otherwise only of those with an external endpoint.
     pub(super) fn pull_request_for_news(
         &mut self,
         config: &Config,
@@ -116,9 +118,9 @@ impl Channel {
         unsigned(None, nonce, Content::StateInfoPull(request))
     }
 
-    /// The state infos that a requester may see, ours included, as many as fit into the
-    /// configuration's budget; the next snapshot goes on where this one ends. Who says what it `held`
-    /// is told the rest, and nothing if there is none.
+    /// The state infos that a requester may see, ours included, as many as fit into the configuration's budget. The
+    /// next snapshot continues where this one ends. If the requester says what it `held`, the snapshot contains the
+    /// rest; `None` if there is no rest.
     pub(super) fn snapshot(
         &mut self,
         config: &Config,
@@ -167,7 +169,7 @@ impl Channel {
     }
 }
 
-/// May other organisations know of a peer?
+/// Returns whether other organisations may know of a peer.
 fn is_shown(membership: &Membership, own_org: &OrgId, peer: &PeerId, org: &OrgId) -> bool {
     org != own_org || membership.is_external(peer.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! What peers publish of themselves in a channel: our own state info, those of others, and who takes part by them.
+//! State infos: our own, those of other peers, and the participants that follow from them.
 
 mod exchange;
 mod own;
@@ -32,7 +32,7 @@ impl Channel {
         cx.peers.identities.touch(cx.cx.now, &info.pki_id);
         let pushed_by = &item.get().pushed_by;
         if pushed_by.is_empty() && !cx.peers.membership.knows(&info.pki_id) {
-            // Peers would tell each other for ever of one that is gone.
+            // Peers would send each other the state info of a dead peer for ever.
             return;
         }
         if !self.is_current(item.get().revision) {
@@ -40,7 +40,7 @@ impl Channel {
             return;
         }
         let peer = PeerId::new(&info.pki_id);
-        let stranger = !self.participants.knows(&info.pki_id);
+        let is_new = !self.participants.knows(&info.pki_id);
         if !self.take_state_info(cx, &peer, item.get()) {
             return;
         }
@@ -56,8 +56,8 @@ impl Channel {
         let StateInfoItem {
             message, pushed_by, ..
         } = item.into_inner();
-        if stranger && pushed_by.contains(&peer) {
-            // It has joined just now, so it cannot have taken what we told it before.
+        if is_new && pushed_by.contains(&peer) {
+            // The peer has just joined, so it cannot have used our earlier state info.
             cx.raise(Signal::Introduce(peer.clone()));
         }
         if !pushed_by.is_empty() {
@@ -66,7 +66,7 @@ impl Channel {
         }
     }
 
-    /// Takes a state info in. Returns whether it was news.
+    /// Takes a state info. Returns whether it was new.
     fn take_state_info(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -98,7 +98,7 @@ impl Channel {
         true
     }
 
-    /// A participant published its height.
+    /// A participant has published its height.
     fn on_published_height(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId, height: u64) {
         let connected = cx.peers.links.is_connected(peer);
         if connected || cx.peers.membership.is_alive(peer.as_bytes()) {
@@ -159,7 +159,7 @@ impl Channel {
         }
     }
 
-    /// Has our state signed if it has changed and a peer is there to read it.
+    /// Starts the signature of our state if it has changed and there is a peer to read it.
     pub(super) fn publish_state(&mut self, cx: &mut ChannelCx<'_>) {
         if cx.peers.membership.is_alone() {
             if self.own.has_left() {
@@ -180,13 +180,13 @@ impl Channel {
         };
         let publisher = cx.config.identity.peer.clone();
         if self.own.has_left() && self.own.published().is_some_and(|(_, present, _)| !present) {
-            // The channel goes with this message, so it cannot wait for others.
+            // The channel ends with this message, so it cannot wait for others.
             self.push_state_info(&mut cx.cx, cx.peers, &publisher, &message, &[]);
             self.end(RequestError::UnknownChannel(self.id.clone()));
             return;
         }
         if first {
-            // Peers that connected before we joined have not been told yet.
+            // Peers that connected before we joined do not have it yet.
             for peer in cx.peers.membership.connected() {
                 cx.raise(Signal::Introduce(peer));
             }
@@ -195,7 +195,7 @@ impl Channel {
         cx.raise(Signal::Push(item));
     }
 
-    /// Tells a peer of this organisation what we publish.
+    /// Sends our state info to a peer of this organisation.
     pub(crate) fn introduce(&self, cx: &mut ChannelCx<'_>, link: LinkId, org: &OrgId) {
         if let Some(message) = self.own.signed().filter(|_| self.has_org(org)) {
             let own = cx.config.identity.peer.clone();
@@ -204,8 +204,8 @@ impl Channel {
         }
     }
 
-    /// Sends a state info to as many random peers that may hear it as the fan-out says: within our organisation, and
-    /// if its publisher is known outside, to the organisations of the channel.
+    /// Sends a state info to random peers that may see it, as many as the fan-out: within our organisation, and if its
+    /// publisher is known outside, to the organisations of the channel.
     pub(crate) fn push_state_info(
         &self,
         cx: &mut Out<'_>,

@@ -1,4 +1,4 @@
-//! What we publish of ourselves in a channel.
+//! Our own state info in a channel.
 
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ pub(crate) struct OwnState {
     properties: Properties,
     time: PeerTime,
     signed: Option<SignedMessage>,
-    /// Something has changed since the last signature was asked for.
+    /// Something has changed since the last request for a signature.
     dirty: bool,
     signing: bool,
     asked_at: Option<Instant>,
 }
 
 impl OwnState {
-    /// What we publish bears our incarnation, so that a later start goes before all of an earlier one, whatever
-    /// the clock says. Within one start the time of joining orders what we publish before leaving and after
-    /// coming back: `joined` is greater than at any earlier time, by more than was published meanwhile.
+    /// A publication contains our incarnation, so that a later start takes precedence over an earlier one, regardless
+    /// of the clock. Within one start the time of joining orders the publications before a leave and after a return:
+    /// `joined` is greater than at any earlier join, by more than the number of publications since.
     pub(crate) fn new(channel: ChannelId, incarnation: u64, joined: Instant) -> Self {
         Self {
             channel,
@@ -50,7 +50,7 @@ impl OwnState {
         self.signed.as_ref()
     }
 
-    /// The same as others hold it: of when, whether we take part by it, and what it says.
+    /// The latest publication as other peers store it: its time, whether we take part, and the message.
     pub(crate) fn published(&self) -> Option<(PeerTime, bool, &RawEnvelope)> {
         let signed = self.signed.as_ref()?;
         let Content::StateInfo(info) = signed.content() else {
@@ -84,16 +84,16 @@ impl OwnState {
         self.arm(cx);
     }
 
-    /// Takes a departure back that has not ended the channel yet.
+    /// Withdraws a departure that has not ended the channel yet.
     pub(crate) fn rejoin(&mut self, cx: &mut Out<'_>) {
         if std::mem::take(&mut self.properties.left_channel) {
             self.mark_dirty(cx);
         }
     }
 
-    /// Publishes a change at once if the last publication is old enough, else when it is.
+    /// Publishes a change at once if the last publication is old enough, otherwise as soon as it is.
     pub(crate) fn mark_dirty(&mut self, cx: &mut Out<'_>) {
-        // Once dirty, a timer runs, or a peer that can read it is waited for.
+        // Once dirty, a timer is set, or a peer that can read it is awaited.
         if !std::mem::replace(&mut self.dirty, true) {
             self.arm(cx);
         }
@@ -106,7 +106,7 @@ impl OwnState {
         cx.timers().set_earlier(key, earliest);
     }
 
-    /// A peer is there to read what could not be published before.
+    /// There is a peer to read what could not be published before.
     pub(crate) fn wake(&self, cx: &mut Out<'_>) {
         if self.dirty {
             self.arm(cx);
@@ -136,7 +136,7 @@ impl OwnState {
         Some(UnsignedMessage::new(message, None))
     }
 
-    /// A signature has come back, or failed; then it is tried again after the interval.
+    /// A signature has been returned, or has failed. After a failure it is tried again after the interval.
     pub(crate) fn on_signed(&mut self, cx: &mut Out<'_>, signed: Option<SignedMessage>) {
         self.signing = false;
         if signed.is_some() {

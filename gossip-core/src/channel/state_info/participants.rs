@@ -1,4 +1,4 @@
-//! The peers that take part in a channel, as their state infos tell.
+//! The peers that take part in a channel, by their state infos.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,20 +12,20 @@ use crate::peers::membership::Membership;
 use crate::snapshot::Stores;
 use crate::{Config, Instant, OrgId, PeerId};
 
-/// The latest state info of each peer. What was said by peers that are forgotten remains known as said, so that it is
-/// not news when it is told again.
+/// The latest state info of each peer. Those of forgotten peers remain as tombstones, so that they are not new when
+/// they arrive again.
 #[derive(Debug)]
 pub(crate) struct Participants {
     infos: MessageStore<PeerId, PeerTime, Info>,
-    /// Changes whenever a state info does.
+    /// Changes with each state info.
     version: u64,
     /// Changes whenever a peer begins or ceases to take part.
     turnover: u64,
-    /// How many are eligible, at versions of the membership and of the turnover.
+    /// The number of eligible peers, at these versions of the membership and the turnover.
     eligible: Option<((u64, u64), usize)>,
 }
 
-/// What a peer has published of itself.
+/// The content of a peer's state info.
 #[derive(Debug)]
 pub(crate) struct Info {
     pub(crate) org: OrgId,
@@ -51,33 +51,33 @@ impl Participants {
         }
     }
 
-    /// Changes whenever a state info does.
+    /// Changes with each state info.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
-    /// All that published something, left or not.
+    /// The state infos of all peers, including those that have left.
     pub(crate) fn infos(&self) -> &BTreeMap<PeerId, Held<PeerTime, Info>> {
         self.infos.live()
     }
 
-    /// What a peer published last, as it came.
-    pub(crate) fn told_by(&self, peer: &PeerId) -> Option<(PeerTime, &RawEnvelope)> {
+    /// The latest state info of a peer, as it was received.
+    pub(crate) fn published_by(&self, peer: &PeerId) -> Option<(PeerTime, &RawEnvelope)> {
         let held = self.infos.live().get(peer)?;
         Some((held.time, &held.value.envelope))
     }
 
-    /// Has the peer published anything?
+    /// Returns whether the peer has published a state info.
     pub(crate) fn knows(&self, peer: &[u8]) -> bool {
         self.infos.get(peer).is_some()
     }
 
-    /// Does this peer take part, as far as it told?
+    /// Returns whether this peer takes part, by its latest state info.
     pub(crate) fn contains(&self, peer: &PeerId) -> bool {
         self.infos.get(peer).is_some_and(|info| !info.left)
     }
 
-    /// Does this peer take part, and is it of this organisation?
+    /// Returns whether this peer takes part and is of this organisation.
     pub(crate) fn contains_of(&self, peer: &PeerId, org: &OrgId) -> bool {
         let info = self.infos.get(peer);
         info.is_some_and(|info| !info.left && info.org == *org)
@@ -89,12 +89,12 @@ impl Participants {
         info.map(|info| info.height)
     }
 
-    /// The MAC of a peer's state info, if one is held: it never changes, and need not be computed.
+    /// The MAC of a peer's state info, if one is held. It never changes, so it need not be computed again.
     pub(crate) fn mac_of(&self, peer: &[u8]) -> Option<&[u8]> {
         Some(&self.infos.get(peer)?.mac)
     }
 
-    /// Alive members of an organisation that take part.
+    /// The alive participants of an organisation.
     pub(crate) fn eligible<'a>(
         &'a self,
         org: &'a OrgId,
@@ -108,7 +108,7 @@ impl Participants {
         ours.filter(|peer| membership.is_alive(peer.as_bytes()))
     }
 
-    /// How many they are; counted anew only after a change.
+    /// The number of eligible peers. Counted again only after a change.
     pub(crate) fn count_eligible(&mut self, org: &OrgId, membership: &Membership) -> usize {
         let versions = (membership.version(), self.turnover);
         if let Some((counted, count)) = self.eligible
@@ -121,8 +121,8 @@ impl Participants {
         count
     }
 
-    /// Would this state info change anything? What a peer forgotten said last counts again when the peer `is_there`
-    /// again, and not when others tell it of one that is gone.
+    /// Returns whether this state info would change anything. The last state info of a forgotten peer counts again when
+    /// the peer `is_there` again, and not when other peers repeat it while the peer is gone.
     pub(crate) fn is_news(&self, info: &StateInfo, is_there: impl FnOnce() -> bool) -> bool {
         match self.infos.check(&info.pki_id[..], &info.time) {
             Ok(()) | Err(Rejected::Full) => true,
@@ -133,8 +133,8 @@ impl Participants {
         }
     }
 
-    /// Takes a verified state info that is news. Returns whether its publisher had published nothing before; `None`,
-    /// counted, if there is no room for it.
+    /// Takes a new, verified state info. Returns whether it is the first of its publisher; `None`, counted, if there is
+    /// no room for it.
     pub(crate) fn take(
         &mut self,
         cx: &mut Out<'_>,
@@ -168,7 +168,7 @@ impl Participants {
         Some(before.is_none())
     }
 
-    /// A peer takes part no longer. What it said remains known as said.
+    /// A peer no longer takes part. Its last state info remains as a tombstone.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
         if self.infos.retire(peer).is_some() {
             self.version += 1;
@@ -176,12 +176,12 @@ impl Participants {
         }
     }
 
-    /// A peer has started again with an earlier clock: all it says counts, whatever it said before.
+    /// A peer has restarted with an earlier clock. Its state infos count, regardless of its earlier ones.
     pub(crate) fn remove_tombstone(&mut self, peer: &PeerId) {
         self.infos.remove_tombstone(peer);
     }
 
-    /// Another configuration is in force. Returns the peers whose organisations are none of `orgs`.
+    /// Another configuration is in force. Returns the peers whose organisations are not in `orgs`.
     pub(crate) fn on_configured(&mut self, orgs: &BTreeSet<OrgId>) -> Vec<PeerId> {
         self.turnover += 1;
         let infos = self.infos.live().iter();
@@ -189,7 +189,7 @@ impl Participants {
         gone.map(|(peer, _)| peer.clone()).collect()
     }
 
-    /// The peers that have not shown themselves as members for `timeout` since they published something.
+    /// The peers that have not been members for `timeout` since they published a state info.
     pub(crate) fn stale(
         &self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! Whether the participants may still read the channel by the configuration in force.
+//! Whether participants may still read the channel under the configuration in force.
 
 use std::collections::BTreeSet;
 
@@ -6,17 +6,18 @@ use crate::channel::{Channel, ChannelCx};
 use crate::gate::admitted::Review;
 use crate::{CryptoError, PeerId};
 
-/// Peers whose state infos are still to be held against the channel's reader policy. Bounded by the state infos held.
+/// Peers whose state infos are still to be checked against the channel's reader policy. Bounded by the state infos
+/// held.
 #[derive(Debug, Default)]
 pub(crate) struct Readers {
     pending: BTreeSet<PeerId>,
-    /// Those whose check was shed; tried again when state infos are next asked for.
+    /// Peers whose check was shed. Tried again with the next request for state infos.
     postponed: BTreeSet<PeerId>,
     outstanding: usize,
 }
 
-/// Checks of one channel at a time: a new configuration of a large channel must not crowd out what
-/// arrives meanwhile.
+/// Checks of one channel at a time, so that a new configuration of a large channel does not crowd out checks of new
+/// messages.
 const MAX_OUTSTANDING: usize = 32;
 
 impl Readers {
@@ -26,7 +27,7 @@ impl Readers {
         self.pending = peers.cloned().collect();
     }
 
-    /// The next peer to check, if not enough are being checked.
+    /// The next peer to check, if fewer than the maximum are being checked.
     fn next(&mut self) -> Option<PeerId> {
         if self.outstanding >= MAX_OUTSTANDING {
             return None;
@@ -41,24 +42,24 @@ impl Readers {
         self.outstanding = self.outstanding.saturating_sub(1);
     }
 
-    /// Its check was shed.
+    /// The check was shed.
     fn postpone(&mut self, peer: PeerId) {
         self.postponed.insert(peer);
     }
 
-    /// Takes up what was postponed.
+    /// Takes up the postponed checks.
     pub(crate) fn resume(&mut self) {
         self.pending.append(&mut self.postponed);
     }
 }
 
 impl Channel {
-    /// Goes on checking whether the participants may still read the channel.
+    /// Continues to check whether the participants may still read the channel.
     pub(crate) fn review_readers(&mut self, cx: &mut ChannelCx<'_>) {
         while let Some(peer) = self.readers.next() {
             let identity = cx.peers.identities.get(peer.as_bytes());
             let (Some((time, envelope)), Some(identity)) =
-                (self.participants.told_by(&peer), identity)
+                (self.participants.published_by(&peer), identity)
             else {
                 self.readers.on_done();
                 self.evict(cx, &peer);
@@ -75,7 +76,7 @@ impl Channel {
         }
     }
 
-    /// A participant's state info was held against the policy of a configuration of its channel.
+    /// A participant's state info has been checked against the policy of a configuration of the channel.
     pub(crate) fn on_reviewed(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -90,13 +91,13 @@ impl Channel {
         if self.has_had(*revision) {
             self.readers.on_done();
         }
-        // A verdict by an older configuration does not count: the peer is among those still to be checked.
+        // A verdict under an older configuration does not count: the peer is still on the list to check.
         if self.is_current(*revision) {
             match result {
                 Ok(()) => {}
                 Err(CryptoError::Overloaded) => self.readers.postpone(peer.clone()),
                 Err(error) => {
-                    let told = self.participants.told_by(peer);
+                    let told = self.participants.published_by(peer);
                     if told.is_some_and(|(told, _)| told == *time) {
                         tracing::debug!(%peer, channel = %self.id, %error, "participant refused");
                         self.evict(cx, peer);
@@ -114,9 +115,9 @@ impl Channel {
         }
     }
 
-    /// A peer takes part no longer, whatever it has told.
+    /// A peer no longer takes part, regardless of its state infos.
     fn evict(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
-        if self.participants.told_by(peer).is_some() {
+        if self.participants.published_by(peer).is_some() {
             self.forget(peer);
             self.on_peer_gone(cx, peer);
         }

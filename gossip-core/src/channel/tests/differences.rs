@@ -1,4 +1,4 @@
-//! State infos asked for by what is held, and told as far as they are not.
+//! Requests for state infos with a have set, and their answers.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn at(sequence: u64) -> PeerTime {
     }
 }
 
-/// What a request with this nonce tells of state infos of these peers with these numbers.
+/// The have set of a request with this nonce that contains state infos of these peers with these numbers.
 fn held(nonce: u64, infos: &[(&str, u64)]) -> Bytes {
     let infos: Vec<_> = infos
         .iter()
@@ -26,7 +26,7 @@ fn held(nonce: u64, infos: &[(&str, u64)]) -> Bytes {
     encode(nonce, infos.iter().map(|(peer, time)| (peer, *time, true)))
 }
 
-/// The same, and that ours is held too.
+/// The same with our own state info.
 fn held_with_ours(bench: &Bench, nonce: u64, infos: &[(&str, u64)]) -> Bytes {
     let channel = bench.channels().get(&main_channel()).unwrap();
     let (time, present, _) = channel.own.published().expect("we have published");
@@ -34,7 +34,7 @@ fn held_with_ours(bench: &Bench, nonce: u64, infos: &[(&str, u64)]) -> Bytes {
     [held(nonce, infos), ours].concat().into()
 }
 
-/// Lets time pass until `name` is asked for its state infos. Returns the nonce, and what is held.
+/// Advances the time until `name` is asked for its state infos. Returns the nonce and the have set.
 fn request_to(bench: &mut Bench, name: &str) -> (u64, Bytes) {
     for _ in 0..400 {
         let requests = bench.sent_like(|message| match message.content() {
@@ -56,7 +56,7 @@ fn holds(request: &(u64, Bytes), name: &str, sequence: u64) -> bool {
     HaveSet::decode(*nonce, held, 100).contains(&peer(name), at(sequence), true)
 }
 
-/// With `m2`, `m3` and `m4` in the channel, and what it said so far forgotten.
+/// With `m2`, `m3` and `m4` in the channel; clears the messages sent so far.
 fn four() -> (Bench, crate::LinkId) {
     let mut bench = Bench::joined(&["m"], |config| config.channel.request_peers = 9);
     let link = bench.participant("m2");
@@ -72,7 +72,7 @@ fn ask(bench: &mut Bench, link: crate::LinkId, name: &str, nonce: u64, held: Byt
 }
 
 #[test]
-fn a_request_tells_what_we_hold_in_eight_bytes_for_each_peer() {
+fn a_request_contains_a_have_set_of_eight_bytes_per_peer() {
     let (mut bench, _) = four();
     let request = request_to(&mut bench, "m2");
     assert_eq!(request.1.len(), 3 * 8);
@@ -82,11 +82,11 @@ fn a_request_tells_what_we_hold_in_eight_bytes_for_each_peer() {
             .all(|name| holds(&request, name, 1))
     );
     let next = request_to(&mut bench, "m2");
-    assert_ne!(request.0, next.0, "digests are good for one request");
+    assert_ne!(request.0, next.0, "digests are valid for one request");
 }
 
 #[test]
-fn what_a_requester_lacks_or_holds_an_older_one_of_is_told_and_nothing_else() {
+fn a_requester_gets_only_missing_and_newer_state_infos() {
     let (mut bench, link) = four();
     let lacks_m4 = held_with_ours(&bench, 7, &[("m3", 1)]);
     ask(&mut bench, link, "m2", 7, lacks_m4);
@@ -103,17 +103,17 @@ fn what_a_requester_lacks_or_holds_an_older_one_of_is_told_and_nothing_else() {
 }
 
 #[test]
-fn a_requester_that_holds_everything_is_not_answered_and_none_is_told_of_itself() {
+fn a_requester_that_holds_everything_gets_no_answer_and_none_gets_its_own_state_info() {
     let (mut bench, link) = four();
     let all = held_with_ours(&bench, 7, &[("m3", 1), ("m4", 1)]);
     ask(&mut bench, link, "m2", 7, all);
     assert!(bench.sent().is_empty());
     ask(&mut bench, link, "m2", 8, Bytes::new());
-    assert_eq!(told(&mut bench), [["m1", "m3", "m4"]], "a newcomer");
+    assert_eq!(told(&mut bench), [["m1", "m3", "m4"]], "a new member");
 }
 
 #[test]
-fn digests_of_another_request_hold_nothing_back() {
+fn digests_of_another_request_do_not_suppress_state_infos() {
     let (mut bench, link) = four();
     let of_another = held_with_ours(&bench, 7, &[("m3", 1), ("m4", 1)]);
     ask(&mut bench, link, "m2", 8, of_another);
@@ -121,7 +121,7 @@ fn digests_of_another_request_hold_nothing_back() {
 }
 
 #[test]
-fn whoever_does_not_understand_it_is_asked_and_told_as_ever() {
+fn legacy_peers_are_asked_and_answered_without_have_sets() {
     for capabilities in [0, CAPABILITIES & !STATE_DIFFERENCES] {
         let (mut bench, _) = four();
         let link = bench.link_up("m5", None);
@@ -137,12 +137,12 @@ fn whoever_does_not_understand_it_is_asked_and_told_as_ever() {
 }
 
 #[test]
-fn what_was_in_an_answer_that_got_lost_is_in_the_next_one() {
+fn the_content_of_a_lost_answer_is_in_the_next_one() {
     let (mut bench, link) = four();
     bench.receive(link, &beat("m5", 1).message());
     let first = request_to(&mut bench, "m2");
     assert!(!holds(&first, "m5", 1));
-    // No answer comes.
+    // The request gets no answer.
     bench.advance(secs(6));
     let second = request_to(&mut bench, "m2");
     assert!(!holds(&second, "m5", 1) && holds(&second, "m4", 1));
@@ -152,7 +152,7 @@ fn what_was_in_an_answer_that_got_lost_is_in_the_next_one() {
 }
 
 #[test]
-fn a_difference_beyond_the_budget_is_told_in_parts_each_once() {
+fn a_difference_beyond_the_budget_is_sent_in_parts_without_repetition() {
     let mut bench = Bench::joined(&["m"], |config| config.channel.max_snapshot_bytes = 250);
     let link = bench.participant("m2");
     let others = ["m3", "m4", "m5", "m6", "m7"];
@@ -182,7 +182,7 @@ fn a_difference_beyond_the_budget_is_told_in_parts_each_once() {
 }
 
 #[test]
-fn foreigners_are_told_no_more_of_a_difference_than_of_the_whole() {
+fn foreign_peers_learn_no_more_from_a_difference_than_from_a_full_snapshot() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let link = bench.participant("m2");
     bench.receive(link, &beat("m3", 1).hidden().message());
@@ -197,12 +197,12 @@ fn foreigners_are_told_no_more_of_a_difference_than_of_the_whole() {
     ask(&mut bench, foreign, "a1", 8, rest);
     assert!(
         told(&mut bench).is_empty(),
-        "not even that there is one more"
+        "not even the number of the others"
     );
 }
 
 #[test]
-fn a_request_to_foreigners_tells_nothing_of_members_that_they_may_not_know() {
+fn a_request_to_foreign_peers_does_not_reveal_hidden_members() {
     let mut bench = Bench::joined(&["m", "a"], |config| config.channel.request_peers = 9);
     let link = bench.participant("m2");
     bench.receive(link, &beat("m3", 1).hidden().message());
@@ -218,7 +218,7 @@ fn a_request_to_foreigners_tells_nothing_of_members_that_they_may_not_know() {
 }
 
 #[test]
-fn who_may_not_read_the_channel_is_told_no_difference() {
+fn a_peer_that_may_not_read_the_channel_gets_no_difference() {
     let (mut bench, link) = four();
     bench.not_readers.insert("m2".to_owned());
     ask(&mut bench, link, "m2", 7, Bytes::new());
@@ -227,7 +227,7 @@ fn who_may_not_read_the_channel_is_told_no_difference() {
 }
 
 #[test]
-fn a_member_that_has_left_for_us_and_takes_part_for_the_requester_is_told() {
+fn a_departure_that_the_requester_does_not_know_is_sent() {
     let (mut bench, link) = four();
     let m3 = bench.link_to("m3").unwrap();
     bench.receive(m3, &left("m3", 2));
@@ -238,7 +238,7 @@ fn a_member_that_has_left_for_us_and_takes_part_for_the_requester_is_told() {
 }
 
 #[test]
-fn more_digests_than_members_allowed_are_not_looked_at() {
+fn digests_beyond_the_maximum_of_members_are_ignored() {
     let mut bench = Bench::joined(&["m"], |config| {
         config.membership.max_members = 3.try_into().unwrap();
     });
@@ -259,7 +259,7 @@ fn more_digests_than_members_allowed_are_not_looked_at() {
 }
 
 #[test]
-fn digests_that_wait_for_an_access_check_count_as_what_their_link_keeps() {
+fn digests_that_wait_for_an_access_check_count_towards_the_bytes_of_their_link() {
     let mut bench = Bench::joined(&["m"], |config| {
         config.gate.max_pending_bytes_per_link = 1000;
     });
@@ -274,7 +274,7 @@ fn digests_that_wait_for_an_access_check_count_as_what_their_link_keeps() {
 }
 
 #[test]
-fn a_request_is_good_for_one_snapshot() {
+fn a_request_admits_one_snapshot() {
     let (mut bench, link) = four();
     for name in ["m5", "m6"] {
         bench.receive(link, &beat(name, 1).message());
@@ -288,7 +288,7 @@ fn a_request_is_good_for_one_snapshot() {
 }
 
 #[test]
-fn our_own_state_info_told_by_others_is_not_checked() {
+fn our_own_state_info_from_other_peers_is_not_checked() {
     let (mut bench, link) = four();
     request_to(&mut bench, "m2");
     let checked = bench.checked;

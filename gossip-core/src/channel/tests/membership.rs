@@ -1,4 +1,4 @@
-//! Who takes part, by which configuration.
+//! Participants, under changing configurations.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ fn an_older_configuration_is_refused_and_an_equal_or_newer_one_taken() {
 }
 
 #[test]
-fn peers_of_an_organisation_that_is_removed_leave_the_channel_and_may_not_ask() {
+fn peers_of_a_removed_organisation_no_longer_take_part_and_get_no_answers() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let (ours, theirs) = (bench.participant("m2"), bench.participant("a1"));
     assert_eq!(peers(&bench), named(&[("a1", 0), ("m2", 0)]));
@@ -75,7 +75,7 @@ fn peers_of_an_organisation_that_is_removed_leave_the_channel_and_may_not_ask() 
     assert_eq!(
         peers(&bench),
         named(&[("m2", 0)]),
-        "nor does news of it bring it back"
+        "nor does a newer state info bring it back"
     );
     assert_eq!(bench.sent().len(), 0);
     bench.receive(ours, &state_info_pull("m2", "main"));
@@ -83,7 +83,7 @@ fn peers_of_an_organisation_that_is_removed_leave_the_channel_and_may_not_ask() 
 }
 
 #[test]
-fn a_peer_that_says_it_has_left_takes_no_part() {
+fn a_peer_that_has_published_its_departure_does_not_take_part() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.participant("m3");
@@ -97,7 +97,7 @@ fn a_peer_that_says_it_has_left_takes_no_part() {
 }
 
 #[test]
-fn dead_members_are_not_counted_and_forgotten_ones_leave_no_trace() {
+fn dead_members_are_not_counted_and_forgotten_ones_are_not_told() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     bench.advance(secs(26));
@@ -105,7 +105,7 @@ fn dead_members_are_not_counted_and_forgotten_ones_leave_no_trace() {
     let link = bench.participant("m3");
     bench.sent();
     bench.receive(link, &state_info_pull("m3", "main"));
-    assert_eq!(snapshot_sizes(&mut bench), [3], "m2 may come back");
+    assert_eq!(snapshot_sizes(&mut bench), [3], "m2 may return");
     bench.advance(secs(500));
     let link = bench.connect("m3");
     bench.receive(link, &beat("m3", 9).message());
@@ -136,12 +136,12 @@ fn participants_beyond_the_cap_are_refused_and_counted() {
     assert_eq!(
         peers(&bench),
         named(&[("m2", 0), ("m3", 5)]),
-        "news of known ones is taken"
+        "a newer state info of a known peer is taken"
     );
 }
 
 #[test]
-fn state_infos_of_peers_that_never_show_themselves_are_swept() {
+fn state_infos_of_peers_that_never_become_members_are_removed() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.connect("m9");
@@ -167,7 +167,7 @@ fn leaving_alone_ends_the_channel_at_once() {
 }
 
 #[test]
-fn leaving_tells_the_others_and_then_ends_the_channel() {
+fn leaving_publishes_the_departure_and_then_ends_the_channel() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     bench.advance(secs(2));
@@ -183,7 +183,7 @@ fn leaving_tells_the_others_and_then_ends_the_channel() {
 }
 
 #[test]
-fn a_channel_that_was_left_is_no_more_for_the_application_although_others_are_yet_to_be_told() {
+fn a_left_channel_is_gone_for_the_application_before_the_departure_is_published() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     bench.advance(secs(2));
@@ -215,7 +215,7 @@ fn a_channel_that_was_left_is_no_more_for_the_application_although_others_are_ye
 }
 
 #[test]
-fn leaving_ends_the_channel_also_if_the_others_go_before_they_are_told() {
+fn leaving_ends_the_channel_also_if_the_last_peer_dies_before_the_departure_is_published() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     bench.hold_signatures = true;
@@ -229,7 +229,7 @@ fn leaving_ends_the_channel_also_if_the_others_go_before_they_are_told() {
 }
 
 #[test]
-fn joining_again_before_the_departure_is_published_takes_it_back() {
+fn joining_again_before_the_departure_is_published_withdraws_it() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.advance(secs(2));
@@ -300,14 +300,14 @@ fn the_version_moves_when_a_channel_changes_and_only_then() {
 }
 
 #[test]
-fn a_view_is_made_anew_only_as_far_as_its_channel_has_changed() {
+fn a_view_is_rebuilt_only_as_far_as_its_channel_has_changed() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.advance(secs(1));
     let channel = main_channel();
     let mut last = bench.node.channel_since(&channel, None).unwrap();
-    // Whether the view, and whether its list of peers, were made anew.
-    let mut made = |bench: &Bench| {
+    // Whether the view and its list of peers were rebuilt.
+    let mut rebuilt = |bench: &Bench| {
         let next = bench.node.channel_since(&channel, Some(&last)).unwrap();
         assert_eq!(*next, bench.node.channel(&channel).unwrap());
         let view = !Arc::ptr_eq(&last, &next);
@@ -315,24 +315,24 @@ fn a_view_is_made_anew_only_as_far_as_its_channel_has_changed() {
         last = next;
         (view, peers)
     };
-    assert_eq!(made(&bench), (false, false), "nothing");
+    assert_eq!(rebuilt(&bench), (false, false), "nothing");
     let before = bench.node.channels_version();
     join_as(&mut bench, "other", &["m"]).unwrap();
     assert_ne!(bench.node.channels_version(), before);
-    assert_eq!(made(&bench), (false, false), "another channel");
+    assert_eq!(rebuilt(&bench), (false, false), "another channel");
     bench.receive(link, &pushed(0, good_block(0)));
-    assert_eq!(made(&bench), (true, false), "a block");
+    assert_eq!(rebuilt(&bench), (true, false), "a block");
     bench.advance(secs(1));
-    assert_eq!(made(&bench), (true, false), "our own state info");
+    assert_eq!(rebuilt(&bench), (true, false), "our own state info");
     bench.receive(link, &state_info("m2", 2, 1));
-    assert_eq!(made(&bench), (true, true), "a peer's height");
+    assert_eq!(rebuilt(&bench), (true, true), "a peer's height");
     bench.connect("m3");
     bench.participant("m3");
-    assert_eq!(made(&bench), (true, true), "a member");
+    assert_eq!(rebuilt(&bench), (true, true), "a member");
 }
 
 #[test]
-fn a_view_of_an_earlier_participation_is_not_handed_out_again() {
+fn a_view_from_before_a_rejoin_is_not_reused() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     let channel = main_channel();
@@ -374,7 +374,7 @@ fn chaincodes_that_do_not_fit_the_wire_are_refused() {
 }
 
 #[test]
-fn a_peers_height_bears_the_time_at_which_it_was_heard() {
+fn the_height_of_a_peer_has_the_time_of_its_receipt() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     let heard = |bench: &Bench| bench.node.channel(&main_channel()).unwrap().peers[0].heard;
@@ -385,8 +385,8 @@ fn a_peers_height_bears_the_time_at_which_it_was_heard() {
     assert_eq!(heard(&bench), first + secs(7));
 }
 
-/// What we would tell `link` of the channel: how many state infos.
-fn told_of(bench: &mut Bench, name: &str) -> usize {
+/// The number of state infos that `link` gets from us.
+fn state_infos_sent(bench: &mut Bench, name: &str) -> usize {
     let link = bench.connect(name);
     bench.receive(link, &beat(name, 99).message());
     bench.sent();
@@ -395,7 +395,7 @@ fn told_of(bench: &mut Bench, name: &str) -> usize {
 }
 
 #[test]
-fn what_a_forgotten_peer_said_is_not_news_again_until_it_is_there_itself() {
+fn the_state_info_of_a_forgotten_peer_does_not_count_until_the_peer_is_back() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.member("m2");
     bench.receive(link, &state_info("m2", 4, 3));
@@ -408,18 +408,22 @@ fn what_a_forgotten_peer_said_is_not_news_again_until_it_is_there_itself() {
     for sequence in [4, 5] {
         bench.receive(other, &state_info("m2", sequence, 3));
     }
-    assert_eq!(bench.checked, checked, "a replay is not even verified");
-    assert_eq!(told_of(&mut bench, "m3"), 2);
+    assert_eq!(bench.checked, checked, "a replay is not verified");
+    assert_eq!(state_infos_sent(&mut bench, "m3"), 2);
     let link = bench.connect("m2");
     bench.receive(link, &state_info("m2", 4, 3));
-    assert_eq!(told_of(&mut bench, "m3"), 2, "older than what it said last");
+    assert_eq!(
+        state_infos_sent(&mut bench, "m3"),
+        2,
+        "older than its last one"
+    );
     bench.receive(link, &state_info("m2", 5, 4));
     bench.receive(link, &beat("m2", 2).message());
     assert_eq!(peers(&bench), named(&[("m2", 4), ("m3", 0)]));
 }
 
 #[test]
-fn what_a_peer_said_last_counts_again_from_others_once_it_is_a_member_again() {
+fn the_last_state_info_of_a_peer_counts_again_once_it_is_a_member_again() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.link_down(link);
@@ -431,7 +435,7 @@ fn what_a_peer_said_last_counts_again_from_others_once_it_is_a_member_again() {
 }
 
 #[test]
-fn what_a_peer_says_after_its_clock_was_set_back_counts() {
+fn state_infos_of_a_peer_count_after_its_clock_was_set_back() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.incarnations.insert("m2".to_owned(), 9);
     let link = bench.connect("m2");

@@ -1,8 +1,8 @@
-//! Channels, seen from outside a node.
+//! Channels, tested through the interface of a node.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not look for it passes over, whatever it is"
+    reason = "a test skips all variants that it does not look for"
 )]
 
 mod differences;
@@ -16,7 +16,7 @@ use gossip_proto::{Content, Properties, SignedMessage};
 use crate::node::bench::*;
 use crate::{ChannelId, JoinChannel, OrgId, Request, RequestError, Response};
 
-/// Who takes part in `main`, with the heights told.
+/// The participants of `main`, with their heights.
 fn peers(bench: &Bench) -> Vec<(String, u64)> {
     let info = bench.node.channel(&main_channel()).unwrap();
     let peers = info.peers.iter();
@@ -50,7 +50,7 @@ fn leave(bench: &mut Bench) -> Result<Response, RequestError> {
     })
 }
 
-/// What we have published of ourselves since the last call: to whom and what.
+/// Our own state infos since the last call, each with its receiver.
 fn own_infos(bench: &mut Bench) -> Vec<(String, Properties)> {
     bench.sent_like(|message| match message.content() {
         Content::StateInfo(info) if *info.pki_id == *b"m1" => info.properties.clone(),

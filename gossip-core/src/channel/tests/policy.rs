@@ -1,4 +1,4 @@
-//! Configurations that change who may take part.
+//! Configurations that change the reader policy or the organisations.
 
 use super::*;
 use crate::{CryptoError, CryptoJob, CryptoOutcome, Endpoint, Event};
@@ -8,7 +8,7 @@ fn refuse(bench: &mut Bench, name: &str) {
 }
 
 #[test]
-fn whom_the_policy_of_a_new_configuration_does_not_admit_takes_no_part_any_more() {
+fn a_peer_that_a_new_policy_does_not_admit_no_longer_takes_part() {
     for sequence in [1, 2] {
         let mut bench = Bench::joined(&["m", "a"], |_| {});
         bench.participant("m2");
@@ -27,7 +27,7 @@ fn whom_the_policy_of_a_new_configuration_does_not_admit_takes_no_part_any_more(
 }
 
 #[test]
-fn who_is_not_admitted_any_more_is_not_waited_for() {
+fn a_request_to_a_peer_that_is_no_longer_admitted_is_given_up() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.receive(link, &state_info("m2", 2, 5));
@@ -46,24 +46,24 @@ fn who_is_not_admitted_any_more_is_not_waited_for() {
     let link = bench.connect("m3");
     bench.receive(link, &state_info("m3", 2, 5));
     bench.advance(secs(1));
-    assert_eq!(asked(&mut bench), ["m3"], "another is asked at once");
+    assert_eq!(asked(&mut bench), ["m3"], "another peer is asked at once");
 }
 
 #[test]
-fn a_newer_state_info_that_the_policy_does_not_admit_ends_its_publishers_part() {
+fn a_peer_whose_newer_state_info_is_not_admitted_no_longer_takes_part() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     refuse(&mut bench, "m2");
     bench.receive(link, &state_info("m2", 2, 7));
     assert_eq!(peers(&bench), []);
     bench.receive(link, &state_info("m2", 1, 0));
-    assert_eq!(peers(&bench), [], "nor does the older one bring it back");
+    assert_eq!(peers(&bench), [], "nor does the older one readmit it");
     bench.not_readers.clear();
     bench.receive(link, &state_info("m2", 3, 7));
     assert_eq!(peers(&bench), named(&[("m2", 7)]));
 }
 
-/// Answers a check as another policy would.
+/// Answers a check with the verdict of another policy.
 fn answer_with(bench: &mut Bench, outcome: Result<(), CryptoError>) {
     let (ticket, job) = bench.jobs.pop_front().expect("a check is outstanding");
     assert!(matches!(job, CryptoJob::Verify { .. }));
@@ -72,14 +72,18 @@ fn answer_with(bench: &mut Bench, outcome: Result<(), CryptoError>) {
 }
 
 #[test]
-fn a_verdict_by_a_configuration_that_is_not_in_force_any_more_does_not_count() {
+fn a_verdict_under_an_older_configuration_does_not_count() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     bench.hold_checks = true;
     bench.join(2, &["m"]).unwrap();
     bench.join(3, &["m"]).unwrap();
     answer_with(&mut bench, Err(CryptoError::NotAdmitted));
-    assert_eq!(peers(&bench), named(&[("m2", 0)]), "it is of the second");
+    assert_eq!(
+        peers(&bench),
+        named(&[("m2", 0)]),
+        "the verdict is of revision 2"
+    );
     answer_with(&mut bench, Ok(()));
     assert_eq!(bench.jobs.len(), 0);
     bench.join(4, &["m"]).unwrap();
@@ -88,7 +92,7 @@ fn a_verdict_by_a_configuration_that_is_not_in_force_any_more_does_not_count() {
 }
 
 #[test]
-fn a_state_info_admitted_by_an_older_configuration_is_held_against_the_newer_one() {
+fn a_state_info_admitted_under_an_older_configuration_is_checked_under_the_newer_one() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.member("m2");
     bench.hold_checks = true;
@@ -107,7 +111,7 @@ fn a_state_info_admitted_by_an_older_configuration_is_held_against_the_newer_one
 }
 
 #[test]
-fn a_verdict_of_an_earlier_participation_does_not_count() {
+fn a_verdict_from_before_a_rejoin_does_not_count() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.advance(secs(1));
@@ -124,13 +128,13 @@ fn a_verdict_of_an_earlier_participation_does_not_count() {
 }
 
 #[test]
-fn whom_nobody_looked_at_keeps_its_part_and_is_looked_at_again_later() {
+fn a_participant_whose_check_was_shed_stays_and_is_checked_later() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     bench.hold_checks = true;
     bench.join(2, &["m"]).unwrap();
     answer_with(&mut bench, Err(CryptoError::Overloaded));
-    assert_eq!(bench.jobs.len(), 0, "not at once");
+    assert_eq!(bench.jobs.len(), 0, "no check yet");
     assert_eq!(peers(&bench), named(&[("m2", 0)]));
     bench.advance(secs(10));
     answer_with(&mut bench, Err(CryptoError::NotAdmitted));
@@ -138,7 +142,7 @@ fn whom_nobody_looked_at_keeps_its_part_and_is_looked_at_again_later() {
 }
 
 #[test]
-fn a_large_channel_is_looked_at_a_few_at_a_time() {
+fn the_participants_of_a_large_channel_are_checked_a_few_at_a_time() {
     let mut bench = Bench::joined(&["m"], |_| {});
     for number in 0..100 {
         bench.participant(&format!("m{number:02}x"));
@@ -147,7 +151,11 @@ fn a_large_channel_is_looked_at_a_few_at_a_time() {
     bench.join(2, &["m"]).unwrap();
     assert_eq!(bench.jobs.len(), 32);
     bench.join(3, &["m"]).unwrap();
-    assert_eq!(bench.jobs.len(), 32, "however often it is configured");
+    assert_eq!(
+        bench.jobs.len(),
+        32,
+        "regardless of the number of configurations"
+    );
     let checked = bench.checked;
     bench.answer_all();
     assert_eq!(bench.checked - checked, 100);
@@ -155,7 +163,7 @@ fn a_large_channel_is_looked_at_a_few_at_a_time() {
 }
 
 #[test]
-fn an_organisation_comes_and_goes_and_comes_again() {
+fn an_organisation_can_be_added_removed_and_added_again() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.member("a1");
     bench.receive(link, &state_info("a1", 1, 2));
@@ -210,7 +218,7 @@ fn anchors_of_a_configuration_that_is_refused_are_not_contacted() {
 }
 
 #[test]
-fn who_leaves_and_comes_back_takes_part_as_before() {
+fn a_peer_that_leaves_and_rejoins_takes_part_as_before() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.advance(secs(1));

@@ -1,10 +1,10 @@
-//! What we publish of ourselves, and when.
+//! Publication of our own state info.
 
 use super::*;
 use gossip_proto::{Chaincode, channel_mac};
 
 #[test]
-fn nothing_is_signed_for_nobody_and_the_first_member_is_told() {
+fn no_state_info_is_signed_without_a_reader_and_the_first_member_gets_it() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.publish(0, good_block(0));
     bench.advance(secs(60));
@@ -20,7 +20,7 @@ fn nothing_is_signed_for_nobody_and_the_first_member_is_told() {
 }
 
 #[test]
-fn a_first_change_is_published_at_once_and_more_no_more_often_than_the_interval() {
+fn a_first_change_is_published_at_once_and_later_ones_once_per_interval() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     bench.advance(secs(2));
@@ -37,11 +37,14 @@ fn a_first_change_is_published_at_once_and_more_no_more_often_than_the_interval(
     assert!((4..=6).contains(&heights.len()), "{heights:?}");
     assert_eq!((heights[0], heights[heights.len() - 1]), (1, 40));
     bench.advance(secs(20));
-    assert!(own_infos(&mut bench).is_empty(), "a quiet peer is quiet");
+    assert!(
+        own_infos(&mut bench).is_empty(),
+        "no change, no publication"
+    );
 }
 
 #[test]
-fn publications_prove_the_channel_and_grow() {
+fn publications_contain_the_channel_mac_and_increasing_numbers() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     let chaincodes = vec![Chaincode {
@@ -77,7 +80,7 @@ fn publications_prove_the_channel_and_grow() {
 }
 
 #[test]
-fn a_publication_that_cannot_be_signed_is_tried_again() {
+fn a_publication_whose_signature_fails_is_tried_again() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     bench.advance(secs(1));
@@ -92,7 +95,7 @@ fn a_publication_that_cannot_be_signed_is_tried_again() {
 }
 
 #[test]
-fn who_connects_is_told_our_state_directly_if_it_may_know_us() {
+fn a_connecting_peer_that_may_know_us_gets_our_state_info_directly() {
     let adjust = |config: &mut crate::Config| config.external_endpoint = None;
     let mut bench = Bench::joined(&["m", "a"], adjust);
     bench.participant("m2");
@@ -121,7 +124,7 @@ fn who_connects_is_told_our_state_directly_if_it_may_know_us() {
 }
 
 #[test]
-fn a_later_start_goes_before_all_that_was_published_before_it_however_late_that_was() {
+fn a_later_start_takes_precedence_over_all_publications_of_an_earlier_one() {
     let mut bench = Bench::with(|_| {});
     let time = |bench: &mut Bench| {
         let infos = bench.sent_like(|message| match message.content() {
@@ -139,7 +142,7 @@ fn a_later_start_goes_before_all_that_was_published_before_it_however_late_that_
     bench.join(1, &["m"]).unwrap();
     bench.advance(secs(1));
     let first = time(&mut bench);
-    // The peer book gives the next incarnation, as the clock was set back.
+    // The peer book provides the next incarnation, as the clock was set back.
     assert!(
         first
             < gossip_proto::PeerTime {
@@ -156,15 +159,15 @@ fn a_later_start_goes_before_all_that_was_published_before_it_however_late_that_
     bench.advance(secs(1));
     assert!(
         first < left && left < time(&mut bench),
-        "and a return before the leave"
+        "and a rejoin before the departure"
     );
 }
 
 #[test]
-fn each_change_is_told_once_and_then_there_is_silence() {
+fn each_change_is_published_once() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.advance(secs(60));
-    assert!(own_infos(&mut bench).is_empty(), "nobody is there");
+    assert!(own_infos(&mut bench).is_empty(), "there is no reader");
     let link = bench.participant("m2");
     bench.advance(secs(6));
     own_infos(&mut bench);
@@ -182,10 +185,10 @@ fn each_change_is_told_once_and_then_there_is_silence() {
 }
 
 #[test]
-fn what_we_show_of_ourselves_in_a_channel_is_what_we_have_signed() {
+fn the_view_of_our_own_state_is_the_signed_one() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let own = |bench: &Bench| bench.node.channel(&main_channel()).unwrap();
-    assert_eq!(own(&bench).state_info, None, "nobody would read it");
+    assert_eq!(own(&bench).state_info, None, "there is no reader");
     bench.participant("m2");
     bench.publish(0, good_block(0));
     bench.advance(secs(6));

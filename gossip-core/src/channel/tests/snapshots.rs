@@ -1,8 +1,8 @@
-//! State infos asked for and told.
+//! Snapshots: requests for state infos, and answers.
 
 use super::*;
 
-/// Lets time pass until `name` is asked for its state infos.
+/// Advances the time until `name` is asked for its state infos.
 fn asked(bench: &mut Bench, name: &str) {
     for _ in 0..400 {
         let pulls = bench.sent_like(|message| match message.content() {
@@ -44,15 +44,15 @@ pub(super) fn told(bench: &mut Bench) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn a_snapshot_is_taken_from_those_asked_only() {
+fn a_snapshot_is_accepted_only_from_a_peer_that_was_asked() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let link = bench.participant("m2");
-    let stranger = bench.member("b1");
+    let other = bench.member("b1");
     bench.receive(link, &beat("m3", 1).message());
     let good = snapshot("main", &[state_info("m3", 1, 4)]);
     let fresh = bench.connect("m9");
     bench.receive(fresh, &good);
-    bench.receive(stranger, &good);
+    bench.receive(other, &good);
     assert_eq!(peers(&bench), named(&[("m2", 0)]));
     asked(&mut bench, "m2");
     bench.receive(link, &snapshot("other", &[state_info("m3", 1, 4)]));
@@ -62,7 +62,7 @@ fn a_snapshot_is_taken_from_those_asked_only() {
 }
 
 #[test]
-fn a_snapshot_that_comes_too_late_is_not_taken() {
+fn a_late_snapshot_is_not_accepted() {
     let mut bench = Bench::joined(&["m"], |config| config.channel.request_interval = secs(60));
     let link = bench.member("m2");
     bench.advance(secs(1));
@@ -94,7 +94,7 @@ fn asked_slowly(bench: &mut Bench, link: crate::LinkId) {
 }
 
 #[test]
-fn a_bad_element_of_a_snapshot_costs_only_itself() {
+fn a_bad_element_does_not_invalidate_the_rest_of_a_snapshot() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let link = bench.participant("m2");
     for name in ["m3", "m4", "b1", "m5"] {
@@ -115,7 +115,7 @@ fn a_bad_element_of_a_snapshot_costs_only_itself() {
 }
 
 #[test]
-fn state_infos_of_peers_that_are_no_members_are_not_taken_from_a_snapshot() {
+fn state_infos_of_non_members_are_not_taken_from_a_snapshot() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.connect("m9");
@@ -143,7 +143,7 @@ fn elements_of_a_snapshot_are_not_forwarded() {
 }
 
 #[test]
-fn foreign_organisations_are_told_of_our_public_peers_and_of_all_foreign_ones() {
+fn foreign_organisations_get_the_state_infos_of_our_public_peers_and_of_all_foreign_ones() {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let link = bench.participant("m2");
     bench.receive(link, &beat("m3", 1).hidden().message());
@@ -158,7 +158,7 @@ fn foreign_organisations_are_told_of_our_public_peers_and_of_all_foreign_ones() 
 }
 
 #[test]
-fn a_peer_without_external_endpoint_does_not_tell_foreigners_of_itself() {
+fn a_peer_without_external_endpoint_does_not_send_its_state_info_to_foreign_peers() {
     let mut bench = Bench::joined(&["m", "a"], |config| config.external_endpoint = None);
     bench.participant("m2");
     let foreign = bench.participant("a1");
@@ -169,7 +169,7 @@ fn a_peer_without_external_endpoint_does_not_tell_foreigners_of_itself() {
 }
 
 #[test]
-fn requests_go_to_members_of_the_channels_organisations_only() {
+fn requests_are_sent_only_to_members_of_the_channels_organisations() {
     let mut bench = Bench::joined(&["m", "a"], |config| config.channel.request_peers = 9);
     for name in ["m2", "a1", "b1"] {
         bench.member(name);
@@ -184,7 +184,7 @@ fn requests_go_to_members_of_the_channels_organisations_only() {
 }
 
 #[test]
-fn a_snapshot_beyond_its_budget_is_told_in_parts_that_make_up_the_whole() {
+fn a_snapshot_beyond_its_budget_is_sent_in_parts_that_cover_all_participants() {
     let mut bench = Bench::joined(&["m"], |config| config.channel.max_snapshot_bytes = 250);
     let link = bench.participant("m2");
     for name in ["m3", "m4", "m5"] {
@@ -198,7 +198,7 @@ fn a_snapshot_beyond_its_budget_is_told_in_parts_that_make_up_the_whole() {
         let mut parts = told(&mut bench);
         let part = parts.pop().unwrap();
         assert!(part.len() < 5, "{part:?}");
-        assert!(part.contains(&"m1".to_owned()), "always our own");
+        assert!(part.contains(&"m1".to_owned()), "our own is in each part");
         seen.extend(part);
     }
     assert_eq!(seen.len(), 5, "{seen:?}");

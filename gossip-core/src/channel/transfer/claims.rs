@@ -1,11 +1,10 @@
-//! What the peers of a channel say they have.
+//! The heights that the peers of a channel claim.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::PeerId;
 
-/// The heights that peers claim. Claims, nothing more: the best that can be concluded is that a
-/// peer may have a block.
+/// The heights that peers claim. A claim proves nothing: the peer may have the block.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     peers: BTreeMap<PeerId, HeightClaim>,
@@ -15,7 +14,7 @@ pub(super) struct Claims {
 /// A peer that may have a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeightClaim {
-    /// How many blocks it says it has.
+    /// The number of blocks that it claims.
     pub(super) height: u64,
     /// A link to it is up.
     pub(super) connected: bool,
@@ -26,7 +25,7 @@ impl Claims {
         self.peers.len()
     }
 
-    /// Records a claim; false if the peer is new and `max` are known already.
+    /// Records a claim. Returns false if the peer is new and `max` are recorded already.
     #[must_use]
     pub(super) fn set(&mut self, peer: &PeerId, claim: HeightClaim, max: usize) -> bool {
         let mut place = (claim.height, peer.clone());
@@ -47,7 +46,7 @@ impl Claims {
         true
     }
 
-    /// Records whether a link to the peer is up, if the peer is known.
+    /// Records whether a link to the peer is up, if the peer has a claim.
     pub(super) fn set_connected(&mut self, peer: &PeerId, connected: bool) {
         if let Some(claim) = self.peers.get_mut(peer) {
             claim.connected = connected;

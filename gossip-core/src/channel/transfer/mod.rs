@@ -1,12 +1,12 @@
-//! Blocks that are missing, asked of peers, and blocks for peers that ask.
+//! State transfer: requests for missing blocks, and answers to the requests of peers.
 //!
-//! Answers to the requests and responses of Fabric's `gossip/state/state.go`.
+//! Corresponds to the requests and responses of Fabric's `gossip/state/state.go`.
 //!
 //! # Deviations
-//! - A gap is asked for at once, not every ten seconds: from the first number that is missing and without those that
-//!   are held, from up to four peers at a time.
-//! - Answers count only from the peer asked, with its nonce and within its range. A peer that does not deliver is left
-//!   alone for a growing while. What a peer claims is a hint whom to ask, and no more.
+//! - A gap is requested at once, not every ten seconds: from the first missing number on, without blocks that are held,
+//!   from up to four peers in parallel.
+//! - An answer counts only from the peer asked, with its nonce and within its range. A peer that does not deliver is
+//!   not asked for a while, which grows with each fault. A claimed height is only a hint at which peer to ask.
 //! - Every request is answered, if only by an empty list, and answers are bounded in bytes.
 
 mod claims;
@@ -30,7 +30,7 @@ use crate::peers::outbox::Frame;
 use crate::{LedgerOutcome, LinkId, PeerId, Ticket};
 
 impl Channel {
-    /// A participant says how many blocks it has.
+    /// A participant claims a height.
     pub(super) fn on_claim(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -45,7 +45,7 @@ impl Channel {
         }
     }
 
-    /// A peer has come within reach: what it published before counts from now on.
+    /// A peer has become reachable: its published height counts from now on.
     pub(crate) fn claim_for(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
         if let Some(height) = self.participants.height_of(peer) {
             let connected = cx.peers.links.is_connected(peer);
@@ -53,38 +53,38 @@ impl Channel {
         }
     }
 
-    /// The last link to a peer is gone. What the peer was asked for is asked of another one at once.
+    /// The last link to a peer has ended. Its requests are sent to another peer at once.
     pub(crate) fn on_disconnected(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
         self.coverage.on_disconnected(peer);
         self.transfer.on_disconnected(cx, peer);
         self.resume(cx);
     }
 
-    /// A peer is dead, or takes part no longer: it is not asked any more.
+    /// A peer is dead, or no longer takes part. It is no longer asked.
     pub(crate) fn on_peer_gone(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) {
         let asks = self.forget_claims(cx, peer);
         self.send_state_requests(cx, asks);
     }
 
-    /// The same, but what is now to be asked for is returned.
+    /// Forgets the claim of such a peer. Returns the requests to send now.
     pub(super) fn forget_claims(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId) -> Vec<Ask> {
         self.transfer.on_peer_gone(cx, peer);
         self.go_on(cx, None)
     }
 
-    /// A link is gone: no answer is sent there any more.
+    /// A link has ended: no answer is sent on it.
     pub(crate) fn on_link_gone(&mut self, link: LinkId) {
         self.server.on_link_gone(link);
     }
 
-    /// The check of a block begins that was pushed or published. `on_block` or `on_bad_block` tells its verdict.
+    /// The check of a pushed or published block begins. Its verdict follows in `on_block` or `on_bad_block`.
     pub(super) fn on_checking(&mut self, cx: &mut Out<'_>, seq: u64, bytes: u64) {
         if self.commit.buffer().want(seq) == Want::Yes {
             self.transfer.on_checking(cx, seq, bytes);
         }
     }
 
-    /// A number has been missing for long enough, or a request is overdue.
+    /// A number has been missing for too long, or a request is overdue.
     pub(super) fn fire_transfer(&mut self, cx: &mut ChannelCx<'_>) {
         if self.commit.runs() {
             self.transfer.on_timer(cx, self.commit.buffer());
@@ -102,7 +102,7 @@ impl Channel {
     ) {
         let link = sender.link;
         if !cx.peers.links.has_bulk_room(cx.config, link) {
-            // It has not taken what it asked for before. An empty answer sends it elsewhere.
+            // Earlier answers are still queued on its link. With an empty answer it asks another peer.
             cx.metrics().state_requests_refused += 1;
             cx.reply(link, Frame::control(self.response(nonce, Vec::new())));
             return;
@@ -139,7 +139,7 @@ impl Channel {
         }
     }
 
-    /// A peer answers a request, or pretends to.
+    /// A response of a peer, solicited or not.
     pub(super) fn on_state_response(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -161,7 +161,7 @@ impl Channel {
         self.send_state_requests(cx, asks);
     }
 
-    /// Asks for an offered block at once, if it is the next one that no other peer brings.
+    /// Requests an offered block at once, if it is the next one and no other peer sends it.
     pub(super) fn ask_for_offered(&mut self, cx: &mut ChannelCx<'_>, peer: &PeerId, seq: u64) {
         if self.commit.runs() {
             let buffer = self.commit.buffer();
@@ -172,27 +172,27 @@ impl Channel {
         }
     }
 
-    /// Is this block among the last few that are known of, so that it comes when it is new?
+    /// Returns whether this block is among the last few known, so that it arrives while it is new.
     pub(super) fn is_recent(&self, cx: &Out<'_>, seq: u64) -> bool {
         let few = cx.config.state_transfer.batch.get() as u64;
         let known = self.transfer.known_end(cx.now, self.commit.buffer());
         seq.saturating_add(few) >= known
     }
 
-    /// Is the block being checked, or about to come from a peer that was asked?
+    /// Returns whether the block is being checked, or about to arrive from a peer that was asked.
     pub(super) fn is_coming(&self, cx: &Out<'_>, seq: u64) -> bool {
         let buffer = self.commit.buffer();
         let wanted = buffer.want(seq) == Want::Yes;
-        wanted && self.transfer.is_brought(cx.config, cx.now, seq, buffer)
+        wanted && self.transfer.is_arriving(cx.config, cx.now, seq, buffer)
     }
 
-    /// Commits and asks for what can be now.
+    /// Commits and requests what is possible now.
     pub(super) fn resume(&mut self, cx: &mut ChannelCx<'_>) {
         let asks = self.go_on(cx, None);
         self.send_state_requests(cx, asks);
     }
 
-    /// Commits what can be, and returns what is to be asked for: requests are sent after the block that led to them has
+    /// Commits what is possible, and returns the requests to send. They are sent after the block that led to them has
     /// been passed on. `avoid` is asked only if no other peer is left.
     pub(super) fn go_on(&mut self, cx: &mut Out<'_>, avoid: Option<&PeerId>) -> Vec<Ask> {
         if !self.commit.runs() {
@@ -213,7 +213,7 @@ impl Channel {
             let content = Content::StateRequest(request);
             let message = unsigned(Some(&self.id), nonce, content);
             if matches!(cx.send(&peer, Frame::control(message)), Sent::Dropped(_)) {
-                // No way leads to it. Others are asked at the next tick.
+                // The peer cannot be reached. Others are asked at the next tick.
                 let now = cx.now;
                 self.transfer.on_disconnected(cx, &peer);
                 self.transfer.arm(cx, Some(now));

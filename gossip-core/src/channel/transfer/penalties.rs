@@ -1,4 +1,4 @@
-//! Peers that are left alone for a while.
+//! Penalties: peers that are not asked for a while.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::rng::ModuleRng;
 use crate::{Instant, PeerId};
 
-/// Peers remembered; beyond, the one whose penalty ends first is forgotten.
+/// The most peers remembered. Beyond that, the one whose penalty ends first is forgotten.
 const MAX_PEERS: usize = 1024;
 
 /// The longest penalty.
@@ -25,14 +25,14 @@ struct Penalty {
 }
 
 impl Penalties {
-    /// Whether the peer is to be left alone now.
+    /// Returns whether the peer must not be asked now.
     pub(super) fn holds(&self, peer: &PeerId, now: Instant) -> bool {
         self.peers
             .get(peer)
             .is_some_and(|penalty| penalty.until > now)
     }
 
-    /// Leaves the peer alone for `base`, or twice as long as the last time, give or take a quarter.
+    /// Penalises the peer for `base`, or for twice its last penalty, plus or minus a quarter.
     pub(super) fn punish(
         &mut self,
         peer: &PeerId,
@@ -51,7 +51,7 @@ impl Penalties {
         self.peers.insert(peer.clone(), Penalty { until, wait });
     }
 
-    /// The peer was of use. A penalty that runs is not cut short.
+    /// The peer has sent a good block. A running penalty is not shortened.
     pub(super) fn reward(&mut self, peer: &PeerId, now: Instant, base: Duration) {
         let Some(penalty) = self.peers.get_mut(peer) else {
             return;
@@ -62,7 +62,7 @@ impl Penalties {
         }
     }
 
-    /// When the next penalty ends of a peer for which `counts` holds.
+    /// The time when the next penalty ends of a peer for which `counts` holds.
     pub(super) fn next_end(
         &self,
         now: Instant,

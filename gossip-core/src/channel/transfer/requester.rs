@@ -1,4 +1,4 @@
-//! Repair of gaps: asks the peers that may have it for what is missing.
+//! Repair of gaps: requests missing blocks from peers that may have them.
 
 mod asked;
 mod offer;
@@ -21,72 +21,72 @@ use crate::snapshot::Stores;
 use crate::timer::{ChannelTimer, TimerKey};
 use crate::{ChannelId, Config, Instant, Notification, PeerId};
 
-/// Requests under way, each to another peer.
+/// The most requests under way, each to another peer.
 const MAX_PARALLEL: usize = 4;
 
-/// Requests that were given up but whose late answers are still of use; the oldest is forgotten.
+/// The most requests kept after their timeout, because their late answers are still used. Beyond that, the oldest is
+/// forgotten.
 const MAX_LATE: usize = 8;
 
-/// Blocks that others tell of are on their way to us too, by longer ways.
-const HEARSAY: u32 = 3;
+/// A gap of which no later block has arrived may be missing for so many times longer: a push may still be under way.
+const UNSEEN_FACTOR: u32 = 3;
 
-/// Which numbers are missing, who is being asked for them, and whom not to ask.
+/// The missing numbers, the requests for them, and the peers not to ask.
 ///
-/// A number is missing if it is the first one neither held nor on its way and a later one is held,
-/// or a peer claims to have it. Missing for longer than
-/// pushes were seen to push_delay, and for `gap_timeout` at least, it is *overdue*, with everything up to the greatest
-/// number known then: these are asked for, in ranges of `batch`, as far as the window and the room
-/// for bytes reach. A false claim therefore costs one request to the peer that made it, and then
-/// one per penalty of that peer: claims of a peer under penalty count for nothing.
+/// A number is missing if it is the first one neither held nor on its way, and a later one is held or claimed by a
+/// peer. If it is missing for longer than the push delay and for `gap_timeout` at least, it becomes *overdue*, with all
+/// numbers up to the greatest one known then. Overdue numbers are requested in ranges of `batch`, within the window and
+/// the room for bytes. So a false claim costs one request to the peer that made it, and then one per penalty of that
+/// peer: claims of a penalised peer do not count.
 #[derive(Debug)]
 pub(crate) struct Requester {
     channel: ChannelId,
     rng: ModuleRng,
     claims: Claims,
     penalties: Penalties,
-    /// At most `MAX_PARALLEL` that are awaited, as many again of those who offered, and `MAX_LATE` that are late.
+    /// At most `MAX_PARALLEL` awaited ones, as many again to peers that made an offer, and `MAX_LATE` late ones.
     asked: Vec<Asked>,
-    /// How long answers take.
+    /// The answer times of peers.
     answer_time: AnswerTime,
-    /// Blocks whose check is under way. Within the window.
+    /// Blocks that are being checked. Within the window.
     checking: BTreeMap<u64, Checking>,
-    /// The number that is missing, and since when.
+    /// The missing number, and since when it is missing.
     missing: Option<(u64, Instant)>,
-    /// How long pushes were seen to push_delay behind what tells of their blocks.
+    /// The delay of pushes after the first sign of their blocks.
     push_delay: PushDelay,
-    /// Numbers below are asked for without gap_timeout.
+    /// Numbers below are requested without waiting for the gap timeout.
     overdue_to: u64,
-    /// The last gap that the application was told of.
+    /// The last gap that the application was notified of.
     notified: Option<u64>,
-    /// When the timer fires, if it runs.
+    /// The time for which the timer is set, if it is.
     armed: Option<Instant>,
 }
 
-/// A request for blocks, to be sent.
+/// A request for blocks to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ask {
     pub(crate) peer: PeerId,
     pub(crate) nonce: u64,
     pub(crate) request: StateRequest,
-    /// The newest block known of is among them.
+    /// The newest known block is in the range.
     pub(crate) newest: bool,
 }
 
-/// What a response brings.
+/// The result of a response.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Brought {
-    /// Blocks to be verified, each with its number.
+pub(crate) struct Received {
+    /// Blocks to verify, each with its number.
     pub(crate) blocks: Vec<(u64, Bytes)>,
-    /// The peer had less than it was asked for: the rest is asked of another one.
+    /// The peer sent less than requested: the rest is requested from another one.
     pub(crate) short: bool,
 }
 
 #[derive(Debug)]
 struct Checking {
-    /// Who sent it on request; absent if it came unasked.
+    /// The peer that sent it on request; `None` if it arrived unasked.
     asked_of: Option<PeerId>,
     bytes: u64,
-    /// When the check counts as lost; its verdict comes before.
+    /// The time at which the check counts as lost. The verdict is due earlier.
     deadline: Instant,
 }
 
@@ -108,7 +108,7 @@ impl Requester {
         }
     }
 
-    /// Everything that is bounded here.
+    /// Reports all bounded stores.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let peers = config.membership.max_members.get();
         stores.add("heights claimed", self.claims.len(), peers);
@@ -133,13 +133,13 @@ impl Requester {
         self.claimed(peer) > seq
     }
 
-    /// The number may be missing for so long: longer, if nothing that follows it has come either.
+    /// How long the number may be missing: longer, if no later one has arrived either.
     fn gap_timeout(&self, cx: &Out<'_>, number: u64, buffer: &PayloadBuffer) -> Duration {
         let gap = cx.config.state_transfer.gap_timeout;
         let least = if number < buffer.end() {
             gap
         } else {
-            gap * HEARSAY
+            gap * UNSEEN_FACTOR
         };
         self.push_delay.timeout().max(least)
     }
@@ -148,7 +148,7 @@ impl Requester {
         self.claims.set_connected(peer, true);
     }
 
-    /// The last link to the peer is gone, and with it what it was asked for.
+    /// The last link to the peer has ended, and with it the requests to it.
     pub(crate) fn on_disconnected(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.claims.set_connected(peer, false);
         self.forget_requests_to(cx, peer);
@@ -159,8 +159,7 @@ impl Requester {
         self.forget_requests_to(cx, peer);
     }
 
-    /// The check of a block begins that nobody was asked for: until its verdict the number is not
-    /// missing.
+    /// The check of an unsolicited block begins. Until its verdict the number is not missing.
     pub(crate) fn on_checking(&mut self, cx: &mut Out<'_>, seq: u64, bytes: u64) {
         let missing = self.missing.filter(|(number, _)| *number == seq);
         let push_delay = missing.map(|(_, since)| cx.now.since(since));
@@ -169,7 +168,7 @@ impl Requester {
         self.await_verdict(cx, seq, bytes);
     }
 
-    /// A block is being checked that state transfer did not ask for.
+    /// A block is being checked that state transfer did not request.
     pub(crate) fn await_verdict(&mut self, cx: &Out<'_>, seq: u64, bytes: u64) {
         self.checking.entry(seq).or_insert(Checking {
             asked_of: None,
@@ -178,7 +177,7 @@ impl Requester {
         });
     }
 
-    /// The application does not want this block now: it counts as on its way for a while.
+    /// The application rejects this block for now: it counts as on its way for a while.
     pub(crate) fn on_ignored(&mut self, cx: &Out<'_>, seq: u64) {
         let deadline = cx.now + cx.config.state_transfer.peer_penalty;
         let checking = Checking {
@@ -189,17 +188,17 @@ impl Requester {
         self.checking.insert(seq, checking);
     }
 
-    /// A push has come of a block that was there already: if it was fetched, that was too early.
+    /// A block that we have was pushed. If it was fetched, the request was too early.
     pub(crate) fn on_late_push(&mut self, now: Instant, seq: u64) {
         self.push_delay.on_late_push(now, seq);
     }
 
-    /// Have the last pushes all been late? Says so once.
+    /// Returns once whether the last pushes have all been late.
     pub(crate) fn take_late(&mut self) -> bool {
         self.push_delay.take_late()
     }
 
-    /// A block passed its check; if it was sent on request, its sender gains.
+    /// A block passed its check. If it was sent on request, its sender is rewarded.
     pub(crate) fn on_checked(&mut self, cx: &mut Out<'_>, seq: u64) {
         if let Some(peer) = self.end_check(seq) {
             let base = cx.config.state_transfer.peer_penalty;
@@ -207,7 +206,7 @@ impl Requester {
         }
     }
 
-    /// The check of a block that nobody was asked for has ended.
+    /// The check of an unsolicited block has ended.
     pub(crate) fn on_unasked_checked(&mut self, seq: u64) {
         if self
             .checking
@@ -230,7 +229,7 @@ impl Requester {
         }
     }
 
-    /// A block that the peer sent on request could not be looked at.
+    /// A block that the peer sent on request could not be checked.
     pub(crate) fn on_unchecked_block(&mut self, peer: &PeerId, seq: u64) {
         let checking = self.checking.get(&seq);
         if checking.is_some_and(|checking| checking.asked_of.as_ref() == Some(peer)) {
@@ -238,25 +237,25 @@ impl Requester {
         }
     }
 
-    /// Takes an answer. An unsolicited one changes nothing, the timers least of all.
+    /// Takes an answer. An unsolicited one changes nothing, not even a timer.
     pub(crate) fn on_response(
         &mut self,
         cx: &mut Out<'_>,
         buffer: &PayloadBuffer,
         (peer, nonce): (&PeerId, u64),
         payloads: Vec<Payload>,
-    ) -> Brought {
-        let mut brought = Brought::default();
+    ) -> Received {
+        let mut received = Received::default();
         let found = self
             .asked
             .iter()
             .position(|asked| asked.nonce == nonce && asked.peer == *peer);
         let Some(index) = found else {
             cx.metrics().state_responses_refused += 1;
-            return brought;
+            return received;
         };
         let asked = self.asked.remove(index);
-        // A refusal comes sooner than a block, and a batch later.
+        // Refusals are quicker than single blocks, and batches slower.
         if asked.start == asked.end && !payloads.is_empty() {
             self.answer_time.learn(cx.now.since(asked.since));
         }
@@ -264,15 +263,15 @@ impl Requester {
             cx.metrics().state_responses_refused += 1;
             cx.metrics().violations += 1;
             self.punish(cx, peer);
-            brought.short = true;
-            return brought;
+            received.short = true;
+            return received;
         }
         let begins = payloads.first().map(|payload| payload.seq_num) == Some(asked.start);
         if !begins && !asked.late && buffer.want(asked.start) == Want::Yes {
-            // It lacks what it claims to have.
+            // The peer lacks a block that it claims to have.
             self.punish(cx, peer);
         }
-        brought.short = payloads.last().map(|payload| payload.seq_num) != Some(asked.end);
+        received.short = payloads.last().map(|payload| payload.seq_num) != Some(asked.end);
         let deadline = cx.now + cx.config.gate.check_timeout;
         for Payload {
             seq_num: seq, data, ..
@@ -287,21 +286,21 @@ impl Requester {
                 deadline,
             };
             self.checking.insert(seq, checking);
-            brought.blocks.push((seq, data));
+            received.blocks.push((seq, data));
         }
-        brought
+        received
     }
 
-    /// Gives up what is overdue, and declares overdue what has been missing for long enough.
+    /// Gives up overdue requests, and declares numbers overdue that have been missing for too long.
     pub(crate) fn on_timer(&mut self, cx: &mut Out<'_>, buffer: &PayloadBuffer) {
         self.armed = None;
         let now = cx.now;
-        let mut silent = self.take_unkept(cx);
+        let mut silent = self.take_unkept_offers(cx);
         for asked in &mut self.asked {
             if !asked.late && asked.deadline <= now {
                 asked.late = true;
                 cx.metrics().state_requests_timed_out += 1;
-                if !asked.hurried {
+                if !asked.offered {
                     silent.push(asked.peer.clone());
                 }
             }
@@ -326,8 +325,8 @@ impl Requester {
         }
     }
 
-    /// Asks for all that is overdue and may be asked for, and sets the timer for what comes next.
-    /// `avoid` is asked only if nobody else is left.
+    /// Requests all overdue numbers that may be requested, and sets the timer for the next deadline. `avoid` is asked
+    /// only if no other peer is left.
     pub(crate) fn pump(
         &mut self,
         cx: &mut Out<'_>,
@@ -345,8 +344,8 @@ impl Requester {
         asks
     }
 
-    /// Has the timer fire then at the latest. One that runs is not put off: blocks come and go much
-    /// faster than deadlines do, and when it fires early it is set again.
+    /// Ensures that the timer fires by then. A timer that is set is not postponed: blocks arrive much more often than
+    /// deadlines expire, and if it fires early it is set again.
     pub(crate) fn arm(&mut self, cx: &mut Out<'_>, at: Option<Instant>) {
         if let Some(at) = at
             && self.armed.is_none_or(|armed| at < armed)
@@ -381,7 +380,7 @@ impl Requester {
             first.remove();
         }
         self.asked
-            .retain(|asked| !asked.late || asked.hurried || asked.end >= next);
+            .retain(|asked| !asked.late || asked.offered || asked.end >= next);
         let late = self.asked.iter().filter(|asked| asked.late).count();
         for _ in MAX_LATE..late {
             if let Some(oldest) = self.asked.iter().position(|asked| asked.late) {
@@ -390,7 +389,7 @@ impl Requester {
         }
     }
 
-    /// Notes whether a number is missing that is not overdue yet.
+    /// Records whether a number is missing that is not overdue yet.
     fn observe(&mut self, now: Instant, buffer: &PayloadBuffer) {
         let known = self.known_end(now, buffer);
         self.overdue_to = self.overdue_to.min(known);
@@ -406,7 +405,7 @@ impl Requester {
         }
     }
 
-    /// One more than the greatest number that is held or may be had.
+    /// One more than the greatest number that is held or claimed.
     pub(crate) fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
         let claimed = self
             .claims
@@ -415,7 +414,7 @@ impl Requester {
         claimed.max(buffer.end())
     }
 
-    /// One more request, if something is left to ask for, and a peer to ask.
+    /// One more request, if there are numbers to request and a peer to ask.
     fn ask(
         &mut self,
         cx: &mut Out<'_>,
@@ -430,7 +429,7 @@ impl Requester {
         if awaited >= MAX_PARALLEL || !roomy && start != buffer.next() {
             return None;
         }
-        // Without room only the next number is sure of a place.
+        // Without room only the next number is sure to have a place.
         let batch = if roomy { config.batch.get() as u64 } else { 1 };
         let end = (start..limit.min(start.saturating_add(batch)))
             .take_while(|seq| !self.expects(*seq, buffer))
@@ -448,18 +447,18 @@ impl Requester {
         buffer: &PayloadBuffer,
         peer: PeerId,
         (start, end): (u64, u64),
-        hurry: Option<Duration>,
+        hedge_after: Option<Duration>,
     ) -> Ask {
         let nonce = self.rng.next_u64();
-        let gap_timeout = hurry.unwrap_or(cx.config.state_transfer.response_timeout);
+        let timeout = hedge_after.unwrap_or(cx.config.state_transfer.response_timeout);
         self.asked.push(Asked {
             peer: peer.clone(),
             nonce,
             start,
             end,
             since: cx.now,
-            deadline: cx.now + gap_timeout,
-            hurried: hurry.is_some(),
+            deadline: cx.now + timeout,
+            offered: hedge_after.is_some(),
             late: false,
         });
         cx.metrics().state_requests_sent += 1;
@@ -467,16 +466,17 @@ impl Requester {
             peer,
             nonce,
             request: StateRequest { start, end },
-            newest: hurry.is_some() || end.saturating_add(1) >= self.known_end(cx.now, buffer),
+            newest: hedge_after.is_some()
+                || end.saturating_add(1) >= self.known_end(cx.now, buffer),
         }
     }
 
-    /// Is this block missing, with a place for it, and not on its way?
+    /// Returns whether this block is missing, with a place for it, and not on its way.
     pub(crate) fn lacks(&self, seq: u64, commit: &Commit) -> bool {
         commit.want(seq) == Want::Yes && !self.expects(seq, commit.buffer())
     }
 
-    /// Held, awaited or being checked.
+    /// Returns whether the block is held, awaited or being checked.
     pub(crate) fn expects(&self, seq: u64, buffer: &PayloadBuffer) -> bool {
         buffer.holds(seq)
             || self.checking.contains_key(&seq)
@@ -486,7 +486,7 @@ impl Requester {
                 .any(|asked| !asked.late && (asked.start..=asked.end).contains(&seq))
     }
 
-    /// Whether one more answer of full size would fit beside all that is expected.
+    /// Returns whether one more answer of full size fits beside all expected ones.
     fn room(&self, buffer: &PayloadBuffer, awaited: usize, answer: u64) -> bool {
         let checking: u64 = self.checking.values().map(|checking| checking.bytes).sum();
         let answers = (awaited as u64).saturating_add(1).saturating_mul(answer);
@@ -497,8 +497,7 @@ impl Requester {
             <= buffer.max_bytes()
     }
 
-    /// A random peer among the best that may have block `start`: not `avoid`, connected, with all
-    /// of the range.
+    /// A random peer among the best that may have block `start`: not `avoid`, connected, with all of the range.
     fn choose(
         &mut self,
         cx: &Out<'_>,
@@ -555,7 +554,7 @@ impl Requester {
             .filter(|asked| asked.late && asked.is_busy(cx.now, timeout))
             .map(|asked| asked.busy_until(timeout))
             .min();
-        let unkept = self.next_unkept(timeout);
+        let unkept = self.next_offer_deadline(timeout);
         [answer, check, overdue, pardon, free, unkept]
             .into_iter()
             .flatten()

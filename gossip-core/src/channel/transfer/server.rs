@@ -1,4 +1,4 @@
-//! Blocks for peers that ask, by state request or by pull: from the buffer and the ledger, within budgets.
+//! Blocks for peers, by state request or by pull: from the buffer and the ledger, within budgets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::snapshot::Stores;
 use crate::ticket::{LedgerUse, Owner};
 use crate::{ChannelId, Config, LedgerOp, LedgerOutcome, LinkId, PeerId, Ticket};
 
-/// The reads under way for others: of each kind one per peer, and `max_serving` in all.
+/// The reads under way for peers: of each kind one per peer, and `max_serving` in all.
 #[derive(Debug)]
 pub(crate) struct BlockServer {
     channel: ChannelId,
@@ -25,15 +25,15 @@ struct Read {
     /// The numbers being read.
     start: u64,
     count: u64,
-    /// What is left of a pull.
+    /// The rest of a pull.
     pull: Option<Pull>,
 }
 
-/// The peer that asks, and where to answer.
+/// The requesting peer, and the link for the answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
     pub(crate) peer: PeerId,
-    /// Absent once that link is gone. The read still counts until it is done.
+    /// `None` after the end of that link. The read still counts until it is done.
     pub(crate) link: Option<LinkId>,
     pub(crate) nonce: u64,
 }
@@ -48,7 +48,7 @@ struct Pull {
 /// Blocks for a peer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Served {
-    /// For a state request; none if it is refused.
+    /// For a state request; empty if it is refused.
     Response(Vec<Payload>),
     /// For a request by pull.
     Update(Vec<RawEnvelope>),
@@ -62,8 +62,8 @@ impl BlockServer {
         }
     }
 
-    /// A state request: starts a read, or returns the blocks if they wait for the ledger. Each request is answered, a
-    /// refused one by an empty list, so that the peer does not wait for a timeout to try elsewhere.
+    /// A state request. Starts a read, or returns the blocks if the buffer holds them. Each request is answered, a
+    /// refused one by an empty list, so that the peer asks another one without waiting for a timeout.
     pub(crate) fn on_state_request(
         &mut self,
         cx: &mut Out<'_>,
@@ -82,7 +82,7 @@ impl BlockServer {
             cx.metrics().state_requests_refused += 1;
             return Some(Vec::new());
         }
-        // Fabric takes its batch size for the distance between two inclusive bounds.
+        // Fabric uses its batch size as the distance between two inclusive bounds.
         let batch = u64::try_from(config.batch.get()).unwrap_or(u64::MAX);
         let end = end.min(start.saturating_add(batch)).min(height - 1);
         let read = Read {
@@ -95,7 +95,7 @@ impl BlockServer {
         None
     }
 
-    /// A request by pull: starts to read `wanted`. Returns what need not be read.
+    /// A request by pull. Starts to read `wanted`. Returns the blocks that need no read.
     pub(crate) fn on_pull(
         &mut self,
         cx: &mut Out<'_>,
@@ -114,7 +114,7 @@ impl BlockServer {
         self.go_on(cx, buffer, asker, pull)
     }
 
-    /// The ledger has read. Returns what to send on which link, under which nonce.
+    /// The ledger has read. Returns the blocks to send, the link and the nonce.
     pub(crate) fn on_read(
         &mut self,
         cx: &mut Out<'_>,
@@ -150,7 +150,7 @@ impl BlockServer {
         Some((link, nonce, updates.into()))
     }
 
-    /// A link is gone: no answer is sent there any more.
+    /// A link has ended: no answer is sent on it.
     pub(crate) fn on_link_gone(&mut self, link: LinkId) {
         for read in self.reads.values_mut() {
             read.asker.link.take_if(|of| *of == link);
@@ -169,7 +169,7 @@ impl BlockServer {
         full || alike.any(|read| read.asker.peer == *peer)
     }
 
-    /// Goes on with a pull: returns what waits for the ledger, and has the next blocks read.
+    /// Continues a pull: returns blocks that the buffer holds, and starts the read of the next ones.
     fn go_on(
         &mut self,
         cx: &mut Out<'_>,
@@ -219,7 +219,7 @@ impl BlockServer {
 }
 
 impl Pull {
-    /// Adds a block unless that exceeds the budget; then the request is done. The first always fits.
+    /// Adds a block unless it exceeds the budget; then the request is done. The first always fits.
     fn add(
         &mut self,
         config: &Config,
@@ -238,7 +238,7 @@ impl Pull {
     }
 }
 
-/// The blocks from `start` on that wait for the ledger, up to `end` and so many bytes, but the first in any case.
+/// The blocks from `start` on in the buffer, up to `end` and so many bytes. The first is included in any case.
 fn held(buffer: &PayloadBuffer, (start, end): (u64, u64), max_bytes: u64) -> Vec<Payload> {
     let mut bytes = 0_u64;
     (start..=end)

@@ -1,4 +1,4 @@
-//! Who may ask for what a channel holds.
+//! Which peers may request a channel's state infos and blocks.
 
 use super::*;
 use crate::{CloseReason, CryptoError, CryptoOutcome, Event};
@@ -59,7 +59,7 @@ fn a_peer_that_the_policy_does_not_admit_gets_neither_state_infos_nor_blocks() {
 }
 
 #[test]
-fn organisations_outside_the_channel_are_not_even_checked() {
+fn requests_from_organisations_outside_the_channel_cost_no_check() {
     let mut bench = joined();
     let link = bench.member("b1");
     let (checked, before) = (bench.checked, bench.metrics().violations);
@@ -81,7 +81,7 @@ fn a_pull_must_prove_the_channel_with_the_identity_of_its_link() {
 }
 
 #[test]
-fn what_waits_for_an_access_check_is_bounded() {
+fn requests_that_await_an_access_check_are_bounded() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.hold_checks = true;
@@ -134,11 +134,15 @@ fn requests_for_state_infos_beyond_the_rate_are_dropped_and_counted() {
     bench.receive(other, &state_info_pull("m3", "main"));
     bench.advance(secs(1));
     bench.receive(link, &state_info_pull("m2", "main"));
-    assert_eq!(snapshots(&mut bench).len(), 2, "others, and later");
+    assert_eq!(
+        snapshots(&mut bench).len(),
+        2,
+        "another link, and the next second"
+    );
 }
 
 #[test]
-fn questions_that_wait_are_judged_by_the_configuration_that_came_meanwhile() {
+fn waiting_requests_are_checked_under_a_configuration_that_came_meanwhile() {
     for admitted_before in [true, false] {
         let mut bench = joined();
         let link = bench.participant("a1");
@@ -148,7 +152,7 @@ fn questions_that_wait_are_judged_by_the_configuration_that_came_meanwhile() {
         bench.receive(link, &state_request(5, 0, 0));
         let (ticket, _) = bench.jobs.pop_front().unwrap();
         bench.join(2, &["m", "a"]).unwrap();
-        // The state infos held are looked at too.
+        // The stored state infos are checked too.
         bench.answer_all();
         bench.sent();
         let verdict = match admitted_before {
@@ -158,7 +162,7 @@ fn questions_that_wait_are_judged_by_the_configuration_that_came_meanwhile() {
         let outcome = CryptoOutcome::Verified(verdict);
         bench.event(Event::CryptoDone { ticket, outcome });
         assert_eq!(snapshots(&mut bench), [], "{admitted_before}");
-        assert_eq!(bench.jobs.len(), 1, "one check for both questions");
+        assert_eq!(bench.jobs.len(), 1, "one check for both requests");
         if admitted_before {
             bench.not_readers.insert("a1".to_owned());
         }
@@ -171,7 +175,7 @@ fn questions_that_wait_are_judged_by_the_configuration_that_came_meanwhile() {
 }
 
 #[test]
-fn questions_of_an_organisation_removed_meanwhile_are_not_answered() {
+fn requests_of_an_organisation_removed_meanwhile_are_not_answered() {
     let mut bench = joined();
     let link = bench.participant("a1");
     bench.hold_checks = true;

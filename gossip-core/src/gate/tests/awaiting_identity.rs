@@ -1,10 +1,10 @@
-//! State infos of publishers whose identity is not known yet.
+//! State infos that await the identity of their publisher.
 
 use super::*;
 use crate::Request;
 
 #[test]
-fn parked_state_infos_are_bounded_in_all_and_for_each_sender() {
+fn state_infos_awaiting_identity_are_bounded_in_total_and_per_sender() {
     let mut bench = Bench::joined(&["m"], |config| {
         config.channel.max_awaiting_identity = 8.try_into().unwrap();
     });
@@ -15,7 +15,7 @@ fn parked_state_infos_are_bounded_in_all_and_for_each_sender() {
     assert_eq!(
         bench.metrics().state_infos_shed,
         1,
-        "a quarter is its share"
+        "one sender may use a quarter"
     );
     bench.receive(other, &state_info("m8", 1, 3));
     assert_eq!(bench.gate().awaiting_identity.len(), 3);
@@ -28,19 +28,19 @@ fn parked_state_infos_are_bounded_in_all_and_for_each_sender() {
 }
 
 #[test]
-fn a_forgery_does_not_take_the_place_of_a_parked_state_info() {
+fn a_forgery_does_not_replace_a_state_info_awaiting_identity() {
     let mut bench = joined();
-    let (link, liar) = (bench.participant("m2"), bench.participant("m3"));
-    bench.receive(liar, &state_info_by("m3", "m9", 7, 99));
+    let (link, forger) = (bench.participant("m2"), bench.participant("m3"));
+    bench.receive(forger, &state_info_by("m3", "m9", 7, 99));
     bench.receive(link, &state_info("m9", 1, 3));
-    bench.receive(liar, &state_info_by("m3", "m9", 8, 99));
+    bench.receive(forger, &state_info_by("m3", "m9", 8, 99));
     bench.receive(link, &beat("m9", 1).message());
     let all = [("m2", 0), ("m3", 0), ("m9", 3)];
     assert_eq!(heights(&bench), named(&all));
 }
 
 #[test]
-fn state_infos_are_parked_briefly() {
+fn state_infos_await_an_identity_for_a_bounded_time() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.receive(link, &state_info("m8", 1, 3));
@@ -53,7 +53,7 @@ fn state_infos_are_parked_briefly() {
 }
 
 #[test]
-fn parked_state_infos_go_with_their_channel() {
+fn leaving_a_channel_drops_its_state_infos_awaiting_identity() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.receive(link, &state_info("m9", 1, 3));
@@ -65,7 +65,7 @@ fn parked_state_infos_go_with_their_channel() {
 }
 
 #[test]
-fn an_unsigned_state_info_is_not_parked() {
+fn an_unsigned_state_info_does_not_await_an_identity() {
     let mut bench = joined();
     let link = bench.participant("m2");
     let unsigned = SignedMessage::unsigned(state_info("m9", 1, 3).message().clone());
@@ -74,7 +74,7 @@ fn an_unsigned_state_info_is_not_parked() {
 }
 
 #[test]
-fn equal_state_infos_are_parked_once_and_long_ones_not_at_all() {
+fn equal_state_infos_await_identity_once_and_long_ones_are_dropped() {
     let mut bench = joined();
     let (first, second) = (bench.participant("m2"), bench.participant("m3"));
     for link in [first, second] {

@@ -31,7 +31,7 @@ fn a_block_that_does_not_verify_is_neither_committed_nor_forwarded() {
     assert_eq!((bench.commits.len(), bench.metrics().blocks_bad), (0, 1));
     assert_eq!(bench.blocks_pushed(), []);
     bench.receive(link, &pushed(0, good_block(0)));
-    assert_eq!(bench.commits.len(), 1, "the true one is not refused for it");
+    assert_eq!(bench.commits.len(), 1, "the genuine block is accepted");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn private_data_is_removed_from_a_block_before_it_is_forwarded() {
 }
 
 #[test]
-fn a_relayed_block_is_the_very_bytes_that_came() {
+fn a_forwarded_block_has_the_bytes_that_arrived() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.participant("m3");
@@ -122,7 +122,7 @@ fn publications_at_the_gate_are_bounded() {
 }
 
 #[test]
-fn the_next_number_has_a_place_however_many_publications_are_at_the_gate() {
+fn the_next_number_is_accepted_even_at_the_limit_of_publications() {
     let mut bench = Bench::joined(&["m"], |config| {
         config.state_transfer.max_publications = 2.try_into().unwrap();
     });
@@ -138,7 +138,7 @@ fn the_next_number_has_a_place_however_many_publications_are_at_the_gate() {
 }
 
 #[test]
-fn a_publication_that_fails_at_the_gate_gives_its_place_back() {
+fn a_publication_that_fails_at_the_gate_frees_its_place() {
     let mut bench = Bench::joined(&["m"], |config| {
         config.state_transfer.max_publications = 1.try_into().unwrap();
     });
@@ -152,7 +152,7 @@ fn a_publication_that_fails_at_the_gate_gives_its_place_back() {
 }
 
 #[test]
-fn a_publication_whose_check_is_lost_is_refused_in_time() {
+fn a_publication_whose_check_is_never_answered_is_refused_at_the_timeout() {
     let mut bench = joined();
     bench.hold_checks = true;
     let id = bench.publish(0, good_block(0));
@@ -163,7 +163,7 @@ fn a_publication_whose_check_is_lost_is_refused_in_time() {
 }
 
 #[test]
-fn a_block_that_is_being_checked_is_not_asked_for() {
+fn a_block_that_is_being_checked_is_not_requested() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let (link, other) = (bench.participant("m2"), bench.participant("m3"));
     bench.receive(other, &state_info("m3", 2, 2));
@@ -179,7 +179,7 @@ fn a_block_that_is_being_checked_is_not_asked_for() {
 }
 
 #[test]
-fn a_block_is_asked_for_once_the_pushed_copy_proves_bad() {
+fn a_block_is_requested_once_its_pushed_copy_fails_the_check() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let (link, other) = (bench.participant("m2"), bench.participant("m3"));
     bench.receive(other, &state_info("m3", 2, 1));
@@ -192,7 +192,7 @@ fn a_block_is_asked_for_once_the_pushed_copy_proves_bad() {
 }
 
 #[test]
-fn a_block_that_no_message_can_carry_is_refused() {
+fn a_block_too_long_for_a_message_is_refused() {
     let mut bench = Bench::joined(&["m"], |config| config.limits.max_envelope = 10_000);
     let fits = 10_000 - 249 - 128;
     let id = bench.publish(0, vec![0; fits + 1].into());
@@ -207,7 +207,7 @@ fn a_block_that_no_message_can_carry_is_refused() {
     let id = bench.publish(0, vec![0; fits].into());
     let error = crate::CryptoError::BadBlock;
     let refused = Err(crate::RequestError::BadBlock(error));
-    assert_eq!(bench.reply(id), Some(refused), "it is looked at");
+    assert_eq!(bench.reply(id), Some(refused), "it is checked");
 }
 
 fn is_gap(note: &crate::Notification) -> bool {
@@ -215,7 +215,7 @@ fn is_gap(note: &crate::Notification) -> bool {
 }
 
 #[test]
-fn what_nobody_signed_around_a_block_is_not_passed_on() {
+fn unsigned_fields_around_a_block_are_not_forwarded() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.participant("m3");
@@ -237,7 +237,7 @@ fn overload(bench: &mut Bench) {
 }
 
 #[test]
-fn a_block_that_was_not_looked_at_is_no_bad_block() {
+fn a_block_left_unchecked_by_overload_does_not_count_as_bad() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.hold_checks = true;
@@ -254,7 +254,7 @@ fn a_block_that_was_not_looked_at_is_no_bad_block() {
 }
 
 #[test]
-fn whoever_sent_a_block_that_was_not_looked_at_is_asked_again_at_once() {
+fn the_sender_of_a_block_left_unchecked_by_overload_is_asked_again_at_once() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.receive(link, &state_info("m2", 2, 1));

@@ -1,9 +1,9 @@
-//! Several copies of one message, true and forged, while the first is being checked.
+//! Several copies of one message, genuine and forged, while the first is being checked.
 
 use super::*;
 
-/// Links to six members, quiet.
-fn crowd() -> (Bench, Vec<LinkId>) {
+/// Links to six members, after their first exchanges; checks are held back.
+fn six_members() -> (Bench, Vec<LinkId>) {
     let mut bench = joined();
     let links = ["m2", "m3", "m4", "m5", "m6", "m7"].map(|name| bench.participant(name));
     bench.advance(secs(2));
@@ -19,8 +19,8 @@ fn forged(sequence: u64, text: &'static str) -> SignedMessage {
 }
 
 #[test]
-fn equal_copies_are_checked_once_and_none_goes_back_to_their_senders() {
-    let (mut bench, links) = crowd();
+fn equal_copies_are_checked_once_and_not_pushed_back_to_their_senders() {
+    let (mut bench, links) = six_members();
     for link in &links[..5] {
         bench.receive(*link, &beat("m9", 1).message());
     }
@@ -37,8 +37,8 @@ fn equal_copies_are_checked_once_and_none_goes_back_to_their_senders() {
 }
 
 #[test]
-fn forged_heartbeats_do_not_shadow_the_true_one() {
-    let (mut bench, links) = crowd();
+fn forged_heartbeats_do_not_shadow_the_genuine_one() {
+    let (mut bench, links) = six_members();
     let texts = ["one", "two", "three"];
     for (link, text) in links.iter().zip(texts) {
         bench.receive(*link, &forged(1, text));
@@ -51,8 +51,8 @@ fn forged_heartbeats_do_not_shadow_the_true_one() {
 }
 
 #[test]
-fn a_heartbeat_whose_secret_was_removed_on_the_way_counts_as_a_copy() {
-    let (mut bench, links) = crowd();
+fn a_heartbeat_whose_secret_was_removed_by_a_relay_counts_as_a_copy() {
+    let (mut bench, links) = six_members();
     bench.receive(links[0], &beat("m9", 1).message().without_secret());
     bench.receive(links[1], &beat("m9", 1).message());
     let checked = bench.checked;
@@ -62,8 +62,8 @@ fn a_heartbeat_whose_secret_was_removed_on_the_way_counts_as_a_copy() {
 }
 
 #[test]
-fn forged_state_infos_do_not_shadow_the_true_one() {
-    let (mut bench, links) = crowd();
+fn forged_state_infos_do_not_shadow_the_genuine_one() {
+    let (mut bench, links) = six_members();
     for (link, height) in links.iter().zip([7, 8, 9]) {
         bench.receive(*link, &state_info_by("m2", "m7", 2, height));
     }
@@ -76,8 +76,8 @@ fn forged_state_infos_do_not_shadow_the_true_one() {
 }
 
 #[test]
-fn a_forged_block_does_not_shadow_the_true_one() {
-    let (mut bench, links) = crowd();
+fn a_forged_block_does_not_shadow_the_genuine_one() {
+    let (mut bench, links) = six_members();
     for link in &links[..3] {
         bench.receive(*link, &pushed(0, format!("bad of {link}").into()));
         bench.receive(*link, &pushed(0, format!("worse of {link}").into()));
@@ -90,7 +90,7 @@ fn a_forged_block_does_not_shadow_the_true_one() {
 
 #[test]
 fn equal_bad_blocks_share_their_verdict() {
-    let (mut bench, links) = crowd();
+    let (mut bench, links) = six_members();
     for link in &links[..4] {
         bench.receive(*link, &pushed(0, "bad".into()));
     }
@@ -101,8 +101,8 @@ fn equal_bad_blocks_share_their_verdict() {
 }
 
 #[test]
-fn a_block_is_checked_once_whoever_pushes_and_publishes_it() {
-    let (mut bench, links) = crowd();
+fn a_block_that_is_pushed_and_published_is_checked_once() {
+    let (mut bench, links) = six_members();
     let checked = bench.checked;
     for link in &links[..3] {
         bench.receive(*link, &pushed(0, good_block(0)));
@@ -117,9 +117,5 @@ fn a_block_is_checked_once_whoever_pushes_and_publishes_it() {
         .into_iter()
         .map(|(to, _)| to)
         .collect();
-    assert_eq!(
-        receivers,
-        ["m5", "m6", "m7"],
-        "those who have shown it are left out"
-    );
+    assert_eq!(receivers, ["m5", "m6", "m7"], "known holders are left out");
 }

@@ -1,10 +1,10 @@
-//! Nobody's flood stops the others.
+//! A flood on one link does not stop the others.
 
 use super::*;
 use gossip_proto::MembershipResponse;
 
-/// A node that hands over two checks of each link, and eight in all, before others are done. `m2` has
-/// just told it of `m10` to `m29`.
+/// A node that runs at most two checks per link and eight in all. `m2` has just sent it the heartbeats of `m10` to
+/// `m29`.
 fn flooded() -> (Bench, LinkId, LinkId) {
     let mut bench = Bench::with(|config| {
         config.gate.max_pending = 8.try_into().unwrap();
@@ -36,7 +36,7 @@ fn known(bench: &Bench) -> usize {
 }
 
 #[test]
-fn a_link_with_much_to_check_leaves_the_others_their_share() {
+fn a_link_with_many_checks_leaves_the_others_their_share() {
     let (mut bench, link, other) = flooded();
     assert_eq!(bench.jobs.len(), 2);
     assert!(!bench.node.admits(link));
@@ -49,7 +49,7 @@ fn a_link_with_much_to_check_leaves_the_others_their_share() {
 }
 
 #[test]
-fn what_another_link_tells_too_waits_no_longer_than_if_it_were_the_first() {
+fn an_item_that_a_second_link_sends_waits_no_longer_than_if_it_were_the_first() {
     let (mut bench, _, other) = flooded();
     bench.receive(other, &beat("m29", 1).message());
     assert_eq!(bench.jobs.len(), 3);
@@ -63,7 +63,7 @@ fn what_another_link_tells_too_waits_no_longer_than_if_it_were_the_first() {
 }
 
 #[test]
-fn checks_that_wait_end_with_their_link_unless_others_want_them() {
+fn waiting_checks_end_with_their_link_unless_another_link_needs_them() {
     let (mut bench, link, other) = flooded();
     for name in ["m31", "m32"] {
         bench.receive(other, &beat(name, 1).message());
@@ -71,10 +71,10 @@ fn checks_that_wait_end_with_their_link_unless_others_want_them() {
     bench.receive(other, &beat("m29", 1).message());
     assert_eq!(bench.jobs.len(), 4);
     bench.link_down(other);
-    assert_eq!(bench.jobs.len(), 5, "the first link has told it too");
+    assert_eq!(bench.jobs.len(), 5, "the first link has sent it too");
     bench.link_down(link);
     bench.answer_all();
-    assert_eq!(known(&bench), 3, "two were begun, and one was shared");
+    assert_eq!(known(&bench), 3, "two had started, and one was shared");
     assert_eq!(bench.crypto().in_flight(), 0);
 }
 
@@ -89,11 +89,11 @@ fn a_link_with_many_bytes_to_check_is_not_read_but_one_message_always_is() {
     bench.receive(links[0], &pushed(0, vec![0; 3_000].into()));
     let admitted = |bench: &Bench| links.map(|link| bench.node.admits(link));
     assert_eq!(admitted(&bench), [false, true, true]);
-    // Another copy of the same block is kept too, and counts.
+    // A different copy of the same block is kept too, and counts.
     bench.receive(links[1], &pushed(0, vec![1; 1_500].into()));
     assert_eq!(admitted(&bench), [false, false, true]);
     bench.receive(links[2], &pushed(1, vec![2; 900].into()));
-    assert_eq!(admitted(&bench), [false; 3], "enough in all");
+    assert_eq!(admitted(&bench), [false; 3], "the total is reached");
     bench.answer_all();
     assert_eq!(admitted(&bench), [true; 3]);
 }

@@ -1,4 +1,4 @@
-//! What a link may have outstanding, and checks that are never answered.
+//! How many checks a link may have outstanding, and checks that are never answered.
 
 use super::*;
 use crate::Event;
@@ -15,13 +15,13 @@ fn a_link_with_too_many_checks_is_not_read_until_one_is_answered() {
         bench.receive(link, &beat(name, 1).message());
     }
     assert!(!bench.node.admits(link));
-    assert!(bench.node.admits(other), "others are read on");
+    assert!(bench.node.admits(other), "other links are still read");
     bench.answer();
     assert!(bench.node.admits(link));
 }
 
 #[test]
-fn no_link_is_read_while_the_service_has_too_much_to_do() {
+fn no_link_is_read_while_the_crypto_service_is_overloaded() {
     let mut bench = Bench::with(|config| config.gate.max_pending = 2.try_into().unwrap());
     let (link, other) = (bench.member("m2"), bench.member("m3"));
     bench.hold_checks = true;
@@ -29,7 +29,11 @@ fn no_link_is_read_while_the_service_has_too_much_to_do() {
     bench.receive(link, &beat("m5", 1).message());
     assert!(!bench.node.admits(link) && !bench.node.admits(other));
     bench.receive(other, &beat("m6", 1).message());
-    assert_eq!(bench.jobs.len(), 2, "what comes all the same waits");
+    assert_eq!(
+        bench.jobs.len(),
+        2,
+        "messages that arrive all the same wait"
+    );
     bench.answer();
     bench.answer_all();
     assert_eq!(bench.liveness("m6"), Some(true));
@@ -61,15 +65,11 @@ fn checks_that_are_never_answered_time_out_and_free_their_places() {
     let (ticket, _) = bench.jobs.pop_front().unwrap();
     let outcome = crate::CryptoOutcome::Verified(Ok(()));
     bench.event(Event::CryptoDone { ticket, outcome });
-    assert_eq!(
-        bench.liveness("m4"),
-        None,
-        "an answer out of time changes nothing"
-    );
+    assert_eq!(bench.liveness("m4"), None, "a late answer changes nothing");
 }
 
 #[test]
-fn a_ticket_is_good_for_one_answer_and_a_wrong_kind_of_answer_is_a_refusal() {
+fn a_ticket_takes_one_answer_and_a_wrong_kind_of_answer_is_a_refusal() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.hold_checks = true;
@@ -180,7 +180,7 @@ fn an_illegal_message_is_counted_and_the_link_stays() {
 }
 
 #[test]
-fn what_a_member_signs_is_neither_kept_nor_passed_on_beyond_its_size() {
+fn signed_messages_beyond_the_size_limit_are_neither_kept_nor_forwarded() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.participant("m3");
@@ -193,7 +193,11 @@ fn what_a_member_signs_is_neither_kept_nor_passed_on_beyond_its_size() {
         bench.receive(link, &bloated("m2", &state_info("m2", 2, 9), length));
         assert_eq!(bench.metrics().violations, violations);
     }
-    assert_eq!(bench.checked - checked, 2, "the second ones are within it");
+    assert_eq!(
+        bench.checked - checked,
+        2,
+        "the shorter ones are within the limit"
+    );
     assert_eq!(heights(&bench), named(&[("m2", 9), ("m3", 0)]));
     bench.advance(millis(20));
     let longest = bench.sent_like(|message| Some(message.encoded().len()));

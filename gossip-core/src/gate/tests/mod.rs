@@ -1,8 +1,8 @@
-//! The gate, seen from outside a node: what is checked, how often, and what comes of it.
+//! The gate, tested from outside a node: what is checked, how often, and with which result.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not look for it passes over, whatever it is"
+    reason = "a test skips all variants that it does not look for"
 )]
 
 mod access;
@@ -30,7 +30,7 @@ fn state_request(nonce: u64, start: u64, end: u64) -> SignedMessage {
     SignedMessage::unsigned(message(nonce, "main", Tag::ChanOrOrg, content))
 }
 
-/// The peers to which snapshots were sent since the last call, each with who is in it.
+/// The receivers of the snapshots sent since the last call, each with the publishers in its snapshot.
 fn snapshots(bench: &mut Bench) -> Vec<(String, Vec<String>)> {
     let limits = gossip_proto::Limits::default();
     bench.sent_like(|message| match message.content() {

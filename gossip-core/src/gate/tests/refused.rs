@@ -1,4 +1,4 @@
-//! Identities that were refused, in the mouths of others.
+//! Refused identities in the messages of other peers.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn revoke(bench: &mut Bench, name: &str) {
 }
 
 #[test]
-fn heartbeats_with_an_identity_that_was_refused_cost_no_more_checks_for_a_minute() {
+fn heartbeats_with_a_refused_identity_cost_no_further_check_for_a_minute() {
     let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(1000));
     let link = bench.member("m2");
     revoke(&mut bench, "m9");
@@ -28,23 +28,27 @@ fn heartbeats_with_an_identity_that_was_refused_cost_no_more_checks_for_a_minute
 }
 
 #[test]
-fn a_forged_heartbeat_does_not_shadow_the_true_one() {
+fn a_forged_heartbeat_does_not_lead_to_a_refusal_of_the_genuine_one() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &beat("m9", 1).signed_by("m2"));
     assert_eq!(bench.liveness("m9"), None);
     bench.receive(link, &beat("m9", 1).message());
-    assert_eq!(bench.liveness("m9"), Some(true), "not for the signature");
+    assert_eq!(
+        bench.liveness("m9"),
+        Some(true),
+        "a bad signature is not remembered"
+    );
     revoke(&mut bench, "m8");
     let mut stolen = beat("m7", 1);
     stolen.borrowed = Some("m8");
     bench.receive(link, &stolen.message());
     bench.receive(link, &beat("m7", 1).message());
-    assert_eq!(bench.liveness("m7"), Some(true), "nor for the pki-id");
+    assert_eq!(bench.liveness("m7"), Some(true), "nor is a wrong pki-id");
 }
 
 #[test]
-fn who_proves_itself_on_a_link_is_refused_no_more() {
+fn an_identity_that_authenticates_a_link_is_no_longer_refused() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     revoke(&mut bench, "m9");
@@ -56,7 +60,7 @@ fn who_proves_itself_on_a_link_is_refused_no_more() {
 }
 
 #[test]
-fn who_was_refused_on_a_link_costs_no_check_when_others_tell_of_it() {
+fn an_identity_refused_on_a_link_costs_no_check_in_messages_of_others() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     revoke(&mut bench, "m9");
@@ -67,7 +71,7 @@ fn who_was_refused_on_a_link_costs_no_check_when_others_tell_of_it() {
 }
 
 #[test]
-fn the_service_is_asked_anew_once_the_application_says_that_it_has_learnt_something() {
+fn refused_identities_are_checked_again_after_a_request_to_suspect_peers() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     revoke(&mut bench, "m9");
@@ -80,7 +84,7 @@ fn the_service_is_asked_anew_once_the_application_says_that_it_has_learnt_someth
 }
 
 #[test]
-fn refusals_remembered_are_bounded() {
+fn remembered_refusals_are_bounded() {
     let mut bench = Bench::with(|config| config.identities.max_refused = 3.try_into().unwrap());
     let link = bench.member("m2");
     for number in 0..50 {
@@ -93,5 +97,5 @@ fn refusals_remembered_are_bounded() {
     bench.receive(link, &beat("m949", 2).message());
     assert_eq!(bench.checked, checked);
     bench.receive(link, &beat("m90", 2).message());
-    assert_eq!(bench.checked, checked + 1, "the oldest are forgotten");
+    assert_eq!(bench.checked, checked + 1, "the oldest is forgotten");
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_state_info_of_an_unknown_peer_is_parked_and_its_identity_asked_for() {
+fn a_state_info_of_an_unknown_peer_awaits_its_identity_which_is_requested() {
     let mut bench = joined();
     let link = bench.participant("m2");
     for _ in 0..100 {
@@ -45,7 +45,7 @@ fn only_newer_state_infos_are_checked() {
 }
 
 #[test]
-fn a_newer_state_info_that_is_forged_leaves_the_older_one() {
+fn a_forged_newer_state_info_does_not_replace_the_older_one() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.receive(link, &state_info("m2", 5, 2));
@@ -58,18 +58,18 @@ fn a_newer_state_info_that_is_forged_leaves_the_older_one() {
 #[test]
 fn a_state_info_must_prove_the_channel_and_come_from_and_be_about_its_organisations() {
     let mut bench = joined();
-    let (link, stranger) = (bench.participant("m2"), bench.member("b1"));
+    let (link, outsider) = (bench.participant("m2"), bench.member("b1"));
     bench.member("m3");
     let properties = gossip_proto::Properties::default();
     bench.receive(link, &state_info_with("m3", "m3", 1, "other", properties));
     bench.receive(link, &state_info("b1", 1, 1));
-    bench.receive(stranger, &state_info("m3", 1, 1));
+    bench.receive(outsider, &state_info("m3", 1, 1));
     assert_eq!(heights(&bench), named(&[("m2", 0)]));
     assert_eq!(bench.metrics().violations, 1);
 }
 
 #[test]
-fn an_unsigned_state_info_is_not_taken() {
+fn an_unsigned_state_info_is_refused() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.member("m3");
@@ -81,7 +81,7 @@ fn an_unsigned_state_info_is_not_taken() {
 }
 
 #[test]
-fn our_own_state_info_in_others_mouths_is_ignored() {
+fn our_own_state_info_sent_by_another_peer_is_ignored() {
     let mut bench = joined();
     let link = bench.participant("m2");
     bench.receive(link, &state_info("m1", u64::MAX, 99));

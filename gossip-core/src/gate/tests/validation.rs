@@ -1,9 +1,9 @@
-//! The application looks at blocks before they are stored and passed on.
+//! The application validates blocks before they are stored and forwarded.
 
 use super::*;
 use crate::{LinkId, Request, RequestError, Response, Verdict};
 
-/// A node whose application looks at blocks, and its neighbours `m2`, `m3`, ..
+/// A node whose application validates blocks, and its neighbours `m2`, `m3`, ..
 fn validating(neighbours: usize, adjust: impl FnOnce(&mut crate::Config)) -> (Bench, Vec<LinkId>) {
     let mut bench = Bench::joined(&["m"], adjust);
     let names = (2..neighbours + 2).map(|name| format!("m{name}"));
@@ -29,7 +29,7 @@ fn shown(bench: &Bench) -> Vec<(u64, Option<&str>)> {
 }
 
 #[test]
-fn a_block_is_neither_stored_nor_passed_on_before_it_is_accepted() {
+fn a_block_is_neither_stored_nor_forwarded_before_it_is_accepted() {
     let (mut bench, links) = validating(2, |_| {});
     bench.receive(links[0], &pushed(0, good_block(0)));
     assert_eq!(shown(&bench), [(0, Some("m2"))]);
@@ -62,7 +62,7 @@ fn copies_that_come_meanwhile_wait_for_the_verdict_and_are_shown_once() {
     assert_eq!(
         bench.blocks_pushed(),
         [("m4".to_owned(), 0)],
-        "the others hold it"
+        "the others already hold it"
     );
 }
 
@@ -71,7 +71,7 @@ fn a_publisher_is_told_the_verdict() {
     let (mut bench, _) = validating(1, |_| {});
     let ids = [0, 1, 2].map(|seq| bench.publish(seq, good_block(seq)));
     assert_eq!(shown(&bench), [(0, None), (1, None), (2, None)]);
-    assert_eq!(bench.reply(ids[0]), None, "it waits");
+    assert_eq!(bench.reply(ids[0]), None, "it awaits the verdict");
     bench.judge_block(Verdict::Accept);
     bench.judge_block(Verdict::Ignore);
     bench.judge_block(Verdict::Reject);
@@ -96,7 +96,7 @@ fn a_publisher_is_told_the_verdict() {
     );
 }
 
-/// Lets the gap be noticed, and returns the requests for blocks: to whom, nonce and range.
+/// The requests for blocks sent since the last call: receiver, nonce and range.
 fn asked(bench: &mut Bench) -> Vec<(String, (u64, u64, u64))> {
     bench.sent_like(|message| match message.content() {
         Content::StateRequest(request) => {
@@ -118,7 +118,7 @@ fn answer(bench: &mut Bench, link: LinkId, nonce: u64) {
 }
 
 #[test]
-fn an_ignored_block_is_asked_for_again_after_a_pause_and_of_anybody() {
+fn an_ignored_block_is_requested_again_after_a_pause_and_from_any_peer() {
     let (mut bench, links) = validating(1, |_| {});
     bench.receive(links[0], &tree(1, None));
     bench.advance(millis(100));
@@ -126,17 +126,17 @@ fn an_ignored_block_is_asked_for_again_after_a_pause_and_of_anybody() {
     answer(&mut bench, links[0], first[0].1.0);
     bench.judge_block(Verdict::Ignore);
     bench.advance(millis(1900));
-    assert_eq!(asked(&mut bench), [], "no hot loop");
+    assert_eq!(asked(&mut bench), [], "there is a pause");
     bench.advance(millis(300));
     let second = asked(&mut bench);
-    assert_eq!(second.len(), 1, "its sender is not to blame");
+    assert_eq!(second.len(), 1, "its sender is not penalised");
     answer(&mut bench, links[0], second[0].1.0);
     bench.judge_block(Verdict::Accept);
     assert_eq!(bench.commits.len(), 1);
 }
 
 #[test]
-fn whoever_sent_a_rejected_block_is_not_asked_again_for_a_while() {
+fn the_sender_of_a_rejected_block_is_not_asked_again_for_a_while() {
     let (mut bench, links) = validating(1, |config| {
         config.state_transfer.peer_penalty = secs(20);
     });
@@ -152,7 +152,7 @@ fn whoever_sent_a_rejected_block_is_not_asked_again_for_a_while() {
 }
 
 #[test]
-fn a_block_that_is_not_judged_in_time_is_ignored_and_its_late_verdict_too() {
+fn a_block_without_a_verdict_in_time_is_ignored_and_so_is_a_late_verdict() {
     let (mut bench, links) = validating(1, |_| {});
     let id = bench.publish(0, good_block(0));
     bench.receive(links[0], &pushed(1, good_block(1)));
@@ -167,7 +167,7 @@ fn a_block_that_is_not_judged_in_time_is_ignored_and_its_late_verdict_too() {
 }
 
 #[test]
-fn more_than_the_application_may_have_to_judge_are_ignored_and_counted() {
+fn blocks_beyond_the_limit_of_validations_are_ignored_and_counted() {
     let (mut bench, _) = validating(1, |config| {
         config.gate.max_validations = 2.try_into().unwrap();
     });
@@ -178,11 +178,11 @@ fn more_than_the_application_may_have_to_judge_are_ignored_and_counted() {
     assert_eq!((metrics.validations_shed, metrics.blocks_ignored), (1, 1));
     bench.judge_block(Verdict::Accept);
     bench.publish(2, good_block(2));
-    assert_eq!(shown(&bench).len(), 2, "there is room again");
+    assert_eq!(shown(&bench).len(), 2, "there is room again for one");
 }
 
 #[test]
-fn when_it_is_switched_off_blocks_pass_and_what_is_looked_at_waits_for_its_verdict() {
+fn when_validation_is_switched_off_new_blocks_pass_and_those_shown_still_await_their_verdict() {
     let (mut bench, _) = validating(1, |_| {});
     let waiting = bench.publish(0, good_block(0));
     assert_eq!(switch(&mut bench, false), Ok(Response::Done));
@@ -194,7 +194,7 @@ fn when_it_is_switched_off_blocks_pass_and_what_is_looked_at_waits_for_its_verdi
 }
 
 #[test]
-fn it_is_off_unless_asked_for_and_after_the_channel_was_left() {
+fn validation_is_off_by_default_and_after_the_channel_was_left() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.publish(0, good_block(0));
     assert_eq!((shown(&bench).len(), bench.commits.len()), (0, 1));
@@ -215,7 +215,7 @@ fn it_is_off_unless_asked_for_and_after_the_channel_was_left() {
 }
 
 #[test]
-fn a_stop_answers_publications_that_are_looked_at() {
+fn a_stop_answers_publications_that_await_validation() {
     let (mut bench, _) = validating(0, |_| {});
     let id = bench.publish(0, good_block(0));
     bench.ask(Request::Stop).unwrap();
@@ -224,7 +224,7 @@ fn a_stop_answers_publications_that_are_looked_at() {
 }
 
 #[test]
-fn a_verdict_on_nothing_changes_nothing() {
+fn a_verdict_with_an_unknown_ticket_changes_nothing() {
     let (mut bench, _) = validating(1, |_| {});
     for verdict in [Verdict::Accept, Verdict::Ignore, Verdict::Reject] {
         bench.event(crate::Event::Validated {

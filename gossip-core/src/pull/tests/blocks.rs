@@ -1,4 +1,4 @@
-//! Blocks: what is asked for, taken and offered.
+//! Blocks: requests, updates and offers.
 
 use gossip_proto::Branch;
 use gossip_proto::PullKind::Block;
@@ -6,9 +6,9 @@ use gossip_proto::PullKind::Block;
 use super::*;
 use crate::{BlockOrigin, Config, Notification, Request};
 
-/// A plain peer that takes part in `main` with an empty ledger.
-fn plain_participant(bench: &mut Bench, name: &str) -> LinkId {
-    let link = plain(bench, name);
+/// A legacy peer that takes part in `main` with an empty ledger.
+fn legacy_participant(bench: &mut Bench, name: &str) -> LinkId {
+    let link = legacy(bench, name);
     bench.receive(link, &state_info(name, 1, 0));
     link
 }
@@ -17,9 +17,10 @@ fn joined(adjust: impl FnOnce(&mut Config)) -> Bench {
     Bench::joined(&["m", "a"], adjust)
 }
 
-/// A round in which `m2` has been asked, and tells `ids`. Returns the link, the nonce and what is requested.
+/// A round in which `m2` has been asked and has sent a digest of `ids`. Returns the link, the nonce and the requested
+/// ids.
 fn asked(bench: &mut Bench, ids: &[&str]) -> (LinkId, u64, Vec<String>) {
-    let link = plain_participant(bench, "m2");
+    let link = legacy_participant(bench, "m2");
     let (to, nonce) = round(bench, Block).remove(0);
     assert_eq!(to, "m2");
     bench.receive(link, &digest(Block, nonce, ids));
@@ -48,7 +49,7 @@ fn numbers(range: std::ops::Range<u64>) -> Vec<String> {
 }
 
 #[test]
-fn blocks_that_a_plain_peer_holds_are_requested_verified_and_committed_in_order() {
+fn blocks_of_a_legacy_peer_are_requested_verified_and_committed_in_order() {
     let mut bench = joined(|_| {});
     let (link, nonce, wanted) = asked(&mut bench, &["1", "0", "2"]);
     assert_eq!(wanted, ["0", "1", "2"]);
@@ -64,8 +65,8 @@ fn blocks_that_a_plain_peer_holds_are_requested_verified_and_committed_in_order(
     assert_eq!((metrics.blocks_pulled, metrics.pull_refused), (3, 0));
 }
 
-/// Does `m3` get blocks from us as they come, now that it asks for them?
-fn is_fed_if_it_asks(bench: &mut Bench, link: LinkId) -> bool {
+/// Whether `m3` gets new blocks from us after a graft.
+fn accepts_graft(bench: &mut Bench, link: LinkId) -> bool {
     bench.sent();
     bench.receive(link, &tree(1, Some(Branch::Graft)));
     let refused = |message: &SignedMessage| match message.content() {
@@ -76,21 +77,21 @@ fn is_fed_if_it_asks(bench: &mut Bench, link: LinkId) -> bool {
 }
 
 #[test]
-fn whoever_pulls_its_blocks_feeds_those_that_ask_for_them() {
+fn a_node_that_pulls_its_blocks_accepts_grafts() {
     let mut bench = joined(|_| {});
     let link = bench.participant("m3");
     bench.receive(link, &good(0));
     bench.receive(link, &tree(1, Some(Branch::Prune)));
-    assert!(!is_fed_if_it_asks(&mut bench, link), "nobody feeds us");
+    assert!(!accepts_graft(&mut bench, link), "we have no parent");
     let (from, nonce, wanted) = asked(&mut bench, &["1"]);
     assert_eq!(wanted, ["1"]);
     bench.receive(from, &update(Block, nonce, &[good(1)]));
     assert_eq!(bench.commits.len(), 2);
-    assert!(is_fed_if_it_asks(&mut bench, link));
+    assert!(accepts_graft(&mut bench, link));
 }
 
 #[test]
-fn only_what_is_missing_and_has_a_place_is_requested() {
+fn only_missing_blocks_within_the_window_are_requested() {
     let mut bench = stored(5, |_| {});
     let link = bench.participant("m3");
     bench.receive(link, &good(7));
@@ -102,7 +103,7 @@ fn only_what_is_missing_and_has_a_place_is_requested() {
 }
 
 #[test]
-fn a_bad_block_costs_itself_only_and_is_not_asked_for_again_of_the_same_peer() {
+fn a_bad_block_costs_only_itself_and_is_not_requested_again_from_the_same_peer() {
     let mut bench = joined(|_| {});
     let (link, nonce, _) = asked(&mut bench, &["0", "1", "2", "3"]);
     let wrong_channel = SignedMessage::unsigned(gossip_proto::GossipMessage {
@@ -121,10 +122,10 @@ fn a_bad_block_costs_itself_only_and_is_not_asked_for_again_of_the_same_peer() {
 }
 
 #[test]
-fn blocks_that_nobody_asked_for_cost_no_check() {
+fn unsolicited_blocks_cost_no_check() {
     let mut bench = joined(|_| {});
     let (link, nonce, _) = asked(&mut bench, &["0"]);
-    let other = plain_participant(&mut bench, "m3");
+    let other = legacy_participant(&mut bench, "m3");
     let checked = bench.checked;
     bench.receive(other, &update(Block, nonce, &[good(0)]));
     bench.receive(link, &update(Block, nonce ^ 1, &[good(0)]));
@@ -133,13 +134,13 @@ fn blocks_that_nobody_asked_for_cost_no_check() {
     bench.advance(secs(3));
     bench.receive(link, &update(Block, nonce, &[good(0)]));
     assert_eq!((bench.checked, bench.metrics().pull_refused), (checked, 4));
-    // So a later push of it is as good as ever.
+    // A later push of the block still counts.
     bench.receive(link, &good(0));
     assert_eq!(bench.commits.len(), 1);
 }
 
 #[test]
-fn an_item_held_by_then_is_not_verified_again() {
+fn a_block_received_since_the_request_is_not_verified_again() {
     let mut bench = joined(|_| {});
     let (link, nonce, _) = asked(&mut bench, &["0"]);
     bench.receive(link, &good(0));
@@ -149,7 +150,7 @@ fn an_item_held_by_then_is_not_verified_again() {
 }
 
 #[test]
-fn the_latest_blocks_of_the_ledger_and_what_waits_for_it_are_offered() {
+fn the_latest_blocks_of_the_ledger_and_of_the_buffer_are_offered() {
     let mut bench = stored(15, |_| {});
     let link = bench.participant("m2");
     bench.receive(link, &good(17));
@@ -171,7 +172,7 @@ fn the_latest_blocks_of_the_ledger_and_what_waits_for_it_are_offered() {
 }
 
 #[test]
-fn a_committed_block_leaves_the_offer_when_it_is_no_longer_among_the_latest() {
+fn a_committed_block_is_no_longer_offered_when_it_is_not_among_the_latest() {
     let mut bench = stored(10, |_| {});
     let link = bench.participant("m2");
     let offer = |bench: &mut Bench, nonce| {
@@ -184,7 +185,7 @@ fn a_committed_block_leaves_the_offer_when_it_is_no_longer_among_the_latest() {
 }
 
 #[test]
-fn an_empty_ledger_answers_no_hello() {
+fn a_node_without_blocks_answers_no_hello() {
     let mut bench = joined(|_| {});
     let link = bench.participant("m2");
     bench.receive(link, &hello(Block, 9));
@@ -204,7 +205,7 @@ fn an_answer_is_bounded_in_bytes_but_one_block_always_fits() {
 }
 
 #[test]
-fn blocks_are_pulled_within_an_organisation_by_members_that_take_part_only() {
+fn blocks_are_served_by_pull_only_to_participants_of_our_organisation() {
     let mut bench = stored(3, |_| {});
     let (foreign, silent) = (bench.participant("a1"), bench.member("m3"));
     let outsider = bench.member("b1");
@@ -227,7 +228,7 @@ fn blocks_are_pulled_within_an_organisation_by_members_that_take_part_only() {
 }
 
 #[test]
-fn whoever_leaves_or_loses_its_place_in_the_channel_gets_no_blocks() {
+fn a_peer_that_leaves_or_is_removed_from_the_channel_gets_no_blocks() {
     let mut bench = stored(3, |_| {});
     let link = bench.participant("m2");
     let left = gossip_proto::Properties {
@@ -240,9 +241,9 @@ fn whoever_leaves_or_loses_its_place_in_the_channel_gets_no_blocks() {
 }
 
 #[test]
-fn after_we_have_left_nothing_is_pulled_in_either_direction() {
+fn after_a_leave_no_blocks_are_pulled_in_either_direction() {
     let mut bench = stored(3, |_| {});
-    let link = plain_participant(&mut bench, "m2");
+    let link = legacy_participant(&mut bench, "m2");
     round(&mut bench, Block);
     let channel = main_channel();
     bench.ask(Request::LeaveChannel { channel }).unwrap();
@@ -253,19 +254,19 @@ fn after_we_have_left_nothing_is_pulled_in_either_direction() {
 }
 
 #[test]
-fn only_plain_members_of_our_organisation_that_take_part_are_asked() {
+fn blocks_are_pulled_only_from_legacy_participants_of_our_organisation() {
     let mut bench = joined(|_| {});
     bench.participant("m2");
-    plain(&mut bench, "m3");
-    plain_participant(&mut bench, "a1");
+    legacy(&mut bench, "m3");
+    legacy_participant(&mut bench, "a1");
     bench.advance(secs(12));
     assert_eq!(hellos(&mut bench, Block), []);
-    plain_participant(&mut bench, "m4");
+    legacy_participant(&mut bench, "m4");
     assert_eq!(round(&mut bench, Block)[0].0, "m4");
 }
 
 #[test]
-fn without_push_every_member_of_our_organisation_that_takes_part_is_asked() {
+fn without_push_blocks_are_pulled_from_all_participants_of_our_organisation() {
     let mut bench = joined(|config| config.push.fanout = 0);
     for name in ["m2", "m3", "a1"] {
         bench.participant(name);
@@ -278,7 +279,7 @@ fn without_push_every_member_of_our_organisation_that_takes_part_is_asked() {
 }
 
 #[test]
-fn two_that_pull_each_other_at_once_both_get_what_they_lack() {
+fn two_peers_that_pull_from_each_other_at_once_both_get_their_missing_blocks() {
     let mut bench = stored(2, |_| {});
     let (link, nonce, wanted) = asked(&mut bench, &["0", "1", "2", "3"]);
     assert_eq!(wanted, ["2", "3"]);
@@ -290,10 +291,10 @@ fn two_that_pull_each_other_at_once_both_get_what_they_lack() {
 }
 
 #[test]
-fn one_slow_responder_does_not_keep_another_ones_blocks_away() {
+fn a_slow_responder_does_not_delay_the_blocks_of_another() {
     let mut bench = joined(|_| {});
-    let slow = plain_participant(&mut bench, "m2");
-    let quick = plain_participant(&mut bench, "m3");
+    let slow = legacy_participant(&mut bench, "m2");
+    let quick = legacy_participant(&mut bench, "m3");
     let nonces = round(&mut bench, Block);
     bench.receive(quick, &digest(Block, nonces[1].1, &["0", "1"]));
     bench.advance(secs(1));
@@ -306,9 +307,9 @@ fn one_slow_responder_does_not_keep_another_ones_blocks_away() {
 }
 
 #[test]
-fn what_state_transfer_awaits_is_not_requested_as_well() {
+fn blocks_awaited_by_state_transfer_are_not_pulled() {
     let mut bench = joined(|_| {});
-    let link = plain_participant(&mut bench, "m2");
+    let link = legacy_participant(&mut bench, "m2");
     let (_, nonce) = round(&mut bench, Block).remove(0);
     bench.receive(link, &state_info("m2", 2, 3));
     bench.advance(millis(100));
@@ -317,7 +318,7 @@ fn what_state_transfer_awaits_is_not_requested_as_well() {
 }
 
 #[test]
-fn one_request_of_a_peer_is_answered_at_a_time() {
+fn requests_of_one_peer_are_answered_one_at_a_time() {
     let mut bench = stored(6, |_| {});
     let (link, other) = (bench.participant("m2"), bench.participant("m3"));
     bench.hold_reads = true;
@@ -340,7 +341,7 @@ fn one_request_of_a_peer_is_answered_at_a_time() {
 }
 
 #[test]
-fn a_read_for_a_peer_that_is_gone_goes_nowhere() {
+fn a_read_for_a_disconnected_peer_is_not_sent() {
     let mut bench = stored(6, |_| {});
     let link = bench.participant("m2");
     bench.hold_reads = true;

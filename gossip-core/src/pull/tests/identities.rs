@@ -1,12 +1,13 @@
-//! Identities: what is asked for, taken and offered.
+//! Identities: requests, updates and offers.
 
 use gossip_proto::PullKind::Identity;
 
 use super::*;
 
-/// A round in which `m2` has been asked, and tells `ids`. Returns the link, the nonce and what is requested.
+/// A round in which `m2` has been asked and has sent a digest of `ids`. Returns the link, the nonce and the requested
+/// ids.
 fn asked(bench: &mut Bench, ids: &[&str]) -> (LinkId, u64, Vec<String>) {
-    let link = plain(bench, "m2");
+    let link = legacy(bench, "m2");
     let (to, nonce) = round(bench, Identity).remove(0);
     assert_eq!(to, "m2");
     bench.receive(link, &digest(Identity, nonce, ids));
@@ -19,10 +20,10 @@ fn asked(bench: &mut Bench, ids: &[&str]) -> (LinkId, u64, Vec<String>) {
 }
 
 #[test]
-fn a_plain_peer_is_asked_for_the_identities_that_it_holds_and_we_do_not() {
+fn a_legacy_peer_is_asked_for_its_identities_that_we_do_not_hold() {
     let mut bench = Bench::new();
     let (link, nonce, wanted) = asked(&mut bench, &["m1", "m2", "m3", "a1"]);
-    assert_eq!(wanted, ["a1", "m2", "m3"], "not ourselves");
+    assert_eq!(wanted, ["a1", "m2", "m3"], "not our own");
     let items = ["m2", "m3", "a1"].map(announcement);
     bench.receive(link, &update(Identity, nonce, &items));
     assert!(bench.holds_identity("m3") && bench.holds_identity("a1"));
@@ -32,7 +33,7 @@ fn a_plain_peer_is_asked_for_the_identities_that_it_holds_and_we_do_not() {
 }
 
 #[test]
-fn what_came_by_pull_is_offered_to_others_and_not_asked_for_again() {
+fn a_pulled_identity_is_offered_to_others_and_not_requested_again() {
     let mut bench = Bench::new();
     let (link, nonce, _) = asked(&mut bench, &["m2", "m3"]);
     let items = ["m2", "m3"].map(announcement);
@@ -51,9 +52,9 @@ fn what_came_by_pull_is_offered_to_others_and_not_asked_for_again() {
 }
 
 #[test]
-fn the_requests_go_out_when_all_have_answered_or_the_time_is_over() {
+fn requests_are_sent_when_all_peers_have_answered_or_at_the_deadline() {
     let mut bench = Bench::new();
-    let (first, second) = (plain(&mut bench, "m2"), plain(&mut bench, "m3"));
+    let (first, second) = (legacy(&mut bench, "m2"), legacy(&mut bench, "m3"));
     let nonces = round(&mut bench, Identity);
     bench.receive(first, &digest(Identity, nonces[0].1, &["a1"]));
     assert_eq!(requests(&mut bench), [], "another may answer");
@@ -70,16 +71,13 @@ fn the_requests_go_out_when_all_have_answered_or_the_time_is_over() {
 }
 
 #[test]
-fn items_that_nobody_asked_for_cost_no_check() {
+fn unsolicited_items_cost_no_check() {
     let mut bench = Bench::new();
     let (link, nonce, _) = asked(&mut bench, &["m3"]);
-    let stranger = plain(&mut bench, "m5");
+    let unasked = legacy(&mut bench, "m5");
     let checked = bench.checked;
     let m3 = announcement("m3");
-    bench.receive(
-        stranger,
-        &update(Identity, nonce, std::slice::from_ref(&m3)),
-    );
+    bench.receive(unasked, &update(Identity, nonce, std::slice::from_ref(&m3)));
     bench.receive(
         link,
         &update(Identity, nonce ^ 1, std::slice::from_ref(&m3)),
@@ -103,7 +101,7 @@ fn items_that_nobody_asked_for_cost_no_check() {
 }
 
 #[test]
-fn a_bad_identity_costs_itself_only_and_is_asked_for_elsewhere() {
+fn a_bad_identity_costs_only_itself_and_is_requested_from_another_peer() {
     let mut bench = Bench::new();
     let (link, nonce, _) = asked(&mut bench, &["m3", "m4", "m6"]);
     let items = [
@@ -115,17 +113,17 @@ fn a_bad_identity_costs_itself_only_and_is_asked_for_elsewhere() {
     assert!(bench.holds_identity("m4") && !bench.holds_identity("m3"));
     let metrics = bench.metrics();
     assert_eq!((metrics.violations, metrics.verifications_failed), (1, 1));
-    let other = plain(&mut bench, "m5");
+    let other = legacy(&mut bench, "m5");
     let nonces = round(&mut bench, Identity);
     bench.receive(link, &digest(Identity, nonces[0].1, &["m3", "m4", "m6"]));
     bench.receive(other, &digest(Identity, nonces[1].1, &["m3"]));
     let asked = requests(&mut bench);
-    assert_eq!(asked[0].1.1, ["m6"], "m2 has shown what it has of m3");
+    assert_eq!(asked[0].1.1, ["m6"], "m2 has sent a bad m3");
     assert_eq!(asked[1].1.1, ["m3"]);
 }
 
 #[test]
-fn an_identity_under_another_ones_name_is_refused() {
+fn an_identity_under_another_peers_id_is_refused() {
     let mut bench = Bench::new();
     let (link, nonce, _) = asked(&mut bench, &["m3"]);
     let identity = PeerIdentity {
@@ -140,7 +138,7 @@ fn an_identity_under_another_ones_name_is_refused() {
 }
 
 #[test]
-fn an_identity_that_has_expired_is_forgotten_and_asked_for_again() {
+fn an_expired_identity_is_forgotten_and_requested_again() {
     let mut bench = Bench::new();
     let (link, nonce, _) = asked(&mut bench, &["e1"]);
     bench.receive(link, &update(Identity, nonce, &[announcement("e1")]));
@@ -157,23 +155,23 @@ fn an_identity_that_has_expired_is_forgotten_and_asked_for_again() {
 }
 
 #[test]
-fn peers_that_tell_identities_with_the_membership_are_left_in_peace() {
+fn no_identities_are_pulled_without_a_legacy_peer() {
     let mut bench = Bench::new();
     let own = bench.member("m2");
     bench.advance(secs(20));
     assert_eq!(hellos(&mut bench, Identity), []);
     assert_eq!(bench.metrics().pull_rounds, 0);
-    plain(&mut bench, "m3");
+    legacy(&mut bench, "m3");
     bench.receive(own, &beat("m2", 2).message());
     let asked: Vec<String> = round(&mut bench, Identity)
         .into_iter()
         .map(|(to, _)| to)
         .collect();
-    assert_eq!(asked, ["m2", "m3"], "for what others will want to have");
+    assert_eq!(asked, ["m2", "m3"], "to offer them to legacy peers");
 }
 
 #[test]
-fn without_push_everybody_is_asked_however_much_it_understands() {
+fn without_push_all_peers_are_asked_regardless_of_their_capabilities() {
     let mut bench = Bench::with(|config| config.push.fanout = 0);
     bench.member("m2");
     assert_eq!(round(&mut bench, Identity)[0].0, "m2");
@@ -183,17 +181,17 @@ fn without_push_everybody_is_asked_however_much_it_understands() {
 fn no_more_peers_are_asked_than_configured() {
     let mut bench = Bench::with(|config| config.pull.peers = 2);
     for name in ["m2", "m3", "m4", "m5"] {
-        plain(&mut bench, name);
+        legacy(&mut bench, name);
     }
     assert_eq!(round(&mut bench, Identity).len(), 2);
     let mut silent = Bench::with(|config| config.pull.peers = 0);
-    plain(&mut silent, "m2");
+    legacy(&mut silent, "m2");
     silent.advance(secs(12));
     assert_eq!(hellos(&mut silent, Identity), []);
 }
 
 #[test]
-fn ids_taken_of_one_digest_and_told_in_one_are_bounded() {
+fn ids_in_received_and_sent_digests_are_bounded() {
     let bound = |config: &mut crate::Config| config.pull.max_ids = 2.try_into().unwrap();
     let mut bench = Bench::with(bound);
     let (link, nonce, wanted) = asked(&mut bench, &["m3", "m4", "m5", "m6"]);
@@ -208,14 +206,14 @@ fn ids_taken_of_one_digest_and_told_in_one_are_bounded() {
         told.extend(digests(&mut bench).into_iter().map(|(_, ids)| ids));
     }
     assert_eq!(told[0], ["m1", "m3"]);
-    assert_eq!(told[1], ["m1", "m4"], "goes on where it ended");
+    assert_eq!(told[1], ["m1", "m4"], "continues where it ended");
     assert_eq!(told[2], ["m3", "m4"]);
 }
 
 #[test]
-fn rounds_of_a_plain_network_begin_an_interval_apart() {
+fn rounds_with_legacy_peers_begin_one_interval_apart() {
     let mut bench = Bench::new();
-    let link = plain(&mut bench, "m2");
+    let link = legacy(&mut bench, "m2");
     let mut rounds = 0;
     for sequence in 2..14 {
         bench.advance(secs(10));
@@ -226,7 +224,7 @@ fn rounds_of_a_plain_network_begin_an_interval_apart() {
 }
 
 #[test]
-fn two_members_behind_one_endpoint_are_asked_each_for_what_it_holds() {
+fn two_members_at_one_endpoint_are_each_asked_for_their_own_items() {
     let mut bench = Bench::new();
     let behind = |bench: &mut Bench, name: &str| {
         let link = bench.link_up(name, None);
@@ -247,9 +245,9 @@ fn two_members_behind_one_endpoint_are_asked_each_for_what_it_holds() {
 }
 
 #[test]
-fn a_peer_that_is_gone_in_the_middle_of_a_round_harms_nobody() {
+fn a_peer_that_disconnects_during_a_round_does_not_affect_others() {
     let mut bench = Bench::new();
-    let (first, second) = (plain(&mut bench, "m2"), plain(&mut bench, "m3"));
+    let (first, second) = (legacy(&mut bench, "m2"), legacy(&mut bench, "m3"));
     let nonces = round(&mut bench, Identity);
     bench.receive(first, &digest(Identity, nonces[0].1, &["a1"]));
     bench.link_down(first);
@@ -263,9 +261,9 @@ fn a_peer_that_is_gone_in_the_middle_of_a_round_harms_nobody() {
 }
 
 #[test]
-fn nothing_is_pulled_or_answered_after_the_stop() {
+fn no_pull_runs_or_is_answered_after_the_stop() {
     let mut bench = Bench::new();
-    let link = plain(&mut bench, "m2");
+    let link = legacy(&mut bench, "m2");
     bench.ask(crate::Request::Stop).unwrap();
     bench.sent();
     bench.receive(link, &hello(Identity, 5));
@@ -273,7 +271,7 @@ fn nothing_is_pulled_or_answered_after_the_stop() {
     assert!(bench.sent().is_empty());
 }
 
-/// What is offered to `m4`, by name.
+/// The names in a digest to `m4`.
 fn offered(bench: &mut Bench, link: LinkId, nonce: u64) -> Vec<String> {
     bench.sent();
     bench.receive(link, &hello(Identity, nonce));
@@ -281,7 +279,7 @@ fn offered(bench: &mut Bench, link: LinkId, nonce: u64) -> Vec<String> {
 }
 
 #[test]
-fn an_identity_that_has_ended_is_offered_to_nobody_nor_sent_on_request() {
+fn an_expired_or_purged_identity_is_neither_offered_nor_sent() {
     let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(1000));
     let (link, nonce, _) = asked(&mut bench, &["e1", "m3"]);
     let items = ["e1", "m3"].map(announcement);
@@ -303,7 +301,7 @@ fn an_identity_that_has_ended_is_offered_to_nobody_nor_sent_on_request() {
 }
 
 #[test]
-fn an_identity_that_was_purged_is_asked_for_again_and_taken_only_if_it_is_valid() {
+fn a_purged_identity_is_requested_again_and_taken_only_if_it_is_valid() {
     let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(1000));
     let (link, nonce, _) = asked(&mut bench, &["m3"]);
     bench.receive(link, &update(Identity, nonce, &[announcement("m3")]));
@@ -321,7 +319,7 @@ fn an_identity_that_was_purged_is_asked_for_again_and_taken_only_if_it_is_valid(
         assert_eq!(requests(&mut bench)[0].1.1, ["m3"]);
         bench.receive(link, &update(Identity, nonce, &[announcement("m3")]));
         assert_eq!(bench.holds_identity("m3"), valid);
-        // Who told a bad one is left alone for a while.
+        // The sender of a bad identity is not asked for a while.
         bench.advance(secs(600));
     }
 }

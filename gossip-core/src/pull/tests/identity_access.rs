@@ -1,13 +1,13 @@
-//! Identities: who may be told of whom, and how often.
+//! Identities: which ones a peer may see, and how often it may ask.
 
 use gossip_proto::PullKind::Identity;
 
 use super::*;
 
-/// A node that holds what these have announced; each is a member and `hidden` ones have no external endpoint.
+/// A node that holds the announcements of these members; `hidden` ones have no external endpoint.
 fn holding(announced: &[&str], hidden: &[&str]) -> Bench {
     let mut bench = Bench::new();
-    let link = plain(&mut bench, "m2");
+    let link = legacy(&mut bench, "m2");
     let (_, nonce) = round(&mut bench, Identity).remove(0);
     bench.receive(link, &digest(Identity, nonce, announced));
     let items: Vec<_> = announced.iter().map(|name| announcement(name)).collect();
@@ -33,12 +33,12 @@ fn told(bench: &mut Bench, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn foreign_organisations_hear_of_external_peers_that_concern_them_only() {
+fn foreign_organisations_see_only_public_peers_of_ours_and_their_own() {
     let mut bench = holding(&["m2", "m3", "a1", "a2", "b1"], &["m3", "a2"]);
     assert_eq!(
         told(&mut bench, "m4"),
         ["a1", "a2", "b1", "m1", "m2", "m3"],
-        "our own hear of all"
+        "our own peers see all"
     );
     assert_eq!(told(&mut bench, "a7"), ["a1", "m1", "m2"]);
     assert_eq!(told(&mut bench, "c1"), ["m1", "m2"]);
@@ -46,7 +46,7 @@ fn foreign_organisations_hear_of_external_peers_that_concern_them_only() {
 }
 
 #[test]
-fn what_a_digest_hides_a_request_does_not_bring_to_light() {
+fn an_identity_hidden_in_a_digest_is_not_sent_on_request() {
     let mut bench = holding(&["m2", "m3", "b1"], &["m3"]);
     let link = bench.connect("a1");
     bench.receive(link, &hello(Identity, 5));
@@ -55,7 +55,7 @@ fn what_a_digest_hides_a_request_does_not_bring_to_light() {
 }
 
 #[test]
-fn foreign_organisations_do_not_hear_of_members_that_are_gone() {
+fn foreign_organisations_do_not_see_dead_members() {
     let mut bench = holding(&["m2", "m3"], &[]);
     bench.advance(secs(60));
     assert_eq!(bench.liveness("m3"), Some(false));
@@ -64,21 +64,21 @@ fn foreign_organisations_do_not_hear_of_members_that_are_gone() {
 }
 
 #[test]
-fn a_node_without_external_endpoint_does_not_show_itself_to_others() {
+fn a_node_without_external_endpoint_is_hidden_from_foreign_organisations() {
     let mut bench = Bench::with(|config| config.external_endpoint = None);
     assert_eq!(told(&mut bench, "a1"), Vec::<String>::new());
     assert_eq!(told(&mut bench, "m2"), ["m1"]);
 }
 
 #[test]
-fn a_request_is_answered_once_for_each_hello_and_in_time() {
+fn a_request_is_answered_once_per_hello_and_before_its_deadline() {
     let mut bench = holding(&["m2"], &[]);
     let (link, other) = (bench.connect("m4"), bench.connect("m5"));
     let before = bench.metrics().pull_refused;
     bench.receive(link, &request_of(Identity, 5, &["m1"]));
     bench.receive(link, &hello(Identity, 5));
     bench.receive(other, &request_of(Identity, 5, &["m1"]));
-    assert_eq!(updates(&mut bench), [], "without a hello of its own");
+    assert_eq!(updates(&mut bench), [], "without its own hello");
     bench.receive(link, &request_of(Identity, 5, &["m1", "m1", "m2"]));
     assert_eq!(updates(&mut bench)[0].1, ["m1", "m2"]);
     bench.receive(link, &request_of(Identity, 5, &["m1"]));
@@ -91,7 +91,7 @@ fn a_request_is_answered_once_for_each_hello_and_in_time() {
 }
 
 #[test]
-fn only_so_many_hellos_of_one_link_are_answered_per_second() {
+fn the_rate_of_answered_hellos_of_one_link_is_bounded() {
     let mut bench = holding(&["m2"], &[]);
     let (link, other) = (bench.connect("m4"), bench.connect("m5"));
     for nonce in 0..20 {
@@ -100,14 +100,14 @@ fn only_so_many_hellos_of_one_link_are_answered_per_second() {
     assert_eq!(digests(&mut bench).len(), 4);
     assert_eq!(bench.metrics().requests_limited, 16);
     bench.receive(other, &hello(Identity, 1));
-    assert_eq!(digests(&mut bench).len(), 1, "others are not concerned");
+    assert_eq!(digests(&mut bench).len(), 1, "other links are not affected");
     bench.advance(secs(1));
     bench.receive(link, &hello(Identity, 21));
     assert_eq!(digests(&mut bench).len(), 1);
 }
 
 #[test]
-fn an_update_is_bounded_in_bytes_but_holds_one_item() {
+fn an_update_is_bounded_in_bytes_but_contains_at_least_one_item() {
     let mut bench = Bench::with(|config| config.pull.max_update_bytes = 1);
     let link = bench.connect("m4");
     bench.receive(link, &hello(Identity, 5));
@@ -116,7 +116,7 @@ fn an_update_is_bounded_in_bytes_but_holds_one_item() {
 }
 
 #[test]
-fn our_announcement_is_signed_when_first_wanted_and_once() {
+fn our_announcement_is_signed_once_at_the_first_need() {
     let mut bench = Bench::new();
     let before = bench.signatures;
     let link = bench.connect("m4");
@@ -128,7 +128,7 @@ fn our_announcement_is_signed_when_first_wanted_and_once() {
 }
 
 #[test]
-fn a_node_that_cannot_sign_its_announcement_says_so_and_tries_again() {
+fn a_failed_signature_of_our_announcement_is_counted_and_tried_again() {
     let mut bench = Bench::new();
     let link = bench.connect("m4");
     bench.cannot_sign = true;
@@ -141,7 +141,7 @@ fn a_node_that_cannot_sign_its_announcement_says_so_and_tries_again() {
 }
 
 #[test]
-fn ids_taken_of_one_request_are_bounded() {
+fn ids_in_a_request_are_bounded() {
     let mut bench = Bench::with(|config| config.pull.max_ids = 3.try_into().unwrap());
     let link = bench.connect("m4");
     bench.receive(link, &hello(Identity, 5));
@@ -153,7 +153,7 @@ fn ids_taken_of_one_request_are_bounded() {
 }
 
 #[test]
-fn a_newer_hello_of_a_peer_takes_the_place_of_the_one_before() {
+fn a_newer_hello_of_a_peer_replaces_the_earlier_one() {
     let mut bench = Bench::new();
     let link = bench.connect("m4");
     bench.receive(link, &hello(Identity, 5));

@@ -1,8 +1,8 @@
-//! Pulls, seen from outside a node, and rounds on their own.
+//! Pulls, tested through the interface of a node, and rounds on their own.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not look for it passes over, whatever it is"
+    reason = "a test skips all variants that it does not look for"
 )]
 
 mod blocks;
@@ -20,8 +20,8 @@ use gossip_proto::{
 use crate::LinkId;
 use crate::node::bench::*;
 
-/// A connected member that understands nothing beyond the original protocol.
-fn plain(bench: &mut Bench, name: &str) -> LinkId {
+/// A connected member that is a legacy peer.
+fn legacy(bench: &mut Bench, name: &str) -> LinkId {
     let link = bench.link_up(name, None);
     bench.authenticate_as_fabric(link);
     bench.receive(link, &beat(name, 1).message());
@@ -72,7 +72,7 @@ fn update(kind: PullKind, nonce: u64, items: &[SignedMessage]) -> SignedMessage 
     step(kind, Content::DataUpdate(DataUpdate { nonce, data, kind }))
 }
 
-/// What `name` says of itself.
+/// The announcement of `name`, signed by itself.
 fn announcement(name: &str) -> SignedMessage {
     announcement_by(name, name)
 }
@@ -87,7 +87,7 @@ fn announcement_by(signer: &str, name: &str) -> SignedMessage {
     sign(signer, UnsignedMessage::new(message, None))
 }
 
-/// Hellos sent since the last call: to whom, with which nonce; by name.
+/// Hellos sent since the last call, each with receiver and nonce, in order of names.
 fn hellos(bench: &mut Bench, kind: PullKind) -> Vec<(String, u64)> {
     let mut sent = bench.sent_like(|message| match message.content() {
         Content::Hello(hello) if hello.kind == kind => Some(hello.nonce),
@@ -102,7 +102,7 @@ fn texts(ids: &PullIds) -> Vec<String> {
     ids.ids.iter().map(text).collect()
 }
 
-/// Digests sent since the last call: to whom, and the ids.
+/// Digests sent since the last call, each with receiver and ids.
 fn digests(bench: &mut Bench) -> Vec<(String, Vec<String>)> {
     bench.sent_like(|message| match message.content() {
         Content::Digest(digest) => Some(texts(digest)),
@@ -110,7 +110,7 @@ fn digests(bench: &mut Bench) -> Vec<(String, Vec<String>)> {
     })
 }
 
-/// Requests sent since the last call: to whom, nonce and ids; by name.
+/// Requests sent since the last call, each with receiver, nonce and ids, in order of names.
 fn requests(bench: &mut Bench) -> Vec<(String, (u64, Vec<String>))> {
     let mut sent = bench.sent_like(|message| match message.content() {
         Content::DataRequest(request) => Some((request.nonce, texts(request))),
@@ -120,7 +120,7 @@ fn requests(bench: &mut Bench) -> Vec<(String, (u64, Vec<String>))> {
     sent
 }
 
-/// Updates sent since the last call: to whom, and what is in them.
+/// Updates sent since the last call, each with receiver and items.
 fn updates(bench: &mut Bench) -> Vec<(String, Vec<String>)> {
     let limits = gossip_proto::Limits::default();
     bench.sent_like(|message| match message.content() {
@@ -141,7 +141,7 @@ fn updates(bench: &mut Bench) -> Vec<(String, Vec<String>)> {
     })
 }
 
-/// Runs time until hellos of this kind are sent.
+/// Advances the time until hellos of this kind are sent.
 fn round(bench: &mut Bench, kind: PullKind) -> Vec<(String, u64)> {
     for _ in 0..200 {
         bench.advance(millis(50));

@@ -1,4 +1,4 @@
-//! The round's machine by itself.
+//! A round on its own.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn begun(names: &[&str]) -> (Round<u64>, ModuleRng, BTreeMap<PeerId, u64>) {
 }
 
 #[test]
-fn exactly_what_is_wanted_is_requested_and_taken_once() {
+fn wanted_ids_are_requested_and_taken_once() {
     let (mut round, mut rng, nonces) = begun(&["b"]);
     let nonce = nonces[&peer("b")];
     round
@@ -30,13 +30,13 @@ fn exactly_what_is_wanted_is_requested_and_taken_once() {
     assert!(round.expects_update(&peer("b"), nonce));
     assert!(round.take(&peer("b"), &0, 1, 9));
     assert!(!round.take(&peer("b"), &0, 1, 9), "once");
-    assert!(!round.take(&peer("b"), &1, 1, 9), "not asked for");
+    assert!(!round.take(&peer("b"), &1, 1, 9), "not requested");
     assert!(round.take(&peer("b"), &2, 1, 9));
-    assert!(!round.expects_update(&peer("b"), nonce), "all is there");
+    assert!(!round.expects_update(&peer("b"), nonce), "complete");
 }
 
 #[test]
-fn whoever_was_not_asked_gives_nothing_whatever_its_nonce() {
+fn a_peer_that_was_not_asked_is_refused_regardless_of_its_nonce() {
     let (mut round, mut rng, nonces) = begun(&["b"]);
     let nonce = nonces[&peer("b")];
     for guess in [0, nonce] {
@@ -62,7 +62,7 @@ fn a_second_digest_of_a_peer_is_refused() {
 }
 
 #[test]
-fn what_several_hold_is_requested_of_each_in_part_and_once_in_all() {
+fn ids_that_several_peers_hold_are_shared_out_and_requested_once() {
     let (mut round, mut rng, nonces) = begun(&["b", "c", "d"]);
     for (peer, nonce) in &nonces {
         round.on_digest(peer, *nonce, 0..100).unwrap();
@@ -76,7 +76,7 @@ fn what_several_hold_is_requested_of_each_in_part_and_once_in_all() {
 }
 
 #[test]
-fn an_id_repeated_in_a_digest_does_not_draw_the_request_to_the_liar() {
+fn a_repeated_id_in_a_digest_does_not_attract_the_request() {
     let mut to_the_liar = 0_usize;
     for seed in 0..100 {
         let mut rng = ModuleRng::fork(&[seed; 32], "round");
@@ -117,7 +117,7 @@ fn bytes_of_one_peer_are_bounded_but_one_item_always_fits() {
 }
 
 #[test]
-fn a_round_without_peers_or_without_anything_wanted_rests() {
+fn a_round_without_peers_or_wanted_ids_ends() {
     let (round, _, _) = begun(&[]);
     assert!(round.is_resting());
     let (mut round, mut rng, nonces) = begun(&["b"]);

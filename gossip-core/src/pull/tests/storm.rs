@@ -1,4 +1,4 @@
-//! Steps of pulls in any order, from peers who have and who have not been asked.
+//! Steps of pulls in any order, from peers that have and have not been asked.
 
 use gossip_proto::PullKind::{Block, Identity};
 
@@ -9,11 +9,11 @@ const MEMBERS: [&str; 3] = ["m2", "m4", "a1"];
 const NAMES: [&str; 6] = ["m1", "m3", "m9", "a4", "e5", "?6"];
 const NUMBERS: [&str; 6] = ["0", "1", "2", "7", "45", "x"];
 
-/// What the network does to a node, by chance.
+/// Random events at a node.
 struct Storm {
     bench: Bench,
     links: Vec<LinkId>,
-    /// The latest that the node has sent, or was told.
+    /// The latest hellos that the node has sent or received.
     hellos: Vec<(LinkId, PullKind, u64)>,
     beats: u64,
     rng: ModuleRng,
@@ -23,7 +23,7 @@ impl Storm {
     fn new(seed: u8) -> Self {
         let mut bench = Bench::joined(&["m", "a"], |_| {});
         bench.publish(0, good_block(0));
-        let links = MEMBERS.map(|name| plain(&mut bench, name));
+        let links = MEMBERS.map(|name| legacy(&mut bench, name));
         bench.receive(links[0], &state_info("m2", 1, 0));
         bench.receive(links[1], &state_info("m4", 1, 0));
         Self {
@@ -35,7 +35,7 @@ impl Storm {
         }
     }
 
-    /// Time passes now and then, and everybody lives on.
+    /// Advances the time now and then; all members stay alive.
     fn pause(&mut self) {
         if self.rng.below(6) > 0 {
             return;
@@ -96,7 +96,7 @@ impl Storm {
 }
 
 #[test]
-fn whatever_order_steps_come_in_nothing_is_checked_that_was_not_asked_for() {
+fn unsolicited_items_are_not_checked_in_any_order_of_steps() {
     let (mut pulled, mut refused) = (0, 0);
     for seed in 0..40 {
         let mut storm = Storm::new(seed);
@@ -114,7 +114,7 @@ fn whatever_order_steps_come_in_nothing_is_checked_that_was_not_asked_for() {
         pulled += metrics.blocks_pulled + metrics.identities_pulled;
         refused += metrics.pull_refused;
         assert!(!storm.bench.holds_identity("m7") && !storm.bench.holds_identity("m8"));
-        assert!(storm.bench.closed.is_empty(), "nobody is thrown out for it");
+        assert!(storm.bench.closed.is_empty(), "no link is closed for it");
     }
     assert!(pulled > 40 && refused > 1_000, "{pulled} {refused}");
 }

@@ -1,4 +1,4 @@
-//! Waiting until others have a block.
+//! Requests that wait for coverage.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn not_covered(
     }))
 }
 
-/// Who was asked to tell since the last call, and at which height.
+/// The height subscriptions sent since the last call: receiver and height.
 fn asked(bench: &mut Bench) -> Vec<(String, u64)> {
     let mut asked = bench.sent_like(|message| match message.content() {
         Content::Tree(tree) => Some(tree.tell_at?.get()),
@@ -52,7 +52,7 @@ fn asked(bench: &mut Bench) -> Vec<(String, u64)> {
     asked
 }
 
-/// The heights told since the last call to whom.
+/// The heights sent since the last call: receiver and height.
 fn told(bench: &mut Bench) -> Vec<(String, u64)> {
     bench.sent_like(|message| match message.content() {
         Content::Tree(tree) if tree.tell_at.is_none() && tree.branch.is_none() => {
@@ -78,7 +78,7 @@ fn among(names: &[&str]) -> (Bench, Vec<LinkId>) {
 }
 
 #[test]
-fn coverage_is_known_as_soon_as_enough_have_told() {
+fn coverage_is_answered_as_soon_as_enough_peers_have_reported() {
     let (mut bench, links) = among(&["m2", "m3", "m4", "a1"]);
     bench.publish(0, good_block(0));
     bench.sent();
@@ -87,7 +87,7 @@ fn coverage_is_known_as_soon_as_enough_have_told() {
     assert_eq!(asked(&mut bench), asks);
     let one = wait(&mut bench, 0, Coverage::One);
     let two = wait(&mut bench, 0, count(2));
-    assert_eq!(asked(&mut bench), [], "they were asked already");
+    assert_eq!(asked(&mut bench), [], "the subscriptions are sent already");
     let before = bench.now;
     bench.receive(links[1], &tree(1, None));
     assert_eq!(bench.reply(one), covered(&["m3"]));
@@ -103,7 +103,7 @@ fn coverage_is_known_as_soon_as_enough_have_told() {
 }
 
 #[test]
-fn a_fabric_peer_counts_when_it_publishes_its_state_and_is_not_asked() {
+fn a_legacy_peer_counts_by_its_state_info_and_gets_no_subscription() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.link_up("m2", None);
     bench.authenticate_as_fabric(link);
@@ -125,7 +125,7 @@ fn a_peer_that_pushes_us_the_block_has_it() {
 }
 
 #[test]
-fn what_is_not_covered_in_time_is_told_with_who_lacks_it() {
+fn an_expired_wait_names_the_peers_that_lack_the_block() {
     let (mut bench, links) = among(&["m2", "m3"]);
     let all = wait(&mut bench, 0, Coverage::AllOfOrg);
     let three = wait(&mut bench, 0, count(3));
@@ -138,7 +138,7 @@ fn what_is_not_covered_in_time_is_told_with_who_lacks_it() {
 }
 
 #[test]
-fn without_any_peer_coverage_is_waited_for_and_not_given_away() {
+fn without_any_peer_a_request_for_coverage_waits() {
     let (mut bench, _) = among(&["a1"]);
     for coverage in [Coverage::One, Coverage::AllOfOrg] {
         let id = wait(&mut bench, 0, coverage);
@@ -149,11 +149,11 @@ fn without_any_peer_coverage_is_waited_for_and_not_given_away() {
     let id = wait_for(&mut bench, 0, Coverage::AllOfOrg, secs(60));
     let link = bench.participant("m2");
     bench.receive(link, &tree(1, None));
-    assert_eq!(bench.reply(id), covered(&["m2"]), "it has come in time");
+    assert_eq!(bench.reply(id), covered(&["m2"]), "before the deadline");
 }
 
 #[test]
-fn who_leaves_or_dies_is_waited_for_no_more() {
+fn peers_that_leave_or_die_are_no_longer_required_for_coverage() {
     let (mut bench, links) = among(&["m2", "m3", "m4"]);
     let all = wait_for(&mut bench, 0, Coverage::AllOfOrg, secs(100));
     bench.receive(links[0], &tree(1, None));
@@ -173,7 +173,7 @@ fn who_leaves_or_dies_is_waited_for_no_more() {
 }
 
 #[test]
-fn the_lowest_number_is_asked_for_so_that_a_fast_publisher_hears_of_a_slow_peer() {
+fn the_lowest_height_is_subscribed_to_so_that_a_slow_peer_reports_to_a_fast_publisher() {
     let (mut bench, links) = among(&["m2"]);
     let ids: Vec<_> = (0..20)
         .map(|seq| wait(&mut bench, seq, Coverage::One))
@@ -186,7 +186,7 @@ fn the_lowest_number_is_asked_for_so_that_a_fast_publisher_hears_of_a_slow_peer(
 }
 
 #[test]
-fn whoever_connects_while_somebody_waits_is_asked() {
+fn a_peer_that_connects_during_a_wait_gets_a_subscription() {
     let (mut bench, _) = among(&["m2"]);
     let link = bench.member("m3");
     bench.receive(link, &state_info("m3", 1, 0));
@@ -202,7 +202,7 @@ fn whoever_connects_while_somebody_waits_is_asked() {
 }
 
 #[test]
-fn who_asks_to_be_told_is_told_at_once_or_when_the_height_is_there() {
+fn a_height_subscription_is_answered_at_once_or_when_the_height_is_reached() {
     let (mut bench, links) = among(&["m2", "m3", "m4"]);
     bench.publish(0, good_block(0));
     bench.advance(secs(1));
@@ -218,18 +218,18 @@ fn who_asks_to_be_told_is_told_at_once_or_when_the_height_is_there() {
     bench.hold_commits = true;
     bench.publish(1, good_block(1));
     bench.publish(2, good_block(2));
-    assert_eq!(told(&mut bench), [], "they are not stored yet");
+    assert_eq!(told(&mut bench), [], "the blocks are not stored yet");
     bench.finish_commits();
     let mut heights = told(&mut bench);
     heights.sort_unstable();
     assert_eq!(heights, [("m2".to_owned(), 3), ("m3".to_owned(), 2)]);
     bench.publish(3, good_block(3));
     bench.publish(4, good_block(4));
-    assert_eq!(told(&mut bench), [], "a wish replaces the one before");
+    assert_eq!(told(&mut bench), [], "the latest subscription counts");
 }
 
 #[test]
-fn requests_that_wait_are_bounded_and_answered_when_the_channel_goes() {
+fn waiting_requests_are_bounded_and_answered_when_the_channel_ends() {
     let mut bench = Bench::joined(&["m"], |config| {
         config.channel.max_coverage_waits = 2.try_into().unwrap();
     });
@@ -247,7 +247,7 @@ fn requests_that_wait_are_bounded_and_answered_when_the_channel_goes() {
 }
 
 #[test]
-fn foreign_peers_count_for_nothing() {
+fn foreign_peers_do_not_count_for_coverage() {
     let (mut bench, links) = among(&["a1", "m2"]);
     let one = wait(&mut bench, 0, Coverage::One);
     bench.receive(links[0], &state_info("a1", 2, 9));

@@ -1,9 +1,9 @@
-//! How often, when and to whom small messages are pushed.
+//! How often, when and to which peers small messages are pushed.
 
 use super::*;
 use crate::LinkId;
 
-/// A node with twelve neighbours, the first of which tells of strangers.
+/// A node with twelve neighbours, the first of which forwards heartbeats of other peers.
 fn emitting(adjust: impl FnOnce(&mut crate::Config)) -> (Bench, LinkId) {
     let mut bench = Bench::with(|config| {
         config.push.fanout = 1;
@@ -21,7 +21,7 @@ fn emitting(adjust: impl FnOnce(&mut crate::Config)) -> (Bench, LinkId) {
     (bench, link)
 }
 
-/// To whom the heartbeat of `name` was pushed since the last call.
+/// The peers that the heartbeat of `name` was pushed to since the last call.
 fn receivers(bench: &mut Bench, name: &str) -> Vec<String> {
     let beats = bench.beats_pushed().into_iter();
     let of = |(to, subject): (String, String)| (subject == name).then_some(to);
@@ -29,7 +29,7 @@ fn receivers(bench: &mut Bench, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn three_of_a_burst_of_ten_wait() {
+fn three_messages_below_a_burst_of_ten_wait() {
     let (mut bench, link) = emitting(|config| config.push.burst_latency = secs(3));
     for name in ["m20", "m21", "m22"] {
         bench.receive(link, &beat(name, 1).message());
@@ -40,7 +40,7 @@ fn three_of_a_burst_of_ten_wait() {
 }
 
 #[test]
-fn a_message_is_pushed_as_often_as_configured_each_time_to_others() {
+fn a_message_is_pushed_as_often_as_configured_each_time_to_other_peers() {
     let (mut bench, link) = emitting(|config| {
         config.push.iterations = 10;
         config.push.burst_size = 1.try_into().unwrap();
@@ -51,21 +51,18 @@ fn a_message_is_pushed_as_often_as_configured_each_time_to_others() {
     assert_eq!(reached.len(), 10, "exactly");
     reached.sort_unstable();
     reached.dedup();
-    assert_eq!(reached.len(), 10, "each to somebody else");
-    assert!(
-        !reached.contains(&"m2".to_owned()),
-        "nor to whom it came from"
-    );
+    assert_eq!(reached.len(), 10, "each to another peer");
+    assert!(!reached.contains(&"m2".to_owned()), "nor to its sender");
     bench.advance(secs(60));
     assert_eq!(
         receivers(&mut bench, "m20"),
         [] as [&str; 0],
-        "nothing is left"
+        "no push is left"
     );
 }
 
 #[test]
-fn iterations_are_a_latency_apart() {
+fn iterations_are_one_burst_latency_apart() {
     let (mut bench, link) = emitting(|config| {
         config.push.iterations = 10;
         config.push.burst_size = 1.try_into().unwrap();
@@ -77,7 +74,7 @@ fn iterations_are_a_latency_apart() {
 }
 
 #[test]
-fn later_messages_have_been_pushed_less_often_when_it_stops() {
+fn later_messages_have_been_pushed_less_often_when_the_node_stops() {
     let (mut bench, link) = emitting(|config| {
         config.push.iterations = 5;
         config.push.burst_size = 100.try_into().unwrap();
@@ -95,7 +92,7 @@ fn later_messages_have_been_pushed_less_often_when_it_stops() {
     bench.advance(secs(10));
     let later = bench.beats_pushed().into_iter();
     let of_others = later.filter(|(_, subject)| subject != "m1");
-    assert_eq!(of_others.count(), 0, "but for our own farewell");
+    assert_eq!(of_others.count(), 0, "only our own farewell");
     let expected = [("m21", 4), ("m22", 3), ("m23", 2), ("m24", 1)];
     assert_eq!(
         pushes,
@@ -106,7 +103,7 @@ fn later_messages_have_been_pushed_less_often_when_it_stops() {
 }
 
 #[test]
-fn fifty_at_once_are_five_bursts_of_ten() {
+fn fifty_messages_are_pushed_in_five_bursts_of_ten() {
     let (mut bench, link) = emitting(|config| config.push.burst_latency = secs(60));
     let mut bursts = Vec::new();
     for number in 20..70 {
@@ -118,7 +115,7 @@ fn fifty_at_once_are_five_bursts_of_ten() {
 }
 
 #[test]
-fn what_waits_to_be_pushed_again_makes_no_burst() {
+fn messages_that_wait_for_a_repeated_push_do_not_fill_a_burst() {
     let (mut bench, link) = emitting(|config| {
         config.push.iterations = 4;
         config.push.burst_size = 3.try_into().unwrap();
@@ -136,7 +133,7 @@ fn what_waits_to_be_pushed_again_makes_no_burst() {
 }
 
 #[test]
-fn a_newer_message_takes_the_place_of_one_that_waits_to_be_pushed_again() {
+fn a_newer_message_replaces_one_that_waits_for_a_repeated_push() {
     let (mut bench, link) = emitting(|config| {
         config.push.iterations = 3;
         config.push.burst_size = 1.try_into().unwrap();
@@ -157,7 +154,7 @@ fn a_newer_message_takes_the_place_of_one_that_waits_to_be_pushed_again() {
 }
 
 #[test]
-fn nobody_gets_back_what_it_sent() {
+fn a_sender_does_not_get_its_message_back() {
     let (mut bench, link) = emitting(|config| {
         config.push.fanout = 50;
         config.push.burst_size = 1.try_into().unwrap();
@@ -169,7 +166,7 @@ fn nobody_gets_back_what_it_sent() {
 }
 
 #[test]
-fn a_message_is_passed_on_when_it_is_first_accepted_and_never_again() {
+fn a_message_is_forwarded_only_when_it_is_first_accepted() {
     let (mut bench, link) = emitting(|config| config.push.burst_size = 1.try_into().unwrap());
     bench.hold_checks = true;
     bench.receive(link, &beat("m20", 1).message());

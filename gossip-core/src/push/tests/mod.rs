@@ -1,8 +1,8 @@
-//! Pushes, seen from outside a node: to whom, how many, and what of them.
+//! Pushes, tested through the interface of a node: their receivers, number and content.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not look for it passes over, whatever it is"
+    reason = "a test skips all variants that it does not look for"
 )]
 
 mod coverage;
@@ -19,7 +19,7 @@ use gossip_proto::Content;
 use crate::Endpoint;
 use crate::node::bench::*;
 
-/// A quiet node in `main` with these connected participants.
+/// A node in `main` with these connected participants, after the initial exchange.
 fn quiet(names: &[&str], adjust: impl FnOnce(&mut crate::Config)) -> Bench {
     let mut bench = Bench::joined(&["m", "a"], adjust);
     for name in names {
@@ -30,7 +30,7 @@ fn quiet(names: &[&str], adjust: impl FnOnce(&mut crate::Config)) -> Bench {
     bench
 }
 
-/// Nothing is pushed.
+/// Turns push off.
 fn push_off(config: &mut crate::Config) {
     config.push.fanout = 0;
 }
@@ -44,7 +44,7 @@ fn names(names: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn a_block_goes_to_as_many_as_the_fan_out_says_and_in_the_end_to_everybody() {
+fn a_block_is_pushed_to_as_many_peers_as_the_fan_out_and_over_time_to_all() {
     let all = members(10);
     let mut bench = quiet(&names(&all), |config| {
         config.push.tree = false;
@@ -84,7 +84,7 @@ fn blocks_are_pushed_to_participants_of_our_own_organisation_only() {
 }
 
 #[test]
-fn a_fan_out_of_nothing_turns_push_off() {
+fn a_fan_out_of_zero_turns_push_off() {
     let mut bench = quiet(&["m2"], |config| config.push.fanout = 0);
     bench.publish(0, good_block(0));
     bench.advance(secs(20));
@@ -93,7 +93,7 @@ fn a_fan_out_of_nothing_turns_push_off() {
 }
 
 #[test]
-fn iterations_of_nothing_turn_push_off_too() {
+fn zero_iterations_turn_push_off() {
     let mut bench = quiet(&["m2", "m3"], |config| config.push.iterations = 0);
     bench.publish(0, good_block(0));
     let link = bench.connect("m4");
@@ -105,7 +105,7 @@ fn iterations_of_nothing_turn_push_off_too() {
 }
 
 #[test]
-fn heartbeats_of_public_peers_lose_their_internal_endpoint_on_the_way_abroad() {
+fn heartbeats_of_public_peers_are_sent_to_foreign_peers_without_internal_endpoint() {
     let mut bench = quiet(&["m2", "m3", "a1"], |config| config.push.fanout = 9);
     let link = bench.connect("m4");
     bench.receive(link, &beat("m4", 1).message());
@@ -134,7 +134,7 @@ fn heartbeats_of_peers_without_external_endpoint_stay_in_the_organisation() {
 }
 
 #[test]
-fn foreign_heartbeats_go_to_public_peers_of_ours_and_of_theirs_without_secret() {
+fn foreign_heartbeats_are_sent_without_secret_to_our_peers_and_to_their_own_organisation() {
     let mut bench = quiet(&["m2", "a1", "b1"], |config| config.push.fanout = 9);
     let hidden = bench.connect("m5");
     bench.receive(hidden, &beat("m5", 1).hidden().message());
@@ -208,7 +208,7 @@ fn small_messages_wait_for_the_latency_or_a_full_burst() {
 }
 
 #[test]
-fn a_block_does_not_wait_for_others() {
+fn a_block_is_pushed_without_waiting_for_a_burst() {
     let mut bench = quiet(&["m2"], |config| config.push.burst_latency = secs(60));
     let before = bench.now;
     bench.publish(0, good_block(0));
@@ -217,7 +217,8 @@ fn a_block_does_not_wait_for_others() {
 }
 
 #[test]
-fn state_infos_of_public_peers_are_pushed_to_the_channels_organisations_and_of_others_at_home() {
+fn state_infos_of_public_peers_are_pushed_to_all_organisations_of_the_channel_and_others_within_ours()
+ {
     let mut bench = quiet(&["m2", "m3", "a1", "b1"], |config| config.push.fanout = 9);
     let link = bench.connect("m5");
     bench.receive(link, &beat("m5", 1).hidden().message());
@@ -252,14 +253,14 @@ fn a_peer_that_is_not_connected_is_dialled_at_its_internal_endpoint() {
     assert_eq!(
         to,
         [Endpoint::new(&internal("m3"))],
-        "one dial for all that waits"
+        "one dial for all waiting messages"
     );
     bench.answer_dial("m3");
     assert!(bench.blocks_pushed().contains(&("m3".to_owned(), 0)));
 }
 
 #[test]
-fn a_block_is_pushed_to_members_of_its_channel_that_no_link_leads_to() {
+fn a_block_is_pushed_to_participants_that_are_not_connected() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.member("m2");
     for number in 3..=14 {
@@ -275,7 +276,7 @@ fn a_block_is_pushed_to_members_of_its_channel_that_no_link_leads_to() {
 }
 
 #[test]
-fn nobody_is_dialled_when_all_links_are_taken() {
+fn no_peer_is_dialled_at_the_maximum_of_links() {
     let mut bench = Bench::joined(&["m"], |config| {
         config.link.max_links = 2.try_into().unwrap()
     });

@@ -1,10 +1,10 @@
-//! What the publisher is told, and what is counted of messages that are dropped.
+//! The answer to the publisher, and the metrics of dropped messages.
 
 use super::*;
 use crate::DropReason;
 
 #[test]
-fn a_publisher_is_told_whose_links_have_taken_its_block() {
+fn the_outcome_names_the_peers_whose_links_have_queued_the_block() {
     let mut bench = quiet(&["m2", "m3", "a1"], |_| {});
     let id = bench.publish(0, good_block(0));
     let mut push = bench.pushed(id).unwrap();
@@ -24,7 +24,7 @@ fn a_publisher_is_told_whose_links_have_taken_its_block() {
 }
 
 #[test]
-fn no_peers_and_no_push_are_told_apart() {
+fn the_outcome_distinguishes_no_peers_from_push_turned_off() {
     let mut bench = quiet(&["a1"], |_| {});
     bench.member("m2");
     let id = bench.publish(0, good_block(0));
@@ -40,7 +40,7 @@ fn no_peers_and_no_push_are_told_apart() {
 }
 
 #[test]
-fn who_leaves_dies_or_joins_changes_the_number_of_eligible_peers() {
+fn leaves_deaths_and_joins_change_the_number_of_eligible_peers() {
     let mut bench = quiet(&["m3", "m4"], |_| {});
     let lively = bench.participant("m2");
     let eligible = |bench: &mut Bench, seq| {
@@ -66,7 +66,7 @@ fn who_leaves_dies_or_joins_changes_the_number_of_eligible_peers() {
 }
 
 #[test]
-fn a_publisher_is_told_who_is_dialled_first() {
+fn the_outcome_names_the_peers_that_are_dialled_first() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.receive(link, &beat("m3", 1).message());
@@ -79,7 +79,7 @@ fn a_publisher_is_told_who_is_dialled_first() {
 }
 
 #[test]
-fn a_publisher_is_told_whose_queue_was_full_and_that_is_counted_once() {
+fn the_outcome_names_a_peer_with_a_full_queue_and_the_drop_is_counted_once() {
     let mut bench = quiet(&["m2"], |config| {
         config.outbox.window_frames = 1.try_into().unwrap();
         config.outbox.max_push = 1.try_into().unwrap();
@@ -103,7 +103,7 @@ fn a_publisher_is_told_whose_queue_was_full_and_that_is_counted_once() {
 }
 
 #[test]
-fn what_waited_for_a_dial_that_fails_is_counted_under_its_reason() {
+fn frames_dropped_after_a_failed_dial_are_counted_by_reason() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.participant("m2");
     bench.receive(link, &beat("m3", 1).message());
@@ -116,7 +116,7 @@ fn what_waited_for_a_dial_that_fails_is_counted_under_its_reason() {
 }
 
 #[test]
-fn each_reason_has_a_label_of_its_own() {
+fn each_drop_reason_has_its_own_label() {
     let labels: BTreeSet<_> = DropReason::ALL.map(DropReason::label).into();
     assert_eq!(labels.len(), DropReason::ALL.len());
 }

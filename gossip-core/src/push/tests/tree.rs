@@ -1,11 +1,11 @@
-//! Blocks along branches, heights along all other links.
+//! Blocks to eager peers, heights to all other peers.
 
 use gossip_proto::{Branch, Tree};
 
 use super::*;
 use crate::LinkId;
 
-/// What was told of the tree since the last call: to whom, and what.
+/// The tree messages sent since the last call, each with its receiver.
 fn told(bench: &mut Bench) -> Vec<(String, Tree)> {
     bench.sent_like(|message| match message.content() {
         Content::Tree(tree) => Some(*tree),
@@ -13,18 +13,18 @@ fn told(bench: &mut Bench) -> Vec<(String, Tree)> {
     })
 }
 
-pub(super) fn wanted(bench: &mut Bench, branch: Branch) -> Vec<String> {
+pub(super) fn branch_receivers(bench: &mut Bench, branch: Branch) -> Vec<String> {
     let told = told(bench).into_iter();
     let of = |(to, tree): (String, Tree)| (tree.branch == Some(branch)).then_some(to);
     told.filter_map(of).collect()
 }
 
-pub(super) fn fed(bench: &mut Bench) -> Vec<String> {
+pub(super) fn block_receivers(bench: &mut Bench) -> Vec<String> {
     let pushed = bench.blocks_pushed().into_iter();
     pushed.map(|(to, _)| to).collect()
 }
 
-/// A quiet node in `main` with these neighbours.
+/// A node in `main` with these neighbours, after the initial exchange.
 pub(super) fn neighbours(names: &[&str]) -> (Bench, Vec<LinkId>) {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let links = names.iter().map(|name| bench.participant(name)).collect();
@@ -34,47 +34,47 @@ pub(super) fn neighbours(names: &[&str]) -> (Bench, Vec<LinkId>) {
 }
 
 #[test]
-fn the_first_branches_are_drawn_and_kept() {
+fn the_first_eager_peers_are_drawn_and_kept() {
     let all = members(10);
     let (mut bench, _) = neighbours(&names(&all));
     bench.publish(0, good_block(0));
-    let first = fed(&mut bench);
+    let first = block_receivers(&mut bench);
     assert_eq!(first.len(), 3);
     for seq in 1..20 {
         bench.publish(seq, good_block(seq));
-        assert_eq!(fed(&mut bench), first);
+        assert_eq!(block_receivers(&mut bench), first);
     }
 }
 
 #[test]
-fn a_copy_too_many_cuts_its_branch_and_is_told_so_once() {
+fn a_redundant_copy_prunes_its_sender_once() {
     let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
     bench.receive(links[0], &pushed(0, good_block(0)));
-    assert_eq!(fed(&mut bench), ["m3", "m4"]);
+    assert_eq!(block_receivers(&mut bench), ["m3", "m4"]);
     bench.receive(links[1], &pushed(0, good_block(0)));
     bench.receive(links[1], &pushed(0, good_block(0)));
-    assert_eq!(wanted(&mut bench, Branch::Prune), ["m3"]);
+    assert_eq!(branch_receivers(&mut bench, Branch::Prune), ["m3"]);
     assert_eq!(bench.metrics().prunes_sent, 1);
     bench.receive(links[0], &pushed(1, good_block(1)));
-    assert_eq!(fed(&mut bench), ["m4"]);
+    assert_eq!(block_receivers(&mut bench), ["m4"]);
     bench.publish(2, good_block(2));
     assert_eq!(
-        fed(&mut bench),
+        block_receivers(&mut bench),
         ["m2", "m4"],
-        "the one that brings blocks is a branch too"
+        "the parent is eager too"
     );
 }
 
 #[test]
-fn a_copy_of_our_own_block_cuts_its_branch() {
+fn a_copy_of_our_own_block_prunes_its_sender() {
     let (mut bench, links) = neighbours(&["m2", "m3"]);
     bench.publish(0, good_block(0));
     bench.receive(links[1], &pushed(0, good_block(0)));
-    assert_eq!(wanted(&mut bench, Branch::Prune), ["m3"]);
+    assert_eq!(branch_receivers(&mut bench, Branch::Prune), ["m3"]);
 }
 
 #[test]
-fn a_block_of_ours_stays_ours_if_a_peer_pushes_it_while_it_is_checked() {
+fn our_publication_counts_as_ours_if_a_peer_pushes_it_during_its_check() {
     let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
     let interest = crate::Interest {
         accepted: true,
@@ -88,7 +88,7 @@ fn a_block_of_ours_stays_ours_if_a_peer_pushes_it_while_it_is_checked() {
     assert_eq!(bench.was_fresh(id), Some(true));
     assert!(
         bench.deliveries.is_empty(),
-        "the application knows what it published"
+        "the application does not get its own publication"
     );
     let sent = bench.sent_like(|message| match message.content() {
         Content::Data(_) => Some(None),
@@ -98,29 +98,29 @@ fn a_block_of_ours_stays_ours_if_a_peer_pushes_it_while_it_is_checked() {
     let expected = [("m2", Some(Branch::Prune)), ("m3", None), ("m4", None)];
     assert_eq!(sent, expected.map(|(to, branch)| (to.to_owned(), branch)));
     bench.receive(links[2], &pushed(0, good_block(0)));
-    assert_eq!(wanted(&mut bench, Branch::Prune), ["m4"]);
+    assert_eq!(branch_receivers(&mut bench, Branch::Prune), ["m4"]);
 }
 
 #[test]
-fn copies_that_come_while_the_first_is_checked_cut_their_branches_too() {
+fn copies_that_arrive_during_the_check_of_the_first_prune_their_senders_too() {
     let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
     bench.hold_checks = true;
     bench.receive(links[1], &pushed(0, good_block(0)));
     bench.receive(links[2], &pushed(0, good_block(0)));
     bench.answer_all();
-    assert_eq!(wanted(&mut bench, Branch::Prune), ["m4"]);
+    assert_eq!(branch_receivers(&mut bench, Branch::Prune), ["m4"]);
 }
 
 #[test]
-fn whoever_wants_no_blocks_hears_of_heights_and_may_want_them_again() {
+fn a_lazy_peer_gets_heights_and_may_graft_again() {
     let (mut bench, links) = neighbours(&["m2", "m3"]);
     bench.publish(0, good_block(0));
-    assert_eq!(fed(&mut bench), ["m2", "m3"]);
+    assert_eq!(block_receivers(&mut bench), ["m2", "m3"]);
     bench.receive(links[1], &tree(0, Some(Branch::Prune)));
     for seq in 1..4 {
         bench.publish(seq, good_block(seq));
     }
-    assert_eq!(fed(&mut bench), ["m2", "m2", "m2"]);
+    assert_eq!(block_receivers(&mut bench), ["m2", "m2", "m2"]);
     bench.advance(millis(100));
     let height = Tree {
         ledger_height: 4,
@@ -130,17 +130,17 @@ fn whoever_wants_no_blocks_hears_of_heights_and_may_want_them_again() {
     assert_eq!(
         told(&mut bench),
         [("m3".to_owned(), height)],
-        "several are told as one"
+        "several heights are announced as one"
     );
     bench.advance(secs(1));
     assert_eq!(told(&mut bench), []);
     bench.receive(links[1], &tree(4, Some(Branch::Graft)));
     bench.publish(4, good_block(4));
-    assert_eq!(fed(&mut bench), ["m2", "m3"]);
+    assert_eq!(block_receivers(&mut bench), ["m2", "m3"]);
 }
 
 #[test]
-fn nobody_is_sent_or_told_what_it_says_to_have() {
+fn a_peer_gets_neither_blocks_nor_heights_that_it_has_reported() {
     let (mut bench, links) = neighbours(&["m2", "m3"]);
     bench.publish(0, good_block(0));
     bench.receive(links[1], &tree(0, Some(Branch::Prune)));
@@ -148,13 +148,13 @@ fn nobody_is_sent_or_told_what_it_says_to_have() {
     bench.receive(links[1], &tree(2, None));
     bench.sent();
     bench.publish(1, good_block(1));
-    assert_eq!(fed(&mut bench), [] as [&str; 0]);
+    assert_eq!(block_receivers(&mut bench), [] as [&str; 0]);
     bench.advance(secs(1));
     assert_eq!(told(&mut bench), []);
 }
 
 #[test]
-fn a_block_that_a_neighbour_has_and_nobody_brings_is_fetched_and_makes_a_branch() {
+fn a_block_that_no_peer_pushes_is_fetched_and_its_sender_grafted() {
     let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
     bench.receive(links[2], &tree(1, None));
     bench.advance(millis(59));
@@ -169,26 +169,26 @@ fn a_block_that_a_neighbour_has_and_nobody_brings_is_fetched_and_makes_a_branch(
     assert_eq!(asked, [(m4(), (0, 0, false)), (m4(), (0, 0, true))]);
     bench.publish(0, good_block(0));
     bench.publish(1, good_block(1));
-    assert!(fed(&mut bench).contains(&m4()));
+    assert!(block_receivers(&mut bench).contains(&m4()));
 }
 
 #[test]
-fn when_the_link_is_lost_that_brought_blocks_another_is_asked_at_once() {
+fn when_the_link_to_the_parent_is_lost_another_peer_is_grafted_at_once() {
     let (mut bench, links) = neighbours(&["m2", "m3", "m4"]);
     bench.receive(links[0], &pushed(0, good_block(0)));
     bench.receive(links[1], &pushed(0, good_block(0)));
     bench.receive(links[2], &pushed(0, good_block(0)));
     bench.sent();
     bench.link_down(links[0]);
-    let grafted = wanted(&mut bench, Branch::Graft);
+    let grafted = branch_receivers(&mut bench, Branch::Graft);
     assert!(grafted == ["m3"] || grafted == ["m4"], "{grafted:?}");
 }
 
 #[test]
-fn a_branch_that_leaves_the_channel_makes_room_for_another() {
+fn an_eager_peer_that_leaves_the_channel_makes_room_for_another() {
     let (mut bench, links) = neighbours(&["m2"]);
     bench.publish(0, good_block(0));
-    assert_eq!(fed(&mut bench), ["m2"]);
+    assert_eq!(block_receivers(&mut bench), ["m2"]);
     bench.participant("m3");
     let left = gossip_proto::Properties {
         left_channel: true,
@@ -196,11 +196,11 @@ fn a_branch_that_leaves_the_channel_makes_room_for_another() {
     };
     bench.receive(links[0], &state_info_with("m2", "m2", 2, "main", left));
     bench.publish(1, good_block(1));
-    assert_eq!(fed(&mut bench), ["m3"]);
+    assert_eq!(block_receivers(&mut bench), ["m3"]);
 }
 
 #[test]
-fn what_had_to_be_fetched_goes_on_to_the_branches() {
+fn a_fetched_block_is_sent_to_eager_peers() {
     let (mut bench, links) = neighbours(&["m2", "m3"]);
     bench.receive(links[1], &tree(0, Some(Branch::Graft)));
     bench.receive(links[0], &tree(1, None));
@@ -217,11 +217,11 @@ fn what_had_to_be_fetched_goes_on_to_the_branches() {
     let content = Content::StateResponse(vec![block]);
     let answer = message(nonces[0].1, "main", gossip_proto::Tag::ChanOrOrg, content);
     bench.receive(links[0], &gossip_proto::SignedMessage::unsigned(answer));
-    assert_eq!(fed(&mut bench), ["m3"]);
+    assert_eq!(block_receivers(&mut bench), ["m3"]);
 }
 
 #[test]
-fn a_peer_that_knows_of_no_tree_is_pushed_to_at_random_besides() {
+fn legacy_peers_get_random_pushes_in_addition_to_the_tree() {
     let (mut bench, _) = neighbours(&["m2", "m3"]);
     bench.publish(0, good_block(0));
     for name in ["m4", "m5", "m6", "m7"] {
@@ -234,20 +234,20 @@ fn a_peer_that_knows_of_no_tree_is_pushed_to_at_random_besides() {
     let mut reached = BTreeSet::new();
     for seq in 1..30 {
         bench.publish(seq, good_block(seq));
-        let fed = fed(&mut bench);
+        let block_receivers = block_receivers(&mut bench);
         assert_eq!(
-            (fed.len(), &fed[..2]),
+            (block_receivers.len(), &block_receivers[..2]),
             (5, &["m2".to_owned(), "m3".to_owned()][..])
         );
-        reached.extend(fed);
+        reached.extend(block_receivers);
     }
     assert_eq!(reached.len(), 6);
     bench.advance(secs(1));
-    assert_eq!(told(&mut bench), [], "they would not understand it");
+    assert_eq!(told(&mut bench), [], "legacy peers get no tree messages");
 }
 
 #[test]
-fn strangers_to_the_channel_or_organisation_have_no_say_in_the_tree() {
+fn tree_messages_of_non_participants_and_foreign_peers_are_ignored() {
     let (mut bench, links) = neighbours(&["m2", "a2"]);
     let idle = bench.member("m3");
     bench.publish(0, good_block(0));
@@ -256,16 +256,16 @@ fn strangers_to_the_channel_or_organisation_have_no_say_in_the_tree() {
     bench.receive(idle, &tree(5, Some(Branch::Graft)));
     bench.sent();
     bench.publish(1, good_block(1));
-    assert_eq!(fed(&mut bench), ["m2"]);
+    assert_eq!(block_receivers(&mut bench), ["m2"]);
     bench.advance(millis(100));
     assert_eq!(
         bench.metrics().state_requests_sent,
         0,
-        "their heights count for nothing"
+        "their heights do not count"
     );
 }
 
-fn told_limit(height: u64, limit: u64) -> gossip_proto::SignedMessage {
+fn limit_message(height: u64, limit: u64) -> gossip_proto::SignedMessage {
     tree_message(Tree {
         ledger_height: height,
         limit: limit.try_into().ok(),
@@ -274,11 +274,11 @@ fn told_limit(height: u64, limit: u64) -> gossip_proto::SignedMessage {
 }
 
 #[test]
-fn a_branch_is_fed_no_farther_than_it_has_a_place_and_hears_of_the_rest() {
+fn an_eager_peer_gets_no_blocks_beyond_its_limit_and_is_told_the_height() {
     let (mut bench, links) = neighbours(&["m2", "m3"]);
     bench.publish(0, good_block(0));
-    assert_eq!(fed(&mut bench), ["m2", "m3"]);
-    bench.receive(links[0], &told_limit(1, 3));
+    assert_eq!(block_receivers(&mut bench), ["m2", "m3"]);
+    bench.receive(links[0], &limit_message(1, 3));
     for seq in 1..6 {
         bench.publish(seq, good_block(seq));
     }
@@ -294,17 +294,17 @@ fn a_branch_is_fed_no_farther_than_it_has_a_place_and_hears_of_the_rest() {
     assert_eq!(
         heights,
         [("m2", 6)],
-        "so that it can ask for what it was not sent"
+        "so that it can request the missed blocks"
     );
-    bench.receive(links[0], &told_limit(6, 46));
+    bench.receive(links[0], &limit_message(6, 46));
     bench.publish(6, good_block(6));
-    assert_eq!(fed(&mut bench), ["m2", "m3"]);
+    assert_eq!(block_receivers(&mut bench), ["m2", "m3"]);
     bench.advance(secs(1));
-    assert_eq!(told(&mut bench), [], "nothing is owed any more");
+    assert_eq!(told(&mut bench), [], "no missed block is left");
 }
 
 #[test]
-fn whoever_feeds_us_is_told_a_few_times_per_window_how_far_we_have_places() {
+fn the_parent_is_told_our_limit_a_few_times_per_window() {
     let (mut bench, links) = neighbours(&["m2", "m3"]);
     let mut limits = Vec::new();
     for seq in 0..40 {
@@ -315,11 +315,11 @@ fn whoever_feeds_us_is_told_a_few_times_per_window_how_far_we_have_places() {
     assert_eq!(limits, [41, 51, 61, 71]);
     bench.receive(links[1], &pushed(40, good_block(40)));
     let told = told(&mut bench);
-    assert_eq!(told[0].0, "m3", "another one feeds us now");
+    assert_eq!(told[0].0, "m3", "the parent has changed");
 }
 
 #[test]
-fn a_branch_whose_queue_was_full_hears_of_the_block_that_it_was_not_sent() {
+fn an_eager_peer_whose_queue_was_full_is_told_the_height_of_the_missed_block() {
     let mut bench = quiet(&["m2"], |config| {
         config.outbox.window_frames = 1.try_into().unwrap();
         config.outbox.max_push = 1.try_into().unwrap();
@@ -341,14 +341,18 @@ fn a_branch_whose_queue_was_full_hears_of_the_block_that_it_was_not_sent() {
 }
 
 #[test]
-fn what_a_peer_told_long_ago_does_not_keep_it_from_blocks_when_the_publisher_changes() {
+fn an_outdated_limit_does_not_withhold_blocks_after_a_change_of_the_publisher() {
     let (mut bench, links) = neighbours(&["m2"]);
     bench.receive(links[0], &pushed(0, good_block(0)));
-    bench.receive(links[0], &told_limit(1, 41));
+    bench.receive(links[0], &limit_message(1, 41));
     for seq in 1..60 {
         bench.receive(links[0], &pushed(seq, good_block(seq)));
     }
     bench.sent();
     bench.publish(60, good_block(60));
-    assert_eq!(fed(&mut bench), ["m2"], "it has shown that it went on");
+    assert_eq!(
+        block_receivers(&mut bench),
+        ["m2"],
+        "its later blocks moved its window"
+    );
 }

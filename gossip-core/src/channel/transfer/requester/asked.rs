@@ -1,4 +1,4 @@
-//! Requests under way, and how long answers take.
+//! Requests under way, and the answer times.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use gossip_proto::Payload;
 
 use crate::{Instant, PeerId};
 
-/// A late request keeps its peer from being asked for this many more times the response timeout: an
-/// answer that is merely slow would otherwise queue behind itself.
-const LATE_PATIENCE: u32 = 4;
-/// An answer may take so long as long as none has come.
-const UNKNOWN: Duration = Duration::from_secs(1);
-/// And so long at least: a block more than once costs more than a moment.
-const LEAST: Duration = Duration::from_millis(250);
+/// The peer of a late request is not asked again for so many times the response timeout. Otherwise a slow answer would
+/// queue behind itself.
+const LATE_FACTOR: u32 = 4;
+/// The answer time to expect as long as none is known.
+const DEFAULT_WAIT: Duration = Duration::from_secs(1);
+/// The least answer time to expect: a redundant block costs more than a short wait.
+const MIN_WAIT: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -22,34 +22,34 @@ pub(super) struct Asked {
     pub(super) end: u64,
     pub(super) since: Instant,
     pub(super) deadline: Instant,
-    /// The peer has offered it, and the deadline is what answers usually take: it is nobody's fault to miss it,
-    /// until the timeout of all others is over too.
-    pub(super) hurried: bool,
+    /// The peer offered the block, and the deadline is the usual answer time. Missing it counts as a fault only after
+    /// the response timeout.
+    pub(super) offered: bool,
     pub(super) late: bool,
 }
 
 impl Asked {
-    /// Is its peer not to be asked for more?
+    /// Returns whether its peer must not be asked for more.
     pub(super) fn is_busy(&self, now: Instant, timeout: Duration) -> bool {
         !self.late || now < self.busy_until(timeout)
     }
 
     pub(super) fn busy_until(&self, timeout: Duration) -> Instant {
-        self.deadline + timeout.saturating_mul(LATE_PATIENCE)
+        self.deadline + timeout.saturating_mul(LATE_FACTOR)
     }
 
-    /// Is it awaited of one who has offered it?
-    pub(super) fn is_offered(&self) -> bool {
-        self.hurried && !self.late
+    /// Returns whether it is awaited from a peer that offered the block.
+    pub(super) fn is_awaited_offer(&self) -> bool {
+        self.offered && !self.late
     }
 
-    /// Whoever offered and has not delivered by then has lied.
-    pub(super) fn unkept_at(&self, timeout: Duration) -> Option<Instant> {
-        (self.late && self.hurried).then(|| self.since + timeout)
+    /// The time by which a peer that made an offer must have delivered.
+    pub(super) fn offer_deadline(&self, timeout: Duration) -> Option<Instant> {
+        (self.late && self.offered).then(|| self.since + timeout)
     }
 
-    /// Whether an answer is within contract: numbers of the range only, strictly increasing. Less
-    /// than was asked for is fine.
+    /// Returns whether an answer is within contract: only numbers of the range, strictly increasing. Fewer than
+    /// requested are allowed.
     pub(super) fn covers(&self, payloads: &[Payload]) -> bool {
         let range = self.start..=self.end;
         payloads
@@ -59,7 +59,7 @@ impl Asked {
     }
 }
 
-/// How long answers take, with their deviation, as TCP estimates it (RFC 6298).
+/// The mean and the deviation of answer times, estimated as in TCP (RFC 6298).
 #[derive(Debug, Default)]
 pub(super) struct AnswerTime {
     usual: Option<(Duration, Duration)>,
@@ -76,12 +76,13 @@ impl AnswerTime {
         });
     }
 
-    /// Longer than nearly all answers take, but no longer than the timeout.
+    /// More than nearly all answers take, but no more than the timeout.
     pub(super) fn hedge_after(&self, timeout: Duration) -> Duration {
         let known = |(mean, deviation): (Duration, Duration)| {
-            mean.saturating_add(deviation.saturating_mul(4)).max(LEAST)
+            mean.saturating_add(deviation.saturating_mul(4))
+                .max(MIN_WAIT)
         };
-        self.usual.map_or(UNKNOWN, known).min(timeout)
+        self.usual.map_or(DEFAULT_WAIT, known).min(timeout)
     }
 }
 
@@ -90,14 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_patience_with_answers_follows_how_long_they_take() {
+    fn the_hedge_delay_follows_the_answer_times() {
         let (timeout, millis) = (Duration::from_secs(3), Duration::from_millis);
         let mut time = AnswerTime::default();
-        assert_eq!(time.hedge_after(timeout), UNKNOWN);
+        assert_eq!(time.hedge_after(timeout), DEFAULT_WAIT);
         for _ in 0..50 {
             time.learn(millis(20));
         }
-        assert_eq!(time.hedge_after(timeout), LEAST);
+        assert_eq!(time.hedge_after(timeout), MIN_WAIT);
         for _ in 0..50 {
             time.learn(millis(600));
         }

@@ -1,4 +1,4 @@
-//! Asking for what a peer offers.
+//! Requests for offered blocks.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::out::Out;
 use crate::{Config, Instant, PeerId};
 
 impl Requester {
-    /// A peer offers a block. It is asked for at once, unless the block is on its way, or one before it is
-    /// missing that may be. Nobody brings what is offered: if the peer does not either, another is asked.
+    /// A peer offers a block. It is requested at once, unless the block is on its way, or an earlier one is missing and
+    /// not on its way. Offered blocks are not pushed: if the peer does not deliver, another one is asked.
     pub(crate) fn on_offer(
         &mut self,
         cx: &mut Out<'_>,
@@ -20,14 +20,14 @@ impl Requester {
         let config = &cx.config.state_transfer;
         let (now, timeout) = (cx.now, config.response_timeout);
         let awaited = self.asked.iter().filter(|asked| !asked.late).count();
-        let offered = self.asked.iter().filter(|asked| asked.is_offered());
+        let offered = self.asked.iter().filter(|asked| asked.is_awaited_offer());
         let busy = |asked: &Asked| asked.peer == *peer && asked.is_busy(now, timeout);
         let roomy = seq == buffer.next() || self.room(buffer, awaited, config.max_response_bytes);
         let free = offered.count() < MAX_PARALLEL
             && !self.asked.iter().any(busy)
             && !self.penalties.holds(peer, now);
         let wanted = buffer.want(seq) == Want::Yes
-            && !self.is_brought(cx.config, now, seq, buffer)
+            && !self.is_arriving(cx.config, now, seq, buffer)
             && (buffer.frontier()..seq).all(|before| self.expects(before, buffer));
         if !wanted || !free || !roomy {
             return None;
@@ -37,9 +37,10 @@ impl Requester {
         Some(self.request(cx, buffer, peer.clone(), (seq, seq), Some(hedge_after)))
     }
 
-    /// Held, being checked, or about to come. One who merely claims a height may not have it: what such a peer has
-    /// not answered in the time that answers take is asked of one who offers it too.
-    pub(crate) fn is_brought(
+    /// Returns whether the block is held, being checked, or about to arrive. A peer that claims a height may not have
+    /// the block: if it has not answered in the usual answer time, the block is requested from a peer that offers it
+    /// too.
+    pub(crate) fn is_arriving(
         &self,
         config: &Config,
         now: Instant,
@@ -48,27 +49,28 @@ impl Requester {
     ) -> bool {
         let timeout = config.state_transfer.response_timeout;
         let hedge_after = self.answer_time.hedge_after(timeout);
-        let brings = |asked: &Asked| {
-            let soon = asked.hurried || now < asked.since + hedge_after;
+        let arrives = |asked: &Asked| {
+            let soon = asked.offered || now < asked.since + hedge_after;
             !asked.late && soon && (asked.start..=asked.end).contains(&seq)
         };
-        buffer.holds(seq) || self.checking.contains_key(&seq) || self.asked.iter().any(brings)
+        buffer.holds(seq) || self.checking.contains_key(&seq) || self.asked.iter().any(arrives)
     }
 
-    /// Those who have offered what they have not delivered in all the time that answers have.
-    pub(super) fn take_unkept(&mut self, cx: &Out<'_>) -> Vec<PeerId> {
+    /// Takes the peers that offered a block and have not delivered it within the response timeout.
+    pub(super) fn take_unkept_offers(&mut self, cx: &Out<'_>) -> Vec<PeerId> {
         let timeout = cx.config.state_transfer.response_timeout;
-        let unkept = |asked: &&mut Asked| asked.unkept_at(timeout).is_some_and(|at| at <= cx.now);
-        let blamed = self.asked.iter_mut().filter(unkept).map(|asked| {
-            asked.hurried = false;
+        let unkept =
+            |asked: &&mut Asked| asked.offer_deadline(timeout).is_some_and(|at| at <= cx.now);
+        let silent = self.asked.iter_mut().filter(unkept).map(|asked| {
+            asked.offered = false;
             asked.peer.clone()
         });
-        blamed.collect()
+        silent.collect()
     }
 
-    /// When the first of them is.
-    pub(super) fn next_unkept(&self, timeout: Duration) -> Option<Instant> {
-        let times = self.asked.iter().map(|asked| asked.unkept_at(timeout));
+    /// The time at which the first of them is overdue.
+    pub(super) fn next_offer_deadline(&self, timeout: Duration) -> Option<Instant> {
+        let times = self.asked.iter().map(|asked| asked.offer_deadline(timeout));
         times.flatten().min()
     }
 }

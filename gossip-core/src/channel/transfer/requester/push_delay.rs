@@ -1,33 +1,34 @@
-//! How late pushes are.
+//! The push delay: how late pushes are.
 
 use std::time::Duration;
 
 use crate::Instant;
 
-/// A push that delays by more is a lost one.
+/// A push with a longer delay counts as lost.
 const MAX_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// After so many late pushes one after the other, the way that they come by is not the best one.
+/// After so many late pushes in a row, a quicker parent is sought.
 const LATE_PUSHES: u32 = 2;
 
-/// How long pushes push_delay behind what tells of their blocks.
+/// The delay of pushes after the first sign of their blocks.
 #[derive(Debug, Default)]
 pub(super) struct PushDelay {
-    /// The push_delay that is to be expected, and some more.
+    /// The delay to expect, with a margin.
     timeout: Duration,
-    /// The number that was missing for too long last, and since when.
+    /// The last number that was missing for too long, and since when.
     overdue: Option<(u64, Instant)>,
-    /// So many pushes in a row were late.
+    /// The number of late pushes in a row.
     late: u32,
 }
 
 impl PushDelay {
-    /// A push is waited for this long.
+    /// How long to wait for a push.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// A block came so long after something had told of it, if anything had. So long as `late`, or longer, is late.
+    /// A pushed block has arrived, with this delay after the first sign of it, if there was any. A delay of `late` or
+    /// more is late.
     pub(super) fn on_pushed(&mut self, push_delay: Option<Duration>, late: Duration) {
         if let Some(push_delay) = push_delay {
             self.learn(push_delay);
@@ -44,14 +45,14 @@ impl PushDelay {
         self.overdue = Some((number, since));
     }
 
-    /// A push has come of a block that was there already: if it was fetched, that was too early.
+    /// A block that we have was pushed. If it was fetched, the request was too early.
     pub(super) fn on_late_push(&mut self, now: Instant, seq: u64) {
         if let Some((_, since)) = self.overdue.take_if(|(number, _)| *number == seq) {
             self.learn(now.since(since));
         }
     }
 
-    /// Have the last pushes all been late? Says so once, and looks at the next ones then.
+    /// Returns once whether the last pushes have all been late, and restarts the count.
     pub(super) fn take_late(&mut self) -> bool {
         let late = self.late >= LATE_PUSHES;
         if late {
@@ -60,7 +61,7 @@ impl PushDelay {
         late
     }
 
-    /// A push lagged by so much: be patient for twice as long, and a little less each time.
+    /// Sets the timeout to twice this delay, but reduces it only a little at a time.
     fn learn(&mut self, push_delay: Duration) {
         let before = self.timeout - self.timeout / 16;
         self.timeout = push_delay
@@ -80,22 +81,22 @@ mod tests {
     }
 
     #[test]
-    fn pushes_late_in_a_row_are_reported_once() {
+    fn consecutive_late_pushes_are_reported_once() {
         let mut delays = PushDelay::default();
         delays.on_pushed(push_delay(20), LATE);
-        assert!(!delays.take_late(), "that may be chance");
+        assert!(!delays.take_late(), "one late push may be chance");
         delays.on_pushed(push_delay(30), LATE);
         assert!(delays.take_late());
         assert!(!delays.take_late());
         delays.on_pushed(push_delay(30), LATE);
         assert!(
             !delays.take_late(),
-            "a new way may just have been asked for"
+            "another parent may just have been requested"
         );
     }
 
     #[test]
-    fn one_push_in_time_starts_the_count_anew() {
+    fn a_push_in_time_restarts_the_count() {
         for in_time in [None, push_delay(19)] {
             let mut delays = PushDelay::default();
             delays.on_pushed(push_delay(50), LATE);
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn patience_is_twice_the_lag_and_fades() {
+    fn the_timeout_is_twice_the_delay_and_decreases_slowly() {
         let mut delays = PushDelay::default();
         delays.on_pushed(push_delay(100), LATE);
         assert_eq!(delays.timeout(), Duration::from_millis(200));
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_of_a_block_that_was_fetched_teaches_patience_once() {
+    fn a_push_of_a_fetched_block_raises_the_timeout_once() {
         let (start, millis) = (Instant::START, Duration::from_millis);
         let mut delays = PushDelay::default();
         delays.on_overdue(7, start);

@@ -1,4 +1,4 @@
-//! Ordered commit, and what happens when the ledger refuses.
+//! Ordered commit, and recovery when the ledger refuses.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn committed_note(seq: u64) -> Emitted {
 }
 
 #[test]
-fn nothing_is_wanted_before_the_height_is_known() {
+fn no_block_is_wanted_before_the_height_is_known() {
     let mut bench = Bench::starting(|_| {});
     assert_eq!(bench.want(0), Want::Beyond);
     assert!(bench.push(0).is_empty());
@@ -68,7 +68,7 @@ fn the_block_being_committed_is_known() {
 }
 
 #[test]
-fn blocks_past_a_gap_are_kept_up_to_the_window_and_committed_once_it_is_filled() {
+fn blocks_after_a_gap_are_kept_within_the_window_and_committed_once_it_is_filled() {
     let mut bench = Bench::at(1);
     for seq in (1..=4).chain(10..=20) {
         assert_eq!(bench.push(seq), [accepted(seq, BlockOrigin::Push)]);
@@ -101,7 +101,7 @@ fn late_copies_of_committed_blocks_change_nothing() {
 }
 
 #[test]
-fn a_refused_block_leaves_its_place_to_another_copy() {
+fn a_refused_block_can_be_replaced_by_another_copy() {
     let mut bench = Bench::at(1);
     bench.push(1);
     bench.push(2);
@@ -144,7 +144,7 @@ fn a_ledger_that_lost_blocks_is_followed() {
 }
 
 #[test]
-fn a_ledger_that_refuses_again_and_again_halts_the_channel() {
+fn repeated_refusals_of_the_ledger_halt_the_channel() {
     let mut bench = Bench::at(1);
     for _ in 0..3 {
         bench.push(1);
@@ -159,7 +159,7 @@ fn a_ledger_that_refuses_again_and_again_halts_the_channel() {
 }
 
 #[test]
-fn a_success_in_between_makes_up_for_refusals() {
+fn a_successful_commit_resets_the_count_of_refusals() {
     let mut bench = Bench::at(0);
     for seq in 0..10 {
         bench.push(seq);
@@ -172,7 +172,7 @@ fn a_success_in_between_makes_up_for_refusals() {
 }
 
 #[test]
-fn a_failing_ledger_halts_the_channel_and_nothing_else() {
+fn a_failing_ledger_halts_commits_only() {
     let mut bench = Bench::at(1);
     bench.push(1);
     bench.claim(1, 50);

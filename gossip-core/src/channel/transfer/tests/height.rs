@@ -1,4 +1,4 @@
-//! The application stores blocks itself.
+//! External commits: the application stores blocks itself.
 
 use super::*;
 use crate::Response;
@@ -12,7 +12,7 @@ fn read(id: u64, height: u64) -> Emitted {
 }
 
 #[test]
-fn a_height_that_the_application_brought_about_is_read_and_gone_on_from() {
+fn commits_continue_from_the_height_after_an_external_commit() {
     let mut bench = Bench::at(1);
     bench.push(30);
     bench.out();
@@ -23,7 +23,7 @@ fn a_height_that_the_application_brought_about_is_read_and_gone_on_from() {
     assert_eq!(
         bench.out(),
         [read(7, 30), Emitted::Commit(30)],
-        "what waited for it is next"
+        "the block that waited is next"
     );
     assert_eq!(bench.transfer.height(), 30);
 }
@@ -39,11 +39,11 @@ fn a_lower_height_is_refused_without_reading() {
     assert_eq!(bench.out(), [Emitted::Reply(7, Err(error))]);
     update(&mut bench, 8, 5);
     bench.answer(LedgerOutcome::Height(Ok(5)));
-    assert_eq!(bench.out(), [read(8, 5)], "an equal one changes nothing");
+    assert_eq!(bench.out(), [read(8, 5)], "an equal height changes nothing");
 }
 
 #[test]
-fn a_commit_under_way_is_waited_for() {
+fn a_height_update_waits_for_the_commit_under_way() {
     let mut bench = Bench::at(1);
     bench.push(1);
     assert_eq!(bench.out(), [Emitted::Commit(1)]);
@@ -56,14 +56,14 @@ fn a_commit_under_way_is_waited_for() {
     assert_eq!(out.last(), Some(&Emitted::Height));
     assert!(
         !out.contains(&Emitted::Commit(2)),
-        "nothing is committed meanwhile"
+        "no commit starts in the meantime"
     );
     bench.answer(LedgerOutcome::Height(Ok(9)));
     assert_eq!(bench.out(), [read(7, 9)]);
 }
 
 #[test]
-fn a_commit_that_the_applications_own_blocks_made_impossible_ends_well() {
+fn a_commit_refused_because_of_an_external_commit_is_recovered_from() {
     let mut bench = Bench::at(1);
     bench.push(1);
     update(&mut bench, 7, 9);
@@ -78,7 +78,7 @@ fn a_commit_that_the_applications_own_blocks_made_impossible_ends_well() {
 }
 
 #[test]
-fn a_ledger_that_has_less_is_what_counts_and_said() {
+fn the_height_of_the_ledger_counts_if_it_is_lower_than_reported() {
     let mut bench = Bench::at(1);
     update(&mut bench, 7, 9);
     bench.answer(LedgerOutcome::Height(Ok(4)));
@@ -91,7 +91,7 @@ fn a_ledger_that_has_less_is_what_counts_and_said() {
 }
 
 #[test]
-fn a_ledger_that_cannot_be_read_halts_nothing() {
+fn a_failed_read_after_an_external_commit_does_not_halt_the_channel() {
     let mut bench = Bench::at(1);
     update(&mut bench, 7, 9);
     let error = LedgerError::Storage("disk full".to_owned());
@@ -115,7 +115,7 @@ fn a_publication_has_a_place_once_the_window_has_moved() {
 }
 
 #[test]
-fn a_halt_answers_an_update_that_waits() {
+fn a_halt_answers_a_waiting_height_update() {
     let mut bench = Bench::at(1);
     bench.push(1);
     update(&mut bench, 7, 9);
@@ -134,11 +134,11 @@ fn a_halt_answers_an_update_that_waits() {
 }
 
 #[test]
-fn leaving_answers_an_update_that_waits_and_stops_the_timer() {
+fn leaving_answers_a_waiting_height_update_and_stops_the_timer() {
     let mut bench = Bench::at(1);
     update(&mut bench, 7, 9);
     bench.claim(1, 5);
-    bench.gap_timeout();
+    bench.wait_gap_timeout();
     bench.out();
     let mut cx = Out {
         now: bench.now,

@@ -1,4 +1,4 @@
-//! Commit, requester and server of one channel, put together as the channel does, without peers.
+//! Commit, requester and server of one channel, combined as the channel does, without peers.
 
 use bytes::Bytes;
 use gossip_proto::{Payload, StateRequest};
@@ -16,7 +16,7 @@ use crate::{
     Ticket,
 };
 
-/// What the channel would do next.
+/// An action that the channel would take next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     Ready {
@@ -75,7 +75,7 @@ impl Machine {
         self.commit.halted()
     }
 
-    /// As the channel asks about a block that is pushed.
+    /// As the channel does for a pushed block.
     pub(crate) fn want(&self, cx: &mut Out<'_>, seq: u64) -> Want {
         let want = self.commit.want(seq);
         match want {
@@ -168,7 +168,7 @@ impl Machine {
                         nonce,
                         payloads,
                     },
-                    Served::Update(_) => panic!("nothing is pulled here"),
+                    Served::Update(_) => panic!("no pull is under way"),
                 })
             });
             return served.collect();

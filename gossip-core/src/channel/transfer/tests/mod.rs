@@ -1,4 +1,4 @@
-//! The state machine in virtual time, command by command.
+//! State transfer in virtual time, command by command.
 
 mod commit;
 mod height;
@@ -30,7 +30,7 @@ use crate::{
 
 pub(super) const LINK: LinkId = LinkId(1);
 
-/// A command, comparable.
+/// A command in comparable form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Emitted {
     Height,
@@ -40,7 +40,7 @@ pub(super) enum Emitted {
     Notify(Notification),
 }
 
-/// A request for blocks, as it would be sent.
+/// A request for blocks to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ask {
     pub(super) peer: PeerId,
@@ -49,13 +49,13 @@ pub(super) struct Ask {
     pub(super) end: u64,
 }
 
-/// One channel's machine with its surroundings.
+/// One channel's parts and their environment.
 pub(super) struct Bench {
     pub(super) config: Config,
     pub(super) io: Io,
     pub(super) now: Instant,
     pub(super) transfer: Machine,
-    /// Ledger operations not answered yet, in order.
+    /// Outstanding ledger operations, in order.
     pub(super) pending: VecDeque<(Ticket, LedgerOp)>,
 }
 
@@ -139,17 +139,17 @@ impl Bench {
         out
     }
 
-    /// Answers the oldest ledger operation that is open.
+    /// Answers the oldest outstanding ledger operation.
     pub(super) fn answer(&mut self, outcome: LedgerOutcome) -> Vec<Effect> {
         self.out();
-        let (ticket, _) = self.pending.pop_front().expect("an open operation");
+        let (ticket, _) = self.pending.pop_front().expect("an outstanding operation");
         self.call(|transfer, cx| transfer.on_ledger_done(cx, ticket, outcome))
     }
 
-    /// Answers commits with success until none is open.
+    /// Answers commits with success until none is outstanding.
     pub(super) fn commit_all(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let mut bound = Bound::new("no ledger operation to be open", 10_000);
+        let mut bound = Bound::new("no ledger operation to be outstanding", 10_000);
         loop {
             bound.step(&self.pending);
             self.out();
@@ -181,13 +181,13 @@ impl Bench {
         asks(&self.call(|transfer, cx| transfer.on_claim(cx, &peer(name), height, true)))
     }
 
-    /// An answer to `ask` with blocks `numbers`; they are not admitted.
+    /// Answers `ask` with blocks `numbers`; they are not admitted.
     pub(super) fn respond(&mut self, ask: &Ask, numbers: &[u64]) -> Vec<Effect> {
         let payloads = numbers.iter().map(|seq| payload(*seq)).collect();
         self.call(|transfer, cx| transfer.on_response(cx, &ask.peer, ask.nonce, payloads))
     }
 
-    /// An answer to `ask` with blocks `numbers`, all of which verify.
+    /// Answers `ask` with blocks `numbers`, all of which verify.
     pub(super) fn deliver(&mut self, ask: &Ask, numbers: &[u64]) -> Vec<Ask> {
         let effects = self.respond(ask, numbers);
         let mut asked = asks(&effects);
@@ -197,16 +197,16 @@ impl Bench {
         asked
     }
 
-    /// Lets time pass, firing the timer whenever it is due.
+    /// Advances the time, and fires the timer whenever it is due.
     pub(super) fn wait(&mut self, time: Duration) -> Vec<Ask> {
         let until = self.now + time;
         let mut asked = Vec::new();
         let mut fired = None;
-        let mut bound = Bound::new("the timer to let time pass", 10_000);
+        let mut bound = Bound::new("the timer to allow time to pass", 10_000);
         while let Some(at) = self.io.timers.next().filter(|at| *at <= until) {
             bound.step((at, until));
-            // It may lie in the past once: what has come since makes gap_timeout shorter.
-            assert_ne!(fired.replace(at), Some(at), "the timer does not move");
+            // It may lie in the past once: new events may have shortened the gap timeout.
+            assert_ne!(fired.replace(at), Some(at), "the deadline does not change");
             self.now = self.now.max(at);
             let key = self.io.timers.pop_due(at);
             assert_eq!(
@@ -219,15 +219,15 @@ impl Bench {
         asked
     }
 
-    pub(super) fn gap_timeout(&mut self) -> Vec<Ask> {
+    pub(super) fn wait_gap_timeout(&mut self) -> Vec<Ask> {
         self.wait(self.config.state_transfer.gap_timeout * 3)
     }
 
-    /// The first request after gap_timeout, which must be the only one.
+    /// The first request after the gap timeout, which must be the only one.
     pub(super) fn one_ask(&mut self) -> Ask {
-        let asked = self.gap_timeout();
+        let asked = self.wait_gap_timeout();
         let [ask] = asked.as_slice() else {
-            panic!("not one request: {asked:?}");
+            panic!("expected one request: {asked:?}");
         };
         ask.clone()
     }
@@ -274,7 +274,7 @@ pub(super) fn accepted(seq: u64, origin: BlockOrigin) -> Effect {
     }
 }
 
-/// A publication is accepted, and to be answered when it has been passed on.
+/// A publication is accepted, and its answer is due when it has been passed on.
 pub(super) fn published(id: u64, seq: u64) -> Effect {
     Effect::Accepted {
         seq,
@@ -284,7 +284,7 @@ pub(super) fn published(id: u64, seq: u64) -> Effect {
     }
 }
 
-/// A publication is to be answered, as it is known.
+/// A publication is known, and its answer is due.
 pub(super) fn known(id: u64) -> Effect {
     Effect::Known {
         request: RequestId(id),

@@ -1,4 +1,4 @@
-//! Whatever happens on the way, the ledger sees 0, 1, 2, … once each.
+//! Under any sequence of events, the ledger gets 0, 1, 2, … once each.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ enum Step {
     Publish(u64),
     /// The ledger answers; with a failure if `true`.
     Ledger(bool),
-    /// The oldest request is answered with the numbers of which the bit is set.
+    /// The oldest request is answered with the numbers whose bits are set.
     Answer(u32),
     BadBlock(u64),
     Claim(u8, u64),
@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A bench with a ledger that knows what it holds, and requests on their way.
+/// A bench with a simulated ledger, and requests under way.
 struct Run {
     bench: Bench,
     stored: Vec<u64>,
@@ -114,7 +114,7 @@ impl Run {
         self.asked.extend(asks(effects));
     }
 
-    /// Answers the oldest operation; never so many failures in a row that the channel halts.
+    /// Answers the oldest operation, but with fewer consecutive failures than halt the channel.
     fn ledger(&mut self, fail: bool) {
         self.out();
         let Some((_, op)) = self.bench.pending.front().cloned() else {
@@ -132,7 +132,7 @@ impl Run {
                 self.stored.push(seq);
                 committed()
             }
-            LedgerOp::Read { .. } => panic!("nobody asked"),
+            LedgerOp::Read { .. } => panic!("unsolicited read"),
         };
         let effects = self.bench.answer(outcome);
         self.take(&effects);
@@ -168,7 +168,7 @@ proptest! {
             run.apply(step);
             run.check();
         }
-        // Calm: an honest peer has everything and answers.
+        // Recovery: an honest peer has all blocks and answers.
         for name in 1..5 {
             run.apply(&Step::Gone(name));
         }

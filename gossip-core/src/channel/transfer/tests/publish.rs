@@ -1,4 +1,4 @@
-//! Publications: `Busy` holds the publisher back.
+//! Publications: `Busy` is back-pressure for the publisher.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn a_publication_with_a_place_is_answered_and_passed_on_before_it_is_committed()
 }
 
 #[test]
-fn a_publication_that_is_known_is_answered_as_such_and_not_passed_on_again() {
+fn a_known_publication_is_answered_as_known_and_not_passed_on_again() {
     let mut bench = Bench::at(1);
     bench.push(1);
     bench.out();
@@ -69,7 +69,7 @@ fn the_next_publication_has_room_however_many_bytes_are_held() {
 }
 
 #[test]
-fn a_publication_displaces_farther_blocks_of_peers_but_none_of_the_application() {
+fn a_publication_displaces_farther_blocks_of_peers_but_no_published_ones() {
     let mut bench = Bench::with(0, |config| config.state_transfer.window_bytes = 14);
     bench.push(5);
     bench.push(6);

@@ -1,4 +1,4 @@
-//! Gaps, and how they are filled.
+//! How gaps are detected and filled.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn gap(next: u64) -> Emitted {
 }
 
 #[test]
-fn blocks_that_overtake_each_other_are_not_asked_for() {
+fn blocks_that_arrive_out_of_order_are_not_requested() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
     for seq in [1, 0, 3, 2, 5, 4, 7, 6, 9, 8] {
@@ -25,7 +25,7 @@ fn blocks_that_overtake_each_other_are_not_asked_for() {
 }
 
 #[test]
-fn a_number_missing_for_too_long_is_asked_for_and_the_application_told_once() {
+fn an_overdue_number_is_requested_and_the_application_notified_once() {
     let mut bench = Bench::at(3);
     bench.claim(1, 6);
     bench.push(4);
@@ -33,10 +33,10 @@ fn a_number_missing_for_too_long_is_asked_for_and_the_application_told_once() {
     assert_eq!(bench.out(), []);
     let asked = bench.wait(Duration::from_millis(1));
     assert_eq!(bench.out(), [gap(3)]);
-    assert_eq!(ranges(&asked), [(3, 3)], "the only peer is asked once");
+    assert_eq!(ranges(&asked), [(3, 3)], "one request to the only peer");
     assert_eq!(asked[0].peer, peer(1));
     let more = bench.deliver(&asked[0], &[3]);
-    assert_eq!(ranges(&more), [(5, 5)], "the rest is asked for at once");
+    assert_eq!(ranges(&more), [(5, 5)], "the rest is requested at once");
     bench.deliver(&more[0], &[5]);
     bench.commit_all();
     assert_eq!(bench.transfer.height(), 6);
@@ -46,7 +46,7 @@ fn a_number_missing_for_too_long_is_asked_for_and_the_application_told_once() {
 }
 
 #[test]
-fn a_gap_that_nobody_can_fill_is_reported_and_asked_for_as_soon_as_somebody_can() {
+fn a_gap_that_no_peer_can_fill_is_reported_and_requested_when_a_peer_claims_it() {
     let mut bench = Bench::at(0);
     bench.push(5);
     assert!(bench.wait(Duration::from_secs(600)).is_empty());
@@ -56,7 +56,7 @@ fn a_gap_that_nobody_can_fill_is_reported_and_asked_for_as_soon_as_somebody_can(
 }
 
 #[test]
-fn only_peers_that_may_have_the_block_are_asked() {
+fn only_peers_that_claim_the_block_are_asked() {
     let mut bench = Bench::at(5);
     for (name, height) in [(1, 5), (2, 0), (3, 10)] {
         bench.claim(name, height);
@@ -78,7 +78,7 @@ fn a_request_stays_within_the_batch_and_the_claimed_height() {
 }
 
 #[test]
-fn blocks_that_are_held_are_not_asked_for_again() {
+fn held_blocks_are_not_requested_again() {
     let mut bench = Bench::at(0);
     for name in 1..=4 {
         bench.claim(name, 20);
@@ -86,17 +86,17 @@ fn blocks_that_are_held_are_not_asked_for_again() {
     for seq in [2, 3, 7] {
         bench.push(seq);
     }
-    let asked = bench.gap_timeout();
+    let asked = bench.wait_gap_timeout();
     assert_eq!(ranges(&asked), [(0, 1), (4, 6), (8, 17), (18, 19)]);
 }
 
 #[test]
-fn several_peers_are_asked_for_different_ranges_at_a_time() {
+fn several_peers_are_asked_for_different_ranges_in_parallel() {
     let mut bench = Bench::at(0);
     for name in 1..=9 {
         bench.claim(name, 500);
     }
-    let asked = bench.gap_timeout();
+    let asked = bench.wait_gap_timeout();
     assert_eq!(ranges(&asked), [(0, 9), (10, 19), (20, 29), (30, 39)]);
     let mut peers: Vec<_> = asked.iter().map(|ask| ask.peer.clone()).collect();
     peers.sort();
@@ -120,20 +120,20 @@ fn a_connected_peer_is_preferred() {
     }
     let mut bench = Bench::at(0);
     bench.call(|transfer, cx| transfer.on_claim(cx, &peer(1), 5, false));
-    assert_eq!(bench.one_ask().peer, peer(1), "better than nobody");
+    assert_eq!(bench.one_ask().peer, peer(1), "better than no peer");
 }
 
 #[test]
-fn a_request_reaches_no_farther_than_what_the_peer_claims() {
+fn a_request_does_not_exceed_the_claimed_height() {
     let mut bench = Bench::at(0);
     bench.claim(1, 500);
-    bench.gap_timeout();
+    bench.wait_gap_timeout();
     assert_eq!(ranges(&bench.claim(2, 15)), [(10, 14)]);
     assert_eq!(ranges(&bench.claim(3, 12)), []);
 }
 
 #[test]
-fn a_claim_taken_back_is_forgotten() {
+fn a_lowered_claim_replaces_the_earlier_one() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
     bench.claim(1, 0);
@@ -142,7 +142,7 @@ fn a_claim_taken_back_is_forgotten() {
 }
 
 #[test]
-fn the_rest_of_a_short_answer_is_asked_of_another_peer_at_once() {
+fn the_rest_of_a_short_answer_is_requested_from_another_peer_at_once() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
     let mut ask = bench.one_ask();
@@ -165,7 +165,7 @@ fn the_same_peer_is_asked_for_the_rest_if_there_is_no_other() {
 }
 
 #[test]
-fn a_hole_in_an_answer_is_asked_of_another_peer() {
+fn blocks_missing_within_an_answer_are_requested_from_another_peer() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
     let first = bench.one_ask();
@@ -201,7 +201,7 @@ fn another_peer_is_asked_when_an_answer_is_overdue() {
 }
 
 #[test]
-fn a_late_answer_is_still_of_use() {
+fn a_late_answer_is_still_used() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
     let first = bench.one_ask();
@@ -213,7 +213,7 @@ fn a_late_answer_is_still_of_use() {
 }
 
 #[test]
-fn another_peer_is_asked_at_once_when_the_one_asked_is_gone() {
+fn another_peer_is_asked_at_once_when_the_asked_one_disconnects() {
     for dead in [true, false] {
         let mut bench = Bench::at(0);
         bench.claim(1, 10);
@@ -233,13 +233,13 @@ fn another_peer_is_asked_at_once_when_the_one_asked_is_gone() {
 }
 
 #[test]
-fn a_peer_that_lacks_the_first_block_asked_for_is_left_alone_for_a_while() {
+fn a_peer_that_lacks_the_first_requested_block_is_not_asked_for_a_while() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
     let first = bench.one_ask();
     assert!(
         bench.respond(&first, &[5]).len() == 1,
-        "checked, nothing asked"
+        "the checks ran, without a request"
     );
     bench.admit(5, BlockOrigin::StateTransfer);
     assert!(bench.wait(Duration::from_secs(1)).is_empty());
@@ -247,7 +247,7 @@ fn a_peer_that_lacks_the_first_block_asked_for_is_left_alone_for_a_while() {
 }
 
 #[test]
-fn a_peer_that_drops_its_link_when_asked_is_left_alone_for_a_while() {
+fn a_peer_that_drops_its_link_when_asked_is_not_asked_for_a_while() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
     bench.one_ask();
@@ -259,12 +259,12 @@ fn a_peer_that_drops_its_link_when_asked_is_left_alone_for_a_while() {
 }
 
 #[test]
-fn requests_reach_no_farther_than_the_window() {
+fn requests_do_not_exceed_the_window() {
     let mut bench = Bench::at(0);
     for name in 1..=9 {
         bench.claim(name, 500);
     }
-    let asked = bench.gap_timeout();
+    let asked = bench.wait_gap_timeout();
     let last = asked.iter().find(|ask| ask.start == 30).cloned();
     let numbers: Vec<u64> = (30..40).collect();
     assert!(bench.deliver(&last.expect("asked"), &numbers).is_empty());
@@ -279,7 +279,7 @@ fn requests_reach_no_farther_than_the_window() {
 }
 
 #[test]
-fn without_room_for_bytes_only_the_next_number_is_asked_for() {
+fn without_room_for_bytes_only_the_next_number_is_requested() {
     let mut bench = Bench::with(0, |config| {
         config.state_transfer.window_bytes = 20;
         config.state_transfer.max_response_bytes = 100;
@@ -289,7 +289,7 @@ fn without_room_for_bytes_only_the_next_number_is_asked_for() {
     }
     for seq in 0..10 {
         let asked = if seq == 0 {
-            bench.gap_timeout()
+            bench.wait_gap_timeout()
         } else {
             asks(&bench.commit_all())
         };
@@ -306,7 +306,7 @@ fn a_late_joiner_catches_up_in_order_within_the_window() {
     for name in 1..=5 {
         bench.claim(name, 500);
     }
-    let mut open: VecDeque<Ask> = bench.gap_timeout().into();
+    let mut open: VecDeque<Ask> = bench.wait_gap_timeout().into();
     let mut bound = Bound::new("all blocks", 1_000);
     while let Some(ask) = open.pop_front() {
         bound.step(bench.transfer.height());
@@ -321,7 +321,7 @@ fn a_late_joiner_catches_up_in_order_within_the_window() {
     assert_eq!(bench.io.metrics.blocks_transferred, 499);
     assert_eq!(bench.io.metrics.state_requests_timed_out, 0);
     assert_eq!(bench.wait(TIMEOUT * 4), []);
-    assert_eq!(bench.io.timers.next(), None, "nothing is left to wait for");
+    assert_eq!(bench.io.timers.next(), None, "no deadline is left");
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn a_block_dropped_after_a_refused_commit_is_fetched_from_a_peer() {
 }
 
 #[test]
-fn a_slow_answer_is_not_asked_for_again_of_the_same_peer_while_it_travels() {
+fn a_slow_answer_is_not_requested_again_from_the_same_peer_while_it_is_under_way() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
     let ask = bench.one_ask();
@@ -354,7 +354,7 @@ fn a_slow_answer_is_not_asked_for_again_of_the_same_peer_while_it_travels() {
 }
 
 #[test]
-fn a_peer_that_cannot_be_reached_is_not_waited_for() {
+fn an_unreachable_peer_does_not_delay_a_request() {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
     bench.claim(2, 10);

@@ -1,4 +1,4 @@
-//! Answers to peers that ask.
+//! Answers to the requests of peers.
 
 use std::num::NonZeroUsize;
 
@@ -25,7 +25,7 @@ fn blocks(numbers: &[u64]) -> LedgerOutcome {
 }
 
 #[test]
-fn a_request_is_answered_with_its_nonce_and_the_blocks_asked_for() {
+fn a_request_is_answered_with_its_nonce_and_the_requested_blocks() {
     let mut bench = Bench::at(10);
     assert_eq!(bench.request(1, 77, 2, 3), None);
     assert_eq!(bench.out(), [Emitted::Read(2, 3)]);
@@ -39,7 +39,7 @@ fn a_request_is_answered_with_its_nonce_and_the_blocks_asked_for() {
 }
 
 #[test]
-fn an_interval_that_ends_before_it_starts_is_answered_with_nothing() {
+fn a_range_that_ends_before_it_starts_gets_an_empty_answer() {
     let mut bench = Bench::at(20);
     assert_eq!(bench.request(1, 5, 10, 5), Some(response(1, 5, &[])));
     assert_eq!(bench.out(), []);
@@ -91,7 +91,7 @@ fn reads_are_bounded_per_channel() {
 }
 
 #[test]
-fn nothing_is_sent_to_a_link_that_is_gone_but_its_read_still_counts() {
+fn no_answer_is_sent_on_an_ended_link_but_its_read_still_counts() {
     let mut bench = Bench::at(100);
     bench.request(1, 1, 0, 5);
     bench.transfer.on_link_gone(LinkId(1));
@@ -101,7 +101,7 @@ fn nothing_is_sent_to_a_link_that_is_gone_but_its_read_still_counts() {
 }
 
 #[test]
-fn an_unreadable_block_is_answered_with_nothing() {
+fn a_request_for_an_unreadable_block_gets_an_empty_answer() {
     let mut bench = Bench::at(100);
     bench.request(1, 1, 0, 5);
     let error = LedgerError::Storage("bad sector".to_owned());
@@ -113,14 +113,14 @@ fn an_unreadable_block_is_answered_with_nothing() {
 }
 
 #[test]
-fn blocks_beyond_those_asked_for_are_not_sent() {
+fn blocks_beyond_the_requested_range_are_not_sent() {
     let mut bench = Bench::at(100);
     bench.request(1, 1, 4, 5);
     assert_eq!(bench.answer(blocks(&[4, 5, 6])), [response(1, 1, &[4, 5])]);
 }
 
 #[test]
-fn a_channel_that_is_not_ready_has_nothing_to_give() {
+fn a_channel_without_known_height_answers_with_an_empty_list() {
     let mut bench = Bench::starting(|_| {});
     assert_eq!(bench.request(1, 1, 0, 5), Some(response(1, 1, &[])));
 }

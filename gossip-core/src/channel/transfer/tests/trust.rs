@@ -1,9 +1,9 @@
-//! Peers that lie, flood or fall silent.
+//! Peers that lie, flood or do not answer.
 
 use super::*;
 use crate::channel::transfer::penalties::Penalties;
 
-/// A channel at 0 that has asked peer 1, which says it has 10 blocks.
+/// A channel at height 0 that has asked peer 1, which claims 10 blocks.
 fn asked() -> (Bench, Ask) {
     let mut bench = Bench::at(0);
     bench.claim(1, 10);
@@ -12,7 +12,7 @@ fn asked() -> (Bench, Ask) {
 }
 
 #[test]
-fn answers_that_nobody_asked_for_change_nothing() {
+fn unsolicited_answers_change_nothing() {
     let (mut bench, ask) = asked();
     bench.claim(2, 10);
     let deadline = bench.io.timers.next();
@@ -44,7 +44,7 @@ fn answers_that_nobody_asked_for_change_nothing() {
 }
 
 #[test]
-fn private_data_that_comes_with_a_block_cannot_spoil_it() {
+fn bad_private_data_in_a_payload_does_not_affect_its_block() {
     let (mut bench, ask) = asked();
     let poisoned = Payload {
         private_data: vec![Bytes::from_static(b"\xff\xff")],
@@ -67,7 +67,7 @@ fn an_answer_counts_once() {
 }
 
 #[test]
-fn answers_out_of_contract_are_refused_and_another_peer_is_asked_at_once() {
+fn invalid_answers_are_refused_and_another_peer_is_asked_at_once() {
     for numbers in [
         &[0, 1, 10][..],
         &[u64::MAX][..],
@@ -87,7 +87,7 @@ fn answers_out_of_contract_are_refused_and_another_peer_is_asked_at_once() {
 }
 
 #[test]
-fn a_block_that_does_not_verify_is_asked_of_another_peer() {
+fn a_block_that_does_not_verify_is_requested_from_another_peer() {
     let (mut bench, ask) = asked();
     bench.claim(2, 10);
     let effects = bench.respond(&ask, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -103,7 +103,7 @@ fn a_block_that_does_not_verify_is_asked_of_another_peer() {
 }
 
 #[test]
-fn a_check_that_is_lost_is_made_good() {
+fn a_block_whose_check_is_lost_is_requested_again() {
     let (mut bench, ask) = asked();
     let all: Vec<u64> = (0..10).collect();
     bench.respond(&ask, &all);
@@ -114,19 +114,19 @@ fn a_check_that_is_lost_is_made_good() {
 }
 
 #[test]
-fn a_peer_that_keeps_silent_is_asked_less_and_less() {
+fn a_silent_peer_is_asked_less_and_less_often() {
     let (mut bench, _) = asked();
     let hour = bench.wait(Duration::from_secs(3600));
-    assert!(hour.len() >= 40, "it is never given up: {}", hour.len());
+    assert!(hour.len() >= 40, "requests continue: {}", hour.len());
     assert!(
         hour.len() <= 90,
-        "a minute apart, give or take: {}",
+        "about one request a minute: {}",
         hour.len()
     );
 }
 
 #[test]
-fn a_false_claim_costs_little_and_holds_up_nobody() {
+fn a_false_claim_costs_few_requests_and_delays_no_block() {
     let mut bench = Bench::at(0);
     bench.claim(1, u64::MAX);
     let mut asked_liar = 0;
@@ -143,7 +143,7 @@ fn a_false_claim_costs_little_and_holds_up_nobody() {
             open.extend(asks(&bench.push(round)));
         }
         open.extend(bench.wait(Duration::from_secs(1)));
-        let mut bound = Bound::new("the bench to ask for no more", 1_000);
+        let mut bound = Bound::new("the bench to send no further requests", 1_000);
         while let Some(ask) = open.pop_front() {
             bound.step(&ask);
             if ask.peer == peer(1) {
@@ -176,7 +176,7 @@ fn a_false_claim_on_a_quiet_channel_is_reported_once() {
 }
 
 #[test]
-fn good_blocks_shorten_the_next_penalty_but_not_the_one_that_runs() {
+fn good_blocks_shorten_the_next_penalty_but_not_the_running_one() {
     let mut rng = ModuleRng::fork(&[1; 32], "x");
     let base = Duration::from_secs(2);
     let mut penalties = Penalties::default();
