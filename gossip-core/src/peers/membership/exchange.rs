@@ -166,7 +166,7 @@ impl Membership {
     }
 
     /// Pushes our latest heartbeat if it is current, so that nobody checks a second one, else a new one.
-    pub(crate) fn greet(&mut self, cx: &mut MemberCx<'_>) {
+    pub(crate) fn announce_self(&mut self, cx: &mut MemberCx<'_>) {
         if self.own.current(cx).is_none() {
             self.heartbeat(cx);
         } else if let Some(own) = self.own.take_for_push() {

@@ -454,7 +454,7 @@ impl Membership {
         self.own_version += 1;
         self.set_anchors_again(cx);
         if !self.is_alone() {
-            self.greet(cx);
+            self.announce_self(cx);
         }
     }
 

@@ -69,7 +69,7 @@ impl Membership {
         let inside = may_see_secret(&self.own_org, cx.identities.org_of(&alive.pki_id));
         let internal = message.internal_endpoint().filter(|_| inside);
         let told = internal.unwrap_or_else(|| alive.endpoint.clone());
-        if let Some(endpoint) = Endpoint::told(&told) {
+        if let Some(endpoint) = Endpoint::from_remote(&told) {
             cx.raise(MemberSignal::Dial(endpoint));
         }
     }

@@ -136,7 +136,7 @@ impl Record {
         let mut changed = false;
         let told = self.endpoint.as_ref().map_or("", Endpoint::as_str);
         if told != alive.endpoint {
-            self.endpoint = Endpoint::told(&alive.endpoint);
+            self.endpoint = Endpoint::from_remote(&alive.endpoint);
             changed = true;
         }
         if self.metadata != alive.metadata {
@@ -148,7 +148,7 @@ impl Record {
         {
             self.internal_direct = direct;
             if self.internal.as_ref().map(Endpoint::as_str) != Some(internal.as_str()) {
-                self.internal = Endpoint::told(&internal);
+                self.internal = Endpoint::from_remote(&internal);
                 changed = true;
             }
         }

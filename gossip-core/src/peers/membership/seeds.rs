@@ -56,7 +56,7 @@ pub(crate) enum Reached {
     /// We are there ourselves.
     Own,
     /// Nobody, or nobody acceptable.
-    Nobody,
+    Failed,
 }
 
 /// Endpoints remembered from an earlier run.
@@ -251,8 +251,8 @@ impl Membership {
                 cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
             }
             // The dial that showed it ends without a link.
-            Reached::Nobody if matches!(seed.state, SeedState::Own) => {}
-            Reached::Nobody => self.retry_seed(cx, endpoint),
+            Reached::Failed if matches!(seed.state, SeedState::Own) => {}
+            Reached::Failed => self.retry_seed(cx, endpoint),
             Reached::Peer(peer) => {
                 let org = cx.identities.org_of(peer.as_bytes());
                 if !seed.accepts(&self.own_org, org) {
