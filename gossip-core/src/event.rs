@@ -178,7 +178,7 @@ pub enum CryptoOutcome {
 pub struct ValidIdentity {
     /// The PKI-ID derived from it.
     pub peer: PeerId,
-    /// The organisation; absent if it is unknown. A peer of an unknown organisation is told the least.
+    /// The organisation; absent if it is unknown. To a peer of an unknown organisation the least is disclosed.
     pub org: Option<OrgId>,
     /// The time until it expires; absent if it does not expire.
     pub expires_in: Option<Duration>,

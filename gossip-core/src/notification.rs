@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{ChannelId, Endpoint, PeerId};
 
-/// An event that the application may want to react to. Lossy: a slow listener is told how many it missed.
+/// An event that the application may want to react to. Lossy: a slow listener is given the number of missed events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notification {

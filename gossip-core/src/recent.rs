@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_entry_is_dropped_whatever_its_key_and_an_entry_inserted_again_is_young() {
+    fn the_oldest_entry_is_dropped_and_inserting_an_entry_again_makes_it_the_newest() {
         let mut recent = Recent::default();
         for key in [9, 1, 5] {
             assert!(!recent.insert(key, "first", 3));

@@ -22,7 +22,7 @@ pub enum Request {
         /// The member organisations.
         config: JoinChannel,
     },
-    /// Leave a channel: other peers are told, then its state is dropped. Answered by [`Response::Done`].
+    /// Leave a channel: other peers are informed, then its state is dropped. Answered by [`Response::Done`].
     LeaveChannel {
         /// The channel.
         channel: ChannelId,

@@ -30,9 +30,9 @@ pub struct Config {
     pub identity: SelfIdentity,
     /// The network's name; peers of another network are refused. At most 64 bytes.
     pub network_id: Bytes,
-    /// The internal endpoint, told to peers of our own organisation.
+    /// The internal endpoint, disclosed to peers of our own organisation.
     pub endpoint: Endpoint,
-    /// The external endpoint, told to all peers; without it we are invisible outside our organisation.
+    /// The external endpoint, disclosed to all peers. Without it this node is invisible outside its organisation.
     pub external_endpoint: Option<Endpoint>,
     /// Opaque bytes that our heartbeats carry.
     pub metadata: Bytes,
