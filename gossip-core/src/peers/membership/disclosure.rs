@@ -1,4 +1,4 @@
-//! Rules of disclosure: which peers may be told of which members.
+//! Rules of disclosure: which members are disclosed to which peers.
 //!
 //! Peers without an external endpoint are disclosed to their own organisation only. Internal endpoints never leave it.
 //! An organisation learns of members of another organisation only from that organisation. An unknown organisation
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_organisation_is_told_nothing() {
+    fn nothing_is_disclosed_to_an_unknown_organisation() {
         let own = OrgId::new(b"s");
         assert!(!may_list(&own, party(Some(&own), true), party(None, true)));
         assert!(!may_list(&own, party(None, true), party(Some(&own), true)));

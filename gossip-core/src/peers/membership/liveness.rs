@@ -24,7 +24,7 @@ pub(super) fn is_silent(cx: &Out<'_>, record: &Record) -> bool {
     record.is_alive() && cx.now.since(record.last_seen) >= longest
 }
 
-/// Average interval between probes of dead members, whatever their number ..
+/// Average interval between probes of dead members, for any number of them ..
 const DEAD_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// .. but the interval per member is at least this, and at most the reconnect interval.
 const MIN_DEAD_PROBE_INTERVAL: Duration = Duration::from_secs(5);

@@ -28,7 +28,7 @@
 //!   many of them. After a member has become alive, heartbeats are signed for a while, since a pulse is of no use to a
 //!   peer that does not know its sender. One alive member without support for pulses makes all others sign again.
 //! - A request carries a have set, eight bytes per member; the responder leaves out what the requester holds. So the
-//!   exchange of a view with few changes is cheap, whatever its size.
+//!   exchange of a view with few changes is cheap at any size.
 
 mod addresses;
 mod alive_members;

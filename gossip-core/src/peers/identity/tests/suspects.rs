@@ -71,9 +71,9 @@ fn a_message_to_a_peer_that_is_then_purged_reaches_no_other_peer() {
     assert_eq!(bench.metrics().dropped, [(DropReason::PeerGone, 1)].into());
     bench.sent();
     bench.answer_dial("m3");
-    let told = bench
+    let sent = bench
         .sent_like(|message| matches!(message.content(), Content::PrivateData(_)).then_some(()));
-    assert_eq!(told, []);
+    assert_eq!(sent, []);
 }
 
 #[test]

@@ -241,8 +241,5 @@ fn every_order_of_events_leaves_no_state_behind() {
         assert!(random.rig.links.dialler.pursuits.is_empty(), "seed {seed}");
         assert_eq!(random.rig.io.timers.next(), None);
     }
-    assert!(
-        established > 3_000,
-        "links were established: {established}"
-    );
+    assert!(established > 3_000, "links were established: {established}");
 }

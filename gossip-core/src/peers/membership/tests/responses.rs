@@ -142,8 +142,8 @@ fn without_changes_views_are_requested_less_often() {
     for _ in 0..10 {
         count(&mut bench);
     }
-    let calm = count(&mut bench);
-    assert!(calm >= secs(25), "{calm:?}");
+    let usual = count(&mut bench);
+    assert!(usual >= secs(25), "{usual:?}");
     bench.receive(link, &beat("m9", 1).message());
     let begun = bench.now;
     asked(&mut bench, "m2");
@@ -197,6 +197,9 @@ fn heartbeats_of_invented_peers_do_not_keep_exchanges_frequent() {
         }
         bench.metrics().messages_sent
     };
-    let (calm, told) = (requests(0), requests(50));
-    assert!(told < calm + 40, "{told} messages instead of {calm}");
+    let (usual, flooded) = (requests(0), requests(50));
+    assert!(
+        flooded < usual + 40,
+        "{flooded} messages instead of {usual}"
+    );
 }

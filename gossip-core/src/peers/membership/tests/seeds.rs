@@ -161,11 +161,11 @@ fn only_an_anchor_of_our_organisation_learns_our_internal_endpoint() {
     bench.answer_dial("m2");
     let mut asked = requests(&mut bench);
     asked.sort_unstable();
-    let told: Vec<_> = asked
+    let sent: Vec<_> = asked
         .iter()
         .map(|(to, _, secret)| (&**to, *secret))
         .collect();
-    assert_eq!(told, [("a1", false), ("m2", true)]);
+    assert_eq!(sent, [("a1", false), ("m2", true)]);
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn a_seed_at_an_ipv6_address_is_found_like_any_other() {
 fn requests_to_an_unresponsive_seed_carry_a_heartbeat_of_at_most_two_intervals() {
     let mut bench = with_bootstrap(&["m2.lan:1"]);
     bench.answer_dial("m2");
-    let mut told = Vec::new();
+    let mut sent = Vec::new();
     for second in 0..60 {
         bench.advance(secs(1));
         if !bench.dials.is_empty() {
@@ -389,15 +389,15 @@ fn requests_to_an_unresponsive_seed_carry_a_heartbeat_of_at_most_two_intervals()
             }
             _ => None,
         });
-        told.extend(asked.into_iter().map(|(_, time)| (second, time)));
+        sent.extend(asked.into_iter().map(|(_, time)| (second, time)));
     }
-    assert!(told.len() > 3, "{told:?}");
-    for (asked, time) in &told {
-        let first = told.iter().find(|(_, other)| other == time);
+    assert!(sent.len() > 3, "{sent:?}");
+    for (asked, time) in &sent {
+        let first = sent.iter().find(|(_, other)| other == time);
         assert!(
             first.is_some_and(|(first, _)| asked - first <= 10),
-            "{told:?}"
+            "{sent:?}"
         );
     }
-    assert!(told[0].1 < told[told.len() - 1].1);
+    assert!(sent[0].1 < sent[sent.len() - 1].1);
 }
