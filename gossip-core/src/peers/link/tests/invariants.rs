@@ -24,7 +24,7 @@ impl RandomEvents {
         rig.config.link.max_waiting = cap(3);
         rig.config.gate.max_remembered_handshakes = cap(5);
         rig.config.outbox.window_frames = cap(2);
-        let rng = ModuleRng::fork(&bytes, "random");
+        let rng = ModuleRng::fork(&bytes, "chaos");
         Self {
             rig,
             rng,

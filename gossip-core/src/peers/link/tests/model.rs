@@ -65,7 +65,7 @@ impl Model {
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self {
             nodes: [Rig::named("a", 1), Rig::named("b", 2)],
-            rng: ModuleRng::fork(&bytes, "model"),
+            rng: ModuleRng::fork(&bytes, "world"),
             now: Instant::START,
             seq: 0,
             steps: BTreeMap::new(),
