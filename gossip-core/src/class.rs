@@ -1,22 +1,22 @@
-//! How urgent a frame is.
+//! Priorities of frames.
 
-/// How urgent a frame is: a transport sends a higher class first and interleaves large frames, so
-/// that a frame waits for at most one chunk of a lower class.
+/// The priority of a frame. A transport sends higher classes first and interleaves large frames, so that a frame waits
+/// for at most one chunk of a lower class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Heartbeats, state infos, leadership, requests.
     Control,
-    /// Blocks pushed.
+    /// Pushed blocks.
     Push,
-    /// Responses of state transfer and other large transfers.
+    /// Blocks sent by state transfer, and other large responses.
     Bulk,
 }
 
 impl Class {
-    /// All classes, the most urgent first.
+    /// All classes, from the highest priority to the lowest.
     pub const ALL: [Self; 3] = [Self::Control, Self::Push, Self::Bulk];
 
-    /// The class's place in [`Class::ALL`].
+    /// The class's index in [`Class::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize

@@ -1,4 +1,4 @@
-//! Everything a node wants done.
+//! Outputs of a node.
 
 use bytes::Bytes;
 use gossip_proto::SignedMessage;
@@ -8,61 +8,60 @@ use crate::{
     Response, Ticket,
 };
 
-/// An output of [`Node::poll_command`](crate::Node::poll_command), to be carried out in order.
+/// An output of [`Node::poll_command`](crate::Node::poll_command). Execute commands in order.
 ///
-/// Exhaustive on purpose: a new variant breaks every driver at compile time instead of being
-/// dropped silently.
+/// Exhaustive on purpose: a new variant is a compile error in every driver.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Connect to `endpoint`; answered by `LinkUp` with this ticket, or `DialFailed`.
+    /// Connect to `endpoint`. Answered by `LinkUp` with this ticket, or by `DialFailed`.
     Dial {
-        /// Names the dial.
+        /// Identifies the dial.
         ticket: Ticket,
-        /// Where to.
+        /// The address to dial.
         endpoint: Endpoint,
     },
-    /// Send a message; its length comes back with `Flushed`. Never more than the link's window.
+    /// Send a message. Its length is returned by `Flushed`. Stays within the link's window.
     Send {
-        /// Where to.
+        /// The link.
         link: LinkId,
-        /// How urgent it is relative to the link's other frames.
+        /// Its priority among the link's frames.
         class: Class,
         /// The message; the frame is [`SignedMessage::encoded`].
         message: SignedMessage,
     },
-    /// Send what was handed over, then close our half. Reading goes on until the remote has
-    /// closed its own, which `LinkDown` tells. In turn, when the remote closes its half first, what
-    /// was handed over until `LinkDown` is handled is still sent: it goes on reading.
+    /// Send the frames handed over before, then close our half. Keep reading until the remote closes its half, and then
+    /// report `LinkDown`. If the remote closes its half first, frames handed over before `LinkDown` is handled must
+    /// still be sent: the remote keeps reading.
     FinishLink {
         /// The link.
         link: LinkId,
     },
-    /// Close at once; nothing more is sent or received. `LinkDown` follows.
+    /// Close at once, without sending or receiving anything more. `LinkDown` follows.
     CloseLink {
         /// The link.
         link: LinkId,
-        /// Why, for traces.
+        /// The reason, for traces.
         reason: CloseReason,
     },
-    /// Do cryptographic work; answered by `CryptoDone`.
+    /// Run a cryptographic job. Answered by `CryptoDone`.
     Crypto {
-        /// Names the job.
+        /// Identifies the job.
         ticket: Ticket,
-        /// The work.
+        /// The job.
         job: CryptoJob,
     },
-    /// Use the ledger; answered by `LedgerDone`.
+    /// Run an operation on the ledger. Answered by `LedgerDone`.
     Ledger {
-        /// Names the operation.
+        /// Identifies the operation.
         ticket: Ticket,
         /// The operation.
         op: LedgerOp,
     },
-    /// Have the application look at a block that the orderers' check has passed; only after
-    /// [`Request::ValidateBlocks`](crate::Request). Answered by
-    /// [`Event::Validated`](crate::Event::Validated), or not at all: then the block is ignored after a while.
+    /// Ask the application to validate a block whose orderers' signatures verify. Only after
+    /// [`Request::ValidateBlocks`](crate::Request). Answered by [`Event::Validated`](crate::Event::Validated); without
+    /// an answer the block is ignored after [`check_timeout`](crate::GateConfig::check_timeout).
     Validate {
-        /// Names the question.
+        /// Identifies the validation.
         ticket: Ticket,
         /// The channel.
         channel: ChannelId,
@@ -70,20 +69,20 @@ pub enum Command {
         seq: u64,
         /// The serialized block.
         block: Bytes,
-        /// Who sent it; absent if the application published it.
+        /// The sender; absent if the application published the block.
         from: Option<PeerId>,
     },
-    /// Hand a message to the application, which has asked for such by
-    /// [`Request::Listen`](crate::Request::Listen). A driver whose listeners are slow may drop it.
+    /// Deliver a message selected by [`Request::Listen`](crate::Request::Listen) to the application. A driver with slow
+    /// listeners may drop it.
     Deliver(Delivery),
-    /// The answer to a request.
+    /// Answer a request.
     Reply {
         /// The request.
         id: RequestId,
-        /// Its result.
+        /// The result.
         result: Result<Response, RequestError>,
     },
-    /// Tell the application; may be dropped by a driver whose listeners are slow.
+    /// Notify the application. A driver with slow listeners may drop it.
     Notify(Notification),
 }
 
@@ -95,54 +94,53 @@ pub enum CloseReason {
     Refused(crate::Refusal),
     /// A newer or preferred link to the same peer took over.
     Superseded,
-    /// The remote turned out to be ourselves.
+    /// The remote is this node.
     SelfDial,
     /// The remote broke the protocol.
     Violation,
-    /// The peer is held dead, or its identity is no longer valid.
+    /// The peer is dead, or its identity is not valid.
     PeerGone,
-    /// The cap on links is reached and this one was idle the longest.
+    /// The limit on links is reached and this one was idle the longest.
     Evicted,
     /// The remote did not close its half in time.
     LingerExpired,
     /// Our own key could not sign our authentication.
     SigningFailed,
-    /// The dial that it answers had been given up.
+    /// The dial was abandoned before the connection came up.
     DialAbandoned,
-    /// The node stops.
+    /// The node is stopping.
     Stopping,
 }
 
-/// Cryptographic work. Any order, any thread.
+/// A cryptographic job. Jobs may run in any order, on any thread.
 #[derive(Clone, Debug)]
 pub enum CryptoJob {
-    /// Validate an identity not seen before, check that it yields `pki_id` and then that it signed
-    /// `signed`.
+    /// Validate an identity not seen before, check that it yields `pki_id`, then verify its signature over `signed`.
     Authenticate {
         /// The identity.
         identity: Bytes,
         /// The PKI-ID under which it was presented.
         pki_id: Bytes,
-        /// What it claims to have signed.
+        /// The signed bytes.
         signed: Signed,
     },
-    /// Validate an identity again that was valid before, and check that it yields `pki_id`.
+    /// Validate a known identity again, and check that it yields `pki_id`.
     Validate {
         /// The identity.
         identity: Bytes,
-        /// The PKI-ID under which it is known.
+        /// The PKI-ID of the known identity.
         pki_id: Bytes,
     },
-    /// Check a signature under an identity that was validated before.
+    /// Verify a signature under an identity that was validated before.
     Verify {
         /// The identity.
         identity: Bytes,
-        /// What it claims to have signed.
+        /// The signed bytes.
         signed: Signed,
         /// The channel whose reader policy must admit the signer, if any.
         channel: Option<ChannelId>,
     },
-    /// Check a block: number, channel, hashes and the orderers' signatures.
+    /// Verify a block: number, channel, hashes and the orderers' signatures.
     VerifyBlock {
         /// The channel it was received for.
         channel: ChannelId,
@@ -153,9 +151,9 @@ pub enum CryptoJob {
     },
     /// Sign with our own key.
     Sign {
-        /// The first text.
+        /// The payload.
         payload: Bytes,
-        /// The second, signed on its own.
+        /// The secret payload, signed separately.
         secret: Option<Bytes>,
     },
 }
@@ -163,23 +161,23 @@ pub enum CryptoJob {
 /// Bytes and the signatures over them.
 #[derive(Clone, Debug)]
 pub struct Signed {
-    /// The text.
+    /// The signed bytes.
     pub payload: Bytes,
-    /// The signature over it.
+    /// The signature over `payload`.
     pub signature: Bytes,
-    /// A second text with its own signature by the same key; both must verify.
+    /// Secret bytes and their own signature by the same key; both signatures must verify.
     pub secret: Option<(Bytes, Bytes)>,
 }
 
 /// An operation on the ledger.
 #[derive(Clone, Debug)]
 pub enum LedgerOp {
-    /// How many blocks are stored?
+    /// Read the number of blocks stored.
     Height {
         /// The channel.
         channel: ChannelId,
     },
-    /// Store the next block. One at a time per channel, strictly in order.
+    /// Store the next block. One commit at a time per channel, strictly in order.
     Commit {
         /// The channel.
         channel: ChannelId,
@@ -196,7 +194,7 @@ pub enum LedgerOp {
         start: u64,
         /// The last number.
         end: u64,
-        /// Stop before the total exceeds this, but return at least one block.
+        /// Limit on the total length of the blocks, in bytes. At least one block is returned.
         max_bytes: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! Messages that several modules compose, and how urgent they are.
+//! Messages that several modules compose.
 
 use bytes::Bytes;
 use gossip_proto::{Content, GossipMessage, Payload, SignedMessage};
@@ -15,12 +15,12 @@ pub(crate) fn block_message(channel: &ChannelId, seq: u64, data: Bytes) -> Signe
     unsigned(Some(channel), 0, Content::Data(payload))
 }
 
-/// A message that carries no signature: the link proves whose it is.
+/// A message without a signature: the link authenticates its sender.
 pub(crate) fn unsigned(channel: Option<&ChannelId>, nonce: u64, content: Content) -> SignedMessage {
     SignedMessage::unsigned(message(channel, nonce, content))
 }
 
-/// A message with the tag that its content demands. It names its channel, if any.
+/// A message with the legal tag of its content, and the channel's name, if any.
 pub(crate) fn message(channel: Option<&ChannelId>, nonce: u64, content: Content) -> GossipMessage {
     let name = channel.map_or(&[][..], |channel| channel.as_str().as_bytes());
     GossipMessage {

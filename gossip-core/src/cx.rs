@@ -1,11 +1,11 @@
-//! The context of the peers and of the gate: the tools, and the crypto service.
+//! The context of peers and gate: `Out` and the crypto service.
 
 use std::ops::{Deref, DerefMut};
 
 use crate::crypto::Crypto;
 use crate::out::Out;
 
-/// The tools, with the means to have something verified or signed.
+/// The context for verifying and signing.
 pub(crate) struct Cx<'a> {
     pub(crate) out: Out<'a>,
     pub(crate) crypto: &'a mut Crypto,

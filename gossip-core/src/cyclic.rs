@@ -1,9 +1,9 @@
-//! Going round a table that is too large to be told at once.
+//! Cyclic iteration over a table that does not fit into one message.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// All entries, beginning behind `after`, or with the first if there is none.
+/// All entries, starting after the key `after`, or with the first entry if there is none.
 pub(crate) fn from_after<'a, K: Ord, V>(
     table: &'a BTreeMap<K, V>,
     after: Option<&K>,
@@ -19,15 +19,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_round_visits_each_entry_once_whether_or_not_its_start_is_still_there() {
+    fn a_cycle_visits_each_entry_once_even_if_its_start_was_removed() {
         let table = BTreeMap::from([(1, ()), (3, ()), (5, ())]);
-        let round = |after: Option<i32>| {
+        let cycle = |after: Option<i32>| {
             let entries = from_after(&table, after.as_ref());
             entries.map(|(key, ())| *key).collect::<Vec<_>>()
         };
-        assert_eq!(round(None), [1, 3, 5]);
-        assert_eq!(round(Some(3)), [5, 1, 3]);
-        assert_eq!(round(Some(4)), [5, 1, 3]);
-        assert_eq!(round(Some(9)), [1, 3, 5]);
+        assert_eq!(cycle(None), [1, 3, 5]);
+        assert_eq!(cycle(Some(3)), [5, 1, 3]);
+        assert_eq!(cycle(Some(4)), [5, 1, 3]);
+        assert_eq!(cycle(Some(9)), [1, 3, 5]);
     }
 }

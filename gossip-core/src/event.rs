@@ -1,4 +1,4 @@
-//! Everything the world can tell a node.
+//! Inputs of a node.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::{ChannelId, Endpoint, LinkId, OrgId, PeerId, Request, RequestId, Tick
 /// A list of `(Instant, Event)` is a complete recording of a run.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Time has passed: fires the timers that are due. Nothing else does.
+    /// Time has passed. Due timers fire; no other event fires timers.
     Tick,
-    /// A connection is up, dialled (then `dial` names the request) or accepted.
+    /// A connection is up, dialled or accepted.
     LinkUp {
         /// The new link.
         link: LinkId,
@@ -23,44 +23,44 @@ pub enum Event {
         dial: Option<Ticket>,
         /// The remote's transport address, for traces.
         remote: Endpoint,
-        /// Ties authentication to this connection.
+        /// Binds the authentication to this connection.
         binding: Binding,
     },
     /// A connection has ended. No event of that link follows.
     LinkDown {
         /// The link.
         link: LinkId,
-        /// Why.
+        /// The reason.
         reason: LinkDownReason,
     },
     /// A dial failed.
     DialFailed {
         /// The dial.
         ticket: Ticket,
-        /// Why.
+        /// The reason.
         error: DialError,
     },
-    /// A message arrived.
+    /// A message was received.
     Received {
-        /// Where from.
+        /// The link it was received on.
         link: LinkId,
-        /// The message, decoded; its raw bytes are inside.
+        /// The decoded message with its raw bytes.
         message: SignedMessage,
     },
-    /// A frame arrived that is no legal message.
+    /// A frame was received that is not a legal message.
     Malformed {
-        /// Where from.
+        /// The link it was received on.
         link: LinkId,
-        /// What was wrong.
+        /// The error of the decoder.
         error: DecodeError,
     },
-    /// The transport has taken frames off its hands: send credit comes back.
+    /// The transport has sent frames: returns their credit.
     Flushed {
         /// The link.
         link: LinkId,
-        /// How many frames.
+        /// Number of frames.
         frames: u32,
-        /// Their total length in bytes.
+        /// Their total length, in bytes.
         bytes: u64,
     },
     /// A [`CryptoJob`](crate::CryptoJob) is done.
@@ -77,49 +77,49 @@ pub enum Event {
         /// Its outcome.
         outcome: LedgerOutcome,
     },
-    /// The application has looked at a block.
+    /// The application has validated a block.
     Validated {
         /// The [`Command::Validate`](crate::Command::Validate) that this answers.
         ticket: Ticket,
-        /// What is to become of the block.
+        /// The verdict.
         verdict: Verdict,
     },
-    /// The application asks for something.
+    /// The application makes a request.
     Request {
-        /// Names the request in the [`Command::Reply`](crate::Command::Reply).
+        /// Identifies the request in the [`Command::Reply`](crate::Command::Reply).
         id: RequestId,
-        /// What it wants.
+        /// The request.
         request: Request,
     },
 }
 
-/// What is to become of a block that the application was shown.
+/// The application's verdict on a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is stored and passed on.
+    /// Store the block and pass it on.
     Accept,
-    /// It is neither stored nor passed on, and nobody is to blame: it may come again, and is asked for again
-    /// after a pause.
+    /// Neither store it nor pass it on, without penalty for the sender. The block may be received again, and is
+    /// requested again after a pause.
     Ignore,
-    /// It is as bad as one that does not verify: whoever was asked for it and sent it is not asked again for
-    /// a while.
+    /// Treat the block like one that does not verify. A peer that was asked for it and sent it is not asked again for a
+    /// while.
     Reject,
 }
 
-/// What ties an authentication to the connection that carries it.
+/// Values that bind an authentication to its connection.
 ///
 /// Each side sends `ours` in its `ConnEstablish` and expects `theirs`. Over Noise both are the
 /// handshake hash; over TLS they are the hashes of the two certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// What we send.
+    /// The value that we send.
     pub ours: Bytes,
-    /// What the remote must send.
+    /// The value that the remote must send.
     pub theirs: Bytes,
 }
 
 impl Binding {
-    /// The binding of a connection on which both sides compute the same value.
+    /// The binding of a connection on which both sides derive the same value.
     #[must_use]
     pub fn symmetric(value: Bytes) -> Self {
         Self {
@@ -133,8 +133,7 @@ impl Binding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LinkDownReason {
-    /// The remote closed its half in order, after its last frame, and reads on: what was handed to
-    /// the link before is still delivered.
+    /// The remote closed its half in order, after its last frame, and still reads: frames sent before are delivered.
     Finished,
     /// The connection broke.
     Broken,
@@ -146,8 +145,8 @@ pub enum LinkDownReason {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DialError {
-    /// Nobody answers at that address.
-    #[error("nobody answers at that address")]
+    /// No connection to the address could be made.
+    #[error("no connection to the address could be made")]
     Unreachable,
     /// No answer in time.
     #[error("no answer in time")]
@@ -158,37 +157,35 @@ pub enum DialError {
     /// The transport's own handshake failed.
     #[error("the transport's handshake failed")]
     Handshake,
-    /// The address has no meaning to the transport.
-    #[error("the transport cannot read this address")]
+    /// The transport cannot parse the address.
+    #[error("the transport cannot parse the address")]
     BadAddress,
 }
 
 /// The answer to a [`CryptoJob`](crate::CryptoJob).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CryptoOutcome {
-    /// To `Authenticate` and `Validate`: what the identity says, if it is valid and, for the former, the
-    /// signature verifies.
+    /// Of `Authenticate` and `Validate`: the valid identity. Of `Authenticate`, its signature verifies too.
     Authenticated(Result<ValidIdentity, CryptoError>),
-    /// To `Verify` and `VerifyBlock`.
+    /// Of `Verify` and `VerifyBlock`.
     Verified(Result<(), CryptoError>),
-    /// To `Sign`.
+    /// Of `Sign`.
     Signed(Result<Signatures, CryptoError>),
 }
 
-/// What the crypto service says of a valid identity.
+/// Properties of a valid identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidIdentity {
     /// The PKI-ID derived from it.
     pub peer: PeerId,
-    /// The organisation, if it is a known one. Unknown means foreign, and foreign means least
-    /// disclosure.
+    /// The organisation; absent if it is unknown. To a peer of an unknown organisation the least is disclosed.
     pub org: Option<OrgId>,
-    /// How long it is still valid; absent if it does not expire.
+    /// The time until it expires; absent if it does not expire.
     pub expires_in: Option<Duration>,
 }
 
 impl ValidIdentity {
-    /// Checks that the identity was presented under its own PKI-ID.
+    /// Checks that the identity yields the PKI-ID it was presented under.
     ///
     /// # Errors
     /// [`CryptoError::StolenIdentity`].
@@ -210,12 +207,12 @@ pub struct Signatures {
     pub secret: Option<Bytes>,
 }
 
-/// Why the crypto service refused.
+/// Why the crypto service refused a job.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum CryptoError {
-    /// The identity cannot be read.
-    #[error("the identity cannot be read")]
+    /// The identity cannot be decoded.
+    #[error("the identity cannot be decoded")]
     MalformedIdentity,
     /// The identity has expired.
     #[error("the identity has expired: renew the certificate")]
@@ -223,11 +220,11 @@ pub enum CryptoError {
     /// The identity has been revoked.
     #[error("the identity has been revoked")]
     Revoked,
-    /// The identity's issuer is no authority that we trust.
+    /// The identity was not issued by a trusted authority.
     #[error("the identity was not issued by a trusted authority")]
     Untrusted,
-    /// The identity was presented under a PKI-ID that is not its own.
-    #[error("the pki-id does not belong to the identity presented")]
+    /// The identity does not yield the PKI-ID it was presented under.
+    #[error("the identity does not yield the pki-id it was presented under")]
     StolenIdentity,
     /// The signature does not verify.
     #[error("the signature does not verify under the identity")]
@@ -235,13 +232,13 @@ pub enum CryptoError {
     /// The channel's policy does not admit the signer.
     #[error("the channel's policy does not admit the signer")]
     NotAdmitted,
-    /// The block is not what its header, number or channel say, or lacks orderer signatures.
+    /// The number, channel or data hash of the block is wrong, or orderer signatures are missing.
     #[error("the block does not verify")]
     BadBlock,
     /// The signing key cannot be used.
     #[error("the signing key cannot be used")]
     SigningFailed,
-    /// The service is overloaded and did not look.
+    /// The service is overloaded and did not run the job.
     #[error("the crypto service is overloaded")]
     Overloaded,
 }
@@ -249,19 +246,19 @@ pub enum CryptoError {
 /// The answer to a [`LedgerOp`](crate::LedgerOp).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerOutcome {
-    /// To `Height`: the number of blocks stored, which is the next number to commit.
+    /// Of `Height`: the number of blocks stored, which is also the next number to commit.
     Height(Result<u64, LedgerError>),
-    /// To `Commit`.
+    /// Of `Commit`.
     Committed(Result<(), LedgerError>),
-    /// To `Read`: consecutive blocks from the first number asked, as many as fit.
+    /// Of `Read`: consecutive blocks from the first number requested, as many as fit.
     Blocks(Result<Vec<Bytes>, LedgerError>),
 }
 
-/// Why the ledger refused.
+/// Why the ledger refused an operation.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LedgerError {
-    /// The ledger knows no such channel.
+    /// The ledger does not know the channel.
     #[error("the ledger has no channel {0}")]
     UnknownChannel(ChannelId),
     /// The block does not follow the last one.

@@ -1,4 +1,4 @@
-//! Identifiers. Cloning one copies a few bytes or counts.
+//! Identifiers. Cloning one copies a few bytes or increments a reference count.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -6,24 +6,24 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// Bytes up to this length are kept in place. PKI-IDs are hashes of 32 bytes: comparing and cloning one
-/// then follows no pointer.
-const IN_PLACE: usize = 38;
+/// Length up to which bytes are stored inline. PKI-IDs are hashes of 32 bytes, so comparing and cloning them follows no
+/// pointer.
+const INLINE: usize = 38;
 
-/// A byte string that is cloned often and never changed.
+/// An immutable byte string that is cloned often.
 #[derive(Clone)]
 enum Repr {
-    InPlace { len: u8, bytes: [u8; IN_PLACE] },
+    Inline { len: u8, bytes: [u8; INLINE] },
     Shared(Arc<[u8]>),
 }
 
 impl Repr {
     fn new(bytes: &[u8]) -> Self {
-        let mut place = [0; IN_PLACE];
-        match (place.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+        let mut inline = [0; INLINE];
+        match (inline.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
             (Some(start), Ok(len)) => {
                 start.copy_from_slice(bytes);
-                Self::InPlace { len, bytes: place }
+                Self::Inline { len, bytes: inline }
             }
             _ => Self::Shared(bytes.into()),
         }
@@ -31,17 +31,17 @@ impl Repr {
 
     fn as_bytes(&self) -> &[u8] {
         match self {
-            Self::InPlace { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
             Self::Shared(bytes) => bytes,
         }
     }
 
-    /// The first bytes as a number, which nearly always decides how two identifiers are ordered. What
-    /// is kept in place ends with zeros, so an identifier never has a smaller one than its prefix.
+    /// The first eight bytes as a number, which nearly always decides a comparison. Inline bytes are padded with zeros,
+    /// so the number of a prefix is never greater.
     #[inline]
     fn start(&self) -> Option<u64> {
         match self {
-            Self::InPlace { bytes, .. } => {
+            Self::Inline { bytes, .. } => {
                 bytes.first_chunk().map(|start| u64::from_be_bytes(*start))
             }
             Self::Shared(bytes) => bytes.first_chunk().map(|start| u64::from_be_bytes(*start)),
@@ -122,12 +122,12 @@ macro_rules! byte_id {
 }
 
 byte_id! {
-    /// A peer's PKI-ID: for X.509 identities SHA-256(mspid ‖ id_bytes). At most 64 bytes on the wire.
+    /// The PKI-ID of a peer: for X.509 identities SHA-256(mspid ‖ id_bytes). At most 64 bytes on the wire.
     PeerId
 }
 
 byte_id! {
-    /// An organisation: for X.509 identities the MSP-ID's bytes.
+    /// The id of an organisation: for X.509 identities the bytes of the MSP-ID.
     OrgId
 }
 
@@ -159,9 +159,9 @@ impl fmt::Debug for OrgId {
 }
 
 impl Endpoint {
-    /// What somebody else claims to be an endpoint, and what a transport may be asked to dial: visible ASCII
-    /// characters, at least one. What they mean is for the transport to say.
-    pub(crate) fn told(text: &str) -> Option<Self> {
+    /// An endpoint received from a remote peer: one or more visible ASCII characters. Only the transport knows their
+    /// meaning.
+    pub(crate) fn from_remote(text: &str) -> Option<Self> {
         let plausible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         plausible.then(|| Self::new(text))
     }
@@ -214,13 +214,12 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// A channel's name. At most 249 bytes on the wire.
+    /// The name of a channel. At most 249 bytes on the wire.
     ChannelId
 }
 
 text_id! {
-    /// An address as the transport understands it, by convention `host:port`. At most 256 bytes on
-    /// the wire.
+    /// An address in the transport's format, by convention `host:port`. At most 256 bytes on the wire.
     Endpoint
 }
 
@@ -239,21 +238,21 @@ macro_rules! number_id {
 }
 
 number_id! {
-    /// One transport connection. Chosen by the driver, never used twice by it.
+    /// The id of a transport connection. Chosen by the driver, which never reuses it.
     LinkId
 }
 
 number_id! {
-    /// Work that the core has handed out. Chosen by the core, answered once by the driver.
+    /// The id of a command that awaits an answer. Chosen by the core, answered once by the driver.
     Ticket
 }
 
 number_id! {
-    /// A question of the application. Chosen by the driver, answered once by the core.
+    /// The id of a request of the application. Chosen by the driver, answered once by the core.
     RequestId
 }
 
-/// Proves that a publisher knows a channel's name, without telling it.
+/// Proves that a publisher knows a channel's name without revealing it.
 pub(crate) type Mac = [u8; 32];
 
 #[cfg(test)]
@@ -261,14 +260,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_are_ordered_as_their_bytes_are_whether_kept_in_place_or_not() {
+    fn identifiers_are_ordered_by_their_bytes_whether_inline_or_not() {
         let long = [b'b'; 64];
         let texts: [&[u8]; 8] = [
             b"",
             b"\0",
             b"a",
             b"a\0",
-            &long[..IN_PLACE],
+            &long[..INLINE],
             &long[..39],
             &long,
             b"c",

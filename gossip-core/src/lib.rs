@@ -1,41 +1,41 @@
 //! Gossip for permissioned networks as a state machine: no async, no clock, no sockets, no threads.
 //!
-//! [`Node`] is a peer of a Hyperledger Fabric style network: it authenticates others by certificates of
-//! their organisations, learns who is alive, joins channels, spreads blocks by push, commits them in
-//! order, and fetches those that are missing. It speaks the wire protocol of a Fabric peer.
+//! [`Node`] is one peer of a Hyperledger Fabric style network. It authenticates other peers by certificates of their
+//! organisations, tracks which members are alive, joins channels, disseminates blocks by push, commits them in order
+//! and fetches missing ones. It speaks the wire protocol of a Fabric peer.
 //!
-//! Most applications want `gossip-driver`, which runs a node on tokio, smol or another runtime. Use
-//! this crate directly to run it in a loop of your own, to simulate it, or to test what you build on
-//! it; `examples/std_net` is a complete loop over blocking `std::net` sockets, and a short one is below.
+//! Most applications use `gossip-driver`, which runs a node on tokio, smol or another runtime. Use this crate directly
+//! in an event loop of your own, in a simulator or in tests. `examples/std_net` is a complete loop over blocking
+//! `std::net` sockets; a short one is below.
 //!
 //! # The contract
 //!
-//! - [`Node::handle`] takes one [`Event`]. It never fails and never panics, whatever it is fed.
-//! - After it, drain [`Node::poll_command`] and carry the [`Command`]s out in order, then read
-//!   [`Node::poll_timeout`] again and come back with [`Event::Tick`] at that time, or earlier. Draining
-//!   late is slow, never wrong. Only a `Tick` fires timers: feed what has arrived first, so that a busy
-//!   node does not hold peers dead whose heartbeats it already has.
-//! - Each [`Command`] with a [`Ticket`] or [`RequestId`] is answered once: `Dial` by `LinkUp` or
-//!   `DialFailed`, `Crypto` by `CryptoDone`, `Ledger` by `LedgerDone`; each [`Event::Request`] is
-//!   answered by a [`Command::Reply`].
-//! - Before a message of a link is fed, ask [`Node::admits`]; while it says no, leave the link unread.
-//! - Frames handed over by [`Command::Send`] are paid back by [`Event::Flushed`] when the transport has
-//!   sent them. The node never hands over more than the link's window.
-//! - Time is an [`Instant`] of its own that starts at zero; it may stand still but not go back.
+//! - [`Node::handle`] takes one [`Event`]. It never fails and never panics, whatever the event.
+//! - After each call, drain [`Node::poll_command`] and execute the [`Command`]s in order. Then read
+//!   [`Node::poll_timeout`] again and deliver [`Event::Tick`] at that time or earlier. Draining late costs time, not
+//!   correctness. Only a `Tick` fires timers: deliver received messages first, so that a busy node does not declare
+//!   peers dead whose heartbeats have arrived already.
+//! - Each [`Command`] with a [`Ticket`] is answered once: `Dial` by `LinkUp` or `DialFailed`, `Crypto` by `CryptoDone`,
+//!   `Ledger` by `LedgerDone`, `Validate` by `Validated`. Each [`Event::Request`] is answered by one [`Command::Reply`]
+//!   with its [`RequestId`].
+//! - Before delivering a message of a link, ask [`Node::admits`]; while it returns `false`, do not read from the link.
+//! - When the transport has sent frames of [`Command::Send`], return their credit by [`Event::Flushed`]. The node never
+//!   sends beyond the link's window ([`OutboxConfig`]).
+//! - Time is an [`Instant`] that starts at zero. It may stand still but must not go back.
 //!
 //! # Determinism
 //!
-//! The same configuration, [`Start`] and events give the same commands, byte for byte, on every
-//! platform. A list of `(Instant, Event)` is a complete recording of a run.
+//! The same configuration, [`Start`] and events give the same commands, byte for byte, on every platform. A list of
+//! `(Instant, Event)` is a complete recording of a run.
 //!
-//! # What it does not do
+//! # Out of scope
 //!
-//! It does not verify signatures, store blocks, connect sockets or read a clock: it asks for that. It
-//! does not look into blocks: they are a number and bytes.
+//! The node does not verify signatures, store blocks, open sockets or read a clock: it emits commands for these. It
+//! does not decode blocks: a block is a number and bytes.
 //!
 //! # Example
 //!
-//! A node that is told to join a channel asks the ledger how many blocks it has:
+//! A node that is asked to join a channel reads the ledger's height first:
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -90,9 +90,9 @@
 //!
 //! # A loop of your own
 //!
-//! Two nodes and one plain TCP connection, each node with a blocking loop: what has arrived, or else
-//! a tick, and then the commands. Their identity service believes everything, and an error ends the
-//! loop; `examples/std_net` has any number of links, asks [`Node::admits`] and outlives its remotes.
+//! Two nodes connected by one plain TCP connection, each in a blocking loop: deliver the next input or a tick, then
+//! execute the commands. Their crypto service accepts everything, and an error ends the loop. `examples/std_net`
+//! supports any number of links, asks [`Node::admits`] and survives the loss of its remotes.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -110,7 +110,7 @@
 //! type Error = Box<dyn std::error::Error + Send + Sync>;
 //! const LINK: LinkId = LinkId(0);
 //!
-//! /// Runs until both nodes have seen each other, and returns the connection.
+//! /// Runs until both nodes have discovered each other, and returns the connection.
 //! fn run(name: &str, listener: TcpListener, seed: Option<Endpoint>, met: &AtomicUsize)
 //! -> Result<Option<TcpStream>, Error> {
 //!     let identity = SelfIdentity {
@@ -123,12 +123,12 @@
 //!     let start = Start { now: Instant::START, seed: [7; 32], incarnation: 1, identity_expires_in: None };
 //!     let mut node = Node::new(Arc::new(config), start)?;
 //!
-//!     let (own, inputs) = mpsc::sync_channel(16);
+//!     let (events, inputs) = mpsc::sync_channel(16);
 //!     let mut stream = None;
 //!     if seed.is_none() {
 //!         let (accepted, _) = listener.accept()?;
-//!         own.send(link_up(&accepted, None)?)?;
-//!         stream = Some(read_frames(accepted, own.clone())?);
+//!         events.send(link_up(&accepted, None)?)?;
+//!         stream = Some(read_frames(accepted, events.clone())?);
 //!     }
 //!     let clock = std::time::Instant::now();
 //!     let mut alone = true;
@@ -143,7 +143,7 @@
 //!                 Command::Dial { ticket, endpoint } => {
 //!                     let dialled = TcpStream::connect(endpoint.as_str())?;
 //!                     node.handle(now, link_up(&dialled, Some(ticket))?);
-//!                     stream = Some(read_frames(dialled, own.clone())?);
+//!                     stream = Some(read_frames(dialled, events.clone())?);
 //!                 }
 //!                 Command::Send { link, message, .. } => {
 //!                     let stream = stream.as_mut().ok_or("no connection")?;
@@ -154,30 +154,30 @@
 //!                     node.handle(now, Event::Flushed { link, frames: 1, bytes });
 //!                 }
 //!                 Command::Crypto { ticket, job } => {
-//!                     node.handle(now, Event::CryptoDone { ticket, outcome: believe(job) });
+//!                     node.handle(now, Event::CryptoDone { ticket, outcome: accept_all(job) });
 //!                 }
 //!                 Command::CloseLink { .. } => return Err("the connection was refused".into()),
-//!                 _ => {} // no channel, so no ledger; and nobody asks or listens
+//!                 _ => {} // this example has no channels, requests or listeners
 //!             }
 //!         }
 //!         if alone && node.members().iter().any(|member| member.alive) {
 //!             alone = false;
 //!             met.fetch_add(1, Ordering::SeqCst);
 //!         }
-//!         assert!(clock.elapsed() < Duration::from_secs(60), "{name} has met nobody");
+//!         assert!(clock.elapsed() < Duration::from_secs(60), "{name} has discovered no peer");
 //!     }
 //!     Ok(stream)
 //! }
 //!
-//! /// Both sides know both addresses. An encrypted transport has something better to bind to.
+//! /// Both sides know both addresses. An encrypted transport binds to its handshake instead.
 //! fn link_up(stream: &TcpStream, dial: Option<Ticket>) -> Result<Event, Error> {
 //!     let [local, remote] = [stream.local_addr()?, stream.peer_addr()?].map(|at| at.to_string());
 //!     let binding = Binding { ours: local.into(), theirs: remote.clone().into() };
 //!     Ok(Event::LinkUp { link: LINK, dial, remote: Endpoint::new(&remote), binding })
 //! }
 //!
-//! /// Reads frames, each behind its length, on a thread; yields the stream to write to.
-//! fn read_frames(stream: TcpStream, own: mpsc::SyncSender<Event>) -> Result<TcpStream, Error> {
+//! /// Reads length-prefixed frames on a thread; returns the stream to write to.
+//! fn read_frames(stream: TcpStream, events: mpsc::SyncSender<Event>) -> Result<TcpStream, Error> {
 //!     let mut reader = stream.try_clone()?;
 //!     thread::spawn(move || {
 //!         let mut length = [0; 4];
@@ -190,7 +190,7 @@
 //!                 Ok(message) => Event::Received { link: LINK, message },
 //!                 Err(error) => Event::Malformed { link: LINK, error },
 //!             };
-//!             if own.send(event).is_err() {
+//!             if events.send(event).is_err() {
 //!                 break;
 //!             }
 //!         }
@@ -198,16 +198,18 @@
 //!     Ok(stream)
 //! }
 //!
-//! fn believe(job: CryptoJob) -> CryptoOutcome {
+//! fn accept_all(job: CryptoJob) -> CryptoOutcome {
 //!     match job {
-//!         CryptoJob::Authenticate { identity, .. } | CryptoJob::Validate { identity, .. } => CryptoOutcome::Authenticated(Ok(ValidIdentity {
-//!             peer: PeerId::new(&identity),
-//!             org: Some(OrgId::new(b"org1")),
-//!             expires_in: None,
-//!         })),
+//!         CryptoJob::Authenticate { identity, .. } | CryptoJob::Validate { identity, .. } => {
+//!             CryptoOutcome::Authenticated(Ok(ValidIdentity {
+//!                 peer: PeerId::new(&identity),
+//!                 org: Some(OrgId::new(b"org1")),
+//!                 expires_in: None,
+//!             }))
+//!         }
 //!         CryptoJob::Verify { .. } | CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Ok(())),
 //!         CryptoJob::Sign { secret, .. } => {
-//!             let signature = Bytes::from_static(b"me");
+//!             let signature = Bytes::from_static(b"signature");
 //!             let secret = secret.map(|_| signature.clone());
 //!             CryptoOutcome::Signed(Ok(Signatures { payload: signature, secret }))
 //!         }

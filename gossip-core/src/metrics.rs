@@ -1,4 +1,4 @@
-//! Counters. Plain numbers: the driver exports them.
+//! Counters: plain numbers, which the driver exports.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ use crate::{DropReason, Refusal};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
-        /// What a node has counted since its start.
+        /// Counters of a node since its start.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Metrics {
             $($(#[$doc])* pub $name: u64,)*
-            /// Authentications refused, by reason.
+            /// Refused authentications, by reason.
             pub refused: BTreeMap<Refusal, u64>,
-            /// Messages to peers that were dropped instead of sent, by reason. The counters `*_shed` of
-            /// queues and of what waits for a dial are sums of these.
+            /// Messages to peers that were dropped instead of sent, by reason. The counters `control_shed`,
+            /// `push_shed`, `bulk_shed` and `waiting_shed` are sums of these.
             pub dropped: BTreeMap<DropReason, u64>,
         }
 
         impl Metrics {
-            /// Each plain counter with its name, in the order of declaration.
+            /// The plain counters with their names, in the order of declaration.
             #[must_use]
             pub fn counters(&self) -> Vec<(&'static str, u64)> {
                 vec![$((stringify!($name), self.$name)),*]
@@ -39,27 +39,27 @@ counters! {
     messages_sent,
     /// Bytes of messages handed to the transport.
     bytes_sent,
-    /// Frames that could not be decoded; their links were closed.
+    /// Undecodable frames; their links were closed.
     malformed_frames,
-    /// Messages that decode but are not legal, dropped.
+    /// Messages that decode but are not legal. They were dropped.
     illegal_messages,
-    /// Messages out of contract: unsolicited, spoofed, for an unknown channel.
+    /// Messages that violate the protocol: unsolicited, spoofed, for an unknown channel.
     violations,
-    /// Messages without content, dropped.
+    /// Messages without content. They were dropped.
     empty_messages,
-    /// Messages dropped because they were known already.
+    /// Messages dropped because they were known.
     duplicates,
-    /// Signs of life that were news.
+    /// Pulses that were newer than the last one known.
     pulses,
-    /// Signs of life dropped because they prove nothing, or because their link costs too much.
+    /// Pulses dropped because their proof is wrong, or because their link exceeds its budget.
     pulses_refused,
-    /// Signature checks asked for.
+    /// Checks handed to the crypto service.
     verifications,
-    /// Signature checks that failed.
+    /// Checks that failed.
     verifications_failed,
-    /// Checks that were never answered in time.
+    /// Checks that were not answered in time.
     verifications_lost,
-    /// Dials begun.
+    /// Dials started.
     dials,
     /// Dials that failed.
     dials_failed,
@@ -67,9 +67,9 @@ counters! {
     links_established,
     /// Links closed in favour of another link to the same peer.
     links_superseded,
-    /// Links closed because the cap was reached.
+    /// Links finished because the limit was reached.
     links_evicted,
-    /// Links refused because too many were authenticating.
+    /// Connections refused because too many were authenticating.
     handshakes_shed,
     /// Control frames dropped from a full queue.
     control_shed,
@@ -77,36 +77,36 @@ counters! {
     push_shed,
     /// Bulk frames dropped from a full queue.
     bulk_shed,
-    /// Messages dropped that could not be sent at once, for want of an address, of room, or of an answer
-    /// to a dial.
+    /// Messages dropped while waiting for a link: no address is known, too many wait, the dial failed, or the peer or
+    /// its link is gone.
     waiting_shed,
-    /// Identities dropped because the cap was reached.
+    /// Identities dropped because the limit was reached.
     identities_shed,
-    /// Heartbeats dropped because they came with an identity that was refused a moment ago.
+    /// Heartbeats dropped because their identity was refused recently.
     identities_refused,
-    /// Identities dropped because they were looked at again and are not valid.
+    /// Identities dropped because validating them again failed.
     identities_purged,
-    /// Members refused because the cap was reached.
+    /// Members refused, or dead ones dropped, because the limit was reached.
     members_shed,
-    /// Marks of members that are no more dropped because the cap was reached.
+    /// Tombstones of members dropped because the limit was reached.
     tombstones_shed,
-    /// Requests for members or state infos dropped because the peer asked too often.
+    /// Requests for members or state infos dropped because the peer exceeded its rate.
     requests_limited,
     /// State infos dropped while waiting for an identity.
     state_infos_shed,
-    /// State infos of channels not joined that were passed on.
+    /// State infos of channels not joined that were relayed.
     state_infos_relayed,
-    /// State infos of channels not joined dropped: too many of one publisher, in all, or for a link to ask.
+    /// State infos of channels not joined that were dropped: too many of one publisher, in total, or on one link.
     relays_shed,
-    /// Blocks received by push that were new.
+    /// New blocks received by push.
     blocks_pushed,
-    /// Blocks received by push that were known already.
+    /// Known blocks received by push.
     blocks_duplicate,
-    /// Peers asked for blocks as they come.
+    /// Peers asked to push blocks to us.
     grafts_sent,
-    /// Peers asked to send no more blocks, since others are faster.
+    /// Peers asked to stop pushing blocks to us.
     prunes_sent,
-    /// Blocks received by state transfer that were new.
+    /// New blocks received by state transfer.
     blocks_transferred,
     /// Blocks published by the application.
     blocks_published,
@@ -114,15 +114,15 @@ counters! {
     blocks_bad,
     /// Blocks shown to the application.
     validations,
-    /// Blocks not shown to it because it had too many to judge. They were ignored.
+    /// Blocks not shown to the application because too many awaited its verdict. They were ignored.
     validations_shed,
-    /// Blocks that it did not judge in time. They were ignored.
+    /// Blocks whose verdict did not arrive in time. They were ignored.
     validations_lost,
-    /// Blocks neither stored nor passed on because the application did not want them, or did not say.
+    /// Blocks neither stored nor passed on because the application ignored them or gave no verdict.
     blocks_ignored,
     /// Blocks refused because the application rejected them.
     blocks_rejected,
-    /// Blocks too far ahead to keep.
+    /// Blocks dropped because they are too far ahead of the ledger.
     blocks_beyond_window,
     /// Blocks committed.
     blocks_committed,
@@ -130,36 +130,35 @@ counters! {
     state_requests_sent,
     /// State requests answered.
     state_requests_served,
-    /// State requests refused: bounds, rate or access.
+    /// State requests refused by bounds, rate or access.
     state_requests_refused,
     /// State responses that were unsolicited or out of bounds.
     state_responses_refused,
-    /// State requests that nobody answered in time.
+    /// State requests that were not answered in time.
     state_requests_timed_out,
-    /// Rounds of pull begun.
+    /// Pull rounds started.
     pull_rounds,
-    /// Items asked for in rounds of pull.
+    /// Items requested by pull.
     pull_items_requested,
-    /// Items that came as asked, not yet verified.
+    /// Items received as requested, before their verification.
     pull_items_received,
     /// Items sent to peers that pull.
     pull_items_sent,
-    /// Messages and items of a pull refused: unsolicited, late, too much, or of somebody who has no right.
+    /// Pull messages and items refused: unsolicited, late, too large, or from a peer without access.
     pull_refused,
-    /// Identities received by pull that are valid.
+    /// Valid identities received by pull.
     identities_pulled,
-    /// Blocks received by pull that were new.
+    /// New blocks received by pull.
     blocks_pulled,
-    /// Acknowledgements that nobody waits for: late, repeated, or of a peer that was not asked.
+    /// Acknowledgements that match no waiting message: late, repeated, or of a peer that was not asked.
     acks_unmatched,
     /// Application messages that arrived while no listener was registered for them.
     messages_unheard,
-    /// Heartbeats signed with our key by a later start than ours: another node runs with our identity, or our
-    /// clock was set back.
+    /// Heartbeats signed with our key by a later start than ours: another node uses our identity, or our clock was set
+    /// back.
     identity_conflicts,
-    /// How little this node trusts its own hearing, from 0 to 8: not a count, but the present state. It grows
-    /// when timers fire late and when several peers do not answer, and gives members more time before
-    /// they are held dead.
+    /// The health score of this node, a gauge from 0 (healthy) to 8. It grows when timers fire late and when several
+    /// peers do not answer. The higher it is, the longer a silent member is considered alive.
     health,
     /// Signatures that our own key failed to make.
     signing_failures,
@@ -171,7 +170,7 @@ impl Metrics {
         *count = count.saturating_add(1);
     }
 
-    /// Counts messages dropped, here and in the sum that the reason belongs to.
+    /// Counts dropped messages by reason, and in the sum that the reason belongs to.
     pub(crate) fn shed(&mut self, reason: DropReason, messages: u64) {
         if messages == 0 {
             return;

@@ -1,37 +1,37 @@
-//! What a node tells unasked.
+//! Notifications to the application.
 
 use std::time::Duration;
 
 use crate::{ChannelId, Endpoint, PeerId};
 
-/// News for the application. Lossy: a slow listener is told how many it missed.
+/// An event that the application may want to react to. Lossy: a slow listener is given the number of missed events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notification {
-    /// A peer is alive that was unknown or dead.
+    /// A peer became alive: it was unknown or dead.
     MemberAlive(PeerId),
-    /// A peer has not been heard of for the expiration time.
+    /// A peer became dead: no heartbeat for the expiration time.
     MemberDead(PeerId),
-    /// A dead peer's record is gone.
+    /// The record of a dead peer was dropped.
     MemberForgotten(PeerId),
-    /// A peer has said that it stops; its record is gone.
+    /// A peer announced its stop; its record was dropped.
     MemberLeft(PeerId),
-    /// A heartbeat was signed with our key by a later start than ours. Another node runs with our identity; or
-    /// our clock was set back before this start, so that others took our former self for the later one:
-    /// keep a peer book.
+    /// A heartbeat was signed with our key by a later start than ours. Either another node uses our identity, or our
+    /// clock was set back before this start, so that other peers consider our previous run the later one: keep a peer
+    /// book.
     IdentityInUse {
-        /// The later start.
+        /// The incarnation of the later start.
         incarnation: u64,
     },
-    /// A peer has authenticated a link.
+    /// A link to a peer has authenticated.
     Connected(PeerId),
-    /// A peer's last link is gone.
+    /// The last link to a peer has ended.
     Disconnected(PeerId),
-    /// Somebody failed to authenticate.
+    /// A remote failed to authenticate.
     Refused {
         /// The remote's transport address.
         remote: Endpoint,
-        /// Why.
+        /// The reason.
         refusal: crate::Refusal,
     },
     /// A block is in the ledger.
@@ -40,47 +40,47 @@ pub enum Notification {
         channel: ChannelId,
         /// The block's number.
         seq: u64,
-        /// How it reached us.
+        /// The way it reached us.
         origin: BlockOrigin,
     },
-    /// Blocks are missing and are being asked for.
+    /// Blocks are missing and are being requested.
     GapDetected {
         /// The channel.
         channel: ChannelId,
-        /// The first number missing.
+        /// The first missing number.
         next: u64,
     },
-    /// A channel's ledger failed; no block of the channel is committed any more.
+    /// A channel's ledger failed. No further block of the channel is committed.
     ChannelHalted {
         /// The channel.
         channel: ChannelId,
-        /// What the ledger said.
+        /// The error of the ledger.
         reason: String,
     },
-    /// An identity in doubt was looked at and is not valid any more; whatever rested on it has ended.
+    /// A suspected identity is not valid. Its peer is forgotten.
     IdentityPurged {
-        /// Whose.
+        /// The peer.
         peer: PeerId,
-        /// Why.
+        /// The reason.
         reason: crate::CryptoError,
     },
-    /// Our own identity was looked at and is not valid. The node goes on, but others may refuse it.
+    /// Our own identity is not valid. The node continues, but other peers may refuse it.
     OwnIdentityInvalid {
-        /// Why.
+        /// The reason.
         reason: crate::CryptoError,
     },
-    /// Our own identity expires soon: the node must be started anew with another.
+    /// Our own identity expires soon. The node must be restarted with a new one.
     IdentityExpires {
-        /// How soon.
+        /// Time left.
         left: Duration,
     },
-    /// Our own identity has expired. The node goes on, but others refuse it.
+    /// Our own identity has expired. The node continues, but other peers refuse it.
     IdentityExpired,
-    /// Our own key could not sign; heartbeats go on being tried.
+    /// Our own key could not sign. The node keeps trying to sign heartbeats.
     SigningFailed,
 }
 
-/// How a block reached us.
+/// The way a block reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum BlockOrigin {
@@ -88,8 +88,8 @@ pub enum BlockOrigin {
     Local,
     /// A peer pushed it.
     Push,
-    /// A peer sent it on request.
+    /// A peer sent it by state transfer.
     StateTransfer,
-    /// A peer showed that it holds it, and was asked for it.
+    /// A peer offered it by pull, and was asked for it.
     Pull,
 }

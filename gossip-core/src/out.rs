@@ -1,4 +1,4 @@
-//! The tools that every module is handed with an input: the present, the configuration, and where outputs go.
+//! The context that every module acts through: time, configuration and outputs.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ use crate::{
     RequestError, RequestId, Response, Ticket,
 };
 
-/// The smallest context: what identities, membership, links and the crypto room act through.
+/// The smallest context, used by identities, membership, links and `crypto`.
 pub(crate) struct Out<'a> {
     pub(crate) now: Instant,
     pub(crate) config: &'a Config,
@@ -33,12 +33,12 @@ impl Out<'_> {
         self.emit(Command::Notify(notification));
     }
 
-    /// Answers a request of the application.
+    /// Answers a request.
     pub(crate) fn answer(&mut self, id: RequestId, result: Result<Response, RequestError>) {
         self.emit(Command::Reply { id, result });
     }
 
-    /// Hands out what a channel has accepted, if the application listens; `message` is made only then.
+    /// Delivers a message accepted by a channel, if the application listens; only then is `message` called.
     pub(crate) fn deliver(&mut self, channel: &ChannelId, message: impl FnOnce() -> SignedMessage) {
         if self.io.interest.accepted {
             let (channel, message) = (channel.clone(), message());
@@ -47,23 +47,23 @@ impl Out<'_> {
         }
     }
 
-    /// Tells the module that it concerns, upwards or sideways, when the present step is over.
+    /// Sends a signal to another module. It is handled after the current step.
     pub(crate) fn raise(&mut self, signal: impl Into<Signal>) {
         self.io.signals.push_back(signal.into());
     }
 
-    /// Our own key could not sign.
+    /// Counts a failed signature and notifies the application.
     pub(crate) fn signing_failed(&mut self) {
         self.metrics().signing_failures += 1;
         self.notify(Notification::SigningFailed);
     }
 
-    /// A ticket never used before.
+    /// A new ticket.
     pub(crate) fn ticket(&mut self) -> Ticket {
         self.io.tickets.next()
     }
 
-    /// Uses the ledger; the answer goes to `owner`.
+    /// Starts a ledger operation whose answer belongs to `owner`.
     pub(crate) fn ledger(&mut self, owner: Owner, op: LedgerOp) -> Ticket {
         let ticket = self.io.tickets.owned(owner);
         self.emit(Command::Ledger { ticket, op });
@@ -79,15 +79,15 @@ impl Out<'_> {
     }
 }
 
-/// The outputs of all modules, in one order, and what they share.
+/// The outputs of all modules, in one order, and the state they share.
 #[derive(Debug, Default)]
 pub(crate) struct Io {
     pub(crate) out: VecDeque<Command>,
-    /// What modules tell each other, first in, first out.
+    /// Signals between modules, first in, first out.
     pub(crate) signals: VecDeque<Signal>,
     pub(crate) timers: Timers,
     pub(crate) metrics: Metrics,
     pub(crate) tickets: Tickets,
-    /// What the application wants to be handed.
+    /// The messages that the application listens to.
     pub(crate) interest: Interest,
 }

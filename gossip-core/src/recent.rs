@@ -1,11 +1,11 @@
-//! What was seen lately, and no more of it than a bound allows.
+//! A bounded map of recent entries.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 
-/// A map that forgets its oldest entry when it is full. Age is the order of insertion, since keys can be chosen by others
-/// and age cannot.
+/// A map that drops its oldest entry when it is full. Age is the order of insertion: remote peers can choose keys, but
+/// not ages.
 #[derive(Debug)]
 pub(crate) struct Recent<K, V> {
     entries: BTreeMap<K, (u64, V)>,
@@ -53,8 +53,8 @@ impl<K: Ord + Clone, V> Recent<K, V> {
         self.entries.contains_key(key)
     }
 
-    /// Puts an entry in as the newest, in place of one of the same key. Returns whether another one, the oldest, had to
-    /// go because there were `most`.
+    /// Inserts an entry as the newest, in place of one with the same key. Returns whether the oldest entry was dropped
+    /// because there were `most`.
     pub(crate) fn insert(&mut self, key: K, value: V, most: usize) -> bool {
         self.remove(&key);
         let full = self.entries.len() >= most;
@@ -76,7 +76,7 @@ impl<K: Ord + Clone, V> Recent<K, V> {
         Some(value)
     }
 
-    /// Removes the oldest entries for which this holds.
+    /// Removes the oldest entries as long as `is_over` holds for them.
     pub(crate) fn expire(&mut self, is_over: impl Fn(&V) -> bool) {
         while let Some((_, oldest)) = self.by_age.first_key_value() {
             if !self.get(oldest).is_none_or(&is_over) {
@@ -104,12 +104,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_goes_whatever_its_key_and_one_inserted_again_is_young() {
+    fn the_oldest_entry_is_dropped_and_inserting_an_entry_again_makes_it_the_newest() {
         let mut recent = Recent::default();
         for key in [9, 1, 5] {
             assert!(!recent.insert(key, "first", 3));
         }
-        assert!(!recent.insert(9, "again", 3), "it makes room for itself");
+        assert!(!recent.insert(9, "again", 3), "it replaces itself");
         assert!(recent.insert(3, "first", 3));
         assert!(!recent.contains(&1));
         assert!(recent.insert(2, "first", 3));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_expire_from_the_oldest_on() {
+    fn entries_expire_in_the_order_of_their_insertion() {
         let mut recent = Recent::default();
         for (key, until) in [(1, 5), (2, 9), (3, 5)] {
             recent.insert(key, until, 10);

@@ -1,4 +1,4 @@
-//! Why a node does not do what it is asked.
+//! Errors of requests.
 
 use std::collections::BTreeMap;
 
@@ -14,125 +14,125 @@ pub enum RequestError {
     /// The channel is not joined.
     #[error("channel {0} is not joined: join it first")]
     UnknownChannel(ChannelId),
-    /// The cap on channels is reached.
-    #[error("no more than {0} channels can be joined")]
+    /// The limit on channels ([`ChannelConfig::max_channels`](crate::ChannelConfig)) is reached.
+    #[error("the limit of {0} channels is reached: leave one first")]
     TooManyChannels(usize),
-    /// The configuration is older than the one in force.
-    #[error("configuration sequence {given} is older than {current}")]
+    /// The configuration is older than the current one.
+    #[error("configuration sequence {given} is older than the current one, {current}")]
     OldConfiguration {
         /// The sequence given.
         given: u64,
-        /// The sequence in force.
+        /// The current sequence.
         current: u64,
     },
     /// The configuration names no organisation.
-    #[error("the configuration names no organisation: name all members, our own among them")]
+    #[error("the configuration names no organisation: name all members, ours included")]
     NoMembers,
-    /// Our own organisation is not among the members. If the channel was joined, it is left now.
+    /// Our own organisation is not a member. If the channel was joined with an older sequence, it is left.
     #[error("our organisation {0} is not a member of the channel")]
     NotAMember(OrgId),
     /// The channel's name is empty.
-    #[error("the channel's name is empty: give it one")]
+    #[error("the channel's name is empty: set it")]
     UnnamedChannel,
-    /// The channel's name, a block or another field is too long for the wire.
+    /// The channel's name, a block or another field exceeds its limit on the wire.
     #[error("{what} is {actual} bytes long, at most {limit} are allowed")]
     TooLong {
-        /// Which field.
+        /// The field.
         what: &'static str,
-        /// Its length.
+        /// Its length, in bytes.
         actual: usize,
-        /// The limit.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// Too many requests of this kind have not been answered yet. Of publications: too many wait for room, and
-    /// this is not the channel's next number; try again when the channel's ledger has grown. Of joining: the
-    /// channel was just left and still stores a block.
-    #[error("no room yet, as what was begun before has not ended: try again later")]
+    /// Too many requests of this kind are waiting. Of a publication: the payload buffer has no place for it, and it is
+    /// not the channel's next number; retry when the channel's height has grown. Of joining: the channel was just left
+    /// and its last commit is not finished.
+    #[error("no room: earlier requests of this kind are not finished, try again later")]
     Busy,
-    /// The block has not spread as far as was asked in time.
-    #[error("{holding} of {wanted} members of our organisation have the block so far")]
+    /// The block has not reached as many members as requested in time.
+    #[error("{holding} of {wanted} members of our organisation are known to have the block")]
     NotCovered {
-        /// Members seen to have it.
+        /// Members known to have it.
         holding: usize,
-        /// Members that were to have it.
+        /// Members required to have it.
         wanted: usize,
-        /// Alive members that were not seen to have it, in order.
+        /// Alive members not known to have it, in the order of their ids.
         lacking: Vec<PeerId>,
     },
     /// The block does not verify.
     #[error("the block does not verify: {0}")]
     BadBlock(crate::CryptoError),
-    /// The channel has a validator.
-    #[error("channel {0} has a validator: drop it first")]
+    /// The channel has a validator already.
+    #[error("channel {0} has a validator already: drop it first")]
     Validating(ChannelId),
     /// The application's validator rejected the block.
     #[error("the application's validator rejected the block")]
     Rejected,
-    /// The application's validator ignored the block, or was too slow: it may be published again.
+    /// The application's validator ignored the block or did not answer in time. The block may be published again.
     #[error(
-        "the application's validator ignored the block: publish it again if that was not meant"
+        "the application's validator ignored the block: publish it again if that was not intended"
     )]
     Ignored,
-    /// A height was given that is lower than what is stored.
-    #[error("the height {given} is lower than ours, {current}: blocks are never taken back")]
+    /// The given height is lower than ours.
+    #[error("the height {given} is lower than ours, {current}: blocks cannot be removed")]
     LowerHeight {
         /// The height given.
         given: u64,
-        /// Ours.
+        /// Our height.
         current: u64,
     },
-    /// The ledger has fewer blocks than was said. We go on from what it has.
-    #[error("the ledger has {actual} blocks, not {given}: store them before you say so")]
+    /// The ledger has fewer blocks than given. The node continues from the ledger's height.
+    #[error("the ledger has {actual} blocks, not {given}: store them before you report them")]
     LedgerBehind {
         /// The height given.
         given: u64,
-        /// The ledger's.
+        /// The ledger's height.
         actual: u64,
     },
-    /// The channel stopped after a failure of its ledger.
-    #[error("channel {channel} has stopped: {reason}")]
+    /// The channel has halted after a failure of its ledger.
+    #[error("channel {channel} has halted: {reason}")]
     Halted {
         /// The channel.
         channel: ChannelId,
-        /// What the ledger said.
+        /// The error of the ledger.
         reason: String,
     },
     /// The message's tag is not the one that is legal for its content, or a part of it exceeds the limits that every
     /// receiver checks.
     #[error("the message is not legal: {0}")]
     Illegal(DecodeError),
-    /// Messages of this kind are made by the node itself, or are not spread.
-    #[error("a message of kind {0} is not for applications to send this way")]
+    /// Messages of this kind are made by the node only, or cannot be sent by this request.
+    #[error("applications cannot send messages of kind {0} by this request")]
     NotForApplications(Kind),
-    /// A proposal or declaration of leadership must be our own.
-    #[error("the message names another peer than ourselves: only what we say is signed and spread")]
+    /// The proposal or declaration of leadership names another peer.
+    #[error("the message names another peer: a node signs only its own leadership messages")]
     NotOurs,
     /// Our own key could not sign.
     #[error("our own key could not sign")]
     SigningFailed,
-    /// Acknowledgements are asked for, but no time is given.
-    #[error("the time-out is zero: give the peers some time to answer")]
+    /// Acknowledgements are requested with a timeout of zero.
+    #[error("the timeout is zero: set a positive one")]
     NoTimeout,
     /// Fewer peers satisfy the criteria than must acknowledge. Nothing was sent.
-    #[error("{wanted} acknowledgements are wanted, but only {known} peers satisfy the criteria")]
+    #[error("{wanted} acknowledgements are required, but only {known} peers satisfy the criteria")]
     TooFewPeers {
-        /// How many must acknowledge.
+        /// Acknowledgements required.
         wanted: usize,
-        /// How many there are.
+        /// Peers that satisfy the criteria.
         known: usize,
     },
-    /// Fewer peers than asked for have acknowledged; the message was sent, and some may have it.
+    /// Fewer peers than required have acknowledged. The message was sent, and some peers may have it.
     #[error("{acknowledged} of {wanted} acknowledgements came; {}", counts(.failures))]
     NotAcknowledged {
-        /// How many were asked for.
+        /// Acknowledgements required.
         wanted: usize,
-        /// How many came.
+        /// Acknowledgements received.
         acknowledged: usize,
-        /// Each peer that did not, and why.
+        /// The other peers, each with the reason.
         failures: Vec<(PeerId, AckFailure)>,
     },
-    /// The link is gone, or has no room. The message was dropped, and counted.
-    #[error("the peer is not connected any more, or does not read")]
+    /// The link is down, or its queue is full. The message was dropped, and counted.
+    #[error("the peer is not connected, or its queue is full")]
     NotConnected,
     /// The ledger could not be read.
     #[error("the ledger cannot be read: {0}")]
@@ -143,7 +143,7 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// Checks that a part of a request is no longer than allowed.
+    /// Checks that a part of a request is at most `limit` bytes long.
     pub(crate) const fn check_length(
         what: &'static str,
         actual: usize,
@@ -160,7 +160,7 @@ impl RequestError {
     }
 }
 
-/// Each reason with how often it was given, the first ones of many.
+/// The distinct reasons with the number of peers each, at most eight.
 fn counts(failures: &[(PeerId, AckFailure)]) -> String {
     let mut counts: BTreeMap<&AckFailure, usize> = BTreeMap::new();
     for (_, failure) in failures {

@@ -1,50 +1,50 @@
-//! What a node answers.
+//! Answers to requests.
 
 use crate::{PeerId, PushOutcome, SendOutcome, Snapshot};
 
-/// The result of a successful request.
+/// The result of a successful [`Request`](crate::Request).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
-    /// Carried out.
+    /// The request was carried out.
     Done,
     /// The channel is joined.
     Joined {
-        /// The ledger's height.
+        /// Blocks in the ledger.
         height: u64,
     },
-    /// The block is on its way.
+    /// The block or message is accepted and queued for dissemination.
     Published {
-        /// The block is new, as opposed to one that we already hold or have committed.
+        /// Whether the block was new. If not, it was held or committed already.
         fresh: bool,
-        /// Who is sent it.
+        /// The result of the push so far. Nothing is sent if the block was not new.
         push: PushOutcome,
     },
     /// The ledger's height was read.
     LedgerHeight {
-        /// The number of blocks in it, from which we go on.
+        /// Blocks in the ledger, from which the node continues.
         height: u64,
     },
-    /// The block has spread as far as was asked.
+    /// The block has reached as many members as requested.
     Covered {
-        /// Who has it, in order: members of our organisation, without ourselves.
+        /// Members of our organisation that have it, without ourselves, in the order of their ids.
         holders: Vec<PeerId>,
     },
-    /// The message was handed over, as far as it could be.
+    /// The outcome of sending the message, for each peer.
     Sent(SendOutcome),
-    /// What the node holds.
+    /// The state of the node.
     Snapshot(Box<Snapshot>),
-    /// As many peers as were asked for have acknowledged the message.
+    /// As many peers as required have acknowledged the message.
     Acknowledged {
-        /// They, in the order of their answers.
+        /// These peers, in the order of their answers.
         by: Vec<PeerId>,
     },
-    /// All identities in doubt have been looked at.
+    /// All suspected identities have been validated.
     Suspected {
-        /// The peers whose identities are not valid any more, in the order in which they were found.
+        /// The peers whose identities are not valid, in the order of the verdicts.
         purged: Vec<PeerId>,
     },
-    /// The identities known, in the order of their peers.
+    /// All known identities, in the order of their peers.
     Identities(Vec<crate::IdentityInfo>),
-    /// Whether a peer's identity is known and of our organisation.
+    /// Whether the peer is known to belong to our organisation.
     IsInMyOrg(bool),
 }

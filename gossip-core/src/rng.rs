@@ -1,16 +1,16 @@
-//! Seeded randomness, forked per module so that a new draw in one leaves the others unchanged.
+//! Seeded randomness, forked per module: a new draw in one module does not change the draws of the others.
 
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-/// A module's source of randomness.
+/// The random number generator of a module.
 #[derive(Clone, Debug)]
 pub(crate) struct ModuleRng(ChaCha8Rng);
 
 impl ModuleRng {
-    /// The source of the module called `label`, for a node seeded with `seed`.
+    /// The generator of the module `label`, for a node seeded with `seed`.
     pub(crate) fn fork(seed: &[u8; 32], label: &str) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(seed);
         hasher.update(label.as_bytes());
@@ -22,12 +22,12 @@ impl ModuleRng {
         self.0.next_u64()
     }
 
-    /// A random index below `len`, which must not be 0 (then 0).
+    /// A random index below `len`; 0 if `len` is 0.
     pub(crate) fn below(&mut self, len: usize) -> usize {
         self.below_u64(len as u64) as usize
     }
 
-    /// Between three quarters and five quarters of `period`, so that peers do not act in step.
+    /// A duration between 75 % and 125 % of `period`, so that peers do not act in step.
     pub(crate) fn jitter(&mut self, period: Duration) -> Duration {
         let nanos = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
         let offset = self.below_u64(nanos / 2);

@@ -1,4 +1,4 @@
-//! What one module tells another that it does not call.
+//! Messages between modules that do not call each other.
 
 use gossip_proto::SignedMessage;
 
@@ -13,24 +13,24 @@ use crate::{ChannelId, LinkId, PeerId, RequestId};
 pub(crate) enum Signal {
     Link(LinkSignal),
     Member(MemberSignal),
-    /// Something has passed the gate.
+    /// A message has passed the gate.
     Inbound(Inbound),
-    /// What we say is signed, or could not be.
+    /// Our own message is signed, or the signature failed.
     Signed {
         what: Signing,
         message: Option<SignedMessage>,
     },
-    /// Push a message of our own.
+    /// Push a message.
     Push(Item),
-    /// A channel has accepted a message: hand it to listeners, and push it on.
+    /// A channel has accepted a message: deliver it to listeners and push it.
     PassOn(ChannelId, Item),
-    /// Tell a peer what we publish in each channel.
+    /// Send our state info of each channel to a peer.
     Introduce(PeerId),
-    /// A state info was checked by a configuration that is not in force any more.
+    /// Check a state info again: the configuration it was checked against has changed.
     CheckAgain(StateInfoItem),
 }
 
-/// What of ours is being signed.
+/// The purpose of a signature of our own key.
 #[derive(Debug)]
 pub(crate) enum Signing {
     /// The `ConnEstablish` for a link.
@@ -41,7 +41,7 @@ pub(crate) enum Signing {
     StateInfo(ChannelId),
     /// The announcement of our identity.
     Identity,
-    /// A proposal or declaration of leadership that the application asked for.
+    /// A proposal or declaration of leadership that the application requested.
     Leadership(RequestId, ChannelId),
 }
 

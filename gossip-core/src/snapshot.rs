@@ -1,54 +1,54 @@
-//! Everything that a node holds at one moment, in plain numbers and texts.
+//! The state of a node at one moment, in plain numbers and texts.
 
 use std::collections::BTreeMap;
 
 use crate::Class;
 
-/// A node at one moment: peers, links, channels, queues, and every store with its bound.
+/// The state of a node at one moment: peers, links, channels, queues, and every store with its bound.
 ///
-/// Made by [`Node::snapshot`](crate::Node::snapshot), for operators and for tests of what a node keeps. It
-/// walks over everything, so it is not for each message. With the feature `serde` it can be serialised;
-/// identifiers are texts as [`PeerId`](crate::PeerId) and the like display themselves.
+/// Returned by [`Node::snapshot`](crate::Node::snapshot), for operators and for tests. Making one walks over the whole
+/// state, so do not make one per message. With the feature `serde` it can be serialised. Identifiers are texts, as
+/// [`PeerId`](crate::PeerId) and the others display themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// When it was made, in milliseconds of the node's own time.
+    /// When it was made, in milliseconds since the node's start.
     pub at_ms: u64,
-    /// Ourselves.
+    /// Our own id.
     pub peer: String,
     /// Our organisation.
     pub org: String,
-    /// The incarnation that others know us by.
+    /// Our incarnation.
     pub incarnation: u64,
-    /// All known members, alive and dead, without ourselves.
+    /// All known members, alive and dead, without ourselves, as [`Node::members`](crate::Node::members).
     pub members: Vec<SnapshotMember>,
-    /// All connections, also those that authenticate or end.
+    /// All connections, including those that authenticate or finish.
     pub links: Vec<SnapshotLink>,
     /// The channels joined.
     pub channels: Vec<SnapshotChannel>,
-    /// What is kept besides.
+    /// The bounded stores of the node itself.
     pub stores: Vec<Store>,
-    /// Everything counted since the start, by name.
+    /// All counters, by name.
     pub counters: BTreeMap<String, u64>,
 }
 
-/// A member, as [`Member`](crate::Member).
+/// A member; see [`Member`](crate::Member).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SnapshotMember {
-    /// Who.
+    /// The member's id.
     pub peer: String,
     /// Its organisation, if known.
     pub org: Option<String>,
-    /// Where we would reach it.
+    /// The endpoint that we would dial.
     pub endpoint: Option<String>,
-    /// Held alive, as opposed to dead.
+    /// Whether it is considered alive.
     pub alive: bool,
-    /// An authenticated link is up.
+    /// Whether an authenticated link to it is up.
     pub connected: bool,
-    /// The start of the peer that its latest heartbeat belongs to.
+    /// The incarnation in its latest heartbeat.
     pub incarnation: u64,
 }
 
@@ -61,15 +61,15 @@ pub struct SnapshotLink {
     pub link: u64,
     /// The remote's transport address.
     pub remote: String,
-    /// Who has proven to be there.
+    /// The authenticated peer; absent while the link authenticates.
     pub peer: Option<String>,
-    /// We dialled it.
+    /// Whether we dialled it.
     pub dialled: bool,
-    /// Where it is: `authenticating`, `up` or `finishing`.
+    /// Its phase: `authenticating`, `up` or `finishing`.
     pub phase: &'static str,
-    /// What the remote understands beyond the original protocol, a bit set.
+    /// The remote's capabilities beyond the original protocol, a bit set.
     pub capabilities: u64,
-    /// What waits to be sent, by class.
+    /// The queued frames, by class.
     pub queues: Vec<Store>,
 }
 
@@ -78,41 +78,41 @@ pub struct SnapshotLink {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SnapshotChannel {
-    /// The channel.
+    /// The channel's name.
     pub channel: String,
     /// The sequence of the configuration in force.
     pub sequence: u64,
     /// Blocks in our ledger.
     pub height: u64,
-    /// What the ledger said when it failed, if it did.
+    /// The error of the ledger, if the channel has halted.
     pub halted: Option<String>,
-    /// Alive peers that take part, each with the height that it told last.
+    /// Alive participants, each with the height it published last.
     pub peers: BTreeMap<String, u64>,
-    /// Those that get blocks from us as they come.
+    /// Peers that we push every block to.
     pub eager_peers: Vec<String>,
-    /// What is kept for it.
+    /// The bounded stores of the channel.
     pub stores: Vec<Store>,
 }
 
-/// A map, queue or list of the node, and its bound.
+/// A map, queue or list of the node, with its bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Store {
-    /// What is in it.
+    /// What it contains.
     pub name: &'static str,
-    /// How many.
+    /// Number of entries.
     pub entries: u64,
-    /// How many there may be.
+    /// Limit on the entries.
     pub max_entries: u64,
-    /// Their bytes, where these are bounded too.
+    /// Their size in bytes, if that is bounded too.
     pub bytes: Option<u64>,
-    /// How many bytes there may be; one entry may always be there.
+    /// Limit on the bytes; a single entry may exceed it.
     pub max_bytes: Option<u64>,
 }
 
 impl Store {
-    /// It holds more than it may. That never happens.
+    /// Whether a limit is exceeded, which is a bug.
     #[must_use]
     pub fn is_overfull(&self) -> bool {
         let bytes = self.bytes.zip(self.max_bytes);
@@ -122,7 +122,7 @@ impl Store {
 }
 
 impl Snapshot {
-    /// All stores, each with the channel that it belongs to, if it does, and those of links.
+    /// All stores: those of the node, of its channels and of its links.
     pub fn all_stores(&self) -> impl Iterator<Item = &Store> {
         let of_channels = self.channels.iter().flat_map(|channel| &channel.stores);
         let of_links = self.links.iter().flat_map(|link| &link.queues);
@@ -130,12 +130,12 @@ impl Snapshot {
     }
 }
 
-/// Collects stores from the modules that have them.
+/// Collects the stores of the modules.
 #[derive(Debug, Default)]
 pub(crate) struct Stores(Vec<Store>);
 
 impl Stores {
-    /// A store that is bounded by the number of its entries.
+    /// Adds a store that is bounded by the number of its entries.
     pub(crate) fn add(&mut self, name: &'static str, entries: usize, max: usize) {
         self.0.push(Store {
             name,
@@ -146,7 +146,7 @@ impl Stores {
         });
     }
 
-    /// A store that is bounded in bytes too: `(now, at most)`.
+    /// Adds a store that is also bounded in bytes. Each pair is the current value and the limit.
     pub(crate) fn add_bytes(
         &mut self,
         name: &'static str,
@@ -165,7 +165,7 @@ impl Stores {
     }
 }
 
-/// The name of a class's queue.
+/// The name of a class's queue in a snapshot.
 pub(crate) const fn queue_name(class: Class) -> &'static str {
     match class {
         Class::Control => "control",

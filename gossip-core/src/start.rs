@@ -1,18 +1,18 @@
-//! What a node needs at its start besides its configuration.
+//! The parameters of one start of a node.
 
 use std::time::Duration;
 
 use crate::Instant;
 
-/// What a node needs at its start besides its configuration.
+/// The parameters of one start of a node, besides its configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// The present; later events must not lie before it.
+    /// The current time. Later events must not be earlier.
     pub now: Instant,
-    /// Decides every random choice.
+    /// The seed of every random choice.
     pub seed: [u8; 32],
-    /// Greater at each start of the same peer, for example nanoseconds since 1970.
+    /// Must grow with each start of the same peer, for example nanoseconds since 1970.
     pub incarnation: u64,
-    /// How long our own identity is still valid, if it expires: the application is warned ahead of it.
+    /// Time until our own identity expires; absent if it does not expire. The application is warned ahead.
     pub identity_expires_in: Option<Duration>,
 }

@@ -1,17 +1,17 @@
-//! The core's own clock type.
+//! The core's own time.
 
 use std::ops::{Add, AddAssign};
 use std::time::Duration;
 
 /// A point in time: nanoseconds since the node started.
 ///
-/// Arithmetic saturates, so no input can make it panic or wrap. It can be built in tests, stored
-/// in a recording and replayed; only the driver relates it to a real clock.
+/// Arithmetic saturates: it never panics or wraps. Instants can be made in tests, stored in a recording and replayed.
+/// Only the driver relates them to a real clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
 impl Instant {
-    /// The moment the node started.
+    /// The time at which the node started.
     pub const START: Self = Self(0);
 
     /// The instant `nanos` nanoseconds after the start.
@@ -32,7 +32,7 @@ impl Instant {
         self.0
     }
 
-    /// Time since `earlier`, zero if that lies ahead.
+    /// The time since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

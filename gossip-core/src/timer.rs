@@ -1,68 +1,68 @@
-//! The node's timers: one ordered set, with cancel. No timer leaves the core.
+//! The timers of a node: one ordered set with cancellation. No timer leaves the core.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{ChannelId, Endpoint, Instant, LinkId, PeerId, Ticket};
 
-/// What a timer is for. At most one timer runs per key.
+/// The purpose of a timer. At most one timer runs per key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TimerKey {
-    /// Push what the emitter has collected.
+    /// The emitter's burst is to be pushed.
     Emitter,
-    /// Push the signs of life collected.
+    /// The collected pulses are to be pushed.
     Pulses,
-    /// A link has not authenticated in time.
+    /// The timeout of a link's authentication.
     Handshake(LinkId),
-    /// A finished link's remote has not closed its half in time.
+    /// The timeout for the remote to close its half of a finished link.
     Linger(LinkId),
-    /// A dial has not been answered in time.
+    /// The timeout of a dial.
     Dial(Ticket),
     /// A peer may be dialled again.
     Redial(PeerId),
-    /// The oldest outstanding check may be lost.
+    /// The timeout of the oldest outstanding check.
     Checks,
-    /// The application has not judged a block in time.
+    /// The timeout of the oldest block shown to the application.
     Validations,
-    /// State infos have waited for an identity for long enough.
+    /// The timeout of state infos awaiting an identity.
     AwaitingIdentity,
-    /// State infos of channels not joined have been remembered for long enough.
+    /// The expiry of state infos of channels not joined.
     Relay,
-    /// Our next heartbeat.
+    /// Our next heartbeat is due.
     Heartbeat,
-    /// The next exchange of views.
+    /// The next exchange of views is due.
     Sync,
-    /// A member's next deadline: to die, to be tried again, to be forgotten.
+    /// A member's next deadline: to be probed, to die, to be forgotten.
     Member(PeerId),
-    /// A seed's next step.
+    /// A seed's next step is due.
     Seed(Endpoint),
-    /// The signature of our farewell has not come in time.
+    /// The timeout of the signature of our farewell.
     Farewell,
     /// An identity expires.
     Identity(PeerId),
-    /// Acknowledgements of a message are overdue.
+    /// The timeout of a message's acknowledgements.
     Ack(u64),
-    /// Our own identity's end comes near.
+    /// Our own identity expires soon.
     OwnExpiry,
-    /// The next step of the pull of identities.
+    /// The next step of the identity pull is due.
     PullIdentities,
     /// A timer of a channel.
     Channel(ChannelTimer, ChannelId),
 }
 
-/// What a channel's timer is for.
+/// The purpose of a channel's timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ChannelTimer {
-    /// The next step of the pull of blocks.
+    /// The next step of the block pull is due.
     Pull,
-    /// Tell neighbours our height.
+    /// Our height is to be announced to lazy peers.
     Announce,
-    /// A wait for coverage is over.
+    /// The timeout of a wait for coverage.
     Coverage,
-    /// Publish our state info.
+    /// Our state info is to be published.
     Publish,
-    /// Ask for the state infos of others.
+    /// The state infos of other participants are to be requested.
     RequestStateInfo,
-    /// A number has been missing for long enough to ask for it, or a request is overdue.
+    /// A missing block is to be requested, or a request has timed out.
     Transfer,
 }
 
@@ -77,17 +77,17 @@ impl ChannelTimer {
     ];
 }
 
-/// The timers that run.
+/// The running timers.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     by_time: BTreeSet<(Instant, TimerKey)>,
     by_key: BTreeMap<TimerKey, Instant>,
-    /// The first of `by_time`: asked for after each event.
+    /// The time of the first entry of `by_time`, which is read after each event.
     next: Option<Instant>,
 }
 
 impl Timers {
-    /// Starts a timer, replacing one of the same key.
+    /// Starts a timer. Replaces a running one of the same key.
     pub(crate) fn set(&mut self, key: TimerKey, at: Instant) {
         if let Some(before) = self.by_key.insert(key.clone(), at) {
             if before == at {
@@ -96,21 +96,21 @@ impl Timers {
             self.by_time.remove(&(before, key.clone()));
         }
         self.by_time.insert((at, key));
-        self.look();
+        self.update_next();
     }
 
-    /// Starts a timer unless one of the same key runs that fires no later.
+    /// Starts a timer unless one of the same key fires at the same time or earlier.
     pub(crate) fn set_earlier(&mut self, key: TimerKey, at: Instant) {
         if self.by_key.get(&key).is_none_or(|running| *running > at) {
             self.set(key, at);
         }
     }
 
-    /// Stops a timer; nothing happens if it does not run.
+    /// Stops a timer, if it runs.
     pub(crate) fn cancel(&mut self, key: &TimerKey) {
         if let Some(at) = self.by_key.remove(key) {
             self.by_time.remove(&(at, key.clone()));
-            self.look();
+            self.update_next();
         }
     }
 
@@ -121,18 +121,18 @@ impl Timers {
         }
     }
 
-    /// Whether a timer of this key runs.
+    /// Returns whether a timer of this key runs.
     #[cfg(test)]
     pub(crate) fn is_set(&self, key: &TimerKey) -> bool {
         self.by_key.contains_key(key)
     }
 
-    /// When the next timer fires.
+    /// The time at which the next timer fires.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.next
     }
 
-    /// How many timers run.
+    /// The number of running timers.
     pub(crate) fn len(&self) -> usize {
         self.by_time.len()
     }
@@ -144,18 +144,18 @@ impl Timers {
         }
         let (_, key) = self.by_time.pop_first()?;
         self.by_key.remove(&key);
-        self.look();
+        self.update_next();
         Some(key)
     }
 
-    /// Stops all.
+    /// Stops all timers.
     pub(crate) fn clear(&mut self) {
         self.by_time.clear();
         self.by_key.clear();
-        self.look();
+        self.update_next();
     }
 
-    fn look(&mut self) {
+    fn update_next(&mut self) {
         self.next = self.by_time.first().map(|(at, _)| *at);
     }
 }

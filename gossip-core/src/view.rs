@@ -8,78 +8,76 @@ use gossip_proto::{Content, Limits, Properties, RawEnvelope, SignedMessage};
 
 use crate::{ChannelId, Endpoint, Instant, OrgId, PeerId};
 
-/// A member of the network as this node sees it.
+/// A member of the network, as this node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Member {
-    /// Who.
+    /// The member's id.
     pub peer: PeerId,
     /// Its organisation, if known.
     pub org: Option<OrgId>,
-    /// The endpoint it tells everybody.
+    /// Its external endpoint, which every peer may learn.
     pub endpoint: Option<Endpoint>,
-    /// The endpoint it tells its own organisation, if that is ours.
+    /// Its internal endpoint, known only within our own organisation.
     pub internal_endpoint: Option<Endpoint>,
-    /// Opaque to gossip.
+    /// Its metadata, opaque to gossip.
     pub metadata: Bytes,
-    /// The start of the peer that its latest heartbeat belongs to; grows each time it starts.
+    /// The incarnation in its latest heartbeat, which grows with each start of the peer.
     pub incarnation: u64,
-    /// Heard of within the expiration time, as opposed to dead.
+    /// Whether it is considered alive: heard of within the expiration time.
     pub alive: bool,
-    /// An authenticated link is up.
+    /// Whether an authenticated link to it is up.
     pub connected: bool,
-    /// Since when it could not be reached: all dials since then failed, and it has not connected either.
-    /// Others may hear it all the same.
+    /// Time of the first dial that failed since the last link to it authenticated; absent if there is none. Other
+    /// members may still reach it.
     pub unreachable_since: Option<Instant>,
-    /// The signed heartbeat from which all this comes, as received, for those who pass it on or check it
-    /// themselves: the latest one when this view was made. Absent of ourselves until somebody was there to
-    /// sign one for.
+    /// The latest signed heartbeat at the time of this view, as received, to pass on or to verify. Absent of ourselves
+    /// until our first heartbeat is signed.
     pub heartbeat: Option<RawEnvelope>,
 }
 
 impl Member {
-    /// Where to reach it: the internal endpoint if known, else the external one.
+    /// The endpoint to dial: the internal one if known, else the external one.
     #[must_use]
     pub fn preferred_endpoint(&self) -> Option<&Endpoint> {
         self.internal_endpoint.as_ref().or(self.endpoint.as_ref())
     }
 }
 
-/// An identity that was found valid.
+/// A valid identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IdentityInfo {
-    /// Whose.
+    /// The peer's id.
     pub peer: PeerId,
     /// Its organisation, if known.
     pub org: Option<OrgId>,
     /// The serialized identity.
     pub identity: Bytes,
-    /// How long it is still valid; absent if it does not expire, and of our own if nobody has told us.
+    /// The time until it expires; absent if it does not expire or, for our own identity, if that is unknown.
     pub expires_in: Option<Duration>,
 }
 
-/// A peer's part in a channel.
+/// A participant of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChannelPeer {
-    /// Who.
+    /// The peer's id.
     pub peer: PeerId,
     /// Its organisation.
     pub org: OrgId,
-    /// The height it published last; a claim, nothing more.
+    /// The height it published last, which is not verified.
     pub height: u64,
-    /// When we heard of that, in the node's own time: a peer that has published nothing for long may be
-    /// anywhere.
+    /// When we learned it, in the node's own time: the height of a peer that has not published for long is stale.
     pub heard: Instant,
-    /// What it published last, as signed by it.
+    /// Its latest state info, as signed.
     pub state_info: RawEnvelope,
     /// Its serialized identity.
     pub identity: Bytes,
 }
 
 impl ChannelPeer {
-    /// What it tells of itself: its height, and the chaincodes that it can execute. Decoded at each call.
+    /// The properties it published: its height and its chaincodes. Decoded at each call.
     #[must_use]
     pub fn properties(&self) -> Properties {
         properties(&self.state_info)
@@ -90,35 +88,35 @@ impl ChannelPeer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChannelInfo {
-    /// Which.
+    /// The channel's name.
     pub channel: ChannelId,
     /// Blocks in our ledger.
     pub height: u64,
-    /// Blocks held beyond it.
+    /// Blocks held beyond the ledger's height.
     pub buffered: usize,
-    /// What we published of ourselves last; absent until somebody was there to read it.
+    /// Our latest state info; absent until it is signed.
     pub state_info: Option<RawEnvelope>,
-    /// Alive peers that take part, without ourselves, in the order of their PKI-IDs. Views in which none of
-    /// that differs share the list (see [`Node::channel_since`](crate::Node::channel_since)).
+    /// Alive participants without ourselves, in the order of their ids. Views with the same participants share the list
+    /// (see [`Node::channel_since`](crate::Node::channel_since)).
     pub peers: Arc<[ChannelPeer]>,
-    /// What the ledger said when it failed, if it did.
+    /// The error of the ledger, if the channel has halted.
     pub halted: Option<String>,
     pub(crate) version: ChannelVersion,
 }
 
-/// What a view of a channel was made of.
+/// The versions that a view of a channel was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChannelVersion {
-    /// Which participation: versions begin anew with each.
+    /// Of the participation: the other versions restart with each.
     pub(crate) joined: u64,
-    /// Of everything but the peers.
+    /// Of everything except the peers.
     pub(crate) own: u64,
     pub(crate) peers: u64,
     pub(crate) members: u64,
 }
 
 impl ChannelVersion {
-    /// Are the peers the same in both views?
+    /// Returns whether the peers are the same in both views.
     pub(crate) fn has_peers_of(&self, other: &Self) -> bool {
         let of_peers = |version: &Self| (version.joined, version.peers, version.members);
         of_peers(self) == of_peers(other)
@@ -126,14 +124,14 @@ impl ChannelVersion {
 }
 
 impl ChannelInfo {
-    /// What we published of ourselves last. Decoded at each call.
+    /// The properties that we published last. Decoded at each call.
     #[must_use]
     pub fn properties(&self) -> Option<Properties> {
         self.state_info.as_ref().map(properties)
     }
 }
 
-/// What a state info tells; of one that is held it is never missing.
+/// The properties in a state info. A state info that was accepted has some.
 fn properties(state_info: &RawEnvelope) -> Properties {
     let message = SignedMessage::decode_nested(state_info, &Limits::default());
     match message.as_ref().map(SignedMessage::content) {

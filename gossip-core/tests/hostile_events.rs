@@ -1,8 +1,5 @@
-//! A node survives whatever it is fed, within its bounds, and its clock goes on.
-#![allow(
-    clippy::expect_used,
-    reason = "what is expected here is what the test is about"
-)]
+//! A node withstands any events: it keeps its bounds, and its timers continue.
+#![allow(clippy::expect_used, reason = "a failed expectation fails the test")]
 
 mod hostile;
 
@@ -12,27 +9,27 @@ use rand_core::{Rng, SeedableRng};
 /// Bytes for about four hundred steps.
 const LENGTH: usize = 4_000;
 
-fn survive(seeds: std::ops::Range<u64>) {
+fn check(seeds: std::ops::Range<u64>) {
     for seed in seeds {
         let mut bytes = vec![0; LENGTH];
         ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut bytes);
         let outcome = std::panic::catch_unwind(|| hostile::run(&bytes));
-        assert!(outcome.is_ok(), "seed {seed} breaks the node");
+        assert!(outcome.is_ok(), "seed {seed} fails");
     }
 }
 
 #[test]
-fn random_events_neither_break_nor_bloat_a_node() {
-    survive(0..60);
+fn a_node_with_random_events_neither_panics_nor_exceeds_its_bounds() {
+    check(0..60);
 }
 
 #[test]
-fn more_random_events_neither_break_nor_bloat_a_node() {
-    survive(1_000..1_060);
+fn a_node_with_more_random_events_neither_panics_nor_exceeds_its_bounds() {
+    check(1_000..1_060);
 }
 
 #[test]
-fn the_shortest_feeds_are_survived() {
+fn a_node_with_few_events_neither_panics_nor_exceeds_its_bounds() {
     for first in 0..=255 {
         for second in [0, 1, 7, 255] {
             hostile::run(&[first, second, first, second]);

@@ -1,8 +1,8 @@
-//! A peer to whom nothing but the four steps of a pull gets through learns everybody and gets every block.
+//! A peer that gets identities and blocks by the four steps of a pull only learns all identities and gets every block.
 #![allow(
     clippy::expect_used,
     clippy::wildcard_enum_match_arm,
-    reason = "a test may, and passes over what it does not look for"
+    reason = "a test may panic, and ignores what it does not examine"
 )]
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,12 +17,12 @@ use gossip_core::{
     PeerId, Request, RequestId, SelfIdentity, Signatures, Start, ValidIdentity,
 };
 
-/// The peer that speaks the original protocol only, and to whom blocks come by pull or not at all.
-const PLAIN: usize = 2;
-/// The one that it can reach.
-const NEAR: usize = 0;
+/// The legacy peer, which gets blocks by pull only.
+const LEGACY: usize = 2;
+/// The only peer that it can reach.
+const REACHABLE: usize = 0;
 
-/// Events that may follow from one request or the timers of one instant, and instants that a test waits through.
+/// Limit on the events of one request or of the timers of one instant, and on the instants that a test waits through.
 const MOST_STEPS: u32 = 100_000;
 
 struct Net {
@@ -30,7 +30,7 @@ struct Net {
     ledgers: Vec<Vec<Bytes>>,
     now: Instant,
     events: VecDeque<(usize, Event)>,
-    /// The other end of each node's links.
+    /// The remote end of each node's links.
     links: BTreeMap<(usize, LinkId), (usize, LinkId)>,
     last_link: u64,
 }
@@ -59,13 +59,13 @@ impl Net {
             };
             let mut config = Config::new(identity, endpoint(index));
             config.membership.publish_identity_for = Duration::ZERO;
-            if index != NEAR {
-                config.bootstrap = vec![endpoint(NEAR)];
+            if index != REACHABLE {
+                config.bootstrap = vec![endpoint(REACHABLE)];
             }
-            if index == PLAIN {
+            if index == LEGACY {
                 config.push.fanout = 0;
                 config.membership.pulses = false;
-                // It never asks for a gap, and asks all, of whom it can reach one.
+                // No state transfer. All members are asked in a round, of which one is reachable.
                 config.state_transfer.gap_timeout = Duration::from_secs(3600);
                 config.pull.peers = size;
             }
@@ -119,7 +119,7 @@ impl Net {
             instants += 1;
             assert!(
                 instants < MOST_STEPS,
-                "waited for {time:?} to pass: timers are due again and again, at last at {:?}",
+                "waited for {time:?} to pass: timers without end, the last at {:?}",
                 self.now
             );
             let next = self.nodes.iter().filter_map(Node::poll_timeout).min();
@@ -145,7 +145,7 @@ impl Net {
             events += 1;
             assert!(
                 events < MOST_STEPS,
-                "waited for the nodes to be content: events without end, the last one is {event:?}"
+                "waited for the end of the events: the last one is {event:?}"
             );
             self.nodes[node].handle(self.now, event);
             while let Some(command) = self.nodes[node].poll_command() {
@@ -161,7 +161,7 @@ impl Net {
                 endpoint: to,
             } => {
                 let target = (0..self.nodes.len()).find(|index| endpoint(*index) == to);
-                let reachable = |other: &usize| *other == NEAR || node == NEAR;
+                let reachable = |other: &usize| *other == REACHABLE || node == REACHABLE;
                 match target.filter(reachable) {
                     Some(target) => return self.connect(node, target, ticket),
                     None => {
@@ -180,7 +180,7 @@ impl Net {
                 }
             }
             Command::Crypto { ticket, job } => {
-                let outcome = judge(&job);
+                let outcome = check(&job);
                 Event::CryptoDone { ticket, outcome }
             }
             Command::Ledger { ticket, op } => {
@@ -211,8 +211,8 @@ impl Net {
 
     fn deliver(&mut self, from: usize, link: LinkId, message: SignedMessage) {
         let (to, link) = self.links[&(from, link)];
-        let message = if from == PLAIN || to == PLAIN {
-            match plainly(message) {
+        let message = if from == LEGACY || to == LEGACY {
+            match as_legacy(message) {
                 Some(message) => message,
                 None => return,
             }
@@ -239,8 +239,8 @@ impl Net {
     }
 }
 
-/// What is left of a message between a peer of the original and another, if only pull works.
-fn plainly(message: SignedMessage) -> Option<SignedMessage> {
+/// The message between a legacy peer and another: without capabilities, and `None` for pushed and transferred blocks.
+fn as_legacy(message: SignedMessage) -> Option<SignedMessage> {
     match message.content() {
         Content::Conn(conn) => {
             let mut conn = conn.clone();
@@ -267,7 +267,7 @@ fn plainly(message: SignedMessage) -> Option<SignedMessage> {
     }
 }
 
-fn judge(job: &CryptoJob) -> CryptoOutcome {
+fn check(job: &CryptoJob) -> CryptoOutcome {
     match job {
         CryptoJob::Authenticate {
             identity, pki_id, ..
@@ -293,32 +293,32 @@ fn judge(job: &CryptoJob) -> CryptoOutcome {
 }
 
 #[test]
-fn a_peer_that_only_pulls_learns_everybody_and_gets_every_block() {
+fn a_peer_that_only_pulls_learns_all_identities_and_gets_every_block() {
     let mut net = Net::new(5);
     let minute = Duration::from_secs(60);
     let knows_all = |net: &Net| {
-        let members = net.nodes[PLAIN].members();
+        let members = net.nodes[LEGACY].members();
         members.iter().filter(|member| member.alive).count() == 4
     };
     assert!(net.run(minute, knows_all));
     assert_eq!(
-        net.metrics(PLAIN).identities_pulled,
+        net.metrics(LEGACY).identities_pulled,
         3,
-        "all but the near one"
+        "all but the reachable one"
     );
 
     for seq in 0..25 {
         net.publish(3, seq);
-        let there = |net: &Net| net.ledgers[PLAIN].len() as u64 == seq + 1;
+        let there = |net: &Net| net.ledgers[LEGACY].len() as u64 == seq + 1;
         assert!(net.run(Duration::from_secs(6), there), "block {seq}");
     }
-    assert_eq!(net.ledgers[PLAIN], net.ledgers[3]);
-    let metrics = net.metrics(PLAIN);
+    assert_eq!(net.ledgers[LEGACY], net.ledgers[3]);
+    let metrics = net.metrics(LEGACY);
     assert_eq!((metrics.blocks_pulled, metrics.pull_refused), (25, 0));
     assert_eq!((metrics.blocks_pushed, metrics.blocks_transferred), (0, 0));
     for node in [1, 3, 4] {
         let metrics = net.metrics(node);
-        assert_eq!(metrics.blocks_pulled, 0, "they have better means");
+        assert_eq!(metrics.blocks_pulled, 0, "the other peers do not pull");
         assert_eq!(metrics.pull_refused, 0);
     }
 }

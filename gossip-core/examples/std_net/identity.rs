@@ -3,7 +3,7 @@ use gossip_core::{
     CryptoError, CryptoJob, CryptoOutcome, OrgId, PeerId, Signatures, Signed, ValidIdentity,
 };
 
-/// The identity service: an identity is a name, and its own PKI-ID.
+/// The identity service. An identity is a name, and its own PKI-ID.
 pub(crate) fn check(me: &str, job: CryptoJob) -> CryptoOutcome {
     match job {
         CryptoJob::Authenticate {

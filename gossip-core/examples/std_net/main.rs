@@ -1,15 +1,15 @@
-//! Two nodes in one process that meet over plain TCP, without an async runtime: threads, blocking
-//! sockets and a loop of one's own around [`Node`].
+//! Two nodes in one process that connect over plain TCP, without an async runtime: threads, blocking sockets and an own
+//! event loop around [`Node`].
 //!
-//! A frame is its length as four bytes, big-endian, and the message. Nothing is encrypted, and
-//! signatures are hashes that anybody can make: this shows the loop, not security.
+//! A frame is its length as four bytes, big-endian, and the message. Nothing is encrypted, and the signatures are
+//! hashes that anyone can compute: the example shows the loop, not security.
 //!
 //! `cargo run -p gossip-core --example std_net`
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "an application has what the core has not: a clock, threads and a terminal"
+    reason = "an application has a clock, threads and a terminal"
 )]
 
 mod identity;
@@ -58,11 +58,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for peer in loops {
         peer.join().map_err(|_| "a node's loop panicked")?;
     }
-    println!("both nodes have met and stopped");
+    println!("both nodes have connected and stopped");
     Ok(())
 }
 
-/// What the threads of a node tell its loop.
+/// An input from a thread to the loop of its node.
 enum Input {
     Accepted(TcpStream),
     Frame(LinkId, Vec<u8>),
@@ -74,11 +74,11 @@ enum Input {
 /// An open connection.
 struct Link {
     stream: TcpStream,
-    /// Lets the reader thread read one more frame.
+    /// Permits for the reader thread, one per frame.
     more: SyncSender<()>,
 }
 
-/// A node and the loop around it.
+/// A node and its event loop.
 struct Peer {
     name: &'static str,
     node: Node,
@@ -88,9 +88,9 @@ struct Peer {
     own: SyncSender<Input>,
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
-    /// Links whose message has been taken and that the core would not admit since.
+    /// Links whose message was taken, and which the core has not admitted again since.
     refused: BTreeSet<LinkId>,
-    /// Answers to commands; fed to the core before anything new.
+    /// Answers to commands, handled before any new input.
     answers: Vec<Event>,
     seen: BTreeSet<String>,
     news: SyncSender<(&'static str, String)>,
@@ -145,8 +145,8 @@ impl Peer {
         Ok((peer, own))
     }
 
-    /// Input first, then a due tick; after each event all commands; then wait no longer than the
-    /// core allows.
+    /// Handles input first, then a due tick, and after each event all commands. Then waits no longer than the core
+    /// allows.
     fn run(mut self) {
         loop {
             let now = self.now();
@@ -200,7 +200,7 @@ impl Peer {
         }
     }
 
-    /// Feeds the core one event and carries out all that it wants done.
+    /// Delivers one event to the core and executes its commands.
     fn handle(&mut self, event: Event) {
         self.node.handle(self.now(), event);
         while let Some(command) = self.node.poll_command() {
@@ -208,7 +208,7 @@ impl Peer {
         }
     }
 
-    /// Feeds the answers, lets links be read that the core admits again, and tells who is new.
+    /// Delivers the answers, resumes links that the core admits again, and prints new members.
     fn settle(&mut self) {
         while !self.answers.is_empty() {
             for event in std::mem::take(&mut self.answers) {
@@ -248,7 +248,7 @@ impl Peer {
                     outcome: no_ledger(op),
                 });
             }
-            // It has asked for neither blocks nor messages to look at.
+            // Neither validation nor listening was requested.
             Command::Validate { .. }
             | Command::Reply { .. }
             | Command::Notify(_)
@@ -287,7 +287,7 @@ impl Peer {
             let _ = own.send(Input::Down(link, reason));
         });
         self.links.insert(link, Link { stream, more });
-        // Both sides know both addresses. An encrypted transport has something better to bind to.
+        // Both sides know both addresses. An encrypted transport has a better value to bind to.
         let (dialler, listener) = if dial.is_some() {
             (local, remote)
         } else {
@@ -312,7 +312,7 @@ impl Peer {
         self.read_on(link);
     }
 
-    /// Lets one more frame be read if the core admits it, else asks again after the next event.
+    /// Lets one more frame be read if the core admits it; else tries again after the next event.
     fn read_on(&mut self, link: LinkId) {
         let Some(open) = self.links.get(&link) else {
             return;
@@ -324,8 +324,8 @@ impl Peer {
         }
     }
 
-    /// Writes at once. The core sends no more than the link's window, so this blocks for a remote
-    /// that reads slowly; an application that minds has a thread for each writer.
+    /// Writes at once. The core sends no more than the link's window, so this blocks only while the remote reads
+    /// slowly. Use a thread per writer if that matters.
     fn send(&mut self, link: LinkId, frame: &Bytes) {
         let Some(Link { stream, .. }) = self.links.get_mut(&link) else {
             return;
@@ -352,7 +352,7 @@ impl Peer {
     }
 }
 
-/// Reads one frame for each permit. Memory is taken as bytes arrive, not as the remote announces.
+/// Reads one frame per permit. Memory is allocated as bytes arrive, not by the announced length.
 fn read_frames(
     mut stream: TcpStream,
     link: LinkId,
@@ -381,7 +381,7 @@ fn read_frames(
     Ok(())
 }
 
-/// No channel is joined here, so no frame is large.
+/// No channel is joined, so no frame is large.
 const MAX_FRAME: u64 = 1 << 20;
 
 fn no_ledger(op: LedgerOp) -> LedgerOutcome {
@@ -401,7 +401,7 @@ fn no_ledger(op: LedgerOp) -> LedgerOutcome {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn two_nodes_meet_over_blocking_sockets() -> Result<(), Box<dyn std::error::Error>> {
+    fn two_nodes_connect_over_blocking_sockets() -> Result<(), Box<dyn std::error::Error>> {
         super::main()
     }
 }

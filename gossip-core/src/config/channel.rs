@@ -3,25 +3,24 @@ use std::time::Duration;
 
 use super::{ConfigError, non_zero, positive};
 
-/// Spreading by push.
+/// Dissemination by push.
 #[derive(Clone, Debug)]
 pub struct PushConfig {
-    /// Peers that each message is pushed to at a time. Default 3 (`propagatePeerNum`); 0 turns push off, so
-    /// that everything is pulled.
-    pub fanout: usize,
-    /// How often heartbeats and state infos are pushed: each time, `burst_latency` apart, to peers that were
-    /// not drawn before. Default 1 (`propagateIterations`); 0 turns push off, that of blocks included, so that
+    /// Peers that a message is pushed to at a time. Default 3 (`propagatePeerNum`); 0 turns push off, so that
     /// everything is pulled.
+    pub fanout: usize,
+    /// Number of times that a heartbeat or state info is pushed, `burst_latency` apart, each time to other peers.
+    /// Default 1 (`propagateIterations`); 0 turns push off, of blocks too, so that everything is pulled.
     pub iterations: usize,
-    /// Peers that understand it get each block once, along the branches of a tree that the network finds
-    /// and repairs by itself, and hear of heights from others; only the rest is pushed at random. Until the
-    /// branches are found, blocks of less than 16 KiB are pushed at random too, larger ones are offered to up to
-    /// eight neighbours, each of which asks whoever offers it first. A large block of our own, which nobody else
-    /// has, goes to up to eight at once. Default true.
+    /// Disseminate blocks along a tree of the channel: capable peers receive each block once, from their parent, and
+    /// heights from lazy peers. Legacy peers are pushed to at random. While the tree is being seeded, blocks smaller
+    /// than 16 KiB are also pushed at random, and larger ones are offered to up to eight peers, each of which requests
+    /// the block from the first one to offer it. A large block of our own is pushed to up to eight peers at once, as no
+    /// other peer has it. Default true.
     pub tree: bool,
-    /// New messages collected before they are pushed. Default 10 (`maxPropagationBurstSize`).
+    /// Number of new messages that are collected before they are pushed. Default 10 (`maxPropagationBurstSize`).
     pub burst_size: NonZeroUsize,
-    /// How long a message may wait for others. Default 10 ms (`maxPropagationBurstLatency`).
+    /// Longest time that a message waits to be pushed. Default 10 ms (`maxPropagationBurstLatency`).
     pub burst_latency: Duration,
 }
 
@@ -38,17 +37,17 @@ impl Default for PushConfig {
 }
 
 impl PushConfig {
-    /// Peers that a message is pushed to at a time; none if push is off.
+    /// Peers that a message is pushed to at a time; 0 if push is off.
     pub(crate) const fn targets(&self) -> usize {
         if self.iterations == 0 { 0 } else { self.fanout }
     }
 
-    /// Anything is pushed.
+    /// Whether push is on.
     pub(crate) const fn is_on(&self) -> bool {
         self.targets() > 0
     }
 
-    /// Blocks travel along trees, and at all.
+    /// Whether blocks are disseminated along trees.
     pub(crate) const fn has_tree(&self) -> bool {
         self.tree && self.is_on()
     }
@@ -57,31 +56,29 @@ impl PushConfig {
 /// Channels.
 #[derive(Clone, Debug)]
 pub struct ChannelConfig {
-    /// Between two publications of our state. Default 4 s (`publishStateInfoInterval`); a change
+    /// Minimum interval between publications of our state info. Default 4 s (`publishStateInfoInterval`). A change
     /// after a longer pause is published at once.
     pub publish_interval: Duration,
-    /// Between two requests for the state infos of others. Default 4 s
-    /// (`requestStateInfoInterval`).
+    /// Interval between requests for the state infos of other participants. Default 4 s (`requestStateInfoInterval`).
     pub request_interval: Duration,
-    /// Members asked each time. Default 3 (`pullPeerNum`).
+    /// Members asked in each interval. Default 3 (`pullPeerNum`).
     pub request_peers: usize,
-    /// Channels that can be joined. Default 64.
+    /// Limit on joined channels. Default 64.
     pub max_channels: NonZeroUsize,
-    /// Bytes of state infos in one snapshot; the next one goes on where it ended. Default 4 MiB.
+    /// Limit on the state infos in one snapshot, in bytes; the next one continues with the rest. Default 4 MiB.
     pub max_snapshot_bytes: usize,
-    /// Requests that wait for coverage, per channel. Default 1,024.
+    /// Limit on the requests that wait for coverage, per channel. Default 1,024.
     pub max_coverage_waits: NonZeroUsize,
-    /// State infos parked until the identity of their publisher is known, of at most 4 KiB each; a
-    /// quarter of them may come from one sender. Default 8,192.
+    /// Limit on the state infos awaiting the identity of their publisher, each of at most 4 KiB. A quarter of them may
+    /// come from one sender. Default 8,192.
     pub max_awaiting_identity: NonZeroUsize,
-    /// Channels that we have not joined of which one publisher's state infos are passed on within our
-    /// organisation; nobody can prove to us that they exist. Default 64, as many as can be joined.
+    /// Limit on the channels not joined of which state infos of one publisher are relayed within our organisation; we
+    /// cannot verify that such a channel exists. Default 64, the default of `max_channels`.
     pub max_relayed_per_peer: NonZeroUsize,
-    /// The same of all publishers. Each is remembered for 100 times `publish_interval`, and, up to this
-    /// number, known as passed on for longer, at about 200 bytes each. Default 16,384.
+    /// Limit on the same of all publishers. Each entry is kept for 100 times `publish_interval`; after that up to this
+    /// number of tombstones prevent relaying it again, at about 200 bytes each. Default 16,384.
     pub max_relayed: NonZeroUsize,
-    /// Signatures of such state infos that are checked for one link in a second. Default 512; 0 passes
-    /// none on.
+    /// Signatures of relayed state infos that are verified per link and second. Default 512; 0 turns relaying off.
     pub max_relay_checks: u32,
 }
 
@@ -108,32 +105,31 @@ impl ChannelConfig {
     }
 }
 
-/// Ordered commit and the repair of gaps.
+/// Ordered commit and transfer of missing blocks.
 #[derive(Clone, Debug)]
 pub struct StateTransferConfig {
-    /// How far beyond the next number a block may be to be kept. Default 40. The next number itself
-    /// always has a place.
+    /// Blocks held beyond the ledger's height, as a distance from the next number. Default 40. The next number always
+    /// has a place.
     pub window: NonZeroUsize,
-    /// Bytes of blocks kept beyond the next number; the farthest is evicted. Default 256 MiB.
+    /// Limit on the bytes of these blocks; the farthest block is evicted. Default 256 MiB.
     pub window_bytes: u64,
-    /// Publications, of all channels, whose blocks are being verified; more are answered `Busy`. Default 64. The next
-    /// number of each channel is exempt.
+    /// Limit on the publications of all channels that are being verified; more are answered `Busy`. Default 64. The
+    /// next number of each channel is exempt.
     pub max_publications: NonZeroUsize,
-    /// How long a number may be missing while later ones are known before it is asked for: pushes
-    /// overtake each other by a few milliseconds all the time. A push that comes so long after others told of
-    /// its block is late, and after two such another neighbour is asked for the next ones. Default 20 ms.
+    /// Time after which a missing block is requested if later ones are known: pushes often overtake each other by a few
+    /// milliseconds. A push that arrives this long after other peers have announced its block is late, and after two
+    /// late pushes a candidate parent is grafted. Default 20 ms.
     pub gap_timeout: Duration,
-    /// Blocks per request. Default 10 (`batchSize`); a Fabric peer answers no more.
+    /// Blocks per request. Default 10 (`batchSize`), the most that a Fabric peer answers.
     pub batch: NonZeroUsize,
-    /// How long an answer is awaited before another peer is asked. Default 3 s
-    /// (`responseTimeout`).
+    /// Timeout of a request, after which another peer is asked. Default 3 s (`responseTimeout`).
     pub response_timeout: Duration,
-    /// A peer that did not answer, or answered wrongly, is not asked again for this long; doubles
-    /// each time up to 60 s. Default 2 s.
+    /// Time for which a peer is not asked again after it did not answer or answered wrongly. Doubles each time, up to
+    /// 60 s. Default 2 s.
     pub peer_penalty: Duration,
-    /// Bytes of blocks in one answer; at least one block is always sent. Default 16 MiB.
+    /// Limit on the blocks in one response, in bytes; at least one block is sent. Default 16 MiB.
     pub max_response_bytes: u64,
-    /// Requests answered at the same time, per channel; one per peer. Default 8.
+    /// Limit on the requests served at the same time, per channel; one per peer. Default 8.
     pub max_serving: NonZeroUsize,
 }
 

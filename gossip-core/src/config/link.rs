@@ -3,46 +3,44 @@ use std::time::Duration;
 
 use super::{ConfigError, non_zero, positive};
 
-/// Connections and their authentication.
+/// Connections, their authentication and dials.
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
-    /// How long a dial may take before it counts as failed. Default 3 s (`dialTimeout`).
+    /// Timeout of a dial. Default 3 s (`dialTimeout`).
     pub dial_timeout: Duration,
-    /// How long a connection may take to authenticate. Default 2 s (`connTimeout`); raise it on
-    /// machines so busy that signatures queue.
+    /// Timeout of the authentication of a connection. Default 2 s (`connTimeout`). Raise it on machines so busy that
+    /// signatures queue.
     pub handshake_timeout: Duration,
-    /// How long the remote may take to close its half of a link that we finished. Default 5 s.
+    /// Timeout for the remote to close its half of a link that we finished. Default 5 s.
     pub linger: Duration,
-    /// The first pause after a failed dial; doubles with each failure, with jitter. Default 200 ms.
+    /// The first pause after a failed dial. Doubles with each failure, with jitter. Default 200 ms.
     pub backoff_min: Duration,
-    /// The longest pause between dials. Default 6 s: two parts of a network that were separated for long
-    /// do not find each other sooner.
+    /// The longest pause between dials. Default 6 s. It bounds how soon two parts of a network find each other after a
+    /// long partition.
     pub backoff_max: Duration,
-    /// Authenticated links kept at most. Beyond it the link idle the longest is finished; if none
-    /// is idle the newcomer is refused. Half of them are for dials of ours. Default 128.
+    /// Limit on authenticated links. Beyond it the link idle the longest is finished; if none is idle, the new one is
+    /// refused. Half of the links are reserved for accepted ones. Default 128.
     pub max_links: NonZeroUsize,
-    /// With links to so many members up, as many of them of our own organisation, gossip dials no
-    /// more: it draws among those that are connected, whichever side dialled. A random graph of this degree
-    /// holds together, and each further link costs a handshake and memory. Default 12.
+    /// Number of linked members, in total and of our own organisation, from which on gossip dials no more: it draws
+    /// among connected peers, whichever side dialled. A random graph of this degree is connected, and each further link
+    /// costs a handshake and memory. Default 12.
     pub org_links: NonZeroUsize,
-    /// Accepted links that may authenticate at the same time. Beyond it the oldest of the host that has
-    /// the most of them gives way, or else the newcomer is refused. Default 64.
+    /// Limit on accepted links that authenticate at the same time. Beyond it the oldest one of the host with the most
+    /// is refused if that host has more than the new one's host would have, else the new one. Default 64.
     pub max_handshakes: NonZeroUsize,
-    /// Dials that may be pending, and peers for which one may be pending or backing off. Default
-    /// 1,024.
+    /// Limit on pending dials, and on peers with a dial pending or backing off. Default 1,024.
     pub max_dials: NonZeroUsize,
-    /// How long a message that the application sends waits for a peer that cannot be reached, while dials to it
-    /// go on: a peer that restarts, with a renewed certificate or not, or another of its organisation in its
-    /// place, gets it. After that it is dropped with the next dial that fails. What is sent by
-    /// [`SendCriteria`](crate::SendCriteria) waits for their timeout instead, though enough peers may have
-    /// acknowledged it earlier, and where they name the eligible for nobody else. It is dropped before its time
-    /// where the peer's identity is revoked or expires, where too much waits for the peer, and where we close
-    /// the link that it is queued on because the peer breaks the protocol. Default 15 s.
+    /// How long a message of the application waits for a peer that cannot be reached, while dials to it continue. If
+    /// the peer restarts, with the same or a renewed certificate, or another peer of its organisation answers in its
+    /// place, that peer receives the message. After this time the message is dropped with the next failed dial. A
+    /// message sent by [`SendCriteria`](crate::SendCriteria) waits for its timeout instead, even if enough peers
+    /// acknowledge it earlier, and where `eligible` is given, for the named peer only. A message is dropped before its
+    /// time if the peer's identity is revoked or expires, if too many messages wait for the peer, or if we close its
+    /// link because the peer violates the protocol. Default 15 s.
     pub hold_for: Duration,
-    /// Messages that wait for a dial, per peer. The oldest is dropped. Default 64.
+    /// Limit on the messages that wait for a dial, per peer; the oldest is dropped. Default 64.
     pub max_waiting: NonZeroUsize,
-    /// Bytes of messages that wait for a dial, per peer; one message is always allowed. Default
-    /// 16 MiB.
+    /// Limit on the bytes of these messages, per peer; one message is always allowed. Default 16 MiB.
     pub max_waiting_bytes: u64,
 }
 
@@ -69,7 +67,7 @@ impl LinkConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         positive("link.dial_timeout", self.dial_timeout)?;
         positive("link.handshake_timeout", self.handshake_timeout)?;
-        // Without it a link that we do not prefer would go before whoever dialled it can finish it.
+        // Without it a link on standby would be closed before its dialler can finish it.
         positive("link.linger", self.linger)?;
         positive("link.backoff_min", self.backoff_min)?;
         if self.backoff_max < self.backoff_min {
@@ -82,26 +80,25 @@ impl LinkConfig {
     }
 }
 
-/// What may be queued towards one link, by class, and how much the transport may hold.
+/// Queues of one link, by class, and the transport's window.
 #[derive(Clone, Debug)]
 pub struct OutboxConfig {
-    /// Frames of one class handed to the transport and not yet flushed. Default 32.
+    /// Frames of one class that the transport holds, sent but not flushed. Default 32.
     pub window_frames: NonZeroUsize,
-    /// Bytes of one class handed to the transport and not yet flushed; one frame is always allowed,
-    /// whatever its size. Per class, so that a frame of 100 MB in the transport's hands does not
-    /// keep a heartbeat back. Default 1 MiB.
+    /// Bytes of one class that the transport holds; one frame of any size is always allowed. Per class, so that a frame
+    /// of 100 MB does not delay a heartbeat. Default 1 MiB.
     pub window_bytes: u64,
-    /// Control frames waiting for the window. The oldest is dropped. Default 256.
+    /// Control frames queued for the window; the oldest is dropped. Default 256.
     pub max_control: NonZeroUsize,
-    /// Bytes of control frames waiting; one frame is always allowed. Default 16 MiB.
+    /// Bytes of queued control frames; one frame is always allowed. Default 16 MiB.
     pub max_control_bytes: u64,
-    /// Pushed frames waiting for the window; the newest is refused. Default 64.
+    /// Push frames queued for the window; the newest is dropped. Default 64.
     pub max_push: NonZeroUsize,
-    /// Bytes of pushed frames waiting; one frame is always allowed. Default 16 MiB.
+    /// Bytes of queued push frames; one frame is always allowed. Default 16 MiB.
     pub max_push_bytes: u64,
-    /// Bulk frames waiting for the window; the newest is refused. Default 16.
+    /// Bulk frames queued for the window; the newest is dropped. Default 16.
     pub max_bulk: NonZeroUsize,
-    /// Bytes of bulk frames waiting; one frame is always allowed. Default 64 MiB.
+    /// Bytes of queued bulk frames; one frame is always allowed. Default 64 MiB.
     pub max_bulk_bytes: u64,
 }
 
@@ -120,26 +117,24 @@ impl Default for OutboxConfig {
     }
 }
 
-/// Checks of what arrives.
+/// Checks of received messages.
 #[derive(Clone, Debug)]
 pub struct GateConfig {
-    /// Checks handed to the crypto service and not yet done, in all. When full, links are read no
-    /// further. Default 1,024.
+    /// Outstanding checks of the crypto service, in total. At the limit no link is read. Default 1,024.
     pub max_pending: NonZeroUsize,
-    /// The same for one link; what exceeds it waits, and the link is read no further. Default 64.
+    /// Outstanding checks of one link. At the limit the link is not read and further checks wait. Default 64.
     pub max_pending_per_link: NonZeroUsize,
-    /// Bytes kept for outstanding checks, in all; one message is always allowed. When full, links are
-    /// read no further. Default 256 MiB.
+    /// Bytes held for outstanding checks, in total; one message is always allowed. At the limit no link is read.
+    /// Default 256 MiB.
     pub max_pending_bytes: u64,
-    /// The same for one link. Default 32 MiB.
+    /// Bytes held for outstanding checks of one link. Default 32 MiB.
     pub max_pending_bytes_per_link: u64,
-    /// Blocks shown to the application and not yet judged, where it wants to see them; together of at most
-    /// `max_pending_bytes`. More are ignored. Default 256.
+    /// Blocks shown to the application that await its verdict, together of at most `max_pending_bytes`. Further blocks
+    /// are ignored. Default 256.
     pub max_validations: NonZeroUsize,
-    /// How long a check may take before it counts as lost, and the application to judge a block. Default
-    /// 30 s.
+    /// Timeout of a check, and of the application's verdict on a block. Default 30 s.
     pub check_timeout: Duration,
-    /// Authentications remembered so that a replayed one is recognised. Default 4,096.
+    /// Authentications remembered to detect replays. Default 4,096.
     pub max_remembered_handshakes: NonZeroUsize,
 }
 
@@ -160,16 +155,16 @@ impl Default for GateConfig {
 /// Known identities.
 #[derive(Clone, Debug)]
 pub struct IdentityConfig {
-    /// Identities kept. Beyond it those of peers that are no members go first, then the ones used
-    /// longest ago; our own stays. Default 16,384.
+    /// Limit on known identities. Beyond it identities of peers that are not members are dropped first, then the least
+    /// recently used ones; our own is kept. Default 16,384.
     pub max_identities: NonZeroUsize,
-    /// How long an identity that was refused is remembered, so that what others tell with it is dropped
-    /// without another check. Default 1 minute.
+    /// How long a refused identity is remembered: messages that carry it are dropped without another check. Default 1
+    /// minute.
     pub refuse_for: Duration,
-    /// Identities remembered as refused; the oldest goes first. Default 1,024.
+    /// Limit on remembered refused identities; the oldest is dropped. Default 1,024.
     pub max_refused: NonZeroUsize,
-    /// How long before our own identity expires the application is warned; again a day and an hour before.
-    /// Default 7 days.
+    /// How long before our own identity expires the application is warned. Repeated a day and an hour before. Default 7
+    /// days.
     pub warn_before: Duration,
 }
 

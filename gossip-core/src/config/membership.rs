@@ -3,45 +3,43 @@ use std::time::Duration;
 
 use super::{ConfigError, non_zero, positive};
 
-/// Who is alive.
+/// Heartbeats and liveness of members.
 #[derive(Clone, Debug)]
 pub struct MembershipConfig {
-    /// Between two heartbeats. Default 5 s (`aliveTimeInterval`), give or take a quarter.
+    /// Interval between heartbeats, ± 25 %. Default 5 s (`aliveTimeInterval`).
     pub alive_interval: Duration,
-    /// Without news for this long a member is dead; up to four times as long while this node has reason to
-    /// doubt its own hearing. Default 25 s (`aliveExpirationTimeout`), five heartbeats.
+    /// Time of silence after which a member is dead; up to four times as long while the health score of this node is
+    /// bad. Default 25 s (`aliveExpirationTimeout`), five heartbeats.
     pub alive_expiration: Duration,
-    /// A dead member's record is kept for this long after its death. Default 475 s, so that with
-    /// the expiration a silent member is forgotten after 500 s (`msgExpirationFactor` 20).
+    /// How long the record of a dead member is kept. Default 475 s, so that with the expiration a silent member is
+    /// forgotten after 500 s (`msgExpirationFactor` 20).
     pub forget_after: Duration,
-    /// At the most between two attempts to reach one dead member; more often while few are dead. Default
-    /// 25 s (`reconnectInterval`).
+    /// Longest interval between attempts to reach one dead member; shorter while few are dead. Default 25 s
+    /// (`reconnectInterval`).
     pub reconnect_interval: Duration,
-    /// At the most between two attempts to find somebody at a seed, a bootstrap peer or an anchor, however
-    /// long nobody has been there: half of what two parts of a network need to find each other after they
-    /// were separated for long. Give or take a quarter. Default 6 s.
+    /// Longest interval between attempts to reach a seed, that is a bootstrap or anchor peer, however long it has been
+    /// unreachable; ± 25 %. Two parts of a network need up to twice this time to find each other after a long
+    /// partition. Default 6 s.
     pub seed_interval: Duration,
-    /// Between two exchanges of views with random members. Default 4 s (`pullInterval`).
+    /// Interval between exchanges of views with random members. Default 4 s (`pullInterval`).
     pub sync_interval: Duration,
-    /// Members asked at each exchange. Default 3 (`pullPeerNum`).
+    /// Members asked in each exchange. Default 3 (`pullPeerNum`).
     pub sync_peers: usize,
-    /// How long a membership response is awaited. Default 5 s.
+    /// Timeout of a membership request. Default 5 s.
     pub response_timeout: Duration,
-    /// Our heartbeats carry our identity for this long after the start. Default 10 s
-    /// (`publishCertPeriod`).
+    /// Time after the start during which our heartbeats carry our identity. Default 10 s (`publishCertPeriod`).
     pub publish_identity_for: Duration,
-    /// Where all members understand it, heartbeats that tell nothing new are not signed but proven by a
-    /// hash chain, many of them travel in one message, and views are told by what has changed in them.
-    /// Default true.
+    /// Send pulses: where all members have the capability, a heartbeat without news is proven by a hash chain instead
+    /// of a signature, many of them travel in one message, and membership requests carry a have set. Default true.
     pub pulses: bool,
-    /// Members kept, alive or dead; beyond it a newcomer is refused, dead ones making room first.
+    /// Limit on members, alive and dead. Beyond it the one dead the longest is forgotten, or the new one is refused.
     /// Default 16,384.
     pub max_members: NonZeroUsize,
-    /// Bytes of heartbeats and identities in one membership response; the next one goes on where it
-    /// ended. Default 4 MiB.
+    /// Limit on the heartbeats and identities in one membership response, in bytes; the next one continues with the
+    /// rest. Default 4 MiB.
     pub max_response_bytes: usize,
-    /// Requests for our view answered per second on one link, and requests for the state infos of
-    /// one channel; more are dropped. Default 4.
+    /// Membership requests answered per link and second, and likewise requests for the state infos of a channel; more
+    /// are dropped. Default 4.
     pub max_requests_per_second: u32,
 }
 
@@ -65,11 +63,11 @@ impl Default for MembershipConfig {
     }
 }
 
-/// The most by which anybody's time is multiplied: a node that is really cut off knows it by then.
+/// Limit of the health multiplier: an isolated node has noticed it by then.
 pub(crate) const MAX_HEALTH_MULTIPLIER: u32 = 4;
 
 impl MembershipConfig {
-    /// Without news for this long a member is dead however little this node trusts its own hearing.
+    /// The longest time of silence after which a member is dead, at the worst health score.
     #[must_use]
     pub const fn longest_expiration(&self) -> Duration {
         self.alive_expiration.saturating_mul(MAX_HEALTH_MULTIPLIER)

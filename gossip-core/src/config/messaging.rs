@@ -2,13 +2,12 @@ use std::num::NonZeroUsize;
 
 use super::non_zero;
 
-/// Messages of the application.
+/// Messages of the application with acknowledgements.
 #[derive(Clone, Debug)]
 pub struct MessagingConfig {
-    /// Messages that wait for acknowledgements at the same time; beyond it a request is refused as
-    /// `Busy`. Default 256.
+    /// Limit on the messages that wait for acknowledgements; more requests are answered `Busy`. Default 256.
     pub max_awaiting: NonZeroUsize,
-    /// What is kept of a remote's reason not to acknowledge, in bytes. Default 256.
+    /// Limit on the stored error text of a negative acknowledgement, in bytes; longer texts are cut. Default 256.
     pub max_ack_text: usize,
 }
 

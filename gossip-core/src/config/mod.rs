@@ -1,4 +1,5 @@
-//! Configuration: one struct per module, each field with its unit, default and how to choose it.
+//! Configuration: one struct per module. Each field documents its unit, its default and, in parentheses, its name in
+//! Fabric.
 
 mod channel;
 mod link;
@@ -21,47 +22,47 @@ pub use self::messaging::MessagingConfig;
 pub use self::pull::PullConfig;
 use crate::{Endpoint, OrgId, PeerId};
 
-/// Everything a node must know before it starts.
+/// The configuration of a node.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Who we are.
+    /// Our own identity.
     pub identity: SelfIdentity,
-    /// Names the network; peers of another network are refused. At most 64 bytes.
+    /// The network's name; peers of another network are refused. At most 64 bytes.
     pub network_id: Bytes,
-    /// The endpoint told to peers of our own organisation.
+    /// The internal endpoint, disclosed to peers of our own organisation.
     pub endpoint: Endpoint,
-    /// The endpoint told to everybody; absent keeps us invisible outside our organisation.
+    /// The external endpoint, disclosed to all peers. Without it this node is invisible outside its organisation.
     pub external_endpoint: Option<Endpoint>,
-    /// Opaque bytes that travel with our heartbeats.
+    /// Opaque bytes that our heartbeats carry.
     pub metadata: Bytes,
-    /// Peers of our own organisation to contact first. They are tried for ever.
+    /// Endpoints of peers of our own organisation to contact first. They are tried for ever.
     pub bootstrap: Vec<Endpoint>,
-    /// Where peers of our own organisation were at an earlier run, at most 64: contacted if nobody else has
-    /// been found a second after the start, and given up after
-    /// [`forget_after`](MembershipConfig::forget_after). A driver fills it from its peer book.
+    /// Endpoints of peers of our own organisation at an earlier run, at most 64. They are contacted if no member has
+    /// been found a second after the start, and dropped after [`forget_after`](MembershipConfig::forget_after). A
+    /// driver fills this from its peer book.
     pub remembered: Vec<Endpoint>,
-    /// Bounds of what is decoded.
+    /// Limits of decoding.
     pub limits: Limits,
-    /// Connections and authentication.
+    /// Connections, their authentication and dials.
     pub link: LinkConfig,
-    /// Queues towards one link.
+    /// Queues of one link, and the transport's window.
     pub outbox: OutboxConfig,
-    /// Checks of what arrives.
+    /// Checks of received messages.
     pub gate: GateConfig,
     /// Known identities.
     pub identities: IdentityConfig,
-    /// Who is alive.
+    /// Heartbeats and liveness of members.
     pub membership: MembershipConfig,
-    /// Spreading by push.
+    /// Dissemination by push.
     pub push: PushConfig,
-    /// Pulling what push has missed.
+    /// Dissemination by pull.
     pub pull: PullConfig,
     /// Channels.
     pub channel: ChannelConfig,
-    /// Messages of the application.
+    /// Messages of the application with acknowledgements.
     pub messaging: MessagingConfig,
-    /// Ordered commit and the repair of gaps.
+    /// Ordered commit and transfer of missing blocks.
     pub state_transfer: StateTransferConfig,
 }
 
@@ -72,12 +73,12 @@ pub struct SelfIdentity {
     pub peer: PeerId,
     /// Our organisation.
     pub org: OrgId,
-    /// The serialized identity, as sent to others.
+    /// The serialized identity, as sent to other peers.
     pub bytes: Bytes,
 }
 
 impl Config {
-    /// A configuration with the defaults of the field, for `identity` reachable at `endpoint`.
+    /// A configuration with default values, for `identity` reachable at `endpoint`.
     #[must_use]
     pub fn new(identity: SelfIdentity, endpoint: Endpoint) -> Self {
         Self {
@@ -102,42 +103,42 @@ impl Config {
         }
     }
 
-    /// Checks the relations between fields.
+    /// Checks lengths, durations and the relations between fields.
     ///
     /// # Errors
-    /// The first one that does not hold.
+    /// The first [`ConfigError`] found.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let limits = &self.limits;
-        longer(
+        check_length(
             "identity.peer",
             self.identity.peer.as_bytes().len(),
             limits.max_pki_id,
         )?;
-        longer(
+        check_length(
             "identity.bytes",
             self.identity.bytes.len(),
             limits.max_identity,
         )?;
-        longer(
+        check_length(
             "endpoint",
             self.endpoint.as_str().len(),
             limits.max_endpoint,
         )?;
         if let Some(external) = &self.external_endpoint {
-            longer(
+            check_length(
                 "external_endpoint",
                 external.as_str().len(),
                 limits.max_endpoint,
             )?;
         }
-        longer("metadata", self.metadata.len(), limits.max_metadata)?;
+        check_length("metadata", self.metadata.len(), limits.max_metadata)?;
         if self.longest_heartbeat() > limits.max_signed {
             return Err(ConfigError::NotGreater {
                 field: "limits.max_signed",
                 other: "identity.bytes, limits.max_metadata and twice limits.max_signature together",
             });
         }
-        longer("network_id", self.network_id.len(), MAX_NETWORK_ID)?;
+        check_length("network_id", self.network_id.len(), MAX_NETWORK_ID)?;
         if self.identity.peer.as_bytes().is_empty() || self.identity.bytes.is_empty() {
             return Err(ConfigError::Empty { field: "identity" });
         }
@@ -152,7 +153,7 @@ impl Config {
         self.state_transfer.validate()
     }
 
-    /// What others must accept of us, at the most.
+    /// The longest heartbeat of ours, which other peers must accept, in bytes.
     fn longest_heartbeat(&self) -> usize {
         let limits = &self.limits;
         let endpoints = limits.max_endpoint.saturating_mul(2);
@@ -166,10 +167,10 @@ impl Config {
 
 const MAX_NETWORK_ID: usize = 64;
 
-/// Numbers, the PKI-ID, and what the encoding adds to the parts of a heartbeat, in bytes.
+/// Bound on the numbers, the PKI-ID and the encoding overhead of a heartbeat, in bytes.
 const HEARTBEAT_REST: usize = 512;
 
-fn longer(field: &'static str, actual: usize, limit: usize) -> Result<(), ConfigError> {
+fn check_length(field: &'static str, actual: usize, limit: usize) -> Result<(), ConfigError> {
     if actual > limit {
         return Err(ConfigError::TooLong {
             field,
@@ -194,21 +195,21 @@ const fn non_zero(value: usize) -> NonZeroUsize {
     }
 }
 
-/// Why a configuration cannot be used.
+/// Why a configuration is refused.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A field is longer than the wire allows.
+    /// A field exceeds its limit on the wire.
     #[error("{field} is {actual} bytes long, at most {limit} are allowed")]
     TooLong {
         /// The field.
         field: &'static str,
-        /// Its length.
+        /// Its length, in bytes.
         actual: usize,
-        /// The limit.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// A field must be set.
+    /// A field must not be empty.
     #[error("{field} is empty: set it")]
     Empty {
         /// The field.
@@ -220,12 +221,12 @@ pub enum ConfigError {
         /// The field.
         field: &'static str,
     },
-    /// Two fields contradict each other.
-    #[error("{field} must be greater than {other}")]
+    /// A field is too small compared with another.
+    #[error("{field} is too small: raise it above {other}")]
     NotGreater {
         /// The field that is too small.
         field: &'static str,
-        /// What it must exceed.
+        /// The field or fields that it must exceed.
         other: &'static str,
     },
 }
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_must_pass_are_not_zero() {
+    fn required_durations_are_positive() {
         assert_eq!(config().validate(), Ok(()));
         let refused = |adjust: fn(&mut Config)| {
             let mut config = config();
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_of_pull_neither_overlap_nor_outlast_the_responders_patience() {
+    fn pull_rounds_neither_overlap_nor_outlast_the_request_wait() {
         let refused = |adjust: fn(&mut PullConfig)| {
             let mut config = config();
             adjust(&mut config.pull);
@@ -317,12 +318,12 @@ mod tests {
         assert!(defaults.interval > waits && defaults.request_wait > defaults.digest_wait);
         let overlapping = refused(|pull| pull.interval = pull.digest_wait + pull.response_wait);
         assert_eq!(overlapping, "pull.interval");
-        let impatient = refused(|pull| pull.request_wait = pull.digest_wait);
-        assert_eq!(impatient, "pull.request_wait");
+        let short = refused(|pull| pull.request_wait = pull.digest_wait);
+        assert_eq!(short, "pull.request_wait");
     }
 
     #[test]
-    fn our_own_heartbeat_fits_what_is_accepted_of_others() {
+    fn our_own_heartbeat_fits_the_limits_of_other_peers() {
         let mut config = config();
         config.limits.max_signed = config.limits.max_metadata;
         let refused = config.validate().unwrap_err();

@@ -3,32 +3,30 @@ use std::time::Duration;
 
 use super::{ConfigError, non_zero, positive};
 
-/// Pulling identities and blocks in four steps: hello, digest, request, update.
+/// Pull of identities and blocks in four steps: hello, digest, request, update.
 ///
-/// Everybody who says hello is answered. We ask only while somebody is there who understands nothing
-/// better, or while push is off.
+/// Every hello is answered. We start rounds only while legacy peers are alive, or while push is off.
 #[derive(Clone, Debug)]
 pub struct PullConfig {
-    /// Between the beginnings of two rounds, give or take a quarter. Default 4 s (`pullInterval`). Must be
-    /// greater than `digest_wait` and `response_wait` together.
+    /// Interval between the starts of two rounds, ± 25 %. Default 4 s (`pullInterval`). Must be greater than
+    /// `digest_wait` and `response_wait` together.
     pub interval: Duration,
-    /// Peers asked in each round. Default 3 (`pullPeerNum`); 0 asks nobody.
+    /// Peers asked in each round. Default 3 (`pullPeerNum`); 0 starts no rounds.
     pub peers: usize,
-    /// How long digests are awaited, unless everybody asked has answered before. Default 1 s
-    /// (`digestWaitTime`). Choose it a little below the `request_wait` of others.
+    /// How long digests are awaited, unless all peers asked have answered before. Default 1 s (`digestWaitTime`).
+    /// Choose it a little below the `request_wait` of other peers.
     pub digest_wait: Duration,
-    /// How long the request of a peer that has said hello is awaited. Default 1.5 s (`requestWaitTime`).
-    /// Must be greater than `digest_wait`.
+    /// How long the request that follows a hello is awaited. Default 1.5 s (`requestWaitTime`). Must be greater than
+    /// `digest_wait`.
     pub request_wait: Duration,
     /// How long updates are awaited. Default 2 s (`responseWaitTime`).
     pub response_wait: Duration,
-    /// How many of the ledger's latest blocks are offered besides those that wait for it. Default 10
+    /// Number of the ledger's latest blocks that are offered, besides those in the payload buffer. Default 10
     /// (`maxBlockCountToStore`).
     pub max_blocks: u64,
-    /// Ids told in one digest, and taken from one; the next digest goes on where it ended. Default 4,096.
+    /// Limit on the ids in a digest, sent or received; the next digest continues with the rest. Default 4,096.
     pub max_ids: NonZeroUsize,
-    /// Bytes of items sent for one request, and taken for one; one item is always allowed. Default
-    /// 16 MiB.
+    /// Limit on the items in one update, sent or received, in bytes; one item is always allowed. Default 16 MiB.
     pub max_update_bytes: u64,
 }
 

@@ -1,12 +1,12 @@
-//! A node on a bench, for the tests of several modules: the world around it is played, in virtual
-//! time, and everything it does is kept for the test to look at.
+//! A node under test for the tests of several modules. The bench plays its environment in virtual time and records its
+//! commands.
 //!
-//! The node is `m1` of organisation `m`; every peer is named likewise. Signatures are hashes over
-//! the signer's name and the text, so forged and altered ones really fail.
+//! The node is `m1` of organisation `m`; all peers are named this way. Signatures are hashes over the signer's name and
+//! the text, so forged and altered ones do fail.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not look for it passes over, whatever it is"
+    reason = "a test skips what it does not look for"
 )]
 
 mod bound;
@@ -35,62 +35,62 @@ use crate::{
     Ticket, Verdict,
 };
 
-/// Events that may follow from one, each from a command of the one before.
+/// Limit on nested events, each caused by a command of the one before.
 const MOST_NESTED: u32 = 64;
-/// Commands that one event may lead to, those apart that follow from other events.
+/// Limit on the commands of one event, without those of nested events.
 const MOST_COMMANDS: u32 = 100_000;
-/// Ticks while a test lets time pass, which may be hours.
+/// Limit on ticks while a test lets time pass, up to hours.
 const MOST_TICKS: u32 = 200_000;
-/// Steps of time that a test waits for something.
+/// Limit on the time steps that a test waits for something.
 const MOST_WAITS: u32 = 1_000;
-/// Dials besides those outstanding that fail one after the other, while no time passes.
+/// Limit on consecutive failed dials without time passing, besides the outstanding ones.
 const MOST_DIALS: u32 = 1_000;
 
-/// A node and what is around it. No call of it goes on for ever: beyond a number of steps that no test needs it
-/// panics, and says what it waited for.
+/// A node and its environment. Loops are bounded: beyond a number of steps that no test needs they panic and report
+/// what they waited for.
 pub(crate) struct Bench {
     pub(crate) node: Node,
     pub(crate) now: Instant,
-    /// Checks wait in `jobs` until the test answers them.
+    /// Keep checks in `jobs` until the test answers them.
     pub(crate) hold_checks: bool,
-    /// Signatures wait in `jobs` too.
+    /// Keep signatures in `jobs` too.
     pub(crate) hold_signatures: bool,
     pub(crate) jobs: VecDeque<(Ticket, CryptoJob)>,
     pub(crate) checked: usize,
     pub(crate) checked_blocks: usize,
     pub(crate) signatures: usize,
-    /// Commits wait until the test finishes them.
+    /// Keep commits until the test finishes them.
     pub(crate) hold_commits: bool,
     held_commits: Vec<(Ticket, LedgerOp)>,
-    /// Reads wait until the test finishes them.
+    /// Keep reads until the test finishes them.
     pub(crate) hold_reads: bool,
     held_reads: Vec<(Ticket, LedgerOp)>,
-    /// Our own key cannot sign.
+    /// Signatures with our own key fail.
     pub(crate) cannot_sign: bool,
     pub(crate) dials: Vec<(Ticket, Endpoint)>,
     pub(crate) closed: Vec<(String, CloseReason)>,
     pub(crate) notes: Vec<Notification>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) commits: Vec<(ChannelId, u64)>,
-    /// Peers whom the channels' reader policies do not admit.
+    /// Peers that the channels' reader policies do not admit.
     pub(crate) not_readers: BTreeSet<String>,
-    /// Peers whose identities are not valid any more.
+    /// Peers whose identities are not valid.
     pub(crate) revoked: BTreeSet<String>,
-    /// What peers tell of their incarnation when they connect, if anything.
+    /// The incarnations that peers send when they connect, if any.
     pub(crate) incarnations: BTreeMap<String, u64>,
     replies: BTreeMap<RequestId, Result<Response, RequestError>>,
     ledgers: BTreeMap<ChannelId, Vec<Bytes>>,
     sent: Vec<(LinkId, SignedMessage)>,
-    /// Blocks shown to the application, which it has not judged.
+    /// Blocks shown to the application that await its verdict.
     pub(crate) shown: VecDeque<(Ticket, u64, Option<String>)>,
-    /// The transport keeps what it is handed.
+    /// Do not flush the frames sent.
     pub(crate) hold_flushes: bool,
-    /// Frames sent in the class `Bulk`.
+    /// Number of frames sent in the class `Bulk`.
     pub(crate) bulk: usize,
     links: BTreeMap<LinkId, String>,
     last_link: u64,
     last_request: u64,
-    /// Events that are being handled, each within the one before.
+    /// Depth of nested events.
     nested: u32,
 }
 
@@ -99,12 +99,12 @@ impl Bench {
         Self::with(|_| {})
     }
 
-    /// A node whose own identity is valid for so long.
+    /// A node whose own identity expires after `left`.
     pub(crate) fn expiring(left: Option<Duration>) -> Self {
         Self::start(left, |_| {})
     }
 
-    /// A node that has an external endpoint unless `adjust` takes it away.
+    /// A node with an external endpoint, unless `adjust` removes it.
     pub(crate) fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         Self::start(None, adjust)
     }
@@ -162,7 +162,7 @@ impl Bench {
         bench
     }
 
-    /// A node that has joined `main`, of the organisations `orgs`.
+    /// A node that has joined `main` with the organisations `orgs`.
     pub(crate) fn joined(orgs: &[&str], adjust: impl FnOnce(&mut Config)) -> Self {
         let mut bench = Self::with(adjust);
         bench.join(1, orgs).unwrap();
@@ -181,7 +181,7 @@ impl Bench {
         self.ask(Request::JoinChannel { channel, config })
     }
 
-    /// Asks, and takes the answer, which must come at once.
+    /// Makes a request and returns its answer, which must be immediate.
     pub(crate) fn ask(&mut self, request: Request) -> Result<Response, RequestError> {
         let id = self.begin(request);
         self.replies
@@ -200,7 +200,7 @@ impl Bench {
         self.replies.remove(&id)
     }
 
-    /// What became of a publication, if it was accepted.
+    /// The push outcome of a publication, if it was accepted.
     pub(crate) fn pushed(&mut self, id: RequestId) -> Option<PushOutcome> {
         match self.reply(id)? {
             Ok(Response::Published { push, .. }) => Some(push),
@@ -208,7 +208,7 @@ impl Bench {
         }
     }
 
-    /// Was a block news that was published, if it was accepted?
+    /// Whether a published block was new, if it was accepted.
     pub(crate) fn was_fresh(&mut self, id: RequestId) -> Option<bool> {
         match self.reply(id)? {
             Ok(Response::Published { fresh, .. }) => Some(fresh),
@@ -236,7 +236,7 @@ impl Bench {
         self.node.peers.identities.get(name.as_bytes()).is_some()
     }
 
-    /// State infos of channels not joined that are remembered.
+    /// The number of relayed state infos of channels not joined.
     pub(crate) fn relayed(&self) -> usize {
         self.node.relay.len()
     }
@@ -253,19 +253,19 @@ impl Bench {
         &self.node.gate
     }
 
-    /// Hands the node an event and carries out what it wants.
+    /// Delivers an event and executes the commands that follow.
     pub(crate) fn event(&mut self, event: Event) {
         self.nested += 1;
         assert!(
             self.nested <= MOST_NESTED,
-            "waited for the node to be content: events follow from events without end, the last one is {event:?}"
+            "waited for the node to become idle: events cause events without end, the last one is {event:?}"
         );
         self.node.handle(self.now, event);
         self.drain();
         self.nested -= 1;
     }
 
-    /// Lets time pass, and timers fire at their time.
+    /// Lets time pass; timers fire at their time.
     pub(crate) fn advance(&mut self, by: Duration) {
         let end = self.now + by;
         let mut ticks = Bound::new("the timers to let time pass", MOST_TICKS);
@@ -277,7 +277,7 @@ impl Bench {
         self.now = end;
     }
 
-    /// Lets time pass, `step` by step, until `done`, which is asked at each of them.
+    /// Lets time pass in steps until `done` returns true.
     #[track_caller]
     pub(crate) fn until(
         &mut self,
@@ -292,14 +292,14 @@ impl Bench {
         }
     }
 
-    /// A link that `name` has dialled, authenticated.
+    /// An authenticated link dialled by `name`.
     pub(crate) fn connect(&mut self, name: &str) -> LinkId {
         let link = self.link_up(name, None);
         self.authenticate(link);
         link
     }
 
-    /// A link to `name`, not yet authenticated.
+    /// A link to `name` that is not authenticated yet.
     pub(crate) fn link_up(&mut self, name: &str, dial: Option<Ticket>) -> LinkId {
         self.last_link += 1;
         let link = LinkId(self.last_link);
@@ -319,7 +319,7 @@ impl Bench {
         self.authenticate_with(link, crate::peers::link::CAPABILITIES);
     }
 
-    /// It understands nothing but the original protocol.
+    /// Authenticates a link without capabilities, as a Fabric peer does.
     pub(crate) fn authenticate_as_fabric(&mut self, link: LinkId) {
         self.authenticate_with(link, 0);
     }
@@ -339,7 +339,7 @@ impl Bench {
         self.receive(link, &sign(&name, UnsignedMessage::new(message, None)));
     }
 
-    /// Answers the oldest dial: `name` is there and authenticates.
+    /// Answers the oldest dial with a link to `name`, and authenticates it.
     pub(crate) fn answer_dial(&mut self, name: &str) -> LinkId {
         let (ticket, _) = self.dials.remove(0);
         let link = self.link_up(name, Some(ticket));
@@ -347,19 +347,19 @@ impl Bench {
         link
     }
 
-    /// Answers the oldest dial: nobody is there.
+    /// Fails the oldest dial.
     pub(crate) fn fail_dial(&mut self) {
         let (ticket, _) = self.dials.remove(0);
         let error = DialError::Unreachable;
         self.event(Event::DialFailed { ticket, error });
     }
 
-    /// Answers all dials, and those that come of it: nobody is there. The addresses, in order.
+    /// Fails all dials, and those that follow. Returns the addresses, in order.
     #[track_caller]
     pub(crate) fn fail_dials(&mut self) -> Vec<String> {
         let mut tried = Vec::new();
         let outstanding = u32::try_from(self.dials.len()).unwrap_or(MOST_DIALS);
-        let mut bound = Bound::new("the node to dial no more", MOST_DIALS + outstanding);
+        let mut bound = Bound::new("the node to stop dialling", MOST_DIALS + outstanding);
         while let Some((_, endpoint)) = self.dials.first() {
             bound.step(endpoint);
             tried.push(endpoint.to_string());
@@ -368,14 +368,14 @@ impl Bench {
         tried
     }
 
-    /// A connected member, alive with both endpoints.
+    /// Connects a member, alive with both endpoints.
     pub(crate) fn member(&mut self, name: &str) -> LinkId {
         let link = self.connect(name);
         self.receive(link, &beat(name, 1).message());
         link
     }
 
-    /// A connected member that takes part in `main` with an empty ledger.
+    /// Connects a participant of `main` with an empty ledger.
     pub(crate) fn participant(&mut self, name: &str) -> LinkId {
         let link = self.member(name);
         self.receive(link, &state_info(name, 1, 0));
@@ -388,7 +388,7 @@ impl Bench {
         self.event(Event::Received { link, message });
     }
 
-    /// The transport is done with so many frames.
+    /// The transport has sent so many frames.
     pub(crate) fn flush(&mut self, link: LinkId, frames: u32) {
         let bytes = u64::MAX;
         self.event(Event::Flushed {
@@ -407,7 +407,7 @@ impl Bench {
         self.event(Event::LinkDown { link, reason });
     }
 
-    /// What was sent since the last call: to whom, and what.
+    /// The messages sent since the last call, each with its receiver.
     pub(crate) fn sent(&mut self) -> Vec<(String, SignedMessage)> {
         let sent = std::mem::take(&mut self.sent);
         sent.into_iter()
@@ -415,7 +415,7 @@ impl Bench {
             .collect()
     }
 
-    /// Of what was sent since the last call, what `pick` finds something in.
+    /// The parts that `pick` finds in the messages sent since the last call.
     pub(crate) fn sent_like<T>(
         &mut self,
         pick: impl Fn(&SignedMessage) -> Option<T>,
@@ -426,7 +426,7 @@ impl Bench {
             .collect()
     }
 
-    /// The numbers of blocks pushed since the last call, and to whom, in the order of names.
+    /// The numbers of blocks pushed since the last call, each with its receiver, sorted.
     pub(crate) fn blocks_pushed(&mut self) -> Vec<(String, u64)> {
         let mut sent = self.sent_like(|message| match message.content() {
             Content::Data(payload) => Some(payload.seq_num),
@@ -436,7 +436,7 @@ impl Bench {
         sent
     }
 
-    /// Heartbeats pushed since the last call: to whom, and of whom.
+    /// The subjects of heartbeats pushed since the last call, each with its receiver, sorted.
     pub(crate) fn beats_pushed(&mut self) -> Vec<(String, String)> {
         let mut sent = self.sent_like(|message| match message.content() {
             Content::Alive(alive) => Some(String::from_utf8_lossy(&alive.pki_id).into_owned()),
@@ -446,7 +446,7 @@ impl Bench {
         sent
     }
 
-    /// Whether a member is held alive; `None` if it is not known.
+    /// Whether a member is considered alive; `None` if it is unknown.
     pub(crate) fn liveness(&self, name: &str) -> Option<bool> {
         let members = self.node.members();
         let member = members.iter().find(|member| member.peer == peer(name))?;
@@ -456,19 +456,19 @@ impl Bench {
     /// The crypto service answers the oldest job.
     pub(crate) fn answer(&mut self) {
         let (ticket, job) = self.jobs.pop_front().expect("a job is outstanding");
-        let outcome = self.judge(&job);
+        let outcome = self.crypto_outcome(&job);
         self.event(Event::CryptoDone { ticket, outcome });
     }
 
     pub(crate) fn answer_all(&mut self) {
-        let mut bound = Bound::new("the node to ask for no more checks", MOST_COMMANDS);
+        let mut bound = Bound::new("the node to request no further checks", MOST_COMMANDS);
         while !self.jobs.is_empty() {
             bound.step(self.jobs.len());
             self.answer();
         }
     }
 
-    /// The application judges the oldest block that it was shown.
+    /// The application gives its verdict on the oldest block shown.
     pub(crate) fn judge_block(&mut self, verdict: Verdict) {
         let (ticket, ..) = self.shown.pop_front().expect("a block was shown");
         self.event(Event::Validated { ticket, verdict });
@@ -491,7 +491,7 @@ impl Bench {
     }
 
     fn drain(&mut self) {
-        let mut bound = Bound::new("the node to want nothing more", MOST_COMMANDS);
+        let mut bound = Bound::new("the node to emit no further command", MOST_COMMANDS);
         while let Some(command) = self.node.poll_command() {
             bound.step(&command);
             self.execute(command);
@@ -567,7 +567,7 @@ impl Bench {
             self.jobs.push_back((ticket, job));
             return;
         }
-        let outcome = self.judge(&job);
+        let outcome = self.crypto_outcome(&job);
         self.event(Event::CryptoDone { ticket, outcome });
     }
 }

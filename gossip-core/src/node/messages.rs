@@ -1,4 +1,4 @@
-//! Messages that the application sends, and those it is handed.
+//! Messages that the application sends and receives.
 
 use gossip_proto::{Content, GossipMessage, Kind, SignedMessage};
 
@@ -12,7 +12,7 @@ use crate::peers::outbox::{Frame, Hold};
 use crate::{Command, LinkId, PeerId, RequestError, RequestId, Response};
 
 impl Node {
-    /// Hands a message to the links of peers, as it is.
+    /// Sends a message to peers.
     pub(super) fn send_to(
         &mut self,
         peers: &[PeerId],
@@ -25,7 +25,7 @@ impl Node {
         Ok(Response::Sent(sent))
     }
 
-    /// Sends a message to peers that satisfy criteria. Answers `id` when enough have acknowledged.
+    /// Sends a message to peers that satisfy criteria. Answers `id` when enough of them have acknowledged it.
     pub(super) fn send_by_criteria(
         &mut self,
         id: RequestId,
@@ -63,7 +63,7 @@ impl Node {
         Ok(None)
     }
 
-    /// Random peers among those that the criteria name. For an application message, connected legacy peers are left
+    /// Draws random peers that satisfy the criteria. For an application message, connected legacy peers are left
     /// out.
     fn draw_by(
         &mut self,
@@ -84,7 +84,7 @@ impl Node {
         Ok(alive.draw(criteria.max_peers, accept))
     }
 
-    /// Answers on the link that a message came on.
+    /// Answers on the link that a message was received on.
     pub(super) fn respond(
         &mut self,
         link: LinkId,
@@ -101,7 +101,7 @@ impl Node {
         }
     }
 
-    /// The message of an application that may be sent to peers, checked and encoded once.
+    /// Checks that an application may send a message, and encodes it.
     fn sendable(&self, message: GossipMessage) -> Result<SignedMessage, RequestError> {
         let kind = message.content.kind();
         if matches!(kind, Kind::Conn | Kind::Ack | Kind::Pulses | Kind::Tree) {
@@ -123,7 +123,7 @@ impl Node {
         Ok(message)
     }
 
-    /// Hands out what has just arrived, if the application listens.
+    /// Delivers a received message, if the application listens.
     pub(super) fn deliver_raw(&mut self, sender: &Sender, message: &SignedMessage) {
         if self.core.io.interest.raw && !matches!(message.content(), Content::Ack(_)) {
             self.deliver(sender, message, Delivery::Raw);

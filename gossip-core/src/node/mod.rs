@@ -1,4 +1,4 @@
-//! The node: one event in, ordered commands out.
+//! The node: takes one event, emits ordered commands.
 
 #[cfg(test)]
 pub(crate) mod bench;
@@ -33,9 +33,9 @@ use crate::{
 };
 use gossip_proto::{DecodeError, SignedMessage};
 
-/// A gossip peer, without any input or output of its own.
+/// A gossip peer without input or output of its own.
 ///
-/// See the crate's front page for the contract.
+/// The crate's front page describes the contract.
 #[derive(Debug)]
 pub struct Node {
     core: Core,
@@ -49,7 +49,7 @@ pub struct Node {
     acks: Acks,
 }
 
-/// What contexts are made of.
+/// The state that contexts are made of.
 #[derive(Debug)]
 struct Core {
     config: Arc<Config>,
@@ -80,10 +80,10 @@ impl Core {
 }
 
 impl Node {
-    /// Makes a node.
+    /// Creates a node. Nothing is sent before the first event.
     ///
     /// # Errors
-    /// The configuration contradicts itself.
+    /// A [`ConfigError`] if the configuration is not valid.
     pub fn new(config: Arc<Config>, start: Start) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut core = Core {
@@ -106,12 +106,12 @@ impl Node {
         })
     }
 
-    /// Takes one input. Never fails and never panics; `now` is clamped to be monotone.
+    /// Takes one event. Never fails and never panics. If `now` is earlier than in the last call, the time stands still.
     pub fn handle(&mut self, now: Instant, event: Event) {
         self.core.now = self.core.now.max(now);
         self.core.io.metrics.events += 1;
         if self.phase != Phase::Running {
-            self.wind_up(event);
+            self.handle_stopping(event);
             return;
         }
         let cx = &mut self.core.cx();
@@ -146,31 +146,31 @@ impl Node {
         self.settle();
     }
 
-    /// The next output, in order. Drain it after each `handle`; draining late is slow, never wrong.
+    /// The next command, in order. Drain after each [`Node::handle`]; draining late costs time, not correctness.
     #[must_use]
     pub fn poll_command(&mut self) -> Option<Command> {
         self.core.io.out.pop_front()
     }
 
-    /// When to call `handle` with [`Event::Tick`] at the latest.
+    /// The latest time at which to deliver [`Event::Tick`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.core.io.timers.next()
     }
 
-    /// May this link feed one more message now? While not, leave it unread.
+    /// Returns whether the link may deliver one more message now. If not, do not read from it.
     #[must_use]
     pub fn admits(&self, link: LinkId) -> bool {
         self.peers.links.admits(link) && self.core.crypto.admits(&self.core.config, link)
     }
 
-    /// What has been counted.
+    /// The counters.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.core.io.metrics
     }
 
-    /// Changes whenever [`Node::members`] would.
+    /// Changes whenever the result of [`Node::members`] does.
     #[must_use]
     pub fn membership_version(&self) -> u64 {
         self.peers.membership.version()
@@ -182,34 +182,33 @@ impl Node {
         self.peers.membership.members()
     }
 
-    /// Changes whenever [`Node::self_info`] would.
+    /// Changes whenever the result of [`Node::self_info`] does.
     #[must_use]
     pub const fn self_version(&self) -> u64 {
         self.peers.membership.own_version()
     }
 
-    /// What others know of this node, with the heartbeat that it has signed last. Costs neither a signature nor a
-    /// sequence number.
+    /// Our own member record with our latest signed heartbeat. Costs no signature and no sequence number.
     #[must_use]
     pub fn self_info(&self) -> Member {
         self.peers.membership.own_info()
     }
 
-    /// Changes whenever [`Node::channel`] would for some channel.
+    /// Changes whenever the result of [`Node::channel`] does, for any channel.
     #[must_use]
     pub fn channels_version(&self) -> u64 {
         let members = self.peers.membership.version();
         self.channels.version().wrapping_add(members)
     }
 
-    /// One channel, if joined.
+    /// The view of a channel; `None` if it is not joined.
     #[must_use]
     pub fn channel(&self, channel: &ChannelId) -> Option<ChannelInfo> {
         self.channel_since(channel, None).map(Arc::unwrap_or_clone)
     }
 
-    /// The same at less cost for an application that keeps a view made `before`: it is handed out again if nothing has
-    /// changed in the channel or the membership, and its list of peers is shared if only our own part has.
+    /// The same as [`Node::channel`] at less cost for an application that keeps the view `before`. Returns that view if
+    /// neither the channel nor the membership has changed, and shares its list of peers if only our own state has.
     #[must_use]
     pub fn channel_since(
         &self,
@@ -220,7 +219,7 @@ impl Node {
         Some(channel.info_since(&self.peers, before))
     }
 
-    /// The channels joined, in order.
+    /// The joined channels, in order.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelId> {
         self.channels.joined_ids()
@@ -231,7 +230,7 @@ impl Node {
             let late = self.core.now.since(due);
             self.peers.membership.on_tick(&mut self.core.out(), late);
         }
-        // Each once: at the end of time a timer that is set again is due again at once.
+        // Each timer once: at the maximal time a timer that is set again is due again at once.
         for _ in 0..self.core.io.timers.len() {
             let Some(key) = self.core.io.timers.pop_due(self.core.now) else {
                 return;
@@ -282,7 +281,7 @@ impl Node {
         }
     }
 
-    /// Carries out what modules have told each other until nothing is left.
+    /// Routes signals until none is left.
     fn settle(&mut self) {
         while let Some(signal) = self.core.io.signals.pop_front() {
             self.route(signal);
@@ -347,7 +346,7 @@ impl Node {
         }
     }
 
-    /// Lets a channel act, if it is joined; afterwards it is dropped if it is over.
+    /// Calls `act` on a channel, if there is one. Afterwards the channel is dropped if it has ended.
     fn in_channel<T>(
         &mut self,
         id: &ChannelId,
@@ -365,7 +364,7 @@ impl Node {
         Some(result)
     }
 
-    /// Lets each channel act.
+    /// Calls `act` on each channel.
     fn in_each_channel(&mut self, mut act: impl FnMut(&mut Channel, &mut ChannelCx<'_>)) {
         let mut cx = ChannelCx {
             cx: self.core.cx(),
@@ -376,7 +375,7 @@ impl Node {
         }
     }
 
-    /// Ends a channel; what waits for it is answered with `error`, or with why it is over.
+    /// Drops a channel. Waiting requests are answered with `error`, or with the reason why it ended.
     fn drop_channel(&mut self, id: &ChannelId, error: Option<&RequestError>) {
         if let Some(channel) = self.channels.remove(id) {
             let cx = &mut self.core.cx();

@@ -1,4 +1,4 @@
-//! What the application asks.
+//! Requests of the application.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::gate::admitted::Publication;
 use crate::proto::{Chaincode, Content, GossipMessage, Limits};
 use crate::{ChannelId, Endpoint, JoinChannel, PeerId, Request, RequestError, RequestId, Response};
 
-/// What a request leads to at once: an answer, or none yet.
+/// The immediate result of a request; `None` if it is answered later.
 pub(super) type Outcome = Result<Option<Response>, RequestError>;
 
 impl Node {
@@ -74,7 +74,7 @@ impl Node {
         }
     }
 
-    /// Lets a channel act on a request; an error if there is no such channel.
+    /// Calls `act` on a channel, or returns an error if there is none.
     fn in_joined(
         &mut self,
         id: &ChannelId,
@@ -137,7 +137,7 @@ impl Node {
         Ok(())
     }
 
-    /// The channels joined, and those left whose last block is still being stored.
+    /// The number of channels joined, and of those left that are still storing a block.
     pub(super) fn channel_places(&self) -> usize {
         let committing = self.core.io.tickets.committing();
         let left = committing.filter(|id| self.channels.get(id).is_none());
@@ -156,7 +156,7 @@ impl Node {
         })
     }
 
-    /// Spreads a message of the application in its channel.
+    /// Disseminates a message of the application in its channel.
     fn gossip(&mut self, id: RequestId, message: GossipMessage) -> Outcome {
         message.check_tag().map_err(RequestError::Illegal)?;
         let name = std::str::from_utf8(&message.channel).unwrap_or_default();
@@ -207,7 +207,7 @@ impl Node {
     }
 }
 
-/// More than what lengths, tags and numbers add to the texts of a chaincode or of a list of them, in bytes.
+/// Bound on the encoding overhead of a chaincode or of a list of them, in bytes.
 const WRAPPING: usize = 128;
 
 fn check_chaincodes(chaincodes: &[Chaincode], limits: &Limits) -> Result<(), RequestError> {

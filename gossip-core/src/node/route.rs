@@ -1,4 +1,4 @@
-//! Signals, to the modules that they concern.
+//! Routing of signals to modules.
 
 use gossip_proto::{Content, SignedMessage};
 
@@ -59,7 +59,7 @@ impl Node {
             }
             LinkSignal::DialFailed { endpoint, failure } => {
                 tracing::debug!(%endpoint, %failure, "dial failed");
-                self.on_reached(&endpoint, Reached::Nobody);
+                self.on_reached(&endpoint, Reached::Failed);
             }
             LinkSignal::Disconnected { peer } => {
                 self.peers.on_disconnected(cx, &peer);
@@ -77,7 +77,7 @@ impl Node {
                 .on_connected(self.core.out(), peer, established.incarnation);
         for channel in self.channels.iter_mut() {
             if restarted_earlier {
-                // What it published before bears a later time than what it will.
+                // Its earlier state infos bear a later time than its next ones will.
                 channel.forget_restarted(peer);
             }
             channel.on_connected(peer);
@@ -92,7 +92,7 @@ impl Node {
         }
     }
 
-    /// Tells a connected peer what we publish in each channel.
+    /// Sends our state info of each channel to a connected peer.
     fn introduce(&mut self, peer: &PeerId) {
         let (Some(link), Some(org)) = (self.peers.links.link_of(peer), self.peers.org_of(peer))
         else {
@@ -136,7 +136,7 @@ impl Node {
             }
             MemberSignal::Dial(endpoint) => {
                 if !peers.links.dial(cx, &endpoint) {
-                    self.on_reached(&endpoint, Reached::Nobody);
+                    self.on_reached(&endpoint, Reached::Failed);
                 }
             }
             MemberSignal::RefuseBootstrap(peer) => {
@@ -153,8 +153,8 @@ impl Node {
 
     fn on_member_alive(&mut self, peer: &PeerId) {
         if self.peers.membership.has_first_member() {
-            // No peer knew of us until now: do not wait for the next heartbeat.
-            self.in_membership(Membership::greet);
+            // The first member: do not wait for the next heartbeat.
+            self.in_membership(Membership::announce_self);
         }
         self.in_each_channel(|channel, cx| channel.on_member_alive(cx));
         self.in_each_channel(|channel, cx| channel.claim_for(cx, peer));
@@ -175,7 +175,7 @@ impl Node {
         self.in_each_channel(|channel, cx| channel.settle_coverage(cx));
     }
 
-    /// Erases a peer whose identity is not valid any more.
+    /// Drops all state of a peer whose identity is not valid.
     fn forget_peer(&mut self, peer: &PeerId) {
         let cx = &mut self.core.out();
         self.peers.links.drop_held(cx, peer);
@@ -219,7 +219,7 @@ impl Node {
             Inbound::Ack { peer, nonce, error } => self.acks.on_ack(cx, &peer, nonce, &error),
             Inbound::Application { sender, message } => self.deliver_message(&sender, &message),
             Inbound::ForApplications => {
-                // The listeners for raw messages have it, or it is lost.
+                // Listeners for raw messages have received it. Without one it is a violation.
                 cx.metrics().violations += u64::from(!cx.io.interest.raw);
             }
             Inbound::Authenticated { link, result } => {
@@ -235,7 +235,7 @@ impl Node {
                 if let Content::Alive(told) = alive.get().message.content()
                     && !identities.touch(now, &told.pki_id)
                 {
-                    // Its identity has ended while the heartbeat was being checked.
+                    // Its identity was dropped while the heartbeat was being checked.
                     return;
                 }
             }
@@ -280,7 +280,7 @@ impl Node {
         self.at_gate(|gate, cx| gate.on_identity(cx, &valid.peer));
     }
 
-    /// An identity in doubt has been validated.
+    /// A suspected identity has been validated.
     fn on_validated(&mut self, peer: PeerId, result: Result<ValidIdentity, CryptoError>) {
         let purged = self.peers.on_validated(&mut self.core.cx(), &peer, result);
         if purged.is_some() {
@@ -294,7 +294,7 @@ impl Node {
         self.peers.on_verdict(cx, &peer, purged.is_some());
     }
 
-    /// Tells our organisation of a channel that we have not joined.
+    /// Passes on a state info of a channel that we have not joined, within our organisation.
     fn on_relay_item(&mut self, item: RelayItem) {
         let RelayItem {
             publisher,
@@ -319,7 +319,7 @@ impl Node {
         }
     }
 
-    /// What we say is signed, or could not be.
+    /// Our own message is signed, or the signature failed.
     fn on_signed(&mut self, what: Signing, message: Option<SignedMessage>) {
         let cx = &mut self.core.cx();
         if message.is_none() {
@@ -355,7 +355,7 @@ impl Node {
             return;
         };
         let subject = PeerId::new(&alive.pki_id);
-        // Its own organisation decides whether a relay may see the secret; strangers never do.
+        // The subject's organisation decides whether peers may see the secret. Unknown peers never do.
         let own_org = &self.core.config.identity.org;
         let message = if may_see_secret(own_org, self.peers.org_of(&subject)) {
             message

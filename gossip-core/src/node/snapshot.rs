@@ -1,11 +1,11 @@
-//! What the modules hold, put together.
+//! The snapshot of a node.
 
 use super::Node;
 use crate::snapshot::{Snapshot, SnapshotMember, Stores};
 use crate::{Endpoint, Member};
 
 impl Node {
-    /// Everything that the node holds now. Costs a walk over all of it.
+    /// The state of the node. Walks over all of it.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let identity = &self.core.config.identity;
@@ -52,7 +52,7 @@ impl Node {
         let (acks, most) = (self.acks.len(), config.messaging.max_awaiting.get());
         stores.add("messages that await acknowledgements", acks, most);
         let publications = config.state_transfer.max_publications.get();
-        // Each channel's next block is taken whatever else is.
+        // The next number of each channel is exempt from the limit.
         let most = publications.saturating_add(channels);
         let publishing = self.core.crypto.publishing();
         stores.add("publications being checked", publishing, most);

@@ -1,4 +1,4 @@
-//! What an operator sees of a node.
+//! Tests of snapshots.
 
 use gossip_proto::Branch;
 
@@ -12,8 +12,8 @@ fn snapshot(bench: &mut Bench) -> Snapshot {
     }
 }
 
-/// In a channel, linked to two peers, of which one tells its height and pushes a block that does not
-/// follow, while a third authenticates. PKI-IDs are shown in hexadecimal: `m1` is 6d31.
+/// A node in a channel with two linked peers and a third that authenticates. One of the two announces its height and
+/// pushes a block that is not the next one. PKI-IDs are displayed in hexadecimal: `m1` is 6d31.
 fn busy() -> Snapshot {
     let mut bench = Bench::joined(&["m", "a"], |_| {});
     let link = bench.participant("m2");
@@ -69,7 +69,7 @@ fn a_snapshot_shows_peers_and_links() {
 fn a_snapshot_shows_channels_and_every_store_within_its_bound() {
     let snapshot = busy();
     let [channel] = &snapshot.channels[..] else {
-        panic!("one channel");
+        panic!("expected one channel");
     };
     assert_eq!((channel.channel.as_str(), channel.height), ("main", 0));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The end: others are told, links are finished, and nothing is done any more.
+//! The stop of a node: it sends a farewell, finishes its links and ignores all further events.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::signal::{Signal, Signing};
 use crate::timer::TimerKey;
 use crate::{CloseReason, Event, RequestError, RequestId, Response};
 
-/// How far the end has come.
+/// The phase of the node's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Running,
-    /// Our farewell is being signed; this request is answered when all is over.
+    /// Our farewell is being signed. This request is answered at the end.
     Leaving(RequestId),
     Stopped,
 }
 
-/// So long is waited for the signature of our farewell: without it others notice our silence.
+/// Timeout of the farewell's signature. Without it other members notice our silence.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Node {
-    /// Ends all work, and the links too once the peers that hear of it have been told that we stop.
+    /// Ends all work, and all links after the farewell is queued on them.
     pub(super) fn stop(&mut self, id: RequestId) {
         for channel in self.channels.ids() {
             self.drop_channel(&channel, Some(&RequestError::Stopped));
@@ -45,8 +45,8 @@ impl Node {
         cx.timers().set(TimerKey::Farewell, until);
     }
 
-    /// Everything after the stop was asked for.
-    pub(super) fn wind_up(&mut self, event: Event) {
+    /// Handles an event after the stop was requested.
+    pub(super) fn handle_stopping(&mut self, event: Event) {
         let cx = &mut self.core.cx();
         match event {
             Event::Request { id, .. } => cx.answer(id, Err(RequestError::Stopped)),
@@ -63,7 +63,7 @@ impl Node {
             }
             Event::CryptoDone { ticket, outcome } => {
                 self.at_gate(|gate, cx| gate.on_crypto_done(cx, ticket, outcome));
-                self.say_farewell();
+                self.send_farewell();
             }
             Event::Flushed {
                 link,
@@ -79,7 +79,7 @@ impl Node {
         }
     }
 
-    fn say_farewell(&mut self) {
+    fn send_farewell(&mut self) {
         while let Some(signal) = self.core.io.signals.pop_front() {
             let Signal::Signed {
                 what: Signing::Alive,

@@ -1,4 +1,4 @@
-//! Who is there, and how to reach them: identities, members, and links.
+//! Peers: identities, members, and links.
 
 pub(crate) mod identity;
 pub(crate) mod link;
@@ -20,7 +20,7 @@ use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
 use crate::{Class, Config, OrgId, PeerId, SendOutcome, Start};
 
-/// What is known of other peers, and the links to them.
+/// The identities and members of the network, and the links to peers.
 #[derive(Debug)]
 pub(crate) struct Peers {
     pub(crate) identities: Identities,
@@ -28,7 +28,7 @@ pub(crate) struct Peers {
     pub(crate) identity_pull: IdentityPull,
     pub(crate) membership: Membership,
     pub(crate) links: Links,
-    /// Connected peers that do not understand trees.
+    /// Connected legacy peers: they do not understand trees.
     legacy: BTreeSet<PeerId>,
 }
 
@@ -50,34 +50,34 @@ impl Peers {
         }
     }
 
-    /// The membership, and the context that it acts through.
+    /// The membership with its context.
     pub(crate) fn members<'a>(&'a mut self, out: Out<'a>) -> (&'a mut Membership, MemberCx<'a>) {
         let identities = &self.identities;
         (&mut self.membership, MemberCx { out, identities })
     }
 
-    /// The organisation of a known peer. `None` means unknown, hence foreign.
+    /// The organisation of a known peer. `None` if unknown, which counts as foreign.
     pub(crate) fn org_of(&self, peer: &PeerId) -> Option<&OrgId> {
         self.identities.org_of(peer.as_bytes())
     }
 
-    /// Is the peer known to be of our organisation?
+    /// Returns whether the peer is known to be of our organisation.
     pub(crate) fn is_ours(&self, peer: &PeerId) -> bool {
         let org = self.org_of(peer);
         org.is_some_and(|org| self.identities.is_own_org(org))
     }
 
-    /// Is the peer connected, and does it understand this?
+    /// Returns whether the peer is connected and has this capability.
     pub(crate) fn supports(&self, peer: &PeerId, capability: u64) -> bool {
         self.links.capabilities(peer) & capability != 0
     }
 
-    /// Are peers connected that do not understand trees?
+    /// Returns whether legacy peers are connected.
     pub(crate) fn has_legacy(&self) -> bool {
         !self.legacy.is_empty()
     }
 
-    /// Alive members that understand nothing beyond the original protocol.
+    /// The alive legacy members.
     pub(crate) fn legacy_members(&self) -> BTreeSet<PeerId> {
         let capable = |peer: &PeerId| {
             let connected = self.links.is_connected(peer);
@@ -86,7 +86,7 @@ impl Peers {
         self.membership.legacy(capable)
     }
 
-    /// Where a peer is believed to be.
+    /// The known address of a peer.
     pub(crate) fn address_of(&self, peer: &PeerId) -> SendTo {
         SendTo {
             endpoint: self.membership.endpoint_of(peer.as_bytes()).cloned(),
@@ -94,19 +94,19 @@ impl Peers {
         }
     }
 
-    /// Sends a frame to a peer, which is dialled if no link to it is up.
+    /// Sends a frame to a peer. Dials the peer if no link to it is up.
     pub(crate) fn send(&mut self, out: &mut Out<'_>, peer: &PeerId, frame: Frame) -> Sent {
         let to = self.address_of(peer);
         self.links.send(out, peer, &to, frame)
     }
 
-    /// The same on a link that is up; none is dialled.
+    /// Sends a frame to a peer if a link to it is up.
     pub(crate) fn send_linked(&mut self, out: &mut Out<'_>, peer: &PeerId, frame: Frame) -> Sent {
         self.links.send(out, peer, &SendTo::default(), frame)
     }
 
-    /// Sends a message of the application to each of these peers once. It is held for those that cannot be reached, or
-    /// others in their place.
+    /// Sends a message of the application to each of these peers once. For peers without a link it is held, in place of
+    /// other held messages if need be.
     pub(crate) fn send_held(
         &mut self,
         out: &mut Out<'_>,
@@ -114,7 +114,7 @@ impl Peers {
         message: &SignedMessage,
         hold: Hold,
     ) -> SendOutcome {
-        // Not as urgent as heartbeats: when there is no room, the application is told so.
+        // Lower priority than heartbeats. The outcome reports a lack of room to the application.
         let view = Frame::view(message.clone());
         let class = match view.class {
             Class::Control => Class::Push,
@@ -134,7 +134,7 @@ impl Peers {
         outcome
     }
 
-    /// Random connected members of our organisation that understand `capability`, among those accepted.
+    /// Draws connected members of our organisation at random, among those accepted that have `capability`.
     pub(crate) fn draw_ours_linked(
         &mut self,
         config: &Config,
@@ -152,14 +152,14 @@ impl Peers {
         alive.draw_linked(count, accept, |member| member.peer.clone())
     }
 
-    /// May one more peer be dialled for the sake of an exchange? Not once enough links are up.
+    /// Returns whether one more peer may be dialled for an exchange: not once enough links are up.
     pub(crate) fn has_room_for_exchange(&self, config: &Config) -> bool {
         let enough = config.link.org_links.get();
         self.links.room_for_more(config) && !self.membership.is_linked_enough(enough)
     }
 
-    /// A link to a peer was authenticated, by this incarnation of it if it told one. Returns whether that is earlier
-    /// than one heard of before.
+    /// Handles a newly authenticated link to a peer, by the given incarnation if the peer has stated one. Returns
+    /// whether it is earlier than one known before.
     pub(crate) fn on_connected(
         &mut self,
         out: Out<'_>,
@@ -175,16 +175,16 @@ impl Peers {
         members.on_connected(&mut cx, peer, incarnation)
     }
 
-    /// The last link to the peer is gone.
+    /// Handles the loss of a peer's last link.
     pub(crate) fn on_disconnected(&mut self, out: &mut Out<'_>, peer: &PeerId) {
         self.membership.on_disconnected(out, peer);
         self.legacy.remove(peer);
     }
 
-    /// Everything that is bounded here.
+    /// Reports the sizes of all bounded collections.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let max = config.identities.max_identities.get();
-        // Our own has a place of its own.
+        // One more for our own identity.
         stores.add("identities", self.identities.len(), max.saturating_add(1));
         self.membership.stores(config, stores);
         self.links.stores(config, stores);

@@ -1,4 +1,4 @@
-//! Values by peer.
+//! A table of values by peer.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -7,16 +7,16 @@ use hashbrown::HashTable;
 
 use crate::PeerId;
 
-/// Found by hash, however many there are; gone through in the order of the peers.
+/// Values by peer: found by hash in constant time, iterated in the order of the peers.
 ///
-/// The hash is seeded, so that nobody can choose PKI-IDs that fall together, and nothing depends on
-/// the order it makes. Bounded by whoever inserts.
+/// The hash is seeded, so that PKI-IDs cannot be chosen to collide. The order of iteration does not depend on it. The
+/// caller bounds the number of entries.
 #[derive(Debug)]
 pub(crate) struct PeerTable<V> {
     entries: Vec<(PeerId, V)>,
-    /// Places in `entries`, by the hash of the peer that is there.
+    /// Indices into `entries`, by the hash of the peer.
     index: HashTable<u32>,
-    /// The same in the order of the peers.
+    /// Indices into `entries`, in the order of the peers.
     order: Vec<u32>,
     hashes: FixedState,
 }
@@ -47,7 +47,7 @@ impl<V> PeerTable<V> {
         self.find(peer).map(|place| &mut self.entries[place].1)
     }
 
-    /// Puts a value in, and returns the one that was there.
+    /// Inserts a value, and returns the one it replaces.
     pub(crate) fn insert(&mut self, peer: PeerId, value: V) -> Option<V> {
         if let Some(known) = self.get_mut(peer.as_bytes()) {
             return Some(std::mem::replace(known, value));
@@ -73,7 +73,7 @@ impl<V> PeerTable<V> {
         if let Ok(rank) = self.rank(&self.entries[place as usize].0) {
             self.order.remove(rank);
         }
-        // The last one takes its place.
+        // The last entry moves to its place.
         let last = self.entries.len() as u32 - 1;
         if last != place {
             let moved = &self.entries[last as usize].0;
@@ -88,12 +88,12 @@ impl<V> PeerTable<V> {
         Some(self.entries.swap_remove(place as usize))
     }
 
-    /// All, in order.
+    /// Iterates over all entries in the order of the peers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&PeerId, &V)> {
         self.of(&self.order)
     }
 
-    /// All, beginning behind `after`, or with the first if there is none.
+    /// Iterates over all entries in cyclic order, from the first one after `after`, or from the start without it.
     pub(crate) fn iter_from_after<'a>(
         &'a self,
         after: Option<&PeerId>,
@@ -119,7 +119,7 @@ impl<V> PeerTable<V> {
         Some(*place as usize)
     }
 
-    /// Where a peer is in `order`, or would be.
+    /// The position of a peer in `order`, or where it would be inserted.
     fn rank(&self, peer: &PeerId) -> Result<usize, usize> {
         let order = |place: &u32| self.entries[*place as usize].0.cmp(peer);
         self.order.binary_search_by(order)
@@ -148,7 +148,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn it_does_what_an_ordered_map_does(
+        fn the_table_behaves_like_an_ordered_map(
             seed in any::<u64>(),
             steps in proptest::collection::vec((any::<bool>(), 0_u8..40, any::<u8>()), 0..200),
         ) {

@@ -1,4 +1,4 @@
-//! To whom something is pushed: random peers that may hear it.
+//! Targets of pushes: random peers that may receive a message.
 
 use gossip_proto::SignedMessage;
 
@@ -9,17 +9,17 @@ use super::outbox::{Frame, Supersede};
 use crate::out::Out;
 use crate::{Class, Config, PeerId};
 
-/// A peer drawn.
+/// A peer that was drawn.
 #[derive(Debug)]
 pub(crate) struct Target {
     peer: PeerId,
-    /// It is of our organisation.
+    /// Whether it is of our organisation.
     inside: bool,
     connected: bool,
 }
 
 impl Peers {
-    /// What the rules of disclosure ask about a peer, ourselves included.
+    /// The properties of a peer, or of this node, for the rules of disclosure.
     pub(crate) fn party(&self, config: &Config, peer: &[u8]) -> Party<'_> {
         if peer == config.identity.peer.as_bytes() {
             return Party {
@@ -33,9 +33,9 @@ impl Peers {
         }
     }
 
-    /// Draws as many as the fan-out says: of the connected ones, if there are enough links or will be when all dials
-    /// have ended, else also of those that may be dialled. In a `sparse` audience, to none of which a link need
-    /// lead, the rest is dialled all the same.
+    /// Draws as many peers as the fan-out: connected ones if enough links are up, or will be once the pending dials
+    /// have ended; else also peers that may be dialled. In a `sparse` audience, which links may not reach at all,
+    /// missing peers are dialled even with enough links.
     pub(crate) fn draw_targets(
         &mut self,
         config: &Config,
@@ -82,8 +82,8 @@ impl Peers {
         drawn
     }
 
-    /// Sends a message to each target, without its secret to those outside our organisation. Returns what became of
-    /// it for each.
+    /// Sends a message to each target, without its secret if the target is not of our organisation. Returns the outcome
+    /// for each.
     pub(crate) fn push(
         &mut self,
         out: &mut Out<'_>,
@@ -118,8 +118,8 @@ impl Peers {
     }
 }
 
-/// Which of two peers dials the other unless it must. Both come to the same answer, so that they do not meet half-way
-/// with two connections of which one is closed; each peer has half of the others to dial.
+/// Returns which of two peers dials the other, if both could. Both peers compute the same answer, so that they do not
+/// open two connections of which one must be closed. Each peer dials half of the others.
 fn is_ours_to_dial(own: &PeerId, other: &PeerId) -> bool {
     let last = |peer: &PeerId| peer.as_bytes().last().copied().unwrap_or_default();
     let lower_dials = (last(own) ^ last(other)) & 1 == 0;
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_two_peers_one_dials_the_other_and_each_has_about_half_of_the_others() {
+    fn one_of_two_peers_dials_and_each_peer_dials_about_half_of_the_others() {
         let peers: Vec<PeerId> = (0..200_u8)
             .map(|name| PeerId::new(&[name / 7, name]))
             .collect();

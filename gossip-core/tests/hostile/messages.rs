@@ -8,74 +8,74 @@ use gossip_core::proto::{
     StateRequest, Tag, Tree, UnsignedMessage, channel_mac,
 };
 
-use super::feed::Feed;
+use super::choices::Choices;
 
-pub(super) fn conn(name: &[u8], binding: &Bytes, feed: &mut Feed<'_>) -> SignedMessage {
+pub(super) fn conn(name: &[u8], binding: &Bytes, choices: &mut Choices<'_>) -> SignedMessage {
     let conn = ConnEstablish {
         pki_id: Bytes::copy_from_slice(name),
         identity: Bytes::copy_from_slice(name),
         binding: binding.clone(),
-        probe: feed.below(16) == 1,
-        capabilities: if feed.flag() { u64::MAX } else { 0 },
+        probe: choices.below(16) == 1,
+        capabilities: if choices.flag() { u64::MAX } else { 0 },
         network_id: Bytes::new(),
-        incarnation: u64::from(feed.below(3)),
+        incarnation: u64::from(choices.below(3)),
     };
     signed(Tag::Empty, 0, b"", Content::Conn(conn), None)
 }
 
-/// Any message at all.
-pub(super) fn any(feed: &mut Feed<'_>) -> SignedMessage {
-    let (tag, content) = match feed.below(24) {
-        0..=3 => return alive(feed),
-        4..=5 => (Tag::Empty, membership_request(feed)),
-        6..=7 => (Tag::Empty, membership_response(feed)),
-        8..=9 => (Tag::ChanAndOrg, Content::Data(payload(feed))),
-        10..=11 => return state_info(feed),
+/// Any message.
+pub(super) fn any(choices: &mut Choices<'_>) -> SignedMessage {
+    let (tag, content) = match choices.below(24) {
+        0..=3 => return alive(choices),
+        4..=5 => (Tag::Empty, membership_request(choices)),
+        6..=7 => (Tag::Empty, membership_response(choices)),
+        8..=9 => (Tag::ChanAndOrg, Content::Data(payload(choices))),
+        10..=11 => return state_info(choices),
         12 => {
             let request = StateInfoPull {
-                channel_mac: mac(feed),
-                held: Bytes::from(vec![feed.byte(); usize::from(feed.below(40))]),
+                channel_mac: mac(choices),
+                held: Bytes::from(vec![choices.byte(); usize::from(choices.below(40))]),
             };
             (Tag::ChanOrOrg, Content::StateInfoPull(request))
         }
         13 => {
-            let elements = (0..feed.below(8)).map(|_| state_info(feed).envelope().clone());
+            let elements = (0..choices.below(8)).map(|_| state_info(choices).envelope().clone());
             (Tag::ChanOrOrg, Content::StateSnapshot(elements.collect()))
         }
         14..=15 => {
-            let (start, end) = (feed.number(), feed.number());
+            let (start, end) = (choices.number(), choices.number());
             (
                 Tag::ChanOrOrg,
                 Content::StateRequest(StateRequest { start, end }),
             )
         }
         16 => {
-            let payloads = (0..feed.below(12)).map(|_| payload(feed)).collect();
+            let payloads = (0..choices.below(12)).map(|_| payload(choices)).collect();
             (Tag::ChanOrOrg, Content::StateResponse(payloads))
         }
         17 => {
-            let name = [feed.below(9)];
-            return conn(&name, &Bytes::from_static(b"binding 1"), feed);
+            let name = [choices.below(9)];
+            return conn(&name, &Bytes::from_static(b"binding 1"), choices);
         }
         18..=19 => {
-            let pulses = (0..feed.below(6)).map(|_| pulse(feed)).collect();
+            let pulses = (0..choices.below(6)).map(|_| pulse(choices)).collect();
             (Tag::Empty, Content::Pulses(pulses))
         }
         20..=21 => {
             let tree = Tree {
-                ledger_height: feed.number(),
+                ledger_height: choices.number(),
                 branch: [None, Some(Branch::Graft), Some(Branch::Prune)]
-                    [usize::from(feed.below(3))],
-                tell_at: feed.number().try_into().ok(),
-                limit: feed.number().try_into().ok(),
-                offer: feed.number().try_into().ok(),
+                    [usize::from(choices.below(3))],
+                tell_at: choices.number().try_into().ok(),
+                limit: choices.number().try_into().ok(),
+                offer: choices.number().try_into().ok(),
             };
             (Tag::ChanAndOrg, Content::Tree(tree))
         }
-        _ => other(feed),
+        _ => other(choices),
     };
-    let nonce = feed.number();
-    let channel: &[u8] = [&b"c"[..], b"c", b"d", b"\xff"][usize::from(feed.below(4))];
+    let nonce = choices.number();
+    let channel: &[u8] = [&b"c"[..], b"c", b"d", b"\xff"][usize::from(choices.below(4))];
     SignedMessage::unsigned(message(tag, nonce, channel, content))
 }
 
@@ -100,116 +100,116 @@ fn signed(
     unsigned.sign(Bytes::from_static(b"s"), Some(Bytes::from_static(b"s")))
 }
 
-fn name(feed: &mut Feed<'_>) -> Bytes {
-    Bytes::copy_from_slice(&[feed.below(12)])
+fn name(choices: &mut Choices<'_>) -> Bytes {
+    Bytes::copy_from_slice(&[choices.below(12)])
 }
 
-fn time(feed: &mut Feed<'_>) -> PeerTime {
+fn time(choices: &mut Choices<'_>) -> PeerTime {
     PeerTime {
-        incarnation: feed.number(),
-        sequence: feed.number(),
+        incarnation: choices.number(),
+        sequence: choices.number(),
     }
 }
 
-fn alive(feed: &mut Feed<'_>) -> SignedMessage {
-    let pki_id = name(feed);
+fn alive(choices: &mut Choices<'_>) -> SignedMessage {
+    let pki_id = name(choices);
     let alive = Alive {
-        identity: feed.flag().then(|| pki_id.clone()),
+        identity: choices.flag().then(|| pki_id.clone()),
         pki_id,
-        endpoint: ["", "1.example:1", "::", "x"][usize::from(feed.below(4))].to_owned(),
-        metadata: Bytes::from(vec![0; usize::from(feed.below(3))]),
-        time: time(feed),
-        pulse_anchor: feed.flag().then(|| [feed.below(2); 32]),
-        leaving: feed.below(8) == 0,
+        endpoint: ["", "1.example:1", "::", "x"][usize::from(choices.below(4))].to_owned(),
+        metadata: Bytes::from(vec![0; usize::from(choices.below(3))]),
+        time: time(choices),
+        pulse_anchor: choices.flag().then(|| [choices.below(2); 32]),
+        leaving: choices.below(8) == 0,
     };
-    let secret = feed.flag().then_some("1.lan:1");
-    let nonce = feed.number();
-    if feed.below(16) == 1 {
+    let secret = choices.flag().then_some("1.lan:1");
+    let nonce = choices.number();
+    if choices.below(16) == 1 {
         return SignedMessage::unsigned(message(Tag::Empty, nonce, b"", Content::Alive(alive)));
     }
     signed(Tag::Empty, nonce, b"", Content::Alive(alive), secret)
 }
 
-fn element(feed: &mut Feed<'_>) -> RawEnvelope {
-    match feed.below(8) {
+fn element(choices: &mut Choices<'_>) -> RawEnvelope {
+    match choices.below(8) {
         0 => RawEnvelope::parse(Bytes::from_static(b"\x0a\x01\xff"), &Limits::default())
-            .expect("an envelope of garbage"),
-        1 => state_info(feed).envelope().clone(),
-        _ => alive(feed).envelope().clone(),
+            .expect("an envelope of random bytes"),
+        1 => state_info(choices).envelope().clone(),
+        _ => alive(choices).envelope().clone(),
     }
 }
 
-fn pulse(feed: &mut Feed<'_>) -> Pulse {
+fn pulse(choices: &mut Choices<'_>) -> Pulse {
     Pulse {
-        pki_id: name(feed),
-        sequence: feed.number(),
-        proof: [feed.below(2); 32],
+        pki_id: name(choices),
+        sequence: choices.number(),
+        proof: [choices.below(2); 32],
     }
 }
 
-fn membership_request(feed: &mut Feed<'_>) -> Content {
+fn membership_request(choices: &mut Choices<'_>) -> Content {
     Content::MembershipRequest(MembershipRequest {
-        self_information: element(feed),
-        want_identities: feed.flag(),
-        held: Bytes::from(vec![feed.byte(); usize::from(feed.below(40))]),
-        pulse: feed.flag().then(|| pulse(feed)),
+        self_information: element(choices),
+        want_identities: choices.flag(),
+        held: Bytes::from(vec![choices.byte(); usize::from(choices.below(40))]),
+        pulse: choices.flag().then(|| pulse(choices)),
     })
 }
 
-fn membership_response(feed: &mut Feed<'_>) -> Content {
-    let identity = |feed: &mut Feed<'_>| PeerIdentity {
-        pki_id: name(feed),
-        cert: name(feed),
+fn membership_response(choices: &mut Choices<'_>) -> Content {
+    let identity = |choices: &mut Choices<'_>| PeerIdentity {
+        pki_id: name(choices),
+        cert: name(choices),
         metadata: Bytes::new(),
     };
     Content::MembershipResponse(MembershipResponse {
-        alive: (0..feed.below(10)).map(|_| element(feed)).collect(),
-        dead: (0..feed.below(6)).map(|_| element(feed)).collect(),
-        identities: (0..feed.below(4)).map(|_| identity(feed)).collect(),
-        pulses: (0..feed.below(4)).map(|_| pulse(feed)).collect(),
+        alive: (0..choices.below(10)).map(|_| element(choices)).collect(),
+        dead: (0..choices.below(6)).map(|_| element(choices)).collect(),
+        identities: (0..choices.below(4)).map(|_| identity(choices)).collect(),
+        pulses: (0..choices.below(4)).map(|_| pulse(choices)).collect(),
     })
 }
 
-pub(super) fn payload(feed: &mut Feed<'_>) -> Payload {
+pub(super) fn payload(choices: &mut Choices<'_>) -> Payload {
     Payload {
-        seq_num: feed.number(),
-        data: Bytes::from(vec![7; usize::from(feed.below(4))]),
-        private_data: vec![Bytes::from_static(b"p"); usize::from(feed.below(2))],
+        seq_num: choices.number(),
+        data: Bytes::from(vec![7; usize::from(choices.below(4))]),
+        private_data: vec![Bytes::from_static(b"p"); usize::from(choices.below(2))],
     }
 }
 
-fn mac(feed: &mut Feed<'_>) -> Bytes {
-    let name = name(feed);
+fn mac(choices: &mut Choices<'_>) -> Bytes {
+    let name = name(choices);
     Bytes::copy_from_slice(&channel_mac(&name, b"c"))
 }
 
-fn state_info(feed: &mut Feed<'_>) -> SignedMessage {
-    let pki_id = name(feed);
-    let channel: &[u8] = [&b"c"[..], b"c", b"d"][usize::from(feed.below(3))];
+fn state_info(choices: &mut Choices<'_>) -> SignedMessage {
+    let pki_id = name(choices);
+    let channel: &[u8] = [&b"c"[..], b"c", b"d"][usize::from(choices.below(3))];
     let properties = Properties {
-        ledger_height: feed.number(),
-        left_channel: feed.below(8) == 1,
+        ledger_height: choices.number(),
+        left_channel: choices.below(8) == 1,
         chaincodes: Vec::new(),
     };
     let info = StateInfo {
         channel_mac: Bytes::copy_from_slice(&channel_mac(&pki_id, channel)),
         pki_id,
-        time: time(feed),
-        properties: (feed.below(8) > 0).then_some(properties),
+        time: time(choices),
+        properties: (choices.below(8) > 0).then_some(properties),
     };
     signed(Tag::ChanOrOrg, 0, b"", Content::StateInfo(info), None)
 }
 
-/// Kinds that belong to protocols which the node does not speak.
-fn other(feed: &mut Feed<'_>) -> (Tag, Content) {
-    let kind = [PullKind::Block, PullKind::Identity][usize::from(feed.below(2))];
-    let nonce = feed.number();
-    let ids = |feed: &mut Feed<'_>| PullIds {
+/// Messages of protocols that the node does not support.
+fn other(choices: &mut Choices<'_>) -> (Tag, Content) {
+    let kind = [PullKind::Block, PullKind::Identity][usize::from(choices.below(2))];
+    let nonce = choices.number();
+    let ids = |choices: &mut Choices<'_>| PullIds {
         nonce,
-        ids: vec![Bytes::from_static(b"id"); usize::from(feed.below(4))],
+        ids: vec![Bytes::from_static(b"id"); usize::from(choices.below(4))],
         kind,
     };
-    match feed.below(9) {
+    match choices.below(9) {
         0 => (Tag::Empty, Content::Empty),
         1 => (Tag::Undefined, Content::Ack("text".to_owned())),
         2 => {
@@ -221,10 +221,10 @@ fn other(feed: &mut Feed<'_>) -> (Tag, Content) {
             };
             (Tag::Empty, Content::Hello(hello))
         }
-        3 => (Tag::Empty, Content::Digest(ids(feed))),
-        4 => (Tag::Empty, Content::DataRequest(ids(feed))),
+        3 => (Tag::Empty, Content::Digest(ids(choices))),
+        4 => (Tag::Empty, Content::DataRequest(ids(choices))),
         5 => {
-            let data = vec![element(feed)];
+            let data = vec![element(choices)];
             (
                 Tag::Empty,
                 Content::DataUpdate(DataUpdate { nonce, data, kind }),
@@ -232,9 +232,9 @@ fn other(feed: &mut Feed<'_>) -> (Tag, Content) {
         }
         6 => {
             let leadership = Leadership {
-                pki_id: name(feed),
-                time: time(feed),
-                is_declaration: feed.flag(),
+                pki_id: name(choices),
+                time: time(choices),
+                is_declaration: choices.flag(),
             };
             (Tag::ChanAndOrg, Content::Leadership(leadership))
         }

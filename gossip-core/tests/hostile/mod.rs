@@ -1,8 +1,8 @@
-//! A node at the mercy of bytes: they decide what it is fed, what its services answer and when.
+//! A node with hostile peers and services: bytes choose its events, and the answers of its services and their time.
 //!
-//! Shared by the test with seeded bytes and the fuzz target with libFuzzer's.
+//! Shared by the test with seeded bytes and the fuzz target with bytes of libFuzzer.
 
-mod feed;
+mod choices;
 mod messages;
 mod pull;
 
@@ -19,7 +19,7 @@ use gossip_core::{
     ValidIdentity,
 };
 
-use self::feed::Feed;
+use self::choices::Choices;
 use self::pull::Hellos;
 
 const MAX_MEMBERS: usize = 6;
@@ -30,28 +30,28 @@ const MAX_PENDING: usize = 8;
 const MAX_CHANNELS: usize = 2;
 const WINDOW_FRAMES: usize = 4;
 
-/// Feeds a node what `bytes` say.
+/// Runs a node with the events that `bytes` choose.
 ///
 /// # Panics
-/// The node broke a promise.
+/// If the node violates its contract.
 pub(crate) fn run(bytes: &[u8]) {
-    let mut world = World::new();
-    let mut feed = Feed::new(bytes);
+    let mut environment = Environment::new();
+    let mut choices = Choices::new(bytes);
     let mut steps = 0;
-    while !feed.is_empty() {
+    while !choices.is_empty() {
         steps += 1;
-        // Each takes a byte at least.
+        // Each step takes at least one byte.
         assert!(
             steps <= bytes.len(),
-            "waited for the feed's end: {steps} steps"
+            "waited for the end of the bytes: {steps} steps"
         );
-        world.step(&mut feed);
+        environment.step(&mut choices);
     }
-    world.stop();
-    world.settle();
+    environment.stop();
+    environment.settle();
 }
 
-struct World {
+struct Environment {
     node: Node,
     now: Instant,
     crypto: BTreeMap<Ticket, CryptoJob>,
@@ -93,7 +93,7 @@ fn config() -> Config {
     config
 }
 
-/// An identity is one byte, which is its PKI-ID too; it says the organisation.
+/// An identity is one byte. It is its own PKI-ID, and determines the organisation.
 fn valid(identity: &[u8]) -> Result<ValidIdentity, CryptoError> {
     let [name] = identity else {
         return Err(CryptoError::MalformedIdentity);
@@ -106,7 +106,7 @@ fn valid(identity: &[u8]) -> Result<ValidIdentity, CryptoError> {
     })
 }
 
-impl World {
+impl Environment {
     fn new() -> Self {
         let start = Start {
             now: Instant::START,
@@ -114,7 +114,7 @@ impl World {
             incarnation: 1,
             identity_expires_in: None,
         };
-        let mut world = Self {
+        let mut environment = Self {
             node: Node::new(Arc::new(config()), start).expect("valid"),
             now: Instant::START,
             crypto: BTreeMap::new(),
@@ -127,27 +127,27 @@ impl World {
             hellos: Hellos::default(),
             stopped: false,
         };
-        world.drain();
-        world
+        environment.drain();
+        environment
     }
 
-    fn step(&mut self, feed: &mut Feed<'_>) {
-        match feed.below(24) {
-            0..=2 => self.tick(feed),
-            3 => self.connect(feed),
-            4 => self.link_up(feed),
-            5 => self.link_down(feed),
-            6 => self.dial_failed(feed),
-            7..=9 => self.answer_well(feed),
-            10 => self.answer_badly(feed),
-            11 => self.ledger_done(feed),
-            12..=18 => self.receive(feed),
-            19 => self.receive_bytes(feed),
-            20 => self.flushed(feed),
-            _ => self.request(feed),
+    fn step(&mut self, choices: &mut Choices<'_>) {
+        match choices.below(24) {
+            0..=2 => self.tick(choices),
+            3 => self.connect(choices),
+            4 => self.link_up(choices),
+            5 => self.link_down(choices),
+            6 => self.dial_failed(choices),
+            7..=9 => self.answer_well(choices),
+            10 => self.answer_badly(choices),
+            11 => self.ledger_done(choices),
+            12..=18 => self.receive(choices),
+            19 => self.receive_bytes(choices),
+            20 => self.flushed(choices),
+            _ => self.request(choices),
         }
-        if feed.flag()
-            && let Some((link, messages)) = self.hellos.answer(feed)
+        if choices.flag()
+            && let Some((link, messages)) = self.hellos.answer(choices)
         {
             for message in messages {
                 self.event(Event::Received { link, message });
@@ -156,18 +156,18 @@ impl World {
         self.check();
     }
 
-    /// Nobody waits for an answer any more.
+    /// Stops the node. No request may stay unanswered.
     fn stop(&mut self) {
         self.last_request += 1;
         let id = RequestId(self.last_request);
         self.requests.insert(id);
         let request = Request::Stop;
         self.event(Event::Request { id, request });
-        // Nobody signs its farewell.
+        // The farewell is not signed.
         self.now += Duration::from_secs(1);
         self.event(Event::Tick);
         let unanswered = &self.requests;
-        assert!(unanswered.is_empty(), "never answered: {unanswered:?}");
+        assert!(unanswered.is_empty(), "unanswered requests: {unanswered:?}");
     }
 
     fn event(&mut self, event: Event) {
@@ -175,21 +175,21 @@ impl World {
         self.drain();
     }
 
-    fn tick(&mut self, feed: &mut Feed<'_>) {
+    fn tick(&mut self, choices: &mut Choices<'_>) {
         let due = self.node.poll_timeout();
-        self.now = match feed.below(16) {
+        self.now = match choices.below(16) {
             0..=6 => due.unwrap_or(self.now),
-            7..=12 => self.now + Duration::from_millis(feed.number()),
+            7..=12 => self.now + Duration::from_millis(choices.number()),
             13 => self.now + Duration::from_secs(30),
             14 => self.now + Duration::from_secs(600),
-            _ => self.now + Duration::from_nanos(feed.number()),
+            _ => self.now + Duration::from_nanos(choices.number()),
         }
         .max(self.now);
         self.event(Event::Tick);
         self.settle();
     }
 
-    /// Ticks at one moment come to an end, unless it is the last one.
+    /// Ticks until no timer is due. At the last instant timers may be due for ever.
     fn settle(&mut self) {
         let last = self.now == Instant::from_nanos(u64::MAX);
         for _ in 0..if last { 1 } else { 100 } {
@@ -201,13 +201,13 @@ impl World {
         assert!(last, "timers fire without end at {:?}", self.now);
     }
 
-    /// A link that authenticates as it should.
-    fn connect(&mut self, feed: &mut Feed<'_>) {
-        let name = [feed.below(9)];
-        let dial = self.dials.first().copied().filter(|_| feed.flag());
+    /// A link that authenticates correctly.
+    fn connect(&mut self, choices: &mut Choices<'_>) {
+        let name = [choices.below(9)];
+        let dial = self.dials.first().copied().filter(|_| choices.flag());
         let link = self.raise(dial);
         self.answer_all();
-        let conn = messages::conn(&name, &binding(link), feed);
+        let conn = messages::conn(&name, &binding(link), choices);
         self.event(Event::Received {
             link,
             message: conn,
@@ -233,10 +233,10 @@ impl World {
         link
     }
 
-    fn link_up(&mut self, feed: &mut Feed<'_>) {
-        match feed.below(4) {
+    fn link_up(&mut self, choices: &mut Choices<'_>) {
+        match choices.below(4) {
             0 => drop(self.raise(None)),
-            1 => drop(self.raise(Some(Ticket(feed.number())))),
+            1 => drop(self.raise(Some(Ticket(choices.number())))),
             _ => {
                 let dial = self.dials.first().copied();
                 self.raise(dial);
@@ -244,20 +244,20 @@ impl World {
         }
     }
 
-    fn any_link(&self, feed: &mut Feed<'_>) -> LinkId {
-        let place = usize::from(feed.below(8));
+    fn any_link(&self, choices: &mut Choices<'_>) -> LinkId {
+        let place = usize::from(choices.below(8));
         let known = self.links.keys().nth_back(place);
-        known.copied().unwrap_or_else(|| LinkId(feed.number()))
+        known.copied().unwrap_or_else(|| LinkId(choices.number()))
     }
 
-    fn link_down(&mut self, feed: &mut Feed<'_>) {
-        let link = self.any_link(feed);
+    fn link_down(&mut self, choices: &mut Choices<'_>) {
+        let link = self.any_link(choices);
         let reason = [
             LinkDownReason::Finished,
             LinkDownReason::Broken,
             LinkDownReason::Closed,
         ];
-        self.lower(link, reason[usize::from(feed.below(3))]);
+        self.lower(link, reason[usize::from(choices.below(3))]);
     }
 
     fn lower(&mut self, link: LinkId, reason: LinkDownReason) {
@@ -265,9 +265,9 @@ impl World {
         self.event(Event::LinkDown { link, reason });
     }
 
-    fn dial_failed(&mut self, feed: &mut Feed<'_>) {
+    fn dial_failed(&mut self, choices: &mut Choices<'_>) {
         let ticket = self.dials.pop_first();
-        let ticket = ticket.unwrap_or_else(|| Ticket(feed.number()));
+        let ticket = ticket.unwrap_or_else(|| Ticket(choices.number()));
         let error = DialError::Unreachable;
         self.event(Event::DialFailed { ticket, error });
     }
@@ -278,35 +278,35 @@ impl World {
             answered += 1;
             assert!(
                 answered < 2_000,
-                "checks follow from checks without end: {job:?}"
+                "answered checks cause checks without end: {job:?}"
             );
-            let outcome = judge(&job);
+            let outcome = check_job(&job);
             self.event(Event::CryptoDone { ticket, outcome });
         }
     }
 
-    fn answer_well(&mut self, feed: &mut Feed<'_>) {
-        for _ in 0..feed.below(4) {
+    fn answer_well(&mut self, choices: &mut Choices<'_>) {
+        for _ in 0..choices.below(4) {
             if let Some((ticket, job)) = self.crypto.pop_first() {
-                let outcome = judge(&job);
+                let outcome = check_job(&job);
                 self.event(Event::CryptoDone { ticket, outcome });
             }
         }
     }
 
-    fn answer_badly(&mut self, feed: &mut Feed<'_>) {
-        let ticket = if feed.flag() {
-            Ticket(feed.number())
+    fn answer_badly(&mut self, choices: &mut Choices<'_>) {
+        let ticket = if choices.flag() {
+            Ticket(choices.number())
         } else {
             let known = self.crypto.pop_last();
             known.map_or(Ticket(0), |(ticket, _)| ticket)
         };
         self.crypto.remove(&ticket);
         let error = CryptoError::BadSignature;
-        let outcome = match feed.below(5) {
+        let outcome = match choices.below(5) {
             0 => CryptoOutcome::Verified(Ok(())),
             1 => CryptoOutcome::Verified(Err(error)),
-            2 => CryptoOutcome::Authenticated(valid(&[feed.below(9)])),
+            2 => CryptoOutcome::Authenticated(valid(&[choices.below(9)])),
             3 => CryptoOutcome::Signed(Err(CryptoError::SigningFailed)),
             _ => CryptoOutcome::Signed(Ok(Signatures {
                 payload: Bytes::from_static(b"s"),
@@ -316,14 +316,14 @@ impl World {
         self.event(Event::CryptoDone { ticket, outcome });
     }
 
-    fn ledger_done(&mut self, feed: &mut Feed<'_>) {
+    fn ledger_done(&mut self, choices: &mut Choices<'_>) {
         let (ticket, op) = match self.ledger.pop_first() {
             Some((ticket, op)) => (ticket, Some(op)),
-            None => (Ticket(feed.number()), None),
+            None => (Ticket(choices.number()), None),
         };
         let storage = || LedgerError::Storage("it is full".to_owned());
-        let outcome = match (feed.below(8), op) {
-            (0, _) => LedgerOutcome::Height(Ok(feed.number())),
+        let outcome = match (choices.below(8), op) {
+            (0, _) => LedgerOutcome::Height(Ok(choices.number())),
             (1, _) => LedgerOutcome::Committed(Err(storage())),
             (2, _) => LedgerOutcome::Blocks(Ok(vec![Bytes::new(); 20])),
             (3, _) => LedgerOutcome::Height(Err(storage())),
@@ -336,28 +336,28 @@ impl World {
         self.event(Event::LedgerDone { ticket, outcome });
     }
 
-    fn receive(&mut self, feed: &mut Feed<'_>) {
-        let link = self.any_link(feed);
-        if !self.node.admits(link) && feed.below(4) > 0 {
+    fn receive(&mut self, choices: &mut Choices<'_>) {
+        let link = self.any_link(choices);
+        if !self.node.admits(link) && choices.below(4) > 0 {
             return;
         }
-        let messages = match feed.below(6) {
-            0 => self.hellos.steps(feed),
-            _ => vec![messages::any(feed)],
+        let messages = match choices.below(6) {
+            0 => self.hellos.steps(choices),
+            _ => vec![messages::any(choices)],
         };
         for message in messages {
             self.event(Event::Received { link, message });
         }
     }
 
-    /// The bytes of a message, some of them altered.
-    fn receive_bytes(&mut self, feed: &mut Feed<'_>) {
-        let link = self.any_link(feed);
-        let mut frame = messages::any(feed).encoded().to_vec();
-        for _ in 0..feed.below(6) {
-            let place = feed.number() as usize % frame.len().max(1);
+    /// Receives the bytes of a message, some of them altered.
+    fn receive_bytes(&mut self, choices: &mut Choices<'_>) {
+        let link = self.any_link(choices);
+        let mut frame = messages::any(choices).encoded().to_vec();
+        for _ in 0..choices.below(6) {
+            let place = choices.number() as usize % frame.len().max(1);
             if let Some(byte) = frame.get_mut(place) {
-                *byte = feed.byte();
+                *byte = choices.byte();
             }
         }
         match SignedMessage::decode(frame.into(), &Limits::default()) {
@@ -366,10 +366,10 @@ impl World {
         }
     }
 
-    fn flushed(&mut self, feed: &mut Feed<'_>) {
-        let link = self.any_link(feed);
-        let frames = feed.number();
-        // More than was sent is a lie of the driver; the window then counts from nothing.
+    fn flushed(&mut self, choices: &mut Choices<'_>) {
+        let link = self.any_link(choices);
+        let frames = choices.number();
+        // A driver must not return more credit than was used: then the window counts from zero.
         if let Some(used) = self.links.get_mut(&link) {
             *used = used.saturating_sub(usize::try_from(frames).unwrap_or(usize::MAX));
         }
@@ -380,17 +380,17 @@ impl World {
         });
     }
 
-    fn request(&mut self, feed: &mut Feed<'_>) {
-        let channel = ChannelId::new(["c", "d", "e", ""][usize::from(feed.below(4))]);
-        let request = match feed.below(9) {
+    fn request(&mut self, choices: &mut Choices<'_>) {
+        let channel = ChannelId::new(["c", "d", "e", ""][usize::from(choices.below(4))]);
+        let request = match choices.below(9) {
             0..=2 => {
-                let orgs = [&["a", "b"][..], &["a"], &["b"]][usize::from(feed.below(3))];
-                let anchor = Endpoint::new(&format!("{}.lan:1", feed.below(4)));
+                let orgs = [&["a", "b"][..], &["a"], &["b"]][usize::from(choices.below(3))];
+                let anchor = Endpoint::new(&format!("{}.lan:1", choices.below(4)));
                 let members = orgs
                     .iter()
                     .map(|org| (OrgId::new(org.as_bytes()), vec![anchor.clone()]));
                 let config = JoinChannel {
-                    sequence: feed.number(),
+                    sequence: choices.number(),
                     members: members.collect(),
                 };
                 Request::JoinChannel { channel, config }
@@ -398,7 +398,7 @@ impl World {
             3 => Request::LeaveChannel { channel },
             4..=5 => {
                 let block = Bytes::from_static(b"block");
-                let seq = feed.number();
+                let seq = choices.number();
                 Request::Publish {
                     channel,
                     seq,
@@ -406,9 +406,9 @@ impl World {
                 }
             }
             6 => Request::UpdateMetadata {
-                metadata: Bytes::from(vec![0; usize::from(feed.byte()) << 9]),
+                metadata: Bytes::from(vec![0; usize::from(choices.byte()) << 9]),
             },
-            7 if feed.below(200) == 0 => Request::Stop,
+            7 if choices.below(200) == 0 => Request::Stop,
             _ => Request::UpdateChaincodes {
                 channel,
                 chaincodes: Vec::new(),
@@ -431,7 +431,7 @@ impl World {
                 Command::Dial { ticket, .. } => assert!(self.dials.insert(ticket)),
                 Command::Send { link, message, .. } => {
                     self.hellos.note(link, &message);
-                    // A link may have gone in this very turn; the driver drops what is for it.
+                    // The link may have ended in this turn: the driver drops its commands.
                     if let Some(used) = self.links.get_mut(&link) {
                         *used += 1;
                         let limit = Class::ALL.len() * WINDOW_FRAMES;
@@ -447,7 +447,7 @@ impl World {
                     assert!(self.ledger.insert(ticket, op).is_none());
                 }
                 Command::Reply { id, .. } => {
-                    assert!(self.requests.remove(&id), "a request answered twice");
+                    assert!(self.requests.remove(&id), "two answers to one request");
                 }
                 Command::Validate { .. } | Command::Notify(_) | Command::Deliver(_) => {}
             }
@@ -457,17 +457,17 @@ impl World {
         }
     }
 
-    /// Nothing is larger than its cap.
+    /// Checks the bounds of all stores.
     fn check(&self) {
         assert!(self.node.members().len() <= MAX_MEMBERS);
         let channels = self.node.channels();
         assert!(channels.len() <= MAX_CHANNELS);
         for channel in channels {
-            let info = self.node.channel(&channel).expect("it is listed");
+            let info = self.node.channel(&channel).expect("a listed channel");
             assert!(info.buffered <= 13, "{} blocks buffered", info.buffered);
             assert!(info.peers.len() <= MAX_MEMBERS);
         }
-        // What the node has given up on is no longer outstanding for it, only here.
+        // Jobs that the node has abandoned are outstanding here only.
         let checks = self.crypto.values();
         let signs = checks
             .filter(|job| matches!(job, CryptoJob::Sign { .. }))
@@ -486,7 +486,7 @@ fn binding(link: LinkId) -> Bytes {
     Bytes::from(format!("binding {link}"))
 }
 
-fn judge(job: &CryptoJob) -> CryptoOutcome {
+fn check_job(job: &CryptoJob) -> CryptoOutcome {
     match job {
         CryptoJob::Authenticate { identity, .. } | CryptoJob::Validate { identity, .. } => {
             CryptoOutcome::Authenticated(valid(identity))

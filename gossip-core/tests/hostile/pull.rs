@@ -1,4 +1,4 @@
-//! Steps of a pull that come close: of the right kind, often with a nonce that the node has used.
+//! Nearly valid steps of a pull: of the right kind, often with a nonce that the node has used.
 
 use std::collections::VecDeque;
 
@@ -10,10 +10,10 @@ use gossip_core::proto::{
 
 use gossip_core::LinkId;
 
-use super::feed::Feed;
+use super::choices::Choices;
 use super::messages;
 
-/// The latest hellos that the node has sent, and on which links.
+/// The latest hellos of the node, with their links.
 #[derive(Default)]
 pub(super) struct Hellos(VecDeque<(LinkId, PullKind, u64)>);
 
@@ -25,30 +25,33 @@ impl Hellos {
         }
     }
 
-    /// Goes through with the round of the latest hello, more or less.
-    pub(super) fn answer(&mut self, feed: &mut Feed<'_>) -> Option<(LinkId, Vec<SignedMessage>)> {
+    /// Answers the latest hello with the steps of a round, sometimes altered.
+    pub(super) fn answer(
+        &mut self,
+        choices: &mut Choices<'_>,
+    ) -> Option<(LinkId, Vec<SignedMessage>)> {
         let (link, kind, nonce) = self.0.pop_front()?;
         let contents = [
-            Content::Digest(ids(feed, kind, nonce)),
-            update(feed, kind, nonce),
-            update(feed, kind, nonce),
+            Content::Digest(ids(choices, kind, nonce)),
+            update(choices, kind, nonce),
+            update(choices, kind, nonce),
         ];
         Some((link, messages_of(kind, contents)))
     }
 
     /// One step, or a hello and the request that follows it.
-    pub(super) fn steps(&self, feed: &mut Feed<'_>) -> Vec<SignedMessage> {
+    pub(super) fn steps(&self, choices: &mut Choices<'_>) -> Vec<SignedMessage> {
         let known = self.0.front().map(|(_, kind, nonce)| (*kind, *nonce));
-        let kind = [PullKind::Block, PullKind::Identity][usize::from(feed.below(2))];
-        let invented = (kind, u64::from(feed.below(3)));
-        let (kind, nonce) = known.filter(|_| feed.flag()).unwrap_or(invented);
-        match feed.below(6) {
+        let kind = [PullKind::Block, PullKind::Identity][usize::from(choices.below(2))];
+        let invented = (kind, u64::from(choices.below(3)));
+        let (kind, nonce) = known.filter(|_| choices.flag()).unwrap_or(invented);
+        match choices.below(6) {
             0 => messages_of(kind, [hello(kind, nonce)]),
-            1 => messages_of(kind, [Content::Digest(ids(feed, kind, nonce))]),
-            2 => messages_of(kind, [Content::DataRequest(ids(feed, kind, nonce))]),
-            3 => messages_of(kind, [update(feed, kind, nonce)]),
+            1 => messages_of(kind, [Content::Digest(ids(choices, kind, nonce))]),
+            2 => messages_of(kind, [Content::DataRequest(ids(choices, kind, nonce))]),
+            3 => messages_of(kind, [update(choices, kind, nonce)]),
             _ => {
-                let request = Content::DataRequest(ids(feed, kind, nonce));
+                let request = Content::DataRequest(ids(choices, kind, nonce));
                 messages_of(kind, [hello(kind, nonce), request])
             }
         }
@@ -69,26 +72,26 @@ fn hello(kind: PullKind, nonce: u64) -> Content {
     })
 }
 
-fn update(feed: &mut Feed<'_>, kind: PullKind, nonce: u64) -> Content {
-    let data = (0..feed.below(6)).map(|_| item(feed, kind)).collect();
+fn update(choices: &mut Choices<'_>, kind: PullKind, nonce: u64) -> Content {
+    let data = (0..choices.below(6)).map(|_| item(choices, kind)).collect();
     Content::DataUpdate(DataUpdate { nonce, data, kind })
 }
 
-fn ids(feed: &mut Feed<'_>, kind: PullKind, nonce: u64) -> PullIds {
-    let id = |feed: &mut Feed<'_>| match kind {
-        PullKind::Block => Bytes::from(feed.number().to_string()),
-        PullKind::Identity => Bytes::copy_from_slice(&[feed.below(12)]),
+fn ids(choices: &mut Choices<'_>, kind: PullKind, nonce: u64) -> PullIds {
+    let id = |choices: &mut Choices<'_>| match kind {
+        PullKind::Block => Bytes::from(choices.number().to_string()),
+        PullKind::Identity => Bytes::copy_from_slice(&[choices.below(12)]),
     };
-    let ids = (0..feed.below(9)).map(|_| id(feed)).collect();
+    let ids = (0..choices.below(9)).map(|_| id(choices)).collect();
     PullIds { nonce, ids, kind }
 }
 
-fn item(feed: &mut Feed<'_>, kind: PullKind) -> RawEnvelope {
-    let content = match (kind, feed.below(8)) {
-        (_, 0) => return messages::any(feed).envelope().clone(),
-        (PullKind::Block, _) => Content::Data(messages::payload(feed)),
+fn item(choices: &mut Choices<'_>, kind: PullKind) -> RawEnvelope {
+    let content = match (kind, choices.below(8)) {
+        (_, 0) => return messages::any(choices).envelope().clone(),
+        (PullKind::Block, _) => Content::Data(messages::payload(choices)),
         (PullKind::Identity, odd) => {
-            let pki_id = Bytes::copy_from_slice(&[feed.below(12)]);
+            let pki_id = Bytes::copy_from_slice(&[choices.below(12)]);
             Content::PeerIdentity(PeerIdentity {
                 cert: if odd == 1 {
                     Bytes::from_static(b"other")

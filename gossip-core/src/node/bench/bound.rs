@@ -1,7 +1,7 @@
 use std::fmt::Debug;
 
-/// Bounds the steps of a loop in a test: a core that never gets to what the loop waits for fails the test, and does
-/// not spin.
+/// Bounds the steps of a loop in a test: if the core does not reach the awaited state, the test fails instead of
+/// looping for ever.
 #[derive(Debug)]
 pub(crate) struct Bound {
     what: &'static str,
@@ -10,7 +10,7 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// At most so many steps may lead to `what`.
+    /// At most `most` steps may pass until `what`.
     pub(crate) const fn new(what: &'static str, most: u32) -> Self {
         Self {
             what,
@@ -19,10 +19,10 @@ impl Bound {
         }
     }
 
-    /// One step more; `so_far` tells how far the loop has got.
+    /// Counts one step; `so_far` describes the progress.
     ///
     /// # Panics
-    /// That is one too many.
+    /// If the bound is exceeded.
     #[track_caller]
     pub(crate) fn step(&mut self, so_far: impl Debug) {
         self.steps += 1;
@@ -37,7 +37,7 @@ impl Bound {
 
 #[test]
 #[should_panic(expected = "waited for the end: not within 3 steps, so far 3")]
-fn a_loop_without_end_panics_and_says_what_it_waited_for() {
+fn a_loop_without_end_panics_and_reports_what_it_waited_for() {
     let mut bound = Bound::new("the end", 3);
     for step in 0.. {
         bound.step(step);

@@ -1,4 +1,4 @@
-//! Names, and what named peers say.
+//! Names of peers, and their messages.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) fn peer(name: &str) -> PeerId {
     PeerId::new(name.as_bytes())
 }
 
-/// Peers `a1`, `a2`, .. are of the organisation `a`.
+/// The organisation of peers `a1`, `a2`, .. is `a`.
 pub(crate) fn org_of(name: &str) -> OrgId {
     OrgId::new(&name.as_bytes()[..1])
 }
@@ -45,7 +45,7 @@ pub(crate) fn main_channel() -> ChannelId {
     ChannelId::new("main")
 }
 
-/// A heartbeat to be.
+/// A heartbeat to build.
 #[derive(Clone)]
 pub(crate) struct Beat {
     pub(crate) name: String,
@@ -53,14 +53,14 @@ pub(crate) struct Beat {
     pub(crate) external: bool,
     pub(crate) secret: Option<String>,
     pub(crate) identity: bool,
-    /// Whose identity it carries, if not its own.
+    /// The peer whose identity it carries instead of its own.
     pub(crate) borrowed: Option<&'static str>,
     pub(crate) metadata: &'static str,
     pub(crate) anchored: bool,
     pub(crate) leaving: bool,
 }
 
-/// The heartbeat number `sequence` of `name`, with both endpoints and the identity.
+/// The heartbeat of `name` with number `sequence`, both endpoints and the identity.
 pub(crate) fn beat(name: &str, sequence: u64) -> Beat {
     Beat {
         name: name.to_owned(),
@@ -94,13 +94,13 @@ impl Beat {
         self
     }
 
-    /// Its last.
+    /// Its farewell.
     pub(crate) fn leaving(mut self) -> Self {
         self.leaving = true;
         self.secret(None)
     }
 
-    /// Begins a hash chain, or goes on with it.
+    /// Starts or continues a hash chain.
     pub(crate) fn anchored(mut self) -> Self {
         self.anchored = true;
         self
@@ -111,7 +111,7 @@ impl Beat {
         self.signed_by(&self.name)
     }
 
-    /// Signed by whoever.
+    /// Signed by `signer`.
     pub(crate) fn signed_by(&self, signer: &str) -> SignedMessage {
         let alive = Alive {
             pki_id: Bytes::copy_from_slice(self.name.as_bytes()),
@@ -140,13 +140,13 @@ impl Beat {
     }
 }
 
-/// The link of its chain that `name` tells as number `sequence`, of a thousand.
+/// The link number `sequence` of the hash chain of `name`, of a thousand.
 fn link(name: &str, sequence: u64) -> [u8; 32] {
     let secret = *blake3::hash(name.as_bytes()).as_bytes();
     walk(&secret, 1000_u64.saturating_sub(sequence))
 }
 
-/// The sign of life number `sequence` of `name`.
+/// The pulse of `name` with number `sequence`.
 pub(crate) fn pulse(name: &str, sequence: u64) -> Pulse {
     Pulse {
         pki_id: Bytes::copy_from_slice(name.as_bytes()),
@@ -179,7 +179,7 @@ pub(crate) fn sign(signer: &str, unsigned: UnsignedMessage) -> SignedMessage {
     unsigned.sign(payload, secret)
 }
 
-/// What `signer` says, with as many bytes more as `length` in a field that nobody knows.
+/// The message of `signer` with `length` additional bytes in an unknown field.
 pub(crate) fn bloated(signer: &str, message: &SignedMessage, length: usize) -> SignedMessage {
     let mut payload = message.envelope().payload().to_vec();
     put_field(&mut payload, 999, &vec![7; length]);
@@ -207,7 +207,7 @@ pub(super) fn signature(identity: &[u8], text: &[u8]) -> Bytes {
     Bytes::copy_from_slice(hasher.finalize().as_bytes())
 }
 
-/// The state info number `sequence` of `name` in the channel `main`.
+/// The state info of `name` in the channel `main`, with number `sequence`.
 pub(crate) fn state_info(name: &str, sequence: u64, height: u64) -> SignedMessage {
     state_info_by(name, name, sequence, height)
 }
@@ -240,19 +240,19 @@ pub(crate) fn state_info_with(
     sign(signer, UnsignedMessage::new(message, None))
 }
 
-/// A block that the crypto service finds good.
+/// A block that the crypto service accepts.
 pub(crate) fn good_block(seq: u64) -> Bytes {
     Bytes::from(format!("good {seq}"))
 }
 
-/// A good block that is rather offered than sent.
+/// A good block large enough to be offered instead of pushed.
 pub(crate) fn large_block(seq: u64) -> Bytes {
     let mut block = good_block(seq).to_vec();
     block.resize(16 * 1024, b' ');
     block.into()
 }
 
-/// A block as it is pushed.
+/// The message that pushes a block.
 pub(crate) fn pushed(seq: u64, data: Bytes) -> SignedMessage {
     pushed_with(seq, data, Vec::new())
 }
@@ -270,7 +270,7 @@ pub(crate) fn request(own: &Beat, nonce: u64) -> SignedMessage {
     request_with(own, nonce, Bytes::new(), None)
 }
 
-/// A request that tells what is held, and a sign of life.
+/// A membership request with a have set and a pulse.
 pub(crate) fn request_with(
     own: &Beat,
     nonce: u64,
@@ -300,12 +300,12 @@ pub(crate) fn response(nonce: u64, response: MembershipResponse) -> SignedMessag
     ))
 }
 
-/// A request for the state infos of `channel`, as `name` proves to know it.
+/// The request of `name` for the state infos of `channel`.
 pub(crate) fn state_info_pull(name: &str, channel: &str) -> SignedMessage {
     state_info_pull_with(name, channel, 0, Bytes::new())
 }
 
-/// A request that tells what is held.
+/// The same with a have set.
 pub(crate) fn state_info_pull_with(
     name: &str,
     channel: &str,
@@ -330,7 +330,7 @@ pub(crate) fn snapshot(channel: &str, elements: &[SignedMessage]) -> SignedMessa
     ))
 }
 
-/// What a neighbour tells of the tree of `main`.
+/// A peer's tree message in `main`.
 pub(crate) fn tree(ledger_height: u64, branch: Option<Branch>) -> SignedMessage {
     let tree = Tree {
         ledger_height,
@@ -344,7 +344,7 @@ pub(crate) fn tree_message(tree: Tree) -> SignedMessage {
     SignedMessage::unsigned(message(0, "main", Tag::ChanAndOrg, Content::Tree(tree)))
 }
 
-/// What applications alone understand.
+/// A message for applications only.
 pub(crate) fn private_data() -> GossipMessage {
     let content = Content::PrivateData(PrivateData {
         collection: "collection".into(),

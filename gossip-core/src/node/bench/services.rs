@@ -1,4 +1,4 @@
-//! What the bench's identity service and ledger answer.
+//! The crypto service and the ledger of the bench.
 
 use super::{Bench, good_block, identity_of, large_block, org_of, peer, secs, signature};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Bench {
-    pub(super) fn judge(&self, job: &CryptoJob) -> CryptoOutcome {
+    pub(super) fn crypto_outcome(&self, job: &CryptoJob) -> CryptoOutcome {
         match job {
             CryptoJob::Sign { .. } if self.cannot_sign => {
                 CryptoOutcome::Signed(Err(CryptoError::SigningFailed))

@@ -1,12 +1,12 @@
-//! Identities known to be valid: whose they are, of which organisation, until when.
+//! Valid identities, with their peers, organisations and expiry.
 //!
-//! Answers to Fabric's identity mapper (`gossip/identity`).
+//! Corresponds to Fabric's identity mapper (`gossip/identity`).
 //!
 //! # Deviations
-//! An identity is kept while it is valid, whether it is used or not: purging for disuse made the
-//! original forget its seeds. A cap bounds the store instead.
+//! An identity is kept while it is valid, even if it is unused: the purge of unused identities makes Fabric forget its
+//! seeds. A limit bounds the store instead.
 //!
-//! What pull tells others is here too: the announcement that a peer has signed of its identity goes with it.
+//! The store also holds signed announcements of identities, which the identity pull sends.
 
 mod own_expiry;
 mod pull;
@@ -28,16 +28,16 @@ use crate::{IdentityInfo, Instant, OrgId, PeerId, SelfIdentity, ValidIdentity};
 pub(crate) struct Identity {
     /// The serialized identity.
     pub(crate) bytes: Bytes,
-    /// Its organisation; absent means foreign.
+    /// Its organisation; absent if unknown, which counts as foreign.
     pub(crate) org: Option<OrgId>,
-    /// What its peer has signed of it, if we were told.
+    /// Its announcement signed by its peer, if known.
     pub(crate) announcement: Option<RawEnvelope>,
-    /// When it expires, if it does.
+    /// The time of its expiry; absent if it does not expire.
     pub(crate) until: Option<Instant>,
     used: Instant,
 }
 
-/// The identities known.
+/// The known identities, our own included.
 #[derive(Debug)]
 pub(crate) struct Identities {
     own: SelfIdentity,
@@ -46,7 +46,7 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// `seed` keeps others from knowing where an identity is kept.
+    /// `seed` seeds the hash of the table.
     pub(crate) fn new(own: SelfIdentity, seed: u64) -> Self {
         let identity = Identity {
             bytes: own.bytes.clone(),
@@ -64,7 +64,7 @@ impl Identities {
         }
     }
 
-    /// How many are known, our own included.
+    /// Number of known identities, our own included.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -73,8 +73,8 @@ impl Identities {
         &self.own
     }
 
-    /// Keeps an identity that the crypto service has found valid, and arms its expiry. `keep` says
-    /// which peers' identities must not make room when the cap is reached.
+    /// Stores an identity that the crypto service has found valid, and starts the timer of its expiry. At the limit,
+    /// identities of peers for which `keep` returns true are dropped last.
     pub(crate) fn put(
         &mut self,
         cx: &mut Out<'_>,
@@ -101,7 +101,7 @@ impl Identities {
         self.entries.get(peer)
     }
 
-    /// Keeps what a peer has signed of its identity, `bytes`; found authentic.
+    /// Stores the verified announcement of the identity `bytes`.
     pub(crate) fn announce(&mut self, peer: &[u8], bytes: &Bytes, announcement: &RawEnvelope) {
         if let Some(identity) = self.entries.get_mut(peer)
             && identity.bytes == *bytes
@@ -110,12 +110,12 @@ impl Identities {
         }
     }
 
-    /// What a peer has signed of its identity, if we were told.
+    /// The announcement of a peer's identity, if known.
     pub(crate) fn announcement_of(&self, peer: &[u8]) -> Option<&RawEnvelope> {
         self.get(peer)?.announcement.as_ref()
     }
 
-    /// All, beginning behind `after`, or with the first if there is none.
+    /// Iterates over all identities in cyclic order, from the first one after `after`, or from the start without it.
     pub(crate) fn iter_from_after<'a>(
         &'a self,
         after: Option<&PeerId>,
@@ -123,7 +123,7 @@ impl Identities {
         self.entries.iter_from_after(after)
     }
 
-    /// All identities, ours included, as applications see them.
+    /// All identities, ours included, for the application.
     pub(crate) fn infos(&self, now: Instant) -> Vec<IdentityInfo> {
         let all = self.entries.iter();
         all.map(|(peer, identity)| IdentityInfo {
@@ -139,7 +139,7 @@ impl Identities {
         .collect()
     }
 
-    /// The organisation of a known peer. `None` means unknown, hence foreign.
+    /// The organisation of a known peer. `None` if unknown, which counts as foreign.
     pub(crate) fn org_of(&self, peer: &[u8]) -> Option<&OrgId> {
         self.get(peer)?.org.as_ref()
     }
@@ -148,15 +148,15 @@ impl Identities {
         *org == self.own.org
     }
 
-    /// An identity was looked at again and is valid: it may end at another time now.
+    /// Updates the expiry of an identity that was found valid again.
     pub(crate) fn refresh(&mut self, cx: &mut Out<'_>, valid: &ValidIdentity) {
         if let Some(identity) = self.entries.get_mut(valid.peer.as_bytes()) {
             identity.until = expiry(cx, valid);
         }
     }
 
-    /// Notes a verified use, so that the identity is not the first to make room. Returns whether it
-    /// is known.
+    /// Records a verified use of an identity: identities unused for the longest time are dropped first. Returns whether
+    /// the identity is known.
     pub(crate) fn touch(&mut self, now: Instant, peer: &[u8]) -> bool {
         let known = self.entries.get_mut(peer);
         known.is_some_and(|identity| {
@@ -165,7 +165,7 @@ impl Identities {
         })
     }
 
-    /// Forgets an identity that is no longer valid; our own stays. Returns whether one was held.
+    /// Removes an identity that is no longer valid, except our own. Returns whether it was known.
     pub(crate) fn remove(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> bool {
         if *peer == self.own.peer {
             return false;
@@ -186,7 +186,7 @@ impl Identities {
             .map(|(peer, identity)| (keep(peer), identity.used, peer.clone()))
             .collect();
         order.sort_unstable();
-        // A batch at a time, so that a flood of identities does not sort the store for each.
+        // Drops a batch at a time, so that a flood of identities does not sort the store for each one.
         for (_, _, peer) in order.into_iter().take(cap / 16 + 1) {
             self.remove(cx, &peer);
             cx.metrics().identities_shed += 1;
@@ -194,7 +194,7 @@ impl Identities {
     }
 }
 
-/// When an identity ends; arms a timer for it.
+/// The time of an identity's expiry; sets its timer.
 fn expiry(cx: &mut Out<'_>, valid: &ValidIdentity) -> Option<Instant> {
     let key = TimerKey::Identity(valid.peer.clone());
     let until = valid.expires_in.map(|left| cx.now + left);

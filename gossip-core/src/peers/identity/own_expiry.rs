@@ -1,4 +1,4 @@
-//! The end of our own identity.
+//! The expiry of our own identity.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use crate::out::Out;
 use crate::timer::TimerKey;
 use crate::{Instant, Notification};
 
-/// Warns the application ahead of the end of our own identity, and at its end.
+/// Warns the application before our own identity expires, and when it expires.
 #[derive(Debug, Default)]
 pub(crate) struct OwnExpiry {
     end: Option<Instant>,
 }
 
-/// When a warning is repeated, before the end.
+/// Times before the expiry at which the warning is repeated.
 const AGAIN: [Duration; 2] = [
     Duration::from_secs(24 * 60 * 60),
     Duration::from_secs(60 * 60),
 ];
 
 impl OwnExpiry {
-    /// We learn how long our identity is valid.
+    /// Sets the time until the expiry, or that there is none.
     pub(crate) fn set(&mut self, cx: &mut Out<'_>, left: Option<Duration>) {
         let end = left.map(|left| cx.now + left);
         if self.end == end {
@@ -40,12 +40,12 @@ impl OwnExpiry {
         }
     }
 
-    /// How long it is still valid, if we know.
+    /// The time until the expiry, if known.
     pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
         self.end.map(|end| end.since(now))
     }
 
-    /// It is time to warn.
+    /// Handles the timer: warns, and sets the timer of the next warning.
     pub(crate) fn fire(&self, cx: &mut Out<'_>) {
         let Some(end) = self.end else {
             return;

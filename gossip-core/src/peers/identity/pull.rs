@@ -1,4 +1,4 @@
-//! Identities by pull.
+//! The pull of identities.
 
 use std::collections::BTreeSet;
 
@@ -31,14 +31,14 @@ impl ItemId for PeerId {
     }
 }
 
-/// The identities that their owners have signed as announcements, ours among them: what we have seen
-/// otherwise we cannot prove to others.
+/// Pull of the identities that their peers have announced with a signature, ours among them. Other identities cannot be
+/// proven to others.
 #[derive(Debug)]
 pub(crate) struct IdentityPull {
     pull: Pull<PeerId>,
-    /// The last one told in a digest that could not tell all.
-    told: Option<PeerId>,
-    /// Our own announcement is being signed.
+    /// The last identity in a digest that could not list all.
+    last_listed: Option<PeerId>,
+    /// Whether our own announcement is being signed.
     signing: bool,
 }
 
@@ -47,7 +47,7 @@ impl IdentityPull {
         let rng = ModuleRng::fork(seed, "pull of identities");
         Self {
             pull: Pull::new(cx, None, rng),
-            told: None,
+            last_listed: None,
             signing: false,
         }
     }
@@ -56,12 +56,12 @@ impl IdentityPull {
         self.pull.stores(config, stores);
     }
 
-    /// An identity that `from` sent does not verify.
+    /// Records that an identity sent by `from` does not verify.
     pub(crate) fn on_bad(&mut self, now: Instant, from: PeerId, subject: PeerId) {
         self.pull.on_bad(now, from, subject);
     }
 
-    /// Our own announcement, if it has to be signed now that a peer may want it.
+    /// Composes our own announcement, unless it is signed or being signed.
     fn announcement(&mut self, identities: &Identities) -> Option<UnsignedMessage> {
         let own = identities.own();
         if self.signing || identities.announcement_of(own.peer.as_bytes()).is_some() {
@@ -76,14 +76,14 @@ impl IdentityPull {
         let message = GossipMessage {
             nonce: 0,
             channel: Bytes::new(),
-            // It is part of another message.
+            // Nested in another message.
             tag: Tag::Empty,
             content,
         };
         Some(UnsignedMessage::new(message, None))
     }
 
-    /// Answers a hello with the identities that its sender may know of.
+    /// Answers a hello with the identities that the sender may learn.
     fn on_hello(
         &mut self,
         cx: &mut Out<'_>,
@@ -94,12 +94,12 @@ impl IdentityPull {
         let most = cx.config.pull.max_ids.get();
         let offered = |peer: &PeerId, identity: &Identity| {
             let own = self.signing && *peer == stores.0.own().peer;
-            (own || identity.announcement.is_some()) && may_tell(stores, sender, peer, identity)
+            (own || identity.announcement.is_some()) && may_send(stores, sender, peer, identity)
         };
         let mut ids = BTreeSet::new();
         let mut more = false;
         let mut last = None;
-        for (peer, identity) in stores.0.iter_from_after(self.told.as_ref()) {
+        for (peer, identity) in stores.0.iter_from_after(self.last_listed.as_ref()) {
             if !offered(peer, identity) {
                 continue;
             }
@@ -110,11 +110,11 @@ impl IdentityPull {
             last = Some(peer.clone());
             ids.insert(peer.clone());
         }
-        self.told = last.filter(|_| more);
+        self.last_listed = last.filter(|_| more);
         self.pull.on_hello(cx, &sender.peer, hello.nonce, &ids)
     }
 
-    /// A peer tells which identities it holds.
+    /// Handles a digest: returns the requests of missing identities.
     fn on_digest(
         &mut self,
         cx: &mut Out<'_>,
@@ -132,7 +132,7 @@ impl IdentityPull {
         self.pull.on_digest(cx, from, digest, wants)
     }
 
-    /// Answers a request with those of the identities that its sender may know of.
+    /// Answers a request with the identities that the sender may learn.
     fn on_request(
         &mut self,
         cx: &mut Out<'_>,
@@ -151,7 +151,7 @@ impl IdentityPull {
             let Some(announcement) = &identity.announcement else {
                 continue;
             };
-            if !may_tell(stores, sender, id, identity) {
+            if !may_send(stores, sender, id, identity) {
                 continue;
             }
             spent = spent.saturating_add(announcement.encoded().len() as u64);
@@ -164,7 +164,7 @@ impl IdentityPull {
         (!data.is_empty()).then(|| self.pull.update(request.nonce, data))
     }
 
-    /// Of what an update brings, what was asked for: to be authenticated.
+    /// Returns the requested announcements of an update, to be authenticated.
     fn on_update(
         &mut self,
         cx: &mut Out<'_>,
@@ -200,7 +200,7 @@ impl IdentityPull {
 }
 
 impl Peers {
-    /// A step of a pull of identities has passed the gate.
+    /// Handles a message of the identity pull that has passed the gate.
     pub(crate) fn on_identity_pull(
         &mut self,
         cx: &mut Cx<'_>,
@@ -221,7 +221,7 @@ impl Peers {
             None
         } else if let Content::DataRequest(request) = content {
             if !self.links.has_bulk_room(cx.config, sender.link) {
-                // It has not taken what it asked for before.
+                // It has not read the earlier responses yet.
                 cx.metrics().pull_refused += 1;
                 return;
             }
@@ -239,7 +239,7 @@ impl Peers {
         }
     }
 
-    /// The next step of the pull of identities is due.
+    /// Handles the timer of the identity pull.
     pub(crate) fn fire_identity_pull(&mut self, cx: &mut Out<'_>) {
         let sends = if self.identity_pull.pull.is_resting() {
             let peers = self.holders_of_identities(cx.config);
@@ -250,7 +250,7 @@ impl Peers {
         self.send_pulls(cx, sends);
     }
 
-    /// The announcement of our own identity is signed, or could not be.
+    /// Handles the signature of our announcement; `message` is `None` if signing failed.
     pub(crate) fn on_own_announcement(&mut self, cx: &Out<'_>, message: Option<&SignedMessage>) {
         self.identity_pull.signing = false;
         let own = &cx.config.identity;
@@ -266,7 +266,8 @@ impl Peers {
         }
     }
 
-    /// Whom to ask for identities. Between peers that tell them with the membership there is nothing to ask.
+    /// Draws peers to pull identities from. None if all members are capable: then identities come with membership
+    /// responses.
     fn holders_of_identities(&mut self, config: &Config) -> Vec<PeerId> {
         if config.push.is_on() && self.legacy_members().is_empty() {
             return Vec::new();
@@ -277,7 +278,7 @@ impl Peers {
     }
 }
 
-fn may_tell(
+fn may_send(
     (identities, membership): (&Identities, &Membership),
     sender: &Sender,
     peer: &PeerId,
@@ -287,7 +288,7 @@ fn may_tell(
     let external = if *peer == own.peer {
         membership.is_self_external()
     } else {
-        // Of those who are gone nobody outside needs to hear.
+        // Dead members are not disclosed to other organisations.
         membership.is_alive(peer.as_bytes()) && membership.is_external(peer.as_bytes())
     };
     let subject = Party {

@@ -1,4 +1,4 @@
-//! Identities that the application wants validated again.
+//! Validation of identities again, at the application's request.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -6,25 +6,24 @@ use super::super::Peers;
 use crate::cx::Cx;
 use crate::{CryptoError, Notification, PeerId, RequestId, Response, ValidIdentity};
 
-/// Requests to validate identities, one after the other. Bounded by the identities known, for each of at most
-/// `MAX_REQUESTS`.
+/// Requests to validate identities, processed in order. At most `MAX_REQUESTS`, each bounded by the known identities.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects {
     waiting: VecDeque<(RequestId, BTreeSet<PeerId>)>,
-    /// What the first of them has come to.
+    /// Outstanding validations of the first request.
     outstanding: usize,
     purged: Vec<PeerId>,
 }
 
 const MAX_REQUESTS: usize = 16;
-/// Identities validated at a time, so that what arrives meanwhile finds the crypto service free.
+/// Validations at a time: few, so that other jobs find the crypto service free.
 const MAX_OUTSTANDING: usize = 16;
 
-/// What is next.
+/// The next step of the validation.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Validate(PeerId),
-    /// A request is answered.
+    /// A request is complete.
     Done {
         id: RequestId,
         purged: Vec<PeerId>,
@@ -32,17 +31,17 @@ enum Step {
 }
 
 impl Suspects {
-    /// Is there a place for one more request?
+    /// Returns whether there is room for one more request.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() < MAX_REQUESTS
     }
 
-    /// Takes a request.
+    /// Queues a request.
     fn begin(&mut self, id: RequestId, peers: BTreeSet<PeerId>) {
         self.waiting.push_back((id, peers));
     }
 
-    /// The next step, if there is one before others are done.
+    /// The next step; `None` if outstanding validations must end first.
     fn next(&mut self) -> Option<Step> {
         let (_, peers) = self.waiting.front_mut()?;
         if self.outstanding < MAX_OUTSTANDING
@@ -66,7 +65,7 @@ impl Suspects {
         }
     }
 
-    /// Ends everything, and returns whose requests have no answer.
+    /// Drops all requests, and returns their ids.
     pub(crate) fn stop(&mut self) -> Vec<RequestId> {
         let unanswered = std::mem::take(self).waiting.into_iter();
         unanswered.map(|(id, _)| id).collect()
@@ -74,7 +73,7 @@ impl Suspects {
 }
 
 impl Peers {
-    /// The application doubts identities: of these peers, or of all.
+    /// Validates the identities of these peers again, or all identities.
     pub(crate) fn suspect(&mut self, cx: &mut Cx<'_>, id: RequestId, peers: Option<Vec<PeerId>>) {
         let known = |peer: &PeerId| self.identities.get(peer.as_bytes()).is_some();
         let peers: BTreeSet<PeerId> = match peers {
@@ -88,8 +87,8 @@ impl Peers {
         self.validate_suspects(cx);
     }
 
-    /// An identity in doubt has been validated. Returns why it is purged, if it is: all that rests on it must end,
-    /// and then [`Peers::on_verdict`] be called.
+    /// Handles the validation of a suspected identity. Returns the reason if it was purged: the caller then removes all
+    /// state that depends on it, and calls [`Peers::on_verdict`].
     pub(crate) fn on_validated(
         &mut self,
         cx: &mut Cx<'_>,
@@ -116,7 +115,7 @@ impl Peers {
         None
     }
 
-    /// The consequences of a verdict on an identity in doubt are drawn: goes on with the next.
+    /// Continues after a validation has been handled completely.
     pub(crate) fn on_verdict(&mut self, cx: &mut Cx<'_>, peer: &PeerId, purged: bool) {
         self.suspects.on_validated(peer, purged);
         self.validate_suspects(cx);
@@ -130,7 +129,7 @@ impl Peers {
                         let bytes = identity.bytes.clone();
                         cx.validate(bytes, peer);
                     }
-                    // It has gone while it waited.
+                    // It was removed while the request waited.
                     None => self.suspects.on_validated(&peer, false),
                 },
                 Step::Done { id, purged } => cx.answer(id, Ok(Response::Suspected { purged })),

@@ -1,4 +1,4 @@
-//! One connection, from its first moment to its last.
+//! One connection: its phases from start to end.
 
 use gossip_proto::{Content, SignedMessage};
 
@@ -12,24 +12,24 @@ pub(super) struct Connection {
     /// The remote's transport address, for traces.
     pub(super) remote: Endpoint,
     pub(super) binding: Binding,
-    /// What we wanted of it; absent if the remote dialled.
+    /// The target of our dial; absent if the remote dialled.
     pub(super) dialled: Option<DialTarget>,
     pub(super) outbox: Outbox,
     pub(super) phase: Phase,
 }
 
-/// What a dial is for.
+/// The target of a dial.
 #[derive(Clone, Debug)]
 pub(super) struct DialTarget {
     pub(super) endpoint: Endpoint,
-    /// Who should answer, if that matters.
+    /// The peer expected at the endpoint, if any.
     pub(super) expected: Option<Expected>,
-    /// Asked for by `dial`, which wants to know if it fails.
+    /// Whether `dial` has requested it: then a failure is reported.
     pub(super) seed: bool,
 }
 
 impl DialTarget {
-    /// `peer` is not wanted any more; returns whether the dial still is.
+    /// Drops the interest in `peer`. Returns whether the dial is still needed.
     pub(super) fn release(&mut self, peer: &PeerId) -> bool {
         let of_peer = |expected: &mut Expected| expected.peer == *peer;
         self.expected.take_if(of_peer).is_none() || self.seed
@@ -44,23 +44,23 @@ pub(super) struct Expected {
 
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Being authenticated.
+    /// Authenticating.
     Handshaking(Handshake),
     /// Authenticated.
     Up(Session),
-    /// Our half is closed; what arrives is still the peer's. Without a session after a probe.
+    /// Our half is closed; messages of the peer are still received. Without a session after a probe.
     Finishing(Option<Session>),
 }
 
 #[derive(Debug)]
 pub(super) struct Handshake {
     pub(super) since: Instant,
-    /// Our own authentication is sent.
+    /// Whether our own authentication is sent.
     pub(super) conn_sent: bool,
     pub(super) theirs: Theirs,
 }
 
-/// How far the remote's authentication has come.
+/// The progress of the remote's authentication.
 #[derive(Debug)]
 pub(super) enum Theirs {
     Awaited,
@@ -74,20 +74,20 @@ pub(super) struct Session {
     pub(super) org: Option<OrgId>,
     /// The remote's signed authentication.
     pub(super) conn: SignedMessage,
-    /// 0 if not told.
+    /// 0 if not stated.
     pub(super) incarnation: u64,
     pub(super) capabilities: u64,
     pub(super) since: Instant,
-    /// When a message was received or sent last.
+    /// The time of the last message received or sent.
     pub(super) active: Instant,
-    /// When a message was received last, apart from the authentication.
+    /// The time of the last message received after the authentication.
     pub(super) heard: Option<Instant>,
     /// Since when another link is preferred.
     pub(super) standby: Option<Instant>,
 }
 
 impl Connection {
-    /// We dialled it.
+    /// Returns whether we dialled it.
     pub(super) fn is_outgoing(&self) -> bool {
         self.dialled.is_some()
     }
@@ -158,7 +158,7 @@ impl Connection {
         self.outbox.adopt(frames);
     }
 
-    /// Queues a frame, unless its class is full, and hands to the transport what the windows allow.
+    /// Queues a frame, unless its class is full, and passes to the transport what the windows allow.
     pub(super) fn send(
         &mut self,
         cx: &mut Out<'_>,
@@ -183,7 +183,7 @@ impl Connection {
         queued
     }
 
-    /// Hands to the transport what the windows allow.
+    /// Passes to the transport what the windows allow.
     pub(super) fn pump(&mut self, cx: &mut Out<'_>, link: LinkId) {
         if let Phase::Up(session) = &mut self.phase
             && self.outbox.pump(cx, link)
@@ -194,12 +194,12 @@ impl Connection {
 }
 
 impl Handshake {
-    /// The remote's authentication has not arrived.
+    /// Returns whether the remote's authentication has not arrived.
     pub(super) fn awaits(&self) -> bool {
         matches!(self.theirs, Theirs::Awaited)
     }
 
-    /// Whom the remote claims to be, once its claim is being checked.
+    /// The PKI-ID that the remote claims, from the arrival of its authentication.
     pub(super) fn claimed(&self) -> Option<&[u8]> {
         let (Theirs::Checking(message) | Theirs::Valid(message, _)) = &self.theirs else {
             return None;
@@ -212,7 +212,7 @@ impl Handshake {
 }
 
 impl Session {
-    /// Whether the remote knows how duplicates are resolved, which Fabric does not.
+    /// Returns whether the remote resolves duplicates as we do, which Fabric does not.
     pub(super) fn breaks_ties(&self) -> bool {
         self.capabilities & TIE_BREAK != 0
     }

@@ -1,4 +1,4 @@
-//! Dials: what is in flight, who waits for them, and how they are paced.
+//! Dials: those in flight, the messages that wait for them, and their pace.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,33 +12,33 @@ use crate::{CloseReason, Command, DialError, Endpoint, PeerId, Ticket};
 
 #[derive(Debug, Default)]
 pub(super) struct Dialler {
-    /// Dials not yet answered. At most `max_dials`, with the dialled links that authenticate.
+    /// Unanswered dials. At most `max_dials`, together with the dialled links that authenticate.
     pub(super) dials: BTreeMap<Ticket, DialTarget>,
-    /// Peers that we want a link to, or failed to reach lately. At most `max_dials`.
+    /// Peers with waiting messages or recent failures. At most `max_dials`.
     pub(super) pursuits: BTreeMap<PeerId, Pursuit>,
 }
 
-/// The attempts to get a link to one peer.
+/// The attempts to connect to one peer.
 #[derive(Debug, Default)]
 pub(super) struct Pursuit {
-    /// In the order in which they were to be sent.
+    /// Waiting frames, in sending order.
     pub(super) waiting: Queue,
     to: SendTo,
-    /// A dial, or the authentication of what it reached, is in flight.
+    /// Whether a dial, or the authentication of its connection, is in flight.
     pub(super) attempt: bool,
-    /// Attempts that failed since the peer was last heard.
+    /// Failed attempts since the last message of the peer.
     failures: u32,
     pace: Pace,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Pace {
-    /// Dial when there is something to send.
+    /// Dial when frames wait.
     #[default]
     Ready,
     /// Do not dial until the timer fires.
     BackingOff,
-    /// Dial when there is something to send; the failures are forgotten when the timer fires.
+    /// Dial when frames wait; the failures are forgotten when the timer fires.
     Remembering,
 }
 
@@ -47,8 +47,8 @@ impl Pursuit {
         !self.attempt && self.waiting.is_empty() && self.pace != Pace::BackingOff
     }
 
-    /// What was queued on a link that is no more waits in front of all that came later. If that is too much,
-    /// what gossip itself would send again goes before what an application had sent.
+    /// Prepends the frames of a lost link to the waiting ones. Beyond the limits, frames of gossip itself are dropped
+    /// before those of the application.
     fn take_over(&mut self, cx: &mut Out<'_>, queue: Vec<Frame>) {
         self.waiting.prepend(queue);
         let config = &cx.config.link;
@@ -58,24 +58,24 @@ impl Pursuit {
     }
 }
 
-/// How a link to a peer was lost, as far as the next dial is concerned.
+/// The loss of a link, as far as it matters for the next dial.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Loss {
-    /// Where to dial.
+    /// The address to dial.
     pub(super) to: SendTo,
-    /// We dialled the link, and it ended before anything was heard on it.
+    /// Whether we dialled the link, and it ended early without a message.
     pub(super) early: bool,
-    /// The remote finished it in order.
+    /// Whether the remote finished it in order.
     pub(super) finished: bool,
-    /// The remote resolves duplicates as we do.
+    /// Whether the remote resolves duplicates as we do.
     pub(super) breaks_ties: bool,
 }
 
 impl Links {
-    /// Connects to `endpoint`, whoever answers there: leads to an `Established` effect with this
-    /// endpoint, or `DialFailed`. A dial to it that is in flight serves.
+    /// Connects to `endpoint`, whichever peer answers there. Leads to `Established` with this endpoint, or to
+    /// `DialFailed`. A dial to it in flight is reused.
     ///
-    /// `false`, and nothing happens, if too many dials are in flight.
+    /// Returns `false` and does nothing if too many dials are in flight.
     pub(crate) fn dial(&mut self, cx: &mut Out<'_>, endpoint: &Endpoint) -> bool {
         if self.stopped {
             return false;
@@ -101,19 +101,19 @@ impl Links {
         self.start_dial(cx, target)
     }
 
-    /// The transport could not connect.
+    /// Handles a failed dial of the transport.
     pub(crate) fn on_dial_failed(&mut self, cx: &mut Out<'_>, ticket: Ticket, error: DialError) {
         if let Some(target) = self.answer_dial(cx, ticket) {
             self.dial_failed(cx, target, DialFailure::Transport(error));
         }
     }
 
-    /// The transport has not answered in time.
+    /// Handles a dial that the transport has not answered in time.
     pub(crate) fn on_timer_dial(&mut self, cx: &mut Out<'_>, ticket: Ticket) {
         self.on_dial_failed(cx, ticket, DialError::TimedOut);
     }
 
-    /// A peer may be dialled again, or its failures be forgotten.
+    /// Handles the timer of a peer: it may be dialled again, or its failures are forgotten.
     pub(crate) fn on_timer_redial(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
             return;
@@ -130,7 +130,7 @@ impl Links {
         self.settle(cx, peer);
     }
 
-    /// Keeps a message until there is a link to `peer`, and sees to it that there will be one.
+    /// Queues a frame until a link to `peer` is up, and dials if nothing else may bring one.
     pub(super) fn wait_for_link(
         &mut self,
         cx: &mut Out<'_>,
@@ -159,7 +159,7 @@ impl Links {
         Sent::Dialling
     }
 
-    /// Dials `peer` if messages wait for it and nothing else may bring a link.
+    /// Dials `peer` if frames wait for it and no link or authentication may serve them.
     pub(super) fn pursue(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let Some(pursuit) = self.dialler.pursuits.get(peer) else {
             return;
@@ -199,13 +199,13 @@ impl Links {
         self.start_dial(cx, target);
     }
 
-    /// Takes a dial off the books, if it is on them.
+    /// Removes and returns an outstanding dial, if there is one.
     pub(super) fn answer_dial(&mut self, cx: &mut Out<'_>, ticket: Ticket) -> Option<DialTarget> {
         cx.timers().cancel(&TimerKey::Dial(ticket));
         self.dialler.dials.remove(&ticket)
     }
 
-    /// A dial, or the authentication of what it reached, came to nothing.
+    /// Handles a dial that failed, or whose connection was not authenticated.
     pub(super) fn dial_failed(
         &mut self,
         cx: &mut Out<'_>,
@@ -229,7 +229,7 @@ impl Links {
         }
     }
 
-    /// A dial reached `peer`: whoever waits for it is handed back.
+    /// Handles a dial that reached `peer`. Returns the frames that wait for it.
     pub(super) fn dial_succeeded(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Frame> {
         if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
             pursuit.attempt = false;
@@ -237,7 +237,7 @@ impl Links {
         self.take_waiting(cx, peer)
     }
 
-    /// Takes the messages that wait for `peer`.
+    /// Removes and returns the frames that wait for `peer`.
     pub(super) fn take_waiting(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Vec<Frame> {
         let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
             return Vec::new();
@@ -247,7 +247,7 @@ impl Links {
         waiting
     }
 
-    /// `peer` was heard: earlier failures count no more.
+    /// Forgets the failures of `peer`, of which a message was received.
     pub(super) fn forget_failures(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
             return;
@@ -259,20 +259,19 @@ impl Links {
         self.settle(cx, peer);
     }
 
-    /// Is the peer being dialled, so that a message for it only waits for that?
+    /// Returns whether the peer is being dialled, so that a message to it waits for this only.
     pub(crate) fn is_dialled(&self, peer: &PeerId) -> bool {
         let pursuit = self.dialler.pursuits.get(peer);
         pursuit.is_some_and(|pursuit| pursuit.attempt)
     }
 
-    /// Whether a message to the peer would go out now or after one dial, as opposed to waiting for a
-    /// pause between dials to end.
+    /// Returns whether a message to the peer would be sent now or after one dial, without waiting for a pause to end.
     pub(crate) fn is_reachable_now(&self, peer: &PeerId) -> bool {
         let pursuit = self.dialler.pursuits.get(peer);
         self.is_connected(peer) || pursuit.is_none_or(|pursuit| pursuit.pace != Pace::BackingOff)
     }
 
-    /// Drops all interest in `peer` but for messages that are held; returns the number of those dropped.
+    /// Drops all interest in `peer` except for held frames. Returns the number of dropped frames.
     pub(super) fn abandon(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> usize {
         let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
             self.abandon_dials(cx, peer);
@@ -311,7 +310,7 @@ impl Links {
         }
     }
 
-    /// `peer` is gone for all that we know: what is held for it waits for whoever takes its place there.
+    /// Lets the frames held for a lost `peer` wait for a peer that replaces it at its address.
     pub(super) fn await_successor(
         &mut self,
         cx: &mut Out<'_>,
@@ -329,7 +328,7 @@ impl Links {
         self.pursue(cx, peer);
     }
 
-    /// The last link to `peer` is gone: what was queued on it waits for the next, as far as there is room.
+    /// Handles the loss of the last link to `peer`: its queue waits for the next link, as far as there is room.
     pub(super) fn lost_last_link(
         &mut self,
         cx: &mut Out<'_>,
@@ -355,8 +354,8 @@ impl Links {
         }
         if !loss.early {
             pursuit.failures = 0;
-            // Whoever resolves duplicates finishes a link because it holds another: we are about to
-            // find out which. Only if nothing comes of it is there a reason to dial.
+            // A remote that resolves duplicates finishes a link because it holds another, which will show up here. Dial
+            // only if it does not.
             if loss.finished && loss.breaks_ties {
                 self.back_off(cx, peer);
             }
@@ -376,7 +375,7 @@ impl Links {
         self.settle(cx, peer);
     }
 
-    /// We closed the last link to `peer` ourselves.
+    /// Handles our own closing of the last link to `peer`.
     pub(super) fn closed_last_link(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let pursuit = self.dialler.pursuits.get(peer);
         if pursuit.is_some_and(|pursuit| pursuit.pace == Pace::Ready && !pursuit.attempt) {
@@ -384,7 +383,7 @@ impl Links {
         }
     }
 
-    /// Stops everything. Returns how many messages waited.
+    /// Drops all dials. Returns the number of waiting frames.
     pub(super) fn stop_dialling(&mut self) -> u64 {
         let pursuits = std::mem::take(&mut self.dialler).pursuits;
         let waiting = pursuits
@@ -407,7 +406,7 @@ impl Links {
         true
     }
 
-    /// Dials, and what they reached while it authenticates.
+    /// Number of dials in flight, and of dialled connections that authenticate.
     pub(crate) fn dials_in_flight(&self) -> usize {
         let authenticating = self
             .authenticating()
@@ -436,7 +435,7 @@ impl Links {
         }
     }
 
-    /// Forbids dials to `peer` for a while that grows with its failures.
+    /// Forbids dials to `peer` for a pause that grows with its failures.
     fn back_off(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let Some(pursuit) = self.dialler.pursuits.get_mut(peer) else {
             return;
@@ -450,7 +449,7 @@ impl Links {
         cx.timers().set(TimerKey::Redial(peer.clone()), until);
     }
 
-    /// Allows dials to `peer`, but counts failures on from where they were for a while.
+    /// Allows dials to `peer`, but keeps counting its failures for a while.
     fn remember_failures(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         if let Some(pursuit) = self.dialler.pursuits.get_mut(peer) {
             pursuit.pace = Pace::Remembering;
@@ -459,7 +458,7 @@ impl Links {
         }
     }
 
-    /// The pursuit of `peer`, begun if there was none; `None` if there are too many.
+    /// The pursuit of `peer`, started if there is none; `None` if there are too many.
     fn pursuit(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Option<&mut Pursuit> {
         let pursuits = &mut self.dialler.pursuits;
         if !pursuits.contains_key(peer) && pursuits.len() >= cx.config.link.max_dials.get() {
@@ -471,7 +470,7 @@ impl Links {
         Some(pursuits.entry(peer.clone()).or_default())
     }
 
-    /// Forgets the pursuit of `peer` if there is nothing left to remember.
+    /// Drops the pursuit of `peer` if it has neither frames nor failures.
     fn settle(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let pursuits = &mut self.dialler.pursuits;
         let over = |pursuit: &Pursuit| pursuit.is_idle() && pursuit.failures == 0;

@@ -1,40 +1,39 @@
 use std::fmt;
 
-/// Why a message that was to be sent to a peer was not, or not after all.
+/// Why a message to a peer was dropped.
 ///
-/// [`Metrics::dropped`](crate::Metrics::dropped) counts each under its reason. What a newer message of
-/// the same kind makes worthless while it waits is replaced, and counts as sent.
+/// [`Metrics::dropped`](crate::Metrics::dropped) counts each one by its reason. A waiting message that is replaced by a
+/// newer one of the same kind counts as sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// The link's queue of control messages was full: the oldest went.
+    /// The link's queue of control messages was full: the oldest was dropped.
     ControlQueueFull,
-    /// The link's queue of pushed blocks was full: the newest went.
+    /// The link's queue of pushed blocks was full: the newest was dropped.
     PushQueueFull,
-    /// The link's queue of answers was full: the newest went.
+    /// The link's queue of bulk responses was full: the newest was dropped.
     BulkQueueFull,
-    /// No link to the peer is up, and none of its addresses is known.
+    /// No link to the peer is up, and no address of it is known.
     NoAddress,
-    /// No link to the peer is up, and messages to too many peers wait for one already.
+    /// No link to the peer is up, and messages to too many other peers wait for one.
     TooManyPeers,
-    /// Too many messages waited for a link to the peer: the oldest went.
+    /// Too many messages waited for a link to the peer: the oldest was dropped.
     TooManyWaiting,
-    /// The dial that the message waited for failed, and if the application sent it, the time for which it is
-    /// held is over.
+    /// The dial that the message waited for failed; a held message of the application was dropped after its time.
     DialFailed,
-    /// While the message waited, the identity of the peer became invalid, or the peer died and the message was
-    /// not held, or another was found in its place and the message was for the peer alone.
+    /// While the message waited, the peer's identity became invalid, or the peer died and the message was not held, or
+    /// another peer replaced it and the message was for the named peer only.
     PeerGone,
-    /// It waited on a link that we closed: for a peer that is gone and not held, or held or not for one that
-    /// breaks the protocol.
+    /// We closed the link that it was queued on: the peer is gone and the message was not held, or the peer violated
+    /// the protocol.
     LinkClosed,
-    /// The link that the message was an answer to is gone, and the peer has no other.
+    /// The link that the message answers on is gone, and the peer has no other.
     NotConnected,
     /// The peer is a legacy peer (Fabric's own gossip), which takes no application messages.
     NotUnderstood,
-    /// The peer is this very node.
+    /// The receiver is this node.
     Oneself,
-    /// The node stops.
+    /// The node has stopped.
     Stopped,
 }
 

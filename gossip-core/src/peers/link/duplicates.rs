@@ -1,4 +1,4 @@
-//! A link becomes its peer's, and links to the same peer become one.
+//! Established links of a peer, and the resolution of duplicates.
 
 use gossip_proto::{Content, SignedMessage};
 
@@ -9,12 +9,12 @@ use crate::out::Out;
 use crate::timer::TimerKey;
 use crate::{CloseReason, Command, LinkId, Notification, PeerId, ValidIdentity};
 
-/// Links of one peer that wait for the remote to finish them; beyond it the oldest goes. More than
-/// the aliases under which a peer is dialled at the same time, less than would crowd out others.
+/// Limit on the links of one peer that wait for the remote to finish them; the oldest is finished. More than the
+/// aliases under which a peer is dialled at the same time, and few enough to leave room for other peers.
 const MAX_STANDBY: usize = 8;
 
 impl Links {
-    /// Makes an authenticated connection a link of its peer.
+    /// Establishes an authenticated connection as a link of its peer.
     pub(super) fn establish(
         &mut self,
         cx: &mut Out<'_>,
@@ -74,8 +74,8 @@ impl Links {
         self.adopt(cx, &peer, waiting);
     }
 
-    /// The dial to `expected` has led to `peer`, whose link is up: what waited for the one goes to the
-    /// other, except what is only for who was named.
+    /// Handles a dial to `expected` that has established a link to `peer`: the frames that wait for `expected` are sent
+    /// to `peer`, except those for the named peer only.
     fn fulfil(&mut self, cx: &mut Out<'_>, expected: PeerId, peer: &PeerId) {
         let mut waiting = self.dial_succeeded(cx, &expected);
         if expected != *peer {
@@ -94,7 +94,7 @@ impl Links {
         }
     }
 
-    /// The remote has had its time to finish a link that we do not prefer.
+    /// Resolves a standby link that the remote has not finished in time.
     pub(super) fn resolve_standby(&mut self, cx: &mut Out<'_>, link: LinkId) {
         let Some(session) = self.connections.get(&link).and_then(|held| held.up()) else {
             return;
@@ -112,7 +112,7 @@ impl Links {
         let winner_heard = winner
             .up()
             .is_some_and(|session| session.heard > Some(since));
-        // The remote's dial has lost to ours, yet it keeps its own: it does not hold ours any more.
+        // The remote keeps the dial that lost to ours: so it does not hold ours any more.
         let unknown_there = !winner_heard && (winner.is_outgoing() || heard > Some(since));
         if unknown_there {
             self.exchange(cx, &peer, primary, link);
@@ -122,8 +122,8 @@ impl Links {
         }
     }
 
-    /// Removes a link that is gone, or about to be, from its peer's links. What was queued on it
-    /// goes to the next link, or waits for one if `loss` tells how to get it.
+    /// Removes an ended or ending link from its peer's links. Its queue moves to the next link, or waits for one if
+    /// `loss` is given.
     pub(super) fn leave(
         &mut self,
         cx: &mut Out<'_>,
@@ -166,7 +166,7 @@ impl Links {
         }
     }
 
-    /// Closes our half of a link; what still arrives on it is accepted for a while.
+    /// Closes our half of a link. Messages are still received on it for a while.
     pub(super) fn finish(&mut self, cx: &mut Out<'_>, link: LinkId) {
         let finishing = self
             .connections
@@ -192,7 +192,7 @@ impl Links {
         cx.timers().set(TimerKey::Linger(link), deadline);
     }
 
-    /// Takes its place among the peer's links.
+    /// Adds a link to the links of its peer.
     fn enter(&mut self, cx: &mut Out<'_>, peer: &PeerId, link: LinkId) {
         let Some(route) = self.routes.get(peer) else {
             let route = Route {
@@ -223,8 +223,8 @@ impl Links {
         }
     }
 
-    /// Whether the newcomer is preferred. Both sides come to the same answer, except among links
-    /// that the same side dialled: there that side's answer counts, for it alone finishes the other.
+    /// Returns whether the new link is preferred. Both sides compute the same answer, except among links dialled by the
+    /// same side: there the dialler's answer counts, as only the dialler finishes the other link.
     fn wins(&self, cx: &Out<'_>, peer: &PeerId, newcomer: LinkId, incumbent: LinkId) -> bool {
         let (Some(new), Some(old)) = (
             self.connections.get(&newcomer),
@@ -240,7 +240,7 @@ impl Links {
         new.is_outgoing() == ours_wins
     }
 
-    /// Makes `after` the primary link in place of `before`, and moves what is queued.
+    /// Makes `after` the primary link in place of `before`, and moves the queue.
     fn exchange(&mut self, cx: &mut Out<'_>, peer: &PeerId, before: LinkId, after: LinkId) {
         let queue = self
             .connections
@@ -292,13 +292,13 @@ impl Links {
         self.finish(cx, link);
     }
 
-    /// An older incarnation of a peer of which a newer one holds a link.
+    /// Returns whether a link to a newer incarnation of the peer is up.
     fn is_stale(&self, peer: &PeerId, incarnation: u64) -> bool {
         self.connections_of(peer)
             .any(|(_, session)| session.incarnation > incarnation)
     }
 
-    /// Closes the links of older incarnations of `peer`; returns what was queued on them.
+    /// Closes the links of older incarnations of `peer`. Returns their queues.
     fn close_older_incarnations(
         &mut self,
         cx: &mut Out<'_>,
@@ -322,7 +322,7 @@ impl Links {
         inherited
     }
 
-    /// Sees to it that one more link may be up, by finishing the one idle the longest.
+    /// Makes room for one more link by finishing the one idle the longest. Returns whether there is room.
     fn make_room(&mut self, cx: &mut Out<'_>) -> bool {
         let up = self.routes.values().map(|route| 1 + route.standby.len());
         if up.sum::<usize>() < cx.config.link.max_links.get() {
@@ -355,7 +355,7 @@ impl Links {
         links.filter_map(|link| Some((*link, self.connections.get(link)?.up()?)))
     }
 
-    /// Ends what depended on a connection that has just been taken out of the table.
+    /// Handles the end of a connection that was removed from the table.
     pub(super) fn removed(
         &mut self,
         cx: &mut Out<'_>,

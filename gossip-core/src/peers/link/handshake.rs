@@ -1,4 +1,4 @@
-//! Mutual authentication of a connection, the same on both sides.
+//! Mutual authentication of a connection, symmetric on both sides.
 
 use gossip_proto::{ConnEstablish, Content, SignedMessage, UnsignedMessage};
 
@@ -9,10 +9,10 @@ use crate::out::Out;
 use crate::timer::TimerKey;
 use crate::{Class, CloseReason, CryptoError, Instant, LinkId, OrgId, PeerId, ValidIdentity};
 
-/// What is wrong with a remote's first message.
+/// The fault of a remote's first message.
 enum Fault {
     Refused(Refusal),
-    /// The remote is ourselves; this is the other end.
+    /// The remote is this node; this is the other end.
     SelfDial(LinkId),
 }
 
@@ -23,7 +23,7 @@ impl From<Refusal> for Fault {
 }
 
 impl Links {
-    /// Our authentication of `link` is signed: it goes out before anything else.
+    /// Handles our signed authentication of `link`: it is sent before anything else.
     pub(crate) fn on_conn_signed(
         &mut self,
         cx: &mut Out<'_>,
@@ -45,12 +45,12 @@ impl Links {
         self.conclude(cx, link);
     }
 
-    /// Our own key could not sign: the connection is of no use.
+    /// Handles a failed signature of our authentication: closes the connection.
     pub(crate) fn on_sign_failed(&mut self, cx: &mut Out<'_>, link: LinkId) {
         self.close_link(cx, link, CloseReason::SigningFailed);
     }
 
-    /// Takes the first message of a connection that authenticates.
+    /// Handles the first message of a connection that authenticates.
     pub(crate) fn on_first_message(
         &mut self,
         cx: &mut Out<'_>,
@@ -83,7 +83,7 @@ impl Links {
         }
     }
 
-    /// The remote's identity and signature are checked.
+    /// Handles the verified identity and signature of the remote.
     pub(crate) fn on_authenticated(
         &mut self,
         cx: &mut Out<'_>,
@@ -110,7 +110,7 @@ impl Links {
         }
     }
 
-    /// No authentication in time.
+    /// Handles the timeout of an authentication.
     pub(crate) fn on_timer_handshake(&mut self, cx: &mut Out<'_>, link: LinkId) {
         let connection = self.connections.get(&link);
         if connection.is_some_and(|connection| connection.handshake().is_some()) {
@@ -118,7 +118,7 @@ impl Links {
         }
     }
 
-    /// A frame that cannot be decoded makes the link useless: it is closed, in whatever state.
+    /// Handles a frame that cannot be decoded: closes the link, in any phase.
     pub(crate) fn on_malformed(&mut self, cx: &mut Out<'_>, link: LinkId) {
         let Some(connection) = self.connections.get(&link) else {
             return;
@@ -131,7 +131,7 @@ impl Links {
         }
     }
 
-    /// Closes a link because of who the remote is or fails to be, in whatever state.
+    /// Refuses the remote: closes the link, in any phase.
     pub(crate) fn refuse(&mut self, cx: &mut Out<'_>, link: LinkId, refusal: Refusal) {
         let Some(connection) = self.take(link) else {
             return;
@@ -140,7 +140,7 @@ impl Links {
         self.removed(cx, link, connection, DialFailure::Refused(refusal));
     }
 
-    /// Asks for the signature under our own authentication.
+    /// Requests the signature of our authentication.
     pub(super) fn sign_conn(&mut self, cx: &mut Out<'_>, link: LinkId, connection: &Connection) {
         let conn = ConnEstablish {
             pki_id: bytes::Bytes::copy_from_slice(cx.config.identity.peer.as_bytes()),
@@ -151,7 +151,7 @@ impl Links {
             network_id: cx.config.network_id.clone(),
             incarnation: self.incarnation,
         };
-        // Signatures may be deterministic, and where the transport binds nothing each is good once.
+        // Signatures may be deterministic, and without a transport binding each authentication is accepted once.
         let nonce = self.rng.next_u64();
         let message = message(None, nonce, Content::Conn(conn));
         let message = UnsignedMessage::new(message, None);
@@ -159,7 +159,7 @@ impl Links {
         cx.raise(LinkSignal::Sign { link, message });
     }
 
-    /// What can be checked without cryptography.
+    /// Checks an authentication as far as possible without cryptography.
     fn examine(
         &self,
         cx: &Out<'_>,
@@ -170,13 +170,13 @@ impl Links {
         let Content::Conn(conn) = message.content() else {
             return Err(Refusal::NotConn.into());
         };
-        // Fabric tells no network id.
+        // Fabric sends no network id.
         if !conn.network_id.is_empty() && conn.network_id != cx.config.network_id {
             return Err(Refusal::WrongNetwork.into());
         }
         let binding = &connection.binding;
         if conn.pki_id == cx.config.identity.peer.as_bytes() {
-            // Only if both ends are ours is the remote ourselves: anybody can reflect what we sent.
+            // The remote is this node only if both ends are ours: any remote can reflect our messages.
             let bound = !binding.ours.is_empty() && !binding.theirs.is_empty();
             let others = self.authenticating.iter().filter(|_| bound);
             let mut others = others.filter_map(|id| Some((id, self.connections.get(id)?)));
@@ -191,8 +191,8 @@ impl Links {
                 _ => Refusal::OwnIdentity.into(),
             });
         }
-        // A message bound to this very connection is no replay, even if its bytes are the same as
-        // before: over TLS the binding is the certificate's, and signatures may be deterministic.
+        // A message bound to this connection is no replay, even with the same bytes as before: over TLS the binding is
+        // that of the certificate, and signatures may be deterministic.
         let bound = !binding.theirs.is_empty() && conn.binding == binding.theirs;
         if !bound && self.seen.contains(&proof(message)) {
             return Err(Refusal::Replayed.into());
@@ -203,7 +203,7 @@ impl Links {
         Ok(())
     }
 
-    /// Both ends of a connection are ours: closes them.
+    /// Closes both ends of a connection to this node.
     fn end_self_dial(&mut self, cx: &mut Out<'_>, link: LinkId, other: LinkId) {
         for end in [link, other] {
             let Some(connection) = self.take(end) else {
@@ -219,7 +219,7 @@ impl Links {
         }
     }
 
-    /// Goes on once our authentication is sent and theirs is valid.
+    /// Concludes the handshake once our authentication is sent and theirs is valid.
     fn conclude(&mut self, cx: &mut Out<'_>, link: LinkId) {
         let Some(connection) = self.connections.get_mut(&link) else {
             return;
@@ -256,11 +256,11 @@ impl Links {
         self.establish(cx, link, &message, identity);
     }
 
-    /// A remote that only wanted to know who we are has been told.
     fn handshake_mut(&mut self, link: LinkId) -> Option<&mut Handshake> {
         self.connections.get_mut(&link)?.handshake_mut()
     }
 
+    /// Ends a probe: the remote has received our identity.
     fn end_probe(&mut self, cx: &mut Out<'_>, link: LinkId) {
         cx.timers().cancel(&TimerKey::Handshake(link));
         let Some(connection) = self.connections.get_mut(&link) else {
@@ -280,8 +280,8 @@ impl Links {
     }
 }
 
-/// What makes an authentication this one and no other. Only what is signed counts, for anybody can
-/// change the rest; Fabric signs the same text each time, so there its signature counts too.
+/// Identifies an authentication. Covers the signed bytes only, as any remote can change the rest; and the signature if
+/// the nonce is 0, as Fabric signs the same bytes each time.
 fn proof(message: &SignedMessage) -> [u8; 32] {
     let envelope = message.envelope();
     let mut hasher = blake3::Hasher::new();
@@ -292,7 +292,7 @@ fn proof(message: &SignedMessage) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// Whoever was dialled, or another peer of its organisation.
+/// Returns whether the remote is the dialled peer or another one of its organisation.
 fn is_acceptable(connection: &Connection, identity: &ValidIdentity) -> bool {
     let expected = connection
         .dialled

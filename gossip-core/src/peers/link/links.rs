@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Links {
-    /// No connection yet. `incarnation` is told to every remote.
+    /// No connections. `incarnation` is sent to every remote.
     pub(crate) fn new(rng: ModuleRng, incarnation: u64) -> Self {
         Self {
             rng,
@@ -32,7 +32,7 @@ impl Links {
         }
     }
 
-    /// A connection is up: authenticates it.
+    /// Handles a new connection: authenticates it.
     pub(crate) fn on_link_up(
         &mut self,
         cx: &mut Out<'_>,
@@ -72,7 +72,7 @@ impl Links {
         self.connections.insert(link, Box::new(connection));
     }
 
-    /// A connection has ended.
+    /// Handles the end of a connection.
     pub(crate) fn on_link_down(&mut self, cx: &mut Out<'_>, link: LinkId, reason: LinkDownReason) {
         let Some(mut connection) = self.take(link) else {
             return;
@@ -99,7 +99,7 @@ impl Links {
         self.leave(cx, link, &mut connection, Some(loss));
     }
 
-    /// The transport is done with frames of a link: more may follow.
+    /// Returns credit of a link's sent frames: more may be sent.
     pub(crate) fn on_flushed(&mut self, cx: &mut Out<'_>, link: LinkId, frames: u32, bytes: u64) {
         if let Some(connection) = self.connections.get_mut(&link) {
             connection.outbox.flushed(frames, bytes);
@@ -107,7 +107,7 @@ impl Links {
         }
     }
 
-    /// A link has lingered long enough: finished by us, or not finished by the remote.
+    /// Handles the linger timer: of a link finished by us, or of one not finished by the remote.
     pub(crate) fn on_timer_linger(&mut self, cx: &mut Out<'_>, link: LinkId) {
         let Some(connection) = self.connections.get(&link) else {
             return;
@@ -120,10 +120,10 @@ impl Links {
         }
     }
 
-    /// Sends a frame to a peer: on its link if there is one, else it waits for one, and `to` is dialled unless a dial
-    /// or an authentication is under way already. A frame that is held waits for the peer, or for another of its
-    /// organisation in its place if its `Hold` allows that, though dials fail, links end and the peer is forgotten;
-    /// it does not survive that we close the peer's last link because it breaks the protocol.
+    /// Sends a frame on the peer's link. Without a link it waits, and `to` is dialled unless a dial or an
+    /// authentication is in flight. A held frame waits for the peer, or if its `Hold` allows it for another peer of its
+    /// organisation in its place, through failed dials, ended links and the end of the peer's record; but it is dropped
+    /// if we close the peer's last link for a violation of the protocol.
     pub(crate) fn send(
         &mut self,
         cx: &mut Out<'_>,
@@ -147,8 +147,8 @@ impl Links {
         self.wait_for_link(cx, peer, to, frame)
     }
 
-    /// Answers on the link that a message came on, or on its peer's preferred link if that one is
-    /// not sent on any more. Never dials.
+    /// Sends a frame on the link that a message was received on, or on the peer's primary link if another one is
+    /// preferred now. Never dials.
     pub(crate) fn send_on(&mut self, cx: &mut Out<'_>, link: LinkId, frame: Frame) -> Sent {
         let route = self.peer_of(link).and_then(|peer| self.routes.get(peer));
         let Some(primary) = route.map(|route| route.primary) else {
@@ -157,7 +157,7 @@ impl Links {
         self.queue(cx, primary, frame)
     }
 
-    /// A message has arrived: whose is it?
+    /// Records a received message, and returns its sender.
     pub(crate) fn receive(&mut self, cx: &mut Out<'_>, link: LinkId) -> Incoming {
         let Some(connection) = self.connections.get_mut(&link) else {
             return Incoming::Stray;
@@ -177,8 +177,7 @@ impl Links {
         Incoming::Message { peer, org }
     }
 
-    /// Closes a link at once, in whatever state; what is queued on it is dropped unless the peer
-    /// has another.
+    /// Closes a link at once, in any phase. Its queue is dropped unless the peer has another link.
     pub(crate) fn close_link(&mut self, cx: &mut Out<'_>, link: LinkId, reason: CloseReason) {
         if let Some(connection) = self.take(link) {
             cx.close_link(link, reason);
@@ -186,8 +185,8 @@ impl Links {
         }
     }
 
-    /// Closes all links to a peer at once and drops what waits for it, unless it is held: whoever is no more may
-    /// be back under another identity.
+    /// Closes all links to a peer at once and drops the frames that wait for it, except held ones: the peer may return
+    /// under another identity.
     pub(crate) fn close_peer(&mut self, cx: &mut Out<'_>, peer: &PeerId, reason: CloseReason) {
         let of_peer = self.connections.iter().filter(|(_, connection)| {
             connection
@@ -206,8 +205,7 @@ impl Links {
         }
     }
 
-    /// The identity of a peer is not valid any more: drops what is held for it, so that nobody gets it who is
-    /// found in its place.
+    /// Drops the frames held for a peer whose identity is no longer valid, so that no peer in its place receives them.
     pub(crate) fn drop_held(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let queued = self
             .take_held(cx.now, peer)
@@ -218,7 +216,7 @@ impl Links {
         cx.metrics().shed(DropReason::PeerGone, dropped as u64);
     }
 
-    /// Takes what is queued for a peer that is connected and waits though the peer may be gone, with where to go.
+    /// Removes and returns the held frames queued for a connected peer, with its address.
     fn take_held(&mut self, now: Instant, peer: &PeerId) -> Option<(SendTo, Vec<Frame>)> {
         let route = self.routes.get(peer)?;
         let connection = self.connections.get_mut(&route.primary)?;
@@ -232,7 +230,7 @@ impl Links {
         (!held.is_empty()).then_some((to, held))
     }
 
-    /// Finishes all links, closes those that authenticate, and takes no more.
+    /// Finishes all links, closes those that authenticate, and refuses new ones.
     pub(crate) fn stop(&mut self, cx: &mut Out<'_>) {
         self.stopped = true;
         for (link, connection) in std::mem::take(&mut self.connections) {
@@ -252,7 +250,7 @@ impl Links {
         cx.metrics().shed(DropReason::Stopped, waiting);
     }
 
-    /// May this link feed one more message? While it authenticates, exactly one.
+    /// Returns whether the link may deliver one more message. While it authenticates, exactly one.
     pub(crate) fn admits(&self, link: LinkId) -> bool {
         let connection = self.connections.get(&link);
         connection.is_some_and(|connection| {
@@ -261,14 +259,14 @@ impl Links {
         })
     }
 
-    /// Whether what arrives on this link is still its authentication.
+    /// Returns whether the link still authenticates.
     pub(crate) fn is_handshaking(&self, link: LinkId) -> bool {
         self.connections
             .get(&link)
             .is_some_and(|connection| connection.handshake().is_some())
     }
 
-    /// The peer that a link has proven to be, also while the link is being finished.
+    /// The authenticated peer of a link, also while the link is being finished.
     pub(crate) fn peer_of(&self, link: LinkId) -> Option<&PeerId> {
         self.session(link).map(|session| &session.peer)
     }
@@ -278,41 +276,41 @@ impl Links {
         self.session(link).map(|session| &session.conn)
     }
 
-    /// The link on which everything is sent to a peer.
+    /// The primary link to a peer.
     pub(crate) fn link_of(&self, peer: &PeerId) -> Option<LinkId> {
         self.routes.get(peer).map(|route| route.primary)
     }
 
-    /// Whether a link to the peer is up.
+    /// Returns whether a link to the peer is up.
     pub(crate) fn is_connected(&self, peer: &PeerId) -> bool {
         self.routes.contains_key(peer)
     }
 
-    /// What a connected peer understands beyond the original protocol; 0 if it is not connected.
+    /// The capabilities of a connected peer; 0 if it is not connected.
     pub(crate) fn capabilities(&self, peer: &PeerId) -> u64 {
         let session = self.link_of(peer).and_then(|link| self.session(link));
         session.map_or(0, |session| session.capabilities)
     }
 
-    /// Whether one more peer may be dialled. Half of the links are left to peers that dial us, so
-    /// that nobody's links push out each other's.
+    /// Returns whether one more peer may be dialled. Half of the links are reserved for peers that dial us, so that
+    /// peers do not evict each other's links.
     pub(crate) fn room_for_more(&self, config: &Config) -> bool {
         self.has_room_for(config, 1)
     }
 
-    /// Whether so many more may be dialled.
+    /// Returns whether `more` peers may be dialled.
     pub(crate) fn has_room_for(&self, config: &Config, more: usize) -> bool {
         self.routes.len().saturating_add(more) <= config.link.max_links.get().div_ceil(2)
     }
 
-    /// Whether a bulk response to a link's peer would find room.
+    /// Returns whether a bulk response to a link's peer would find room.
     pub(crate) fn has_bulk_room(&self, config: &Config, link: LinkId) -> bool {
         let primary = self.peer_of(link).and_then(|peer| self.link_of(peer));
         let connection = primary.and_then(|primary| self.connections.get(&primary));
         connection.is_some_and(|connection| connection.outbox.has_bulk_room(&config.outbox))
     }
 
-    /// Queues messages on a peer's primary link, without dropping any.
+    /// Queues frames on a peer's primary link, without dropping any.
     pub(super) fn adopt(&mut self, cx: &mut Out<'_>, peer: &PeerId, frames: Vec<Frame>) {
         let Some(primary) = self.link_of(peer) else {
             return;
@@ -323,14 +321,14 @@ impl Links {
         }
     }
 
-    /// Hands to the transport what a link's windows allow.
+    /// Passes to the transport what a link's windows allow.
     pub(super) fn pump(&mut self, cx: &mut Out<'_>, link: LinkId) {
         if let Some(connection) = self.connections.get_mut(&link) {
             connection.pump(cx, link);
         }
     }
 
-    /// Whether an accepted connection that claims to be `peer` is being checked.
+    /// Returns whether an accepted connection that claims to be `peer` is being checked.
     pub(super) fn is_claimed(&self, peer: &PeerId) -> bool {
         self.authenticating().any(|connection| {
             let claimed = connection
@@ -346,7 +344,7 @@ impl Links {
         connections.filter_map(|link| self.connections.get(link).map(AsRef::as_ref))
     }
 
-    /// Takes a connection out of the table.
+    /// Removes a connection from the table.
     pub(super) fn take(&mut self, link: LinkId) -> Option<Box<Connection>> {
         self.authenticating.remove(&link);
         self.connections.remove(&link)
@@ -362,8 +360,8 @@ impl Links {
         }
     }
 
-    /// Sees to it that one more accepted link may authenticate: one that has long been at it gives way
-    /// if its host has more of them than the newcomer's host would have.
+    /// Makes room for one more accepted link that authenticates: refuses the oldest one of the host with the most, if
+    /// that host has more than the new link's host would have. Returns whether there is room.
     fn make_handshake_room(&mut self, cx: &mut Out<'_>, remote: &Endpoint) -> bool {
         let mut accepting = 0;
         let mut hosts: BTreeMap<&str, (usize, (Instant, LinkId))> = BTreeMap::new();
@@ -399,7 +397,7 @@ impl Links {
     }
 }
 
-/// By convention an address is `host:port`.
+/// The host of an address, which is `host:port` by convention.
 fn host(endpoint: &Endpoint) -> &str {
     let address = endpoint.as_str();
     address.rsplit_once(':').map_or(address, |(host, _)| host)

@@ -1,27 +1,24 @@
-//! Links to other peers: dialling, mutual authentication, duplicates, and what is sent on them.
+//! Links to other peers: dials, mutual authentication, duplicates, and sending.
 //!
-//! Answers to Fabric's `comm/comm_impl.go` and `comm/conn.go`.
+//! Corresponds to Fabric's `comm/comm_impl.go` and `comm/conn.go`.
 //!
-//! A connection authenticates by one signed message each way, bound to the transport, and is then a
-//! link of the peer proven. A peer has one *primary* link, on which everything is sent to it; what
-//! other links of it still carry is received as its own.
+//! A connection is authenticated by one signed message in each direction, bound to the transport, and then is a link of
+//! the authenticated peer. Each peer has one *primary* link, on which all its messages are sent; messages on its other
+//! links are received too.
 //!
 //! # Deviations
-//! - **Duplicates.** Two links between the same pair end as one without a message lost. Both sides
-//!   prefer the link that the peer with the smaller PKI-ID dialled, and of two that the same side
-//!   dialled the newest; but only the side that *dialled* the loser finishes it, once the winner is
-//!   up there. The other side merely stops sending on it and waits for that. So no side can give up
-//!   a link that the other one relies on, whatever the order of events. If the loser is not
-//!   finished for a while, its dialler does not hold the winner, and the roles are exchanged.
-//!   Fabric closes at both ends and may end with no link.
-//! - **A peer that announces nothing** behaves like Fabric, which prefers what it accepted: then the
-//!   link that we dialled wins.
-//! - **Restarts.** A link authenticated by an older incarnation of a peer is closed as soon as a
-//!   newer one authenticates: no timeout passes.
-//! - **A lost link or a failed dial is no death.** What was queued waits for the next link; dials to
-//!   one peer are paced by a back-off, and all messages that wait for a failed dial are dropped
-//!   together.
-//! - **Everything is capped**: links, authentications, dials, waiting messages.
+//! - **Duplicates.** Two links between the same pair of peers end as one, without a lost message. Both sides prefer the
+//!   link dialled by the peer with the smaller PKI-ID, and of two dialled by the same side the newest. Only the side
+//!   that *dialled* the losing link finishes it, once the winning link is up there; the other side stops sending on it
+//!   and waits. So no side gives up a link that the other one relies on, in any order of events. If the losing link is
+//!   not finished in time, its dialler does not hold the winning one, and the roles are exchanged. Fabric closes at
+//!   both ends, and may be left without a link.
+//! - **A legacy peer** behaves like Fabric, which prefers links that it accepted: then the link that we dialled wins.
+//! - **Restarts.** Links of an older incarnation of a peer are closed as soon as a newer incarnation authenticates,
+//!   without a timeout.
+//! - **A lost link or a failed dial is no death.** Queued frames wait for the next link. Dials to one peer are paced by
+//!   a back-off, and all frames that wait for a failed dial are dropped together.
+//! - **Everything is bounded**: links, authentications, dials, waiting frames.
 
 mod connection;
 mod dialler;
@@ -50,32 +47,32 @@ use crate::recent::Recent;
 use crate::rng::ModuleRng;
 use crate::{CloseReason, Config, Endpoint, LinkId, Notification, OrgId, PeerId};
 
-/// Resolves duplicate links by the smaller dialler, half-closing the loser.
+/// Capability: resolves duplicate links by the smaller dialler, half-closing the losing one.
 const TIE_BREAK: u64 = 1;
 
-/// Asks for, and sends, the identities of the members that a membership response lists.
+/// Capability: requests and sends the identities of the members that a membership response lists.
 pub(crate) const IDENTITIES: u64 = 2;
 
-/// Takes signs of life that are no signed heartbeats.
+/// Capability: understands pulses.
 pub(crate) const PULSES: u64 = 4;
 
-/// Gets blocks along the branches of a tree, and heights from everybody else.
+/// Capability: receives blocks along a tree, and heights from lazy peers.
 pub(crate) const TREE: u64 = 8;
 
-/// Takes a heartbeat that says farewell for one.
+/// Capability: understands farewells.
 pub(crate) const LEAVING: u64 = 16;
 
-/// Tells which state infos it holds when it asks for them, and is told the others.
+/// Capability: sends a have set with its requests for state infos, and receives the others.
 pub(crate) const STATE_DIFFERENCES: u64 = 32;
 
-/// Takes application messages.
+/// Capability: takes application messages.
 pub(crate) const APPLICATION: u64 = 64;
 
-/// What we understand beyond the original protocol.
+/// All our capabilities beyond the original protocol.
 pub(crate) const CAPABILITIES: u64 =
     TIE_BREAK | IDENTITIES | PULSES | TREE | LEAVING | STATE_DIFFERENCES | APPLICATION;
 
-/// What we announce of it in each authentication.
+/// The capabilities in our authentications.
 const fn capabilities(config: &Config) -> u64 {
     let mut capabilities = CAPABILITIES;
     if !config.membership.pulses {
@@ -87,31 +84,31 @@ const fn capabilities(config: &Config) -> u64 {
     capabilities
 }
 
-/// What arrives on a link is, by the state of the link.
+/// A received message, classified by the phase of its link.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// The remote's authentication, or what it sent instead.
+    /// The remote's first message, which should be its authentication.
     Authentication,
-    /// A message of a peer that has proven who it is.
+    /// A message of an authenticated peer.
     Message { peer: PeerId, org: Option<OrgId> },
-    /// Too late: the link is gone, or was a probe.
+    /// The link is gone, or was a probe.
     Stray,
 }
 
-/// Owns every connection: authenticates them, resolves duplicates, dials, and queues what is sent.
+/// All connections: authenticates them, resolves duplicates, dials, and queues frames.
 #[derive(Debug)]
 pub(crate) struct Links {
     rng: ModuleRng,
     incarnation: u64,
-    /// Authenticated ones: at most `max_links`, and as many again that are being finished.
-    /// Authenticating ones: at most `max_handshakes` accepted and `max_dials` dialled.
+    /// At most `max_links` authenticated ones, as many that are being finished, `max_handshakes` accepted and
+    /// `max_dials` dialled ones that authenticate.
     connections: BTreeMap<LinkId, Box<Connection>>,
-    /// Those among them that authenticate, so that looking for one does not pass by all others.
+    /// The connections that authenticate, so that a search for one does not visit all others.
     authenticating: BTreeSet<LinkId>,
     /// Peers with a link that is up.
     routes: BTreeMap<PeerId, Route>,
     dialler: Dialler,
-    /// Authentications that were accepted, by what is signed of them.
+    /// Accepted authentications, by a hash of their signed bytes.
     seen: Recent<[u8; 32], ()>,
     stopped: bool,
 }
@@ -119,22 +116,22 @@ pub(crate) struct Links {
 /// The links to one peer.
 #[derive(Debug)]
 struct Route {
-    /// Carries everything that is sent.
+    /// All frames are sent on it.
     primary: LinkId,
-    /// Not preferred, and the remote's to finish.
+    /// Not preferred, waiting for the remote to finish them.
     standby: Vec<LinkId>,
-    /// Where the peer is said to be.
+    /// The known address of the peer.
     endpoint: Option<Endpoint>,
 }
 
-/// Counts, tells and closes a connection that is not, or no longer, in the table.
+/// Counts, reports and closes a connection that is not in the table.
 fn turn_away(cx: &mut Out<'_>, link: LinkId, remote: Endpoint, refusal: Refusal) {
     cx.metrics().refuse(refusal);
     cx.notify(Notification::Refused { remote, refusal });
     cx.close_link(link, CloseReason::Refused(refusal));
 }
 
-/// Counts a message that is not sent.
+/// Counts a dropped message.
 fn dropped(cx: &mut Out<'_>, reason: DropReason) -> Sent {
     cx.metrics().shed(reason, 1);
     Sent::Dropped(reason)

@@ -7,7 +7,7 @@ use crate::CryptoError;
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The first message was no `ConnEstablish`.
+    /// The first message was not a `ConnEstablish`.
     #[error("the first message was no authentication")]
     NotConn,
     /// The frame could not be decoded.
@@ -16,19 +16,19 @@ pub enum Refusal {
     /// The remote belongs to another network.
     #[error("the remote belongs to another network")]
     WrongNetwork,
-    /// The very bytes were used on another connection before.
+    /// The same bytes were used on another connection before.
     #[error("the authentication was recorded on another connection")]
     Replayed,
     /// The message is bound to another connection.
     #[error("the authentication is bound to another connection")]
     WrongBinding,
-    /// The PKI-ID is not the one that the identity yields.
+    /// The identity does not yield the PKI-ID it was presented under.
     #[error("the pki-id does not belong to the identity presented")]
     StolenIdentity,
-    /// The identity cannot be read.
+    /// The identity cannot be decoded.
     #[error("the identity cannot be read")]
     MalformedIdentity,
-    /// The identity's issuer is not trusted.
+    /// The identity was not issued by a trusted authority.
     #[error("the identity was not issued by a trusted authority")]
     Untrusted,
     /// The identity has expired.
@@ -49,10 +49,10 @@ pub enum Refusal {
     /// A bootstrap peer must be of our own organisation.
     #[error("the bootstrap peer is not of our organisation")]
     ForeignBootstrap,
-    /// The remote presents our own identity on a connection whose other end is not ours.
+    /// The remote presents our own identity, but the other end of the connection is not ours.
     #[error("the remote presents our own identity: another node runs with it, or reflects it")]
     OwnIdentity,
-    /// Too many connections were authenticating, or no link could be given up for this one.
+    /// Too many connections were authenticating, or no link could be evicted for this one.
     #[error("too many connections")]
     Overloaded,
 }

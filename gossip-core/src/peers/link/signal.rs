@@ -1,4 +1,4 @@
-//! What links tell the other modules.
+//! Signals of the links to the other modules.
 
 use gossip_proto::{SignedMessage, UnsignedMessage};
 use thiserror::Error;
@@ -6,11 +6,11 @@ use thiserror::Error;
 use super::refusal::Refusal;
 use crate::{DialError, Endpoint, LinkId, PeerId, ValidIdentity};
 
-/// A signal, carried out in order.
+/// A signal. Signals are executed in order.
 #[derive(Debug)]
 #[allow(
     clippy::large_enum_variant,
-    reason = "a signal is taken out of the queue at once, and a connection asks to sign once"
+    reason = "a signal leaves the queue at once, and a connection requests one signature"
 )]
 pub(crate) enum LinkSignal {
     /// Sign our authentication of a link; answered by `on_conn_signed` or `on_sign_failed`.
@@ -24,21 +24,22 @@ pub(crate) enum LinkSignal {
         link: LinkId,
         message: SignedMessage,
     },
-    /// A link is authenticated, in both directions as far as we can know.
+    /// A link is authenticated, as far as we know in both directions.
     Established(Box<EstablishedLink>),
-    /// A dial reached another peer of the organisation expected, and no link to `expected` shows that
-    /// it lives on elsewhere: it is no more.
+    /// A dial reached another peer of the expected organisation, and no link to `expected` shows that it runs
+    /// elsewhere: it was replaced.
     IdentitySwitch { expected: PeerId, actual: PeerId },
-    /// What we dialled is ourselves.
+    /// The dialled endpoint is our own.
     SelfDial { endpoint: Endpoint },
-    /// A dial to a peer failed; what waited for it is dropped, unless it is held. No verdict on its life.
+    /// A dial to a peer failed. Frames that waited for it are dropped, unless they are held. The peer may still be
+    /// alive.
     Unreachable { peer: PeerId, endpoint: Endpoint },
-    /// A dial asked for by `dial` failed.
+    /// A dial requested by `dial` failed.
     DialFailed {
         endpoint: Endpoint,
         failure: DialFailure,
     },
-    /// A peer's last link is gone, or about to be.
+    /// A peer's last link has ended, or is about to.
     Disconnected { peer: PeerId },
 }
 
@@ -46,13 +47,13 @@ pub(crate) enum LinkSignal {
 #[derive(Debug)]
 pub(crate) struct EstablishedLink {
     pub(crate) link: LinkId,
-    /// Who, of which organisation, and for how long the identity is valid.
+    /// The peer, its organisation and the expiry of its identity.
     pub(crate) identity: ValidIdentity,
-    /// When the remote was started, in its own time, if it told.
+    /// The remote's incarnation, if stated.
     pub(crate) incarnation: Option<u64>,
-    /// What we dialled; absent if the remote did.
+    /// The endpoint that we dialled; absent if the remote dialled.
     pub(crate) endpoint: Option<Endpoint>,
-    /// No other link to this incarnation of the peer was up.
+    /// Whether no other link to this incarnation of the peer was up.
     pub(crate) first: bool,
 }
 

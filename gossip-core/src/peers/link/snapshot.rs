@@ -1,4 +1,4 @@
-//! What links hold, for operators.
+//! The snapshot of the links.
 
 use super::Links;
 use super::connection::{Connection, Phase};
@@ -13,7 +13,7 @@ impl Links {
             .collect()
     }
 
-    /// Everything that is bounded here besides the links' queues.
+    /// Reports the sizes of all bounded collections, except the links' queues.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let link = &config.link;
         let (links, dials) = (link.max_links.get(), link.max_dials.get());

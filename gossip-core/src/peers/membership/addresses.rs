@@ -1,22 +1,21 @@
-//! Which members tell the same endpoint.
+//! Members by the endpoints that they declare.
 
 use std::collections::BTreeMap;
 
 use crate::{Endpoint, PeerId};
 
-/// Members by the endpoints that they told when they came. Bounded by the members, with two endpoints
-/// each.
+/// Members by the endpoints that they declared when they were added. At most two endpoints per member.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     at: BTreeMap<Endpoint, Vec<PeerId>>,
     of: BTreeMap<PeerId, Vec<Endpoint>>,
 }
 
-/// Members kept for one endpoint: whoever claims it besides them is the one to be doubted.
+/// Members kept per endpoint. Further claims are not recorded.
 const MAX_CLAIMS: usize = 4;
 
 impl Addresses {
-    /// A member has come. Returns the others that tell an endpoint of it, each once.
+    /// Adds a member. Returns the other members that declare one of its endpoints, each once.
     pub(super) fn claim<'a>(
         &mut self,
         peer: &PeerId,
@@ -40,7 +39,7 @@ impl Addresses {
         others
     }
 
-    /// A member is no more.
+    /// Removes a member and its claims.
     pub(super) fn release(&mut self, peer: &PeerId) {
         for endpoint in self.of.remove(peer).unwrap_or_default() {
             if let Some(claims) = self.at.get_mut(&endpoint) {
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn claims_are_bounded_and_go_with_their_members() {
+    fn claims_are_bounded_and_removed_with_their_members() {
         let mut addresses = Addresses::default();
         let (here, there) = (Endpoint::new("here:1"), Endpoint::new("there:1"));
         let peers: Vec<PeerId> = (0..9_u8).map(|name| PeerId::new(&[name])).collect();

@@ -1,4 +1,4 @@
-//! The alive members in a form that random draws like: dense, with what predicates ask.
+//! The alive members in a dense form for random draws, with the properties that predicates read.
 
 use super::disclosure::Party;
 use crate::rng::ModuleRng;
@@ -8,18 +8,18 @@ use crate::{OrgId, PeerId};
 #[derive(Clone, Debug)]
 pub(crate) struct AliveMember {
     pub(crate) peer: PeerId,
-    /// Its organisation; absent means foreign.
+    /// Its organisation; absent if unknown, which counts as foreign.
     pub(crate) org: Option<OrgId>,
-    /// It has an external endpoint.
+    /// Whether it has an external endpoint.
     pub(crate) external: bool,
-    /// An authenticated link is up.
+    /// Whether an authenticated link to it is up.
     pub(crate) connected: bool,
-    /// The last dial to it failed.
+    /// Whether the last dial to it failed.
     pub(crate) unreachable: bool,
 }
 
 impl AliveMember {
-    /// What it may be told depends on this.
+    /// Its properties for the rules of disclosure.
     pub(crate) fn party(&self) -> Party<'_> {
         Party {
             org: self.org.as_ref(),
@@ -28,16 +28,16 @@ impl AliveMember {
     }
 }
 
-/// Draws alive members at random.
+/// The alive members, drawn at random.
 #[derive(Debug)]
 pub(crate) struct AliveMembers {
     own_org: OrgId,
     members: Vec<AliveMember>,
     /// A permutation of the members' indices, shuffled a little further by each draw.
     order: Vec<usize>,
-    /// The same of those that are connected.
+    /// A permutation of the indices of the connected members.
     linked: Vec<usize>,
-    /// Members of our own organisation, and those of them that are connected.
+    /// Number of members of our own organisation, and of those that are connected.
     own_members: usize,
     own_linked: usize,
     rng: ModuleRng,
@@ -60,8 +60,8 @@ impl AliveMembers {
         self.members.len()
     }
 
-    /// Are links up to `enough` members of our own organisation and `enough` in all, or to all that
-    /// there are, if `pending` more come up?
+    /// Returns whether links are up to `enough` members of our own organisation and to `enough` members in all, or to
+    /// all members if there are fewer. Counts `pending` dials as links.
     pub(crate) fn is_linked_enough(&self, enough: usize, pending: usize) -> bool {
         self.own_linked + pending >= enough.min(self.own_members)
             && self.linked.len() + pending >= enough.min(self.members.len())
@@ -76,7 +76,8 @@ impl AliveMembers {
         index
     }
 
-    /// Notes whether the member at `index` has an external endpoint; asked for with each heartbeat.
+    /// Sets whether the member at `index` has an external endpoint. Runs for each heartbeat, so it skips the recount of
+    /// `change`.
     pub(super) fn set_external(&mut self, index: usize, external: bool) {
         if let Some(member) = self.members.get_mut(index) {
             member.external = external;
@@ -93,7 +94,7 @@ impl AliveMembers {
         self.count_in(index);
     }
 
-    /// Removes the member at `index`. Returns the one that took its place, if any.
+    /// Removes the member at `index`. Returns the member that moved to this index, if any.
     pub(super) fn remove(&mut self, index: usize) -> Option<&PeerId> {
         if index >= self.members.len() {
             return None;
@@ -108,8 +109,8 @@ impl AliveMembers {
         self.members.get(index).map(|member| &member.peer)
     }
 
-    /// Draws `count` members that satisfy `accept`, uniformly and without repetition; fewer if
-    /// there are not as many. Costs one call of `accept` per member probed at.
+    /// Draws `count` members that satisfy `accept`, uniformly and without repetition; fewer if there are not enough.
+    /// Calls `accept` once per member examined.
     pub(crate) fn draw(
         &mut self,
         count: usize,
@@ -118,7 +119,7 @@ impl AliveMembers {
         self.draw_map(count, accept, |member| member.peer.clone())
     }
 
-    /// The same, but what `pick` takes of each.
+    /// Like [`AliveMembers::draw`], but returns the value of `pick` for each member.
     pub(crate) fn draw_map<T>(
         &mut self,
         count: usize,
@@ -135,7 +136,8 @@ impl AliveMembers {
         )
     }
 
-    /// The same among the connected members, whatever the number of the others.
+    /// Like [`AliveMembers::draw_map`] among the connected members. The cost does not depend on the number of other
+    /// members.
     pub(crate) fn draw_linked<T>(
         &mut self,
         count: usize,
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn connected_members_are_drawn_alone_however_they_came_and_others_went() {
+    fn only_connected_members_are_drawn_after_changes_and_removals() {
         let mut alive = members(6);
         for index in [0, 3, 5] {
             alive.change(index, |member| member.connected = true);
@@ -273,19 +275,19 @@ mod tests {
     }
 
     #[test]
-    fn links_within_our_own_organisation_are_enough_at_the_bound_or_if_nobody_is_left() {
+    fn links_are_enough_at_the_bound_or_to_all_members() {
         let mut alive = members(3);
-        assert!(!alive.is_linked_enough(2, 0), "others are there");
+        assert!(!alive.is_linked_enough(2, 0), "members without a link");
         for index in 0..3 {
             alive.change(index, |member| member.org = Some(OrgId::new(b"own")));
         }
         alive.change(0, |member| member.connected = true);
         assert!(!alive.is_linked_enough(2, 0));
-        assert!(alive.is_linked_enough(2, 1), "one more is coming");
+        assert!(alive.is_linked_enough(2, 1), "one dial is pending");
         alive.change(1, |member| member.connected = true);
         assert!(alive.is_linked_enough(2, 0));
         assert!(!alive.is_linked_enough(9, 0));
         alive.remove(2);
-        assert!(alive.is_linked_enough(9, 0), "all that there are");
+        assert!(alive.is_linked_enough(9, 0), "links to all members");
     }
 }

@@ -1,23 +1,23 @@
-//! Hash chains, by which a peer shows that it lives on without signing anything (Lamport, "Password
-//! authentication with insecure communication", 1981).
+//! Hash chains: a peer proves with them that it is alive without a signature (Lamport, "Password authentication with
+//! insecure communication", 1981).
 //!
-//! The peer draws a secret and hashes it again and again. A signed heartbeat tells the last link; each
-//! sign of life after it tells the one before, which anybody can hash and nobody can guess.
+//! The peer draws a secret and hashes it repeatedly. A signed heartbeat discloses the last link; each pulse after it
+//! discloses the link before, which every receiver can verify by hashing and no other peer can guess.
 
 use std::fmt;
 
 use crate::rng::ModuleRng;
 
-/// One link: the hash of the one before.
+/// One link: the hash of the link before.
 pub(crate) type ChainLink = [u8; 32];
 
-/// Links of one chain. Each heartbeat and each pulse takes one, so that at the default interval a
-/// heartbeat is signed every ten minutes at least.
+/// Number of links of a chain. Each heartbeat and each pulse uses one, so at the default interval a heartbeat is signed
+/// at least every ten minutes.
 pub(crate) const LENGTH: u64 = 120;
 
 const KEY: &[u8; 32] = b"the next link of a gossip pulse.";
 
-/// The links that have not been told yet.
+/// The links that have not been disclosed yet.
 #[derive(Default)]
 pub(super) struct Chain(Vec<ChainLink>);
 
@@ -32,7 +32,7 @@ impl Chain {
         Self(links.take(LENGTH as usize).collect())
     }
 
-    /// The next link to tell, `None` once all have been told.
+    /// Removes and returns the next link to disclose; `None` if all have been disclosed.
     pub(super) fn reveal(&mut self) -> Option<ChainLink> {
         self.0.pop()
     }
@@ -44,7 +44,7 @@ impl fmt::Debug for Chain {
     }
 }
 
-/// The link that lies `steps` behind this one.
+/// Hashes a link `steps` times.
 pub(crate) fn walk(from: &ChainLink, steps: u64) -> ChainLink {
     (0..steps).fold(*from, |link, _| *blake3::keyed_hash(KEY, &link).as_bytes())
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_link_told_hashes_to_the_one_told_before() {
+    fn each_disclosed_link_hashes_to_the_one_disclosed_before() {
         let mut chain = Chain::draw(&mut ModuleRng::fork(&[1; 32], "test"));
         let first = chain.reveal().unwrap();
         let mut before = first;
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn no_link_shows_in_a_log() {
+    fn debug_output_contains_no_link() {
         let chain = Chain::draw(&mut ModuleRng::fork(&[1; 32], "test"));
         assert_eq!(format!("{chain:?}"), "Chain(120 links)");
     }

@@ -1,11 +1,11 @@
-//! The context of the membership: the tools, and the identities.
+//! The context of the membership: outputs and identities.
 
 use std::ops::{Deref, DerefMut};
 
 use crate::out::Out;
 use crate::peers::identity::Identities;
 
-/// What the membership acts through; it writes to no identity.
+/// Outputs and read access to the identities.
 pub(crate) struct MemberCx<'a> {
     pub(crate) out: Out<'a>,
     pub(crate) identities: &'a Identities,

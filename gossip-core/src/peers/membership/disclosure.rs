@@ -1,19 +1,19 @@
-//! Who may be told of whom.
+//! Rules of disclosure: which members are disclosed to which peers.
 //!
-//! Peers without an external endpoint are known to their own organisation only; internal endpoints
-//! never leave it; one organisation hears of another only from that one. An unknown organisation is
-//! a foreign one.
+//! Peers without an external endpoint are disclosed to their own organisation only. Internal endpoints never leave it.
+//! An organisation learns of members of another organisation only from that organisation. An unknown organisation
+//! counts as foreign.
 
 use crate::OrgId;
 
-/// What the rules ask about a peer.
+/// The properties of a peer that the rules depend on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Party<'a> {
     pub(crate) org: Option<&'a OrgId>,
     pub(crate) external: bool,
 }
 
-/// May a membership response of ours to `target` list `subject`?
+/// Returns whether a membership response of ours to `target` may list `subject`.
 pub(crate) fn may_list(own: &OrgId, subject: Party<'_>, target: Party<'_>) -> bool {
     let (Some(subject_org), Some(target_org)) = (subject.org, target.org) else {
         return false;
@@ -21,12 +21,12 @@ pub(crate) fn may_list(own: &OrgId, subject: Party<'_>, target: Party<'_>) -> bo
     subject_org == target_org || (subject_org == own && subject.external && target.external)
 }
 
-/// May `target` see the internal endpoint in a heartbeat?
+/// Returns whether `target` may see the internal endpoint in a heartbeat.
 pub(crate) fn may_see_secret(own: &OrgId, target: Option<&OrgId>) -> bool {
     target == Some(own)
 }
 
-/// May `target` be told the identity of `subject`?
+/// Returns whether `target` may be sent the identity of `subject`.
 pub(crate) fn may_identify(own: &OrgId, subject: Party<'_>, target: Option<&OrgId>) -> bool {
     match target {
         None => false,
@@ -38,7 +38,7 @@ pub(crate) fn may_identify(own: &OrgId, subject: Party<'_>, target: Option<&OrgI
     }
 }
 
-/// May a heartbeat of `subject` be pushed to `target`?
+/// Returns whether a heartbeat of `subject` may be pushed to `target`.
 pub(crate) fn may_push(own: &OrgId, subject: Party<'_>, target: Party<'_>) -> bool {
     let Some(subject_org) = subject.org else {
         return false;
@@ -70,7 +70,7 @@ mod tests {
             party(Some(&other), false)
         ));
         assert!(!may_list(&own, party(Some(&third), true), target));
-        // Third-organisation members are not relayed within our own organisation either.
+        // Members of a third organisation are not listed within our own organisation either.
         assert!(!may_list(
             &own,
             party(Some(&third), true),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_organisation_is_told_nothing() {
+    fn nothing_is_disclosed_to_an_unknown_organisation() {
         let own = OrgId::new(b"s");
         assert!(!may_list(&own, party(Some(&own), true), party(None, true)));
         assert!(!may_list(&own, party(None, true), party(Some(&own), true)));

@@ -1,4 +1,4 @@
-//! Heartbeats going out, and the exchange of views by request and response.
+//! Sending of our heartbeats, and the exchange of views by request and response.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,26 +17,27 @@ use crate::snapshot::Stores;
 use crate::timer::TimerKey;
 use crate::{Config, Instant, OrgId, PeerId, have_set};
 
-/// Requests and responses under way, and what waits for our heartbeat to be signed.
+/// Outstanding requests and responses, and the uses that wait for our heartbeat to be signed.
 #[derive(Debug)]
 pub(super) struct ViewExchange {
-    /// Peers asked, until they answer or their time is over: at most one request each.
+    /// Outstanding requests, at most one per peer, until the response or the timeout.
     awaited: BTreeMap<PeerId, Awaited>,
-    /// Peers to whom a link is up, each with the incarnation that it has proven to be and when, for a while.
+    /// Peers with a link, each with the incarnation that it has proven and the time of the proof. Proofs expire.
     connected: BTreeMap<PeerId, Option<(u64, Instant)>>,
     uses: Vec<Use>,
     delay: Duration,
-    /// When each organisation was asked last: its members know it best. Bounded by the members.
+    /// The time of the last request to each organisation: its members know it best. Bounded by the members.
     asked: BTreeMap<OrgId, Instant>,
-    /// The last member listed in a response that could not list all.
+    /// The last member listed in a response that could not list all members.
     pub(super) listed: Option<PeerId>,
-    /// Somebody's heartbeat could not be checked for want of an identity.
+    /// Whether a heartbeat could not be verified for want of an identity.
     pub(super) wants_identities: bool,
-    /// Who told of it, and when. At most `MAX_STRANGERS`, each for one interval.
-    pub(super) strangers: BTreeMap<PeerId, Instant>,
-    /// Until then exchanges become no rarer than usual: we have just started.
-    young_until: Instant,
-    /// When a sign of life of somebody held dead made us look last.
+    /// Senders of messages about unknown peers, and when they were asked. At most `MAX_UNKNOWN_SOURCES`, each for one
+    /// interval.
+    pub(super) unknown_sources: BTreeMap<PeerId, Instant>,
+    /// Until this time the interval does not grow beyond the configured one, as we have just started.
+    starting_until: Instant,
+    /// The time of the last probe after a sign of life of a dead member.
     pub(super) probed: Option<Instant>,
 }
 
@@ -46,7 +47,7 @@ struct Awaited {
     until: Instant,
 }
 
-/// What is done with our heartbeat once it is signed.
+/// What our heartbeat is used for once it is signed.
 #[derive(Debug)]
 pub(super) enum Use {
     Push,
@@ -54,18 +55,18 @@ pub(super) enum Use {
     Respond(ViewRequest),
 }
 
-/// Uses that wait for a signature; more are dropped, their peers ask again.
+/// Uses that wait for a signature. Further ones are dropped; their peers ask again.
 const MAX_USES: usize = 256;
-/// After news the next exchange comes this much sooner than usual, then later and later.
-const HURRY: u32 = 8;
-/// The shorter the list of members, the less an exchange costs, and the sooner it may come: so long for
-/// each of them, as a fraction of the usual interval.
+/// After a change of the view the next exchange follows this many times sooner, and later ones at growing intervals.
+const NEWS_SPEED_UP: u32 = 8;
+/// The fewer members are known, the cheaper is an exchange, and the sooner it may follow: this fraction of the
+/// configured interval per member.
 const PER_MEMBER: u32 = 400;
-/// Without news exchanges become rarer, up to this many times the interval.
-const CALM: u32 = 4;
+/// Without changes the interval grows up to this many times the configured one.
+const MAX_BACK_OFF: u32 = 4;
 
 impl ViewExchange {
-    pub(super) fn new(interval: Duration, young_until: Instant) -> Self {
+    pub(super) fn new(interval: Duration, starting_until: Instant) -> Self {
         Self {
             awaited: BTreeMap::new(),
             connected: BTreeMap::new(),
@@ -74,8 +75,8 @@ impl ViewExchange {
             asked: BTreeMap::new(),
             listed: None,
             wants_identities: true,
-            strangers: BTreeMap::new(),
-            young_until,
+            unknown_sources: BTreeMap::new(),
+            starting_until,
             probed: None,
         }
     }
@@ -84,7 +85,7 @@ impl ViewExchange {
         self.connected.contains_key(peer)
     }
 
-    /// A link to the peer is up, and has shown which incarnation it is now if it told one.
+    /// Records a link to the peer, and the incarnation that it has proven, if any.
     pub(super) fn set_connected(&mut self, peer: &PeerId, proven: Option<(u64, Instant)>) {
         self.connected.insert(peer.clone(), proven);
     }
@@ -93,15 +94,16 @@ impl ViewExchange {
         self.connected.remove(peer);
     }
 
-    /// Does a link show that the peer runs as an earlier incarnation than this one? Others may tell of its
-    /// former self for a while, whose clock was ahead.
-    pub(super) fn is_former_self(&self, peer: &[u8], incarnation: u64) -> bool {
+    /// Returns whether the link proves an earlier incarnation than this one. Other members may still send heartbeats of
+    /// a former incarnation whose clock was ahead.
+    pub(super) fn is_former_incarnation(&self, peer: &[u8], incarnation: u64) -> bool {
         let proven = self.connected.get(peer).copied().flatten();
         proven.is_some_and(|(running, _)| incarnation > running)
     }
 
-    /// After so long nobody tells of a former self any more, so a later incarnation is a new one.
-    fn believe_restarts_after(&mut self, now: Instant, age: Duration) {
+    /// Expires proofs older than `age`: by then no member sends heartbeats of a former incarnation, so a later
+    /// incarnation is a restart.
+    fn expire_proofs(&mut self, now: Instant, age: Duration) {
         for proven in self.connected.values_mut() {
             proven.take_if(|(_, at)| now.since(*at) > age);
         }
@@ -113,20 +115,20 @@ impl ViewExchange {
 
     pub(super) fn stores(&self, config: &Config, stores: &mut Stores) {
         let max = config.membership.max_members.get();
-        // Also peers that are connected and have told nothing of themselves yet.
+        // Connected peers that have not sent a heartbeat yet count too.
         let most = max.saturating_add(config.link.max_links.get());
         stores.add("requests for views", self.awaited.len(), most);
         stores.add("uses of our next heartbeat", self.uses.len(), MAX_USES + 1);
         stores.add("organisations asked", self.asked.len(), most);
     }
 
-    /// The view has changed: there may be more to learn, so exchange soon.
-    pub(super) fn news(&mut self, cx: &mut Out<'_>, rng: &mut ModuleRng, members: usize) {
+    /// Schedules the next exchange soon: the view has changed, so there may be more to learn.
+    pub(super) fn exchange_soon(&mut self, cx: &mut Out<'_>, rng: &mut ModuleRng, members: usize) {
         let interval = cx.config.membership.sync_interval;
         let members = u32::try_from(members).unwrap_or(u32::MAX).saturating_add(1);
         let soon = (interval / PER_MEMBER)
             .saturating_mul(members)
-            .min(interval / HURRY);
+            .min(interval / NEWS_SPEED_UP);
         if self.delay > soon {
             self.delay = soon;
             let at = cx.now + rng.jitter(soon);
@@ -135,7 +137,7 @@ impl ViewExchange {
     }
 
     pub(super) fn defer(&mut self, purpose: Use) {
-        // Our own heartbeat has a place in any case, and needs only one.
+        // Our own push always has a place, and needs only one.
         let first_push = matches!(purpose, Use::Push)
             && !self.uses.iter().any(|other| matches!(other, Use::Push));
         if self.uses.len() < MAX_USES || first_push {
@@ -145,13 +147,13 @@ impl ViewExchange {
 }
 
 impl Membership {
-    /// Our heartbeat is due.
+    /// Handles the timer of our heartbeat.
     pub(crate) fn fire_heartbeat(&mut self, cx: &mut MemberCx<'_>) {
         let at = cx.now + self.rng.jitter(cx.config.membership.alive_interval);
         cx.timers().set(TimerKey::Heartbeat, at);
         self.recover(cx);
         let longest = cx.config.membership.longest_expiration();
-        self.exchange.believe_restarts_after(cx.now, longest);
+        self.exchange.expire_proofs(cx.now, longest);
         if self.is_alone() {
             return;
         }
@@ -161,12 +163,13 @@ impl Membership {
             cx.raise(MemberSignal::Pulse { pulse, from: None });
             return;
         }
-        self.told_newcomers = self.told_newcomers.saturating_add(1);
+        self.heartbeats_since_newcomer = self.heartbeats_since_newcomer.saturating_add(1);
         self.heartbeat(cx);
     }
 
-    /// Pushes our latest heartbeat if it is current, so that nobody checks a second one, else a new one.
-    pub(crate) fn greet(&mut self, cx: &mut MemberCx<'_>) {
+    /// Pushes our latest heartbeat if it is current, so that receivers need not verify a second one; else signs and
+    /// pushes a new one.
+    pub(crate) fn announce_self(&mut self, cx: &mut MemberCx<'_>) {
         if self.own.current(cx).is_none() {
             self.heartbeat(cx);
         } else if let Some(own) = self.own.take_for_push() {
@@ -182,7 +185,7 @@ impl Membership {
         self.exchange.defer(Use::Push);
     }
 
-    /// Our heartbeat is signed, or could not be.
+    /// Handles the signature of our heartbeat; `signed` is `None` if signing failed.
     pub(crate) fn on_own_signed(&mut self, cx: &mut MemberCx<'_>, signed: Option<SignedMessage>) {
         self.own_version += u64::from(signed.is_some());
         self.own.on_signed(cx.now, signed);
@@ -202,12 +205,12 @@ impl Membership {
         }
     }
 
-    /// Time to exchange views with some members; if there is no room for more links, with
-    /// connected ones where an organisation has any.
+    /// Handles the timer of exchanges: requests the views of some members. Without `room` for more links, of connected
+    /// members where an organisation has any.
     pub(crate) fn fire_sync(&mut self, cx: &mut MemberCx<'_>, room: bool) {
         let interval = cx.config.membership.sync_interval;
-        let young = cx.now < self.exchange.young_until;
-        let longest = interval.saturating_mul(if young { 1 } else { CALM });
+        let starting = cx.now < self.exchange.starting_until;
+        let longest = interval.saturating_mul(if starting { 1 } else { MAX_BACK_OFF });
         self.exchange.delay = self.exchange.delay.saturating_mul(2).min(longest);
         let at = cx.now + self.rng.jitter(self.exchange.delay);
         cx.timers().set(TimerKey::Sync, at);
@@ -216,12 +219,12 @@ impl Membership {
         }
     }
 
-    /// Members of the organisations not asked for the longest, one of each, then any.
+    /// Draws one member of each of the organisations not asked for the longest time, then any members.
     fn draw_for_sync(&mut self, cx: &Out<'_>, room: bool) -> Vec<PeerId> {
-        // In a hurry exchanges follow each other closely: one peer each time is enough.
-        let hurried = self.exchange.delay < cx.config.membership.sync_interval;
+        // At short intervals one peer per exchange is enough.
+        let frequent = self.exchange.delay < cx.config.membership.sync_interval;
         let count = match cx.config.membership.sync_peers {
-            peers if hurried => peers.min(1),
+            peers if frequent => peers.min(1),
             peers => peers,
         };
         let room = room
@@ -254,7 +257,7 @@ impl Membership {
             (member.connected || room && !member.unreachable) && !drawn.contains(&member.peer)
         });
         drawn.extend(more);
-        // Those that could not be reached are tried again where there is nobody else.
+        // Unreachable members are tried if there are no others.
         let missing = count.saturating_sub(drawn.len());
         let rest = self
             .alive
@@ -263,7 +266,7 @@ impl Membership {
         drawn
     }
 
-    /// Asks the first member known of an organisation for its view at once.
+    /// Requests the view of the first known member of an organisation at once.
     pub(super) fn ask_new_org(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
         let known = cx
             .identities
@@ -274,7 +277,7 @@ impl Membership {
         }
     }
 
-    /// Asks a peer for its view, unless it was asked and may still answer.
+    /// Requests the view of a peer, unless a request to it is outstanding.
     pub(crate) fn request(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
         if self
             .exchange
@@ -289,7 +292,7 @@ impl Membership {
         if let Some(org) = cx.identities.org_of(peer.as_bytes()) {
             self.exchange.asked.insert(org.clone(), now);
         }
-        self.give_up_overdue(cx);
+        self.drop_overdue(cx);
         let awaited = Awaited { nonce, until };
         self.exchange.awaited.insert(peer.clone(), awaited);
         if self.own.current(cx).is_some() {
@@ -305,17 +308,17 @@ impl Membership {
         }
     }
 
-    /// Nobody waits any longer for answers that are overdue; if many are, that says something about us.
-    fn give_up_overdue(&mut self, cx: &mut Out<'_>) {
+    /// Drops overdue requests. Many unanswered ones are a sign that the fault is our own.
+    fn drop_overdue(&mut self, cx: &mut Out<'_>) {
         let now = cx.now;
         let awaited = &mut self.exchange.awaited;
         let overdue = awaited.iter().filter(|(_, one)| one.until <= now);
         let overdue: Vec<PeerId> = overdue.map(|(peer, _)| peer.clone()).collect();
         awaited.retain(|_, one| one.until > now);
-        // Who hears nobody at all knows already that something is wrong.
-        let deaf = self.is_deaf(cx);
+        // If we receive nothing at all, this is already accounted for.
+        let isolated = self.hears_nothing(cx);
         for peer in overdue {
-            if !deaf && self.is_alive(peer.as_bytes()) {
+            if !isolated && self.is_alive(peer.as_bytes()) {
                 self.health.on_no_answer(cx, peer);
             }
         }
@@ -327,10 +330,10 @@ impl Membership {
             return;
         };
         let own = own.envelope().clone();
-        let stranger = self.exchange.strangers.contains_key(peer);
-        let want_identities = std::mem::take(&mut self.exchange.wants_identities) || stranger;
-        let understands = self.record(peer.as_bytes()).and_then(|record| record.link);
-        let held = match understands {
+        let unknown_source = self.exchange.unknown_sources.contains_key(peer);
+        let want_identities = std::mem::take(&mut self.exchange.wants_identities) || unknown_source;
+        let chain_link = self.record(peer.as_bytes()).and_then(|record| record.link);
+        let held = match chain_link {
             Some(_) => self.held(cx, nonce, peer),
             None => Bytes::new(),
         };
@@ -345,8 +348,8 @@ impl Membership {
         cx.raise(MemberSignal::Request { peer, message });
     }
 
-    /// What we need not be told again, of what the peer asked may know of: of itself we want to hear, and of those
-    /// who are silent.
+    /// Encodes the statements that the responder may list and need not send again. Heartbeats of the responder itself
+    /// and of silent members are left out, as we want later ones.
     fn held(&self, cx: &MemberCx<'_>, nonce: u64, asked: &PeerId) -> Bytes {
         let target = Party {
             org: cx.identities.org_of(asked.as_bytes()),
@@ -362,21 +365,21 @@ impl Membership {
         have_set::encode(nonce, statements)
     }
 
-    /// Is a response with this nonce expected of this peer?
+    /// Returns whether a response with this nonce is expected of this peer.
     pub(crate) fn expects_response(&self, now: Instant, peer: &PeerId, nonce: u64) -> bool {
         let awaited = self.exchange.awaited.get(peer);
         awaited.is_some_and(|awaited| awaited.nonce == nonce && awaited.until > now)
     }
 
-    /// The response of `peer` has come; it is good for one.
+    /// Handles the response of `peer`, which ends its request.
     pub(crate) fn on_response(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.exchange.awaited.remove(peer);
         self.health.on_answer(cx);
         self.seeds.on_response(cx, peer);
     }
 
-    /// Random alive members of the organisations accepted; only connected ones, if there are any, when
-    /// there is no room for more links or no need of them.
+    /// Draws alive members of the accepted organisations at random. Without `room` for more links, or need of them,
+    /// only connected members are drawn if there are any.
     pub(crate) fn draw_of_orgs(
         &mut self,
         count: usize,

@@ -1,4 +1,4 @@
-//! Peers that say that they stop: others need not wait until their silence shows it.
+//! Farewells: a peer that stops is removed at once, not after its expiration.
 
 use gossip_proto::{Alive, SignedMessage, UnsignedMessage};
 
@@ -8,19 +8,20 @@ use crate::out::Out;
 use crate::{Notification, PeerId};
 
 impl Membership {
-    /// The heartbeat that says that we stop, to be signed.
+    /// Composes our farewell, a last heartbeat, to be signed.
     pub(crate) fn farewell(&mut self, cx: &mut MemberCx<'_>) -> UnsignedMessage {
         self.own.farewell(cx)
     }
 
-    /// Whether a member has said farewell and has not been heard of since.
+    /// Returns whether the last message of a member was its farewell.
     pub(crate) fn has_left(&self, peer: &[u8]) -> bool {
         self.tombstones
             .get(peer)
             .is_some_and(|tombstone| tombstone.left)
     }
 
-    /// A peer says that it stops: nothing is kept of it but the time, below which nobody can bring it back.
+    /// Handles the farewell of a peer: replaces its record with a tombstone, so that older heartbeats cannot bring it
+    /// back.
     pub(super) fn on_leaving(
         &mut self,
         cx: &mut Out<'_>,
@@ -36,7 +37,7 @@ impl Membership {
             left: true,
         };
         self.leave_tombstone(cx, peer.clone(), tombstone);
-        // Also of a stranger: it may be known to others that were not told.
+        // Farewells of unknown peers are passed on too: other members may know them.
         let message = message.clone();
         cx.raise(MemberSignal::Farewell { message, holders });
         if known {
@@ -46,7 +47,7 @@ impl Membership {
         }
     }
 
-    /// Remembers the last time heard of a member that is gone.
+    /// Remembers the last time of a removed member.
     pub(super) fn leave_tombstone(&mut self, cx: &mut Out<'_>, peer: PeerId, tombstone: Tombstone) {
         let most = cx.config.membership.max_members.get();
         let shed = self.tombstones.insert(peer, tombstone, most);

@@ -1,4 +1,4 @@
-//! Deadlines of members: to die, to be tried again, to be forgotten.
+//! Deadlines of members: to be probed, to count as dead, to be forgotten.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use crate::out::Out;
 use crate::timer::TimerKey;
 use crate::{Notification, PeerId};
 
-/// How long a member may be silent before it is asked itself: pushes reach most peers, not all, and
-/// in a large network somebody misses several of one member's heartbeats in a row.
-pub(super) fn doubt_after(expiration: Duration) -> Duration {
+/// How long a member may be silent before it is probed. Pushes reach most peers, not all: in a large network some peers
+/// miss several heartbeats of a member in a row.
+pub(super) fn probe_after(expiration: Duration) -> Duration {
     expiration / 5 * 3
 }
 
-/// Is it held alive although nothing was heard of it for long?
+/// Returns whether a member still counts as alive but has been silent for long.
 pub(super) fn is_silent(cx: &Out<'_>, record: &Record) -> bool {
     let config = &cx.config.membership;
-    let longest = doubt_after(config.alive_expiration).max(config.alive_interval.saturating_mul(2));
+    let longest = probe_after(config.alive_expiration).max(config.alive_interval.saturating_mul(2));
     record.is_alive() && cx.now.since(record.last_seen) >= longest
 }
 
-/// One of the dead is tried about so often, whatever their number ..
-const DEAD_EVERY: Duration = Duration::from_secs(1);
-/// .. but none more often than this, nor less than the reconnect interval says.
-const DEAD_AT_MOST_EVERY: Duration = Duration::from_secs(5);
+/// Average interval between probes of dead members, for any number of them ..
+const DEAD_PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// .. but the interval per member is at least this, and at most the reconnect interval.
+const MIN_DEAD_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Membership {
-    /// A member's deadline has come.
+    /// Handles a member's timer.
     pub(crate) fn fire_member(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
         let Some(record) = self.records.get(peer.as_bytes()) else {
             return;
@@ -41,24 +41,24 @@ impl Membership {
                 let health_multiplier = self.health_multiplier(cx);
                 let config = &cx.config.membership;
                 let (usual, pause) = (config.alive_expiration, config.alive_interval);
-                let doubt = match record.doubted {
-                    true => doubt_after(usual) / 2,
-                    false => doubt_after(usual),
+                let delay = match record.probed_early {
+                    true => probe_after(usual) / 2,
+                    false => probe_after(usual),
                 };
-                let (doubted, dead) =
-                    (seen + doubt, seen + usual.saturating_mul(health_multiplier));
-                // Heartbeats do not move the timer: it probes again when it fires.
-                if doubted > cx.now {
-                    cx.timers().set(TimerKey::Member(peer.clone()), doubted);
+                let (probe_at, dead) =
+                    (seen + delay, seen + usual.saturating_mul(health_multiplier));
+                // Heartbeats do not move the timer: it looks at the record again when it fires.
+                if probe_at > cx.now {
+                    cx.timers().set(TimerKey::Member(peer.clone()), probe_at);
                 } else if dead > cx.now {
-                    // By then we may trust ourselves again.
+                    // Our health may be restored by then.
                     let due = Some(seen + usual).filter(|due| *due > cx.now);
                     let again = cx.now + pause.saturating_mul(health_multiplier);
                     let again = again.min(due.unwrap_or(dead)).min(dead);
                     cx.timers().set(TimerKey::Member(peer.clone()), again);
-                    self.ask_after(cx, peer);
+                    self.probe(cx, peer);
                 } else {
-                    self.die(cx, peer);
+                    self.declare_dead(cx, peer);
                 }
             }
             Liveness::Dead { since } => {
@@ -73,14 +73,15 @@ impl Membership {
         }
     }
 
-    /// A member is asked whether it lives, and soon others who may have heard of it.
-    fn ask_after(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
+    /// Requests the view of a silent member as a probe, and soon those of other members, which may have received its
+    /// heartbeats.
+    fn probe(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
         let members = self.records.len();
-        self.exchange.news(cx, &mut self.rng, members);
+        self.exchange.exchange_soon(cx, &mut self.rng, members);
         self.request(cx, peer);
     }
 
-    fn die(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+    fn declare_dead(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.delist(peer);
         if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             record.liveness = Liveness::Dead { since: cx.now };
@@ -92,7 +93,7 @@ impl Membership {
         cx.raise(MemberSignal::Dead(peer.clone()));
     }
 
-    /// Somebody lists as dead a member that we do not know.
+    /// Adds an unknown member that a response lists as dead.
     pub(super) fn learn_dead(
         &mut self,
         cx: &mut MemberCx<'_>,
@@ -106,7 +107,7 @@ impl Membership {
         let org = cx.identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
         let mut record = Record::new(message, alive, org, false, liveness, cx.now);
-        record.hearsay = true;
+        record.listed_dead = true;
         self.records.insert(peer.clone(), record);
         self.version += 1;
         self.arm_dead(cx, &peer);
@@ -115,9 +116,9 @@ impl Membership {
 
     fn arm_dead(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let dead = self.records.len().saturating_sub(self.alive.len());
-        let share = DEAD_EVERY.saturating_mul(u32::try_from(dead).unwrap_or(u32::MAX));
+        let share = DEAD_PROBE_INTERVAL.saturating_mul(u32::try_from(dead).unwrap_or(u32::MAX));
         let pause = share
-            .max(DEAD_AT_MOST_EVERY)
+            .max(MIN_DEAD_PROBE_INTERVAL)
             .min(cx.config.membership.reconnect_interval);
         let again = cx.now + self.rng.jitter(pause);
         let at = match self.liveness(peer) {
@@ -127,7 +128,7 @@ impl Membership {
         cx.timers().set(TimerKey::Member(peer.clone()), at);
     }
 
-    /// Erases a member but for the last time heard of it.
+    /// Replaces a member's record with a tombstone.
     pub(crate) fn forget(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         if let Some(time) = self.erase(cx, peer) {
             let tombstone = Tombstone { time, left: false };
@@ -136,7 +137,7 @@ impl Membership {
         }
     }
 
-    /// Removes a member's record, and returns the last time heard of it.
+    /// Removes a member's record, and returns its last time.
     pub(super) fn erase(&mut self, cx: &mut Out<'_>, peer: &PeerId) -> Option<PeerTime> {
         self.delist(peer);
         cx.timers().cancel(&TimerKey::Member(peer.clone()));
@@ -159,8 +160,8 @@ impl Membership {
         }
     }
 
-    /// A link to a peer has been authenticated, by this incarnation of it if it told one. Returns
-    /// whether that is earlier than one heard of before.
+    /// Handles a newly authenticated link to a peer, by the given incarnation if the peer has stated one. Returns
+    /// whether it is earlier than one known before.
     pub(crate) fn on_connected(
         &mut self,
         cx: &mut MemberCx<'_>,
@@ -174,7 +175,7 @@ impl Membership {
         if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             record.org = org.cloned();
             record.unreachable_since = None;
-            record.doubted = false;
+            record.probed_early = false;
             if let Liveness::Alive { place } = record.liveness {
                 self.alive.change(place, |member| {
                     member.org = org.cloned();
@@ -186,8 +187,7 @@ impl Membership {
         overturned
     }
 
-    /// A peer that was restarted with an earlier clock is the one that lives, whatever its former self
-    /// has told.
+    /// Accepts the earlier incarnation of a peer that was restarted with an earlier clock, in place of its former one.
     fn overturn_later_incarnation(&mut self, peer: &PeerId, incarnation: u64) -> bool {
         if let Some(record) = self.records.get_mut(peer.as_bytes()) {
             return record.overturn_later_incarnation(incarnation);
@@ -204,16 +204,16 @@ impl Membership {
         false
     }
 
-    /// A peer's last link has gone, and with it what it was asked.
+    /// Handles the loss of a peer's last link. Drops the outstanding request to it.
     pub(crate) fn on_disconnected(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.exchange.set_disconnected(peer);
         self.exchange.drop_request(peer);
         self.mark_connected(peer, false);
-        self.doubt(cx, peer);
+        self.probe_early(cx, peer);
         self.retry_seeds_of(cx, peer);
     }
 
-    /// A dial to a peer has failed, and with it what it was asked. That is no death.
+    /// Handles a failed dial to a peer. Drops the outstanding request to it. The peer still counts as alive.
     pub(crate) fn on_unreachable(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         self.exchange.drop_request(peer);
         if let Some(record) = self.records.get_mut(peer.as_bytes()) {
@@ -223,18 +223,18 @@ impl Membership {
                 self.alive.change(place, |member| member.unreachable = true);
             }
         }
-        self.doubt(cx, peer);
+        self.probe_early(cx, peer);
     }
 
-    /// Asks a living member itself as soon as it has been silent for a little longer than usual.
-    fn doubt(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
+    /// Probes an alive member earlier than usual if it stays silent.
+    fn probe_early(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let expiration = cx.config.membership.alive_expiration;
         if let Some(record) = self.records.get_mut(peer.as_bytes())
             && record.is_alive()
-            && !record.doubted
+            && !record.probed_early
         {
-            record.doubted = true;
-            let at = self.health.silent_since(record.last_seen) + doubt_after(expiration) / 2;
+            record.probed_early = true;
+            let at = self.health.silent_since(record.last_seen) + probe_after(expiration) / 2;
             let at = at.max(cx.now);
             cx.timers().set_earlier(TimerKey::Member(peer.clone()), at);
         }

@@ -1,35 +1,34 @@
-//! Who is alive: signed heartbeats, exchanges of views, deadlines, seeds.
+//! Membership: signed heartbeats, exchanges of views, deadlines, seeds.
 //!
-//! Answers to Fabric's `gossip/discovery`.
+//! Corresponds to Fabric's `gossip/discovery`.
 //!
 //! # Deviations
-//! - One table with one state per member: "both alive and dead" cannot be written.
-//! - One clock and one deadline per member, whichever way news of it came; the last time heard of a
-//!   forgotten member is kept, so that neither hearsay nor a replayed heartbeat brings it back.
-//! - A member that has been silent for three fifths of the expiration is asked itself before it is
-//!   held dead, earlier if its link broke or a dial failed, which is no death. Whether it can be reached is
-//!   kept apart from whether it lives.
-//! - A node that was frozen, hears nothing or is not answered gives others more time before it holds them
-//!   dead, up to four times the expiration. Seeds are tried for ever, whatever becomes of member records.
-//! - A response is accepted from a peer that was asked, once, by its nonce; a bad element costs
-//!   itself only. It carries the identities of the members it lists if the requester asks and both
-//!   sides understand that; a newcomer then needs no other protocol to learn everybody.
-//! - The first heartbeat that a newcomer asks with is passed on, so that others hear of it before they
-//!   exchange views; exchanges follow each other the sooner the fewer members are known.
-//! - A view too large for one response is told in parts, one after the other.
-//! - A view that brings nothing new is asked for less often.
-//! - A peer that stops says so in a last signed heartbeat, which is passed on like any other, but only to peers
-//!   that understand it: it is forgotten at once.
-//! - A newcomer at the endpoint of another member of its organisation may be that one with a renewed
-//!   certificate: the other is asked itself at once instead of being missed for the expiration time.
+//! - One table with one state per member: no member can be both alive and dead.
+//! - One time and one deadline per member, whichever way its heartbeats arrive. The last time of a forgotten member is
+//!   kept as a tombstone, so that neither another peer's list of the dead nor a replayed heartbeat restores it.
+//! - A member that has been silent for three fifths of the expiration is probed before it counts as dead, and earlier
+//!   if its link broke or a dial failed. A failed dial alone is no death: reachability and liveness are separate
+//!   states.
+//! - A node that was suspended, receives nothing or is not answered gives other members more time before they count as
+//!   dead, up to four times the expiration. Seeds are tried for ever, independently of member records.
+//! - A response is accepted once, by its nonce, and only from a peer that was asked. An invalid element is skipped; the
+//!   others count. The response carries the identities of the members it lists if the requester asks for them and both
+//!   sides support this: a newcomer then learns all members without another protocol.
+//! - The first heartbeat in a request of a newcomer is passed on, so that other members learn of it before they
+//!   exchange views. Exchanges are the more frequent, the fewer members are known.
+//! - A view too large for one response is sent in parts, one per response.
+//! - While exchanges bring nothing new, they become less frequent.
+//! - A peer that stops sends a farewell, a last signed heartbeat. It is passed on like any other, but only to peers
+//!   that understand it: they forget the peer at once.
+//! - A newcomer at the endpoint of another member of its organisation may be that member with a renewed certificate.
+//!   The other member is probed at once, so that its death is not noticed only after the expiration.
 //! - A heartbeat is signed once per interval and shared by pushes, requests and responses.
-//! - Where all members understand it, a heartbeat that would tell nothing new is a *pulse* instead: the next
-//!   link of a hash chain that the last signed one has begun. It costs a hash to check instead of a
-//!   signature, and many of them travel in one message. After somebody has come alive heartbeats are signed for
-//!   a while, since a pulse tells nothing to a stranger. A peer alive that does not understand it makes all
-//!   others sign again.
-//! - A request tells what its sender holds in eight bytes for each member; what the other side holds too is
-//!   not told again. So a view that changes little costs little, whatever its size.
+//! - If all members understand it, a heartbeat without changes is a *pulse* instead: the next link of a hash chain that
+//!   the last signed heartbeat has anchored. It costs a hash to verify instead of a signature, and one message carries
+//!   many of them. After a member has become alive, heartbeats are signed for a while, since a pulse is of no use to a
+//!   peer that does not know its sender. One alive member without support for pulses makes all others sign again.
+//! - A request carries a have set, eight bytes per member; the responder leaves out what the requester holds. So the
+//!   exchange of a view with few changes is cheap at any size.
 
 mod addresses;
 mod alive_members;
@@ -78,16 +77,16 @@ use crate::snapshot::Stores;
 use crate::timer::TimerKey;
 use crate::{Config, Endpoint, Member, Notification, OrgId, PeerId};
 
-/// What is known of what a heartbeat says.
+/// How the content of a heartbeat relates to what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It would change something.
+    /// It would change the view.
     News,
+    /// It changes nothing.
     Known,
-    /// It changes nothing, but its peer is held dead, or a later start of it alive, and whoever tells it holds
-    /// otherwise.
+    /// It changes nothing, but differs from our view: the peer is dead here, or known here with a later incarnation.
     SignOfLife,
-    /// Its peer was forgotten after a later start: an old one, or its clock was set back.
+    /// The peer was forgotten with a later incarnation: the heartbeat is old, or the peer's clock was set back.
     Former,
 }
 
@@ -97,14 +96,14 @@ impl Standing {
     }
 }
 
-/// The members of the network, and what keeps the view of them fresh.
+/// The members of the network, and the protocol that keeps the view of them up to date.
 #[derive(Debug)]
 pub(crate) struct Membership {
     own_peer: PeerId,
     own_org: OrgId,
     own: OwnAlive,
     records: PeerTable<Record>,
-    /// The last time heard of members that have left or were forgotten. Same cap as the records.
+    /// Tombstones of members that have left or were forgotten. Same limit as the records.
     tombstones: Tombstones,
     addresses: Addresses,
     alive: AliveMembers,
@@ -112,12 +111,12 @@ pub(crate) struct Membership {
     seeds: Seeds,
     health: Health,
     rng: ModuleRng,
-    /// Heartbeats signed since somebody has come alive.
-    told_newcomers: u32,
+    /// Number of heartbeats signed since a member last became alive.
+    heartbeats_since_newcomer: u32,
     version: u64,
-    /// Grows with what we say of ourselves.
+    /// Changes with our own description.
     own_version: u64,
-    /// The latest heartbeat under our name that was not ours.
+    /// The time of the latest heartbeat under our identity that was not ours.
     conflict: PeerTime,
 }
 
@@ -146,14 +145,14 @@ impl Membership {
             seeds: Seeds::new(cx),
             health: Health::new(cx.now),
             rng,
-            told_newcomers: 0,
+            heartbeats_since_newcomer: 0,
             version: 0,
             own_version: 0,
             conflict: PeerTime::default(),
         }
     }
 
-    /// Something that concerns members has passed the gate.
+    /// Handles an input that has passed the gate.
     pub(crate) fn on_input(&mut self, cx: &mut MemberCx<'_>, input: MemberInput) {
         match input {
             MemberInput::Alive(alive) => self.on_alive(cx, alive),
@@ -165,7 +164,8 @@ impl Membership {
         }
     }
 
-    /// What is to be made of a heartbeat. Cheap, to be asked before its signature is checked.
+    /// Returns how a heartbeat relates to what is known; `dead` if it was listed as dead. Cheap: callable before its
+    /// signature is verified.
     pub(crate) fn standing(&self, alive: &Alive, dead: bool) -> Standing {
         if alive.pki_id == self.own_peer.as_bytes() {
             let news = !dead && alive.time > self.own.time().max(self.conflict);
@@ -176,14 +176,14 @@ impl Membership {
                 let news = !dead
                     && record.is_older_than(alive.time)
                     && (record.time.incarnation == alive.time.incarnation
-                        || !self.is_of_former_self(alive));
+                        || !self.is_of_former_incarnation(alive));
                 let earlier = alive.time.incarnation < record.time.incarnation;
                 if !news && !dead && (earlier || !record.is_alive()) {
                     return Standing::SignOfLife;
                 }
                 news
             }
-            // Whoever has been forgotten is not remembered once more because others still hold it dead.
+            // A tombstone is not replaced because other peers still list the member as dead.
             None => {
                 let tombstone = self.tombstones.get(&alive.pki_id[..]);
                 let later = tombstone.map(|tombstone| tombstone.time.incarnation);
@@ -191,18 +191,19 @@ impl Membership {
                     return Standing::Former;
                 }
                 tombstone.is_none_or(|tombstone| !dead && alive.time > tombstone.time)
-                    && !self.is_of_former_self(alive)
+                    && !self.is_of_former_incarnation(alive)
             }
         };
         Standing::news_if(news)
     }
 
-    fn is_of_former_self(&self, alive: &Alive) -> bool {
+    fn is_of_former_incarnation(&self, alive: &Alive) -> bool {
         let incarnation = alive.time.incarnation;
-        self.exchange.is_former_self(&alive.pki_id, incarnation)
+        self.exchange
+            .is_former_incarnation(&alive.pki_id, incarnation)
     }
 
-    /// A heartbeat has passed the gate.
+    /// Handles a heartbeat that has passed the gate.
     pub(crate) fn on_alive(&mut self, cx: &mut MemberCx<'_>, alive: Admitted<AliveItem>) {
         let AliveItem {
             message,
@@ -218,7 +219,7 @@ impl Membership {
             return;
         }
         let dead = source.way == AliveWay::Hearsay;
-        // Others may have told it while the check ran.
+        // Another copy may have arrived during the verification.
         match self.standing(alive, dead) {
             Standing::News => {}
             Standing::Former => {
@@ -242,33 +243,33 @@ impl Membership {
             self.apply(cx, &message, alive, direct)
         };
         if let (Some(pulse), Some(record)) = (pulse, self.records.get_mut(&alive.pki_id[..])) {
-            record.beat(&pulse, cx.now);
+            record.apply_pulse(&pulse, cx.now);
         }
         if taken && returning && source.way == AliveWay::Request {
             self.request(cx, &source.from);
         }
-        // What is not kept would be news again each time it came, and go round for ever.
+        // A heartbeat that is not stored would be news again each time it arrives, and circulate for ever.
         if taken && is_news_to_others(&source, newcomer, returning) {
             holders.push(source.from.clone());
             cx.raise(MemberSignal::Forward { message, holders });
         }
     }
 
-    /// Somebody has signed a heartbeat with our key that is later than ours.
+    /// Handles a heartbeat later than ours that is signed with our key.
     fn on_identity_conflict(&mut self, cx: &mut Out<'_>, alive: &Alive) {
         if alive.time > self.own.time().max(self.conflict) {
             self.conflict = alive.time;
             let incarnation = alive.time.incarnation;
             tracing::warn!(
                 incarnation,
-                "our identity was used by a later start than ours"
+                "our identity was used by a later incarnation than ours"
             );
             cx.metrics().identity_conflicts += 1;
             cx.notify(Notification::IdentityInUse { incarnation });
         }
     }
 
-    /// Takes a heartbeat in, if there is room for its subject.
+    /// Applies a heartbeat to the record of its member; a new record needs room. Returns whether it was applied.
     fn apply(
         &mut self,
         cx: &mut MemberCx<'_>,
@@ -312,24 +313,24 @@ impl Membership {
         let org = cx.identities.org_of(peer.as_bytes()).cloned();
         let liveness = Liveness::Dead { since: cx.now };
         let record = Record::new(message, alive, org, direct, liveness, cx.now);
-        let told = [record.internal.clone(), record.endpoint.clone()];
+        let declared = [record.internal.clone(), record.endpoint.clone()];
         self.enlist(cx, peer.clone(), record);
         self.ask_new_org(cx, &peer);
-        self.doubt_predecessors(cx, &peer, &told);
+        self.probe_predecessors(cx, &peer, &declared);
         true
     }
 
-    /// A newcomer tells an endpoint that other members of its organisation told before it: they may have
-    /// been renewed, and then whoever is dialled there is the newcomer. Its word alone does not count,
-    /// so each of the others is asked itself at once; who answers stays.
-    fn doubt_predecessors(
+    /// Probes the members of a newcomer's organisation that have declared one of its endpoints before: their
+    /// certificate may have been renewed, and then the newcomer answers there. The newcomer's word alone does not
+    /// count: a member that answers the probe stays.
+    fn probe_predecessors(
         &mut self,
         cx: &mut MemberCx<'_>,
         peer: &PeerId,
-        told: &[Option<Endpoint>],
+        declared: &[Option<Endpoint>],
     ) {
         let org = cx.identities.org_of(peer.as_bytes());
-        for other in self.addresses.claim(peer, told.iter().flatten()) {
+        for other in self.addresses.claim(peer, declared.iter().flatten()) {
             let theirs = cx.identities.org_of(other.as_bytes());
             if org.is_some() && theirs == org && self.knows(other.as_bytes()) {
                 self.request(cx, &other);
@@ -346,10 +347,10 @@ impl Membership {
             unreachable: record.unreachable_since.is_some(),
         });
         record.liveness = Liveness::Alive { place };
-        self.told_newcomers = 0;
+        self.heartbeats_since_newcomer = 0;
         let members = self.records.len();
-        self.exchange.news(cx, &mut self.rng, members);
-        let deadline = cx.now + liveness::doubt_after(cx.config.membership.alive_expiration);
+        self.exchange.exchange_soon(cx, &mut self.rng, members);
+        let deadline = cx.now + liveness::probe_after(cx.config.membership.alive_expiration);
         cx.timers().set(TimerKey::Member(peer.clone()), deadline);
         cx.notify(Notification::MemberAlive(peer.clone()));
         self.records.insert(peer.clone(), record);
@@ -357,7 +358,8 @@ impl Membership {
         cx.raise(MemberSignal::Alive(peer));
     }
 
-    /// Makes room for one more member, at the cost of the one dead the longest.
+    /// Makes room for one more member by forgetting the one that has been dead the longest. Returns whether there is
+    /// room.
     fn make_room(&mut self, cx: &mut Out<'_>) -> bool {
         if self.records.len() < cx.config.membership.max_members.get() {
             return true;
@@ -379,12 +381,12 @@ impl Membership {
         true
     }
 
-    /// The alive members, for draws.
+    /// The alive members, for random draws.
     pub(crate) fn alive(&mut self) -> &mut AliveMembers {
         &mut self.alive
     }
 
-    /// The alive members to whom a link is up.
+    /// The alive members with a link.
     pub(crate) fn connected(&mut self) -> Vec<PeerId> {
         self.alive
             .draw_linked(usize::MAX, |_| true, |member| member.peer.clone())
@@ -398,8 +400,8 @@ impl Membership {
         self.record(peer).is_some()
     }
 
-    /// Alive members that understand nothing beyond the original protocol, as far as one can tell:
-    /// `capable` knows it of those that are connected, heartbeats that begin a chain show it of others.
+    /// Alive legacy members, as far as this node can tell: `capable` returns whether a connected member has our
+    /// capabilities, and a heartbeat that anchors a chain shows that its member has them.
     pub(crate) fn legacy(&self, capable: impl Fn(&PeerId) -> Option<bool>) -> BTreeSet<PeerId> {
         let is_legacy = |(peer, record): (&PeerId, &Record)| {
             let legacy = record.is_alive() && record.link.is_none() && capable(peer) != Some(true);
@@ -408,32 +410,32 @@ impl Membership {
         self.records.iter().filter_map(is_legacy).collect()
     }
 
-    /// Are as many links up as exchanges need?
+    /// Returns whether exchanges need no further links.
     pub(crate) fn is_linked_enough(&self, enough: usize) -> bool {
         self.alive.is_linked_enough(enough, 0)
     }
 
-    /// Nobody is alive but us.
+    /// Returns whether no member is alive.
     pub(crate) fn is_alone(&self) -> bool {
         self.alive.len() == 0
     }
 
-    /// Exactly one member is alive but us.
+    /// Returns whether exactly one member is alive.
     pub(crate) fn has_first_member(&self) -> bool {
         self.alive.len() == 1
     }
 
-    /// Where to reach a member.
+    /// The endpoint to reach a member at.
     pub(crate) fn endpoint_of(&self, peer: &[u8]) -> Option<&Endpoint> {
         self.record(peer)?.preferred_endpoint()
     }
 
-    /// Whether we ourselves have an external endpoint.
+    /// Returns whether we have an external endpoint.
     pub(crate) fn is_self_external(&self) -> bool {
         self.own.external.is_some()
     }
 
-    /// Whether a member has an external endpoint.
+    /// Returns whether a member has an external endpoint.
     pub(crate) fn is_external(&self, peer: &[u8]) -> bool {
         self.record(peer)
             .is_some_and(|record| record.endpoint.is_some())
@@ -444,27 +446,27 @@ impl Membership {
         self.own_version += 1;
     }
 
-    /// Tells everybody another external endpoint from now on, or none. Anchors of foreign organisations are
-    /// contacted only by those that have one.
+    /// Changes our external endpoint, and announces it. Only nodes with an external endpoint contact anchors of other
+    /// organisations.
     pub(crate) fn set_external(&mut self, cx: &mut MemberCx<'_>, external: Option<Endpoint>) {
         if self.own.external == external {
             return;
         }
         self.own.set_external(external);
         self.own_version += 1;
-        self.set_anchors_again(cx);
+        self.refresh_anchors(cx);
         if !self.is_alone() {
-            self.greet(cx);
+            self.announce_self(cx);
         }
     }
 
-    /// Everything that is bounded here.
+    /// Reports the sizes of all bounded collections.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         let max = config.membership.max_members.get();
         stores.add("members", self.records.len(), max);
         stores.add("members forgotten", self.tombstones.len(), max);
         self.exchange.stores(config, stores);
-        // As many as the application names.
+        // Bounded by the configuration.
         let seeds = self.seeds.len();
         stores.add("seeds", seeds, seeds);
     }
@@ -481,12 +483,12 @@ impl Membership {
         self.version
     }
 
-    /// Changes whenever [`Membership::own_info`] would.
+    /// Changes whenever [`Membership::own_info`] changes.
     pub(crate) const fn own_version(&self) -> u64 {
         self.own_version
     }
 
-    /// Ourselves, as others see us.
+    /// This node as a member.
     pub(crate) fn own_info(&self) -> Member {
         Member {
             peer: self.own_peer.clone(),
@@ -522,13 +524,13 @@ impl Membership {
     }
 }
 
-/// Whether a heartbeat that we have taken in is passed on.
+/// Returns whether a heartbeat that was applied is passed on.
 fn is_news_to_others(source: &AliveSource, newcomer: bool, returning: bool) -> bool {
     match source.way {
         AliveWay::Pushed => true,
-        // Whoever asks us for its first view, or is back, is news to others too.
+        // A peer that requests its first view, or has returned, is news to other members too.
         AliveWay::Request => newcomer,
-        // Where a partition has ended, one link shows many again that others hold dead too.
+        // After a partition, one link restores many members that are dead to other members too.
         AliveWay::Response => returning,
         AliveWay::Hearsay => false,
     }

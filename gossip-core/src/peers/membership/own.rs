@@ -1,4 +1,4 @@
-//! Our own heartbeat: signed when somebody is there to read it, shared by all who need it.
+//! Our own heartbeat: signed once per interval while there are receivers, shared by all its uses.
 
 use bytes::Bytes;
 use gossip_proto::{
@@ -12,7 +12,7 @@ use crate::out::Out;
 use crate::rng::ModuleRng;
 use crate::{Endpoint, Instant};
 
-/// Our heartbeat and what it says.
+/// Our heartbeat and its content.
 #[derive(Debug)]
 pub(super) struct OwnAlive {
     time: PeerTime,
@@ -21,14 +21,14 @@ pub(super) struct OwnAlive {
     pub(super) internal: Endpoint,
     publish_identity_until: Instant,
     signed: Option<Signed>,
-    /// A signature is outstanding.
+    /// Whether a signature is outstanding.
     signing: bool,
-    /// What we say has changed since the last signature was asked for.
+    /// Whether our content has changed since the last signature was requested.
     outdated: bool,
     chain: Chain,
-    /// The heartbeat signed last is anchored in this chain.
+    /// Whether the latest signed heartbeat is anchored in this chain.
     anchored: bool,
-    /// The heartbeat signed last has been pushed, not only told to those who asked.
+    /// Whether the latest signed heartbeat has been pushed, not only sent in requests and responses.
     pushed: bool,
     /// The latest pulse since the heartbeat.
     pulse: Option<Pulse>,
@@ -39,7 +39,7 @@ pub(super) struct OwnAlive {
 struct Signed {
     whole: SignedMessage,
     without_secret: SignedMessage,
-    /// When it was signed, or confirmed by a pulse.
+    /// The time of its signature, or of the latest pulse that confirms it.
     at: Instant,
 }
 
@@ -76,12 +76,12 @@ impl OwnAlive {
         self.outdated = true;
     }
 
-    /// Of the latest heartbeat or pulse.
+    /// The time of the latest heartbeat or pulse.
     pub(super) const fn time(&self) -> PeerTime {
         self.time
     }
 
-    /// The latest heartbeat, if it is recent and says what we would say now.
+    /// The latest heartbeat, if it is recent and its content is up to date.
     pub(super) fn current(&self, cx: &Out<'_>) -> Option<&SignedMessage> {
         let signed = self.signed.as_ref()?;
         let fresh =
@@ -89,7 +89,7 @@ impl OwnAlive {
         (fresh && !self.outdated).then_some(&signed.whole)
     }
 
-    /// The latest heartbeat for somebody inside or outside our organisation.
+    /// The latest heartbeat for a receiver inside (`with_secret`) or outside our organisation.
     pub(super) fn latest(&self, with_secret: bool) -> Option<&SignedMessage> {
         let signed = self.signed.as_ref()?;
         Some(if with_secret {
@@ -99,7 +99,7 @@ impl OwnAlive {
         })
     }
 
-    /// A new heartbeat to be signed, unless one is being signed.
+    /// Composes a new heartbeat to be signed, unless a signature is outstanding.
     pub(super) fn next(&mut self, cx: &MemberCx<'_>) -> Option<Box<UnsignedMessage>> {
         if self.signing {
             return None;
@@ -112,12 +112,12 @@ impl OwnAlive {
         Some(Box::new(unsigned))
     }
 
-    /// Our last heartbeat, to be signed: it says that we stop.
+    /// Composes our farewell, a last heartbeat, to be signed.
     pub(super) fn farewell(&mut self, cx: &MemberCx<'_>) -> UnsignedMessage {
         UnsignedMessage::new(self.describe(cx, None, true), None)
     }
 
-    /// What we have to say, under a new time.
+    /// Describes this node in a heartbeat with a new time.
     fn describe(
         &mut self,
         cx: &MemberCx<'_>,
@@ -142,14 +142,14 @@ impl OwnAlive {
         message(None, 0, Content::Alive(alive))
     }
 
-    /// Shows that we live on and that our heartbeat holds; `None` if a new one has to be signed.
+    /// The next pulse, which confirms our latest heartbeat; `None` if a new heartbeat must be signed.
     pub(super) fn next_pulse(&mut self, cx: &MemberCx<'_>) -> Option<Pulse> {
         let signed = self.signed.as_mut()?;
         let Content::Alive(alive) = signed.whole.content() else {
             return None;
         };
-        let young = cx.now < self.publish_identity_until;
-        let holds = !self.signing && !self.outdated && alive.identity.is_some() == young;
+        let starting = cx.now < self.publish_identity_until;
+        let holds = !self.signing && !self.outdated && alive.identity.is_some() == starting;
         if !holds || !self.anchored || !self.pushed {
             return None;
         }
@@ -165,7 +165,7 @@ impl OwnAlive {
         Some(pulse)
     }
 
-    /// The latest heartbeat, to be pushed.
+    /// The latest heartbeat, to be pushed. Marks it as pushed.
     pub(super) fn take_for_push(&mut self) -> Option<SignedMessage> {
         self.pushed = true;
         self.latest(true).cloned()
@@ -176,7 +176,7 @@ impl OwnAlive {
         self.pulse.as_ref()
     }
 
-    /// The link that the next heartbeat tells, of a new chain if the old one is used up.
+    /// The link that anchors the next heartbeat, of a new chain if the current one is used up.
     fn anchor(&mut self) -> Option<ChainLink> {
         self.chain.reveal().or_else(|| {
             self.anchored = false;
@@ -185,7 +185,7 @@ impl OwnAlive {
         })
     }
 
-    /// A signature has come back, or failed.
+    /// Handles the signature of our heartbeat; `signed` is `None` if signing failed.
     pub(super) fn on_signed(&mut self, now: Instant, signed: Option<SignedMessage>) {
         self.signing = false;
         if let Some(whole) = signed {

@@ -1,4 +1,4 @@
-//! Hints that there is more to learn than what was told: somebody we cannot identify, somebody who may live.
+//! Hints in messages that there is more to learn: a peer without a known identity, or a dead member that may be alive.
 
 use std::time::Duration;
 
@@ -8,38 +8,41 @@ use super::{MemberCx, MemberSignal, Membership, may_see_secret};
 
 use crate::{Endpoint, Instant, PeerId};
 
-/// Peers that told of strangers and are asked who they are.
-const MAX_STRANGERS: usize = 64;
-/// Between two probes whether somebody lives who is held dead, of anybody and of the same one.
-const PROBE_AGAIN: Duration = Duration::from_millis(500);
-const PROBE_SAME_AGAIN: Duration = Duration::from_secs(5);
+/// Senders of messages about unknown peers that are asked for the identities.
+const MAX_UNKNOWN_SOURCES: usize = 64;
+/// Least time between two probes of dead members: of any members, and of the same member.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+const MEMBER_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Membership {
-    /// What `from` told could not be checked for want of an identity: it is asked who that is, and so is
-    /// whoever is asked next. Anybody can tell of somebody who does not exist, so that does not happen often.
+    /// A message of `from` about an unknown peer could not be verified. Requests its view with identities, and
+    /// identities in the next request to any peer. At most once per interval and sender, as peers can be invented.
     pub(crate) fn on_unknown_identity(&mut self, cx: &mut MemberCx<'_>, from: &PeerId) {
         let (now, pause) = (cx.now, cx.config.membership.sync_interval);
-        let strangers = &mut self.exchange.strangers;
-        if strangers.get(from).is_none_or(|at| *at + pause <= now) {
-            strangers.retain(|_, at| *at + pause > now);
-            if strangers.len() < MAX_STRANGERS {
-                strangers.insert(from.clone(), now);
+        let unknown_sources = &mut self.exchange.unknown_sources;
+        if unknown_sources
+            .get(from)
+            .is_none_or(|at| *at + pause <= now)
+        {
+            unknown_sources.retain(|_, at| *at + pause > now);
+            if unknown_sources.len() < MAX_UNKNOWN_SOURCES {
+                unknown_sources.insert(from.clone(), now);
                 self.request(cx, from);
             }
         }
         self.exchange.wants_identities = true;
     }
 
-    /// Somebody told what a member held dead has said, or may have said if its clock was set back: it is
-    /// asked itself, if it was not a moment ago.
+    /// A message shows that a dead member may be alive: it repeats the last heartbeat of the member, or has an earlier
+    /// incarnation, as if its clock was set back. Probes the member, unless it was probed recently.
     pub(crate) fn on_sign_of_life(&mut self, cx: &mut MemberCx<'_>, peer: &PeerId) {
         let now = cx.now;
         let Some(record) = self.records.get_mut(peer.as_bytes()) else {
             return;
         };
         let recent = |at: Option<Instant>, pause| at.is_some_and(|at| at + pause > now);
-        let probed =
-            recent(self.exchange.probed, PROBE_AGAIN) || recent(record.probed, PROBE_SAME_AGAIN);
+        let probed = recent(self.exchange.probed, PROBE_INTERVAL)
+            || recent(record.probed, MEMBER_PROBE_INTERVAL);
         if !probed && !self.exchange.is_connected(peer) {
             record.probed = Some(now);
             self.exchange.probed = Some(now);
@@ -47,14 +50,14 @@ impl Membership {
         }
     }
 
-    /// May we look for somebody now because of what others tell?
+    /// Returns whether a dead member may be probed now because of messages from others.
     pub(crate) fn may_probe(&self, now: Instant) -> bool {
         let probed = self.exchange.probed;
-        probed.is_none_or(|at| at + PROBE_AGAIN <= now)
+        probed.is_none_or(|at| at + PROBE_INTERVAL <= now)
     }
 
-    /// A member that was forgotten has told, in an earlier start than its last or with a clock set back, where
-    /// it is: only a link can show which.
+    /// Dials a forgotten member of which a heartbeat with an earlier incarnation was received. Only a link shows
+    /// whether the heartbeat is old, or the clock of the member was set back.
     pub(super) fn probe_former(
         &mut self,
         cx: &mut MemberCx<'_>,
@@ -68,8 +71,8 @@ impl Membership {
         self.exchange.probed = Some(cx.now);
         let inside = may_see_secret(&self.own_org, cx.identities.org_of(&alive.pki_id));
         let internal = message.internal_endpoint().filter(|_| inside);
-        let told = internal.unwrap_or_else(|| alive.endpoint.clone());
-        if let Some(endpoint) = Endpoint::told(&told) {
+        let stated = internal.unwrap_or_else(|| alive.endpoint.clone());
+        if let Some(endpoint) = Endpoint::from_remote(&stated) {
             cx.raise(MemberSignal::Dial(endpoint));
         }
     }

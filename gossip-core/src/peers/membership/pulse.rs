@@ -1,4 +1,4 @@
-//! Signs of life between heartbeats: who is heard of by them, and when ours may be one.
+//! Pulses, which stand for heartbeats: how received ones update members, and when ours may be one.
 
 use gossip_proto::Pulse;
 
@@ -9,21 +9,21 @@ use crate::PeerId;
 use crate::gate::admitted::{Admitted, PulseItem};
 use crate::out::Out;
 
-/// Signed heartbeats pushed since somebody has come alive: a pulse of ours tells nothing to one that does
-/// not know us, and one push does not reach everybody.
-const HEARTBEATS_TO_NEWCOMERS: u32 = 2;
+/// Number of signed heartbeats pushed after a member has become alive: a pulse of ours is of no use to a peer that does
+/// not know us, and one push does not reach all members.
+const HEARTBEATS_FOR_NEWCOMERS: u32 = 2;
 
-/// What a member has told last.
+/// The latest heartbeat or pulse of a member.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heard {
     pub(crate) incarnation: u64,
     pub(crate) sequence: u64,
-    /// The link of its hash chain, if its heartbeat has begun one.
+    /// The link of its hash chain, if its heartbeat has anchored one.
     pub(crate) link: Option<ChainLink>,
 }
 
 impl Membership {
-    /// What the next sign of life of a member must follow.
+    /// The state that the next pulse of a member must follow.
     pub(crate) fn heard_of(&self, peer: &[u8]) -> Option<Heard> {
         self.record(peer).map(|record| Heard {
             incarnation: record.time.incarnation,
@@ -32,7 +32,7 @@ impl Membership {
         })
     }
 
-    /// A sign of life has passed the gate.
+    /// Handles a pulse that has passed the gate.
     pub(crate) fn on_pulse(&mut self, cx: &mut Out<'_>, pulse: Admitted<PulseItem>) {
         let PulseItem {
             pulse,
@@ -49,7 +49,7 @@ impl Membership {
             return;
         }
         cx.metrics().pulses += 1;
-        record.beat(&pulse, cx.now);
+        record.apply_pulse(&pulse, cx.now);
         let back = !record.is_alive();
         if back && let Some((peer, record)) = self.records.remove(key) {
             self.enlist(cx, peer, record);
@@ -60,17 +60,17 @@ impl Membership {
         }
     }
 
-    /// May our heartbeat be a pulse? Only if everybody alive can do something with it, and if all have had
-    /// the time to hear a signed one.
+    /// Returns whether our heartbeat may be a pulse: only if all alive members understand pulses, and have had time to
+    /// receive a signed heartbeat.
     pub(super) fn is_pulsing(&self, cx: &Out<'_>) -> bool {
-        if self.told_newcomers < HEARTBEATS_TO_NEWCOMERS {
+        if self.heartbeats_since_newcomer < HEARTBEATS_FOR_NEWCOMERS {
             return false;
         }
-        let deaf = |(_, record): (&PeerId, &Record)| record.is_alive() && record.link.is_none();
-        cx.config.membership.pulses && !self.records.iter().any(deaf)
+        let legacy = |(_, record): (&PeerId, &Record)| record.is_alive() && record.link.is_none();
+        cx.config.membership.pulses && !self.records.iter().any(legacy)
     }
 
-    /// The last pulse of a member since its heartbeat.
+    /// The latest pulse of a member, if it is later than its heartbeat.
     pub(super) fn pulse_of(peer: &PeerId, record: &Record) -> Option<Pulse> {
         let proof = record.link?;
         (record.time.sequence > record.signed_sequence).then(|| Pulse {

@@ -1,4 +1,4 @@
-//! What is kept of one member.
+//! The record of one member.
 
 use bytes::Bytes;
 use gossip_proto::{Alive, PeerTime, Pulse, RawEnvelope, SignedMessage};
@@ -10,9 +10,9 @@ use crate::{Endpoint, Instant, OrgId};
 /// Alive or dead: exactly one of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Liveness {
-    /// With its place in the alive.
+    /// `place` is its index in the alive members.
     Alive { place: usize },
-    /// Since when.
+    /// `since` is the time of its death.
     Dead { since: Instant },
 }
 
@@ -20,28 +20,28 @@ pub(super) enum Liveness {
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) liveness: Liveness,
-    /// Of the latest heartbeat or pulse.
+    /// The time of the latest heartbeat or pulse.
     pub(super) time: PeerTime,
-    /// The sequence of the latest heartbeat.
+    /// The sequence number of the latest heartbeat.
     pub(super) signed_sequence: u64,
-    /// The link of its hash chain that came with `time`, if its heartbeat has begun one.
+    /// The chain link that belongs to `time`, if its heartbeat has anchored a chain.
     pub(super) link: Option<ChainLink>,
-    /// A later incarnation that a link has shown to be no more: others may still tell of it.
+    /// A later incarnation that a link has disproved; other members may still send its heartbeats.
     overturned: Option<u64>,
     pub(super) last_seen: Instant,
-    /// We know of it because somebody listed it as dead: passed on, it would be remembered for ever.
-    pub(super) hearsay: bool,
-    /// When it was asked last because others told of it although it is held dead.
+    /// Only known because a response listed it as dead. Not passed on: else no member would ever forget it.
+    pub(super) listed_dead: bool,
+    /// The time of the last probe because of messages from others, while it counted as dead.
     pub(super) probed: Option<Instant>,
-    /// The last dial to it failed, and so did all since this one.
+    /// The time of the first of the failed dials since the last successful one; absent if the last dial succeeded.
     pub(super) unreachable_since: Option<Instant>,
-    /// A link to it broke, or a dial failed, since it was heard of.
-    pub(super) doubted: bool,
+    /// Whether it is probed early: a link to it broke or a dial failed since its last heartbeat.
+    pub(super) probed_early: bool,
     pub(super) org: Option<OrgId>,
     pub(super) endpoint: Option<Endpoint>,
     pub(super) internal: Option<Endpoint>,
-    /// The internal endpoint came from the member itself, not through a relay that may have
-    /// attached an old one.
+    /// Whether the internal endpoint came from the member itself, not through a relay, which may have attached an old
+    /// one.
     internal_direct: bool,
     pub(super) metadata: Bytes,
     pub(super) envelope: RawEnvelope,
@@ -64,9 +64,9 @@ impl Record {
             overturned: None,
             last_seen: now,
             probed: None,
-            hearsay: false,
+            listed_dead: false,
             unreachable_since: None,
-            doubted: false,
+            probed_early: false,
             org,
             endpoint: None,
             internal: None,
@@ -78,7 +78,7 @@ impl Record {
         record
     }
 
-    /// Of the latest heartbeat.
+    /// The time of the latest heartbeat.
     pub(super) fn signed_time(&self) -> PeerTime {
         PeerTime {
             sequence: self.signed_sequence,
@@ -86,7 +86,7 @@ impl Record {
         }
     }
 
-    /// Takes over a newer heartbeat. Returns whether anything but the clock has changed.
+    /// Applies a newer heartbeat. Returns whether anything but the time has changed.
     pub(super) fn update(
         &mut self,
         message: &SignedMessage,
@@ -95,30 +95,31 @@ impl Record {
         now: Instant,
     ) -> bool {
         let restarted = self.time.incarnation != alive.time.incarnation;
-        self.hearsay = false;
+        self.listed_dead = false;
         self.time = alive.time;
         self.signed_sequence = alive.time.sequence;
         self.link = alive.pulse_anchor;
         self.last_seen = now;
-        self.doubted = false;
+        self.probed_early = false;
         self.envelope = message.envelope().detach();
         self.describe(message, alive, direct) || restarted
     }
 
-    /// Takes over a later sign of life.
-    pub(super) fn beat(&mut self, pulse: &Pulse, now: Instant) {
+    /// Applies a later pulse.
+    pub(super) fn apply_pulse(&mut self, pulse: &Pulse, now: Instant) {
         self.time.sequence = pulse.sequence;
         self.link = Some(pulse.proof);
         self.last_seen = now;
-        self.doubted = false;
+        self.probed_early = false;
     }
 
-    /// Would a heartbeat of this time be news?
+    /// Returns whether a heartbeat of this time would be news.
     pub(super) fn is_older_than(&self, time: PeerTime) -> bool {
         time > self.time && self.overturned != Some(time.incarnation)
     }
 
-    /// The member has proven to be this incarnation now, however late the one heard of before.
+    /// Sets the incarnation that the member has proven on a link. Returns whether it is earlier than the one known
+    /// before.
     pub(super) fn overturn_later_incarnation(&mut self, incarnation: u64) -> bool {
         let later = self.time.incarnation > incarnation;
         if later {
@@ -134,9 +135,9 @@ impl Record {
 
     fn describe(&mut self, message: &SignedMessage, alive: &Alive, direct: bool) -> bool {
         let mut changed = false;
-        let told = self.endpoint.as_ref().map_or("", Endpoint::as_str);
-        if told != alive.endpoint {
-            self.endpoint = Endpoint::told(&alive.endpoint);
+        let stated = self.endpoint.as_ref().map_or("", Endpoint::as_str);
+        if stated != alive.endpoint {
+            self.endpoint = Endpoint::from_remote(&alive.endpoint);
             changed = true;
         }
         if self.metadata != alive.metadata {
@@ -148,14 +149,14 @@ impl Record {
         {
             self.internal_direct = direct;
             if self.internal.as_ref().map(Endpoint::as_str) != Some(internal.as_str()) {
-                self.internal = Endpoint::told(&internal);
+                self.internal = Endpoint::from_remote(&internal);
                 changed = true;
             }
         }
         changed
     }
 
-    /// Whom it may be told of depends on this.
+    /// Its properties for the rules of disclosure.
     pub(super) fn party(&self) -> Party<'_> {
         Party {
             org: self.org.as_ref(),
@@ -167,7 +168,7 @@ impl Record {
         matches!(self.liveness, Liveness::Alive { .. })
     }
 
-    /// Where to reach it: the internal endpoint if known, else the external one.
+    /// The endpoint to reach it at: the internal one if known, else the external one.
     pub(super) fn preferred_endpoint(&self) -> Option<&Endpoint> {
         self.internal.as_ref().or(self.endpoint.as_ref())
     }

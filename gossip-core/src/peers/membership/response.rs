@@ -1,4 +1,4 @@
-//! The view that others are told when they ask.
+//! Responses with our view.
 
 use bytes::Bytes;
 use gossip_proto::{Content, MembershipResponse, PeerIdentity};
@@ -19,7 +19,7 @@ impl Membership {
             self.send_response(cx, &requester);
             return;
         }
-        // It may wait for long, and is not worth its memory.
+        // The request may wait for long, so its have set is not kept.
         let held = Bytes::new();
         self.exchange
             .defer(Use::Respond(ViewRequest { held, ..requester }));
@@ -38,7 +38,7 @@ impl Membership {
             external: self.own.external.is_some(),
         };
         if !may_list(&self.own_org, ours, target) {
-            // Fabric closes the link here; its owner may still want it for a channel.
+            // Fabric closes the link here; the requester may still need it for a channel.
             return;
         }
         let mut response = self.view_for(cx, requester, target);
@@ -54,9 +54,9 @@ impl Membership {
         cx.raise(MemberSignal::Respond { link, message });
     }
 
-    /// As many members as fit into the bytes that a response may have, but at least one; the next view goes
-    /// on where this one ends. Who has been silent for long is held alive out of caution, and told to
-    /// nobody: told on and on, one that is gone would live for ever.
+    /// As many members as fit into a response, at least one. The next response continues after the last one. Silent
+    /// members are left out: they still count as alive as a precaution, but if members went on listing them to each
+    /// other, a dead one would stay alive for ever.
     fn view_for(
         &mut self,
         cx: &MemberCx<'_>,
@@ -73,7 +73,7 @@ impl Membership {
             if *peer == requester.peer || !may_list(&self.own_org, record.party(), target) {
                 continue;
             }
-            if record.hearsay || is_silent(cx, record) {
+            if record.listed_dead || is_silent(cx, record) {
                 continue;
             }
             if held.contains(peer, record.signed_time(), record.is_alive()) {

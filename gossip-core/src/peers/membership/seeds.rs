@@ -1,8 +1,8 @@
-//! Seeds: the endpoints through which an isolated peer finds the others.
+//! Seeds: endpoints through which an isolated peer finds the network.
 //!
-//! One state per endpoint, whatever number of channels name it; tried for ever, with back-off and
-//! jitter, as long as nobody alive is known there; independent of member records, so that forgetting
-//! a member cannot cut us off.
+//! One state per endpoint, even if several channels name it. A seed is tried for ever, with back-off and jitter, while
+//! no alive member is known there. Seeds do not depend on member records, so forgetting a member cannot isolate this
+//! node.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,20 +12,20 @@ use crate::out::Out;
 use crate::timer::TimerKey;
 use crate::{ChannelId, Endpoint, Instant, OrgId, PeerId};
 
-/// All seeds, by endpoint. Bounded by what the application configures.
+/// All seeds by endpoint. Bounded by the configuration.
 #[derive(Debug)]
 pub(super) struct Seeds {
     table: BTreeMap<Endpoint, Seed>,
-    /// What the channels name, as they were told: some of it is left out while we are not to be seen.
+    /// The anchors that the channels name. Some of them are not used while we have no external endpoint.
     named: BTreeMap<ChannelId, BTreeMap<OrgId, Vec<Endpoint>>>,
 }
 
 #[derive(Debug)]
 struct Seed {
     bootstrap: bool,
-    /// Remembered from an earlier run, and given up then.
+    /// For an endpoint remembered from an earlier run: when it is dropped.
     remembered_until: Option<Instant>,
-    /// The channels that name it as an anchor, each with the organisation it is declared for.
+    /// The channels that name it as an anchor, each with the organisation of the anchor.
     anchor_of: BTreeMap<ChannelId, OrgId>,
     state: SeedState,
     failures: u32,
@@ -33,35 +33,35 @@ struct Seed {
 
 #[derive(Debug)]
 enum SeedState {
-    /// Nothing is under way; the timer says when something will be.
+    /// Idle until the timer fires.
     Waiting,
     Dialling,
-    /// A request is out.
+    /// A request is outstanding.
     Asked {
         peer: PeerId,
     },
-    /// This peer answered there.
+    /// This peer has answered there.
     Found {
         peer: PeerId,
     },
-    /// It is ourselves.
+    /// The endpoint is our own.
     Own,
 }
 
-/// What became of a dial to a seed.
+/// The outcome of a dial to a seed.
 #[derive(Debug)]
 pub(crate) enum Reached {
-    /// This peer is there.
+    /// The peer at the endpoint.
     Peer(PeerId),
-    /// We are there ourselves.
+    /// The endpoint is our own.
     Own,
-    /// Nobody, or nobody acceptable.
-    Nobody,
+    /// No connection, or no acceptable peer.
+    Failed,
 }
 
-/// Endpoints remembered from an earlier run.
+/// Limit on the endpoints remembered from an earlier run.
 const MAX_REMEMBERED: usize = 64;
-/// So much later than bootstrap peers the first of them is tried, and each of them later than the one before.
+/// Delay of the first remembered endpoint after the bootstrap peers, and of each one after the one before.
 const REMEMBERED_PAUSE: Duration = Duration::from_secs(1);
 const REMEMBERED_STAGGER: Duration = Duration::from_millis(20);
 
@@ -87,7 +87,8 @@ impl Seeds {
         self.table.len()
     }
 
-    /// Endpoints remembered are tried a moment later than others, and only if nobody has been found by then.
+    /// Adds the remembered endpoints. They are tried a little later than other seeds, and only if no member has been
+    /// found by then.
     fn remember(&mut self, cx: &mut Out<'_>) {
         let until = cx.now + cx.config.membership.forget_after;
         for (place, endpoint) in (1..).zip(cx.config.remembered.iter().take(MAX_REMEMBERED)) {
@@ -126,7 +127,7 @@ impl Seeds {
     }
 }
 
-/// Fabric's rule for endpoints that are our own: as configured, or ours on the loopback.
+/// Returns whether an endpoint is our own by Fabric's rule: as configured, or our port on the loopback.
 fn is_own(cx: &Out<'_>, endpoint: &Endpoint) -> bool {
     let config = cx.config;
     if *endpoint == config.endpoint || Some(endpoint) == config.external_endpoint.as_ref() {
@@ -144,8 +145,8 @@ fn is_own(cx: &Out<'_>, endpoint: &Endpoint) -> bool {
     )
 }
 
-/// Two nodes of one machine may share a port on different interfaces, so only an own endpoint that
-/// is on the loopback, or on all interfaces, makes a loopback seed our own.
+/// Two nodes on one machine may share a port on different interfaces. So a loopback seed is our own only if our
+/// endpoint is on the loopback or on all interfaces.
 fn is_loopback(endpoint: &str) -> bool {
     ["127.", "localhost:", "[::1]:", "0.0.0.0:", "[::]:"]
         .iter()
@@ -153,8 +154,8 @@ fn is_loopback(endpoint: &str) -> bool {
 }
 
 impl Membership {
-    /// Sets the anchors that a channel names, in place of those it named before. Foreign anchors
-    /// are left out while we have no external endpoint.
+    /// Sets the anchors of a channel, in place of those it named before. Foreign anchors are not used while we have no
+    /// external endpoint.
     pub(crate) fn set_anchors(
         &mut self,
         cx: &mut Out<'_>,
@@ -191,14 +192,14 @@ impl Membership {
         });
     }
 
-    /// Our external endpoint has come, gone or changed, and with it whose anchors we may contact.
-    pub(super) fn set_anchors_again(&mut self, cx: &mut Out<'_>) {
+    /// Applies a change of our external endpoint: it decides which anchors we may contact.
+    pub(super) fn refresh_anchors(&mut self, cx: &mut Out<'_>) {
         for (channel, anchors) in self.seeds.named.clone() {
             self.set_anchors(cx, &channel, &anchors);
         }
     }
 
-    /// A seed's timer: look whether its peer is still alive, else try again.
+    /// Handles a seed's timer: tries the seed again unless its peer is still alive.
     pub(crate) fn fire_seed(&mut self, cx: &mut Out<'_>, endpoint: &Endpoint) {
         let alone = self.is_alone();
         let Some(seed) = self.seeds.table.get_mut(endpoint) else {
@@ -220,7 +221,7 @@ impl Membership {
                 cx.timers().set(TimerKey::Seed(endpoint.clone()), again);
                 return;
             }
-            // It connects, but does not answer: no reason to hurry.
+            // The peer is connected but has not answered: retry with back-off.
             SeedState::Asked { .. } => {
                 self.retry_seed(cx, endpoint);
                 return;
@@ -235,7 +236,7 @@ impl Membership {
         cx.raise(MemberSignal::Dial(endpoint.clone()));
     }
 
-    /// A dial to an endpoint has ended; it need not have been a seed's.
+    /// Handles the end of a dial. The endpoint need not be a seed.
     pub(crate) fn on_reached(
         &mut self,
         cx: &mut MemberCx<'_>,
@@ -250,9 +251,9 @@ impl Membership {
                 seed.state = SeedState::Own;
                 cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
             }
-            // The dial that showed it ends without a link.
-            Reached::Nobody if matches!(seed.state, SeedState::Own) => {}
-            Reached::Nobody => self.retry_seed(cx, endpoint),
+            // The dial that has shown this ends without a link.
+            Reached::Failed if matches!(seed.state, SeedState::Own) => {}
+            Reached::Failed => self.retry_seed(cx, endpoint),
             Reached::Peer(peer) => {
                 let org = cx.identities.org_of(peer.as_bytes());
                 if !seed.accepts(&self.own_org, org) {
@@ -271,7 +272,7 @@ impl Membership {
         }
     }
 
-    /// A peer that was asked has gone without an answer: it is tried again as if nobody had been there.
+    /// Retries the seeds whose peer has disconnected without an answer.
     pub(super) fn retry_seeds_of(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         let asked =
             |seed: &Seed| matches!(&seed.state, SeedState::Asked { peer: asked } if asked == peer);
@@ -283,7 +284,7 @@ impl Membership {
         }
     }
 
-    /// A peer that was found at a seed is alive no more: somebody else may be there.
+    /// Retries the seeds of a peer that is no longer alive: another peer may be there now.
     pub(super) fn wake_seeds_of(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
         for (endpoint, seed) in &mut self.seeds.table {
             if matches!(&seed.state, SeedState::Found { peer: found } if found == peer) {
@@ -308,8 +309,8 @@ impl Membership {
 }
 
 impl Seed {
-    /// A bootstrap peer must be of our organisation; an anchor declared for ours too; any other
-    /// anchor of some organisation of a channel that names it.
+    /// Returns whether a peer of `org` is acceptable: for a bootstrap or remembered endpoint one of our organisation,
+    /// for an anchor one of an organisation that the anchor is declared for.
     fn accepts(&self, own: &OrgId, org: Option<&OrgId>) -> bool {
         let Some(org) = org else {
             return false;

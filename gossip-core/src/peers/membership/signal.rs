@@ -1,29 +1,29 @@
-//! What membership tells the other modules.
+//! Signals of the membership to the other modules.
 
 use gossip_proto::{Pulse, SignedMessage, UnsignedMessage};
 
 use crate::{Endpoint, LinkId, PeerId};
 
-/// A signal, carried out in order.
+/// A signal. Signals are executed in order.
 #[derive(Debug)]
 pub(crate) enum MemberSignal {
-    /// Have our heartbeat signed.
+    /// Sign our heartbeat.
     Sign(Box<UnsignedMessage>),
     /// Push our heartbeat.
     Push(SignedMessage),
-    /// Push a sign of life, ours or the one that `from` has told.
+    /// Push a pulse: ours, or the one received from `from`.
     Pulse { pulse: Pulse, from: Option<PeerId> },
-    /// Push somebody else's heartbeat to peers other than its holders.
+    /// Push the heartbeat of another member to peers other than its holders.
     Forward {
         message: SignedMessage,
         holders: Vec<PeerId>,
     },
-    /// Send a request to a peer, dialling it if need be.
+    /// Send a request to a peer; dial it if no link is up.
     Request {
         peer: PeerId,
         message: SignedMessage,
     },
-    /// Pass on that a peer stops, to those that understand it.
+    /// Pass on a farewell to peers that understand it, other than its holders.
     Farewell {
         message: SignedMessage,
         holders: Vec<PeerId>,
@@ -35,12 +35,12 @@ pub(crate) enum MemberSignal {
     },
     /// Connect to a seed.
     Dial(Endpoint),
-    /// The peer behind a bootstrap endpoint is not of our organisation.
+    /// The peer at a bootstrap endpoint is not of our organisation.
     RefuseBootstrap(PeerId),
-    /// A member is alive that was unknown or dead.
+    /// An unknown or dead member is now alive.
     Alive(PeerId),
     /// A member has died.
     Dead(PeerId),
-    /// A dead member's record is gone.
+    /// The record of a member was removed.
     Forgotten(PeerId),
 }

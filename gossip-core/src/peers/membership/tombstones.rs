@@ -1,17 +1,17 @@
-//! What is remembered of members that are gone.
+//! Tombstones of members.
 
 use gossip_proto::PeerTime;
 
 use crate::PeerId;
 use crate::recent::Recent;
 
-/// The last time heard of a member that is gone.
+/// The last time of a removed member: older heartbeats of it are ignored.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tombstone {
     pub(super) time: PeerTime,
-    /// It has said farewell.
+    /// Whether its last message was its farewell.
     pub(super) left: bool,
 }
 
-/// One of each member that is gone. At most `membership.max_members`.
+/// Tombstones by member. At most `membership.max_members`.
 pub(super) type Tombstones = Recent<PeerId, Tombstone>;

@@ -1,13 +1,13 @@
-//! What waits to be sent on one link: three classes, bounded, within the credit of the transport.
+//! The send queues of one link: three classes, bounded, within the credit of the transport.
 //!
-//! Answers to the send buffer of Fabric's `comm/conn.go`.
+//! Corresponds to the send buffer of Fabric's `comm/conn.go`.
 //!
 //! # Deviations
-//! - Fabric's queue counts messages only and drops whatever comes when it is full. Here each class
-//!   is bounded by frames and bytes, and what is dropped depends on the class: of control frames
-//!   the superseded one or else the oldest, of the others the newest.
-//! - A frame is handed to the transport only within the window of its class, so that a large frame
-//!   of one class never holds back the credit of a more urgent one.
+//! - Fabric's queue counts messages only, and a full queue drops every new message. Here each class is bounded by
+//!   frames and bytes, and the policy of a full queue depends on the class: control drops the superseded frame or else
+//!   the oldest, the others drop the newest.
+//! - A frame is passed to the transport only within the window of its class, so that a large frame of one class does
+//!   not use up the credit of a class with higher priority.
 
 mod queue;
 mod supersede;
@@ -26,7 +26,7 @@ use crate::out::Out;
 use crate::snapshot::{Stores, queue_name};
 use crate::{Class, Command, Config, DropReason, Instant, LinkId, OutboxConfig};
 
-/// The frames that wait for one link, and the credit that the link's transport has left.
+/// The queued frames of one link, and the credit left of the link's transport.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queues: [Queue; 3],
@@ -36,8 +36,8 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Queues a frame, unless its class is full.
     ///
-    /// A frame replaces the queued one of the same key in its place. Else, if there is no room, a
-    /// control frame pushes out the oldest ones and any other is refused. What is dropped is counted.
+    /// A frame replaces a queued one with the same key, in its place. Else, without room, a control frame drops the
+    /// oldest frames and any other frame is rejected. Drops are counted.
     pub(crate) fn push(&mut self, cx: &mut Out<'_>, frame: Frame) -> Result<(), DropReason> {
         let class = frame.class;
         let (max_frames, max_bytes) = limits(&cx.config.outbox, class);
@@ -62,8 +62,8 @@ impl Outbox {
         Err(reason)
     }
 
-    /// Hands a frame to the transport at once if none of its class waits and the window allows it;
-    /// returns it if not. Ask for no other class: what waits of one does so for its own window.
+    /// Passes a frame to the transport at once if no frame of its class is queued and the window allows it; returns it
+    /// if not. Queued frames of other classes wait for their own windows, so they do not matter.
     pub(crate) fn send_directly(
         &mut self,
         cx: &mut Out<'_>,
@@ -79,9 +79,8 @@ impl Outbox {
         None
     }
 
-    /// Takes over what waited elsewhere, in front of nothing: behind what is queued here already.
-    /// Nothing is dropped but what a newer frame makes worthless, so that a link can be given up without
-    /// losing a message.
+    /// Adds frames from another queue behind those that are queued here. Only superseded frames are dropped, so a link
+    /// can be closed without the loss of a message.
     pub(crate) fn adopt(&mut self, frames: Vec<Frame>) {
         let mut classes = [const { Vec::new() }; 3];
         for frame in frames {
@@ -92,19 +91,19 @@ impl Outbox {
         }
     }
 
-    /// Takes everything that was not handed to the transport, each class in its order.
+    /// Removes all queued frames, each class in its order.
     pub(crate) fn drain(&mut self) -> Vec<Frame> {
         self.queues.iter_mut().flat_map(Queue::take).collect()
     }
 
-    /// Takes what was not handed to the transport and goes on waiting when the link is no more.
+    /// Removes the queued frames that are held after the end of the link.
     pub(crate) fn take_held(&mut self, now: Instant) -> Vec<Frame> {
         let queues = self.queues.iter_mut();
         queues.flat_map(|queue| queue.take_held(now)).collect()
     }
 
-    /// Hands frames to the transport, the most urgent class first, as far as the windows allow.
-    /// Returns whether there were any.
+    /// Passes frames to the transport, the highest class first, as far as the windows allow. Returns whether there were
+    /// any.
     pub(crate) fn pump(&mut self, cx: &mut Out<'_>, link: LinkId) -> bool {
         let mut any = false;
         for class in Class::ALL {
@@ -122,7 +121,7 @@ impl Outbox {
         any
     }
 
-    /// Hands one frame to the transport whatever the window says: the link's first.
+    /// Passes one frame to the transport regardless of the window: the link's first frame.
     pub(crate) fn send_now(
         &mut self,
         cx: &mut Out<'_>,
@@ -141,18 +140,18 @@ impl Outbox {
         });
     }
 
-    /// The transport is done with frames handed to it.
+    /// Returns the credit of frames that the transport has sent.
     pub(crate) fn flushed(&mut self, frames: u32, bytes: u64) {
         self.window.give_back(frames, bytes);
     }
 
-    /// Frames that were not handed to the transport.
+    /// Number of queued frames.
     pub(crate) fn waiting(&self) -> u64 {
         self.queues.iter().map(|queue| queue.len() as u64).sum()
     }
 
-    /// Each class's queue. What is taken over from another link, or waited for this one, comes on top of the
-    /// class's own bound.
+    /// Reports the queue of each class. Frames from another link, or held for this one, may exceed the class's own
+    /// limit.
     pub(crate) fn stores(&self, config: &Config, stores: &mut Stores) {
         for class in Class::ALL {
             let queue = &self.queues[class.index()];
@@ -169,12 +168,12 @@ impl Outbox {
         }
     }
 
-    /// Nothing is queued, and the transport holds nothing.
+    /// Returns whether nothing is queued and the transport holds no frames.
     pub(crate) fn is_idle(&self) -> bool {
         self.queues.iter().all(Queue::is_empty) && self.window.is_empty()
     }
 
-    /// A bulk response produced now would find room.
+    /// Returns whether a bulk response would find room now.
     pub(crate) fn has_bulk_room(&self, config: &OutboxConfig) -> bool {
         let (max_frames, max_bytes) = limits(config, Class::Bulk);
         self.queues[Class::Bulk.index()].has_room(1, max_frames, max_bytes)

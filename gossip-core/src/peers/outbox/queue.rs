@@ -1,4 +1,4 @@
-//! The frames of one class.
+//! The queue of one class.
 
 use std::collections::VecDeque;
 
@@ -8,19 +8,20 @@ use super::Supersede;
 use crate::out::Out;
 use crate::{Class, Instant};
 
-/// A frame that waits.
+/// A message queued for a link.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub(crate) class: Class,
     pub(crate) key: Option<Supersede>,
-    /// It waits for its peer though dials fail and links end: nobody but the application would send it again.
-    /// What gossip itself sends is repaired by others or too late when it comes later.
+    /// Whether the frame is kept after failed dials and ended links, and until when. Only for messages of the
+    /// application, which gossip does not repair. Gossip's own messages are not held: they are repaired by later ones,
+    /// or outdated.
     pub(crate) hold: Option<Hold>,
     pub(crate) message: SignedMessage,
 }
 
 impl Frame {
-    /// Outlives neither a dial that fails nor the link that it is queued on, if it is the last one.
+    /// A frame that is dropped when a dial fails, or when the last link to its peer ends.
     pub(crate) fn new(class: Class, message: SignedMessage) -> Self {
         Self {
             class,
@@ -42,7 +43,8 @@ impl Frame {
         Self::new(Class::Bulk, message)
     }
 
-    /// A view of the membership or of a channel: if it takes long to send it must not delay heartbeats.
+    /// A view of the membership or of a channel. A large one is of the bulk class, so that it does not delay
+    /// heartbeats.
     pub(crate) fn view(message: SignedMessage) -> Self {
         let class = if message.encoded().len() > MAX_CONTROL_VIEW {
             Class::Bulk
@@ -52,18 +54,18 @@ impl Frame {
         Self::new(class, message)
     }
 
-    /// Supersedes an earlier frame with this key that waits.
+    /// Sets the key: the frame replaces a queued one with the same key.
     pub(crate) fn superseding(self, key: impl Into<Option<Supersede>>) -> Self {
         let key = key.into();
         Self { key, ..self }
     }
 
-    /// Whether it goes on waiting now that its peer cannot be reached.
+    /// Returns whether the frame stays queued while its peer is unreachable.
     pub(crate) fn is_held(&self, now: Instant) -> bool {
         self.hold.is_some_and(|hold| hold.until > now)
     }
 
-    /// Whether nobody but the peer that it is for may have it.
+    /// Returns whether the frame may be sent to no other peer than the one it is for.
     pub(crate) fn is_only_for_named(&self) -> bool {
         self.hold.is_some_and(|hold| hold.only_named)
     }
@@ -74,19 +76,19 @@ impl Frame {
     }
 }
 
-/// In bytes: a link of a few Mbit/s carries it within some 50 ms.
+/// Largest view of the control class, in bytes: a link of a few Mbit/s transfers it within about 50 ms.
 const MAX_CONTROL_VIEW: usize = 32 << 10;
 
-/// How a frame waits for a peer that cannot be reached.
+/// How a frame is held for an unreachable peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hold {
     pub(crate) until: Instant,
-    /// A peer found in the place of the one named does not get it.
+    /// Whether a peer that replaces the named one does not receive the frame.
     pub(crate) only_named: bool,
 }
 
 impl Hold {
-    /// For as long as the configuration says, for the peer or any other in its place.
+    /// For the configured time, for the peer or any peer that replaces it.
     pub(crate) fn for_any_successor(out: &Out<'_>) -> Self {
         Self {
             until: out.now + out.config.link.hold_for,
@@ -102,8 +104,8 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Adds a frame, at the cost of the oldest ones if there is no room. One that it supersedes is
-    /// replaced. Returns how many had to go.
+    /// Adds a frame. Drops the oldest ones if there is no room; a frame with the same key is replaced. Returns the
+    /// number of dropped frames.
     pub(crate) fn push(&mut self, frame: Frame, max_frames: usize, max_bytes: u64) -> u64 {
         let mut shed = 0;
         if let Some(frame) = self.supersede(frame) {
@@ -120,8 +122,8 @@ impl Queue {
         shed
     }
 
-    /// Takes over frames that waited elsewhere, in their order, behind those that are here. Of one key
-    /// the frame that is here already is the newer one. Nothing else is dropped.
+    /// Adds frames from another queue, in their order, behind the queued ones. A frame whose key is queued here already
+    /// is dropped, as the queued one is newer. No other frame is dropped.
     pub(crate) fn adopt(&mut self, frames: impl IntoIterator<Item = Frame>) {
         let here = self.frames.len();
         for frame in frames {
@@ -137,7 +139,7 @@ impl Queue {
         }
     }
 
-    /// Takes over frames in front of all others. Nothing is dropped.
+    /// Adds frames in front of all others. No frame is dropped.
     pub(crate) fn prepend(&mut self, frames: Vec<Frame>) {
         for frame in frames.into_iter().rev() {
             self.bytes += frame.len();
@@ -145,8 +147,8 @@ impl Queue {
         }
     }
 
-    /// Drops the oldest frames until no more than so many are left, held ones after all others; one frame may
-    /// be of any length. Returns how many had to go.
+    /// Drops the oldest frames until both limits hold, held frames last. A single frame may exceed the limit on bytes.
+    /// Returns the number of dropped frames.
     pub(crate) fn shed_oldest(&mut self, now: Instant, max_frames: usize, max_bytes: u64) -> u64 {
         let before = self.frames.len();
         for spare_held in [true, false] {
@@ -173,7 +175,7 @@ impl Queue {
         self.bytes
     }
 
-    /// Replaces the frame of the same key where it stands, or hands the frame back.
+    /// Replaces the queued frame with the same key in its place, or returns the frame.
     pub(crate) fn supersede(&mut self, frame: Frame) -> Option<Frame> {
         let key = frame.key.as_ref();
         if key.is_none() {
@@ -191,7 +193,7 @@ impl Queue {
         None
     }
 
-    /// One frame always fits.
+    /// Returns whether a frame fits. An empty queue has room for any frame.
     pub(crate) fn has_room(&self, len: u64, max_frames: usize, max_bytes: u64) -> bool {
         self.frames.is_empty()
             || (self.frames.len() < max_frames && self.bytes.saturating_add(len) <= max_bytes)
@@ -217,7 +219,7 @@ impl Queue {
         std::mem::take(&mut self.frames)
     }
 
-    /// Drops the frames that wait no longer now that the peer cannot be reached; returns how many.
+    /// Drops the frames that are not held. Returns their number.
     pub(crate) fn shed_fleeting(&mut self, now: Instant) -> usize {
         let before = self.frames.len();
         self.frames.retain(|frame| frame.is_held(now));
@@ -225,7 +227,7 @@ impl Queue {
         before - self.frames.len()
     }
 
-    /// Takes the frames that go on waiting now that the peer cannot be reached.
+    /// Removes and returns the held frames.
     pub(crate) fn take_held(&mut self, now: Instant) -> Vec<Frame> {
         let (held, rest) = self
             .take()

@@ -1,6 +1,6 @@
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not expect is shown or panics, whatever it is"
+    reason = "a test fails on commands that it does not expect"
 )]
 
 use std::num::NonZeroUsize;
@@ -12,7 +12,7 @@ use super::*;
 use crate::out::Io;
 use crate::{Config, Endpoint, Instant, OrgId, PeerId, SelfIdentity};
 
-/// An outbox and what it is given.
+/// An outbox and its context.
 struct Rig {
     config: Config,
     io: Io,
@@ -94,7 +94,7 @@ impl Rig {
         .collect()
     }
 
-    /// What is queued, in order.
+    /// Removes and returns the queued frames, in order.
     fn drain(&mut self) -> Vec<String> {
         self.outbox
             .drain()
@@ -105,7 +105,7 @@ impl Rig {
 }
 
 #[test]
-fn the_most_urgent_class_goes_first() {
+fn the_highest_class_is_sent_first() {
     let mut rig = Rig::new();
     rig.push(Class::Bulk, None, "bulk");
     rig.push(Class::Push, None, "block");
@@ -128,7 +128,7 @@ fn a_class_within_its_window_is_not_held_back_by_a_large_frame_of_another() {
     assert_eq!(rig.pump(), ["Control heartbeat"]);
     rig.outbox.flushed(1, len("heartbeat"));
     rig.push(Class::Control, None, "another");
-    rig.push(Class::Bulk, None, "must wait");
+    rig.push(Class::Bulk, None, "queued");
     assert_eq!(rig.pump(), ["Control another"]);
 }
 
@@ -150,13 +150,13 @@ fn the_window_bounds_frames_and_bytes_until_they_are_flushed() {
     assert_eq!(rig.pump(), [""; 0], "too many bytes");
     assert!(!rig.outbox.is_idle());
     rig.outbox.flushed(1, len("c"));
-    assert_eq!(rig.pump().len(), 1, "alone it goes");
+    assert_eq!(rig.pump().len(), 1, "a single frame is sent");
     rig.outbox.flushed(1, len(&large));
     assert!(rig.outbox.is_idle());
 }
 
 #[test]
-fn credit_is_whole_again_once_everything_is_flushed_in_whatever_order() {
+fn credit_is_complete_after_all_frames_are_flushed_in_any_order() {
     let mut rig = Rig::new();
     let names = ["control", "a longer push", "b"];
     for (class, name) in Class::ALL.into_iter().zip(names) {
@@ -175,7 +175,7 @@ fn credit_is_whole_again_once_everything_is_flushed_in_whatever_order() {
 }
 
 #[test]
-fn a_newer_heartbeat_takes_the_place_of_the_older_one() {
+fn a_newer_heartbeat_replaces_the_older_one() {
     let mut rig = Rig::new();
     rig.push(Class::Control, alive("a"), "a1");
     rig.push(Class::Control, alive("b"), "b1");
@@ -185,7 +185,7 @@ fn a_newer_heartbeat_takes_the_place_of_the_older_one() {
 }
 
 #[test]
-fn a_full_control_queue_loses_its_oldest_frame() {
+fn a_full_control_queue_drops_its_oldest_frame() {
     let mut rig = Rig::new();
     for name in ["a", "b", "c"] {
         assert!(rig.push(Class::Control, alive(name), name));
@@ -203,7 +203,7 @@ fn a_full_control_queue_loses_its_oldest_frame() {
 }
 
 #[test]
-fn full_push_and_bulk_queues_refuse_the_newest_frame() {
+fn full_push_and_bulk_queues_drop_the_newest_frame() {
     let mut rig = Rig::new();
     for class in [Class::Push, Class::Bulk] {
         assert!(rig.push(class, None, "a"));
@@ -215,7 +215,7 @@ fn full_push_and_bulk_queues_refuse_the_newest_frame() {
 }
 
 #[test]
-fn queues_are_bounded_by_bytes_but_for_one_frame() {
+fn queues_are_bounded_by_bytes_except_for_one_frame() {
     let mut rig = Rig::new();
     rig.config.outbox.max_push_bytes = 50;
     rig.config.outbox.max_bulk_bytes = 50;
@@ -229,7 +229,7 @@ fn queues_are_bounded_by_bytes_but_for_one_frame() {
 }
 
 #[test]
-fn what_was_drained_is_adopted_whole_and_in_order() {
+fn drained_frames_are_adopted_completely_and_in_order() {
     let mut rig = Rig::new();
     rig.push(Class::Push, None, "p1");
     rig.push(Class::Control, alive("a"), "a1");
@@ -242,7 +242,7 @@ fn what_was_drained_is_adopted_whole_and_in_order() {
 }
 
 #[test]
-fn what_waited_elsewhere_does_not_replace_what_was_queued_since() {
+fn adopted_frames_do_not_replace_newer_queued_ones() {
     let mut rig = Rig::new();
     rig.push(Class::Control, alive("a"), "old a");
     rig.push(Class::Control, alive("b"), "b");
@@ -253,7 +253,7 @@ fn what_waited_elsewhere_does_not_replace_what_was_queued_since() {
 }
 
 #[test]
-fn a_longer_heartbeat_in_the_place_of_a_shorter_one_keeps_the_bound() {
+fn replacing_a_frame_by_a_longer_one_respects_the_byte_limit() {
     let mut rig = Rig::new();
     rig.config.outbox.max_control_bytes = 150;
     rig.push(Class::Control, alive("a"), "a1");

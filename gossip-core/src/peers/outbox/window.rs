@@ -1,13 +1,12 @@
-//! What the transport holds of one link's frames.
+//! The frames of one link that the transport holds.
 
 use crate::{Class, OutboxConfig};
 
-/// Frames and bytes handed to the transport and not yet flushed, per class.
+/// Frames and bytes passed to the transport and not flushed yet, per class.
 ///
-/// The transport gives credit back without saying for which class. It is booked to the most urgent
-/// class that has any outstanding, which the transport serves first. The sum is always exact, so
-/// the windows' sum bounds what the transport holds, and all windows are empty when it holds
-/// nothing.
+/// The transport returns credit without the class. It is credited to the highest class with outstanding frames, which
+/// the transport sends first. The sum is always exact, so the sum of the windows bounds what the transport holds, and
+/// all windows are empty when it holds nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     frames: [u32; 3],
@@ -15,7 +14,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// One frame always fits into an empty window.
+    /// Returns whether a frame fits. An empty window has room for any frame.
     pub(crate) fn admits(&self, config: &OutboxConfig, class: Class, len: u64) -> bool {
         let frames = self.frames[class.index()] as usize;
         let bytes = self.bytes[class.index()];

@@ -1,4 +1,4 @@
-//! Identities that expire, seen from outside a node.
+//! Tests of identities that expire, from outside a node.
 
 use super::*;
 use crate::Notification;
@@ -6,7 +6,7 @@ use crate::Notification;
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
-/// What is told of our own end, and when, in seconds since the start.
+/// The notifications about the expiry of our identity, each with its time in seconds since the start.
 fn warnings(left: u64, span: u64) -> Vec<(u64, Notification)> {
     let mut bench = Bench::expiring(Some(secs(left)));
     let mut told = Vec::new();
@@ -24,7 +24,7 @@ fn expires(left: u64) -> Notification {
 }
 
 #[test]
-fn the_application_is_warned_ahead_of_the_end_of_our_own_identity() {
+fn the_application_is_warned_before_our_own_identity_expires() {
     let expected = [
         (DAY, expires(7 * DAY)),
         (7 * DAY, expires(DAY)),
@@ -35,7 +35,7 @@ fn the_application_is_warned_ahead_of_the_end_of_our_own_identity() {
 }
 
 #[test]
-fn who_starts_with_an_identity_that_ends_soon_is_warned_at_once() {
+fn the_warning_is_immediate_if_our_identity_expires_soon_after_the_start() {
     let expected = [
         (0, expires(2 * HOUR)),
         (HOUR, expires(HOUR)),
@@ -46,7 +46,7 @@ fn who_starts_with_an_identity_that_ends_soon_is_warned_at_once() {
 }
 
 #[test]
-fn a_node_whose_identity_has_expired_goes_on() {
+fn a_node_whose_identity_has_expired_keeps_running() {
     let mut bench = Bench::expiring(Some(secs(10)));
     bench.advance(secs(20));
     assert_eq!(bench.notes.last(), Some(&Notification::IdentityExpired));
@@ -56,14 +56,14 @@ fn a_node_whose_identity_has_expired_goes_on() {
 }
 
 #[test]
-fn an_identity_that_does_not_expire_is_not_warned_of() {
+fn an_identity_without_expiry_causes_no_warning() {
     let mut bench = Bench::expiring(None);
     bench.advance(secs(HOUR));
     assert_eq!(bench.notes, []);
 }
 
 #[test]
-fn the_end_of_our_own_identity_is_told_with_the_identities() {
+fn the_identities_show_the_expiry_of_our_own() {
     let mut bench = Bench::expiring(Some(secs(100)));
     bench.advance(secs(40));
     let Ok(crate::Response::Identities(known)) = bench.ask(crate::Request::Identities) else {

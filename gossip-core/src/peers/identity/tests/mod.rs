@@ -28,7 +28,7 @@ fn valid(name: &[u8], expires_in: Option<Duration>) -> ValidIdentity {
 }
 
 #[test]
-fn an_identity_that_expires_arms_a_timer_at_its_end() {
+fn an_identity_that_expires_sets_a_timer() {
     let config = config(8);
     let mut io = Io::default();
     let mut cx = Out {
@@ -59,7 +59,7 @@ fn an_identity_that_expires_arms_a_timer_at_its_end() {
 }
 
 #[test]
-fn at_the_cap_strangers_go_before_members_and_our_own_stays() {
+fn at_the_limit_identities_of_non_members_are_dropped_first_and_our_own_stays() {
     let config = config(3);
     let mut io = Io::default();
     let mut identities = Identities::new(config.identity.clone(), 7);
@@ -98,7 +98,7 @@ fn our_own_identity_cannot_be_removed() {
 }
 
 #[test]
-fn what_an_identity_has_signed_counts_as_its_use() {
+fn a_verified_signature_counts_as_a_use_of_the_identity() {
     let mut bench = Bench::with(|config| config.identities.max_identities = 4.try_into().unwrap());
     for name in ["m2", "m3", "m4"] {
         bench.advance(secs(1));
@@ -116,7 +116,7 @@ fn what_an_identity_has_signed_counts_as_its_use() {
 }
 
 #[test]
-fn an_identity_that_is_held_is_not_validated_again_with_each_heartbeat() {
+fn a_known_identity_is_not_validated_again_with_each_heartbeat() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.hold_checks = true;
@@ -126,7 +126,7 @@ fn an_identity_that_is_held_is_not_validated_again_with_each_heartbeat() {
 }
 
 #[test]
-fn an_identity_is_kept_however_long_it_is_not_used() {
+fn an_unused_identity_is_kept() {
     let mut bench = Bench::new();
     let link = bench.connect("m2");
     bench.link_down(link);
@@ -135,7 +135,7 @@ fn an_identity_is_kept_however_long_it_is_not_used() {
 }
 
 #[test]
-fn whoever_cannot_prove_an_identity_does_not_make_us_hold_it() {
+fn an_identity_is_not_stored_before_it_is_proven() {
     let mut bench = Bench::new();
     let link = bench.link_up("m9", None);
     bench.answer_all();

@@ -1,4 +1,4 @@
-//! Identities in doubt, seen from outside a node.
+//! Tests of suspected identities, from outside a node.
 
 use gossip_proto::Content;
 
@@ -31,7 +31,7 @@ fn known(bench: &mut Bench) -> Vec<PeerId> {
 }
 
 #[test]
-fn whatever_rests_on_an_identity_that_is_not_valid_any_more_ends() {
+fn a_purge_removes_all_state_that_depends_on_the_identity() {
     let mut bench = Bench::joined(&["m"], |_| {});
     bench.participant("m2");
     bench.participant("m3");
@@ -55,7 +55,7 @@ fn whatever_rests_on_an_identity_that_is_not_valid_any_more_ends() {
 }
 
 #[test]
-fn what_the_application_sends_to_a_peer_that_is_then_purged_reaches_nobody_in_its_place() {
+fn a_message_to_a_peer_that_is_then_purged_reaches_no_other_peer() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.link_down(link);
@@ -71,13 +71,13 @@ fn what_the_application_sends_to_a_peer_that_is_then_purged_reaches_nobody_in_it
     assert_eq!(bench.metrics().dropped, [(DropReason::PeerGone, 1)].into());
     bench.sent();
     bench.answer_dial("m3");
-    let told = bench
+    let sent = bench
         .sent_like(|message| matches!(message.content(), Content::PrivateData(_)).then_some(()));
-    assert_eq!(told, []);
+    assert_eq!(sent, []);
 }
 
 #[test]
-fn only_suspects_are_looked_at_and_strangers_are_passed_over() {
+fn only_suspects_are_validated_and_unknown_peers_are_ignored() {
     let mut bench = Bench::new();
     bench.member("m2");
     bench.member("m3");
@@ -109,7 +109,7 @@ fn a_purged_peer_is_refused_until_it_is_valid_again() {
 }
 
 #[test]
-fn a_heartbeat_that_was_being_checked_does_not_bring_a_purged_peer_back() {
+fn a_heartbeat_under_verification_does_not_restore_a_purged_peer() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.hold_checks = true;
@@ -125,7 +125,7 @@ fn a_heartbeat_that_was_being_checked_does_not_bring_a_purged_peer_back() {
 }
 
 #[test]
-fn our_own_identity_is_told_of_and_never_purged() {
+fn our_own_invalid_identity_is_reported_and_never_purged() {
     let mut bench = Bench::new();
     revoke(&mut bench, "m1");
     let peers = None;
@@ -134,11 +134,11 @@ fn our_own_identity_is_told_of_and_never_purged() {
     assert_eq!(bench.notes, [Notification::OwnIdentityInvalid { reason }]);
     assert_eq!(known(&mut bench), [peer("m1")]);
     bench.member("m2");
-    assert_eq!(bench.liveness("m2"), Some(true), "we go on");
+    assert_eq!(bench.liveness("m2"), Some(true), "the node keeps running");
 }
 
 #[test]
-fn whom_nobody_could_look_at_is_kept() {
+fn an_identity_is_kept_if_the_crypto_service_is_overloaded() {
     let mut bench = Bench::new();
     bench.member("m2");
     bench.hold_checks = true;
@@ -154,7 +154,7 @@ fn whom_nobody_could_look_at_is_kept() {
 }
 
 #[test]
-fn a_lost_answer_ends_the_request_all_the_same() {
+fn a_lost_answer_ends_the_request_after_the_timeout() {
     let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(1000));
     bench.member("m2");
     bench.hold_checks = true;
@@ -165,7 +165,7 @@ fn a_lost_answer_ends_the_request_all_the_same() {
 }
 
 #[test]
-fn few_are_looked_at_at_a_time_and_requests_follow_each_other() {
+fn at_most_sixteen_validations_run_at_a_time_and_requests_in_order() {
     let mut bench = Bench::new();
     for number in 0..40 {
         bench.connect(&format!("m{number:02}x"));
@@ -177,20 +177,20 @@ fn few_are_looked_at_at_a_time_and_requests_follow_each_other() {
     assert_eq!(bench.jobs.len(), 16);
     revoke(&mut bench, "m00x");
     let mut answered = 0;
-    let mut bound = Bound::new("the node to ask for no more checks", 100);
+    let mut bound = Bound::new("the last validation", 100);
     while !bench.jobs.is_empty() {
         bound.step(answered);
         assert!(bench.jobs.len() <= 16);
         bench.answer();
         answered += 1;
     }
-    assert_eq!(answered, 41, "the other 40 and us, and none twice");
+    assert_eq!(answered, 41, "40 peers and this node, each once");
     assert_eq!(bench.reply(first), Some(purged(&["m00x"])));
     assert_eq!(bench.reply(second), Some(purged(&[])));
 }
 
 #[test]
-fn too_many_requests_are_refused_and_all_are_answered_at_the_stop() {
+fn requests_beyond_the_limit_are_refused_and_all_are_answered_at_the_stop() {
     let mut bench = Bench::new();
     bench.hold_checks = true;
     let mut begin = || bench.begin(Request::SuspectPeers { peers: None });
@@ -203,7 +203,7 @@ fn too_many_requests_are_refused_and_all_are_answered_at_the_stop() {
 }
 
 #[test]
-fn a_purge_leaves_seeds_to_be_tried() {
+fn a_purge_leaves_the_seeds() {
     let mut bench = Bench::with(|config| config.bootstrap = vec![Endpoint::new("seed:1")]);
     bench.advance(secs(1));
     let link = bench.answer_dial("m2");
@@ -221,7 +221,7 @@ fn a_purge_leaves_seeds_to_be_tried() {
 }
 
 #[test]
-fn identities_are_told_with_ours_and_until_when() {
+fn the_identities_include_ours_and_each_expiry() {
     let mut bench = Bench::new();
     bench.member("e1");
     bench.member("?1");
@@ -245,7 +245,7 @@ fn identities_are_told_with_ours_and_until_when() {
 }
 
 #[test]
-fn an_identity_found_valid_may_end_at_another_time() {
+fn a_validation_updates_the_expiry() {
     let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(1000));
     bench.member("e1");
     bench.advance(secs(50));
@@ -253,14 +253,14 @@ fn an_identity_found_valid_may_end_at_another_time() {
     bench.advance(secs(30));
     assert!(
         bench.holds_identity("e1"),
-        "of the bench's, each lasts a minute"
+        "one minute, as all identities of the bench"
     );
     bench.advance(secs(31));
     assert!(!bench.holds_identity("e1"));
 }
 
 #[test]
-fn a_stopped_node_answers_nothing_but_that_it_has_stopped() {
+fn a_stopped_node_answers_every_request_with_stopped() {
     let mut bench = Bench::new();
     bench.ask(Request::Stop).unwrap();
     let answer = bench.ask(Request::Identities);

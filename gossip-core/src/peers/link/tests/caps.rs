@@ -7,7 +7,7 @@ fn cap(value: usize) -> NonZeroUsize {
 }
 
 #[test]
-fn links_that_authenticate_are_capped_and_the_newest_is_refused() {
+fn links_that_authenticate_are_limited_and_the_newest_is_refused() {
     let mut rig = Rig::new();
     rig.config.link.max_handshakes = cap(2);
     for link in 1..=3 {
@@ -28,12 +28,12 @@ fn links_that_authenticate_are_capped_and_the_newest_is_refused() {
     assert_eq!(
         rig.take(),
         ["dial 1 b", "sign 4"],
-        "a flood does not keep us from dialling"
+        "a flood does not prevent our own dials"
     );
 }
 
 #[test]
-fn beyond_the_cap_the_link_idle_the_longest_is_finished() {
+fn beyond_the_limit_the_link_idle_the_longest_is_finished() {
     let mut rig = Rig::new();
     rig.config.link.max_links = cap(2);
     assert!(rig.links.room_for_more(&rig.config));
@@ -67,7 +67,7 @@ fn beyond_the_cap_the_link_idle_the_longest_is_finished() {
 }
 
 #[test]
-fn a_newcomer_is_refused_while_all_links_are_busy() {
+fn a_new_link_is_refused_while_all_links_are_busy() {
     let mut rig = Rig::new();
     rig.config.link.max_links = cap(1);
     rig.establish(1, None, "b");
@@ -87,7 +87,7 @@ fn a_newcomer_is_refused_while_all_links_are_busy() {
 }
 
 #[test]
-fn unauthenticated_connections_evict_nobody() {
+fn unauthenticated_connections_evict_no_link() {
     let mut rig = Rig::new();
     rig.config.link.max_links = cap(1);
     rig.establish(1, None, "b");
@@ -100,7 +100,7 @@ fn unauthenticated_connections_evict_nobody() {
 }
 
 #[test]
-fn links_that_linger_are_capped() {
+fn lingering_links_are_limited() {
     let mut rig = Rig::new();
     rig.config.link.max_links = cap(2);
     for link in 1..20 {
@@ -112,7 +112,7 @@ fn links_that_linger_are_capped() {
 }
 
 #[test]
-fn messages_that_wait_for_a_dial_are_capped_and_the_oldest_goes() {
+fn messages_that_wait_for_a_dial_are_limited_and_the_oldest_is_dropped() {
     let mut rig = Rig::new();
     rig.config.link.max_waiting = cap(2);
     for message in ["one", "two", "three"] {
@@ -130,7 +130,7 @@ fn messages_that_wait_for_a_dial_are_capped_and_the_oldest_goes() {
 }
 
 #[test]
-fn bytes_that_wait_for_a_dial_are_capped_but_for_one_message() {
+fn bytes_that_wait_for_a_dial_are_limited_except_for_one_message() {
     let mut rig = Rig::new();
     rig.config.link.max_waiting_bytes = 1000;
     rig.send("b", &"x".repeat(5000));
@@ -141,7 +141,7 @@ fn bytes_that_wait_for_a_dial_are_capped_but_for_one_message() {
 }
 
 #[test]
-fn a_heartbeat_that_waits_for_a_dial_is_superseded() {
+fn a_heartbeat_that_waits_for_a_dial_is_superseded_by_a_newer_one() {
     let mut rig = Rig::new();
     let key = Supersede::Alive(peer("c"));
     for message in ["old", "new"] {
@@ -159,13 +159,13 @@ fn a_heartbeat_that_waits_for_a_dial_is_superseded() {
 }
 
 #[test]
-fn dials_are_capped() {
+fn dials_in_flight_are_limited() {
     let mut rig = Rig::new();
     rig.config.link.max_dials = cap(2);
     assert_eq!(rig.send("b", "x"), Sent::Dialling);
     assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("seed"))));
     assert!(!rig.run(|links, cx| links.dial(cx, &Endpoint::new("other"))));
-    assert_eq!(rig.send("c", "x"), Sent::Dialling, "its turn comes later");
+    assert_eq!(rig.send("c", "x"), Sent::Dialling, "dialled later");
     assert_eq!(rig.send("d", "x"), Sent::Dropped(DropReason::TooManyPeers));
     assert_eq!(rig.metrics().waiting_shed, 1);
     assert_eq!(rig.take(), ["dial 1 b", "dial 2 seed"]);
@@ -191,7 +191,7 @@ fn a_peer_that_failed_long_ago_makes_room_for_another() {
 }
 
 #[test]
-fn one_host_does_not_keep_others_from_authenticating() {
+fn one_host_does_not_prevent_others_from_authenticating() {
     let mut rig = Rig::new();
     rig.config.link.max_handshakes = cap(4);
     let up = |rig: &mut Rig, link: u64, remote: &str| {
@@ -205,11 +205,17 @@ fn one_host_does_not_keep_others_from_authenticating() {
     }
     assert_eq!(up(&mut rig, 5, "flood:5"), "refuse 5 Overloaded");
     assert_eq!(up(&mut rig, 6, "honest:1"), "sign 6");
-    assert!(!rig.links.is_handshaking(LinkId(1)), "the oldest gave way");
+    assert!(
+        !rig.links.is_handshaking(LinkId(1)),
+        "the oldest was refused"
+    );
     assert_eq!(up(&mut rig, 7, "other:1"), "sign 7");
     assert!(!rig.links.is_handshaking(LinkId(2)));
     assert_eq!(up(&mut rig, 8, "third:1"), "sign 8");
     let refused = up(&mut rig, 9, "fourth:1");
-    assert_eq!(refused, "refuse 9 Overloaded", "all have the same share");
+    assert_eq!(
+        refused, "refuse 9 Overloaded",
+        "no host has more than this one"
+    );
     assert_eq!(rig.metrics().handshakes_shed, 5);
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_is_sent_to_an_unconnected_peer_waits_for_one_dial() {
+fn messages_to_an_unconnected_peer_wait_for_one_dial() {
     let mut rig = Rig::new();
     for message in ["one", "two"] {
         assert_eq!(rig.send("b", message), Sent::Dialling);
@@ -24,7 +24,7 @@ fn what_is_sent_to_an_unconnected_peer_waits_for_one_dial() {
 }
 
 #[test]
-fn a_failed_dial_fails_all_that_wait_for_it_together() {
+fn a_failed_dial_drops_all_messages_that_wait_for_it() {
     let mut rig = Rig::new();
     rig.send("b", "one");
     rig.send("b", "two");
@@ -39,7 +39,7 @@ fn a_failed_dial_fails_all_that_wait_for_it_together() {
 }
 
 #[test]
-fn a_dial_that_is_not_answered_has_failed() {
+fn an_unanswered_dial_fails_after_the_timeout() {
     let mut rig = Rig::new();
     rig.run(|links, cx| links.dial(cx, &Endpoint::new("seed")));
     rig.send("b", "x");
@@ -79,7 +79,7 @@ fn a_seed_that_is_being_dialled_is_not_dialled_again() {
 }
 
 #[test]
-fn pauses_between_dials_grow_with_jitter_up_to_the_cap() {
+fn pauses_between_dials_grow_with_jitter_up_to_the_limit() {
     let mut pauses = Vec::new();
     for seed in 0..20 {
         let mut rig = Rig::named("m", seed);
@@ -110,7 +110,7 @@ fn pauses_between_dials_grow_with_jitter_up_to_the_cap() {
             rig.advance(pause);
             assert!(
                 rig.take().contains(&format!("dial {} b", failures + 1)),
-                "y is waiting"
+                "a frame waits"
             );
         }
     }
@@ -120,7 +120,7 @@ fn pauses_between_dials_grow_with_jitter_up_to_the_cap() {
 }
 
 #[test]
-fn failures_are_remembered_for_a_while_and_then_forgotten() {
+fn failures_are_forgotten_after_a_while() {
     let mut rig = Rig::new();
     rig.send("b", "x");
     rig.dial_failed(1);
@@ -137,7 +137,7 @@ fn failures_are_remembered_for_a_while_and_then_forgotten() {
         "the second failure in a row: {pause:?}"
     );
     rig.advance(Duration::from_secs(61));
-    assert_eq!(rig.io.timers.next(), None, "all is forgotten");
+    assert_eq!(rig.io.timers.next(), None, "no failures are remembered");
     rig.send("b", "x");
     rig.dial_failed(3);
     let pause = rig.io.timers.next().unwrap().since(rig.now);
@@ -191,7 +191,7 @@ fn a_peer_of_another_organisation_than_expected_is_refused() {
 }
 
 #[test]
-fn where_no_organisation_is_expected_only_the_peer_itself_will_do() {
+fn without_an_expected_organisation_only_the_peer_itself_is_accepted() {
     let mut rig = Rig::new();
     let to = SendTo {
         endpoint: Some(Endpoint::new("b1")),
@@ -203,7 +203,7 @@ fn where_no_organisation_is_expected_only_the_peer_itself_will_do() {
 }
 
 #[test]
-fn no_dial_is_made_while_an_accepted_link_of_the_peer_is_checked() {
+fn a_peer_is_not_dialled_while_an_accepted_link_of_it_is_being_checked() {
     let mut rig = Rig::new();
     rig.link_up(1, None);
     rig.sign(1);
@@ -237,7 +237,7 @@ fn a_false_claim_to_be_the_peer_only_defers_the_dial() {
 }
 
 #[test]
-fn a_failed_dial_is_harmless_when_the_peer_has_connected_meanwhile() {
+fn a_failed_dial_is_ignored_if_the_peer_has_connected_since() {
     let mut rig = Rig::new();
     rig.send("b", "x");
     rig.establish(1, None, "b");
@@ -249,7 +249,7 @@ fn a_failed_dial_is_harmless_when_the_peer_has_connected_meanwhile() {
 }
 
 #[test]
-fn what_a_broken_link_had_queued_is_sent_on_the_next() {
+fn the_queue_of_a_broken_link_is_sent_on_the_next_link() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.send("b", "handed over");
@@ -271,7 +271,7 @@ fn what_a_broken_link_had_queued_is_sent_on_the_next() {
 }
 
 #[test]
-fn an_idle_link_that_ends_is_not_dialled_again() {
+fn the_peer_of_an_ended_idle_link_is_not_dialled_again() {
     let mut rig = Rig::new();
     rig.establish(1, None, "b");
     rig.take();
@@ -281,7 +281,7 @@ fn an_idle_link_that_ends_is_not_dialled_again() {
 }
 
 #[test]
-fn a_remote_that_always_closes_our_new_links_is_not_dialled_in_a_circle() {
+fn a_remote_that_always_closes_our_new_links_is_dialled_with_back_off() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.send("b", "lost");
@@ -303,12 +303,12 @@ fn a_remote_that_always_closes_our_new_links_is_not_dialled_in_a_circle() {
     assert_eq!(
         rig.take(),
         ["notify disconnected b", "disconnected b", "unreachable b b"],
-        "no second chance without having been heard"
+        "a second failure without a message"
     );
 }
 
 #[test]
-fn an_original_peer_that_closes_a_fresh_link_is_dialled_again_at_once_and_once() {
+fn a_legacy_peer_that_closes_a_fresh_link_is_dialled_again_once_at_once() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.send("b", "lost");
@@ -329,7 +329,7 @@ fn an_original_peer_that_closes_a_fresh_link_is_dialled_again_at_once_and_once()
 }
 
 #[test]
-fn closing_a_peer_closes_its_links_and_forgets_what_waits() {
+fn closing_a_peer_closes_its_links_and_drops_waiting_messages() {
     let mut rig = Rig::new();
     rig.establish(1, None, "z");
     rig.establish(2, None, "z");
@@ -363,7 +363,7 @@ fn nothing_is_sent_to_ourselves_or_without_an_address() {
 }
 
 #[test]
-fn stopping_finishes_all_links_and_takes_no_more() {
+fn stopping_finishes_all_links_and_refuses_new_ones() {
     let mut rig = Rig::new();
     rig.establish(1, None, "b");
     rig.link_up(2, None);
@@ -377,9 +377,9 @@ fn stopping_finishes_all_links_and_takes_no_more() {
 }
 
 #[test]
-fn another_peer_at_an_old_address_is_no_verdict_on_one_that_is_connected() {
+fn another_peer_at_an_old_address_does_not_replace_a_connected_peer() {
     let mut rig = Rig::new();
-    rig.send("b1", "for whoever is there");
+    rig.send("b1", "for any peer");
     rig.establish(1, None, "b1");
     rig.take();
     rig.establish(2, Some(1), "b2");
@@ -392,7 +392,7 @@ fn another_peer_at_an_old_address_is_no_verdict_on_one_that_is_connected() {
 }
 
 #[test]
-fn a_dial_that_was_given_up_while_it_authenticated_does_not_fail_the_next_one() {
+fn a_dial_abandoned_during_its_authentication_does_not_fail_the_next_one() {
     let mut rig = Rig::new();
     rig.send("b", "first");
     rig.link_up(1, Some(1));

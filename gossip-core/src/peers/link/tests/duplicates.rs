@@ -39,7 +39,7 @@ fn the_link_dialled_by_the_smaller_peer_wins_and_takes_over_what_is_queued() {
             "authenticate 2",
             "established 2 z via z 2"
         ],
-        "the remote dialled the loser: it is the remote's to finish"
+        "the remote dialled the losing link and finishes it"
     );
     rig.flushed(2, 1, 0);
     rig.flushed(2, 1, 0);
@@ -52,7 +52,7 @@ fn the_link_dialled_by_the_smaller_peer_wins_and_takes_over_what_is_queued() {
 }
 
 #[test]
-fn our_dial_that_loses_is_finished_and_read_until_the_remote_closes_it() {
+fn our_losing_dial_is_finished_and_read_until_the_remote_closes_it() {
     let mut rig = Rig::new();
     dialled(&mut rig, 1, "b");
     rig.take();
@@ -69,7 +69,7 @@ fn our_dial_that_loses_is_finished_and_read_until_the_remote_closes_it() {
     assert_eq!(
         rig.links.peer_of(LinkId(1)),
         Some(&peer("b")),
-        "what still arrives is of b"
+        "messages on it are of b"
     );
     assert!(rig.links.admits(LinkId(1)));
     let sent = rig.run(|links, cx| links.send_on(cx, LinkId(1), Frame::control(text("answer"))));
@@ -77,7 +77,7 @@ fn our_dial_that_loses_is_finished_and_read_until_the_remote_closes_it() {
     assert_eq!(
         rig.take(),
         ["send 2 answer"],
-        "an answer goes by the link that is left"
+        "answers are sent on the other link"
     );
     rig.link_down(1, LinkDownReason::Finished);
     assert_eq!(rig.take(), [""; 0]);
@@ -85,7 +85,7 @@ fn our_dial_that_loses_is_finished_and_read_until_the_remote_closes_it() {
 }
 
 #[test]
-fn a_newcomer_that_loses_is_finished_or_left_to_the_remote() {
+fn a_losing_new_link_is_finished_by_its_dialler() {
     let mut rig = Rig::new();
     rig.establish(1, None, "b");
     rig.take();
@@ -103,7 +103,7 @@ fn a_newcomer_that_loses_is_finished_or_left_to_the_remote() {
 }
 
 #[test]
-fn of_two_of_our_dials_the_newest_stays() {
+fn the_newest_of_two_dials_of_ours_stays() {
     let mut rig = Rig::new();
     dialled(&mut rig, 1, "z");
     rig.take();
@@ -132,7 +132,7 @@ fn a_finished_link_that_the_remote_does_not_close_is_closed_after_the_linger() {
 }
 
 #[test]
-fn a_losing_link_that_its_dialler_keeps_becomes_the_one_if_the_winner_is_silent() {
+fn a_losing_link_kept_by_its_dialler_becomes_primary_if_the_winning_link_is_silent() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     dialled(&mut rig, 1, "z");
@@ -147,7 +147,7 @@ fn a_losing_link_that_its_dialler_keeps_becomes_the_one_if_the_winner_is_silent(
 }
 
 #[test]
-fn a_losing_link_that_its_dialler_keeps_is_finished_if_the_winner_is_heard() {
+fn a_losing_link_kept_by_its_dialler_is_finished_if_the_winning_link_carries_messages() {
     let mut rig = Rig::new();
     dialled(&mut rig, 1, "z");
     rig.establish(2, None, "z");
@@ -160,7 +160,7 @@ fn a_losing_link_that_its_dialler_keeps_is_finished_if_the_winner_is_heard() {
 }
 
 #[test]
-fn the_other_link_takes_over_at_once_when_the_preferred_one_breaks() {
+fn the_other_link_becomes_primary_at_once_if_the_preferred_one_breaks() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.establish(1, None, "z");
@@ -175,7 +175,7 @@ fn the_other_link_takes_over_at_once_when_the_preferred_one_breaks() {
 }
 
 #[test]
-fn a_peer_restarted_with_the_same_key_is_back_at_once() {
+fn a_peer_restarted_with_the_same_key_is_connected_at_once() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     dialled(&mut rig, 1, "z");
@@ -208,7 +208,7 @@ fn a_peer_restarted_with_the_same_key_is_back_at_once() {
 }
 
 #[test]
-fn a_link_of_an_older_incarnation_is_stale() {
+fn a_link_of_an_older_incarnation_is_closed() {
     let mut rig = Rig::new();
     rig.establish_with(
         1,
@@ -235,7 +235,7 @@ fn a_link_of_an_older_incarnation_is_stale() {
 }
 
 #[test]
-fn towards_an_original_peer_our_dial_stays() {
+fn with_a_legacy_peer_our_dial_wins() {
     for name in ["b", "z"] {
         let mut rig = Rig::new();
         rig.establish_with(1, None, fabric_conn_of(name, 1));
@@ -246,13 +246,13 @@ fn towards_an_original_peer_our_dial_stays() {
         assert_eq!(rig.links.link_of(&peer(name)), Some(LinkId(2)));
         assert!(
             !rig.take().iter().any(|line| line.starts_with("finish")),
-            "it closes its own"
+            "the legacy peer closes its own dial"
         );
     }
 }
 
 #[test]
-fn of_two_links_accepted_from_an_original_peer_the_newest_is_used() {
+fn the_newest_of_two_links_accepted_from_a_legacy_peer_is_primary() {
     let mut rig = Rig::new();
     rig.establish_with(1, None, fabric_conn_of("z", 1));
     rig.establish_with(2, None, fabric_conn_of("z", 2));
@@ -260,7 +260,7 @@ fn of_two_links_accepted_from_an_original_peer_the_newest_is_used() {
 }
 
 #[test]
-fn links_of_one_peer_that_wait_to_be_finished_are_capped() {
+fn standby_links_of_one_peer_are_limited() {
     let mut rig = Rig::new();
     for link in 1..=100 {
         rig.establish(link, None, "b");

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A link whose remote presents `conn`; returns what came of it.
+/// A link whose remote sends `conn`. Returns the commands and signals that follow.
 fn present(rig: &mut Rig, link: u64, conn: ConnEstablish) -> Vec<String> {
     rig.link_up(link, None);
     rig.sign(link);
@@ -12,7 +12,7 @@ fn present(rig: &mut Rig, link: u64, conn: ConnEstablish) -> Vec<String> {
 fn assert_refused(rig: &Rig, refusal: Refusal) {
     assert_eq!(rig.metrics().refused, BTreeMap::from([(refusal, 1)]));
     assert!(rig.links.connections.is_empty());
-    assert_eq!(rig.io.timers.next(), None, "no timer outlives its link");
+    assert_eq!(rig.io.timers.next(), None, "the timer is cancelled");
 }
 
 fn refused(link: u64, refusal: Refusal) -> Vec<String> {
@@ -27,7 +27,7 @@ fn an_accepted_link_is_authenticated_in_both_directions() {
     let mut rig = Rig::new();
     rig.link_up(1, None);
     assert_eq!(rig.take(), ["sign 1"]);
-    assert!(rig.links.admits(LinkId(1)), "its first message may come");
+    assert!(rig.links.admits(LinkId(1)), "one message is admitted");
     rig.sign(1);
     assert_eq!(rig.take(), ["send 1 conn"]);
     rig.first_message(1, &signed(Content::Conn(conn_of("b", 1))));
@@ -60,7 +60,7 @@ fn a_dialled_link_is_authenticated_in_both_directions() {
 }
 
 #[test]
-fn our_authentication_tells_who_we_are_on_this_very_connection() {
+fn our_authentication_carries_our_identity_and_the_binding_of_the_connection() {
     let mut rig = Rig::new();
     let ours = Bytes::from_static(b"ours");
     rig.link_up_bound(
@@ -126,7 +126,7 @@ fn nothing_is_sent_before_our_authentication() {
 }
 
 #[test]
-fn a_first_message_that_is_no_authentication_is_refused() {
+fn a_first_message_other_than_an_authentication_is_refused() {
     let mut rig = Rig::new();
     rig.link_up(1, None);
     rig.take();
@@ -161,7 +161,7 @@ fn another_network_is_refused() {
 }
 
 #[test]
-fn a_peer_that_tells_no_network_is_accepted() {
+fn a_peer_that_sends_no_network_id_is_accepted() {
     let mut rig = Rig::new();
     rig.establish_with(1, None, fabric_conn_of("b", 1));
     assert!(rig.links.is_connected(&peer("b")));
@@ -205,7 +205,7 @@ fn an_authentication_recorded_on_another_connection_is_refused() {
 }
 
 #[test]
-fn a_replay_is_refused_where_the_transport_binds_nothing() {
+fn a_replay_is_refused_without_a_transport_binding() {
     let mut rig = Rig::new();
     let unbound = || Binding::symmetric(Bytes::new());
     let conn = ConnEstablish {
@@ -223,7 +223,7 @@ fn a_replay_is_refused_where_the_transport_binds_nothing() {
     rig.authenticated(2, Ok(identity("b")));
     assert!(
         rig.take().contains(&"refuse 2 Replayed".to_owned()),
-        "both were under way at once"
+        "both authenticated at the same time"
     );
     let mut altered = conn.encoded().to_vec();
     altered.extend_from_slice(&[15 << 3 | 2, 1, 7]);
@@ -238,7 +238,7 @@ fn a_replay_is_refused_where_the_transport_binds_nothing() {
 }
 
 #[test]
-fn a_reflection_closes_no_other_link_where_the_transport_binds_nothing() {
+fn a_reflection_closes_no_other_link_without_a_transport_binding() {
     let mut rig = Rig::new();
     let unbound = || Binding::symmetric(Bytes::new());
     let conn = ConnEstablish {
@@ -262,7 +262,7 @@ fn a_reflection_closes_no_other_link_where_the_transport_binds_nothing() {
 }
 
 #[test]
-fn an_established_link_is_no_end_of_a_dial_to_ourselves() {
+fn an_established_link_is_not_taken_for_the_other_end_of_a_self_dial() {
     let mut rig = Rig::new();
     assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("b"))));
     rig.establish(1, Some(1), "b");
@@ -275,7 +275,7 @@ fn an_established_link_is_no_end_of_a_dial_to_ourselves() {
 }
 
 #[test]
-fn the_same_bytes_are_accepted_again_where_the_binding_is_the_certificate() {
+fn the_same_bytes_are_accepted_again_if_the_binding_is_the_certificate() {
     let mut rig = Rig::new();
     let certificates = || Binding {
         ours: binding(98),
@@ -294,7 +294,7 @@ fn the_same_bytes_are_accepted_again_where_the_binding_is_the_certificate() {
 }
 
 #[test]
-fn each_verdict_on_an_identity_is_a_refusal_of_its_own() {
+fn each_crypto_error_is_a_refusal_of_its_own() {
     let verdicts = [
         (CryptoError::BadSignature, Refusal::BadSignature),
         (CryptoError::Expired, Refusal::Expired),
@@ -367,7 +367,7 @@ fn a_probe_is_answered_and_registers_nothing() {
     assert_eq!(
         rig.take(),
         ["sign 1", "authenticate 1"],
-        "not before it has our answer"
+        "our authentication is sent first"
     );
     rig.sign(1);
     assert_eq!(rig.take(), ["send 1 conn", "finish 1"]);
@@ -400,7 +400,7 @@ fn a_probe_in_answer_to_our_dial_is_a_failed_dial() {
 }
 
 #[test]
-fn dialling_ourselves_through_an_alias_is_noticed_on_either_end() {
+fn a_self_dial_through_an_alias_is_detected_on_either_end() {
     for first in [1, 2] {
         let mut rig = Rig::new();
         assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("alias"))));
@@ -431,7 +431,7 @@ fn dialling_ourselves_through_an_alias_is_noticed_on_either_end() {
 }
 
 #[test]
-fn a_remote_that_reflects_our_own_authentication_is_not_taken_for_ourselves() {
+fn a_remote_that_reflects_our_own_authentication_is_refused() {
     let mut rig = Rig::new();
     assert!(rig.run(|links, cx| links.dial(cx, &Endpoint::new("seed"))));
     rig.link_up(1, Some(1));
@@ -468,7 +468,7 @@ fn an_undecodable_frame_after_the_authentication_closes_the_link() {
 }
 
 #[test]
-fn a_link_refused_after_its_authentication_leaves_its_peer() {
+fn a_link_refused_after_its_authentication_disconnects_its_peer() {
     let mut rig = Rig::new();
     rig.establish(1, None, "b");
     rig.take();

@@ -1,4 +1,4 @@
-//! What an application sends waits for a peer that cannot be reached, or whoever takes its place.
+//! Held messages of the application wait for an unreachable peer, or for a peer that replaces it.
 
 use super::*;
 use crate::peers::outbox::Hold;
@@ -31,7 +31,7 @@ impl Rig {
         self.run(|links, cx| links.close_peer(cx, &peer, reason));
     }
 
-    /// Fails the dials that come, until `end`; returns when they came.
+    /// Fails all dials until `end`. Returns the next ticket.
     fn fail_dials(&mut self, first: u64, end: Duration) -> u64 {
         let mut ticket = first;
         let mut bound = Bound::new("the time of dials to pass", 10_000);
@@ -48,7 +48,7 @@ impl Rig {
 }
 
 #[test]
-fn what_is_held_waits_through_dials_that_fail_and_nothing_else_does() {
+fn only_held_messages_wait_through_failed_dials() {
     let mut rig = Rig::new();
     rig.hold("b", "one");
     rig.send("b", "lost");
@@ -66,22 +66,22 @@ fn what_is_held_waits_through_dials_that_fail_and_nothing_else_does() {
 }
 
 #[test]
-fn what_is_held_is_dropped_and_counted_when_its_time_is_over_and_not_before() {
+fn held_messages_are_dropped_and_counted_after_their_time() {
     let mut rig = Rig::new();
     rig.hold("b", "one");
     let next = rig.fail_dials(1, HOLD - Duration::from_millis(10));
-    assert!(next >= 5, "it is dialled again and again: {next}");
+    assert!(next >= 5, "dialled repeatedly: {next}");
     assert_eq!(rig.metrics().dropped, BTreeMap::new());
-    // The pauses end at the longest back-off.
+    // The pauses grow up to the longest back-off.
     rig.fail_dials(next, HOLD + Duration::from_secs(7));
     assert_eq!(rig.metrics().dropped, [(DropReason::DialFailed, 1)].into());
     rig.take();
     rig.advance(Duration::from_secs(60));
-    assert_eq!(rig.take(), [""; 0], "nobody is dialled for nothing");
+    assert_eq!(rig.take(), [""; 0], "no dial without a message");
 }
 
 #[test]
-fn what_is_held_goes_to_the_peer_that_has_taken_the_place() {
+fn held_messages_are_sent_to_a_peer_that_replaces_the_named_one() {
     let mut rig = Rig::new();
     rig.hold("b1", "hello");
     rig.dial_failed(1);
@@ -92,11 +92,11 @@ fn what_is_held_goes_to_the_peer_that_has_taken_the_place() {
     assert!(out.contains(&"send 1 hello".to_owned()), "{out:?}");
     assert!(out.contains(&"switch b1 b2".to_owned()));
     assert_eq!(rig.metrics().dropped, BTreeMap::new());
-    assert_eq!(rig.io.timers.next(), None, "b1 is not pursued any more");
+    assert_eq!(rig.io.timers.next(), None, "b1 is not dialled any more");
 }
 
 #[test]
-fn what_is_held_for_a_peer_alone_reaches_it_and_nobody_in_its_place() {
+fn messages_held_for_a_named_peer_only_are_sent_to_no_other() {
     let mut rig = Rig::new();
     rig.hold_for_named("b1", "for b1");
     rig.hold("b1", "for anyone");
@@ -116,7 +116,7 @@ fn what_is_held_for_a_peer_alone_reaches_it_and_nobody_in_its_place() {
 }
 
 #[test]
-fn what_is_held_is_dropped_where_the_identity_of_its_peer_is_not_valid_any_more() {
+fn held_messages_are_dropped_if_the_identity_of_their_peer_becomes_invalid() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.establish(1, None, "b1");
@@ -130,24 +130,24 @@ fn what_is_held_is_dropped_where_the_identity_of_its_peer_is_not_valid_any_more(
         rig.close_peer(name);
     }
     assert_eq!(rig.metrics().dropped, [(DropReason::PeerGone, 2)].into());
-    assert_eq!(rig.io.timers.next(), None, "nobody is dialled any more");
+    assert_eq!(rig.io.timers.next(), None, "no dial is scheduled");
 }
 
 #[test]
-fn what_is_held_survives_that_its_peer_is_held_dead() {
+fn held_messages_survive_the_death_of_their_peer() {
     let mut rig = Rig::new();
     rig.hold("b1", "held");
     rig.send("b1", "lost");
     rig.take();
     rig.close_peer("b1");
-    assert_eq!(rig.take(), [""; 0], "the dial under way goes on");
+    assert_eq!(rig.take(), [""; 0], "the dial in flight continues");
     assert_eq!(rig.metrics().dropped, [(DropReason::PeerGone, 1)].into());
     rig.establish(1, Some(1), "b2");
     assert!(rig.take().contains(&"send 1 held".to_owned()));
 }
 
 #[test]
-fn what_is_held_on_the_link_of_a_peer_that_leaves_waits_for_its_successor() {
+fn messages_held_on_the_link_of_a_leaving_peer_wait_for_its_replacement() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.establish(1, None, "b1");
@@ -171,12 +171,12 @@ fn what_is_held_on_the_link_of_a_peer_that_leaves_waits_for_its_successor() {
     assert!(out.contains(&"send 2 held".to_owned()), "{out:?}");
     assert!(
         !out.contains(&"send 2 sent".to_owned()),
-        "the transport had it"
+        "the transport held it"
     );
 }
 
 #[test]
-fn what_is_held_on_a_link_that_breaks_outlives_the_dials_after_it() {
+fn messages_held_on_a_broken_link_survive_the_failed_dials_after_it() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.establish(1, None, "b");
@@ -192,7 +192,7 @@ fn what_is_held_on_a_link_that_breaks_outlives_the_dials_after_it() {
 }
 
 #[test]
-fn what_is_held_counts_towards_the_bound_of_what_waits() {
+fn held_messages_count_towards_the_limit_on_waiting_ones() {
     let mut rig = Rig::new();
     rig.config.link.max_waiting = std::num::NonZeroUsize::new(2).unwrap();
     for message in ["oldest", "older", "newer"] {
@@ -204,7 +204,7 @@ fn what_is_held_counts_towards_the_bound_of_what_waits() {
 }
 
 #[test]
-fn what_is_held_on_the_link_of_a_peer_that_leaves_counts_towards_the_bound_of_what_waits() {
+fn messages_held_on_the_link_of_a_leaving_peer_count_towards_the_limit_on_waiting_ones() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.config.link.max_waiting = std::num::NonZeroUsize::new(2).unwrap();
@@ -224,7 +224,7 @@ fn what_is_held_on_the_link_of_a_peer_that_leaves_counts_towards_the_bound_of_wh
 }
 
 #[test]
-fn what_is_held_on_the_link_of_a_peer_that_leaves_waits_within_the_bound_of_bytes() {
+fn messages_held_on_the_link_of_a_leaving_peer_respect_the_byte_limit() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.config.link.max_waiting_bytes = 1000;
@@ -238,7 +238,7 @@ fn what_is_held_on_the_link_of_a_peer_that_leaves_waits_within_the_bound_of_byte
 }
 
 #[test]
-fn what_was_queued_on_the_last_link_waits_within_the_bound_and_what_is_held_goes_last() {
+fn the_queue_of_the_last_link_waits_within_the_limit_and_held_messages_are_dropped_last() {
     let mut rig = Rig::new();
     rig.config.outbox.window_frames = std::num::NonZeroUsize::MIN;
     rig.config.link.max_waiting = std::num::NonZeroUsize::new(3).unwrap();
@@ -267,7 +267,7 @@ fn what_was_queued_on_the_last_link_waits_within_the_bound_and_what_is_held_goes
 }
 
 #[test]
-fn what_is_held_does_not_outlive_the_node() {
+fn held_messages_are_dropped_at_the_stop() {
     let mut rig = Rig::new();
     rig.hold("b", "one");
     rig.dial_failed(1);

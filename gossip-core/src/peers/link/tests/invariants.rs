@@ -1,4 +1,4 @@
-//! Whatever happens, in whatever order: no panic, no cap exceeded, nothing left to wait for ever.
+//! In any order of events: no panic, no limit exceeded, and nothing waits for ever.
 
 use std::num::NonZeroUsize;
 
@@ -6,13 +6,13 @@ use super::*;
 
 const PEERS: [&str; 6] = ["a1", "a2", "b1", "m", "z1", "z2"];
 
-struct Chaos {
+struct RandomEvents {
     rig: Rig,
     rng: ModuleRng,
     last_link: u64,
 }
 
-impl Chaos {
+impl RandomEvents {
     fn new(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -62,8 +62,8 @@ impl Chaos {
         }
     }
 
-    /// The newest link gets through part of its authentication, or all of it.
-    fn greet(&mut self) {
+    /// Takes the newest link through part of its authentication, or all of it.
+    fn authenticate(&mut self) {
         let link = self.last_link;
         let conn = self.conn(link);
         let name = String::from_utf8_lossy(&conn.pki_id).into_owned();
@@ -80,10 +80,7 @@ impl Chaos {
         }
     }
 
-    #[allow(
-        clippy::too_many_lines,
-        reason = "one arm for each thing that can happen to the links"
-    )]
+    #[allow(clippy::too_many_lines, reason = "one arm per kind of event")]
     fn step(&mut self) {
         let link = self.link();
         let name = self.peer();
@@ -92,7 +89,7 @@ impl Chaos {
                 self.last_link += 1;
                 let dial = (self.rng.below(2) == 0).then_some(1 + self.rng.below(40) as u64);
                 self.rig.link_up(self.last_link, dial);
-                self.greet();
+                self.authenticate();
             }
             2 | 3 => {
                 let ticket = self
@@ -106,7 +103,7 @@ impl Chaos {
                 self.last_link += u64::from(ticket.is_some());
                 if ticket.is_some() {
                     self.rig.link_up(self.last_link, ticket);
-                    self.greet();
+                    self.authenticate();
                 }
             }
             4 => self.rig.dial_failed(1 + self.rng.below(40) as u64),
@@ -209,12 +206,12 @@ impl Chaos {
                 || io.timers.is_set(&TimerKey::Redial(peer.clone()));
             assert!(
                 pursuit.waiting.is_empty() || awaited,
-                "messages wait for nothing"
+                "messages wait without a dial"
             );
             assert!(pursuit.waiting.is_empty() || !links.is_connected(peer));
             assert!(
                 awaited || links.is_connected(peer),
-                "a pursuit without an end"
+                "a pursuit without a timer"
             );
         }
         for ticket in links.dialler.dials.keys() {
@@ -224,28 +221,25 @@ impl Chaos {
 }
 
 #[test]
-fn no_order_of_events_leaves_anything_behind() {
+fn every_order_of_events_leaves_no_state_behind() {
     let mut established = 0;
     for seed in 0..300 {
-        let mut chaos = Chaos::new(seed);
+        let mut random = RandomEvents::new(seed);
         for _ in 0..400 {
-            chaos.step();
+            random.step();
         }
-        established += chaos.rig.metrics().links_established;
-        let links: Vec<LinkId> = chaos.rig.links.connections.keys().copied().collect();
+        established += random.rig.metrics().links_established;
+        let links: Vec<LinkId> = random.rig.links.connections.keys().copied().collect();
         for link in links {
-            chaos.rig.link_down(link.0, LinkDownReason::Broken);
-            chaos.check();
+            random.rig.link_down(link.0, LinkDownReason::Broken);
+            random.check();
         }
-        chaos.rig.advance(Duration::from_secs(120));
-        chaos.check();
-        assert!(chaos.rig.links.connections.is_empty());
-        assert!(chaos.rig.links.routes.is_empty());
-        assert!(chaos.rig.links.dialler.pursuits.is_empty(), "seed {seed}");
-        assert_eq!(chaos.rig.io.timers.next(), None);
+        random.rig.advance(Duration::from_secs(120));
+        random.check();
+        assert!(random.rig.links.connections.is_empty());
+        assert!(random.rig.links.routes.is_empty());
+        assert!(random.rig.links.dialler.pursuits.is_empty(), "seed {seed}");
+        assert_eq!(random.rig.io.timers.next(), None);
     }
-    assert!(
-        established > 3_000,
-        "the chaos gets somewhere: {established}"
-    );
+    assert!(established > 3_000, "links were established: {established}");
 }

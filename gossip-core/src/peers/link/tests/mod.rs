@@ -1,8 +1,8 @@
-//! Links in virtual time: every test sees the exact commands and effects, in order.
+//! Tests of links in virtual time: each sees the exact commands and signals, in order.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not expect is shown or panics, whatever it is"
+    reason = "a test fails on commands that it does not expect"
 )]
 
 mod caps;
@@ -32,7 +32,7 @@ use crate::{
     ValidIdentity,
 };
 
-/// The links of one node under test, called `m` unless told otherwise.
+/// The links of one node under test, `m` by default.
 struct Rig {
     config: Config,
     io: Io,
@@ -66,7 +66,7 @@ fn at(name: &str) -> SendTo {
     }
 }
 
-/// What transports on both ends of link `link` agree on.
+/// The binding of the connection `link`, equal on both ends.
 fn binding(link: u64) -> Bytes {
     Bytes::from(format!("binding {link}"))
 }
@@ -83,7 +83,7 @@ fn conn_of(name: &str, link: u64) -> ConnEstablish {
     }
 }
 
-/// What a peer of the original implementation sends.
+/// The authentication of a legacy peer.
 fn fabric_conn_of(name: &str, link: u64) -> ConnEstablish {
     ConnEstablish {
         capabilities: 0,
@@ -103,7 +103,7 @@ fn signed(content: Content) -> SignedMessage {
     UnsignedMessage::new(message, None).sign(Bytes::from_static(b"signature"), None)
 }
 
-/// A message that shows as `name`.
+/// A message displayed as `name`.
 fn text(name: &str) -> SignedMessage {
     signed(Content::Ack(name.to_owned()))
 }
@@ -148,7 +148,7 @@ impl Rig {
         let result = act(&mut self.links, &mut cx);
         let effects = self.io.signals.drain(..).map(|signal| match signal {
             Signal::Link(effect) => effect,
-            other => panic!("links raise nothing else: {other:?}"),
+            other => panic!("not a signal of links: {other:?}"),
         });
         self.fx.extend(effects);
         result
@@ -158,7 +158,7 @@ impl Rig {
         &self.io.metrics
     }
 
-    /// Everything that came out since the last call, commands first.
+    /// The commands and signals since the last call, commands first.
     fn take(&mut self) -> Vec<String> {
         let commands = self.io.out.drain(..).map(|command| show_command(&command));
         let mut all: Vec<String> = commands.collect();
@@ -171,7 +171,7 @@ impl Rig {
         all
     }
 
-    /// Lets time pass, firing the timers that become due on the way.
+    /// Advances the time, firing timers when they are due.
     fn advance(&mut self, by: Duration) {
         let end = self.now + by;
         let mut bound = Bound::new("the timers to let time pass", 10_000);
@@ -208,7 +208,7 @@ impl Rig {
         self.run(|links, cx| links.on_link_up(cx, LinkId(link), dial, remote, binding));
     }
 
-    /// Carries out the signing asked for.
+    /// Executes the requested signature.
     fn sign(&mut self, link: u64) {
         for effect in std::mem::take(&mut self.fx) {
             match effect {
@@ -221,7 +221,7 @@ impl Rig {
         let message = self
             .to_sign
             .remove(&LinkId(link))
-            .expect("a signature was asked for");
+            .expect("a requested signature");
         let message = message.sign(Bytes::from_static(b"signature"), None);
         self.run(|links, cx| links.on_conn_signed(cx, LinkId(link), message));
     }
@@ -234,7 +234,7 @@ impl Rig {
         self.run(|links, cx| links.on_authenticated(cx, LinkId(link), result));
     }
 
-    /// Brings a link up and through its whole authentication.
+    /// Establishes a link with its whole authentication.
     fn establish_with(&mut self, link: u64, dial: Option<u64>, conn: ConnEstablish) {
         let name = String::from_utf8(conn.pki_id.to_vec()).unwrap();
         self.link_up(link, dial);

@@ -1,25 +1,25 @@
-//! Two sides and the network between them, in every order that seeded delays bring about.
+//! A model of two nodes and the network between them, in every order that seeded delays produce.
 
 use std::collections::VecDeque;
 
 use super::*;
 
-/// One side's end of a connection.
+/// One end of a connection.
 #[derive(Debug, Default)]
 struct End {
-    /// Handed over by `Send`, by class.
+    /// Frames of `Send`, by class.
     outgoing: [VecDeque<SignedMessage>; 3],
-    /// Arrived, not yet taken by the node. `None` is the end.
+    /// Arrived frames that the node has not read. `None` is the end.
     incoming: VecDeque<Option<SignedMessage>>,
-    /// The node knows of the link.
+    /// Whether the node knows the link.
     up: bool,
-    /// The node wants our half closed.
+    /// Whether the node has requested the close of its half.
     finishing: bool,
-    /// Our half is closed.
+    /// Whether the node's half is closed.
     finished: bool,
-    /// The node knows no more of the link.
+    /// Whether the link has ended for the node.
     gone: bool,
-    /// A frame is on its way.
+    /// Whether a frame is in flight.
     writing: bool,
 }
 
@@ -31,7 +31,7 @@ enum Step {
     Up(usize, u64),
     Signed(usize, LinkId, SignedMessage),
     Authenticated(usize, LinkId, PeerId),
-    /// The end's transport takes the next frame from its queue.
+    /// The transport of this end sends the next frame of its queue.
     Write(usize, u64),
     Arrive(usize, u64, SignedMessage),
     EndOfStream(usize, u64),
@@ -40,26 +40,26 @@ enum Step {
 }
 
 /// Nodes 0 and 1, called `a` and `b`. Link `n` of one is link `n` of the other.
-struct World {
+struct Model {
     nodes: [Rig; 2],
     rng: ModuleRng,
     now: Instant,
     seq: u64,
     steps: BTreeMap<(Instant, u64), Step>,
     links: BTreeMap<u64, [End; 2]>,
-    /// Who dialled, by link.
+    /// The node that dialled, by link.
     dialled: BTreeMap<u64, (usize, Ticket)>,
-    /// What arrived at each node.
+    /// The messages received by each node.
     arrived: [Vec<String>; 2],
-    /// Milliseconds that anything may take.
+    /// Longest delay of a step, in milliseconds.
     spread: usize,
-    /// Links whose second end hears nothing of the end, and whose frames then vanish.
+    /// Links whose end is noticed at the first end only, and whose frames are lost then.
     severed: BTreeMap<u64, usize>,
 }
 
 const NAMES: [&str; 2] = ["a", "b"];
 
-impl World {
+impl Model {
     fn new(seed: u64, spread: usize) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -88,7 +88,7 @@ impl World {
     }
 
     fn run_until(&mut self, end: Instant) {
-        let mut bound = Bound::new("nothing more to happen", 100_000);
+        let mut bound = Bound::new("the last step", 100_000);
         loop {
             bound.step((self.now, end));
             let timers = self
@@ -116,7 +116,7 @@ impl World {
             {
                 Some(entry) => {
                     let step = entry.remove();
-                    self.carry_out(step);
+                    self.execute(step);
                 }
                 None => self.nodes.iter_mut().for_each(Rig::fire_due),
             }
@@ -128,7 +128,7 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, step: Step) {
+    fn execute(&mut self, step: Step) {
         match step {
             Step::Send(node, number) => {
                 let class = Class::ALL[self.rng.below(3)];
@@ -174,7 +174,7 @@ impl World {
         &mut self.links.get_mut(&link).expect("a link")[node]
     }
 
-    /// A node's transport puts its next frame on the wire, the most urgent class first.
+    /// The transport of a node sends its next frame, the highest class first.
     fn write(&mut self, node: usize, link: u64) {
         let lost = self.severed.contains_key(&link);
         let end = self.end(node, link);
@@ -185,7 +185,7 @@ impl World {
         let gone = end.gone;
         if let Some(message) = next {
             let bytes = message.encoded().len() as u64;
-            self.kick(node, link);
+            self.schedule_write(node, link);
             if lost {
                 return;
             }
@@ -198,7 +198,7 @@ impl World {
         }
     }
 
-    /// The wire keeps its order: it is as long as the longest delay.
+    /// Delivery in order: each frame takes the longest delay.
     fn arrive_in_order(&mut self, node: usize, link: u64, message: Option<SignedMessage>) {
         let wire = Duration::from_millis(self.spread as u64);
         match message {
@@ -215,7 +215,7 @@ impl World {
         }
     }
 
-    /// A node takes what it admits.
+    /// A node reads the frames that it admits.
     fn read(&mut self, node: usize, link: u64) {
         let admits = self.nodes[node].links.admits(LinkId(link));
         let end = self.end(node, link);
@@ -245,7 +245,7 @@ impl World {
         self.arrived[node].push(name_of(message));
     }
 
-    /// A node learns that a link has ended. In order, what it handed over is still written.
+    /// A node learns that a link has ended. After an orderly end its frames are still sent.
     fn down(&mut self, node: usize, link: u64, reason: LinkDownReason) {
         let end = self.end(node, link);
         if end.gone {
@@ -257,17 +257,17 @@ impl World {
             end.outgoing = Default::default();
         }
         self.nodes[node].link_down(link, reason);
-        self.kick(node, link);
+        self.schedule_write(node, link);
     }
 
-    fn kick(&mut self, node: usize, link: u64) {
+    fn schedule_write(&mut self, node: usize, link: u64) {
         let end = self.end(node, link);
         if !std::mem::replace(&mut end.writing, true) {
             self.soon(Step::Write(node, link));
         }
     }
 
-    /// Carries out what the nodes want.
+    /// Executes the commands of the nodes.
     fn drain(&mut self) {
         for node in 0..2 {
             while let Some(command) = self.nodes[node].io.out.pop_front() {
@@ -304,16 +304,13 @@ impl World {
                 message,
             } => {
                 let end = self.end(node, link.0);
-                assert!(
-                    !end.gone && !end.finishing,
-                    "sent on a link that is finished"
-                );
+                assert!(!end.gone && !end.finishing, "sent on a finished link");
                 end.outgoing[class.index()].push_back(message);
-                self.kick(node, link.0);
+                self.schedule_write(node, link.0);
             }
             Command::FinishLink { link } => {
                 self.end(node, link.0).finishing = true;
-                self.kick(node, link.0);
+                self.schedule_write(node, link.0);
             }
             Command::CloseLink { link, .. } => {
                 let end = self.end(node, link.0);
@@ -331,7 +328,7 @@ impl World {
         }
     }
 
-    /// The one link that both sides hold.
+    /// The only link, held by both nodes.
     fn only_link(&self) -> u64 {
         let held = [0, 1].map(|node| {
             let links = &self.nodes[node].links;
@@ -345,10 +342,10 @@ impl World {
     }
 }
 
-fn assert_all_arrived_once(world: &World, count: u32) {
+fn assert_all_arrived_once(model: &Model, count: u32) {
     for node in 0..2 {
         let from = NAMES[1 - node];
-        let mut arrived = world.arrived[node].clone();
+        let mut arrived = model.arrived[node].clone();
         arrived.sort();
         let mut sent: Vec<String> = (0..count).map(|number| format!("{from}{number}")).collect();
         sent.sort();
@@ -365,63 +362,66 @@ fn for_each_seed(count: u64, run: impl Fn(u64)) {
 }
 
 #[test]
-fn simultaneous_dials_end_with_one_link_and_no_message_lost() {
+fn simultaneous_dials_end_with_one_link_and_no_lost_message() {
     for_each_seed(500, |seed| {
-        let mut world = World::new(seed, 1 + (seed as usize % 7) * 20);
+        let mut model = Model::new(seed, 1 + (seed as usize % 7) * 20);
         for number in 0..25 {
             for node in 0..2 {
-                world.soon(Step::Send(node, number));
+                model.soon(Step::Send(node, number));
             }
         }
-        world.run_until(Instant::from_millis(60_000));
-        let dialled: Vec<usize> = world.dialled.values().map(|(node, _)| *node).collect();
-        let winner = world.only_link();
+        model.run_until(Instant::from_millis(60_000));
+        let dialled: Vec<usize> = model.dialled.values().map(|(node, _)| *node).collect();
+        let winner = model.only_link();
         if dialled.len() == 2 && dialled[0] != dialled[1] {
-            assert_eq!(world.dialled[&winner].0, 0, "the smaller one's dial wins");
+            assert_eq!(
+                model.dialled[&winner].0, 0,
+                "the dial of the smaller peer wins"
+            );
         }
-        assert_all_arrived_once(&world, 25);
+        assert_all_arrived_once(&model, 25);
     });
 }
 
 #[test]
-fn dials_of_both_sides_to_several_aliases_end_with_one_link_and_no_message_lost() {
+fn dials_of_both_sides_to_several_aliases_end_with_one_link_and_no_lost_message() {
     for_each_seed(500, |seed| {
-        let mut world = World::new(seed, 1 + (seed as usize % 5) * 30);
+        let mut model = Model::new(seed, 1 + (seed as usize % 5) * 30);
         for alias in ["one", "two", "three"] {
             for node in 0..2 {
-                world.soon(Step::Seed(node, alias));
+                model.soon(Step::Seed(node, alias));
             }
         }
         for number in 0..40 {
             for node in 0..2 {
-                world.soon(Step::Send(node, number));
+                model.soon(Step::Send(node, number));
             }
         }
-        world.run_until(Instant::from_millis(60_000));
-        world.only_link();
-        assert_all_arrived_once(&world, 40);
+        model.run_until(Instant::from_millis(60_000));
+        model.only_link();
+        assert_all_arrived_once(&model, 40);
     });
 }
 
 #[test]
-fn a_link_that_only_one_side_knows_to_be_dead_gives_way_to_the_next() {
+fn a_link_whose_end_only_one_side_has_noticed_is_replaced_by_the_next() {
     for_each_seed(200, |seed| {
-        let mut world = World::new(seed, 20);
+        let mut model = Model::new(seed, 20);
         let node = seed as usize % 2;
         let first = if seed % 4 < 2 { node } else { 1 - node };
-        world.soon(Step::Send(first, 0));
-        world.run_until(Instant::from_millis(5_000));
-        let dead = world.only_link();
-        world.severed.insert(dead, node);
-        world.soon(Step::Broken(node, dead));
-        world.run_until(Instant::from_millis(6_000));
-        world.after(Duration::ZERO, Step::Send(node, 1));
-        world.run_until(Instant::from_millis(30_000));
-        let alive = world.only_link();
+        model.soon(Step::Send(first, 0));
+        model.run_until(Instant::from_millis(5_000));
+        let dead = model.only_link();
+        model.severed.insert(dead, node);
+        model.soon(Step::Broken(node, dead));
+        model.run_until(Instant::from_millis(6_000));
+        model.after(Duration::ZERO, Step::Send(node, 1));
+        model.run_until(Instant::from_millis(30_000));
+        let alive = model.only_link();
         assert_ne!(alive, dead);
-        world.soon(Step::Send(1 - node, 2));
-        world.run_until(Instant::from_millis(31_000));
+        model.soon(Step::Send(1 - node, 2));
+        model.run_until(Instant::from_millis(31_000));
         let number = format!("{}2", NAMES[1 - node]);
-        assert!(world.arrived[node].contains(&number));
+        assert!(model.arrived[node].contains(&number));
     });
 }

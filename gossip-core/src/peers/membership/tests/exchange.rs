@@ -1,10 +1,10 @@
-//! Requests to us: who is answered, and what is disclosed.
+//! Requests to this node: which are answered, and what the responses disclose.
 
 use super::*;
 use crate::Request;
 use bytes::Bytes;
 
-/// A node that knows of everybody, with links to those who ask.
+/// A node that knows members of several organisations.
 fn populated(adjust: impl FnOnce(&mut crate::Config)) -> Bench {
     let mut bench = Bench::with(adjust);
     let link = bench.member("m2");
@@ -15,7 +15,7 @@ fn populated(adjust: impl FnOnce(&mut crate::Config)) -> Bench {
     bench
 }
 
-fn told(bench: &mut Bench, name: &str, own: &Beat) -> Option<MembershipResponse> {
+fn response_to(bench: &mut Bench, name: &str, own: &Beat) -> Option<MembershipResponse> {
     let link = bench.connect(name);
     responses(bench);
     bench.receive(link, &request(own, 77));
@@ -34,9 +34,9 @@ fn names(who: &[(&str, bool)]) -> Vec<(String, bool)> {
 }
 
 #[test]
-fn our_own_organisation_is_told_all_of_it_with_internal_endpoints_and_nobody_else() {
+fn a_requester_of_our_organisation_is_sent_all_its_members_with_internal_endpoints_and_no_others() {
     let mut bench = populated(|_| {});
-    let view = told(&mut bench, "m9", &beat("m9", 1)).unwrap();
+    let view = response_to(&mut bench, "m9", &beat("m9", 1)).unwrap();
     assert_eq!(
         who(&view.alive),
         names(&[("m1", true), ("m2", true), ("m3", true)])
@@ -45,34 +45,35 @@ fn our_own_organisation_is_told_all_of_it_with_internal_endpoints_and_nobody_els
 }
 
 #[test]
-fn foreigners_are_told_of_themselves_and_of_our_public_peers_without_internal_endpoints() {
+fn a_foreign_requester_is_sent_its_organisation_and_our_external_peers_without_internal_endpoints()
+{
     let mut bench = populated(|_| {});
-    let view = told(&mut bench, "a9", &beat("a9", 1)).unwrap();
+    let view = response_to(&mut bench, "a9", &beat("a9", 1)).unwrap();
     let expected = [("a1", false), ("a2", false), ("m1", false), ("m2", false)];
     assert_eq!(who(&view.alive), names(&expected));
 }
 
 #[test]
-fn foreigners_without_external_endpoint_are_not_answered() {
+fn foreign_requesters_without_external_endpoint_are_not_answered() {
     let mut bench = populated(|_| {});
-    assert!(told(&mut bench, "a9", &beat("a9", 1).hidden()).is_none());
+    assert!(response_to(&mut bench, "a9", &beat("a9", 1).hidden()).is_none());
 }
 
 #[test]
-fn strangers_to_all_organisations_are_not_answered() {
+fn requesters_of_an_unknown_organisation_are_not_answered() {
     let mut bench = populated(|_| {});
-    assert!(told(&mut bench, "?9", &beat("?9", 1)).is_none());
+    assert!(response_to(&mut bench, "?9", &beat("?9", 1)).is_none());
 }
 
 #[test]
 fn a_peer_without_external_endpoint_answers_its_own_organisation_only() {
     let mut bench = populated(|config| config.external_endpoint = None);
-    assert!(told(&mut bench, "a9", &beat("a9", 1)).is_none());
-    assert!(told(&mut bench, "m9", &beat("m9", 1)).is_some());
+    assert!(response_to(&mut bench, "a9", &beat("a9", 1)).is_none());
+    assert!(response_to(&mut bench, "m9", &beat("m9", 1)).is_some());
 }
 
 #[test]
-fn the_requester_itself_is_left_out_and_the_dead_are_listed_apart() {
+fn responses_leave_out_the_requester_and_list_dead_members_separately() {
     let mut bench = populated(|_| {});
     bench.advance(secs(24));
     let link = bench.connect("m2");
@@ -87,7 +88,7 @@ fn the_requester_itself_is_left_out_and_the_dead_are_listed_apart() {
 }
 
 #[test]
-fn identities_are_told_to_those_who_ask_for_them() {
+fn responses_carry_identities_on_request() {
     let mut bench = populated(|_| {});
     let link = bench.connect("m9");
     for (want, count) in [(false, 0), (true, 2)] {
@@ -110,7 +111,7 @@ fn identities_are_told_to_those_who_ask_for_them() {
 }
 
 #[test]
-fn the_answer_carries_the_nonce_and_a_stale_heartbeat_is_answered_too() {
+fn a_response_carries_the_nonce_even_if_the_requesters_heartbeat_is_stale() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     for (sequence, nonce) in [(5, 10), (5, 11), (1, u64::MAX)] {
@@ -125,7 +126,7 @@ fn the_answer_carries_the_nonce_and_a_stale_heartbeat_is_answered_too() {
 }
 
 #[test]
-fn a_request_with_anothers_heartbeat_is_not_answered() {
+fn a_request_with_the_heartbeat_of_another_peer_is_not_answered() {
     let mut bench = Bench::new();
     let (link, owner) = (bench.member("m2"), bench.member("m3"));
     bench.advance(millis(20));
@@ -171,7 +172,7 @@ fn requests_beyond_the_rate_are_dropped_and_counted() {
     assert_eq!(responses(&mut bench).len(), 4);
     assert_eq!(bench.metrics().requests_limited, 6);
     bench.receive(other, &request(&beat("m3", 2), 1));
-    assert_eq!(responses(&mut bench).len(), 1, "others are not concerned");
+    assert_eq!(responses(&mut bench).len(), 1, "the limit is per peer");
     bench.advance(secs(1));
     bench.receive(link, &request(&beat("m2", 2), 11));
     assert_eq!(responses(&mut bench).len(), 1);
@@ -184,7 +185,7 @@ fn a_request_waits_for_our_first_signature_and_is_answered_on_its_link() {
     bench.hold_signatures = true;
     bench.receive(link, &request(&beat("m2", 1), 3));
     assert_eq!(responses(&mut bench), []);
-    assert_eq!(bench.jobs.len(), 1, "one signature serves all");
+    assert_eq!(bench.jobs.len(), 1, "one signature for all uses");
     bench.answer_all();
     assert_eq!(responses(&mut bench).len(), 1);
 }
@@ -197,24 +198,27 @@ fn metadata_that_does_not_fit_the_wire_is_refused() {
 }
 
 #[test]
-fn a_view_beyond_its_budget_is_told_in_parts_that_make_up_the_whole() {
+fn a_view_beyond_the_size_limit_is_sent_in_parts_that_cover_it() {
     let mut bench = populated(|config| config.membership.max_response_bytes = 400);
     let link = bench.member("m4");
     bench.receive(link, &beat("m5", 1).message());
     bench.receive(link, &beat("m6", 1).message());
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..3 {
-        let view = told(&mut bench, "m2", &beat("m2", 2)).unwrap();
+        let view = response_to(&mut bench, "m2", &beat("m2", 2)).unwrap();
         let part = who(&view.alive);
         assert!((2..5).contains(&part.len()), "{part:?}");
-        assert!(part.iter().any(|(name, _)| name == "m1"), "always our own");
+        assert!(
+            part.iter().any(|(name, _)| name == "m1"),
+            "our own heartbeat is in each part"
+        );
         seen.extend(part.into_iter().map(|(name, _)| name));
     }
     assert!(seen.iter().eq(["m1", "m3", "m4", "m5", "m6"]), "{seen:?}");
 }
 
 #[test]
-fn a_large_view_does_not_travel_among_heartbeats() {
+fn a_large_response_is_sent_with_the_bulk_class() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let own = beat("m2", 2);
@@ -229,7 +233,7 @@ fn a_large_view_does_not_travel_among_heartbeats() {
 }
 
 #[test]
-fn neither_heartbeats_nor_exchanges_come_in_step() {
+fn heartbeats_and_exchanges_are_jittered() {
     let times = |wanted: fn(&Content) -> bool| {
         let mut bench = Bench::new();
         let link = bench.member("m2");
@@ -247,21 +251,25 @@ fn neither_heartbeats_nor_exchanges_come_in_step() {
         let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
         gaps.collect::<std::collections::BTreeSet<_>>()
     };
-    let beats = times(|content| matches!(content, Content::Alive(_)));
-    assert!(beats.len() > 5, "{beats:?}");
+    let heartbeats = times(|content| matches!(content, Content::Alive(_)));
+    assert!(heartbeats.len() > 5, "{heartbeats:?}");
     let exchanges = times(|content| matches!(content, Content::MembershipRequest(_)));
     assert!(exchanges.len() > 5, "{exchanges:?}");
 }
 
 #[test]
-fn whom_others_hold_dead_is_not_told_on_until_it_has_lived_for_us() {
+fn a_member_learned_as_dead_is_not_listed_until_it_was_alive_here() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     answer(&mut bench, link, "m2", &[], &[&beat("m3", 4)]);
     assert_eq!(bench.liveness("m3"), Some(false));
-    let view = told(&mut bench, "m9", &beat("m9", 1)).unwrap();
-    assert_eq!(view.dead, [], "newcomers would tell each other for ever");
+    let view = response_to(&mut bench, "m9", &beat("m9", 1)).unwrap();
+    assert_eq!(
+        view.dead,
+        [],
+        "else members would list it to each other for ever"
+    );
     bench.receive(link, &beat("m3", 5).message());
-    let view = told(&mut bench, "m9", &beat("m9", 2)).unwrap();
+    let view = response_to(&mut bench, "m9", &beat("m9", 2)).unwrap();
     assert!(who(&view.alive).contains(&("m3".to_owned(), true)));
 }

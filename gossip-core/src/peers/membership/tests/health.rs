@@ -1,53 +1,61 @@
-//! A node that has reason to doubt its own hearing does not accuse others.
+//! Local health: a node with signs of a fault of its own gives other members more time.
 
 use gossip_proto::MembershipResponse;
 
 use super::*;
 use crate::Event;
 
-/// Silent members, all seen just now.
+/// Connected members that then stay silent.
 fn members(bench: &mut Bench, names: &[&str]) -> Vec<LinkId> {
     names.iter().map(|name| bench.member(name)).collect()
 }
 
-/// The clock has moved while the node stood still.
-fn freeze(bench: &mut Bench, seconds: u64) {
+/// Advances the clock without running the node, as a suspension does.
+fn suspend(bench: &mut Bench, seconds: u64) {
     bench.now += secs(seconds);
     bench.event(Event::Tick);
 }
 
 #[test]
-fn the_silence_before_a_node_that_was_frozen_thaws_does_not_count() {
+fn silence_during_a_suspension_of_this_node_does_not_count() {
     let mut bench = Bench::new();
     let links = members(&mut bench, &["m2", "m3"]);
     bench.advance(secs(20));
-    freeze(&mut bench, 3_600);
+    suspend(&mut bench, 3_600);
     assert_eq!(bench.liveness("m2"), Some(true));
     bench.advance(secs(20));
     assert_eq!(bench.liveness("m2"), Some(true));
     bench.receive(links[0], &beat("m2", 2).message());
     bench.advance(secs(100));
-    assert_eq!(bench.liveness("m3"), Some(false), "it really is silent");
+    assert_eq!(
+        bench.liveness("m3"),
+        Some(false),
+        "silent after the suspension"
+    );
 }
 
 #[test]
-fn a_timer_a_moment_late_doubles_the_time_but_the_silence_before_counts() {
+fn a_slightly_late_timer_doubles_the_expiration_but_earlier_silence_counts() {
     let mut bench = Bench::new();
     members(&mut bench, &["m2"]);
     bench.advance(secs(24));
     bench.now += millis(2_000);
     bench.event(Event::Tick);
-    assert_eq!(bench.liveness("m2"), Some(true), "it has become patient");
+    assert_eq!(
+        bench.liveness("m2"),
+        Some(true),
+        "the expiration is doubled"
+    );
     bench.advance(secs(30));
     assert_eq!(bench.liveness("m2"), Some(false));
 }
 
 #[test]
-fn late_timers_make_a_node_distrust_itself_up_to_a_bound_and_punctual_ones_heal_it() {
+fn late_timers_raise_the_score_up_to_a_bound_and_punctual_timers_lower_it() {
     let mut bench = Bench::new();
     let links = members(&mut bench, &["m2", "m3"]);
     for _ in 0..20 {
-        freeze(&mut bench, 10);
+        suspend(&mut bench, 10);
     }
     assert_eq!(bench.metrics().health, 8);
     for sequence in 2..12 {
@@ -59,7 +67,7 @@ fn late_timers_make_a_node_distrust_itself_up_to_a_bound_and_punctual_ones_heal_
 }
 
 #[test]
-fn a_node_that_several_members_do_not_answer_distrusts_itself_until_one_does() {
+fn several_unanswered_members_raise_the_score_until_one_answers() {
     let mut bench = Bench::new();
     let names = ["m2", "m3", "m4", "m5", "m6"];
     let links = members(&mut bench, &names);
@@ -69,8 +77,8 @@ fn a_node_that_several_members_do_not_answer_distrusts_itself_until_one_does() {
             bench.receive(*link, &beat(name, sequence).message());
         }
     }
-    let distrust = bench.metrics().health;
-    assert!(distrust >= 1, "{distrust}");
+    let score = bench.metrics().health;
+    assert!(score >= 1, "{score}");
     for sequence in 30..60 {
         for (to, nonce, _) in requests(&mut bench) {
             let link = names.iter().position(|name| *name == to).unwrap();
@@ -85,7 +93,7 @@ fn a_node_that_several_members_do_not_answer_distrusts_itself_until_one_does() {
 }
 
 #[test]
-fn a_node_that_hears_nobody_gives_all_twice_the_time_but_no_more() {
+fn without_any_message_the_expiration_is_doubled_and_at_most_quadrupled() {
     let mut bench = Bench::new();
     members(&mut bench, &["m2", "m3"]);
     bench.advance(secs(40));
@@ -96,14 +104,14 @@ fn a_node_that_hears_nobody_gives_all_twice_the_time_but_no_more() {
     let mut worst = Bench::new();
     members(&mut worst, &["m2", "m3"]);
     for _ in 0..20 {
-        freeze(&mut worst, 10);
+        suspend(&mut worst, 10);
     }
     worst.advance(secs(101));
     assert!(worst.membership().is_alone(), "four times at the most");
 }
 
 #[test]
-fn one_silent_member_among_others_that_are_heard_is_dead_in_time() {
+fn one_silent_member_among_others_dies_at_the_usual_expiration() {
     let mut bench = Bench::new();
     let links = members(&mut bench, &["m2", "m3"]);
     for sequence in 2..7 {

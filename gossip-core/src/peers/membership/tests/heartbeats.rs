@@ -1,20 +1,20 @@
-//! Heartbeats: ours, and which of others' are believed.
+//! Heartbeats: ours, and which ones of other members are accepted.
 
 use super::*;
 use crate::{Endpoint, Request};
 use bytes::Bytes;
 use gossip_proto::{Alive, PeerTime};
 
-fn own_beats(bench: &mut Bench) -> Vec<Alive> {
-    let beats = bench.sent_like(|message| match message.content() {
+fn own_heartbeats(bench: &mut Bench) -> Vec<Alive> {
+    let heartbeats = bench.sent_like(|message| match message.content() {
         Content::Alive(alive) if *alive.pki_id == *b"m1" => Some(alive.clone()),
         _ => None,
     });
-    beats.into_iter().map(|(_, alive)| alive).collect()
+    heartbeats.into_iter().map(|(_, alive)| alive).collect()
 }
 
 #[test]
-fn a_lone_peer_signs_nothing() {
+fn a_node_without_members_signs_nothing() {
     let mut bench = Bench::new();
     bench.advance(secs(600));
     assert_eq!(bench.signatures, 0);
@@ -22,7 +22,7 @@ fn a_lone_peer_signs_nothing() {
 }
 
 #[test]
-fn the_first_member_is_told_of_us_at_once() {
+fn our_heartbeat_is_pushed_to_the_first_member_at_once() {
     let mut bench = Bench::new();
     bench.member("m2");
     bench.advance(millis(20));
@@ -40,7 +40,7 @@ fn one_signature_per_interval_serves_pushes_requests_and_responses() {
         bench.receive(b, &request(&beat("m3", step), step));
     }
     assert_eq!(responses(&mut bench).len(), 40);
-    // Fifty seconds at one heartbeat per 3.75 to 6.25 seconds.
+    // Fifty seconds, at one heartbeat per 3.75 to 6.25 seconds.
     assert!(
         (8..=14).contains(&(bench.signatures - before)),
         "{}",
@@ -49,21 +49,21 @@ fn one_signature_per_interval_serves_pushes_requests_and_responses() {
 }
 
 #[test]
-fn a_key_that_cannot_sign_is_told_and_tried_again() {
+fn a_failed_signature_is_reported_and_retried() {
     let mut bench = Bench::new();
     let link = bench.connect("m2");
     bench.cannot_sign = true;
     bench.receive(link, &beat("m2", 1).message());
     assert!(bench.notes.contains(&Notification::SigningFailed));
     assert!(bench.metrics().signing_failures > 0);
-    assert!(own_beats(&mut bench).is_empty());
+    assert!(own_heartbeats(&mut bench).is_empty());
     bench.cannot_sign = false;
     bench.advance(millis(6300));
-    assert!(!own_beats(&mut bench).is_empty());
+    assert!(!own_heartbeats(&mut bench).is_empty());
 }
 
 #[test]
-fn a_signature_that_never_comes_back_is_asked_for_again() {
+fn an_unanswered_signature_is_requested_again() {
     let mut bench = Bench::new();
     let link = bench.connect("m2");
     bench.hold_signatures = true;
@@ -71,44 +71,48 @@ fn a_signature_that_never_comes_back_is_asked_for_again() {
     bench.hold_signatures = false;
     bench.advance(secs(20));
     bench.receive(link, &beat("m2", 2).message());
-    assert!(own_beats(&mut bench).is_empty());
+    assert!(own_heartbeats(&mut bench).is_empty());
     bench.advance(secs(20));
-    assert!(!own_beats(&mut bench).is_empty());
+    assert!(!own_heartbeats(&mut bench).is_empty());
 }
 
 #[test]
-fn the_identity_travels_with_heartbeats_of_the_first_seconds_only() {
+fn only_heartbeats_of_the_first_seconds_carry_the_identity() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.advance(secs(1));
-    let young = own_beats(&mut bench);
-    assert_eq!(young[0].identity, Some(identity_of("m1")));
+    let first = own_heartbeats(&mut bench);
+    assert_eq!(first[0].identity, Some(identity_of("m1")));
     bench.advance(secs(10));
     bench.receive(link, &beat("m2", 2).message());
-    own_beats(&mut bench);
+    own_heartbeats(&mut bench);
     bench.advance(secs(10));
-    let old = own_beats(&mut bench);
+    let old = own_heartbeats(&mut bench);
     assert!(!old.is_empty() && old.iter().all(|alive| alive.identity.is_none()));
 }
 
 #[test]
-fn our_heartbeats_grow_and_say_what_we_are_configured_to() {
+fn our_heartbeats_have_growing_times_and_the_configured_content() {
     let mut bench = Bench::with(|config| config.metadata = Bytes::from_static(b"one"));
     bench.member("m2");
     bench.advance(secs(8));
     let metadata = Bytes::from_static(b"two");
     bench.ask(Request::UpdateMetadata { metadata }).unwrap();
     bench.advance(secs(8));
-    let beats = own_beats(&mut bench);
+    let heartbeats = own_heartbeats(&mut bench);
     assert!(
-        beats
+        heartbeats
             .iter()
             .all(|alive| alive.endpoint == external("m1") && alive.time.incarnation == 5)
     );
-    assert!(beats.windows(2).all(|pair| pair[0].time < pair[1].time));
-    assert_eq!(beats[0].metadata, b"one"[..]);
+    assert!(
+        heartbeats
+            .windows(2)
+            .all(|pair| pair[0].time < pair[1].time)
+    );
+    assert_eq!(heartbeats[0].metadata, b"one"[..]);
     assert_eq!(
-        beats.last().map(|alive| alive.metadata.clone()),
+        heartbeats.last().map(|alive| alive.metadata.clone()),
         Some(Bytes::from_static(b"two"))
     );
 }
@@ -126,7 +130,7 @@ fn new_metadata_is_in_the_next_answer_even_before_the_next_heartbeat() {
 }
 
 #[test]
-fn only_newer_heartbeats_are_checked() {
+fn only_newer_heartbeats_are_verified() {
     let mut bench = Bench::new();
     let link = bench.connect("m2");
     let at = |incarnation, sequence| {
@@ -177,7 +181,7 @@ fn a_forged_heartbeat_changes_nothing_and_is_not_forwarded() {
 }
 
 #[test]
-fn a_heartbeat_with_a_forged_secret_is_refused_whole() {
+fn a_heartbeat_with_a_forged_secret_is_rejected() {
     let mut bench = Bench::new();
     let link = bench.connect("m2");
     let (good, other) = (beat("m2", 1), beat("m2", 1).secret(Some("evil:1")));
@@ -205,7 +209,7 @@ fn an_unsigned_heartbeat_is_a_violation() {
 }
 
 #[test]
-fn news_pushed_to_us_is_forwarded_to_others_than_its_sender_and_subject() {
+fn a_pushed_heartbeat_is_forwarded_except_to_its_sender_and_its_subject() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.member("m3");
@@ -240,7 +244,7 @@ fn heartbeats_in_requests_and_responses_are_applied_but_not_forwarded() {
 }
 
 #[test]
-fn our_own_heartbeat_in_others_mouths_is_ignored() {
+fn heartbeats_of_ours_from_other_peers_are_ignored() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let checked = bench.checked;
@@ -257,7 +261,7 @@ fn our_own_heartbeat_in_others_mouths_is_ignored() {
 }
 
 #[test]
-fn an_internal_endpoint_told_by_its_owner_is_not_replaced_by_a_relay() {
+fn an_internal_endpoint_from_the_member_itself_is_not_replaced_by_a_relay() {
     let mut bench = Bench::new();
     let (owner, relay) = (bench.connect("m2"), bench.member("m3"));
     let endpoint = |bench: &Bench| {
@@ -275,7 +279,7 @@ fn an_internal_endpoint_told_by_its_owner_is_not_replaced_by_a_relay() {
 }
 
 #[test]
-fn members_beyond_the_cap_are_refused_and_counted_until_one_is_dead() {
+fn members_beyond_the_limit_are_rejected_and_counted_until_one_is_dead() {
     let mut bench = Bench::with(|config| config.membership.max_members = 2.try_into().unwrap());
     let link = bench.member("m2");
     bench.member("m3");
@@ -288,7 +292,7 @@ fn members_beyond_the_cap_are_refused_and_counted_until_one_is_dead() {
     assert_eq!(
         bench.beats_pushed(),
         [],
-        "what is not kept would go round for ever"
+        "a heartbeat that is not stored would circulate for ever"
     );
     bench.advance(secs(20));
     bench.receive(link, &beat("m2", 2).message());

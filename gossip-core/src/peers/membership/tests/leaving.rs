@@ -1,10 +1,10 @@
-//! Peers that say that they stop.
+//! Farewells of peers that stop.
 
 use super::*;
 use crate::peers::link::{CAPABILITIES, LEAVING};
 use crate::{CloseReason, Request, RequestError, Response};
 
-/// Farewells sent since the last call: to whom, and whose.
+/// The farewells sent since the last call: receiver and subject.
 fn farewells(bench: &mut Bench) -> Vec<(String, String)> {
     let mut sent = bench.sent_like(|message| match message.content() {
         Content::Alive(alive) if alive.leaving => {
@@ -20,8 +20,8 @@ fn pair(to: &str, subject: &str) -> (String, String) {
     (to.to_owned(), subject.to_owned())
 }
 
-/// A connected member that would take a farewell for a sign of life.
-fn plain(bench: &mut Bench, name: &str) -> LinkId {
+/// A connected member that does not understand farewells: to it they would be heartbeats.
+fn without_farewells(bench: &mut Bench, name: &str) -> LinkId {
     let link = bench.link_up(name, None);
     bench.authenticate_with(link, CAPABILITIES & !LEAVING);
     bench.receive(link, &beat(name, 1).message());
@@ -29,7 +29,7 @@ fn plain(bench: &mut Bench, name: &str) -> LinkId {
 }
 
 #[test]
-fn whoever_says_farewell_is_forgotten_at_once_and_its_link_closed() {
+fn a_farewell_removes_the_member_at_once_and_closes_its_link() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &beat("m2", 2).leaving().message());
@@ -40,7 +40,7 @@ fn whoever_says_farewell_is_forgotten_at_once_and_its_link_closed() {
 }
 
 #[test]
-fn neither_hearsay_nor_replays_bring_back_who_has_said_farewell() {
+fn neither_responses_nor_replays_restore_a_member_after_its_farewell() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &beat("m3", 7).message());
@@ -55,20 +55,20 @@ fn neither_hearsay_nor_replays_bring_back_who_has_said_farewell() {
 }
 
 #[test]
-fn who_has_left_is_told_of_neither_as_alive_nor_as_dead() {
+fn a_member_that_has_left_is_listed_neither_as_alive_nor_as_dead() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &beat("m3", 7).message());
     bench.receive(link, &beat("m3", 8).leaving().message());
     responses(&mut bench);
     bench.receive(link, &request(&beat("m2", 2), 4));
-    let told = responses(&mut bench).remove(0).1;
-    assert_eq!(who(&told.alive), [("m1".to_owned(), true)]);
-    assert!(told.dead.is_empty());
+    let view = responses(&mut bench).remove(0).1;
+    assert_eq!(who(&view.alive), [("m1".to_owned(), true)]);
+    assert!(view.dead.is_empty());
 }
 
 #[test]
-fn a_later_start_or_its_own_link_brings_back_who_has_left() {
+fn a_later_incarnation_or_its_own_link_restores_a_member_that_has_left() {
     let mut bench = Bench::new();
     let relay = bench.member("m3");
     let link = bench.member("m2");
@@ -81,7 +81,7 @@ fn a_later_start_or_its_own_link_brings_back_who_has_left() {
     restarted.time.sequence = 2;
     bench.receive(relay, &restarted.leaving().message());
     assert_eq!(bench.liveness("m2"), None);
-    // Its clock was set back meanwhile.
+    // Its clock was set back.
     bench.incarnations.insert("m2".to_owned(), 1);
     let link = bench.connect("m2");
     bench.receive(link, &beat("m2", 1).message());
@@ -89,12 +89,12 @@ fn a_later_start_or_its_own_link_brings_back_who_has_left() {
 }
 
 #[test]
-fn a_farewell_is_passed_on_once_to_those_that_understand_it() {
+fn a_farewell_is_passed_on_once_to_peers_that_understand_it() {
     let mut bench = Bench::new();
     let first = bench.member("m2");
     let second = bench.member("m3");
     bench.member("m4");
-    plain(&mut bench, "m5");
+    without_farewells(&mut bench, "m5");
     bench.receive(first, &beat("m6", 1).message());
     bench.advance(millis(20));
     farewells(&mut bench);
@@ -106,7 +106,7 @@ fn a_farewell_is_passed_on_once_to_those_that_understand_it() {
 }
 
 #[test]
-fn the_farewell_of_a_stranger_is_passed_on_and_remembered() {
+fn the_farewell_of_an_unknown_peer_is_passed_on_and_remembered() {
     let mut bench = Bench::new();
     let first = bench.member("m2");
     bench.member("m3");
@@ -118,7 +118,7 @@ fn the_farewell_of_a_stranger_is_passed_on_and_remembered() {
 }
 
 #[test]
-fn a_farewell_that_is_not_signed_by_its_peer_says_nothing() {
+fn a_farewell_not_signed_by_its_subject_is_ignored() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &beat("m3", 1).message());
@@ -128,7 +128,7 @@ fn a_farewell_that_is_not_signed_by_its_peer_says_nothing() {
 }
 
 #[test]
-fn a_farewell_of_an_earlier_start_says_nothing() {
+fn a_farewell_of_an_earlier_incarnation_is_ignored() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let mut restarted = beat("m2", 1);
@@ -139,7 +139,7 @@ fn a_farewell_of_an_earlier_start_says_nothing() {
 }
 
 #[test]
-fn a_hidden_peers_farewell_stays_in_its_organisation() {
+fn the_farewell_of_a_peer_without_external_endpoint_stays_in_its_organisation() {
     let mut bench = Bench::new();
     let first = bench.member("m2");
     bench.member("m3");
@@ -150,7 +150,7 @@ fn a_hidden_peers_farewell_stays_in_its_organisation() {
 }
 
 #[test]
-fn a_sign_of_life_that_was_overtaken_by_the_farewell_is_no_reason_to_ask() {
+fn a_pulse_overtaken_by_the_farewell_causes_no_request() {
     let mut bench = Bench::with(|config| config.membership.sync_interval = secs(1_000));
     let link = bench.member("m2");
     bench.receive(link, &beat("m3", 1).anchored().message());
@@ -170,14 +170,14 @@ fn a_sign_of_life_that_was_overtaken_by_the_farewell_is_no_reason_to_ask() {
 }
 
 #[test]
-fn the_stop_is_told_to_connected_peers_that_understand_it_before_their_links_are_finished() {
+fn a_stop_sends_the_farewell_to_connected_peers_that_understand_it_before_finishing_links() {
     let mut bench = Bench::new();
     bench.member("m2");
     bench.member("n3");
-    plain(&mut bench, "m4");
+    without_farewells(&mut bench, "m4");
     bench.hold_signatures = true;
     let stop = bench.begin(Request::Stop);
-    assert_eq!(bench.reply(stop), None, "it waits for the signature");
+    assert_eq!(bench.reply(stop), None, "the signature is outstanding");
     bench.answer_all();
     assert_eq!(farewells(&mut bench), [pair("m2", "m1"), pair("n3", "m1")]);
     assert_eq!(bench.reply(stop), Some(Ok(Response::Done)));
@@ -185,7 +185,7 @@ fn the_stop_is_told_to_connected_peers_that_understand_it_before_their_links_are
 }
 
 #[test]
-fn the_farewell_tells_no_internal_endpoint() {
+fn the_farewell_contains_no_internal_endpoint() {
     let mut bench = Bench::new();
     bench.member("m2");
     bench.sent();
@@ -195,9 +195,9 @@ fn the_farewell_tells_no_internal_endpoint() {
 }
 
 #[test]
-fn a_stop_without_anybody_to_tell_is_over_at_once_and_signs_nothing() {
+fn a_stop_without_receivers_of_the_farewell_ends_at_once_and_signs_nothing() {
     let mut bench = Bench::new();
-    plain(&mut bench, "m4");
+    without_farewells(&mut bench, "m4");
     bench.hold_signatures = true;
     let signatures = bench.signatures;
     assert_eq!(bench.ask(Request::Stop), Ok(Response::Done));
@@ -205,7 +205,7 @@ fn a_stop_without_anybody_to_tell_is_over_at_once_and_signs_nothing() {
 }
 
 #[test]
-fn a_stop_does_not_wait_for_a_signature_that_fails_or_does_not_come() {
+fn a_stop_ends_if_the_signature_fails_or_times_out() {
     let mut bench = Bench::new();
     bench.member("m2");
     bench.cannot_sign = true;
@@ -225,7 +225,7 @@ fn a_stop_does_not_wait_for_a_signature_that_fails_or_does_not_come() {
 }
 
 #[test]
-fn whoever_is_about_to_stop_takes_no_new_work() {
+fn a_stopping_node_accepts_no_new_work() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.member("m2");
     bench.hold_signatures = true;
@@ -246,7 +246,7 @@ fn whoever_is_about_to_stop_takes_no_new_work() {
 }
 
 #[test]
-fn at_the_cap_the_oldest_mark_of_those_who_are_no_more_goes_whatever_its_name() {
+fn at_the_limit_the_oldest_tombstone_is_dropped_regardless_of_its_peer() {
     let mut bench = Bench::with(|config| {
         config.membership.max_members = std::num::NonZeroUsize::new(3).unwrap();
     });
@@ -259,8 +259,12 @@ fn at_the_cap_the_oldest_mark_of_those_who_are_no_more_goes_whatever_its_name() 
     assert_eq!(bench.metrics().tombstones_shed, 1);
     for name in ["m3", "m4", "m5"] {
         bench.receive(link, &beat(name, 5).message());
-        assert_eq!(bench.liveness(name), None, "{name} is not brought back");
+        assert_eq!(bench.liveness(name), None, "{name} is not restored");
     }
     bench.receive(link, &beat("m9", 5).message());
-    assert_eq!(bench.liveness("m9"), Some(true), "it is not remembered");
+    assert_eq!(
+        bench.liveness("m9"),
+        Some(true),
+        "its tombstone was dropped"
+    );
 }

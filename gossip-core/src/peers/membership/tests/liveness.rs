@@ -1,11 +1,11 @@
-//! Who is held alive, dead, or not at all.
+//! Liveness: which members are alive, dead or forgotten.
 
 use super::*;
 use crate::node::bench::Bound;
 use crate::{CloseReason, LinkId};
 
 #[test]
-fn silence_for_the_expiration_time_is_death_and_closes_the_link() {
+fn a_member_silent_for_the_expiration_dies_and_its_link_is_closed() {
     let mut bench = Bench::new();
     bench.member("m2");
     bench.advance(millis(24_999));
@@ -29,7 +29,7 @@ fn a_heartbeat_moves_the_deadline() {
 }
 
 #[test]
-fn news_by_responses_alone_keeps_a_member_alive_beyond_every_horizon() {
+fn heartbeats_in_responses_alone_keep_a_member_alive() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let mut sequence = 0;
@@ -50,7 +50,7 @@ fn news_by_responses_alone_keeps_a_member_alive_beyond_every_horizon() {
 }
 
 #[test]
-fn a_silent_member_is_asked_again_and_again() {
+fn a_silent_member_is_probed_repeatedly() {
     let mut bench = Bench::with(|config| config.membership.sync_peers = 0);
     bench.member("m2");
     bench.advance(secs(10));
@@ -62,7 +62,7 @@ fn a_silent_member_is_asked_again_and_again() {
 }
 
 #[test]
-fn when_a_member_is_silent_others_are_soon_asked_what_they_heard_of_it() {
+fn while_a_member_is_silent_other_members_are_soon_asked_for_their_views() {
     let mut bench = Bench::with(|config| config.membership.sync_interval = secs(60));
     let (m2, m3) = (bench.member("m2"), bench.member("m3"));
     for sequence in 2..20 {
@@ -80,7 +80,7 @@ fn when_a_member_is_silent_others_are_soon_asked_what_they_heard_of_it() {
 }
 
 #[test]
-fn only_a_strictly_newer_heartbeat_resurrects() {
+fn only_a_strictly_newer_heartbeat_revives_a_dead_member() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &beat("m3", 7).message());
@@ -96,18 +96,18 @@ fn only_a_strictly_newer_heartbeat_resurrects() {
 }
 
 #[test]
-fn the_dead_are_tried_again_until_they_are_forgotten() {
+fn dead_members_are_probed_until_they_are_forgotten() {
     let mut bench = Bench::new();
     bench.member("m2");
     bench.advance(secs(25));
     bench.dials.clear();
-    let mut tried = 0;
+    let mut probed = 0;
     for _ in 0..4_740 {
         bench.advance(millis(100));
-        tried += bench.fail_dials().len();
+        probed += bench.fail_dials().len();
     }
     assert_eq!(bench.liveness("m2"), Some(false));
-    assert!((60..=110).contains(&tried), "{tried}");
+    assert!((60..=110).contains(&probed), "{probed}");
     bench.advance(secs(2));
     assert_eq!(bench.liveness("m2"), None);
     assert!(
@@ -122,7 +122,7 @@ fn the_dead_are_tried_again_until_they_are_forgotten() {
 }
 
 #[test]
-fn a_replayed_heartbeat_of_a_forgotten_member_is_refused_for_ever() {
+fn replayed_heartbeats_of_a_forgotten_member_are_ignored() {
     let mut bench = Bench::new();
     let link = forget_m3(&mut bench);
     let checked = bench.checked;
@@ -130,23 +130,27 @@ fn a_replayed_heartbeat_of_a_forgotten_member_is_refused_for_ever() {
     bench.receive(link, &beat("m3", 6).message());
     answer(&mut bench, link, "m2", &[&beat("m3", 7)], &[&beat("m3", 5)]);
     assert_eq!(bench.liveness("m3"), None);
-    assert_eq!(bench.checked, checked, "not even checked");
+    assert_eq!(bench.checked, checked, "not verified");
     bench.receive(link, &beat("m3", 8).message());
     assert_eq!(bench.liveness("m3"), Some(true));
 }
 
 #[test]
-fn a_member_that_was_forgotten_is_not_remembered_because_others_still_hold_it_dead() {
+fn a_forgotten_member_is_not_restored_by_responses_that_list_it_as_dead() {
     let mut bench = Bench::new();
     let link = forget_m3(&mut bench);
-    // Others may have heard of it later than we have, and forget it later.
+    // Other members may have received later heartbeats of it, and forget it later.
     answer(&mut bench, link, "m2", &[], &[&beat("m3", 9)]);
     assert_eq!(bench.liveness("m3"), None);
     bench.receive(link, &beat("m3", 8).message());
-    assert_eq!(bench.liveness("m3"), Some(true), "it lives");
+    assert_eq!(
+        bench.liveness("m3"),
+        Some(true),
+        "it was alive after the listing"
+    );
 }
 
-/// Outlives m3, whose heartbeat 7 was the last, with m2 for company; a link to m2.
+/// Keeps m2 alive until m3, whose last heartbeat is number 7, is forgotten. Returns a link to m2.
 fn forget_m3(bench: &mut Bench) -> LinkId {
     let mut link = bench.member("m2");
     bench.receive(link, &beat("m3", 7).message());
@@ -163,7 +167,7 @@ fn forget_m3(bench: &mut Bench) -> LinkId {
 }
 
 #[test]
-fn hearsay_of_a_death_teaches_the_dead_with_a_deadline_of_their_own() {
+fn a_member_listed_as_dead_is_added_as_dead_and_forgotten_at_its_own_deadline() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     answer(&mut bench, link, "m2", &[], &[&beat("m3", 4)]);
@@ -174,7 +178,7 @@ fn hearsay_of_a_death_teaches_the_dead_with_a_deadline_of_their_own() {
         bench.receive(link, &beat("m2", sequence).message());
         sequence += 1;
     }
-    // Repeated while it is known, it does not live longer for it.
+    // Repeated listings do not extend its deadline.
     answer(
         &mut bench,
         link,
@@ -186,14 +190,14 @@ fn hearsay_of_a_death_teaches_the_dead_with_a_deadline_of_their_own() {
     assert_eq!(bench.liveness("m3"), Some(false));
     bench.advance(secs(20));
     assert_eq!(bench.liveness("m3"), None);
-    // Nor is it learned again from those who have not forgotten it yet.
+    // Members that have not forgotten it yet do not restore it.
     bench.receive(link, &beat("m2", sequence).message());
     answer(&mut bench, link, "m2", &[], &[&beat("m3", 4)]);
     assert_eq!(bench.liveness("m3"), None);
 }
 
 #[test]
-fn hearsay_cannot_kill_the_living() {
+fn a_listing_as_dead_does_not_make_an_alive_member_dead() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &beat("m3", 4).message());
@@ -203,7 +207,7 @@ fn hearsay_cannot_kill_the_living() {
 }
 
 #[test]
-fn a_dial_that_fails_is_no_death() {
+fn a_failed_dial_does_not_make_a_member_dead() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &beat("m3", 1).message());
@@ -214,7 +218,7 @@ fn a_dial_that_fails_is_no_death() {
 }
 
 #[test]
-fn a_lost_link_is_no_death() {
+fn a_lost_link_does_not_make_a_member_dead() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.link_down(link);
@@ -223,7 +227,7 @@ fn a_lost_link_is_no_death() {
 }
 
 #[test]
-fn a_member_whose_identity_expires_is_erased() {
+fn a_member_whose_identity_expires_is_removed() {
     let mut bench = Bench::new();
     let link = bench.connect("e2");
     bench.receive(link, &beat("e2", 1).message());
@@ -238,7 +242,7 @@ fn a_member_whose_identity_expires_is_erased() {
 }
 
 #[test]
-fn the_version_moves_when_the_view_does() {
+fn the_version_changes_with_the_view() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let version = bench.node.membership_version();
@@ -246,7 +250,7 @@ fn the_version_moves_when_the_view_does() {
     assert_eq!(
         bench.node.membership_version(),
         version,
-        "only the clock has moved"
+        "only the time of the heartbeat has changed"
     );
     let mut renamed = beat("m2", 3);
     renamed.metadata = "new";
@@ -257,7 +261,7 @@ fn the_version_moves_when_the_view_does() {
     assert_ne!(bench.node.membership_version(), changed);
 }
 #[test]
-fn hearsay_that_is_checked_while_the_living_shows_itself_does_not_win() {
+fn a_listing_as_dead_overtaken_by_a_heartbeat_during_its_verification_is_ignored() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let third = bench.connect("m3");
@@ -274,13 +278,17 @@ fn hearsay_that_is_checked_while_the_living_shows_itself_does_not_win() {
 }
 
 #[test]
-fn a_silent_member_is_asked_before_it_is_held_dead() {
+fn a_silent_member_is_probed_before_it_is_dead() {
     let mut bench = Bench::with(|config| config.membership.sync_interval = secs(1_000));
     bench.member("m2");
     bench.advance(secs(14));
     requests(&mut bench);
     bench.advance(secs(2));
-    assert_eq!(requests(&mut bench).len(), 1, "asked after 15 s of silence");
+    assert_eq!(
+        requests(&mut bench).len(),
+        1,
+        "probed after 15 s of silence"
+    );
     bench.advance(secs(8));
     assert_eq!(bench.liveness("m2"), Some(true));
     bench.advance(secs(2));
@@ -294,7 +302,7 @@ fn at(name: &str, incarnation: u64, sequence: u64) -> SignedMessage {
 }
 
 #[test]
-fn a_member_restarted_with_an_earlier_clock_is_believed_on_its_own_link() {
+fn a_member_restarted_with_an_earlier_clock_is_accepted_on_its_own_link() {
     let mut bench = Bench::new();
     let relay = bench.member("m3");
     let link = bench.connect("m2");
@@ -308,7 +316,11 @@ fn a_member_restarted_with_an_earlier_clock_is_believed_on_its_own_link() {
         let found = members.iter().find(|member| member.peer == peer("m2"));
         found.map(|member| member.incarnation)
     };
-    assert_eq!(incarnation(&bench), Some(800), "its former self is no more");
+    assert_eq!(
+        incarnation(&bench),
+        Some(800),
+        "the former incarnation is ignored"
+    );
     for sequence in 1..12 {
         bench.advance(secs(5));
         bench.receive(link, &at("m2", 800, sequence));
@@ -316,23 +328,35 @@ fn a_member_restarted_with_an_earlier_clock_is_believed_on_its_own_link() {
         assert_eq!(bench.liveness("m2"), Some(true));
     }
     bench.receive(relay, &at("m2", 901, 1));
-    assert_eq!(incarnation(&bench), Some(800), "a link shows the opposite");
+    assert_eq!(
+        incarnation(&bench),
+        Some(800),
+        "the link proves the earlier one"
+    );
     bench.link_down(link);
     bench.receive(relay, &at("m2", 901, 1));
-    assert_eq!(incarnation(&bench), Some(901), "a later start is believed");
+    assert_eq!(
+        incarnation(&bench),
+        Some(901),
+        "a later incarnation is accepted"
+    );
 }
 
 #[test]
-fn a_newcomer_does_not_believe_others_who_tell_of_a_members_former_self() {
+fn heartbeats_of_a_former_incarnation_are_ignored_before_the_members_first_own() {
     let mut bench = Bench::new();
     let relay = bench.member("m3");
     bench.incarnations.insert("m2".to_owned(), 800);
     let link = bench.connect("m2");
     bench.receive(relay, &at("m2", 900, 8));
-    assert_eq!(bench.liveness("m2"), None, "it is not what runs there");
+    assert_eq!(
+        bench.liveness("m2"),
+        None,
+        "the link proves another incarnation"
+    );
     bench.receive(link, &at("m2", 800, 1));
     assert_eq!(bench.liveness("m2"), Some(true));
-    // Long after, whoever tells of a later start tells the truth, even if the old link seems to be up.
+    // Later, a later incarnation is accepted even if the old link seems to be up: the proof has expired.
     for sequence in 2..30 {
         bench.advance(secs(5));
         bench.receive(link, &at("m2", 800, sequence));
@@ -345,7 +369,7 @@ fn a_newcomer_does_not_believe_others_who_tell_of_a_members_former_self() {
 }
 
 #[test]
-fn a_forgotten_member_may_come_back_with_an_earlier_clock() {
+fn a_forgotten_member_can_return_with_an_earlier_clock() {
     let mut bench = Bench::with(|config| config.membership.forget_after = secs(5));
     let link = bench.connect("m2");
     bench.receive(link, &at("m2", 900, 7));
@@ -359,7 +383,7 @@ fn a_forgotten_member_may_come_back_with_an_earlier_clock() {
 }
 
 #[test]
-fn what_a_peer_published_before_it_was_restarted_with_an_earlier_clock_is_dropped() {
+fn the_state_info_of_a_peer_restarted_with_an_earlier_clock_is_dropped() {
     let mut bench = Bench::joined(&["m"], |_| {});
     let link = bench.connect("m2");
     bench.receive(link, &at("m2", 900, 1));
@@ -374,7 +398,7 @@ fn what_a_peer_published_before_it_was_restarted_with_an_earlier_clock_is_droppe
 }
 
 #[test]
-fn the_longest_times_that_can_be_configured_are_lived_with() {
+fn the_longest_durations_that_can_be_configured_work() {
     let longest = std::time::Duration::MAX;
     let mut bench = Bench::joined(&["m"], |config| {
         config.bootstrap = vec![crate::Endpoint::new("m9.lan:1")];
@@ -394,7 +418,7 @@ fn the_longest_times_that_can_be_configured_are_lived_with() {
 }
 
 #[test]
-fn many_dead_are_tried_in_turn_and_each_no_oftener_than_the_reconnect_interval_says() {
+fn many_dead_members_are_probed_in_turn_at_the_reconnect_interval() {
     let mut bench = Bench::with(|config| config.membership.sync_interval = secs(1_000));
     let link = bench.member("m2");
     let dead: Vec<Beat> = (10..60).map(|name| beat(&format!("m{name}"), 1)).collect();
@@ -405,15 +429,18 @@ fn many_dead_are_tried_in_turn_and_each_no_oftener_than_the_reconnect_interval_s
         &[],
         &dead.iter().collect::<Vec<_>>(),
     );
-    let mut tried = 0;
+    let mut probed = 0;
     for sequence in 2..22 {
         for _ in 0..50 {
             bench.advance(millis(100));
-            tried += bench.fail_dials().len();
+            probed += bench.fail_dials().len();
         }
         bench.receive(link, &beat("m2", sequence).message());
     }
-    assert!((150..=280).contains(&tried), "fifty, every 25 s: {tried}");
+    assert!(
+        (150..=280).contains(&probed),
+        "fifty members, every 25 s: {probed}"
+    );
 }
 
 /// A node that neither pushes nor exchanges views by itself.
@@ -426,7 +453,7 @@ fn quiet() -> Bench {
 }
 
 #[test]
-fn a_member_whose_link_breaks_while_it_is_silent_is_asked_early() {
+fn a_silent_member_whose_link_breaks_is_probed_early() {
     let mut bench = quiet();
     let link = bench.member("m2");
     bench.advance(secs(1));
@@ -434,7 +461,10 @@ fn a_member_whose_link_breaks_while_it_is_silent_is_asked_early() {
     bench.link_down(link);
     bench.dials.clear();
     bench.advance(millis(6_400));
-    assert!(bench.dials.is_empty(), "it may be heard of by others");
+    assert!(
+        bench.dials.is_empty(),
+        "not yet: its heartbeats may arrive through others"
+    );
     bench.advance(millis(200));
     assert_eq!(bench.dials.len(), 1, "after 7.5 s of silence");
     assert_eq!(bench.liveness("m2"), Some(true));
@@ -443,7 +473,7 @@ fn a_member_whose_link_breaks_while_it_is_silent_is_asked_early() {
 }
 
 #[test]
-fn a_member_that_is_heard_of_is_not_asked_for_its_broken_link() {
+fn a_member_with_a_broken_link_is_not_probed_while_its_heartbeats_arrive() {
     let mut bench = quiet();
     let link = bench.member("m2");
     let relay = bench.member("m3");
@@ -460,7 +490,7 @@ fn a_member_that_is_heard_of_is_not_asked_for_its_broken_link() {
 }
 
 #[test]
-fn a_member_that_cannot_be_reached_lives_on_and_says_since_when_until_it_connects() {
+fn an_unreachable_member_stays_alive_and_shows_since_when_until_it_connects() {
     let mut bench = Bench::new();
     let relay = bench.member("m2");
     bench.receive(relay, &beat("m3", 1).message());
@@ -489,7 +519,7 @@ fn a_member_that_cannot_be_reached_lives_on_and_says_since_when_until_it_connect
 }
 
 #[test]
-fn members_that_can_be_reached_are_asked_before_those_that_cannot() {
+fn reachable_members_are_asked_before_unreachable_ones() {
     let mut bench = Bench::with(|config| {
         config.push.fanout = 0;
         config.pull.interval = secs(100_000);
@@ -511,7 +541,7 @@ fn members_that_can_be_reached_are_asked_before_those_that_cannot() {
 }
 
 #[test]
-fn whom_a_response_shows_to_live_again_is_passed_on_and_a_newcomer_is_not() {
+fn a_revived_member_in_a_response_is_passed_on_and_a_newcomer_is_not() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.member("m3");
@@ -533,7 +563,7 @@ fn whom_a_response_shows_to_live_again_is_passed_on_and_a_newcomer_is_not() {
 }
 
 #[test]
-fn whoever_is_back_and_asks_us_is_asked_in_turn() {
+fn a_revived_member_that_sends_a_request_is_sent_one_in_return() {
     let mut bench = Bench::with(|config| config.membership.sync_interval = secs(1_000));
     let link = bench.member("m2");
     answer(&mut bench, link, "m2", &[], &[&beat("m3", 1)]);
@@ -545,7 +575,7 @@ fn whoever_is_back_and_asks_us_is_asked_in_turn() {
 }
 
 #[test]
-fn a_member_learned_by_responses_alone_is_forgotten_when_it_is_silent_for_long() {
+fn a_silent_member_known_only_from_responses_is_forgotten() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     answer(&mut bench, link, "m2", &[&beat("m3", 1)], &[]);

@@ -1,8 +1,8 @@
-//! Membership in virtual time, seen from outside a node: what it signs, sends, dials and tells.
+//! Tests of the membership in virtual time, from outside a node: what it signs, sends, dials and reports.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
-    reason = "what a test does not look for it passes over, whatever it is"
+    reason = "a test ignores messages that it does not examine"
 )]
 
 mod exchange;
@@ -22,8 +22,7 @@ use gossip_proto::{Content, MembershipResponse, RawEnvelope, SignedMessage};
 use crate::node::bench::*;
 use crate::{LinkId, Notification};
 
-/// The peers to which requests were sent since the last call, each with its nonce and whether our
-/// internal endpoint was told.
+/// The requests sent since the last call: receiver, nonce, and whether our internal endpoint is included.
 fn requests(bench: &mut Bench) -> Vec<(String, u64, bool)> {
     let sent = bench.sent_like(|message| match message.content() {
         Content::MembershipRequest(request) => {
@@ -45,7 +44,7 @@ fn responses(bench: &mut Bench) -> Vec<(String, MembershipResponse)> {
     })
 }
 
-/// Lets time pass until the node asks `name`, and returns the nonce.
+/// Advances the time until the node sends a request to `name`, and returns its nonce.
 fn asked(bench: &mut Bench, name: &str) -> u64 {
     for _ in 0..400 {
         let asked = requests(bench);
@@ -57,7 +56,7 @@ fn asked(bench: &mut Bench, name: &str) -> u64 {
     panic!("{name} was not asked within 40 s");
 }
 
-/// Lets `name` answer our next request with these views.
+/// Waits for the next request to `name` and answers it with these views.
 fn answer(bench: &mut Bench, link: LinkId, name: &str, alive: &[&Beat], dead: &[&Beat]) {
     let nonce = asked(bench, name);
     let envelopes = |beats: &[&Beat]| beats.iter().map(|beat| beat.envelope()).collect();
@@ -69,7 +68,7 @@ fn answer(bench: &mut Bench, link: LinkId, name: &str, alive: &[&Beat], dead: &[
     bench.receive(link, &response(nonce, view));
 }
 
-/// Who is in a list of heartbeats, and whether with its internal endpoint.
+/// The peers in a list of heartbeats, each with whether its internal endpoint is included.
 fn who(envelopes: &[RawEnvelope]) -> Vec<(String, bool)> {
     let limits = gossip_proto::Limits::default();
     let mut who: Vec<_> = envelopes

@@ -1,11 +1,11 @@
-//! What we say of ourselves, and what others say of us.
+//! Our own heartbeat, our own description, and uses of our identity by others.
 
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::{ChannelId, Config, Endpoint, JoinChannel, OrgId, Request, RequestError, Response};
 
-/// A heartbeat under our name, made by somebody who has our key.
+/// A heartbeat signed with our key by another node.
 fn ours(incarnation: u64, sequence: u64) -> Beat {
     let mut ours = beat("m1", sequence);
     ours.time.incarnation = incarnation;
@@ -13,18 +13,18 @@ fn ours(incarnation: u64, sequence: u64) -> Beat {
 }
 
 fn identity_conflicts(bench: &Bench) -> Vec<u64> {
-    let told = bench.notes.iter().filter_map(|note| match note {
+    let sent = bench.notes.iter().filter_map(|note| match note {
         Notification::IdentityInUse { incarnation } => Some(*incarnation),
         _ => None,
     });
-    told.collect()
+    sent.collect()
 }
 
 #[test]
-fn our_own_view_of_us_shows_our_latest_heartbeat_and_costs_no_signature() {
+fn self_info_shows_our_latest_heartbeat_without_a_new_signature() {
     let mut bench = Bench::new();
     let own = bench.node.self_info();
-    assert_eq!(own.heartbeat, None, "nobody was there to sign one for");
+    assert_eq!(own.heartbeat, None, "none is signed without members");
     assert_eq!((own.peer, own.incarnation), (peer("m1"), 5));
     bench.member("m2");
     let (signatures, version) = (bench.signatures, bench.node.self_version());
@@ -48,7 +48,7 @@ fn our_own_view_of_us_shows_our_latest_heartbeat_and_costs_no_signature() {
 }
 
 #[test]
-fn each_member_carries_the_heartbeat_that_it_has_signed() {
+fn members_include_their_signed_heartbeats() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &beat("m2", 7).message());
@@ -57,7 +57,7 @@ fn each_member_carries_the_heartbeat_that_it_has_signed() {
 }
 
 #[test]
-fn a_new_external_endpoint_is_told_at_once() {
+fn a_new_external_endpoint_is_pushed_at_once() {
     let mut bench = Bench::with(|config| config.external_endpoint = None);
     bench.member("m2");
     bench.advance(secs(1));
@@ -68,15 +68,15 @@ fn a_new_external_endpoint_is_told_at_once() {
         Ok(Response::Done)
     );
     bench.advance(millis(20));
-    let told = bench.sent_like(|message| match message.content() {
+    let sent = bench.sent_like(|message| match message.content() {
         Content::Alive(alive) => Some(alive.endpoint.clone()),
         _ => None,
     });
-    assert_eq!(told, [("m2".to_owned(), "m1.example:9".to_owned())]);
+    assert_eq!(sent, [("m2".to_owned(), "m1.example:9".to_owned())]);
 }
 
 #[test]
-fn foreign_anchors_are_contacted_once_we_have_an_external_endpoint_and_left_when_we_have_none() {
+fn foreign_anchors_are_contacted_only_while_we_have_an_external_endpoint() {
     let mut bench = Bench::with(|config| config.external_endpoint = None);
     let members = BTreeMap::from([
         (OrgId::new(b"m"), Vec::new()),
@@ -113,7 +113,7 @@ fn an_external_endpoint_that_does_not_fit_the_wire_is_refused() {
 }
 
 #[test]
-fn a_later_start_with_our_key_is_told_once_and_makes_no_member_of_us() {
+fn a_later_incarnation_with_our_key_is_reported_once_per_time_and_is_no_member() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     for _ in 0..2 {
@@ -132,7 +132,7 @@ fn a_later_start_with_our_key_is_told_once_and_makes_no_member_of_us() {
 }
 
 #[test]
-fn our_former_selves_and_forgers_are_no_twins() {
+fn former_incarnations_of_ours_and_forgeries_are_no_identity_conflicts() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     bench.receive(link, &ours(4, 1_000).message());
@@ -141,7 +141,7 @@ fn our_former_selves_and_forgers_are_no_twins() {
 }
 
 #[test]
-fn being_listed_as_dead_leaves_no_record_of_ourselves() {
+fn a_listing_of_this_node_as_dead_is_ignored() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     answer(&mut bench, link, "m2", &[], &[&ours(9, 1)]);
@@ -151,7 +151,7 @@ fn being_listed_as_dead_leaves_no_record_of_ourselves() {
 }
 
 #[test]
-fn what_no_transport_could_dial_is_not_taken_for_an_endpoint() {
+fn endpoints_with_illegal_characters_are_ignored() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     for (sequence, hostile) in (1..).zip(["a b:1", "a\n:1", "a:1\0", "\u{202e}a:1", " "]) {
@@ -175,7 +175,7 @@ fn what_no_transport_could_dial_is_not_taken_for_an_endpoint() {
 }
 
 #[test]
-fn an_ipv6_literal_as_our_own_endpoint_is_as_good_as_any() {
+fn our_own_endpoint_may_be_an_ipv6_literal() {
     let mut bench = Bench::with(|config: &mut Config| {
         config.endpoint = Endpoint::new("[::1]:7051");
         config.bootstrap = vec![

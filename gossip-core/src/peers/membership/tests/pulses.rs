@@ -1,4 +1,4 @@
-//! Signs of life instead of signed heartbeats, and views told by what has changed in them.
+//! Pulses instead of signed heartbeats, and responses with changes only.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use super::*;
 use crate::peers::membership::{CHAIN_LENGTH, walk};
 use crate::{Config, Request};
 
-/// A node with these connected members, which all understand pulses, past its youth.
+/// A node with these connected members, which all understand pulses, after the time in which heartbeats carry
+/// identities.
 fn pulsing(names: &[&str], adjust: impl FnOnce(&mut Config)) -> (Bench, Vec<LinkId>) {
     let mut bench = Bench::with(|config| {
         config.membership.publish_identity_for = secs(0);
@@ -21,14 +22,19 @@ fn pulsing(names: &[&str], adjust: impl FnOnce(&mut Config)) -> (Bench, Vec<Link
         link
     };
     let links: Vec<_> = names.iter().map(join).collect();
-    // They hear two heartbeats first.
+    // Two signed heartbeats are pushed first.
     bench.advance(secs(14));
     bench.sent();
     (bench, links)
 }
 
-/// Lets time pass while all the others tell of themselves.
-fn live(bench: &mut Bench, links: &[LinkId], names: &[&str], sequences: std::ops::Range<u64>) {
+/// Advances the time while all members send pulses.
+fn keep_alive(
+    bench: &mut Bench,
+    links: &[LinkId],
+    names: &[&str],
+    sequences: std::ops::Range<u64>,
+) {
     for sequence in sequences {
         for (link, name) in links.iter().zip(names) {
             bench.receive(*link, &pulses(&[pulse(name, sequence)]));
@@ -37,7 +43,7 @@ fn live(bench: &mut Bench, links: &[LinkId], names: &[&str], sequences: std::ops
     }
 }
 
-/// The signs of life sent since the last call, with the peers they went to.
+/// The pulses sent since the last call, each with its receiver.
 fn pulsed(bench: &mut Bench) -> Vec<(String, Pulse)> {
     let sent = bench.sent_like(|message| match message.content() {
         Content::Pulses(pulses) => Some(pulses.clone()),
@@ -49,18 +55,18 @@ fn pulsed(bench: &mut Bench) -> Vec<(String, Pulse)> {
     sent.into_iter().flat_map(flat).collect()
 }
 
-fn told_of(bench: &mut Bench, name: &str) -> BTreeSet<String> {
+fn receivers_of(bench: &mut Bench, name: &str) -> BTreeSet<String> {
     let of = |(to, pulse): (String, Pulse)| (&pulse.pki_id[..] == name.as_bytes()).then_some(to);
     pulsed(bench).into_iter().filter_map(of).collect()
 }
 
-/// Our latest heartbeat among what was sent.
-fn own_beat(bench: &mut Bench) -> Alive {
+/// The latest of our heartbeats sent since the last call.
+fn own_heartbeat(bench: &mut Bench) -> Alive {
     let sent = bench.sent_like(|message| match message.content() {
         Content::Alive(alive) if alive.pki_id == "m1" => Some(alive.clone()),
         _ => None,
     });
-    sent.last().expect("we have pushed a heartbeat").1.clone()
+    sent.last().expect("a heartbeat was pushed").1.clone()
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -68,7 +74,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn among_members_that_understand_it_a_heartbeat_is_a_pulse_that_leads_to_the_signed_one() {
+fn if_all_members_understand_pulses_ours_hash_to_the_anchor_of_our_signed_heartbeat() {
     let names = ["m2", "m3"];
     let (mut bench, links) = pulsing(&names, |_| {});
     bench
@@ -77,9 +83,9 @@ fn among_members_that_understand_it_a_heartbeat_is_a_pulse_that_leads_to_the_sig
         })
         .unwrap();
     bench.advance(secs(7));
-    let signed = own_beat(&mut bench);
+    let signed = own_heartbeat(&mut bench);
     let before = bench.signatures;
-    live(&mut bench, &links, &names, 2..12);
+    keep_alive(&mut bench, &links, &names, 2..12);
     assert_eq!(bench.signatures, before);
     let own: Vec<_> = pulsed(&mut bench)
         .into_iter()
@@ -93,38 +99,38 @@ fn among_members_that_understand_it_a_heartbeat_is_a_pulse_that_leads_to_the_sig
 }
 
 #[test]
-fn a_member_that_begins_no_chain_makes_us_sign_until_it_is_gone() {
+fn a_member_without_a_chain_makes_us_sign_heartbeats_until_it_is_dead() {
     let names = ["m2"];
     let (mut bench, links) = pulsing(&names, |_| {});
-    let fabric = bench.connect("m3");
-    bench.receive(fabric, &beat("m3", 1).message());
+    let legacy = bench.connect("m3");
+    bench.receive(legacy, &beat("m3", 1).message());
     let before = bench.signatures;
-    live(&mut bench, &links, &names, 2..6);
+    keep_alive(&mut bench, &links, &names, 2..6);
     assert!(bench.signatures >= before + 3);
-    assert_eq!(told_of(&mut bench, "m1"), set(&[]));
-    bench.link_down(fabric);
-    live(&mut bench, &links, &names, 6..9);
+    assert_eq!(receivers_of(&mut bench, "m1"), set(&[]));
+    bench.link_down(legacy);
+    keep_alive(&mut bench, &links, &names, 6..9);
     assert_eq!(bench.liveness("m3"), Some(false));
     let before = bench.signatures;
-    live(&mut bench, &links, &names, 9..12);
+    keep_alive(&mut bench, &links, &names, 9..12);
     assert_eq!(bench.signatures, before);
 }
 
 #[test]
-fn with_pulses_switched_off_we_sign_begin_no_chain_and_announce_nothing() {
+fn with_pulses_off_all_heartbeats_are_signed_and_anchor_no_chain() {
     let names = ["m2"];
     let (mut bench, links) = pulsing(&names, |config| config.membership.pulses = false);
     let before = bench.signatures;
-    live(&mut bench, &links, &names, 2..5);
+    keep_alive(&mut bench, &links, &names, 2..5);
     assert!(bench.signatures >= before + 2);
-    assert_eq!(own_beat(&mut bench).pulse_anchor, None);
+    assert_eq!(own_heartbeat(&mut bench).pulse_anchor, None);
 }
 
 #[test]
-fn what_a_heartbeat_says_anew_is_signed_and_so_is_the_end_of_a_chain() {
+fn a_heartbeat_is_signed_when_its_content_changes_and_when_the_chain_ends() {
     let names = ["m2"];
     let (mut bench, links) = pulsing(&names, |_| {});
-    live(&mut bench, &links, &names, 2..6);
+    keep_alive(&mut bench, &links, &names, 2..6);
     let before = bench.signatures;
     let metadata = Bytes::from_static(b"new");
     bench
@@ -132,31 +138,31 @@ fn what_a_heartbeat_says_anew_is_signed_and_so_is_the_end_of_a_chain() {
             metadata: metadata.clone(),
         })
         .unwrap();
-    live(&mut bench, &links, &names, 6..8);
+    keep_alive(&mut bench, &links, &names, 6..8);
     assert_eq!(bench.signatures, before + 1);
-    assert_eq!(own_beat(&mut bench).metadata, metadata);
-    live(&mut bench, &links, &names, 8..8 + CHAIN_LENGTH);
+    assert_eq!(own_heartbeat(&mut bench).metadata, metadata);
+    keep_alive(&mut bench, &links, &names, 8..8 + CHAIN_LENGTH);
     let more = bench.signatures - before;
     assert!((2..=3).contains(&more), "{more}");
 }
 
 #[test]
-fn a_chain_whose_heartbeat_could_not_be_signed_is_not_told() {
+fn no_pulse_is_sent_of_a_chain_whose_heartbeat_could_not_be_signed() {
     let names = ["m2"];
     let (mut bench, links) = pulsing(&names, |_| {});
     bench.cannot_sign = true;
-    live(&mut bench, &links, &names, 2..2 + CHAIN_LENGTH + 10);
+    keep_alive(&mut bench, &links, &names, 2..2 + CHAIN_LENGTH + 10);
     assert!(bench.metrics().signing_failures > 0);
     pulsed(&mut bench);
-    live(&mut bench, &links, &names, 140..144);
-    assert_eq!(told_of(&mut bench, "m1"), set(&[]));
+    keep_alive(&mut bench, &links, &names, 140..144);
+    assert_eq!(receivers_of(&mut bench, "m1"), set(&[]));
 }
 
 #[test]
-fn pulses_keep_a_member_alive_and_bring_back_a_dead_one() {
+fn pulses_keep_a_member_alive_and_revive_a_dead_one() {
     let names = ["m2"];
     let (mut bench, links) = pulsing(&names, |_| {});
-    live(&mut bench, &links, &names, 2..14);
+    keep_alive(&mut bench, &links, &names, 2..14);
     assert_eq!(bench.liveness("m2"), Some(true));
     bench.advance(secs(26));
     assert_eq!(bench.liveness("m2"), Some(false));
@@ -167,11 +173,11 @@ fn pulses_keep_a_member_alive_and_bring_back_a_dead_one() {
 }
 
 #[test]
-fn a_pulse_that_proves_nothing_or_is_known_keeps_nobody_alive_and_goes_no_further() {
+fn forged_and_repeated_pulses_are_counted_and_not_passed_on() {
     let (mut bench, links) = pulsing(&["m2", "m3", "m4"], |_| {});
     bench.receive(links[0], &pulses(&[pulse("m2", 5)]));
     bench.advance(secs(1));
-    assert_eq!(told_of(&mut bench, "m2"), set(&["m3", "m4"]));
+    assert_eq!(receivers_of(&mut bench, "m2"), set(&["m3", "m4"]));
     let forged = Pulse {
         sequence: 7,
         ..pulse("m2", 8)
@@ -186,21 +192,21 @@ fn a_pulse_that_proves_nothing_or_is_known_keeps_nobody_alive_and_goes_no_furthe
     bench.receive(links[1], &pulses(&replayed));
     bench.receive(links[1], &pulses(&[pulse("m1", 900)]));
     bench.advance(secs(1));
-    assert_eq!(told_of(&mut bench, "m2"), set(&[]));
+    assert_eq!(receivers_of(&mut bench, "m2"), set(&[]));
     assert_eq!(bench.metrics().pulses_refused, refused + 2);
     assert_eq!(bench.metrics().duplicates, duplicates + 3);
     bench.receive(links[1], &pulses(&[pulse("m2", 6)]));
-    assert_eq!(bench.metrics().pulses, 2, "the true one is still believed");
+    assert_eq!(bench.metrics().pulses, 2, "the valid pulse is accepted");
 }
 
 #[test]
-fn a_restarted_members_old_chain_is_worth_nothing() {
+fn pulses_of_a_former_incarnations_chain_are_rejected() {
     let (mut bench, links) = pulsing(&["m2"], |_| {});
-    let mut reborn = beat("m2", 1).anchored();
-    reborn.time.incarnation = 2;
-    reborn.time.sequence = 1;
-    reborn.anchored = false;
-    bench.receive(links[0], &reborn.message());
+    let mut restarted = beat("m2", 1).anchored();
+    restarted.time.incarnation = 2;
+    restarted.time.sequence = 1;
+    restarted.anchored = false;
+    bench.receive(links[0], &restarted.message());
     bench.receive(links[0], &pulses(&[pulse("m2", 2)]));
     assert_eq!(
         (bench.metrics().pulses, bench.metrics().pulses_refused),
@@ -209,7 +215,7 @@ fn a_restarted_members_old_chain_is_worth_nothing() {
 }
 
 #[test]
-fn one_link_cannot_make_us_hash_for_ever() {
+fn the_hashing_for_one_link_is_bounded() {
     let (mut bench, links) = pulsing(&["m2", "m3"], |_| {});
     let costly = Pulse {
         sequence: CHAIN_LENGTH - 1,
@@ -219,16 +225,20 @@ fn one_link_cannot_make_us_hash_for_ever() {
         bench.receive(links[0], &pulses(std::slice::from_ref(&costly)));
     }
     bench.receive(links[0], &pulses(&[pulse("m3", 2)]));
-    assert_eq!(bench.metrics().pulses, 0, "its budget is spent");
+    assert_eq!(bench.metrics().pulses, 0, "the budget of the link is spent");
     bench.receive(links[1], &pulses(&[pulse("m3", 2)]));
-    assert_eq!(bench.metrics().pulses, 1, "another's is not");
+    assert_eq!(
+        bench.metrics().pulses,
+        1,
+        "the budget of another link is not"
+    );
     bench.advance(secs(1));
     bench.receive(links[0], &pulses(&[pulse("m3", 3)]));
     assert_eq!(bench.metrics().pulses, 2);
 }
 
 #[test]
-fn the_pulses_of_many_travel_together_to_whom_their_heartbeats_may_go() {
+fn pulses_are_collected_and_pushed_where_their_heartbeats_may_be_pushed() {
     let names = ["m2", "m3", "m4", "m5", "a2"];
     let (mut bench, links) = pulsing(&names, |config| config.push.fanout = 9);
     let hidden = bench.connect("m6");
@@ -239,7 +249,11 @@ fn the_pulses_of_many_travel_together_to_whom_their_heartbeats_may_go() {
         links[0],
         &pulses(&[pulse("m2", 2), pulse("m3", 2), pulse("m6", 2)]),
     );
-    assert_eq!(pulsed(&mut bench), [], "they wait for others");
+    assert_eq!(
+        pulsed(&mut bench),
+        [],
+        "pulses are collected before they are pushed"
+    );
     bench.receive(links[3], &pulses(&[pulse("m4", 2)]));
     bench.advance(secs(1));
     let sent = pulsed(&mut bench);
@@ -257,14 +271,14 @@ fn the_pulses_of_many_travel_together_to_whom_their_heartbeats_may_go() {
     assert_eq!(
         who("a2"),
         set(&["m2", "m3", "m4"]),
-        "the hidden one is not for strangers"
+        "m6 has no external endpoint"
     );
 }
 
 #[test]
-fn a_strangers_pulse_makes_us_ask_for_the_view_that_lists_it() {
+fn a_pulse_of_an_unknown_peer_makes_us_request_the_senders_view() {
     let (mut bench, links) = pulsing(&["m2"], |_| {});
-    live(&mut bench, &links, &["m2"], 2..8);
+    keep_alive(&mut bench, &links, &["m2"], 2..8);
     let nonce = asked(&mut bench, "m2");
     bench.receive(links[0], &response(nonce, MembershipResponse::default()));
     bench.sent();
@@ -277,7 +291,7 @@ fn a_strangers_pulse_makes_us_ask_for_the_view_that_lists_it() {
     assert_eq!(wants, [("m2".to_owned(), true)]);
 }
 
-/// The request that we send next, and to whom.
+/// Our next request, with its receiver.
 fn next_request(bench: &mut Bench) -> (String, (u64, MembershipRequest)) {
     for _ in 0..400 {
         let sent = bench.sent_like(|message| match message.content() {
@@ -289,75 +303,75 @@ fn next_request(bench: &mut Bench) -> (String, (u64, MembershipRequest)) {
         }
         bench.advance(millis(100));
     }
-    panic!("nobody is asked within 40 s");
+    panic!("no request within 40 s");
 }
 
 #[test]
-fn what_a_requester_holds_is_not_told_again_and_what_has_changed_is() {
+fn a_response_leaves_out_what_the_requester_holds_and_lists_changes() {
     let names = ["m2", "m3", "m4", "m5"];
-    let (mut asker, links) = pulsing(&names, |_| {});
-    let (mut teller, others) = pulsing(&names, |_| {});
-    let (whom, (nonce, _)) = next_request(&mut asker);
-    let place = names.iter().position(|name| *name == whom).unwrap();
-    asker.receive(
+    let (mut requester, links) = pulsing(&names, |_| {});
+    let (mut responder, others) = pulsing(&names, |_| {});
+    let (receiver, (nonce, _)) = next_request(&mut requester);
+    let place = names.iter().position(|name| *name == receiver).unwrap();
+    requester.receive(
         links[place],
         &response(nonce, MembershipResponse::default()),
     );
     for (link, name) in links.iter().zip(names) {
-        asker.receive(*link, &pulses(&[pulse(name, 2)]));
+        requester.receive(*link, &pulses(&[pulse(name, 2)]));
     }
-    // At the one who is asked m4 has a new heartbeat, m5 is younger by a pulse.
-    teller.receive(others[2], &beat("m4", 9).anchored().message());
-    teller.receive(others[2], &pulses(&[pulse("m4", 11)]));
-    teller.receive(others[3], &pulses(&[pulse("m5", 3)]));
-    let (whom, (nonce, request)) = next_request(&mut asker);
-    assert_eq!(request.held.len(), 3 * 8, "all but the one that is asked");
+    // The responder knows a new heartbeat of m4 and a later pulse of m5.
+    responder.receive(others[2], &beat("m4", 9).anchored().message());
+    responder.receive(others[2], &pulses(&[pulse("m4", 11)]));
+    responder.receive(others[3], &pulses(&[pulse("m5", 3)]));
+    let (receiver, (nonce, request)) = next_request(&mut requester);
+    assert_eq!(request.held.len(), 3 * 8, "all members but the responder");
     let ask = request_with(&beat("m9", 1), nonce, request.held.clone(), None);
-    let link = teller.connect("m9");
-    teller.sent();
-    teller.receive(link, &ask);
-    let (_, view) = responses(&mut teller).remove(0);
+    let link = responder.connect("m9");
+    responder.sent();
+    responder.receive(link, &ask);
+    let (_, view) = responses(&mut responder).remove(0);
     let listed: BTreeSet<_> = who(&view.alive).into_iter().map(|(name, _)| name).collect();
     let held = set(&["m2", "m3", "m4", "m5"]);
     let missing: BTreeSet<_> = listed.intersection(&held).cloned().collect();
-    assert_eq!(missing, set(&["m4", &whom]));
+    assert_eq!(missing, set(&["m4", &receiver]));
     assert!(view.pulses.contains(&pulse("m4", 11)));
-    assert_eq!(view.pulses.contains(&pulse("m5", 3)), whom == "m5");
+    assert_eq!(view.pulses.contains(&pulse("m5", 3)), receiver == "m5");
 }
 
 #[test]
-fn a_request_to_foreigners_tells_nothing_of_members_that_they_may_not_know() {
+fn the_have_set_for_a_foreign_peer_leaves_out_members_it_may_not_know() {
     let (mut bench, links) = pulsing(&["m2", "a1"], |_| {});
     bench.receive(links[0], &beat("m3", 1).hidden().anchored().message());
     bench.sent();
     for _ in 0..20 {
-        let (whom, (_, request)) = next_request(&mut bench);
+        let (receiver, (_, request)) = next_request(&mut bench);
         for (link, name) in links.iter().zip(["m2", "a1"]) {
             let again = 2 + bench.now.as_nanos() / 1_000_000;
             bench.receive(*link, &beat(name, again).anchored().message());
         }
-        if whom == "a1" {
-            assert_eq!(request.held.len(), 8, "m2, and not m3");
+        if receiver == "a1" {
+            assert_eq!(request.held.len(), 8, "m2 and not m3");
             return;
         }
     }
-    panic!("a1 is never asked");
+    panic!("no request to a1");
 }
 
 #[test]
-fn who_has_been_silent_for_long_is_asked_after_and_told_to_nobody() {
+fn a_silent_member_is_in_no_have_set_and_in_no_response() {
     let names = ["m2", "m3", "m4"];
-    let (mut asker, links) = pulsing(&names, |_| {});
-    live(&mut asker, &links[..2], &names[..2], 2..5);
-    assert_eq!(asker.liveness("m4"), Some(true));
-    let (whom, (_, request)) = next_request(&mut asker);
-    assert_ne!(whom, "m4");
-    assert_eq!(request.held.len(), 8, "neither who is asked nor m4");
-    // To others it says nothing of m4 for the same time.
-    let link = asker.connect("m9");
-    asker.sent();
-    asker.receive(link, &request_with(&beat("m9", 1), 7, Bytes::new(), None));
-    let (_, view) = responses(&mut asker).remove(0);
+    let (mut requester, links) = pulsing(&names, |_| {});
+    keep_alive(&mut requester, &links[..2], &names[..2], 2..5);
+    assert_eq!(requester.liveness("m4"), Some(true));
+    let (receiver, (_, request)) = next_request(&mut requester);
+    assert_ne!(receiver, "m4");
+    assert_eq!(request.held.len(), 8, "neither the responder nor m4");
+    // Its own responses do not list m4 for the same time either.
+    let link = requester.connect("m9");
+    requester.sent();
+    requester.receive(link, &request_with(&beat("m9", 1), 7, Bytes::new(), None));
+    let (_, view) = responses(&mut requester).remove(0);
     let listed: BTreeSet<_> = who(&view.alive).into_iter().map(|(name, _)| name).collect();
     assert!(
         listed.contains("m3") && !listed.contains("m4"),
@@ -367,26 +381,26 @@ fn who_has_been_silent_for_long_is_asked_after_and_told_to_nobody() {
 }
 
 #[test]
-fn a_member_held_dead_is_listed_to_one_who_holds_it_alive_and_the_other_way_round() {
-    let (mut asker, links) = pulsing(&["m2", "m3"], |_| {});
-    live(&mut asker, &links[..1], &["m2"], 2..8);
-    assert_eq!(asker.liveness("m3"), Some(false));
-    let nonce = asked(&mut asker, "m2");
-    asker.receive(links[0], &response(nonce, MembershipResponse::default()));
-    asker.sent();
-    let nonce = asked(&mut asker, "m2");
-    // It has heard of m3 all the time: the old heartbeat tells nothing, the pulse does.
+fn a_pulse_in_a_response_revives_a_dead_member() {
+    let (mut requester, links) = pulsing(&["m2", "m3"], |_| {});
+    keep_alive(&mut requester, &links[..1], &["m2"], 2..8);
+    assert_eq!(requester.liveness("m3"), Some(false));
+    let nonce = asked(&mut requester, "m2");
+    requester.receive(links[0], &response(nonce, MembershipResponse::default()));
+    requester.sent();
+    let nonce = asked(&mut requester, "m2");
+    // The responder has received pulses of m3 all the time. The old heartbeat is no news, the pulse is.
     let view = MembershipResponse {
         alive: vec![beat("m3", 1).anchored().envelope()],
         pulses: vec![pulse("m3", 8)],
         ..MembershipResponse::default()
     };
-    asker.receive(links[0], &response(nonce, view));
-    assert_eq!(asker.liveness("m3"), Some(true));
+    requester.receive(links[0], &response(nonce, view));
+    assert_eq!(requester.liveness("m3"), Some(true));
 }
 
 #[test]
-fn a_newcomer_is_told_the_latest_pulse_with_the_heartbeat_so_that_older_ones_are_no_news() {
+fn a_pulse_listed_with_a_heartbeat_makes_earlier_pulses_known() {
     let (mut bench, links) = pulsing(&["m2"], |_| {});
     let nonce = asked(&mut bench, "m2");
     let view = MembershipResponse {
@@ -404,7 +418,7 @@ fn a_newcomer_is_told_the_latest_pulse_with_the_heartbeat_so_that_older_ones_are
 }
 
 #[test]
-fn a_request_shows_by_a_pulse_that_its_sender_lives() {
+fn a_pulse_in_a_request_revives_its_sender() {
     let (mut bench, _) = pulsing(&["m2"], |_| {});
     bench.advance(secs(26));
     assert_eq!(bench.liveness("m2"), Some(false));
@@ -418,16 +432,16 @@ fn a_request_shows_by_a_pulse_that_its_sender_lives() {
 }
 
 #[test]
-fn a_peer_that_does_not_understand_pulses_is_told_none() {
+fn legacy_peers_are_sent_no_pulses() {
     let names = ["m2", "m3"];
     let (mut bench, links) = pulsing(&names, |_| {});
-    let deaf = bench.link_up("m7", None);
-    bench.authenticate_as_fabric(deaf);
-    bench.receive(deaf, &beat("m7", 1).anchored().message());
-    live(&mut bench, &links, &names, 2..5);
+    let legacy = bench.link_up("m7", None);
+    bench.authenticate_as_fabric(legacy);
+    bench.receive(legacy, &beat("m7", 1).anchored().message());
+    keep_alive(&mut bench, &links, &names, 2..5);
     let to: BTreeSet<_> = pulsed(&mut bench).into_iter().map(|(to, _)| to).collect();
     assert_eq!(to, set(&["m2", "m3"]));
-    bench.receive(deaf, &request(&beat("m7", 1).anchored(), 5));
+    bench.receive(legacy, &request(&beat("m7", 1).anchored(), 5));
     let (_, view) = responses(&mut bench).pop().unwrap();
     assert_eq!(view.pulses, []);
 }

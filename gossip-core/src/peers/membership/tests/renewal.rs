@@ -1,4 +1,4 @@
-//! Certificates that are renewed: another peer at an address known.
+//! Renewed certificates: another peer at a known address.
 
 use gossip_proto::Tag;
 
@@ -8,7 +8,7 @@ use crate::{
     SendOutcome,
 };
 
-/// `name` at the endpoint of `m2`.
+/// A heartbeat of `name` with the endpoint of `m2`.
 fn at_m2(name: &str, sequence: u64) -> SignedMessage {
     let beat = beat(name, sequence).hidden();
     beat.secret(Some(&internal("m2"))).message()
@@ -19,7 +19,7 @@ fn dialled(bench: &Bench) -> Vec<&str> {
 }
 
 #[test]
-fn a_renewed_member_takes_the_place_of_the_old_one_as_soon_as_it_shows_itself() {
+fn a_renewed_member_replaces_the_old_one_as_soon_as_it_answers_a_dial() {
     let mut bench = Bench::new();
     let old = bench.member("m2");
     let other = bench.member("m9");
@@ -28,7 +28,11 @@ fn a_renewed_member_takes_the_place_of_the_old_one_as_soon_as_it_shows_itself() 
     bench.receive(other, &at_m2("m3", 1));
     bench.advance(millis(1));
     assert_eq!(dialled(&bench), [internal("m2")]);
-    assert_eq!(bench.liveness("m2"), Some(true), "hearsay is not enough");
+    assert_eq!(
+        bench.liveness("m2"),
+        Some(true),
+        "the claim alone is not enough"
+    );
     bench.answer_dial("m3");
     assert_eq!(bench.liveness("m2"), None);
     assert_eq!(bench.liveness("m3"), Some(true));
@@ -39,13 +43,13 @@ fn a_renewed_member_takes_the_place_of_the_old_one_as_soon_as_it_shows_itself() 
     assert_eq!(
         asked,
         ["m3"],
-        "what waited for the old one goes to the new one"
+        "frames held for the old peer are sent to the new one"
     );
     assert!(!bench.holds_identity("m2"));
 }
 
 #[test]
-fn a_renewed_member_that_has_connected_itself_is_found_out_too() {
+fn a_renewed_member_that_has_connected_to_us_replaces_the_old_one_too() {
     let mut bench = Bench::new();
     let old = bench.member("m2");
     bench.link_down(old);
@@ -59,31 +63,31 @@ fn a_renewed_member_that_has_connected_itself_is_found_out_too() {
 }
 
 #[test]
-fn nobody_can_evict_a_member_by_claiming_its_endpoint() {
+fn a_false_claim_of_its_endpoint_does_not_evict_a_member() {
     let mut bench = Bench::new();
-    let victim = bench.member("m2");
-    let liar = bench.connect("m3");
+    let owner = bench.member("m2");
+    let claimant = bench.connect("m3");
     let nonce = asked(&mut bench, "m2");
-    bench.receive(victim, &response(nonce, MembershipResponse::default()));
+    bench.receive(owner, &response(nonce, MembershipResponse::default()));
     requests(&mut bench);
-    bench.receive(liar, &at_m2("m3", 1));
+    bench.receive(claimant, &at_m2("m3", 1));
     bench.advance(millis(1));
     let asked: Vec<_> = requests(&mut bench)
         .into_iter()
         .map(|(to, ..)| to)
         .collect();
     assert_eq!((asked, dialled(&bench)), (vec!["m2".to_owned()], vec![]));
-    bench.receive(victim, &beat("m2", 2).message());
+    bench.receive(owner, &beat("m2", 2).message());
     assert_eq!(bench.liveness("m2"), Some(true));
 }
 
 #[test]
-fn a_member_without_a_link_that_answers_at_its_endpoint_stays() {
+fn a_member_that_answers_the_dial_to_its_endpoint_stays() {
     let mut bench = Bench::new();
-    let victim = bench.member("m2");
-    bench.link_down(victim);
-    let liar = bench.connect("m3");
-    bench.receive(liar, &at_m2("m3", 1));
+    let owner = bench.member("m2");
+    bench.link_down(owner);
+    let claimant = bench.connect("m3");
+    bench.receive(claimant, &at_m2("m3", 1));
     bench.advance(millis(1));
     assert_eq!(dialled(&bench), [internal("m2")]);
     bench.answer_dial("m2");
@@ -92,7 +96,7 @@ fn a_member_without_a_link_that_answers_at_its_endpoint_stays() {
 }
 
 #[test]
-fn a_newcomer_of_another_organisation_raises_no_doubt() {
+fn a_newcomer_of_another_organisation_causes_no_probe() {
     let mut bench = Bench::new();
     let old = bench.member("m2");
     bench.link_down(old);
@@ -105,16 +109,16 @@ fn a_newcomer_of_another_organisation_raises_no_doubt() {
 }
 
 #[test]
-fn a_newcomer_s_later_heartbeats_raise_no_more_doubt() {
+fn later_heartbeats_of_a_newcomer_cause_no_probe() {
     let mut bench = Bench::new();
     bench.member("m2");
     let link = bench.connect("m3");
     bench.receive(link, &at_m2("m3", 1));
     bench.advance(secs(4));
     let nonce = requests(&mut bench)[0].1;
-    let victim = bench.connect("m2");
-    bench.receive(victim, &response(nonce, MembershipResponse::default()));
-    bench.receive(victim, &beat("m2", 2).message());
+    let owner = bench.connect("m2");
+    bench.receive(owner, &response(nonce, MembershipResponse::default()));
+    bench.receive(owner, &beat("m2", 2).message());
     requests(&mut bench);
     bench.receive(link, &at_m2("m3", 2));
     bench.advance(millis(1));
@@ -127,27 +131,27 @@ fn a_newcomer_s_later_heartbeats_raise_no_more_doubt() {
     );
 }
 
-/// A message of the application to the member `name`.
-fn tell(bench: &mut Bench, name: &str) -> SendOutcome {
-    let told = Request::Send {
+/// Sends a message of the application to the member `name`.
+fn send_to(bench: &mut Bench, name: &str) -> SendOutcome {
+    let sent_to = Request::Send {
         message: Box::new(private_data()),
         peers: vec![peer(name)],
     };
-    match bench.ask(told) {
+    match bench.ask(sent_to) {
         Ok(Response::Sent(outcome)) => outcome,
         other => panic!("{other:?}"),
     }
 }
 
-/// Who was sent messages of the application since the last call, with their nonces.
-fn told(bench: &mut Bench) -> Vec<(String, u64)> {
+/// The messages of the application sent since the last call: receiver and nonce.
+fn sent_to(bench: &mut Bench) -> Vec<(String, u64)> {
     bench.sent_like(|message| match message.content() {
         Content::PrivateData(_) => Some(message.message().nonce),
         _ => None,
     })
 }
 
-/// The member that is left without a link, as one that restarts.
+/// A node whose member `name` has lost its link, as in a restart.
 fn restarting(name: &str) -> Bench {
     let mut bench = Bench::new();
     bench.member("m9");
@@ -159,34 +163,34 @@ fn restarting(name: &str) -> Bench {
 }
 
 #[test]
-fn what_the_application_sends_while_a_member_restarts_with_a_renewed_certificate_reaches_it() {
+fn a_message_sent_while_a_member_restarts_with_a_renewed_certificate_reaches_it() {
     let mut bench = restarting("m2");
-    assert_eq!(tell(&mut bench, "m2").dialling, [peer("m2")]);
+    assert_eq!(send_to(&mut bench, "m2").dialling, [peer("m2")]);
     bench.fail_dial();
     bench.advance(millis(300));
     bench.fail_dial();
     bench.advance(secs(1));
     bench.answer_dial("m3");
-    assert_eq!(told(&mut bench), [("m3".to_owned(), 0)]);
+    assert_eq!(sent_to(&mut bench), [("m3".to_owned(), 0)]);
     assert_eq!(bench.liveness("m2"), None);
     assert_eq!(bench.metrics().dropped, [].into());
 }
 
 #[test]
-fn what_the_application_has_sent_to_a_member_that_then_leaves_reaches_its_renewed_self() {
+fn a_message_sent_to_a_member_that_then_leaves_reaches_the_renewed_member() {
     let mut bench = restarting("m2");
-    tell(&mut bench, "m2");
+    send_to(&mut bench, "m2");
     bench.fail_dial();
     let other = bench.link_to("m9").unwrap();
     bench.receive(other, &beat("m2", 2).leaving().message());
     assert_eq!(bench.liveness("m2"), None);
     bench.advance(millis(300));
     bench.answer_dial("m3");
-    assert_eq!(told(&mut bench), [("m3".to_owned(), 0)]);
+    assert_eq!(sent_to(&mut bench), [("m3".to_owned(), 0)]);
     assert_eq!(bench.metrics().dropped, [].into());
 }
 
-/// Sends private data to all members, of which so many are to acknowledge; returns the nonce, too.
+/// Sends private data to all members, of which `min_acks` must acknowledge. Returns the request and the nonce.
 fn ask_all(bench: &mut Bench, min_acks: usize) -> (RequestId, u64) {
     let criteria = SendCriteria {
         timeout: secs(5),
@@ -198,7 +202,7 @@ fn ask_all(bench: &mut Bench, min_acks: usize) -> (RequestId, u64) {
     let message = Box::new(private_data());
     let criteria = Box::new(criteria);
     let id = bench.begin(Request::SendByCriteria { message, criteria });
-    (id, told(bench)[0].1)
+    (id, sent_to(bench)[0].1)
 }
 
 fn acknowledge(bench: &mut Bench, link: LinkId, nonce: u64) {
@@ -207,7 +211,7 @@ fn acknowledge(bench: &mut Bench, link: LinkId, nonce: u64) {
 }
 
 #[test]
-fn the_renewed_member_acknowledges_in_place_of_its_former_self() {
+fn the_renewed_member_acknowledges_in_place_of_the_old_one() {
     let mut bench = restarting("m2");
     let (id, nonce) = ask_all(&mut bench, 2);
     let other = bench.link_to("m9").unwrap();
@@ -221,7 +225,7 @@ fn the_renewed_member_acknowledges_in_place_of_its_former_self() {
 }
 
 #[test]
-fn a_renewed_member_that_was_asked_itself_acknowledges_once() {
+fn a_renewed_member_that_was_sent_the_message_too_acknowledges_once() {
     let mut bench = restarting("m2");
     let link = bench.member("m3");
     bench.sent();
@@ -230,7 +234,7 @@ fn a_renewed_member_that_was_asked_itself_acknowledges_once() {
     bench.answer_dial("m3");
     let link = bench.link_to("m3").unwrap();
     acknowledge(&mut bench, link, nonce);
-    assert_eq!(bench.reply(id), None, "m3 is one peer");
+    assert_eq!(bench.reply(id), None, "m3 counts once");
     let other = bench.link_to("m9").unwrap();
     acknowledge(&mut bench, other, nonce);
     let by = ["m3", "m9"].map(peer).into();
@@ -238,7 +242,7 @@ fn a_renewed_member_that_was_asked_itself_acknowledges_once() {
 }
 
 #[test]
-fn the_answer_is_known_when_the_last_one_asked_turns_out_to_be_one_that_has_acknowledged() {
+fn the_request_ends_when_the_last_missing_peer_is_replaced_by_one_that_has_acknowledged() {
     let mut bench = restarting("m2");
     let link = bench.member("m3");
     bench.sent();
@@ -259,7 +263,7 @@ fn the_answer_is_known_when_the_last_one_asked_turns_out_to_be_one_that_has_ackn
 }
 
 #[test]
-fn a_message_for_some_peers_alone_does_not_reach_whoever_takes_their_place() {
+fn a_message_to_named_peers_does_not_reach_peers_that_replace_them() {
     let mut bench = restarting("m2");
     let criteria = SendCriteria {
         timeout: secs(5),
@@ -274,7 +278,7 @@ fn a_message_for_some_peers_alone_does_not_reach_whoever_takes_their_place() {
     bench.fail_dial();
     bench.advance(millis(300));
     bench.answer_dial("m3");
-    assert_eq!(told(&mut bench), []);
+    assert_eq!(sent_to(&mut bench), []);
     let gone = AckFailure::NotSent(DropReason::PeerGone);
     let expected = RequestError::NotAcknowledged {
         wanted: 1,

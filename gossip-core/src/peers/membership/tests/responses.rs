@@ -1,4 +1,4 @@
-//! Requests of ours and the responses to them.
+//! Our requests and the responses to them.
 
 use super::*;
 
@@ -27,11 +27,11 @@ fn requests_carry_our_internal_endpoint_inside_our_organisation_only() {
 }
 
 #[test]
-fn a_response_is_good_for_the_peer_asked_its_nonce_and_once() {
+fn a_response_is_accepted_once_from_the_peer_asked_with_its_nonce() {
     let mut bench = Bench::new();
     let (link, other) = (bench.member("m2"), bench.member("m3"));
     bench.receive(link, &response(0, view(&[&beat("m4", 1)])));
-    assert_eq!(bench.metrics().violations, 1, "nobody was asked");
+    assert_eq!(bench.metrics().violations, 1, "no request is outstanding");
     let nonce = asked(&mut bench, "m2");
     bench.receive(link, &response(nonce ^ 1, view(&[&beat("m4", 1)])));
     bench.receive(other, &response(nonce, view(&[&beat("m4", 1)])));
@@ -47,7 +47,7 @@ fn a_response_is_good_for_the_peer_asked_its_nonce_and_once() {
 }
 
 #[test]
-fn a_response_after_its_time_is_not_taken() {
+fn a_response_after_the_timeout_is_ignored() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let nonce = asked(&mut bench, "m2");
@@ -67,7 +67,7 @@ fn one_request_at_a_time_is_outstanding_per_peer() {
 }
 
 #[test]
-fn a_bad_element_of_a_response_costs_only_itself() {
+fn an_invalid_element_of_a_response_is_skipped() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let nonce = asked(&mut bench, "m2");
@@ -92,7 +92,7 @@ fn a_bad_element_of_a_response_costs_only_itself() {
 }
 
 #[test]
-fn identities_in_a_response_serve_heartbeats_that_lack_them() {
+fn identities_in_a_response_verify_heartbeats_without_identity() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     let nonce = asked(&mut bench, "m2");
@@ -108,11 +108,11 @@ fn identities_in_a_response_serve_heartbeats_that_lack_them() {
     ];
     bench.receive(link, &response(nonce, told));
     assert_eq!(bench.liveness("m4"), Some(true));
-    assert_eq!(bench.liveness("m5"), None, "that identity is another's");
+    assert_eq!(bench.liveness("m5"), None, "the identity of another peer");
 }
 
 #[test]
-fn a_heartbeat_of_an_unknown_identity_is_asked_for_soon_with_identities() {
+fn after_a_heartbeat_of_an_unknown_identity_views_are_requested_with_identities() {
     let mut bench = Bench::new();
     let link = bench.member("m2");
     for _ in 0..3 {
@@ -128,7 +128,7 @@ fn a_heartbeat_of_an_unknown_identity_is_asked_for_soon_with_identities() {
 }
 
 #[test]
-fn a_view_that_brings_nothing_new_is_asked_for_less_often() {
+fn without_changes_views_are_requested_less_often() {
     let mut bench = Bench::with(|config| config.membership.alive_expiration = secs(60));
     let link = bench.member("m2");
     let count = |bench: &mut Bench| {
@@ -142,19 +142,19 @@ fn a_view_that_brings_nothing_new_is_asked_for_less_often() {
     for _ in 0..10 {
         count(&mut bench);
     }
-    let calm = count(&mut bench);
-    assert!(calm >= secs(25), "{calm:?}");
+    let usual = count(&mut bench);
+    assert!(usual >= secs(25), "{usual:?}");
     bench.receive(link, &beat("m9", 1).message());
     let begun = bench.now;
     asked(&mut bench, "m2");
     assert!(
         bench.now.since(begun) <= secs(6),
-        "news makes it usual again"
+        "a change restores the usual interval"
     );
 }
 
 #[test]
-fn the_list_of_a_response_is_cut_at_the_cap_on_members() {
+fn the_list_in_a_response_is_cut_at_the_limit_on_members() {
     let mut bench = Bench::with(|config| config.membership.max_members = 3.try_into().unwrap());
     let link = bench.member("m2");
     let checked = bench.checked;
@@ -167,7 +167,7 @@ fn the_list_of_a_response_is_cut_at_the_cap_on_members() {
 }
 
 #[test]
-fn a_request_that_cannot_be_signed_does_not_block_later_ones() {
+fn a_request_whose_heartbeat_cannot_be_signed_does_not_block_later_ones() {
     let mut bench = Bench::new();
     let link = bench.connect("m2");
     bench.cannot_sign = true;
@@ -179,7 +179,7 @@ fn a_request_that_cannot_be_signed_does_not_block_later_ones() {
 }
 
 #[test]
-fn heartbeats_of_peers_that_do_not_exist_do_not_make_the_exchange_hurry_without_end() {
+fn heartbeats_of_invented_peers_do_not_keep_exchanges_frequent() {
     let requests = |inventions: u64| {
         let mut bench = Bench::new();
         let link = bench.member("m2");
@@ -197,6 +197,9 @@ fn heartbeats_of_peers_that_do_not_exist_do_not_make_the_exchange_hurry_without_
         }
         bench.metrics().messages_sent
     };
-    let (calm, told) = (requests(0), requests(50));
-    assert!(told < calm + 40, "{told} messages instead of {calm}");
+    let (usual, flooded) = (requests(0), requests(50));
+    assert!(
+        flooded < usual + 40,
+        "{flooded} messages instead of {usual}"
+    );
 }

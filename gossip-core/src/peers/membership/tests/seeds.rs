@@ -33,7 +33,7 @@ fn dialled(bench: &mut Bench) -> Vec<String> {
         .collect()
 }
 
-/// Fails all dials for `time`, and counts them.
+/// Fails all dials for `time` seconds, and counts them.
 fn count_dials(bench: &mut Bench, time: u64) -> usize {
     let mut count = 0;
     for _ in 0..time * 10 {
@@ -48,14 +48,14 @@ fn drop_dials(bench: &mut Bench) {
 }
 
 #[test]
-fn bootstrap_peers_are_dialled_at_the_start_but_not_ourselves() {
+fn bootstrap_peers_except_this_node_are_dialled_at_the_start() {
     let own = [&*internal("m1"), &external("m1")];
     let mut bench = with_bootstrap(&[own[0], "m2.lan:1", own[1], "m3.lan:1", "m2.lan:1"]);
     assert_eq!(dialled(&mut bench), ["m2.lan:1", "m3.lan:1"]);
 }
 
 #[test]
-fn our_own_port_on_the_loopback_is_ourselves_if_we_listen_there() {
+fn our_port_on_the_loopback_is_our_own_endpoint_if_we_listen_there() {
     let bootstrap = [
         "127.0.0.1:7051",
         "localhost:7051",
@@ -77,7 +77,7 @@ fn our_own_port_on_the_loopback_is_ourselves_if_we_listen_there() {
 }
 
 #[test]
-fn an_absent_seed_is_tried_for_ever_with_back_off() {
+fn an_unreachable_seed_is_dialled_for_ever_with_back_off() {
     let mut bench = with_bootstrap(&["m2.lan:1"]);
     drop_dials(&mut bench);
     let first = count_dials(&mut bench, 25);
@@ -85,14 +85,11 @@ fn an_absent_seed_is_tried_for_ever_with_back_off() {
     bench.advance(secs(36_000));
     drop_dials(&mut bench);
     let late = count_dials(&mut bench, 1_000);
-    assert!(
-        (130..=230).contains(&late),
-        "once per 6 s and not rarer: {late}"
-    );
+    assert!((130..=230).contains(&late), "at least once per 6 s: {late}");
 }
 
 #[test]
-fn a_seed_is_asked_and_left_in_peace_while_its_peer_is_alive() {
+fn a_seed_is_asked_and_not_dialled_while_its_peer_is_alive() {
     let mut bench = with_bootstrap(&["m2.lan:1"]);
     let link = bench.answer_dial("m2");
     let nonce = asked(&mut bench, "m2");
@@ -107,7 +104,7 @@ fn a_seed_is_asked_and_left_in_peace_while_its_peer_is_alive() {
     }
     assert_eq!(dialled(&mut bench), [] as [String; 0]);
     bench.link_down(link);
-    // Dead, forgotten, and long gone: the seed is still there.
+    // The member is dead and forgotten; the seed remains.
     bench.advance(secs(3_600));
     assert_eq!(bench.liveness("m2"), None);
     drop_dials(&mut bench);
@@ -116,7 +113,7 @@ fn a_seed_is_asked_and_left_in_peace_while_its_peer_is_alive() {
 }
 
 #[test]
-fn a_seed_that_is_reached_but_does_not_answer_is_asked_again() {
+fn a_connected_seed_that_does_not_answer_is_asked_again() {
     let mut bench = with_bootstrap(&["m2.lan:1"]);
     bench.answer_dial("m2");
     let first = asked(&mut bench, "m2");
@@ -132,7 +129,7 @@ fn a_seed_that_is_reached_but_does_not_answer_is_asked_again() {
 }
 
 #[test]
-fn a_foreign_bootstrap_peer_is_refused_and_never_asked() {
+fn a_foreign_bootstrap_peer_is_refused_and_not_asked() {
     let mut bench = with_bootstrap(&["a1.lan:1"]);
     for round in 1..=3 {
         bench.answer_dial("a1");
@@ -147,11 +144,11 @@ fn a_foreign_bootstrap_peer_is_refused_and_never_asked() {
             .all(|closed| *closed == ("a1".to_owned(), refused))
     );
     assert_eq!(requests(&mut bench), []);
-    assert_eq!(bench.signatures, 3, "each for the connection only");
+    assert_eq!(bench.signatures, 3, "one per connection");
 }
 
 #[test]
-fn an_anchor_of_our_organisation_learns_our_internal_endpoint_and_a_foreign_one_does_not() {
+fn only_an_anchor_of_our_organisation_learns_our_internal_endpoint() {
     let mut bench = Bench::new();
     join(
         &mut bench,
@@ -164,15 +161,15 @@ fn an_anchor_of_our_organisation_learns_our_internal_endpoint_and_a_foreign_one_
     bench.answer_dial("m2");
     let mut asked = requests(&mut bench);
     asked.sort_unstable();
-    let told: Vec<_> = asked
+    let sent: Vec<_> = asked
         .iter()
         .map(|(to, _, secret)| (&**to, *secret))
         .collect();
-    assert_eq!(told, [("a1", false), ("m2", true)]);
+    assert_eq!(sent, [("a1", false), ("m2", true)]);
 }
 
 #[test]
-fn foreign_anchors_are_left_out_while_we_have_no_external_endpoint() {
+fn foreign_anchors_are_not_dialled_without_an_external_endpoint() {
     let mut bench = Bench::with(|config| config.external_endpoint = None);
     join(
         &mut bench,
@@ -194,7 +191,7 @@ fn an_anchor_that_proves_another_organisation_than_declared_is_not_asked() {
 }
 
 #[test]
-fn an_anchor_named_by_several_channels_is_one_seed_until_none_names_it() {
+fn an_anchor_named_by_several_channels_is_one_seed_until_no_channel_names_it() {
     let mut bench = Bench::new();
     join(&mut bench, "main", 1, &[("m", "m2.lan:1")]);
     join(&mut bench, "side", 1, &[("m", "m2.lan:1")]);
@@ -210,7 +207,7 @@ fn an_anchor_named_by_several_channels_is_one_seed_until_none_names_it() {
 }
 
 #[test]
-fn a_bootstrap_peer_stays_a_seed_when_no_channel_names_it_any_more() {
+fn a_bootstrap_peer_stays_a_seed_when_no_channel_names_it() {
     let mut bench = with_bootstrap(&["m2.lan:1"]);
     drop_dials(&mut bench);
     join(&mut bench, "main", 1, &[("m", "m2.lan:1")]);
@@ -219,7 +216,7 @@ fn a_bootstrap_peer_stays_a_seed_when_no_channel_names_it_any_more() {
 }
 
 #[test]
-fn leaving_a_channel_ends_its_anchors() {
+fn leaving_a_channel_removes_its_anchors() {
     let mut bench = Bench::new();
     join(&mut bench, "main", 1, &[("m", "m2.lan:1")]);
     drop_dials(&mut bench);
@@ -229,7 +226,7 @@ fn leaving_a_channel_ends_its_anchors() {
 }
 
 #[test]
-fn a_stopped_node_dials_nobody() {
+fn a_stopped_node_does_not_dial() {
     let mut bench = with_bootstrap(&["m2.lan:1"]);
     drop_dials(&mut bench);
     bench.ask(Request::Stop).unwrap();
@@ -239,7 +236,7 @@ fn a_stopped_node_dials_nobody() {
 }
 
 #[test]
-fn a_seed_that_goes_before_it_answers_is_tried_again_soon() {
+fn a_seed_that_disconnects_before_it_answers_is_dialled_again_soon() {
     let mut bench = with_bootstrap(&["m2:1"]);
     bench.advance(secs(0));
     let link = bench.answer_dial("m2");
@@ -247,18 +244,18 @@ fn a_seed_that_goes_before_it_answers_is_tried_again_soon() {
     bench.link_down(link);
     bench.advance(millis(300));
     bench.answer_dial("m2");
-    assert_eq!(requests(&mut bench).len(), 1, "and asked again");
+    assert_eq!(requests(&mut bench).len(), 1, "asked again");
 }
 
 #[test]
-fn a_seed_that_connects_and_never_answers_is_asked_less_and_less() {
+fn a_seed_that_never_answers_is_asked_at_growing_intervals() {
     let mut bench = with_bootstrap(&["m2:1"]);
     bench.advance(secs(0));
     bench.answer_dial("m2");
     let mut asked = |minutes: u64| {
         for _ in 0..minutes * 60 {
             bench.advance(secs(1));
-            let mut bound = Bound::new("the node to dial no more", 100);
+            let mut bound = Bound::new("the node to stop dialling", 100);
             while !bench.dials.is_empty() {
                 bound.step(&bench.dials);
                 bench.answer_dial("m2");
@@ -272,7 +269,7 @@ fn a_seed_that_connects_and_never_answers_is_asked_less_and_less() {
 }
 
 #[test]
-fn a_seed_whose_peer_dies_is_tried_at_once_and_not_at_its_next_look() {
+fn a_seed_whose_peer_dies_is_dialled_at_once() {
     let mut bench = with_bootstrap(&["m2.lan:1"]);
     let link = bench.answer_dial("m2");
     answer(&mut bench, link, "m2", &[&beat("m2", 1)], &[]);
@@ -292,20 +289,23 @@ fn remembering(endpoints: &[&str], bootstrap: &[&str]) -> Bench {
 }
 
 #[test]
-fn who_was_known_at_an_earlier_run_is_contacted_a_moment_later_and_given_up_after_a_while() {
+fn remembered_endpoints_are_dialled_a_little_later_and_dropped_after_a_while() {
     let mut bench = remembering(&["m2.lan:1", &internal("m1")], &[]);
     assert_eq!(dialled(&mut bench), [""; 0]);
     bench.advance(secs(2));
     assert_eq!(dialled(&mut bench), ["m2.lan:1"]);
     drop_dials(&mut bench);
-    assert!(count_dials(&mut bench, 440) > 40, "while there is hope");
+    assert!(
+        count_dials(&mut bench, 440) > 40,
+        "until the endpoint is dropped"
+    );
     bench.advance(secs(60));
     drop_dials(&mut bench);
     assert_eq!(count_dials(&mut bench, 600), 0);
 }
 
 #[test]
-fn who_was_known_at_an_earlier_run_is_left_alone_if_somebody_is_found_without() {
+fn remembered_endpoints_are_not_dialled_if_a_member_was_found() {
     let mut bench = remembering(&["m3.lan:1"], &["m2.lan:1"]);
     let link = bench.answer_dial("m2");
     answer(&mut bench, link, "m2", &[&beat("m2", 1)], &[]);
@@ -314,7 +314,7 @@ fn who_was_known_at_an_earlier_run_is_left_alone_if_somebody_is_found_without() 
 }
 
 #[test]
-fn a_foreign_peer_where_one_of_ours_was_at_an_earlier_run_is_not_asked() {
+fn a_foreign_peer_at_a_remembered_endpoint_is_refused() {
     let mut bench = remembering(&["m2.lan:1"], &[]);
     bench.advance(secs(2));
     bench.answer_dial("a1");
@@ -323,7 +323,7 @@ fn a_foreign_peer_where_one_of_ours_was_at_an_earlier_run_is_not_asked() {
 }
 
 #[test]
-fn no_more_endpoints_than_a_book_holds_are_remembered() {
+fn at_most_sixty_four_endpoints_are_remembered() {
     let many: Vec<String> = (100..300).map(|place| format!("m{place}.lan:1")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let mut bench = remembering(&many, &[]);
@@ -332,7 +332,7 @@ fn no_more_endpoints_than_a_book_holds_are_remembered() {
 }
 
 #[test]
-fn a_member_that_advertises_an_anchors_endpoint_is_forgotten_like_any_other() {
+fn a_member_with_the_endpoint_of_an_anchor_is_forgotten_like_any_other() {
     let mut bench = with_bootstrap(&["m9.lan:1"]);
     join(&mut bench, "main", 1, &[("m", "m8.example:1")]);
     let link = bench.member("m2");
@@ -346,7 +346,7 @@ fn a_member_that_advertises_an_anchors_endpoint_is_forgotten_like_any_other() {
 }
 
 #[test]
-fn a_node_that_is_stopped_right_after_its_start_sends_and_dials_nothing() {
+fn a_node_stopped_right_after_its_start_sends_and_dials_nothing() {
     let bootstrap = vec![Endpoint::new("m2.lan:1")];
     let mut bench = Bench::with(|config| config.bootstrap = bootstrap);
     bench.ask(Request::Stop).unwrap();
@@ -365,14 +365,14 @@ fn a_seed_at_an_ipv6_address_is_found_like_any_other() {
         bench.advance(secs(10));
         bench.receive(link, &beat("m2", sequence).message());
     }
-    assert_eq!(dialled(&mut bench), [] as [String; 0], "it is alive there");
+    assert_eq!(dialled(&mut bench), [] as [String; 0], "its peer is alive");
 }
 
 #[test]
-fn a_seed_that_does_not_answer_is_asked_with_no_heartbeat_older_than_two_intervals() {
+fn requests_to_an_unresponsive_seed_carry_a_heartbeat_of_at_most_two_intervals() {
     let mut bench = with_bootstrap(&["m2.lan:1"]);
     bench.answer_dial("m2");
-    let mut told = Vec::new();
+    let mut sent = Vec::new();
     for second in 0..60 {
         bench.advance(secs(1));
         if !bench.dials.is_empty() {
@@ -389,15 +389,15 @@ fn a_seed_that_does_not_answer_is_asked_with_no_heartbeat_older_than_two_interva
             }
             _ => None,
         });
-        told.extend(asked.into_iter().map(|(_, time)| (second, time)));
+        sent.extend(asked.into_iter().map(|(_, time)| (second, time)));
     }
-    assert!(told.len() > 3, "{told:?}");
-    for (asked, time) in &told {
-        let first = told.iter().find(|(_, other)| other == time);
+    assert!(sent.len() > 3, "{sent:?}");
+    for (asked, time) in &sent {
+        let first = sent.iter().find(|(_, other)| other == time);
         assert!(
             first.is_some_and(|(first, _)| asked - first <= 10),
-            "{told:?}"
+            "{sent:?}"
         );
     }
-    assert!(told[0].1 < told[told.len() - 1].1);
+    assert!(sent[0].1 < sent[sent.len() - 1].1);
 }

@@ -1,11 +1,11 @@
-//! Decisions out of bytes.
+//! Choices made by bytes.
 
-/// Takes decisions from bytes until they are used up, then takes the first choice each time.
-pub(super) struct Feed<'a> {
+/// Takes choices from bytes until they are used up, then the first alternative each time.
+pub(super) struct Choices<'a> {
     bytes: &'a [u8],
 }
 
-impl<'a> Feed<'a> {
+impl<'a> Choices<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
@@ -30,7 +30,7 @@ impl<'a> Feed<'a> {
         self.byte() & 1 == 1
     }
 
-    /// Small numbers mostly, and those at the ends.
+    /// Mostly small numbers, and numbers at both ends of the range.
     pub(super) fn number(&mut self) -> u64 {
         match self.byte() {
             0 => u64::MAX,
