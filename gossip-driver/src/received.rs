@@ -151,10 +151,10 @@ impl ReceivedMessage {
     }
 
     fn application(&self) -> Option<&Application> {
-        match &self.message().content {
-            Content::Application(message) => Some(message),
-            _ => None,
-        }
+        let Content::Application(message) = &self.message().content else {
+            return None;
+        };
+        Some(message)
     }
 
     async fn acknowledge(&self, error: String) -> Result<(), AckError> {
