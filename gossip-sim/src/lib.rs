@@ -81,6 +81,7 @@ mod delivery;
 mod fault;
 mod ledger;
 mod network;
+mod node_id;
 mod rng;
 mod scenario;
 mod stats;
@@ -96,6 +97,7 @@ pub use self::crypto::identity;
 pub use self::delivery::Publication;
 pub use self::fault::{Fault, FaultClass, FaultMask, Incarnation, LedgerFate};
 pub use self::ledger::{ChainHash, SimLedger};
+pub use self::node_id::NodeId;
 pub use self::rng::Delay;
 pub use self::scenario::{Idle, Phase, Progress, Report, Scenario, ScenarioError, Wall, Warm};
 pub use self::stats::{Histogram, KindTraffic, Percentiles, Stats};
@@ -103,5 +105,5 @@ pub use self::storm::{Storm, StormPlan};
 pub use self::trace::{Fingerprint, TraceHash};
 pub use self::trial::{Trial, TrialReport};
 pub use self::world::{
-    Heard, NodeId, Shown, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
+    Heard, Shown, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
 };

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::report::ratio;
 use crate::World;
 use crate::stats::{Percentiles, Stats};
 
@@ -60,5 +59,14 @@ impl Idle {
             membership_bytes: per_node(later.1 - earlier.1),
             all_bytes: per_node(all(after) - all(before)),
         }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a report needs few digits")]
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
     }
 }

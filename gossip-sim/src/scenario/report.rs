@@ -4,7 +4,8 @@ use std::time::Duration;
 use gossip_core::Instant;
 use serde::Serialize;
 
-use super::{Idle, Scenario, Warm};
+use super::Scenario;
+use super::measure::{Idle, Warm, ratio};
 use crate::{Fingerprint, KindTraffic, Percentiles, TraceHash, World};
 
 const MAX_MISSING: usize = 20;
@@ -185,15 +186,6 @@ fn name(world: &World, node: crate::NodeId) -> String {
 
 fn seconds(at: Instant) -> f64 {
     at.since(Instant::START).as_secs_f64()
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a report needs few digits")]
-pub(super) fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a report needs few digits")]

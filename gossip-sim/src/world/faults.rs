@@ -6,7 +6,8 @@ use gossip_core::Instant;
 
 use super::World;
 use super::host::Slow;
-use super::machine::{Impairment, Loss, Machine, OneWay, Planned, What};
+use super::machine::{Impairment, Loss, Machine, OneWay, Planned};
+use super::occurrence::What;
 use crate::NodeId;
 use crate::fault::{Fault, Incarnation, LedgerFate};
 use crate::ledger::SimLedger;

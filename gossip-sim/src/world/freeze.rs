@@ -3,7 +3,8 @@
 use gossip_core::{Event, Instant};
 
 use super::World;
-use super::machine::{Machine, Planned, What};
+use super::machine::{Machine, Planned};
+use super::occurrence::What;
 use crate::network::Hold;
 
 impl World {

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use gossip_core::{ChannelId, Config, Delivery, Instant, JoinChannel, Notification};
 
-use super::machine::What;
-use super::validator::{Validator, accept};
+use super::occurrence::What;
+use super::shown::{Validator, accept};
 use crate::ledger::SimLedger;
 use crate::network::{Credit, EndKey};
 

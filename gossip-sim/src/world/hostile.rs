@@ -1,27 +1,16 @@
 //! Hostile members: a real node whose links a test abuses.
 
 use bytes::Bytes;
-use gossip_core::Instant;
-use gossip_core::proto::SignedMessage;
 
 use super::World;
-use super::machine::{Cargo, Machine};
+use super::heard::Heard;
+use super::machine::Machine;
+use super::occurrence::Cargo;
 use crate::NodeId;
 use crate::network::{EndKey, EndState, Frame};
 
 /// Messages kept of what a node hears; the oldest are dropped.
 const MAX_HEARD: usize = 1 << 17;
-
-/// A message that has reached a node that is listened to; the node may not have read it yet.
-#[derive(Clone, Debug)]
-pub struct Heard {
-    /// When.
-    pub at: Instant,
-    /// Who is at the other end of the link.
-    pub from: NodeId,
-    /// The message.
-    pub message: SignedMessage,
-}
 
 impl World {
     /// Puts a frame, of any bytes, on the link from one running node to another, as if `from` had sent it;

@@ -4,54 +4,25 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use gossip_core::{
-    Command, CryptoJob, Delivery, Endpoint, Event, Instant, LedgerOp, LinkDownReason, Notification,
-    OrgId, PeerId, RequestError, RequestId, Response, Ticket,
+    Command, CryptoJob, Delivery, Endpoint, Event, Instant, LedgerOp, Notification, OrgId, PeerId,
+    RequestError, RequestId, Response, Ticket,
 };
 
 use super::config::WorldConfig;
+use super::heard::Heard;
 use super::host::Host;
-use super::hostile::Heard;
-use super::validator::Shown;
+use super::occurrence::{Cargo, What};
+use super::shown::Shown;
 use crate::NodeId;
 use crate::agenda::{Agenda, Slab};
 use crate::check::{Breach, Census, Checker, Unrest};
 use crate::crypto::Crypto;
 use crate::delivery::Deliveries;
 use crate::fault::Fault;
-use crate::network::{EndKey, EndState, Frame, Line, Links};
+use crate::network::{EndKey, EndState, Line, Links};
 use crate::rng::Draws;
 use crate::stats::Stats;
 use crate::trace::{Recording, Trace};
-
-/// What happens next to a node. Small: the heap moves it around.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum What {
-    Start,
-    Wake,
-    /// An event from the slab, for one life of the node.
-    Event(u32),
-    /// An operation of the ledger completes.
-    Ledger(u32),
-    /// Something arrives at an end of a link.
-    Arrival(u32),
-    /// The line of an end is free again.
-    Pump(EndKey),
-    /// Credit is returned.
-    Sweep,
-    /// A dial reaches the other side.
-    Accept(EndKey),
-    /// A dial has succeeded.
-    Connected(EndKey),
-    Fault(u32),
-    Publish(u32),
-}
-
-/// What arrives at the end of a link.
-#[derive(Debug)]
-pub(super) enum Cargo {
-    Frame(Frame),
-    End(LinkDownReason),
-}
 
 /// A fault, or its end.
 #[derive(Clone, Debug)]

@@ -5,10 +5,13 @@ mod blame;
 mod config;
 mod faults;
 mod freeze;
+mod heard;
 mod host;
 mod hostile;
 mod machine;
+mod occurrence;
 mod original;
+mod shown;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -24,11 +27,13 @@ use gossip_core::{
     PeerId, Request, RequestError, RequestId, Response, SelfIdentity,
 };
 
-pub use self::config::{NodeId, WorldConfig, external_endpoint, internal_endpoint, node_config};
+pub use self::config::{WorldConfig, external_endpoint, internal_endpoint, node_config};
+pub use self::heard::Heard;
 use self::host::Host;
-pub use self::hostile::Heard;
-use self::machine::{Asker, Machine, What};
-pub use self::validator::Shown;
+use self::machine::{Asker, Machine};
+use self::occurrence::What;
+pub use self::shown::Shown;
+use crate::NodeId;
 use crate::block::Orderer;
 use crate::check::Violation;
 use crate::delivery::{Publication, Publisher};

@@ -9,7 +9,8 @@ use gossip_core::{
 };
 
 use super::host::Driver;
-use super::machine::{Asker, Cargo, Machine, What};
+use super::machine::{Asker, Machine};
+use super::occurrence::{Cargo, What};
 use super::{LEAST_BOUND, MOST_AT_ONCE, World};
 use crate::NodeId;
 use crate::fault::Incarnation;

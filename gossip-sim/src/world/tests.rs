@@ -9,7 +9,8 @@ use gossip_core::{
     LedgerOp, LinkDownReason, LinkId, OrgId, Request, Ticket,
 };
 
-use super::machine::{Cargo, Machine, What};
+use super::machine::Machine;
+use super::occurrence::{Cargo, What};
 use super::{LEAST_BOUND, World, WorldConfig, internal_endpoint, node_config};
 use crate::fault::{Fault, FaultClass, FaultMask};
 use crate::network::{EndKey, Frame};

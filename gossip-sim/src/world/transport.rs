@@ -4,7 +4,8 @@ use bytes::Bytes;
 use gossip_core::proto::SignedMessage;
 use gossip_core::{Binding, Class, DialError, Endpoint, Event, Instant, LinkDownReason, Ticket};
 
-use super::machine::{Cargo, Machine, What};
+use super::machine::Machine;
+use super::occurrence::{Cargo, What};
 use crate::network::{Credit, Departure, EndKey, EndState, Frame, Hold};
 
 impl Machine {

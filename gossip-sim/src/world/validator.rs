@@ -2,31 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use gossip_core::{ChannelId, Event, Instant, PeerId, Ticket, Verdict};
+use gossip_core::{Event, Ticket, Verdict};
 
 use super::World;
 use super::machine::Machine;
+use super::shown::Shown;
 use crate::NodeId;
-
-/// A block that a node's application is shown before it is stored or passed on.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Shown {
-    /// When.
-    pub at: Instant,
-    /// The channel.
-    pub channel: ChannelId,
-    /// The block's number.
-    pub seq: u64,
-    /// The serialized block.
-    pub block: Bytes,
-    /// Who sent it; absent if the application published it.
-    pub from: Option<PeerId>,
-}
-
-/// What an application says of a block, and how long it takes to; `None` if it never answers.
-pub(super) type Validator = fn(&Shown) -> Option<(Verdict, Duration)>;
 
 impl World {
     /// Lets a node's application judge the blocks that it is shown, which it asks for with
@@ -48,9 +29,4 @@ impl Machine {
             self.plan_event(self.now + after, node, answer);
         }
     }
-}
-
-/// Applications of the simulator want whatever is valid.
-pub(super) fn accept(_shown: &Shown) -> Option<(Verdict, Duration)> {
-    Some((Verdict::Accept, Duration::ZERO))
 }

@@ -23,17 +23,10 @@ use crate::workspace::Workspace;
 use crate::{Failure, Violations};
 
 /// Crates that may have circles, with reasons.
-const EXCEPTIONS: Exceptions<'_> = &[
-    (
-        "gossip-core",
-        "its channels, gate and links are being restructured",
-    ),
-    (
-        "gossip-driver",
-        "its handles and listeners are being restructured",
-    ),
-    ("gossip-sim", "its world is being restructured"),
-];
+const EXCEPTIONS: Exceptions<'_> = &[(
+    "gossip-driver",
+    "its handles and listeners are being restructured",
+)];
 
 /// Names of crates and reasons.
 type Exceptions<'a> = &'a [(&'a str, &'a str)];
