@@ -105,5 +105,5 @@ pub use self::storm::{Storm, StormPlan};
 pub use self::trace::{Fingerprint, TraceHash};
 pub use self::trial::{Trial, TrialReport};
 pub use self::world::{
-    Heard, Shown, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
+    Heard, SubmittedBlock, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
 };

@@ -138,7 +138,7 @@ pub struct Stats {
     /// Starts with a clock that had been set back.
     pub clocks_set_back: u64,
     /// Pairs of a node that went on after a freeze and a healthy peer that it must not hold dead for it.
-    pub accusations_watched: u64,
+    pub suspicions_checked: u64,
     /// Notifications that a member is dead.
     pub deaths: u64,
     /// Notifications that a member is forgotten.
@@ -161,7 +161,7 @@ impl Stats {
             dials_lost: 0,
             ledgers_lost: 0,
             clocks_set_back: 0,
-            accusations_watched: 0,
+            suspicions_checked: 0,
             deaths: 0,
             forgotten: 0,
             faults: [0; FaultClass::ALL.len()],

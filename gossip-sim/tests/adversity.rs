@@ -245,11 +245,16 @@ fn a_peer_held_dead_only_because_its_accuser_slept_is_noticed() {
         lasting,
     });
     world.run_for(lasting + Duration::from_millis(1));
-    assert_eq!(world.stats().accusations_watched, 4);
+    assert_eq!(world.stats().suspicions_checked, 4);
     // Whatever the core does about it: a stall right after the sleep is a reason to hold somebody dead.
-    let accused = world.violations().iter();
-    let accused = accused.filter(|violation| matches!(violation.breach, Breach::Accused { .. }));
-    assert!(accused.clone().all(|violation| violation.node == sleeper));
+    let suspicions = world.violations().iter();
+    let suspicions =
+        suspicions.filter(|violation| matches!(violation.breach, Breach::FalseSuspicion { .. }));
+    assert!(
+        suspicions
+            .clone()
+            .all(|violation| violation.node == sleeper)
+    );
 }
 
 #[test]

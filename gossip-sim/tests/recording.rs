@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gossip_core::{ChannelId, JoinChannel, OrgId, Request, RequestError, RequestId, Verdict};
 use gossip_sim::{
-    Fingerprint, NodeId, Shown, Trial, World, WorldConfig, internal_endpoint, node_config,
+    Fingerprint, NodeId, SubmittedBlock, Trial, World, WorldConfig, internal_endpoint, node_config,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -15,14 +15,14 @@ fn channel() -> ChannelId {
     ChannelId::new("main")
 }
 
-/// Three peers that have found each other in a channel; the last one is a peer of the original if that is asked for.
-fn network(config: WorldConfig, with_original: bool) -> (World, Vec<NodeId>) {
+/// Three peers that have found each other in a channel; the last one is a legacy peer if that is asked for.
+fn network(config: WorldConfig, with_legacy: bool) -> (World, Vec<NodeId>) {
     let mut world = World::new(config);
     for index in 0..3 {
         let mut config = node_config("org", &format!("peer{index}"));
         config.bootstrap = vec![internal_endpoint("org", "peer0")];
-        let node = if with_original && index == 2 {
-            world.add_original(config)
+        let node = if with_legacy && index == 2 {
+            world.add_legacy(config)
         } else {
             world.add(config)
         };
@@ -102,14 +102,14 @@ fn a_fingerprint_counts_what_a_node_had_counted_when_it_crashed() {
 }
 
 #[test]
-fn a_peer_of_the_original_and_ours_see_no_capability_in_each_other() {
+fn a_legacy_peer_and_ours_see_no_capability_in_each_other() {
     let (world, nodes) = network(WorldConfig::new(1), true);
-    let original = world.identity(nodes[2]).peer.to_string();
+    let legacy = world.identity(nodes[2]).peer.to_string();
     for node in &nodes {
         let links = world.node(*node).expect("runs").snapshot().links;
         assert!(!links.is_empty());
         for link in links {
-            let plain = *node == nodes[2] || link.peer.as_ref() == Some(&original);
+            let plain = *node == nodes[2] || link.peer.as_ref() == Some(&legacy);
             assert_eq!(link.capabilities == 0, plain, "{link:?}");
         }
     }
@@ -119,8 +119,8 @@ fn a_peer_of_the_original_and_ours_see_no_capability_in_each_other() {
     assert_eq!(metrics.pulses, 0);
 }
 
-fn rejects_the_second(shown: &Shown) -> Option<(Verdict, Duration)> {
-    let verdict = match shown.seq {
+fn rejects_the_second(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+    let verdict = match block.seq {
         0 => Verdict::Accept,
         1 => Verdict::Reject,
         _ => return None,

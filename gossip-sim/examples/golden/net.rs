@@ -69,10 +69,10 @@ impl Net {
         Ok(node)
     }
 
-    /// Starts a peer that speaks as one of the original.
-    pub(crate) fn start_original(&mut self, org: &str, peer: usize) -> Result<NodeId, String> {
+    /// Starts a peer that speaks as one of the legacy.
+    pub(crate) fn start_legacy(&mut self, org: &str, peer: usize) -> Result<NodeId, String> {
         let config = self.config(org, peer);
-        let node = self.world.add_original(config);
+        let node = self.world.add_legacy(config);
         let node = node.map_err(|error| error.to_string())?;
         self.world.start(node);
         Ok(node)

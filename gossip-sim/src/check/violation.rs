@@ -79,7 +79,7 @@ pub enum Breach {
         subject: NodeId,
     },
     /// A node held a running peer dead for no reason but that it had been frozen itself.
-    Accused {
+    FalseSuspicion {
         /// The peer.
         subject: NodeId,
     },
@@ -176,7 +176,7 @@ impl fmt::Display for Breach {
             Self::ViewMismatch { subject } => {
                 write!(f, "lists node {subject} otherwise than it notified")
             }
-            Self::Accused { subject } => {
+            Self::FalseSuspicion { subject } => {
                 write!(f, "holds node {subject} dead because it was frozen itself")
             }
             Self::Unseen { subject } => write!(f, "does not see node {subject}, which runs"),

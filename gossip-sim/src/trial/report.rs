@@ -85,7 +85,7 @@ fn coverage(world: &World, plan: &StormPlan) -> BTreeMap<&'static str, u64> {
         ("ledgers lost", stats.ledgers_lost),
         ("clocks set back", stats.clocks_set_back),
         ("nodes gone", plan.gone.len() as u64),
-        ("healthy peers of frozen nodes", stats.accusations_watched),
+        ("healthy peers of frozen nodes", stats.suspicions_checked),
         ("members held dead", stats.deaths),
         ("members forgotten", stats.forgotten),
         ("blocks committed by others", stats.copies_needed),

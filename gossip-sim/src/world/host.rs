@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use gossip_core::{ChannelId, Config, Delivery, Instant, JoinChannel, Notification};
 
-use super::occurrence::What;
-use super::shown::{Validator, accept};
+use super::occurrence::Occurrence;
+use super::submitted::{Validator, accept};
 use crate::ledger::SimLedger;
 use crate::network::{Credit, EndKey};
 
@@ -14,7 +14,7 @@ pub(super) struct Host {
     pub(super) config: Arc<Config>,
     pub(super) window: Credit,
     /// It speaks as a peer of the original.
-    pub(super) original: bool,
+    pub(super) legacy: bool,
     pub(super) validator: Validator,
     pub(super) up: bool,
     /// Its application has asked it to stop: it is as good as down, but for what it still sends.
@@ -35,7 +35,7 @@ pub(super) struct Host {
     /// Until when it handles nothing, if it is frozen.
     pub(super) frozen_until: Option<Instant>,
     /// What has happened to it since, in order.
-    pub(super) deferred: VecDeque<What>,
+    pub(super) deferred: VecDeque<Occurrence>,
     pub(super) driver: Driver,
 }
 
@@ -73,7 +73,7 @@ impl Host {
         Self {
             config,
             window,
-            original: false,
+            legacy: false,
             validator: accept,
             up: false,
             stopped: false,

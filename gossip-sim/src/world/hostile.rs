@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::World;
+use super::environment::Environment;
 use super::heard::Heard;
-use super::machine::Machine;
-use super::occurrence::Cargo;
+use super::occurrence::Arrival;
 use crate::NodeId;
 use crate::network::{EndKey, EndState, Frame};
 
@@ -20,45 +20,46 @@ impl World {
     /// `false`, and nothing is sent, if no link is up between the two, or if the receiver reads no further:
     /// a transport would take nothing either.
     pub fn forge(&mut self, from: NodeId, to: NodeId, frame: Bytes) -> bool {
-        let Some(key) = self.machine.open_way(from.index(), to.index()) else {
+        let Some(key) = self.environment.open_way(from.index(), to.index()) else {
             return false;
         };
-        let latency = self.machine.draw_latency();
-        let now = self.machine.now;
-        let Some(end) = self.machine.links.end_mut(key) else {
+        let latency = self.environment.draw_latency();
+        let now = self.environment.now;
+        let Some(end) = self.environment.links.end_mut(key) else {
             return false;
         };
         let at = end.pipe.arrival(now, latency);
-        self.machine.stats.frames_forged += 1;
-        let cargo = Cargo::Frame(Frame::Forged(frame));
-        self.machine.arrive(at, key.other(), cargo);
+        self.environment.stats.frames_forged += 1;
+        let cargo = Arrival::Frame(Frame::Forged(frame));
+        self.environment.arrive(at, key.other(), cargo);
         true
     }
 
     /// The signature of a node's own key over `payload`; of no other, whatever the payload says.
     pub fn sign_as(&mut self, node: NodeId, payload: &[u8]) -> Bytes {
         let identity = self.identity(node).bytes.clone();
-        self.machine.crypto.sign(&identity, payload)
+        self.environment.crypto.sign(&identity, payload)
     }
 
     /// Listens to what other nodes send to a node, from now on; see [`World::take_heard`]. What reaches it
     /// while it is frozen is heard too: so a test can answer in its place.
     pub fn overhear(&mut self, node: NodeId) {
-        self.machine.heard.entry(node.index()).or_default();
+        self.environment.heard.entry(node.index()).or_default();
     }
 
     /// What a node has heard since the last call, of which the last 131,072 messages are kept; nothing if
     /// nobody has listened.
     pub fn take_heard(&mut self, node: NodeId) -> Vec<Heard> {
-        let heard = self.machine.heard.get_mut(&node.index());
+        let heard = self.environment.heard.get_mut(&node.index());
         heard.map_or_else(Vec::new, |heard| heard.drain(..).collect())
     }
 }
 
-impl Machine {
+impl Environment {
     pub(super) fn overheard(&mut self, node: u32, arrival: u32) {
         let now = self.now;
-        let Some((key, Cargo::Frame(Frame::Message(message)))) = self.arrivals.peek(arrival) else {
+        let Some((key, Arrival::Frame(Frame::Message(message)))) = self.arrivals.peek(arrival)
+        else {
             return;
         };
         let other = self.links.end(key.other());

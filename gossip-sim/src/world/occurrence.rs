@@ -4,7 +4,7 @@ use crate::network::{EndKey, Frame};
 
 /// What happens next to a node. Small: the heap moves it around.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum What {
+pub(super) enum Occurrence {
     Start,
     Wake,
     /// An event from the slab, for one life of the node.
@@ -27,7 +27,7 @@ pub(super) enum What {
 
 /// What arrives at the end of a link.
 #[derive(Debug)]
-pub(super) enum Cargo {
+pub(super) enum Arrival {
     Frame(Frame),
     End(LinkDownReason),
 }

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use gossip_core::proto::SignedMessage;
 use gossip_core::{Binding, Class, DialError, Endpoint, Event, Instant, LinkDownReason, Ticket};
 
-use super::machine::Machine;
-use super::occurrence::{Cargo, What};
+use super::environment::Environment;
+use super::occurrence::{Arrival, Occurrence};
 use crate::network::{Credit, Departure, EndKey, EndState, Frame, Hold};
 
-impl Machine {
+impl Environment {
     pub(super) fn dial(&mut self, node: u32, ticket: Ticket, endpoint: &Endpoint) {
         let now = self.now;
         let host = self.host(node);
@@ -23,7 +23,8 @@ impl Machine {
             }
             Some(to) if self.hosts[to as usize].up => {
                 let key = self.links.open(node, to, ticket);
-                self.agenda.plan(now + there, to, What::Accept(key.other()));
+                self.agenda
+                    .plan(now + there, to, Occurrence::Accept(key.other()));
             }
             _ => {
                 let back = self.draw_latency();
@@ -68,7 +69,7 @@ impl Machine {
             end.binding = Some(binding.clone());
         }
         self.agenda
-            .plan(now + back, dialler, What::Connected(key.other()));
+            .plan(now + back, dialler, Occurrence::Connected(key.other()));
         self.host(target).driver.open_links += 1;
         let remote = self.hosts[dialler as usize].config.endpoint.clone();
         Some(Event::LinkUp {
@@ -184,7 +185,7 @@ impl Machine {
             return;
         };
         let at = end.pipe.arrival(now, latency);
-        self.arrive(at, key.other(), Cargo::End(LinkDownReason::Broken));
+        self.arrive(at, key.other(), Arrival::End(LinkDownReason::Broken));
     }
 
     /// The line of `key` is free: sends on and returns credit, which the caller delivers.
@@ -237,8 +238,8 @@ impl Machine {
             };
             let at = end.pipe.arrival(leaves, latency);
             if !self.loses_frame() {
-                let frame = self.in_original(key, frame);
-                self.arrive(at, key.other(), Cargo::Frame(Frame::Message(frame)));
+                let frame = self.for_legacy(key, frame);
+                self.arrive(at, key.other(), Arrival::Frame(Frame::Message(frame)));
             }
         }
         let Some(end) = self.links.end_mut(key) else {
@@ -252,7 +253,7 @@ impl Machine {
             && let Some(at) = end.pipe.pump_at(now, window)
         {
             end.pipe.pump_planned = true;
-            self.agenda.plan(at, node, What::Pump(key));
+            self.agenda.plan(at, node, Occurrence::Pump(key));
         }
         let Some(leaves) = end.pipe.take_end(now) else {
             return;
@@ -260,7 +261,7 @@ impl Machine {
         let latency = self.draw_latency();
         if let Some(end) = self.links.end_mut(key) {
             let at = end.pipe.arrival(leaves, latency);
-            self.arrive(at, key.other(), Cargo::End(LinkDownReason::Finished));
+            self.arrive(at, key.other(), Arrival::End(LinkDownReason::Finished));
         }
     }
 
@@ -273,12 +274,12 @@ impl Machine {
         self.separated(a, b) || self.is_one_way(a, b) || self.is_one_way(b, a)
     }
 
-    pub(super) fn arrive(&mut self, at: Instant, key: EndKey, cargo: Cargo) {
+    pub(super) fn arrive(&mut self, at: Instant, key: EndKey, cargo: Arrival) {
         let Some(node) = self.links.end(key).map(|end| end.node) else {
             return;
         };
         let arrival = self.arrivals.insert((key, cargo));
-        self.agenda.plan(at, node, What::Arrival(arrival));
+        self.agenda.plan(at, node, Occurrence::Arrival(arrival));
     }
 
     fn fail_dial(&mut self, at: Instant, node: u32, ticket: Ticket, error: DialError) {
@@ -302,7 +303,7 @@ impl Machine {
         let driver = &mut self.host(node).driver;
         driver.sweep.push(key);
         if !std::mem::replace(&mut driver.sweep_planned, true) {
-            self.agenda.plan(at, node, What::Sweep);
+            self.agenda.plan(at, node, Occurrence::Sweep);
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use gossip_core::{Event, Ticket, Verdict};
 
 use super::World;
-use super::machine::Machine;
-use super::shown::Shown;
+use super::environment::Environment;
+use super::submitted::SubmittedBlock;
 use crate::NodeId;
 
 impl World {
@@ -16,14 +16,14 @@ impl World {
     pub fn validate_with(
         &mut self,
         node: NodeId,
-        validator: fn(&Shown) -> Option<(Verdict, Duration)>,
+        validator: fn(&SubmittedBlock) -> Option<(Verdict, Duration)>,
     ) {
-        self.machine.host(node.index()).validator = validator;
+        self.environment.host(node.index()).validator = validator;
     }
 }
 
-impl Machine {
-    pub(super) fn validate(&mut self, node: u32, ticket: Ticket, shown: &Shown) {
+impl Environment {
+    pub(super) fn validate(&mut self, node: u32, ticket: Ticket, shown: &SubmittedBlock) {
         if let Some((verdict, after)) = (self.host(node).validator)(shown) {
             let answer = Event::Validated { ticket, verdict };
             self.plan_event(self.now + after, node, answer);

@@ -10,12 +10,12 @@ use gossip_sim::{Fault, Incarnation, LedgerFate, NodeId};
 use crate::Outcome;
 use crate::net::{Net, channel};
 
-/// Waits until a block is at one, at some, at all; also at a peer of the original, and while one is away.
+/// Waits until a block is at one, at some, at all; also at a legacy peer, and while one is away.
 pub(super) fn coverage() -> Outcome {
     let mut net = Net::new(28);
     let main = channel("main");
     let mut nodes = net.start("org1", 6)?;
-    nodes.push(net.start_original("org1", 6)?);
+    nodes.push(net.start_legacy("org1", 6)?);
     for node in &nodes {
         net.join(*node, &main, &["org1"], 1);
     }
@@ -64,7 +64,7 @@ fn wait(
 
 /// Identities that are looked at again, revoked and expired ones among them; what a peer tells of itself; peers that
 /// stop with a farewell, one that crashes and one that comes again.
-pub(super) fn identities_and_farewells() -> Outcome {
+pub(super) fn identities_and_leaving() -> Outcome {
     let mut net = Net::new(29);
     let main = channel("main");
     let one = net.start("org1", 6)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gossip_core::{ChannelId, Instant, Metrics, Request, RequestError, Verdict};
-use gossip_sim::{NodeId, Shown};
+use gossip_sim::{NodeId, SubmittedBlock};
 
 use crate::Outcome;
 use crate::net::{Net, channel};
@@ -13,24 +13,28 @@ const LENIENT: Instant = Instant::from_millis(40_000);
 const QUICK: Duration = Duration::from_millis(5);
 
 /// Each of these judges differently at first.
-fn slow(_shown: &Shown) -> Option<(Verdict, Duration)> {
+fn slow(_block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
     Some((Verdict::Accept, Duration::from_millis(30)))
 }
 
-fn ignores(shown: &Shown) -> Option<(Verdict, Duration)> {
-    judge(shown, shown.seq % 5 == 2, Some(Verdict::Ignore))
+fn ignores(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+    judge(block, block.seq % 5 == 2, Some(Verdict::Ignore))
 }
 
-fn rejects(shown: &Shown) -> Option<(Verdict, Duration)> {
-    judge(shown, shown.seq % 7 == 3, Some(Verdict::Reject))
+fn rejects(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+    judge(block, block.seq % 7 == 3, Some(Verdict::Reject))
 }
 
-fn is_silent(shown: &Shown) -> Option<(Verdict, Duration)> {
-    judge(shown, shown.seq % 11 == 5, None)
+fn is_silent(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+    judge(block, block.seq % 11 == 5, None)
 }
 
-fn judge(shown: &Shown, doubts: bool, verdict: Option<Verdict>) -> Option<(Verdict, Duration)> {
-    let doubts = doubts && shown.at < LENIENT;
+fn judge(
+    block: &SubmittedBlock,
+    doubts: bool,
+    verdict: Option<Verdict>,
+) -> Option<(Verdict, Duration)> {
+    let doubts = doubts && block.at < LENIENT;
     let verdict = if doubts {
         verdict
     } else {

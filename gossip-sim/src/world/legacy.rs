@@ -1,33 +1,33 @@
-//! Peers of the original, which announce nothing that ours understand beyond it.
+//! Peers of the legacy, which announce nothing that ours understand beyond it.
 
 use gossip_core::Config;
 use gossip_core::proto::{Content, GossipMessage, SignedMessage, UnsignedMessage};
 
 use super::World;
-use super::machine::Machine;
+use super::environment::Environment;
 use crate::NodeId;
 use crate::network::EndKey;
 
 impl World {
-    /// Adds a node that speaks as a peer of the original: on its links neither side sees a capability, a network id
+    /// Adds a node that speaks as a peer of the legacy: on its links neither side sees a capability, a network id
     /// or an incarnation in the other's authentication, it makes no pulses and grows no tree. The others
     /// treat it as such a peer, and it treats them likewise.
     ///
     /// # Errors
     /// As [`World::add`].
-    pub fn add_original(&mut self, mut config: Config) -> Result<NodeId, gossip_core::ConfigError> {
+    pub fn add_legacy(&mut self, mut config: Config) -> Result<NodeId, gossip_core::ConfigError> {
         config.membership.pulses = false;
         config.push.tree = false;
         let node = self.add(config)?;
-        self.machine.host(node.index()).original = true;
+        self.environment.host(node.index()).legacy = true;
         Ok(node)
     }
 }
 
-impl Machine {
-    /// The message as it is where one end is a peer of the original: an authentication without extensions, signed
+impl Environment {
+    /// The message as it is where one end is a peer of the legacy: an authentication without extensions, signed
     /// anew; all others as they are.
-    pub(super) fn in_original(&mut self, from: EndKey, message: SignedMessage) -> SignedMessage {
+    pub(super) fn for_legacy(&mut self, from: EndKey, message: SignedMessage) -> SignedMessage {
         let Content::Conn(conn) = message.content() else {
             return message;
         };
@@ -36,7 +36,7 @@ impl Machine {
             return message;
         };
         if ![sender, receiver]
-            .map(|end| self.hosts[end as usize].original)
+            .map(|end| self.hosts[end as usize].legacy)
             .contains(&true)
         {
             return message;

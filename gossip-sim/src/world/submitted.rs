@@ -6,7 +6,7 @@ use gossip_core::{ChannelId, Instant, PeerId, Verdict};
 /// A block that a node's application is shown before it is stored or passed on.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Shown {
+pub struct SubmittedBlock {
     /// When.
     pub at: Instant,
     /// The channel.
@@ -20,9 +20,9 @@ pub struct Shown {
 }
 
 /// What an application says of a block, and how long it takes to; `None` if it never answers.
-pub(super) type Validator = fn(&Shown) -> Option<(Verdict, Duration)>;
+pub(super) type Validator = fn(&SubmittedBlock) -> Option<(Verdict, Duration)>;
 
 /// Applications of the simulator want whatever is valid.
-pub(super) fn accept(_shown: &Shown) -> Option<(Verdict, Duration)> {
+pub(super) fn accept(_shown: &SubmittedBlock) -> Option<(Verdict, Duration)> {
     Some((Verdict::Accept, Duration::ZERO))
 }

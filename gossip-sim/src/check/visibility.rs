@@ -11,7 +11,7 @@ struct Square {
 
 /// Compares what nodes see with what they should see.
 #[derive(Debug, Default)]
-pub(crate) struct Census {
+pub(crate) struct VisibilityMatrix {
     seen: Square,
     /// Seen at some time since the observer's start.
     once: Square,
@@ -19,7 +19,7 @@ pub(crate) struct Census {
     last_discovery: Instant,
 }
 
-impl Census {
+impl VisibilityMatrix {
     /// Makes room for one more node.
     pub(crate) fn grow(&mut self) {
         self.seen.grow();
@@ -143,28 +143,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_census_is_complete_only_when_each_due_pair_is_seen() {
-        let mut census = Census::default();
-        (0..70).for_each(|_| census.grow());
-        census.expect(|observer, subject| observer % 2 == subject % 2);
-        assert_eq!(census.count(), (70 * 34, 0));
+    fn a_matrix_is_complete_only_when_each_due_pair_is_seen() {
+        let mut matrix = VisibilityMatrix::default();
+        (0..70).for_each(|_| matrix.grow());
+        matrix.expect(|observer, subject| observer % 2 == subject % 2);
+        assert_eq!(matrix.count(), (70 * 34, 0));
         for observer in 0..70 {
             for subject in 0..70 {
-                census.set(Instant::from_millis(3), observer, subject, true);
+                matrix.set(Instant::from_millis(3), observer, subject, true);
             }
         }
-        assert!(census.is_complete());
-        census.set(Instant::from_millis(4), 69, 1, false);
-        assert!(!census.is_complete());
-        assert_eq!(census.missing(10), [(69, 1)]);
-        assert!(census.was_complete());
-        assert_eq!(census.count(), (70 * 34, 70 * 34));
-        census.set(Instant::from_millis(5), 69, 0, false);
-        census.set(Instant::from_millis(5), 69, 1, true);
-        assert!(census.is_complete());
-        census.blind(3);
-        assert_eq!(census.missing(100).len(), 34);
-        assert!(!census.was_complete());
-        assert_eq!(census.last_discovery(), Instant::from_millis(3));
+        assert!(matrix.is_complete());
+        matrix.set(Instant::from_millis(4), 69, 1, false);
+        assert!(!matrix.is_complete());
+        assert_eq!(matrix.missing(10), [(69, 1)]);
+        assert!(matrix.was_complete());
+        assert_eq!(matrix.count(), (70 * 34, 70 * 34));
+        matrix.set(Instant::from_millis(5), 69, 0, false);
+        matrix.set(Instant::from_millis(5), 69, 1, true);
+        assert!(matrix.is_complete());
+        matrix.blind(3);
+        assert_eq!(matrix.missing(100).len(), 34);
+        assert!(!matrix.was_complete());
+        assert_eq!(matrix.last_discovery(), Instant::from_millis(3));
     }
 }

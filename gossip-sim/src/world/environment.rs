@@ -11,11 +11,11 @@ use gossip_core::{
 use super::config::WorldConfig;
 use super::heard::Heard;
 use super::host::Host;
-use super::occurrence::{Cargo, What};
-use super::shown::Shown;
+use super::occurrence::{Arrival, Occurrence};
+use super::submitted::SubmittedBlock;
 use crate::NodeId;
 use crate::agenda::{Agenda, Slab};
-use crate::check::{Breach, Census, Checker, Unrest};
+use crate::check::{Breach, Checker, FaultLog, VisibilityMatrix};
 use crate::crypto::Crypto;
 use crate::delivery::Deliveries;
 use crate::fault::Fault;
@@ -68,10 +68,10 @@ pub(super) enum Asker {
 }
 
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct Environment {
     pub(super) config: WorldConfig,
     pub(super) now: Instant,
-    pub(super) agenda: Agenda<What>,
+    pub(super) agenda: Agenda<Occurrence>,
     pub(super) hosts: Vec<Host>,
     pub(super) endpoints: BTreeMap<Endpoint, u32>,
     pub(super) peers: BTreeMap<PeerId, u32>,
@@ -80,12 +80,12 @@ pub(super) struct Machine {
     pub(super) links: Links,
     pub(super) events: Slab<(u32, Event)>,
     pub(super) operations: Slab<(u32, Ticket, LedgerOp)>,
-    pub(super) arrivals: Slab<(EndKey, Cargo)>,
+    pub(super) arrivals: Slab<(EndKey, Arrival)>,
     pub(super) faults: Slab<Planned>,
     pub(super) impaired: BTreeMap<(u32, u32), Impairment>,
     pub(super) one_ways: Vec<OneWay>,
     pub(super) loss: Loss,
-    pub(super) unrest: Unrest,
+    pub(super) fault_log: FaultLog,
     /// What nodes hear that are listened to.
     pub(super) heard: BTreeMap<u32, VecDeque<Heard>>,
     pub(super) crypto: Crypto,
@@ -97,7 +97,7 @@ pub(super) struct Machine {
     pub(super) recording: Option<Box<Recording>>,
     pub(super) stats: Stats,
     pub(super) checker: Checker,
-    pub(super) census: Census,
+    pub(super) visibility: VisibilityMatrix,
     pub(super) deliveries: Deliveries,
     /// Requests outstanding: who was asked, and by whom.
     pub(super) askers: BTreeMap<RequestId, (u32, Asker)>,
@@ -108,7 +108,7 @@ pub(super) struct Machine {
 
 const MAX_REPLIES: usize = 4_096;
 
-impl Machine {
+impl Environment {
     pub(super) fn new(config: WorldConfig) -> Self {
         let seed = config.seed;
         let recording = config.record.then(|| Box::new(Recording::new()));
@@ -131,7 +131,7 @@ impl Machine {
                 percent: 0,
                 until: Instant::START,
             },
-            unrest: Unrest::default(),
+            fault_log: FaultLog::default(),
             heard: BTreeMap::new(),
             crypto: Crypto::new(seed),
             latency: Draws::new(seed, "latency"),
@@ -141,7 +141,7 @@ impl Machine {
             recording,
             stats: Stats::new(),
             checker: Checker::default(),
-            census: Census::default(),
+            visibility: VisibilityMatrix::default(),
             deliveries: Deliveries::default(),
             askers: BTreeMap::new(),
             replies: BTreeMap::new(),
@@ -164,7 +164,7 @@ impl Machine {
     pub(super) fn plan_event(&mut self, at: Instant, node: u32, event: Event) {
         let epoch = self.hosts[node as usize].epoch;
         let key = self.events.insert((epoch, event));
-        self.agenda.plan(at, node, What::Event(key));
+        self.agenda.plan(at, node, Occurrence::Event(key));
     }
 
     /// Carries out what a node wants.
@@ -189,7 +189,7 @@ impl Machine {
                 block,
                 from,
             } => {
-                let shown = Shown {
+                let shown = SubmittedBlock {
                     at: self.now,
                     channel,
                     seq,
@@ -240,7 +240,8 @@ impl Machine {
             .delay(self.config.ledger)
             .saturating_mul(factor);
         let key = self.operations.insert((epoch, ticket, op));
-        self.agenda.plan(self.now + delay, node, What::Ledger(key));
+        self.agenda
+            .plan(self.now + delay, node, Occurrence::Ledger(key));
     }
 
     fn reply(&mut self, id: RequestId, result: Result<Response, RequestError>) {
@@ -283,19 +284,19 @@ impl Machine {
             && let Some(&subject) = self.peers.get(peer)
         {
             self.stats.deaths += 1;
-            self.census.set(self.now, observer, subject, false);
+            self.visibility.set(self.now, observer, subject, false);
             let down_since = self.hosts[subject as usize].down_since();
             if down_since.is_none() && !self.separated(observer, subject) {
                 self.stats.false_deaths += 1;
             }
             self.checker.died(observer, subject, down_since);
-            self.judge_death(observer, subject);
+            self.check_suspicion(observer, subject);
         } else if let Notification::MemberForgotten(peer) | Notification::MemberLeft(peer) =
             notification
             && let Some(&subject) = self.peers.get(peer)
         {
             self.stats.forgotten += 1;
-            self.census.set(self.now, observer, subject, false);
+            self.visibility.set(self.now, observer, subject, false);
             self.checker.forgot(observer, subject);
         }
     }
@@ -305,14 +306,14 @@ impl Machine {
             return;
         };
         let now = self.now;
-        self.census.set(now, observer, subject, true);
+        self.visibility.set(now, observer, subject, true);
         let down_since = self.hosts[subject as usize].down_since();
         let expiration = self.hosts[observer as usize]
             .config
             .membership
             .alive_expiration;
         // What a fault has held back may bring it back once more.
-        let news = down_since.map(|since| since.max(self.unrest.last_delay(now)));
+        let news = down_since.map(|since| since.max(self.fault_log.last_delay(now)));
         self.checker
             .appeared(now, (observer, subject), down_since.zip(news), expiration);
         if !self.may_see(observer, subject) {

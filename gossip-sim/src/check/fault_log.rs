@@ -6,7 +6,7 @@ use gossip_core::Instant;
 
 /// Which nodes and when the whole world were last disturbed by a fault, and who was frozen when.
 #[derive(Debug, Default)]
-pub(crate) struct Unrest {
+pub(crate) struct FaultLog {
     world: Instant,
     split: bool,
     /// Until when old messages may have been held back.
@@ -22,7 +22,7 @@ struct Disturbed {
     frozen: Option<(Instant, Instant)>,
 }
 
-impl Unrest {
+impl FaultLog {
     pub(crate) fn grow(&mut self) {
         self.nodes.push(Disturbed {
             until: Instant::START,
@@ -69,7 +69,7 @@ impl Unrest {
     /// Has `accuser` been frozen until less than `calm` ago, and was nothing else wrong with either node or
     /// the world from `calm` before that freeze on? Then it has no reason to hold `accused` dead but its own
     /// sleep.
-    pub(crate) fn has_no_reason_but_sleep(
+    pub(crate) fn only_freeze_explains(
         &self,
         now: Instant,
         (accuser, accused): (u32, u32),
@@ -100,58 +100,58 @@ mod tests {
         Instant::from_millis(seconds * 1_000)
     }
 
-    fn asleep() -> Unrest {
-        let mut unrest = Unrest::default();
-        unrest.grow();
-        unrest.grow();
-        unrest.frozen(0, (at(100), at(140)));
-        unrest
+    fn asleep() -> FaultLog {
+        let mut log = FaultLog::default();
+        log.grow();
+        log.grow();
+        log.frozen(0, (at(100), at(140)));
+        log
     }
 
     #[test]
     fn only_sleep_is_no_reason() {
-        assert!(asleep().has_no_reason_but_sleep(at(141), (0, 1), CALM));
-        assert!(!asleep().has_no_reason_but_sleep(at(141), (1, 0), CALM));
-        assert!(!asleep().has_no_reason_but_sleep(at(166), (0, 1), CALM));
+        assert!(asleep().only_freeze_explains(at(141), (0, 1), CALM));
+        assert!(!asleep().only_freeze_explains(at(141), (1, 0), CALM));
+        assert!(!asleep().only_freeze_explains(at(166), (0, 1), CALM));
     }
 
     #[test]
     fn whatever_else_was_wrong_lately_is_a_reason() {
-        let disturb: [fn(&mut Unrest); 5] = [
-            |unrest| unrest.disturbed(0, at(76)),
-            |unrest| unrest.disturbed(1, at(120)),
-            |unrest| unrest.everywhere(at(130)),
-            |unrest| unrest.split(at(10), true),
-            |unrest| unrest.frozen(1, (at(60), at(80))),
+        let disturb: [fn(&mut FaultLog); 5] = [
+            |log| log.disturbed(0, at(76)),
+            |log| log.disturbed(1, at(120)),
+            |log| log.everywhere(at(130)),
+            |log| log.split(at(10), true),
+            |log| log.frozen(1, (at(60), at(80))),
         ];
         for disturb in disturb {
-            let mut unrest = asleep();
-            disturb(&mut unrest);
-            assert!(!unrest.has_no_reason_but_sleep(at(141), (0, 1), CALM));
+            let mut log = asleep();
+            disturb(&mut log);
+            assert!(!log.only_freeze_explains(at(141), (0, 1), CALM));
         }
-        let mut unrest = asleep();
-        unrest.disturbed(1, at(75));
-        assert!(unrest.has_no_reason_but_sleep(at(141), (0, 1), CALM));
+        let mut log = asleep();
+        log.disturbed(1, at(75));
+        assert!(log.only_freeze_explains(at(141), (0, 1), CALM));
     }
 
     #[test]
     fn old_news_may_come_until_the_last_fault_that_delays_is_over_and_while_there_are_two_parts() {
-        let mut unrest = asleep();
-        unrest.delays(at(50));
-        unrest.delays(at(40));
-        assert_eq!(unrest.last_delay(at(45)), at(45));
-        assert_eq!(unrest.last_delay(at(60)), at(50));
-        unrest.split(at(70), true);
-        assert_eq!(unrest.last_delay(at(90)), at(90));
-        unrest.split(at(95), false);
-        assert_eq!(unrest.last_delay(at(99)), at(95));
+        let mut log = asleep();
+        log.delays(at(50));
+        log.delays(at(40));
+        assert_eq!(log.last_delay(at(45)), at(45));
+        assert_eq!(log.last_delay(at(60)), at(50));
+        log.split(at(70), true);
+        assert_eq!(log.last_delay(at(90)), at(90));
+        log.split(at(95), false);
+        assert_eq!(log.last_delay(at(99)), at(95));
     }
 
     #[test]
     fn freezes_that_overlap_are_one() {
-        let mut unrest = asleep();
-        unrest.frozen(0, (at(130), at(160)));
-        unrest.disturbed(1, at(90));
-        assert!(!unrest.has_no_reason_but_sleep(at(161), (0, 1), CALM));
+        let mut log = asleep();
+        log.frozen(0, (at(130), at(160)));
+        log.disturbed(1, at(90));
+        assert!(!log.only_freeze_explains(at(161), (0, 1), CALM));
     }
 }
