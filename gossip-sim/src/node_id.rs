@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A node of a world, by the order in which nodes were added.
+/// A node of a world, identified by the order in which nodes were added.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
 
@@ -9,7 +9,7 @@ impl NodeId {
         Self(index)
     }
 
-    /// The node's place in the order, from 0.
+    /// The node's position in that order, from 0.
     #[must_use]
     pub const fn index(self) -> u32 {
         self.0

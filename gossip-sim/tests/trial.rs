@@ -140,7 +140,7 @@ fn a_member_that_is_remembered_for_too_long_is_noticed() {
     world.run_for(MINUTE);
     world.inject(&Fault::Crash { node: nodes[3] });
     world.run_for(2 * MINUTE);
-    world.audit_ghosts();
+    world.audit_forgotten();
     assert_eq!(breaches(&world), [], "it may still be remembered");
     // Who is cut off from time forgets nobody.
     world.inject(&Fault::Freeze {
@@ -148,9 +148,9 @@ fn a_member_that_is_remembered_for_too_long_is_noticed() {
         lasting: 10 * MINUTE,
     });
     world.run_for(5 * MINUTE);
-    world.audit_ghosts();
+    world.audit_forgotten();
     let subject = nodes[3];
-    assert_eq!(breaches(&world), [(nodes[1], Breach::Ghost { subject })]);
+    assert_eq!(breaches(&world), [(nodes[1], Breach::NotForgotten { subject })]);
 }
 
 #[test]

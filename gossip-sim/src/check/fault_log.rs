@@ -1,24 +1,24 @@
-//! When what was last disturbed, so that a death that is somebody's own fault can be told from others.
+//! The fault log: when faults last affected each node, to detect false suspicions.
 
 use std::time::Duration;
 
 use gossip_core::Instant;
 
-/// Which nodes and when the whole world were last disturbed by a fault, and who was frozen when.
+/// The last faults of the whole world and of each node, and the last freeze of each node.
 #[derive(Debug, Default)]
 pub(crate) struct FaultLog {
     world: Instant,
     split: bool,
-    /// Until when old messages may have been held back.
+    /// Until when a fault may delay messages.
     late: Instant,
     nodes: Vec<Disturbed>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Disturbed {
-    /// By anything but a freeze.
+    /// The end of the last fault other than a freeze.
     until: Instant,
-    /// From when to when it was frozen last.
+    /// Begin and end of the last freeze.
     frozen: Option<(Instant, Instant)>,
 }
 
@@ -30,24 +30,24 @@ impl FaultLog {
         });
     }
 
-    /// A fault concerns everybody until then.
+    /// A fault concerns all nodes until then.
     pub(crate) fn everywhere(&mut self, until: Instant) {
         self.world = self.world.max(until);
     }
 
-    /// The network is in two parts from now on, or no longer.
+    /// A partition begins or ends.
     pub(crate) fn split(&mut self, now: Instant, split: bool) {
         self.split = split;
         self.delays(now);
         self.everywhere(now);
     }
 
-    /// A fault holds messages back until then, or hides news from a part of the network.
+    /// A fault delays messages until then, or keeps them from a part of the network.
     pub(crate) fn delays(&mut self, until: Instant) {
         self.late = self.late.max(until);
     }
 
-    /// The last moment at which something may have come that is as old as any fault.
+    /// The last time, not after `now`, at which a message delayed by a fault may have arrived.
     pub(crate) fn last_delay(&self, now: Instant) -> Instant {
         if self.split { now } else { self.late.min(now) }
     }
@@ -66,27 +66,26 @@ impl FaultLog {
         };
     }
 
-    /// Has `accuser` been frozen until less than `calm` ago, and was nothing else wrong with either node or
-    /// the world from `calm` before that freeze on? Then it has no reason to hold `accused` dead but its own
-    /// sleep.
+    /// Returns whether only its own freeze explains that `observer` holds `subject` dead: its freeze ended at most
+    /// `calm` ago, and no other fault has affected either node or the world since `calm` before that freeze.
     pub(crate) fn only_freeze_explains(
         &self,
         now: Instant,
-        (accuser, accused): (u32, u32),
+        (observer, subject): (u32, u32),
         calm: Duration,
     ) -> bool {
-        let (sleeper, other) = (self.nodes[accuser as usize], self.nodes[accused as usize]);
-        let Some((asleep, awake)) = sleeper.frozen else {
+        let (frozen, other) = (self.nodes[observer as usize], self.nodes[subject as usize]);
+        let Some((from, until)) = frozen.frozen else {
             return false;
         };
-        let settled = |at: Instant| at + calm <= asleep;
-        let other_awake = other.frozen.is_none_or(|(_, awake)| settled(awake));
+        let settled = |at: Instant| at + calm <= from;
+        let other_thawed = other.frozen.is_none_or(|(_, until)| settled(until));
         !self.split
-            && now <= awake + calm
+            && now <= until + calm
             && settled(self.world)
-            && settled(sleeper.until)
+            && settled(frozen.until)
             && settled(other.until)
-            && other_awake
+            && other_thawed
     }
 }
 
@@ -100,7 +99,7 @@ mod tests {
         Instant::from_millis(seconds * 1_000)
     }
 
-    fn asleep() -> FaultLog {
+    fn with_freeze() -> FaultLog {
         let mut log = FaultLog::default();
         log.grow();
         log.grow();
@@ -109,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn only_sleep_is_no_reason() {
-        assert!(asleep().only_freeze_explains(at(141), (0, 1), CALM));
-        assert!(!asleep().only_freeze_explains(at(141), (1, 0), CALM));
-        assert!(!asleep().only_freeze_explains(at(166), (0, 1), CALM));
+    fn a_freeze_explains_deaths_seen_by_the_frozen_node_for_a_while() {
+        assert!(with_freeze().only_freeze_explains(at(141), (0, 1), CALM));
+        assert!(!with_freeze().only_freeze_explains(at(141), (1, 0), CALM));
+        assert!(!with_freeze().only_freeze_explains(at(166), (0, 1), CALM));
     }
 
     #[test]
-    fn whatever_else_was_wrong_lately_is_a_reason() {
+    fn any_other_recent_fault_explains_a_death() {
         let disturb: [fn(&mut FaultLog); 5] = [
             |log| log.disturbed(0, at(76)),
             |log| log.disturbed(1, at(120)),
@@ -125,18 +124,18 @@ mod tests {
             |log| log.frozen(1, (at(60), at(80))),
         ];
         for disturb in disturb {
-            let mut log = asleep();
+            let mut log = with_freeze();
             disturb(&mut log);
             assert!(!log.only_freeze_explains(at(141), (0, 1), CALM));
         }
-        let mut log = asleep();
+        let mut log = with_freeze();
         log.disturbed(1, at(75));
         assert!(log.only_freeze_explains(at(141), (0, 1), CALM));
     }
 
     #[test]
-    fn old_news_may_come_until_the_last_fault_that_delays_is_over_and_while_there_are_two_parts() {
-        let mut log = asleep();
+    fn delayed_messages_may_arrive_until_the_last_delaying_fault_ends_and_during_a_partition() {
+        let mut log = with_freeze();
         log.delays(at(50));
         log.delays(at(40));
         assert_eq!(log.last_delay(at(45)), at(45));
@@ -148,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn freezes_that_overlap_are_one() {
-        let mut log = asleep();
+    fn overlapping_freezes_count_as_one() {
+        let mut log = with_freeze();
         log.frozen(0, (at(130), at(160)));
         log.disturbed(1, at(90));
         assert!(!log.only_freeze_explains(at(161), (0, 1), CALM));

@@ -1,4 +1,4 @@
-//! Checkers: what must hold whatever happens.
+//! Checks of properties that must hold in every run.
 
 mod checker;
 mod fault_log;

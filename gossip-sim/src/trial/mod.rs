@@ -190,7 +190,7 @@ impl Trial {
         progress.progress(Phase::Calm, 1.0);
         world.audit();
         world.audit_views();
-        world.audit_ghosts();
+        world.audit_forgotten();
         world.audit_ledgers(&channel, self.blocks);
         (views, blocks)
     }

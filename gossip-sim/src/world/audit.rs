@@ -1,4 +1,4 @@
-//! What is compared from time to time, not at each event.
+//! Checks that are too slow to run at each event.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,8 @@ use crate::NodeId;
 use crate::check::Breach;
 
 impl World {
-    /// Compares every running node's own account of itself with what the world knows: members
-    /// against notifications, incarnations and heights against earlier ones, lists against their
-    /// bounds. What does not hold is added to [`World::violations`].
+    /// Checks the state of every running node: members against notifications, incarnations and heights against
+    /// earlier ones, lists against their bounds. Adds each breach to [`World::violations`].
     pub fn audit(&mut self) {
         for node in self.nodes() {
             self.audit_members(node.index());
@@ -21,9 +20,9 @@ impl World {
         }
     }
 
-    /// Adds to the violations each running node that does not see a running one that it should see, and each
-    /// that still sees one that does not run. To be called when that must not be: in calm, and later than the
-    /// last death can have been noticed.
+    /// Adds to the violations each running node that does not see a running node that it should see, or that still
+    /// sees a node that does not run. Call it when all faults are repaired and the last death must have been
+    /// detected.
     pub fn audit_views(&mut self) {
         self.refresh_visibility();
         let environment = &mut self.environment;
@@ -44,9 +43,9 @@ impl World {
         }
     }
 
-    /// Adds to the violations each member that a node lists, alive or dead, although it has been down for
-    /// longer than such a member may be remembered.
-    pub fn audit_ghosts(&mut self) {
+    /// Adds to the violations each member that a node still lists, alive or dead, although it has been down for
+    /// longer than expiration and forgetting take.
+    pub fn audit_forgotten(&mut self) {
         for node in self.nodes() {
             let Some(core) = &self.nodes[node.place()] else {
                 continue;
@@ -67,14 +66,13 @@ impl World {
                     let subject = NodeId::new(subject);
                     environment
                         .checker
-                        .report(now, node.index(), Breach::Ghost { subject });
+                        .report(now, node.index(), Breach::NotForgotten { subject });
                 }
             }
         }
     }
 
-    /// Adds to the violations each running node that joined `channel` and holds less than `due` blocks of
-    /// it.
+    /// Adds to the violations each running node that joined `channel` and holds fewer than `due` blocks of it.
     pub fn audit_ledgers(&mut self, channel: &ChannelId, due: u64) {
         let behind: Vec<_> = self.incomplete_ledgers(channel, due).collect();
         for node in behind {
@@ -88,8 +86,8 @@ impl World {
         }
     }
 
-    /// Does every running node see exactly the running nodes that it may see? Unlike
-    /// [`World::views_complete`], nobody may be seen who does not run.
+    /// Returns whether every running node sees exactly the running nodes that it may see. Unlike
+    /// [`World::views_complete`], it is false if a node that does not run is seen.
     #[must_use]
     pub fn views_equal(&mut self) -> bool {
         self.refresh_visibility();
@@ -163,7 +161,7 @@ impl World {
 }
 
 impl Environment {
-    /// Notes that the organisations of a channel may know of each other.
+    /// Records that the organisations of a channel may know each other's peers.
     pub(super) fn link_orgs(&mut self, config: &JoinChannel) {
         for org in config.members.keys() {
             let known = self.linked.entry(org.clone()).or_default();
@@ -175,8 +173,8 @@ impl Environment {
         }
     }
 
-    /// Computes who should see whom: running nodes that share a channel that both sides'
-    /// organisations take part in.
+    /// Computes the due part of the visibility matrix: a running node should see running nodes of its own
+    /// organisation and, if both have an external endpoint, of the organisations in its channels.
     pub(super) fn expect_views(&mut self) {
         let hosts = &self.hosts;
         let linked = links_of_orgs(hosts);

@@ -1,4 +1,4 @@
-//! Everything outside the nodes: transport, services, clock.
+//! The nodes' environment: transport, services, clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -35,14 +35,14 @@ pub(super) enum Planned {
     Thaw(u32),
 }
 
-/// Every frame and dial is lost with this probability.
+/// Loss of frames and dials, each with this probability.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loss {
     pub(super) percent: u8,
     pub(super) until: Instant,
 }
 
-/// Nothing gets from these nodes to those.
+/// A one-way cut: no frame gets from `from` to `to`.
 #[derive(Clone, Debug)]
 pub(super) struct OneWay {
     pub(super) from: BTreeSet<u32>,
@@ -50,7 +50,7 @@ pub(super) struct OneWay {
     pub(super) until: Instant,
 }
 
-/// How the way from one node to another is impaired.
+/// Impairment of the direction from one node to another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Impairment {
     pub(super) stalled_until: Instant,
@@ -58,12 +58,12 @@ pub(super) struct Impairment {
     pub(super) factor: u32,
 }
 
-/// Who waits for the reply to a request.
+/// The requester, which waits for the reply.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asker {
     Application,
     Publisher(u32),
-    /// Nobody: channels joined again after a restart.
+    /// The world, which joins channels again after a restart and ignores the reply.
     World,
 }
 
@@ -86,23 +86,23 @@ pub(super) struct Environment {
     pub(super) one_ways: Vec<OneWay>,
     pub(super) loss: Loss,
     pub(super) fault_log: FaultLog,
-    /// What nodes hear that are listened to.
+    /// Messages received by the nodes that are overheard.
     pub(super) heard: BTreeMap<u32, VecDeque<Heard>>,
     pub(super) crypto: Crypto,
     pub(super) latency: Draws,
     pub(super) service: Draws,
     pub(super) fate: Draws,
     pub(super) trace: Trace,
-    /// Absent unless the configuration asks for it.
+    /// Present if [`WorldConfig::record`] is set.
     pub(super) recording: Option<Box<Recording>>,
     pub(super) stats: Stats,
     pub(super) checker: Checker,
     pub(super) visibility: VisibilityMatrix,
     pub(super) deliveries: Deliveries,
-    /// Requests outstanding: who was asked, and by whom.
+    /// Requests outstanding: the node and the requester.
     pub(super) askers: BTreeMap<RequestId, (u32, Asker)>,
     pub(super) replies: BTreeMap<RequestId, Result<Response, RequestError>>,
-    /// Replies to publishers, to be worked off after the node's commands.
+    /// Replies to publishers, handled after the node's commands.
     pub(super) publisher_replies: Vec<(u32, Result<Response, RequestError>)>,
 }
 
@@ -160,14 +160,14 @@ impl Environment {
         }
     }
 
-    /// Plans an event for the node's present life.
+    /// Plans an event for the node, dropped if the node crashes or restarts before.
     pub(super) fn plan_event(&mut self, at: Instant, node: u32, event: Event) {
         let epoch = self.hosts[node as usize].epoch;
         let key = self.events.insert((epoch, event));
         self.agenda.plan(at, node, Occurrence::Event(key));
     }
 
-    /// Carries out what a node wants.
+    /// Executes a command of a node.
     pub(super) fn execute(&mut self, node: u32, command: Command) {
         match command {
             Command::Dial { ticket, endpoint } => self.dial(node, ticket, &endpoint),
@@ -312,7 +312,7 @@ impl Environment {
             .config
             .membership
             .alive_expiration;
-        // What a fault has held back may bring it back once more.
+        // A message delayed by a fault may make the observer see the subject alive once more.
         let news = down_since.map(|since| since.max(self.fault_log.last_delay(now)));
         self.checker
             .appeared(now, (observer, subject), down_since.zip(news), expiration);
@@ -323,8 +323,8 @@ impl Environment {
         }
     }
 
-    /// The rules of disclosure: one's own organisation; of the others that share a channel, peers
-    /// with an external endpoint, provided that one has an external endpoint oneself.
+    /// Returns whether the rules of disclosure let `observer` see `subject`: both are of one organisation, or
+    /// their organisations share a channel and both have an external endpoint.
     pub(super) fn may_see(&self, observer: u32, subject: u32) -> bool {
         let (a, b) = (
             &self.hosts[observer as usize],
@@ -338,12 +338,12 @@ impl Environment {
         public && linked.is_some_and(|orgs| orgs.contains(&b.config.identity.org))
     }
 
-    /// Latency of one frame.
+    /// The latency of one frame.
     pub(super) fn draw_latency(&mut self) -> Duration {
         self.latency.delay(self.config.latency)
     }
 
-    /// Authenticated links and, besides them, those that authenticate.
+    /// Checks the bound on open links: authenticated links, handshakes and dials.
     pub(super) fn open_link_bound(&mut self, node: u32) {
         let host = &self.hosts[node as usize];
         let link = &host.config.link;
@@ -352,7 +352,7 @@ impl Environment {
         self.checker.bound(self.now, node, "links open", bound);
     }
 
-    /// Forgets an end that its node has been told is down.
+    /// Removes an end of a link after its node was notified that the link is down.
     pub(super) fn lower(&mut self, node: u32, key: EndKey) {
         if let Some(end) = self.links.end_mut(key) {
             let counted = std::mem::take(&mut end.counted);

@@ -1,4 +1,4 @@
-//! Faults take effect.
+//! Injection of faults.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::ledger::SimLedger;
 use crate::network::{EndState, Hold};
 
 impl World {
-    /// Lets a fault take effect now; `false` if its class is masked.
+    /// Injects a fault now; returns `false` if its class is masked.
     pub fn inject(&mut self, fault: &Fault) -> bool {
         if !self.environment.config.faults.allows(fault.class()) {
             return false;
@@ -120,7 +120,7 @@ impl Environment {
         }
     }
 
-    /// Nothing gets between the island and the others.
+    /// Separates the island from all other nodes.
     fn partition(&mut self, island: &[NodeId]) {
         for host in &mut self.hosts {
             host.side = 0;
@@ -132,7 +132,7 @@ impl Environment {
         self.cut(|x, y| sides[x as usize] < sides[y as usize]);
     }
 
-    /// The links of a node that crashed.
+    /// Breaks the links of a crashed node.
     pub(super) fn drop_links(&mut self, node: u32) {
         for key in self.links.select(|end, _| end.node == node) {
             let Some(end) = self.links.end_mut(key) else {
@@ -207,7 +207,7 @@ impl Environment {
         }
     }
 
-    /// Does nothing get from `from` to `to`?
+    /// Returns whether a one-way cut separates `from` from `to`.
     pub(super) fn is_one_way(&self, from: u32, to: u32) -> bool {
         let covers = |one: &OneWay| one.from.contains(&from) && one.to.contains(&to);
         self.one_ways.iter().any(covers)

@@ -1,4 +1,4 @@
-//! A process that is suspended, and goes on later as if nothing had been.
+//! Frozen nodes: a process is suspended and resumes later.
 
 use gossip_core::{Event, Instant};
 
@@ -8,16 +8,16 @@ use super::occurrence::Occurrence;
 use crate::network::Hold;
 
 impl World {
-    /// Keeps what happens to a node while it is frozen; was it kept?
+    /// Defers an occurrence if its node is frozen; returns whether it did.
     pub(super) fn defers(&mut self, node: u32, what: Occurrence) -> bool {
         let Some(until) = self.environment.hosts[node as usize].frozen_until else {
             return false;
         };
         match what {
             Occurrence::Start | Occurrence::Fault(_) => return false,
-            // When it goes on, it looks at its clock.
+            // The node's timer is handled at the thaw.
             Occurrence::Wake => return true,
-            // Somebody connects: the system accepts, but the transport's own handshake waits in vain.
+            // The operating system accepts the connection, but the transport's handshake times out.
             Occurrence::Accept(_)
                 if until > self.environment.now + self.environment.config.dial_timeout =>
             {
@@ -36,7 +36,7 @@ impl World {
         true
     }
 
-    /// Ends a freeze, unless another one has begun that lasts longer.
+    /// Ends a freeze, unless a later one lasts longer.
     pub(super) fn thaw(&mut self, node: u32) {
         let now = self.environment.now;
         let host = self.environment.host(node);
@@ -49,12 +49,12 @@ impl World {
         self.environment.release_frozen(node);
         self.environment.count_checked_suspicions(node);
         for what in deferred {
-            self.happen(node, what);
+            self.handle(node, what);
         }
         self.settle(node);
     }
 
-    /// A crash also ends what has waited for the node.
+    /// Drops deferred occurrences when the node crashes.
     pub(super) fn drop_deferred(&mut self, node: u32) {
         let environment = &mut self.environment;
         let host = environment.host(node);
@@ -66,7 +66,7 @@ impl World {
                 Occurrence::Event(key) => drop(environment.events.take(key)),
                 Occurrence::Ledger(key) => drop(environment.operations.take(key)),
                 Occurrence::Arrival(key) => drop(environment.arrivals.take(key)),
-                // Whoever dials learns that nobody is there; an application's turn comes again.
+                // The dialler's dial fails, and the publisher tries again.
                 Occurrence::Accept(_) | Occurrence::Publish(_) => {
                     environment.agenda.plan(environment.now, node, what)
                 }
@@ -103,8 +103,8 @@ impl Environment {
         self.host(node).deferred.push_back(Occurrence::Event(key));
     }
 
-    /// Does nobody answer a dial at `node` in time?
-    pub(super) fn is_deaf(&self, node: u32) -> bool {
+    /// Returns whether dials to `node` time out because it is frozen.
+    pub(super) fn is_frozen(&self, node: u32) -> bool {
         self.hosts[node as usize].frozen_until.is_some()
     }
 

@@ -3,12 +3,12 @@ use gossip_core::proto::SignedMessage;
 
 use crate::NodeId;
 
-/// A message that has reached a node that is listened to; the node may not have read it yet.
+/// A message that has reached an overheard node; the node may not have read it yet.
 #[derive(Clone, Debug)]
 pub struct Heard {
-    /// When.
+    /// Time of arrival.
     pub at: Instant,
-    /// Who is at the other end of the link.
+    /// The node at the other end of the link.
     pub from: NodeId,
     /// The message.
     pub message: SignedMessage,

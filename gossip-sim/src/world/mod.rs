@@ -1,4 +1,4 @@
-//! The world: nodes, what surrounds them, and one heap of events.
+//! The world: nodes, their environment, and one heap of events.
 
 mod audit;
 mod config;
@@ -42,25 +42,24 @@ use crate::ledger::SimLedger;
 use crate::stats::{Percentiles, Stats};
 use crate::trace::{Fingerprint, TraceHash};
 
-/// Entries of the heap at one instant, for each node and at the least: far more than any run needs.
+/// Largest number of heap entries at one instant, per node and at least: far more than any run needs.
 const MOST_AT_ONCE: u64 = 10_000;
 const LEAST_BOUND: u64 = 1_000_000;
-/// How often [`World::wait`] looks.
+/// How often [`World::wait`] evaluates its condition.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Nodes on one event heap. The same configuration, calls and seed give the same run, event by
-/// event.
+/// Nodes on one event heap. The same configuration, calls and seed give the same run, event by event.
 ///
-/// Virtual time goes on, or the world panics and tells which node keeps it busy: a node that asks to be woken, or
-/// answers itself, again and again at one instant does not make a run hang. The bound is 10,000 entries of the
-/// heap for each node, and 1,000,000 at the least.
+/// Virtual time must advance: if one instant has more than 10,000 heap entries per node (and more than 1,000,000),
+/// the world panics and names the node of the last entry. So a node that keeps asking for a wake-up at the same
+/// instant, or keeps answering itself, does not make a run hang.
 #[derive(Debug)]
 pub struct World {
     nodes: Vec<Option<Box<Node>>>,
     environment: Environment,
     publishers: Vec<Publisher>,
     next_request: u64,
-    /// Who should see whom has to be computed anew.
+    /// The visibility matrix must be computed again.
     visibility_stale: bool,
     /// Entries handled at the present instant.
     at_once: u64,
@@ -80,8 +79,8 @@ impl World {
         }
     }
 
-    /// Adds a node, which does not run yet; the world reaches it by the endpoints it tells. Its
-    /// organisation is trusted from now on. Make `config` with [`node_config`].
+    /// Adds a node, which does not run yet; it accepts dials at its endpoint and its external endpoint. Its
+    /// organisation is trusted from now on. Build `config` with [`node_config`].
     ///
     /// # Errors
     /// The configuration contradicts itself; nothing is added.
@@ -105,7 +104,7 @@ impl World {
         Ok(NodeId::new(index))
     }
 
-    /// Makes a node answer at `endpoint` too, of which it does not know, as behind a second name.
+    /// Makes a node accept dials at `endpoint` too, without the node's knowledge, as behind a second DNS name.
     pub fn alias(&mut self, node: NodeId, endpoint: Endpoint) {
         self.environment.endpoints.insert(endpoint, node.index());
     }
@@ -123,7 +122,7 @@ impl World {
             .plan(at, node.index(), Occurrence::Start);
     }
 
-    /// The present.
+    /// The present virtual time.
     #[must_use]
     pub const fn now(&self) -> Instant {
         self.environment.now
@@ -132,7 +131,7 @@ impl World {
     /// Runs until `at`.
     ///
     /// # Panics
-    /// Time does not go on, see [`World`].
+    /// Time does not advance, see [`World`].
     pub fn run_until(&mut self, at: Instant) {
         while self
             .environment
@@ -150,7 +149,8 @@ impl World {
         self.run_until(self.environment.now + duration);
     }
 
-    /// Runs until `done` says so, looking every 10 ms, but not longer than `limit`; did it?
+    /// Runs until `done` returns true, which is evaluated every 10 ms, but not longer than `limit`. Returns
+    /// whether it did.
     pub fn wait(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
         let deadline = self.environment.now + limit;
         loop {
@@ -165,7 +165,7 @@ impl World {
     }
 
     /// Hands a node a request of its application; see [`World::take_reply`]. A node that does not
-    /// run never answers, but what it joins is joined when it starts.
+    /// run never answers, but it joins the requested channels when it starts.
     pub fn request(&mut self, node: NodeId, request: Request) -> RequestId {
         self.ask(node.index(), request, Asker::Application)
     }
@@ -175,8 +175,8 @@ impl World {
         self.environment.replies.remove(&id)
     }
 
-    /// What a node has told its application since the last call; of more than
-    /// [`WorldConfig::notifications`] the newest.
+    /// Notifications of a node since the last call; if there were more than
+    /// [`WorldConfig::notifications`], the newest ones.
     pub fn take_notifications(&mut self, node: NodeId) -> Vec<Notification> {
         self.environment.hosts[node.place()]
             .notifications
@@ -184,8 +184,8 @@ impl World {
             .collect()
     }
 
-    /// What a node has handed its application since the last call, which has asked for it by
-    /// [`Request::Listen`]; of more than [`WorldConfig::notifications`] the newest.
+    /// Messages delivered to a node's application since the last call, which has subscribed by
+    /// [`Request::Listen`]; if there were more than [`WorldConfig::notifications`], the newest ones.
     pub fn take_deliveries(&mut self, node: NodeId) -> Vec<Delivery> {
         self.environment.hosts[node.place()]
             .deliveries
@@ -193,7 +193,7 @@ impl World {
             .collect()
     }
 
-    /// Lets a node's application publish blocks, paced by the replies.
+    /// Starts a publication by a node's application, paced by the replies.
     pub fn publish(&mut self, publication: Publication) {
         let index = u32::try_from(self.publishers.len()).unwrap_or(u32::MAX);
         let (at, node) = (
@@ -210,7 +210,7 @@ impl World {
             .plan(at, node, Occurrence::Publish(index));
     }
 
-    /// A node, if it runs.
+    /// A node; `None` if it does not run.
     #[must_use]
     pub fn node(&self, node: NodeId) -> Option<&Node> {
         self.nodes[node.place()].as_deref()
@@ -234,13 +234,13 @@ impl World {
         &self.environment.hosts[node.place()].config
     }
 
-    /// Which node has this PKI-ID?
+    /// The node with this PKI-ID.
     #[must_use]
     pub fn find(&self, peer: &PeerId) -> Option<NodeId> {
         self.environment.peers.get(peer).copied().map(NodeId::new)
     }
 
-    /// Which node answers at this endpoint?
+    /// The node that accepts dials at this endpoint.
     #[must_use]
     pub fn resolve(&self, endpoint: &Endpoint) -> Option<NodeId> {
         self.environment
@@ -250,36 +250,37 @@ impl World {
             .map(NodeId::new)
     }
 
-    /// A node's ledger; it is there also while the node is down.
+    /// A node's ledger, also while the node is down.
     #[must_use]
     pub fn ledger(&self, node: NodeId) -> &SimLedger {
         &self.environment.hosts[node.place()].ledger
     }
 
-    /// Makes blocks that this world's identity service accepts.
+    /// The source of blocks that this world's identity service accepts.
     #[must_use]
     pub fn orderer(&self) -> &Orderer {
         self.environment.crypto.orderer()
     }
 
-    /// Lets a node's identity expire at `at`.
+    /// Sets the time at which a node's identity expires.
     pub fn expire_identity(&mut self, node: NodeId, at: Instant) {
         let identity = self.identity(node).bytes.clone();
         self.environment.crypto.expire(identity, at);
     }
 
-    /// Revokes a node's identity: it does not validate any more.
+    /// Revokes a node's identity: its validation fails from now on.
     pub fn revoke_identity(&mut self, node: NodeId) {
         let identity = self.identity(node).bytes.clone();
         self.environment.crypto.revoke(identity);
     }
 
-    /// Restricts who may sign what is read in `channel`; without restriction everybody trusted may.
+    /// Restricts the organisations whose signatures count in `channel`; without a restriction those of every
+    /// trusted organisation count.
     pub fn set_readers(&mut self, channel: ChannelId, orgs: BTreeSet<OrgId>) {
         self.environment.crypto.set_readers(channel, orgs);
     }
 
-    /// Does every running node see every running node that it may see? Nodes that are yet to start
+    /// Returns whether every running node sees every running node that it may see. Nodes that have not started
     /// do not count.
     #[must_use]
     pub fn views_complete(&mut self) -> bool {
@@ -287,22 +288,22 @@ impl World {
         self.environment.visibility.is_complete()
     }
 
-    /// Has every running node seen, at some time since its start, every running node that it may
-    /// see? Gossip may hold somebody dead for a moment who is alive.
+    /// Returns whether every running node has seen, at some time since its start, every running node that it may
+    /// see. Gossip may hold a live member dead for a moment.
     #[must_use]
     pub fn views_were_complete(&mut self) -> bool {
         self.refresh_visibility();
         self.environment.visibility.was_complete()
     }
 
-    /// How many pairs of running nodes should see each other, and how many have at some time.
+    /// The number of pairs of running nodes that should see each other, and of those that have at some time.
     #[must_use]
     pub fn views(&mut self) -> (u64, u64) {
         self.refresh_visibility();
         self.environment.visibility.count()
     }
 
-    /// Up to `limit` pairs: the first should see the second and does not.
+    /// Up to `limit` pairs whose first node should see the second and does not.
     #[must_use]
     pub fn missing_views(&mut self, limit: usize) -> Vec<(NodeId, NodeId)> {
         self.refresh_visibility();
@@ -313,19 +314,19 @@ impl World {
             .collect()
     }
 
-    /// When a node last saw another for the first time.
+    /// The last time at which a node saw another for the first time.
     #[must_use]
     pub const fn last_discovery(&self) -> Instant {
         self.environment.visibility.last_discovery()
     }
 
-    /// Does every running node that joined `channel` hold `height` blocks?
+    /// Returns whether every running node that joined `channel` holds `height` blocks.
     #[must_use]
     pub fn ledgers_complete(&self, channel: &ChannelId, height: u64) -> bool {
         self.incomplete_ledgers(channel, height).next().is_none()
     }
 
-    /// The running nodes that joined `channel` and hold less than `height` blocks.
+    /// The running nodes that joined `channel` and hold fewer than `height` blocks.
     pub fn incomplete_ledgers<'a>(
         &'a self,
         channel: &'a ChannelId,
@@ -339,13 +340,13 @@ impl World {
         })
     }
 
-    /// From a block's publication to each of its commits.
+    /// Time from a block's publication to each of its commits.
     #[must_use]
     pub fn time_per_copy(&self) -> Percentiles {
         self.environment.deliveries.per_copy().percentiles()
     }
 
-    /// From a block's publication to its last commit.
+    /// Time from a block's publication to its last commit.
     #[must_use]
     pub fn time_to_all(&self) -> Percentiles {
         self.time_to_all_from(0)
@@ -357,19 +358,19 @@ impl World {
         self.environment.deliveries.to_last(first).percentiles()
     }
 
-    /// What did not hold so far, at most 1,000 violations; see also [`World::audit`].
+    /// Violations found so far, at most 1,000; see also [`World::audit`].
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         self.environment.checker.violations()
     }
 
-    /// How many violations there were in all.
+    /// The number of all violations.
     #[must_use]
     pub const fn violation_count(&self) -> u64 {
         self.environment.checker.total()
     }
 
-    /// What has been counted.
+    /// The world's counters.
     #[must_use]
     pub const fn stats(&self) -> &Stats {
         &self.environment.stats
@@ -381,7 +382,7 @@ impl World {
         self.environment.trace.hash()
     }
 
-    /// What the run has done so far; absent unless [`WorldConfig::record`] is set.
+    /// The hashes of the run so far; absent unless [`WorldConfig::record`] is set.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let running = self.nodes().filter_map(|node| {
@@ -405,7 +406,7 @@ impl World {
         let host = self.environment.host(node);
         #[allow(
             clippy::wildcard_enum_match_arm,
-            reason = "the world keeps track of nothing else that an application asks for"
+            reason = "the world follows no other request of an application"
         )]
         match &request {
             Request::JoinChannel { channel, config } => {

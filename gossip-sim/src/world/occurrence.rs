@@ -2,20 +2,20 @@ use gossip_core::LinkDownReason;
 
 use crate::network::{EndKey, Frame};
 
-/// What happens next to a node. Small: the heap moves it around.
+/// An entry of the event heap. It is small, because the heap moves its entries.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Occurrence {
     Start,
     Wake,
-    /// An event from the slab, for one life of the node.
+    /// An event from the slab, for one run of the node between start and crash.
     Event(u32),
     /// An operation of the ledger completes.
     Ledger(u32),
-    /// Something arrives at an end of a link.
+    /// A frame or the end of the stream arrives at an end of a link.
     Arrival(u32),
-    /// The line of an end is free again.
+    /// The line of an end of a link is free again.
     Pump(EndKey),
-    /// Credit is returned.
+    /// Credit is returned to a node.
     Sweep,
     /// A dial reaches the other side.
     Accept(EndKey),
@@ -25,7 +25,7 @@ pub(super) enum Occurrence {
     Publish(u32),
 }
 
-/// What arrives at the end of a link.
+/// A frame or the end of the stream, on its way to an end of a link.
 #[derive(Debug)]
 pub(super) enum Arrival {
     Frame(Frame),

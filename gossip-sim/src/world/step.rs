@@ -1,4 +1,4 @@
-//! One entry of the heap after the other.
+//! Handling of heap entries.
 
 use std::time::Duration;
 
@@ -17,18 +17,18 @@ use crate::fault::Incarnation;
 use crate::network::{EndKey, Frame, Hold};
 use crate::rng::derive_seed;
 
-/// A clock in nanoseconds since 1970 would stand about here.
+/// Incarnations start here: about the present time in nanoseconds since 1970.
 const EPOCH: u64 = 1_700_000_000_000_000_000;
-/// Between two attempts of a publisher whose node was busy.
+/// Time between two attempts of a publisher whose node was busy.
 const RETRY: Duration = Duration::from_millis(10);
-/// The same for a node that is down or has not joined yet.
+/// The same if the node is down or has not joined yet.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl World {
     /// Handles the next entry of the heap; `false` if there is none.
     ///
     /// # Panics
-    /// Time does not go on, see [`World`].
+    /// Time does not advance, see [`World`].
     pub fn step(&mut self) -> bool {
         let Some((at, node, what)) = self.environment.agenda.pop() else {
             return false;
@@ -41,20 +41,20 @@ impl World {
         let most = LEAST_BOUND.max(MOST_AT_ONCE * self.nodes.len() as u64);
         assert!(
             self.at_once <= most,
-            "time stands still at {at:?} after {most} entries, the last one for node {node}: {what:?}"
+            "time does not advance at {at:?} after {most} entries, the last one for node {node}: {what:?}"
         );
         self.environment.now = at;
         if let (Occurrence::Arrival(arrival), false) = (what, self.environment.heard.is_empty()) {
             self.environment.overheard(node, arrival);
         }
         if !self.defers(node, what) {
-            self.happen(node, what);
+            self.handle(node, what);
         }
         true
     }
 
-    /// Lets an entry of the heap take effect.
-    pub(super) fn happen(&mut self, node: u32, what: Occurrence) {
+    /// Handles an entry of the heap.
+    pub(super) fn handle(&mut self, node: u32, what: Occurrence) {
         match what {
             Occurrence::Start => self.begin(node, Incarnation::Next),
             Occurrence::Wake => self.wake(node),
@@ -164,7 +164,7 @@ impl World {
             recording.life(now, node, core.metrics());
         }
         self.drop_deferred(node);
-        self.environment.visibility.blind(node);
+        self.environment.visibility.clear(node);
         self.environment
             .askers
             .retain(|_, (asked, _)| *asked != node);
@@ -172,7 +172,7 @@ impl World {
         self.visibility_stale = true;
     }
 
-    /// Delivers an event and everything that follows from it at this moment.
+    /// Delivers an event and everything that follows from it at this instant.
     pub(super) fn touch(&mut self, node: u32, event: Event) {
         self.deliver(node, event);
         self.settle(node);
@@ -198,7 +198,7 @@ impl World {
         }
     }
 
-    /// Feeds what the node admits now, then plans its next wake-up.
+    /// Delivers frames that the node admits now, then plans its next wake-up.
     pub(super) fn settle(&mut self, node: u32) {
         let mut refused = 0;
         while refused < self.environment.hosts[node as usize].driver.blocked.len() {
@@ -222,7 +222,7 @@ impl World {
         self.arm(node);
     }
 
-    /// Takes one message of a link that had to wait.
+    /// Delivers one message that waited in a link's inbox.
     fn unblock(&mut self, node: u32, key: EndKey) {
         let Some(end) = self.environment.links.up(key, node) else {
             return;
@@ -343,7 +343,7 @@ impl World {
         }
     }
 
-    /// Tells a node that a link has ended. After an orderly end the node's own half is finished
+    /// Notifies a node that a link has ended. After an orderly end the node's own direction is finished
     /// too, as a driver does.
     fn end_link(&mut self, node: u32, key: EndKey, reason: LinkDownReason) {
         let Some(end) = self.environment.links.up(key, node) else {
@@ -381,7 +381,7 @@ impl World {
         }
     }
 
-    /// An operation of the ledger takes effect.
+    /// Completes an operation of the ledger.
     fn complete(&mut self, node: u32, operation: u32) {
         let Some((epoch, ticket, op)) = self.environment.operations.take(operation) else {
             return;
@@ -447,7 +447,7 @@ impl World {
 }
 
 impl Environment {
-    /// Counts down what the event answers.
+    /// Decrements the count of outstanding operations that the event answers.
     fn answered(&mut self, node: u32, event: &Event) {
         let driver = &mut self.host(node).driver;
         if let Event::LedgerDone {

@@ -3,11 +3,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_core::{ChannelId, Instant, PeerId, Verdict};
 
-/// A block that a node's application is shown before it is stored or passed on.
+/// A block submitted to a node's application for validation, before it is stored or forwarded.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SubmittedBlock {
-    /// When.
+    /// Time of submission.
     pub at: Instant,
     /// The channel.
     pub channel: ChannelId,
@@ -15,14 +15,14 @@ pub struct SubmittedBlock {
     pub seq: u64,
     /// The serialized block.
     pub block: Bytes,
-    /// Who sent it; absent if the application published it.
+    /// Its sender; absent if the application published it.
     pub from: Option<PeerId>,
 }
 
-/// What an application says of a block, and how long it takes to; `None` if it never answers.
+/// Returns an application's verdict and the time it takes; `None` if it never answers.
 pub(super) type Validator = fn(&SubmittedBlock) -> Option<(Verdict, Duration)>;
 
-/// Applications of the simulator want whatever is valid.
-pub(super) fn accept(_shown: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+/// The default validator: accepts every block at once.
+pub(super) fn accept(_block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
     Some((Verdict::Accept, Duration::ZERO))
 }

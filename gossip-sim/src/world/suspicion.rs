@@ -1,4 +1,4 @@
-//! Whose fault a death is.
+//! False suspicions: deaths that a node reports only because it was frozen itself.
 
 use super::environment::Environment;
 use crate::NodeId;
@@ -6,7 +6,7 @@ use crate::check::Breach;
 use crate::fault::Fault;
 
 impl Environment {
-    /// Notes whom a fault disturbs, and until when.
+    /// Adds a fault to the fault log: the nodes it concerns, and its end.
     pub(super) fn log_fault(&mut self, fault: &Fault) {
         let now = self.now;
         let fault_log = &mut self.fault_log;
@@ -46,33 +46,34 @@ impl Environment {
         }
     }
 
-    /// Somebody holds somebody dead: only because it has slept itself?
+    /// Reports a violation if `observer` holds `subject` dead only because `observer` was frozen.
     pub(super) fn check_suspicion(&mut self, observer: u32, subject: u32) {
-        if self.is_falsely_suspected(observer, subject) {
+        if self.would_be_false_suspicion(observer, subject) {
             let subject = NodeId::new(subject);
             self.checker
                 .report(self.now, observer, Breach::FalseSuspicion { subject });
         }
     }
 
-    /// Counts whom a node that was frozen sees and must not hold dead.
-    pub(super) fn count_checked_suspicions(&mut self, sleeper: u32) {
+    /// Counts the peers that a thawed node sees and must not hold dead.
+    pub(super) fn count_checked_suspicions(&mut self, observer: u32) {
         let nodes = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
         let watched = (0..nodes).filter(|&subject| {
-            self.visibility.sees(sleeper, subject) && self.is_falsely_suspected(sleeper, subject)
+            self.visibility.sees(observer, subject)
+                && self.would_be_false_suspicion(observer, subject)
         });
         let watched = watched.count() as u64;
         self.stats.suspicions_checked += watched;
     }
 
-    fn is_falsely_suspected(&self, sleeper: u32, subject: u32) -> bool {
-        let calm = self.hosts[sleeper as usize]
+    fn would_be_false_suspicion(&self, observer: u32, subject: u32) -> bool {
+        let calm = self.hosts[observer as usize]
             .config
             .membership
             .alive_expiration;
         self.hosts[subject as usize].up
             && self
                 .fault_log
-                .only_freeze_explains(self.now, (sleeper, subject), calm)
+                .only_freeze_explains(self.now, (observer, subject), calm)
     }
 }

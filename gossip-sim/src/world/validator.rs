@@ -1,4 +1,4 @@
-//! What applications say of blocks that they are shown.
+//! Validation of blocks by applications.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use super::submitted::SubmittedBlock;
 use crate::NodeId;
 
 impl World {
-    /// Lets a node's application judge the blocks that it is shown, which it asks for with
-    /// [`Request::ValidateBlocks`](gossip_core::Request::ValidateBlocks): its verdict and how long it takes, or
-    /// `None` if it never answers. Without this an application accepts all of them at once.
+    /// Sets the validator of a node's application, which subscribes to blocks with
+    /// [`Request::ValidateBlocks`](gossip_core::Request::ValidateBlocks). It returns a verdict and the time it
+    /// takes, or `None` if it never answers. The default accepts every block at once.
     pub fn validate_with(
         &mut self,
         node: NodeId,
@@ -23,8 +23,8 @@ impl World {
 }
 
 impl Environment {
-    pub(super) fn validate(&mut self, node: u32, ticket: Ticket, shown: &SubmittedBlock) {
-        if let Some((verdict, after)) = (self.host(node).validator)(shown) {
+    pub(super) fn validate(&mut self, node: u32, ticket: Ticket, block: &SubmittedBlock) {
+        if let Some((verdict, after)) = (self.host(node).validator)(block) {
             let answer = Event::Validated { ticket, verdict };
             self.plan_event(self.now + after, node, answer);
         }
