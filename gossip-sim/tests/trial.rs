@@ -150,7 +150,10 @@ fn a_member_that_is_remembered_for_too_long_is_noticed() {
     world.run_for(5 * MINUTE);
     world.audit_forgotten();
     let subject = nodes[3];
-    assert_eq!(breaches(&world), [(nodes[1], Breach::NotForgotten { subject })]);
+    assert_eq!(
+        breaches(&world),
+        [(nodes[1], Breach::NotForgotten { subject })]
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Peers of the legacy, which announce nothing that ours understand beyond it.
+//! Legacy peers: peers without our capabilities.
 
 use gossip_core::Config;
 use gossip_core::proto::{Content, GossipMessage, SignedMessage, UnsignedMessage};
@@ -9,9 +9,8 @@ use crate::NodeId;
 use crate::network::EndKey;
 
 impl World {
-    /// Adds a node that speaks as a peer of the legacy: on its links neither side sees a capability, a network id
-    /// or an incarnation in the other's authentication, it makes no pulses and grows no tree. The others
-    /// treat it as such a peer, and it treats them likewise.
+    /// Adds a legacy peer: on its links neither side sees a capability, a network id or an incarnation in the
+    /// other's authentication, and it uses neither pulses nor the tree. Both sides treat each other as legacy peers.
     ///
     /// # Errors
     /// As [`World::add`].
@@ -25,8 +24,8 @@ impl World {
 }
 
 impl Environment {
-    /// The message as it is where one end is a peer of the legacy: an authentication without extensions, signed
-    /// anew; all others as they are.
+    /// Removes the extensions from an authentication and signs it again, if one end of the link is a legacy peer;
+    /// returns every other message unchanged.
     pub(super) fn for_legacy(&mut self, from: EndKey, message: SignedMessage) -> SignedMessage {
         let Content::Conn(conn) = message.content() else {
             return message;

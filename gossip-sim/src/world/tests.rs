@@ -1,4 +1,4 @@
-//! The transport and the services, without nodes.
+//! Tests of the transport and the services, without nodes.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{Delay, NodeId};
 
 const LATENCY: Duration = Duration::from_millis(10);
 
-/// Something that reached a node.
+/// An event, a frame or the end of a stream that reached a node.
 #[derive(Debug)]
 enum Seen {
     Event(Event),
@@ -38,7 +38,7 @@ fn world(change: impl FnOnce(&mut WorldConfig)) -> World {
     world
 }
 
-/// Works the agenda off without nodes: everything that would have reached them.
+/// Handles the agenda without nodes; returns everything that would have reached them.
 fn run(world: &mut World) -> Vec<(u64, u32, Seen)> {
     let mut seen = Vec::new();
     let mut entries = 0;
@@ -101,7 +101,7 @@ fn dial(world: &mut World, node: u32, to: &str) {
     );
 }
 
-/// A link between the two nodes, by its names at each.
+/// A link between the two nodes, by its id at each.
 fn connect(world: &mut World) -> [LinkId; 2] {
     dial(world, 0, "b");
     let links: Vec<_> = run(world)
@@ -183,7 +183,7 @@ fn a_dial_brings_both_sides_up_with_the_same_binding() {
 }
 
 #[test]
-fn a_dial_fails_if_nobody_is_there_or_a_partition_is_between() {
+fn a_dial_fails_if_its_target_does_not_run_or_is_partitioned() {
     let mut world = world(|_| {});
     let failure = |world: &mut World, to: &str| {
         dial(world, 0, to);
@@ -199,7 +199,7 @@ fn a_dial_fails_if_nobody_is_there_or_a_partition_is_between() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(failure(&mut world, "nobody"), (20, DialError::Unreachable));
+    assert_eq!(failure(&mut world, "unknown"), (20, DialError::Unreachable));
     world.environment.host(1).up = false;
     assert_eq!(failure(&mut world, "b"), (40, DialError::Unreachable));
     world.environment.host(1).up = true;
@@ -287,7 +287,7 @@ fn finishing_delivers_everything_and_reads_on_until_the_other_side_finishes() {
 }
 
 #[test]
-fn closing_ends_both_sides_but_what_had_left_arrives() {
+fn closing_ends_both_sides_but_frames_under_way_arrive() {
     let mut world = world(|_| {});
     let [a, b] = connect(&mut world);
     send(&mut world, 0, a, Class::Push, 1, 10);
@@ -317,7 +317,7 @@ fn closing_ends_both_sides_but_what_had_left_arrives() {
 }
 
 #[test]
-fn a_cut_and_a_partition_break_links_under_both_sides() {
+fn a_cut_and_a_partition_break_links_for_both_sides() {
     let both = [(0, LinkDownReason::Broken), (1, LinkDownReason::Broken)];
     let faults = [
         Fault::Cut {
@@ -339,7 +339,7 @@ fn a_cut_and_a_partition_break_links_under_both_sides() {
 }
 
 #[test]
-fn a_stalled_way_keeps_frames_until_it_is_over() {
+fn a_stalled_direction_keeps_frames_until_the_stall_ends() {
     let mut world = world(|_| {});
     let [a, b] = connect(&mut world);
     let (from, to) = (NodeId::new(0), NodeId::new(1));
@@ -360,7 +360,7 @@ fn a_stalled_way_keeps_frames_until_it_is_over() {
 }
 
 #[test]
-fn the_credit_of_a_link_that_is_down_keeps_nobody_busy() {
+fn the_credit_of_a_link_that_is_down_plans_no_further_entries() {
     let mut world = world(|_| {});
     let [a, _] = connect(&mut world);
     let (from, to) = (vec![NodeId::new(0)], vec![NodeId::new(1)]);
@@ -374,7 +374,7 @@ fn the_credit_of_a_link_that_is_down_keeps_nobody_busy() {
         "the other end is up"
     );
     let seen = run(&mut world);
-    assert_eq!(nonces(&seen).len(), 60, "what had been handed over arrives");
+    assert_eq!(nonces(&seen).len(), 60, "frames handed over arrive");
 }
 
 #[test]
@@ -446,7 +446,7 @@ fn a_masked_fault_does_nothing() {
 }
 
 #[test]
-fn a_window_overrun_and_a_commit_out_of_order_are_noticed() {
+fn a_window_overrun_and_a_commit_out_of_order_are_violations() {
     let mut world = world(|_| {});
     let [a, _] = connect(&mut world);
     (0..97).for_each(|nonce| send(&mut world, 0, a, Class::Push, nonce, 10));
@@ -512,7 +512,7 @@ fn slow_services_answer_late_for_as_long_as_they_are_slow() {
 
 #[test]
 #[should_panic(expected = "the last one for node 1: Sweep")]
-fn a_world_in_which_time_stands_still_panics_and_tells_which_node_keeps_it_busy() {
+fn a_world_whose_time_does_not_advance_panics_and_names_the_last_node() {
     let mut world = world(|_| {});
     for _ in 0..=LEAST_BOUND + 1 {
         world
