@@ -1,11 +1,11 @@
-//! Legacy peers among ours: heartbeats are signed, blocks are pushed at random and pulled.
+//! Legacy peers in the network: heartbeats are signed, blocks are pushed at random and pulled.
 
 use std::time::Duration;
 
 use crate::Outcome;
 use crate::net::{Net, channel};
 
-/// Two organisations, each with peers of both kinds, in which either publishes.
+/// Two organisations, each with peers of both kinds; first ours publish, then legacy peers.
 pub(super) fn push() -> Outcome {
     let mut net = Net::new(25);
     let main = channel("main");
@@ -39,8 +39,8 @@ pub(super) fn push() -> Outcome {
     net.finish()
 }
 
-/// Legacy peers that get blocks by pull alone, and one that comes late and learns identities by it; then
-/// one of ours pulls what only a legacy peer has.
+/// Legacy peers that get blocks by pull only, and one that joins late and pulls identities; then
+/// our peers pull blocks of a legacy peer.
 pub(super) fn pull() -> Outcome {
     let mut net = Net::with(
         26,
@@ -58,7 +58,7 @@ pub(super) fn pull() -> Outcome {
         net.join(*node, &main, &["org1"], 1);
     }
     net.until_all_see_all()?;
-    // As many as a digest tells of.
+    // No more blocks than a digest has.
     net.publish(ours[1], &main, 0..8, 1_000);
     net.run_for(5_000);
     legacy.push(net.start_legacy("org1", 6)?);

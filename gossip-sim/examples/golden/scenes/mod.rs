@@ -1,4 +1,4 @@
-//! What neither `gossip sim` nor `gossip chaos` does.
+//! Scenes: behaviour that neither `gossip sim` nor `gossip chaos` covers.
 
 mod channels;
 mod hostile;

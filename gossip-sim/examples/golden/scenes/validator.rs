@@ -1,4 +1,4 @@
-//! Applications that look at blocks before they are stored.
+//! Applications that validate blocks before they are stored.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use gossip_sim::{NodeId, SubmittedBlock};
 use crate::Outcome;
 use crate::net::{Net, channel};
 
-/// From then on all applications accept all blocks.
+/// From this time on all applications accept all blocks.
 const LENIENT: Instant = Instant::from_millis(40_000);
 const QUICK: Duration = Duration::from_millis(5);
 
-/// Each of these judges differently at first.
+/// Before `LENIENT` each of these validators returns other verdicts.
 fn slow(_block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
     Some((Verdict::Accept, Duration::from_millis(30)))
 }
@@ -25,17 +25,17 @@ fn rejects(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
     judge(block, block.seq % 7 == 3, Some(Verdict::Reject))
 }
 
-fn is_silent(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+fn answers_not(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
     judge(block, block.seq % 11 == 5, None)
 }
 
 fn judge(
     block: &SubmittedBlock,
-    doubts: bool,
+    refuses: bool,
     verdict: Option<Verdict>,
 ) -> Option<(Verdict, Duration)> {
-    let doubts = doubts && block.at < LENIENT;
-    let verdict = if doubts {
+    let refuses = refuses && block.at < LENIENT;
+    let verdict = if refuses {
         verdict
     } else {
         Some(Verdict::Accept)
@@ -43,7 +43,7 @@ fn judge(
     verdict.map(|verdict| (verdict, QUICK))
 }
 
-/// Blocks that applications accept, ignore, reject or say nothing of, pushed, asked for and published.
+/// Blocks that applications accept, ignore, reject or do not answer, pushed, requested and published.
 pub(super) fn validator() -> Outcome {
     let mut net = Net::with(
         23,
@@ -58,7 +58,7 @@ pub(super) fn validator() -> Outcome {
         net.join(*node, &main, &["org1"], 1);
     }
     net.until_all_see_all()?;
-    for (node, validator) in nodes[1..].iter().zip([slow, ignores, rejects, is_silent]) {
+    for (node, validator) in nodes[1..].iter().zip([slow, ignores, rejects, answers_not]) {
         net.world.validate_with(*node, validator);
         validate(&mut net, *node, &main, true);
     }
@@ -66,7 +66,7 @@ pub(super) fn validator() -> Outcome {
     net.run_for(20_000);
     let own = own_verdicts(&mut net, nodes[3], &main)?;
     net.until_all_hold(&main, 60)?;
-    // One that leaves while it looks at a block, and one that ceases to look.
+    // A node leaves during a validation, and another ends its subscription.
     net.publish(nodes[0], &main, 60..80, 40_000);
     net.run_for(310);
     let request = Request::LeaveChannel {
@@ -78,7 +78,7 @@ pub(super) fn validator() -> Outcome {
     net.run_for(5_000);
     net.seen("a publication rejected by its own application", own)?;
     let of = |count: fn(&Metrics) -> u64| net.sum(&nodes, count);
-    net.seen("blocks shown", of(|metrics| metrics.validations))?;
+    net.seen("blocks validated", of(|metrics| metrics.validations))?;
     net.seen("blocks ignored", of(|metrics| metrics.blocks_ignored))?;
     net.seen("blocks rejected", of(|metrics| metrics.blocks_rejected))?;
     net.seen("verdicts lost", of(|metrics| metrics.validations_lost))?;
