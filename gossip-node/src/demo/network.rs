@@ -14,15 +14,15 @@ use gossip_msp::X509Service;
 
 use super::addresses::{Addresses, NETWORK_ID};
 use super::blocks::BlockMaker;
-use super::board::Board;
+use super::commits::Commits;
 use super::data_dir::DataDir;
 use super::observed::Observed;
 use super::organisations::Organisations;
-use super::plan::{Plan, Seat};
+use super::plan::{PeerSpec, Plan};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
-/// Between two exchanges of views, of members and of what they hold.
+/// Time between two exchanges of views, and between two requests for state infos.
 const EXCHANGE: Duration = Duration::from_secs(1);
 
 /// The channel that all peers join.
@@ -30,7 +30,7 @@ pub(crate) fn channel_id() -> ChannelId {
     ChannelId::new("demo")
 }
 
-/// Peers that run.
+/// Running peers.
 #[derive(Debug)]
 pub(crate) struct Network {
     peers: Vec<Peer>,
@@ -40,39 +40,39 @@ pub(crate) struct Network {
 
 #[derive(Debug)]
 struct Peer {
-    seat: Seat,
+    spec: PeerSpec,
     gossip: Gossip,
 }
 
 impl Network {
-    /// Starts all peers, with certificates made for the occasion. Also yields the maker of blocks
-    /// that they accept. If it fails, those already started have stopped when it returns.
+    /// Starts all peers with new certificates. Also returns the maker of blocks
+    /// that they accept. If it fails, the peers already started have stopped when it returns.
     pub(crate) async fn start<R: Runtime, A: Addresses>(
         runtime: &R,
         addresses: &A,
         plan: &Plan,
         data: &DataDir,
-        board: &Arc<Board>,
+        commits: &Arc<Commits>,
         interrupt: &Interrupt,
     ) -> Result<(Self, BlockMaker), Failure> {
-        let seats = plan.seats();
-        let organisations = Organisations::new(&seats)?;
+        let specs = plan.specs();
+        let organisations = Organisations::new(&specs)?;
         let maker = BlockMaker::new(channel_id(), organisations.orderer()?);
-        let mut places = Vec::with_capacity(seats.len());
-        for (index, seat) in (0u16..).zip(seats) {
+        let mut places = Vec::with_capacity(specs.len());
+        for (index, spec) in (0u16..).zip(specs) {
             let (transport, endpoint) = addresses.listen(index).await?;
             places.push(Place {
-                seat,
+                spec,
                 transport,
                 endpoint,
             });
         }
         let launch = Launch {
             data,
-            board,
+            commits,
             organisations,
             peers: places.len(),
-            first_of_org: (places.iter().filter(|place| place.seat.is_leader()))
+            first_of_org: (places.iter().filter(|place| place.spec.is_leader()))
                 .map(|place| place.endpoint.clone())
                 .collect(),
         };
@@ -93,7 +93,7 @@ impl Network {
         Ok((network, maker))
     }
 
-    /// Lets all peers join the channel.
+    /// Joins all peers to the channel.
     pub(crate) async fn join(&self) -> Result<(), Failure> {
         let config = JoinChannel {
             sequence: 1,
@@ -113,19 +113,19 @@ impl Network {
     pub(crate) fn names(&self) -> Vec<String> {
         self.peers
             .iter()
-            .map(|peer| peer.seat.name.clone())
+            .map(|peer| peer.spec.name.clone())
             .collect()
     }
 
     /// The channel of each organisation's leader.
     pub(crate) fn leaders(&self) -> Vec<Channel> {
-        let leaders = self.peers.iter().filter(|peer| peer.seat.is_leader());
+        let leaders = self.peers.iter().filter(|peer| peer.spec.is_leader());
         leaders
             .filter_map(|peer| peer.gossip.channel(&channel_id()))
             .collect()
     }
 
-    /// How many members each peer holds alive and knows to be in the channel, itself included.
+    /// For each peer, the number of members that it holds alive and sees in the channel, including itself.
     pub(crate) fn members_seen(&self) -> Vec<u64> {
         let seen = |peer: &Peer| {
             let members = peer.gossip.members();
@@ -139,13 +139,13 @@ impl Network {
         self.peers.iter().map(seen).collect()
     }
 
-    /// Fails if a peer's ledger has: it commits nothing any more then.
+    /// Fails if a peer's ledger has failed, after which it commits no more blocks.
     pub(crate) fn check_ledgers(&self) -> Result<(), Failure> {
         for peer in &self.peers {
             let info = peer.gossip.channel_info(&channel_id());
             if let Some(reason) = info.and_then(|info| info.halted.clone()) {
-                let reason = format!("the ledger of {} failed: {reason}", peer.seat.name);
-                return Err(Failure::step("go on", reason));
+                let reason = format!("the ledger of {} failed: {reason}", peer.spec.name);
+                return Err(Failure::step("continue", reason));
             }
         }
         Ok(())
@@ -165,17 +165,17 @@ impl Network {
     }
 }
 
-/// Where a peer will run.
+/// A peer's transport and endpoint before its start.
 struct Place<T> {
-    seat: Seat,
+    spec: PeerSpec,
     transport: T,
     endpoint: Endpoint,
 }
 
-/// What starting a peer takes.
+/// Everything that the start of a peer needs.
 struct Launch<'a> {
     data: &'a DataDir,
-    board: &'a Arc<Board>,
+    commits: &'a Arc<Commits>,
     organisations: Organisations,
     peers: usize,
     first_of_org: Vec<Endpoint>,
@@ -188,43 +188,48 @@ impl Launch<'_> {
         index: usize,
         place: Place<T>,
     ) -> Result<Peer, Failure> {
-        let seat = place.seat;
-        let crypto = self.organisations.service(&seat, &channel_id())?;
-        let bootstrap = &self.first_of_org[seat.org];
-        let config = config(&seat, &crypto, &place.endpoint, bootstrap);
-        let path = self.data.ledger(&seat.name)?;
+        let spec = place.spec;
+        let crypto = self.organisations.service(&spec, &channel_id())?;
+        let bootstrap = &self.first_of_org[spec.org];
+        let config = config(&spec, &crypto, &place.endpoint, bootstrap);
+        let path = self.data.ledger(&spec.name)?;
         let ledger = BlockLedger::open(&path).map_err(|error| Failure::data(&path, error))?;
         let (runtime, mut settings) = (runtime.clone(), settings(self.peers));
         settings.peer_book = Some(Arc::new(ledger.peer_book()));
-        let ledger = Observed::new(ledger, index, Arc::clone(self.board));
+        let ledger = Observed::new(ledger, index, Arc::clone(self.commits));
         let gossip =
             gossip_driver::spawn(runtime, config, settings, place.transport, crypto, ledger)
                 .map_err(|error| Failure::step("start a peer", error))?;
-        Ok(Peer { seat, gossip })
+        Ok(Peer { spec, gossip })
     }
 }
 
 /// The organisations, each with its leader as the anchor.
 fn members<T>(places: &[Place<T>]) -> BTreeMap<OrgId, Vec<Endpoint>> {
-    let leaders = places.iter().filter(|place| place.seat.is_leader());
+    let leaders = places.iter().filter(|place| place.spec.is_leader());
     leaders
         .map(|place| {
-            let org = OrgId::new(place.seat.msp.as_bytes());
+            let org = OrgId::new(place.spec.msp.as_bytes());
             (org, vec![place.endpoint.clone()])
         })
         .collect()
 }
 
-fn config(seat: &Seat, crypto: &X509Service, endpoint: &Endpoint, bootstrap: &Endpoint) -> Config {
+fn config(
+    spec: &PeerSpec,
+    crypto: &X509Service,
+    endpoint: &Endpoint,
+    bootstrap: &Endpoint,
+) -> Config {
     let mut config = Config::new(crypto.identity(), endpoint.clone());
     config.network_id = Bytes::from_static(NETWORK_ID);
     config.external_endpoint = Some(endpoint.clone());
-    // Somebody is watching, and a network of one machine can bear it.
+    // Shorter intervals than the defaults: the user watches, and one machine can carry the traffic.
     config.membership.sync_interval = EXCHANGE;
     config.channel.request_interval = EXCHANGE;
-    // The certificates were made for this run.
+    // The certificates are made for this run only.
     config.identities.warn_before = Duration::ZERO;
-    if !seat.is_leader() {
+    if !spec.is_leader() {
         config.bootstrap = vec![bootstrap.clone()];
     }
     config
@@ -263,19 +268,19 @@ mod tests {
             .unwrap();
         let runtime = TokioRuntime::new(tokio.handle().clone());
         let (plan, data) = (plan(), DataDir::prepare(None, false).unwrap());
-        let ledgers: Vec<_> = (plan.seats().iter())
-            .map(|seat| data.ledger(&seat.name).unwrap())
+        let ledgers: Vec<_> = (plan.specs().iter())
+            .map(|spec| data.ledger(&spec.name).unwrap())
             .collect();
-        // No database opens where a folder is.
+        // A database cannot be opened where a folder is.
         std::fs::create_dir(&ledgers[2]).unwrap();
-        let board = Arc::new(Board::new(ledgers.len()));
+        let commits = Arc::new(Commits::new(ledgers.len()));
         let addresses = MemAddresses::new(runtime.clone());
         let (interrupt, started) = (Interrupt::never(), &runtime);
-        let starting = Network::start(started, &addresses, &plan, &data, &board, &interrupt);
+        let starting = Network::start(started, &addresses, &plan, &data, &commits, &interrupt);
         let failure = tokio.block_on(starting).unwrap_err();
         assert!(matches!(failure, Failure::Data { .. }), "{failure}");
         for ledger in &ledgers[..2] {
-            BlockLedger::open(ledger).expect("closed by the peer that had it");
+            BlockLedger::open(ledger).expect("closed by its peer");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who takes part: an authority per organisation, and a certificate per peer.
+//! The organisations: a certificate authority per organisation, and a certificate per peer.
 
 use gossip_driver::core::ChannelId;
 use gossip_msp::{
@@ -6,12 +6,12 @@ use gossip_msp::{
     X509Service,
 };
 
-use super::plan::Seat;
+use super::plan::PeerSpec;
 use crate::failure::Failure;
 
 const ORDERERS: &str = "OrdererMSP";
 
-/// Nobody uses the certificates once the demo has ended.
+/// Validity of the certificates, which are used during the run only.
 const DAYS: u32 = 7;
 
 /// The authorities of all organisations, made for one run.
@@ -22,11 +22,11 @@ pub(crate) struct Organisations {
 }
 
 impl Organisations {
-    /// Makes an authority for each organisation of `seats`, and one for those who sign blocks.
-    pub(crate) fn new(seats: &[Seat]) -> Result<Self, Failure> {
-        let leaders = seats.iter().filter(|seat| seat.is_leader());
+    /// Makes an authority for each organisation of `specs`, and one for the orderers.
+    pub(crate) fn new(specs: &[PeerSpec]) -> Result<Self, Failure> {
+        let leaders = specs.iter().filter(|spec| spec.is_leader());
         let peers = leaders
-            .map(|seat| authority(&seat.msp))
+            .map(|spec| authority(&spec.msp))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             peers,
@@ -43,17 +43,21 @@ impl Organisations {
             .map_err(|error| Failure::step("use the orderer's certificate", error))
     }
 
-    /// A new identity for a peer, and its view of everybody else's: all organisations read
+    /// The identity service of a peer with a new identity: all organisations read
     /// `channel`, and only orderers sign its blocks.
-    pub(crate) fn service(&self, seat: &Seat, channel: &ChannelId) -> Result<X509Service, Failure> {
+    pub(crate) fn service(
+        &self,
+        spec: &PeerSpec,
+        channel: &ChannelId,
+    ) -> Result<X509Service, Failure> {
         let failed = |error| Failure::step("set up a peer's identity service", error);
-        let own = self.peers[seat.org]
-            .issue(&seat.name, KeyKind::EcdsaP256, Validity::days(DAYS))
+        let own = self.peers[spec.org]
+            .issue(&spec.name, KeyKind::EcdsaP256, Validity::days(DAYS))
             .map_err(|error| Failure::step("make a peer's certificate", error))?
             .signing_identity()
             .map_err(failed)?;
-        let everybody = self.peers.iter().chain([&self.orderers]);
-        let organisations: Vec<Organisation> = everybody
+        let authorities = self.peers.iter().chain([&self.orderers]);
+        let organisations: Vec<Organisation> = authorities
             .map(CertificateAuthority::organisation)
             .collect::<Result<_, _>>()
             .map_err(failed)?;
