@@ -51,10 +51,10 @@ pub(crate) struct DemoArgs {
     /// Bytes of input in each block
     #[arg(long, default_value_t = ByteSize(64 << 10), value_name = "SIZE")]
     pub(crate) block_size: ByteSize,
-    /// What carries the messages
+    /// The transport of the messages
     #[arg(long, value_enum, default_value_t = TransportKind::Tcp)]
     pub(crate) transport: TransportKind,
-    /// What runs the tasks
+    /// The runtime of the tasks
     #[arg(long, value_enum, default_value_t = RuntimeKind::Tokio)]
     pub(crate) runtime: RuntimeKind,
     /// Use consecutive ports from this one [default: free ones]
@@ -77,7 +77,7 @@ pub(crate) struct DemoArgs {
     pub(crate) quiet: bool,
 }
 
-/// What carries the messages between peers.
+/// The transport of the messages between peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TransportKind {
     /// TCP on the loopback interface, encrypted with Noise
@@ -86,7 +86,7 @@ pub(crate) enum TransportKind {
     Mem,
 }
 
-/// What runs the tasks.
+/// The runtime of the tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RuntimeKind {
     /// A multi-threaded tokio runtime

@@ -49,9 +49,9 @@ fn assert_sound(world: &mut World) {
 }
 
 fn deaths(world: &mut World, node: NodeId) -> usize {
-    let told = world.take_notifications(node);
+    let notifications = world.take_notifications(node);
     let dead = |notification: &&Notification| matches!(notification, Notification::MemberDead(_));
-    told.iter().filter(dead).count()
+    notifications.iter().filter(dead).count()
 }
 
 #[test]

@@ -38,16 +38,10 @@ async fn only_accepted_blocks_are_stored_and_forwarded(stage: impl Stage) {
     cluster.publish(&[1], 1, 4096).await;
     let first = submitted(&mut validator).await;
     assert_eq!((first.seq, first.from.as_ref()), (0, Some(&publisher)));
-    assert_eq!(
-        stored(&cluster.peers[0]),
-        0,
-        "the commit waits for the verdict"
-    );
+    assert_eq!(stored(&cluster.peers[0]), 0, "no verdict yet");
     first.accept();
     let height = cluster.peers[0].channel.wait_height(1);
-    within("the accepted block is stored", height)
-        .await
-        .unwrap();
+    within("the block is stored", height).await.unwrap();
 
     cluster.publish(&[1], 1, 4096).await;
     submitted(&mut validator).await.ignore();
@@ -73,10 +67,7 @@ async fn only_accepted_blocks_are_stored_and_forwarded(stage: impl Stage) {
         }
     });
     let stopped = select(Box::pin(cluster.stop(1)), reject).await;
-    assert!(
-        matches!(stopped, Either::Left(_)),
-        "the validator still runs"
-    );
+    assert!(matches!(stopped, Either::Left(_)), "the validator ended");
     drop(stopped);
 
     let own = cluster.peers[0].channel.publish(seq, bad.bytes.clone());
@@ -86,9 +77,7 @@ async fn only_accepted_blocks_are_stored_and_forwarded(stage: impl Stage) {
 
     let late = cluster.add(0).await.channel.clone();
     cluster.see_each_other().await;
-    within("the third peer catches up", late.wait_height(2))
-        .await
-        .unwrap();
+    within("it catches up", late.wait_height(2)).await.unwrap();
     let heights = cluster.peers.iter().map(stored).collect::<Vec<_>>();
     assert_eq!(heights, [2, 2], "rejected blocks are not stored");
     assert_eq!(cluster.peers[1].count("blocks_pushed"), 0);

@@ -156,7 +156,7 @@ impl<'a> Comparison<'a> {
             .count();
         self.compared += same as u64;
         Err(Stop::Different(if same == filled {
-            "goes on after the end of the input".to_owned()
+            "continues after the end of the input".to_owned()
         } else {
             format!("differs from the input at byte {}", self.compared)
         }))

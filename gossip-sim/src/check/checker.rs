@@ -35,7 +35,7 @@ struct Watched {
 #[derive(Debug, Default)]
 struct LedgerWatch {
     height: u64,
-    told: u64,
+    reported: u64,
     storing: bool,
 }
 
@@ -130,8 +130,8 @@ impl Checker {
     /// The node reports this height of its channel.
     pub(crate) fn height_told(&mut self, now: Instant, node: u32, channel: &ChannelId, to: u64) {
         let watch = self.ledger(node, channel);
-        let from = watch.told;
-        watch.told = to;
+        let from = watch.reported;
+        watch.reported = to;
         if to < from {
             self.report(
                 now,

@@ -108,7 +108,7 @@ pub enum Breach {
     },
     /// A bound was exceeded.
     Overrun {
-        /// What is bounded.
+        /// The bounded quantity.
         what: &'static str,
         /// The actual number.
         actual: u64,

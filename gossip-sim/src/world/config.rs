@@ -8,7 +8,7 @@ use crate::crypto::identity;
 use crate::fault::FaultMask;
 use crate::rng::Delay;
 
-/// How a world behaves.
+/// The configuration of a world.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WorldConfig {

@@ -238,9 +238,9 @@ impl Stage {
         let honest: Vec<PeerId> = self.honest.iter().map(|node| self.peer(*node)).collect();
         let mut deaths = 0;
         for node in &self.honest {
-            let told = self.world.take_notifications(*node);
-            let dead = |told: &&Notification| matches!(told, Notification::MemberDead(peer) if honest.contains(peer));
-            deaths += told.iter().filter(dead).count();
+            let notifications = self.world.take_notifications(*node);
+            let dead = |one: &&Notification| matches!(one, Notification::MemberDead(peer) if honest.contains(peer));
+            deaths += notifications.iter().filter(dead).count();
         }
         deaths
     }

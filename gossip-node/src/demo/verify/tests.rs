@@ -48,7 +48,7 @@ fn every_difference_is_found_and_named() {
         (
             &["some text", " more"],
             "some text",
-            "goes on after the end",
+            "continues after the end",
         ),
         (&[], "some text", "ends 9 bytes before"),
     ];
