@@ -189,14 +189,14 @@ impl Environment {
                 block,
                 from,
             } => {
-                let shown = SubmittedBlock {
+                let block = SubmittedBlock {
                     at: self.now,
                     channel,
                     seq,
                     block,
                     from,
                 };
-                self.validate(node, ticket, &shown);
+                self.validate(node, ticket, &block);
             }
             Command::Reply { id, result } => self.reply(id, result),
             Command::Notify(notification) => self.notified(node, notification),
