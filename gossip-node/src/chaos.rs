@@ -1,4 +1,4 @@
-//! `gossip chaos`: networks in storms, many at a time.
+//! `gossip chaos`: networks in storms, several at a time.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 /// Steps of the progress bar for each run.
 const STEPS: f64 = 1000.0;
 
-/// Everything that was run.
+/// The results of all runs.
 #[derive(Serialize)]
 struct Summary {
     nodes: u32,
@@ -28,7 +28,7 @@ struct Summary {
     runs: Vec<TrialReport>,
 }
 
-/// Runs the seeds. Succeeds only if everything held in all runs.
+/// Runs the seeds. Succeeds only if all runs passed.
 pub(crate) fn run(args: &ChaosArgs, log: EnvFilter) -> Result<(), Failure> {
     let bars = MultiProgress::new();
     console::init_log(log, &bars);
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &ChaosArgs, log: EnvFilter) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Verdict(format!(
-        "{} of {} runs failed; the first one again: {}",
+        "{} of {} runs failed; repeat the first one: {}",
         summary.failed.len(),
         summary.runs.len(),
         command(&summary, summary.failed.first().copied().unwrap_or(0))
@@ -84,7 +84,7 @@ fn bar(bars: &MultiProgress, seeds: &Range<u64>) -> Result<ProgressBar, Failure>
     Ok(bars.add(ProgressBar::new(length)).with_style(style))
 }
 
-/// Each thread takes one seed after the other. In order of seeds.
+/// Runs the seeds on `threads` threads; returns the reports in order of seeds.
 fn run_all(
     trial: impl Fn(u64) -> Trial + Sync,
     seeds: &Range<u64>,
@@ -115,15 +115,15 @@ fn run_all(
     Ok(runs)
 }
 
-/// One run's part of the progress bar.
+/// The part of one run in the progress bar.
 struct Share<'a> {
     bar: &'a ProgressBar,
-    told: u64,
+    reported: u64,
 }
 
 impl<'a> Share<'a> {
     const fn new(bar: &'a ProgressBar) -> Self {
-        Self { bar, told: 0 }
+        Self { bar, reported: 0 }
     }
 }
 
@@ -141,12 +141,12 @@ impl Progress for Share<'_> {
             reason = "a fraction of a thousand steps"
         )]
         let at = ((from + fraction.clamp(0.0, 1.0) * (to - from)) * STEPS) as u64;
-        self.bar.inc(at.saturating_sub(self.told));
-        self.told = self.told.max(at);
+        self.bar.inc(at.saturating_sub(self.reported));
+        self.reported = self.reported.max(at);
     }
 }
 
-/// What repeats one run.
+/// The command that repeats one run.
 fn command(summary: &Summary, seed: u64) -> String {
     let clocks = if summary.clocks_right {
         " --clocks-right"
@@ -177,14 +177,14 @@ fn to_text(summary: &Summary) -> String {
     }
     let failed = summary.failed.len();
     lines.push(if failed == 0 {
-        "verdict: ok: everything held in all runs".to_owned()
+        "verdict: ok: all runs passed".to_owned()
     } else {
         format!("verdict: failed: {failed} of {} runs", summary.runs.len())
     });
     lines.join("\n")
 }
 
-/// One line for each length of the partition.
+/// One row for each duration of the partition.
 fn table(runs: &[TrialReport]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY);
@@ -235,7 +235,7 @@ fn longest(mut times: impl Iterator<Item = Option<f64>>) -> String {
     longest.map_or("not all".to_owned(), |time| format!("≤ {time:.1} s"))
 }
 
-/// What happened in all runs together.
+/// The sums of the coverage of all runs.
 fn coverage(runs: &[TrialReport]) -> String {
     let mut sums = std::collections::BTreeMap::new();
     for (name, count) in runs.iter().flat_map(|run| &run.coverage) {
@@ -245,5 +245,5 @@ fn coverage(runs: &[TrialReport]) -> String {
         .iter()
         .map(|(name, count)| format!("{count} × {name}"))
         .collect();
-    format!("seen: {}", parts.join(", "))
+    format!("coverage: {}", parts.join(", "))
 }

@@ -24,7 +24,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// The command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start a network of peers in this process, distribute files as blocks, check every ledger
@@ -51,10 +51,10 @@ pub(crate) struct DemoArgs {
     /// Bytes of input in each block
     #[arg(long, default_value_t = ByteSize(64 << 10), value_name = "SIZE")]
     pub(crate) block_size: ByteSize,
-    /// What carries the messages
+    /// The transport of the messages
     #[arg(long, value_enum, default_value_t = TransportKind::Tcp)]
     pub(crate) transport: TransportKind,
-    /// What runs the tasks
+    /// The runtime of the tasks
     #[arg(long, value_enum, default_value_t = RuntimeKind::Tokio)]
     pub(crate) runtime: RuntimeKind,
     /// Use consecutive ports from this one [default: free ones]
@@ -77,7 +77,7 @@ pub(crate) struct DemoArgs {
     pub(crate) quiet: bool,
 }
 
-/// What carries the messages between peers.
+/// The transport of the messages between peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TransportKind {
     /// TCP on the loopback interface, encrypted with Noise
@@ -86,7 +86,7 @@ pub(crate) enum TransportKind {
     Mem,
 }
 
-/// What runs the tasks.
+/// The runtime of the tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RuntimeKind {
     /// A multi-threaded tokio runtime
@@ -116,7 +116,7 @@ pub(crate) struct SimArgs {
     /// Blocks published per second
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) rate: u32,
-    /// Of the blocks so many come first; what the others cost is told apart
+    /// Number of first blocks that grow the tree; the cost of the others is reported separately
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub(crate) warm_up: u32,
     /// Milliseconds from one peer to another, between these
@@ -125,10 +125,10 @@ pub(crate) struct SimArgs {
     /// Bytes per second of each connection and direction
     #[arg(long, default_value_t = ByteSize(125_000_000), value_name = "SIZE")]
     pub(crate) bandwidth: ByteSize,
-    /// Measure for so many seconds of virtual time what membership costs while nothing happens
+    /// Seconds of virtual time in which the traffic of the idle network is measured
     #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
     pub(crate) idle: u32,
-    /// Sign every heartbeat and tell views as a whole, as the original protocol does
+    /// Sign every heartbeat and send complete views, as the original protocol does
     #[arg(long)]
     pub(crate) no_pulses: bool,
     /// Decides every random choice
@@ -154,7 +154,7 @@ pub(crate) struct ChaosArgs {
     /// The only seed to run
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub(crate) seed: Option<u64>,
-    /// Let no clock be set back; all else stays the same
+    /// Set no clock back; all other faults stay the same
     #[arg(long)]
     pub(crate) clocks_right: bool,
     /// Runs at the same time [default: one for each processor]

@@ -1,4 +1,4 @@
-//! The only places that write to stdout and stderr, besides the progress bars and the log.
+//! Output to stdout and stderr; only progress bars and the log write elsewhere.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::failure::Failure;
 
-/// Prints a report. A reader that has gone away (`gossip demo | head`) is no failure.
+/// Prints a report. A closed pipe (`gossip demo | head`) is not a failure.
 pub(crate) fn report(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
@@ -19,13 +19,13 @@ pub(crate) fn report(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Tells the user something on stderr that belongs to no report.
+/// Prints a note to stderr.
 pub(crate) fn note(text: &str) {
-    // Nobody is left to tell when stderr itself is gone.
+    // If stderr is closed, the note is lost.
     let _ = writeln!(io::stderr().lock(), "gossip: {text}");
 }
 
-/// Tells why the command failed, in one line.
+/// Prints the reason of a failure to stderr, in one line.
 pub(crate) fn error(failure: &Failure) {
     let line = failure
         .to_string()

@@ -1,4 +1,4 @@
-//! Why the command did not succeed.
+//! Failures of the command.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use thiserror::Error;
 /// A failure that ends the command: one line for stderr and an exit code.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    /// The options make no sense.
+    /// The options are invalid.
     #[error("{0}")]
     Usage(String),
     /// An input file cannot be used.
@@ -17,10 +17,10 @@ pub(crate) enum Failure {
     Input {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// There is nothing to distribute.
+    /// The input has no bytes.
     #[error("the input is empty: give files that hold at least one byte")]
     EmptyInput,
     /// The folder for the ledgers cannot be used.
@@ -28,7 +28,7 @@ pub(crate) enum Failure {
     Data {
         /// The folder.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// A peer's address cannot be listened on.
@@ -36,28 +36,28 @@ pub(crate) enum Failure {
     Listen {
         /// The address.
         address: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// A step went wrong that should not.
+    /// A step failed.
     #[error("cannot {step}: {reason}")]
     Step {
-        /// What was tried.
+        /// The step.
         step: &'static str,
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
-    /// Nothing moved for too long.
+    /// There was no progress for too long.
     #[error("no progress for {seconds} s while {stage}: {lacking}")]
     Stalled {
-        /// How long.
+        /// Seconds without progress.
         seconds: u64,
-        /// What was waited for.
+        /// The stage.
         stage: &'static str,
-        /// Which peers lack what.
+        /// The peers that are behind.
         lacking: String,
     },
-    /// The run ended, and its result is not what it must be. The report has been printed.
+    /// The run ended with a failed verdict. The report has been printed.
     #[error("{0}")]
     Verdict(String),
     /// The user pressed Ctrl-C.
@@ -82,7 +82,7 @@ impl Failure {
         }
     }
 
-    /// A step went wrong that should not.
+    /// A step failed.
     pub(crate) fn step(step: &'static str, reason: impl fmt::Display) -> Self {
         Self::Step {
             step,
@@ -90,7 +90,7 @@ impl Failure {
         }
     }
 
-    /// What the process exits with.
+    /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),

@@ -1,17 +1,17 @@
-//! Ctrl-C as a value that both async code and threads can look at.
+//! Ctrl-C as a value for async code and threads.
 
 use async_channel::Receiver;
 
 use crate::failure::Failure;
 
-/// Whether the user wants the command to stop (SIGINT, SIGTERM, SIGHUP). Cloning shares it.
+/// A request to stop the command (SIGINT, SIGTERM, SIGHUP). Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
     closed: Receiver<()>,
 }
 
 impl Interrupt {
-    /// Listens for Ctrl-C from now on. The second one ends the process at once.
+    /// Handles Ctrl-C from now on. The second one ends the process at once.
     pub(crate) fn install() -> Result<Self, Failure> {
         let (sender, closed) = async_channel::bounded(1);
         ctrlc::set_handler(move || {
@@ -24,7 +24,7 @@ impl Interrupt {
         Ok(Self { closed })
     }
 
-    /// One that never comes.
+    /// An interrupt that never occurs.
     #[cfg(test)]
     pub(crate) fn never() -> Self {
         let (sender, closed) = async_channel::bounded(1);
@@ -32,7 +32,7 @@ impl Interrupt {
         Self { closed }
     }
 
-    /// Fails once the user wants to stop.
+    /// Fails if the user has interrupted the command.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.closed.is_closed() {
             Err(Failure::Interrupted)
@@ -41,9 +41,9 @@ impl Interrupt {
         }
     }
 
-    /// Completes once the user wants to stop.
+    /// Completes when the user interrupts the command.
     pub(crate) async fn wait(&self) {
-        // Nothing is ever sent: the only outcome is that the handler has closed the channel.
+        // Nothing is ever sent: the receive ends when the handler closes the channel.
         let _ = self.closed.recv().await;
     }
 }

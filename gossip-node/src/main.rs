@@ -1,29 +1,29 @@
 //! `gossip`: a permissioned gossip network at the command line.
 //!
 //! * `gossip demo` starts several organisations' peers in one process, over Noise-encrypted TCP
-//!   on the loopback interface. It cuts input files into signed blocks, feeds them to one leader per
-//!   organisation, waits until every peer has committed all of them to its own ledger on disk, and
+//!   on the loopback interface. It cuts input files into signed blocks, publishes them through one leader
+//!   per organisation, waits until every peer has committed all of them to its own ledger on disk, and
 //!   reads the input back from every ledger.
 //! * `gossip sim` runs thousands of peers in virtual time and reports how a network of that size
 //!   behaves; the same seed gives the same run.
-//! * `gossip chaos` puts networks through storms of faults, one for each seed, and checks that what must hold
-//!   does, during the storm and in the calm after it.
+//! * `gossip chaos` runs networks through storms of faults, one per seed, and checks invariants during the storm
+//!   and recovery after it.
 //!
 //! ```text
 //! gossip demo                                     # built-in text, 2 organisations of 4 peers
 //! gossip demo --orgs 3 --peers 5 --input big.iso --block-size 1MiB --runtime smol
-//! gossip demo --json | jq .verdict                # for machines
+//! gossip demo --json | jq .verdict                # machine-readable
 //! gossip sim --orgs 10 --peers 100 --blocks 100 --seed 1
 //! gossip chaos --nodes 30 --seeds 0..64
-//! gossip chaos --nodes 30 --seed 17               # one of them again
+//! gossip chaos --nodes 30 --seed 17               # repeat one seed
 //! ```
 //!
 //! # Exit codes
 //! | code | meaning |
 //! | --- | --- |
-//! | 0 | all ledgers equal the input (`demo`), the network converged (`sim`), all held (`chaos`) |
-//! | 1 | they do not, or something failed; one line on stderr says what |
-//! | 2 | the options make no sense |
+//! | 0 | all ledgers equal the input (`demo`), the network converged (`sim`), all checks passed (`chaos`) |
+//! | 1 | a check or a step failed; one line on stderr gives the reason |
+//! | 2 | the options are invalid |
 //! | 130 | interrupted by Ctrl-C; peers were shut down and temporary files removed |
 //!
 //! Reports go to stdout; progress, logs (`--log`, `RUST_LOG`) and errors go to stderr.
@@ -56,11 +56,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the command line and does what it says.
+/// Parses the command line and runs the command.
 fn run() -> Result<(), Failure> {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return not_a_command(&error),
+        Err(error) => return parse_failure(&error),
     };
     let log = cli
         .log
@@ -76,7 +76,7 @@ fn run() -> Result<(), Failure> {
     }
 }
 
-fn not_a_command(error: &clap::Error) -> Result<(), Failure> {
+fn parse_failure(error: &clap::Error) -> Result<(), Failure> {
     let text = error.render().to_string();
     let kind = error.kind();
     if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -87,7 +87,7 @@ fn not_a_command(error: &clap::Error) -> Result<(), Failure> {
             "no command given: try gossip --help".to_owned(),
         ));
     }
-    // Clap's first paragraph says what is wrong; usage and hints follow an empty line.
+    // Clap's first paragraph is the error; usage and hints follow after an empty line.
     let first = text.split("\n\n").next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
     Err(Failure::Usage(format!("{first} (try gossip --help)")))

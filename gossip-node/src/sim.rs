@@ -15,10 +15,10 @@ use crate::failure::Failure;
 
 /// Steps of the progress bar.
 const STEPS: u64 = 1000;
-/// Larger blocks do not fit into a message.
+/// The largest block size that fits into a message.
 const MAX_BLOCK: u64 = 100 << 20;
 
-/// Runs the simulation. Succeeds only if the network converged and kept its promises.
+/// Runs the simulation. Succeeds only if the network converged, committed all blocks and violated nothing.
 pub(crate) fn run(args: &SimArgs, log: EnvFilter) -> Result<(), Failure> {
     let bars = MultiProgress::new();
     console::init_log(log, &bars);
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &SimArgs, log: EnvFilter) -> Result<(), Failure> {
     }
 }
 
-/// The progress of one phase after the other.
+/// The progress of the present phase.
 struct Bar(ProgressBar);
 
 impl Bar {
@@ -128,7 +128,7 @@ fn to_text(report: &Report) -> String {
     ]);
     if let Some(warm) = &report.warm {
         lines.push(format!(
-            "from block {} on: payload {:.3} bytes sent for each one needed; publication to last ledger {}",
+            "from block {} on: payload {:.3} bytes sent per byte needed; publication to last ledger {}",
             warm.first,
             warm.payload_ratio,
             percentiles(&warm.time_to_all)
@@ -155,7 +155,7 @@ fn to_text(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// How the blocks travelled, if there were any.
+/// Lines on the delivery of blocks, if there were any.
 fn blocks(report: &Report) -> Vec<String> {
     if report.blocks == 0 {
         return Vec::new();
@@ -170,11 +170,11 @@ fn blocks(report: &Report) -> Vec<String> {
         format!("publication to last ledger: {last}"),
         format!("publication to each ledger: {each}"),
         format!(
-            "redundancy: {:.2} copies received for each one needed",
+            "redundancy: {:.2} copies received per copy needed",
             report.redundancy
         ),
         format!(
-            "payload: {:.3} bytes sent for each one needed",
+            "payload: {:.3} bytes sent per byte needed",
             report.payload_ratio
         ),
     ]
@@ -215,10 +215,7 @@ fn problems(report: &Report) -> String {
         problems.push("not every peer holds all blocks".to_owned());
     }
     if report.violation_count > 0 {
-        problems.push(format!(
-            "{} violations of what must hold",
-            report.violation_count
-        ));
+        problems.push(format!("{} violations", report.violation_count));
     }
     problems.join("; ")
 }

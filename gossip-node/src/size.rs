@@ -1,9 +1,9 @@
-//! Sizes in bytes, as people write them.
+//! Sizes in bytes with units.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A number of bytes that reads and writes `64KiB`, `1MiB`, `10MB`, `4096`.
+/// A number of bytes, parsed and displayed as `64KiB`, `1MiB`, `10MB`, `4096`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ByteSize(pub(crate) u64);
 
@@ -82,13 +82,13 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_and_overflow_are_refused() {
+    fn invalid_sizes_and_overflow_are_refused() {
         for text in [
             "",
             "KiB",
             "-1",
             "1.5MiB",
-            "64 potatoes",
+            "64 bits",
             "99999999999999999999",
             "99999999999TiB",
         ] {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn displayed_sizes_parse_to_the_same_value() {
         for bytes in [0, 1, 1023, 1024, 65_536, 1 << 20, (1 << 20) + 1] {
             assert_eq!(ByteSize(bytes).to_string().parse(), Ok(ByteSize(bytes)));
         }

@@ -1,4 +1,4 @@
-//! What is to happen, in order of time; what was planned first happens first.
+//! Planned entries in order of time; entries of equal time in order of planning.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -7,23 +7,23 @@ use gossip_core::Instant;
 
 /// Width of a slot, in bits of nanoseconds: 16 µs.
 const SLOT_BITS: u32 = 14;
-/// Slots ahead of the present one: 67 ms, several times the usual latency.
+/// Slots after the present one: 67 ms, several times the usual latency.
 const SLOTS: usize = 1 << 12;
 
 /// The event agenda: a wheel of slots for the near future, because a heap of hundreds of thousands
-/// of entries misses the cache at each level, and a heap for what lies further ahead. `W` names
-/// what happens; keep it small and put bulk into a [`Slab`].
+/// of entries misses the cache at each level, and a heap for later entries. `W` is the occurrence; keep it small and
+/// put large values into a [`Slab`].
 #[derive(Debug)]
 pub(crate) struct Agenda<W> {
-    /// What is planned in the present slot, or was planned for earlier ones.
+    /// Entries of the present slot or earlier ones.
     present: BinaryHeap<Reverse<Entry<W>>>,
-    /// The number of the present slot since the start.
+    /// The number of the present slot, counted from the start.
     slot: u64,
     /// Slots after the present one, by their number modulo [`SLOTS`].
     wheel: Box<[Vec<Entry<W>>]>,
-    /// A bit for each slot of the wheel that holds anything: time in which nothing happens must cost nothing.
-    turning: [u64; SLOTS / 64],
-    /// Beyond the wheel.
+    /// A bit for each slot of the wheel that has entries, so that empty slots are skipped at no cost.
+    occupied: [u64; SLOTS / 64],
+    /// Entries beyond the wheel.
     far: BinaryHeap<Reverse<Entry<W>>>,
     seq: u64,
 }
@@ -34,7 +34,7 @@ impl<W> Agenda<W> {
             present: BinaryHeap::new(),
             slot: 0,
             wheel: std::iter::repeat_with(Vec::new).take(SLOTS).collect(),
-            turning: [0; SLOTS / 64],
+            occupied: [0; SLOTS / 64],
             far: BinaryHeap::new(),
             seq: 0,
         }
@@ -50,7 +50,7 @@ impl<W> Agenda<W> {
         });
     }
 
-    /// When the next entry is due.
+    /// The time of the next entry.
     pub(crate) fn next_at(&mut self) -> Option<Instant> {
         self.advance();
         self.present.peek().map(|Reverse(entry)| entry.at)
@@ -69,16 +69,16 @@ impl<W> Agenda<W> {
             self.present.push(Reverse(entry));
         } else if slot - self.slot < SLOTS as u64 {
             self.wheel[index(slot)].push(entry);
-            self.turning[index(slot) / 64] |= 1 << (slot % 64);
+            self.occupied[index(slot) / 64] |= 1 << (slot % 64);
         } else {
             self.far.push(Reverse(entry));
         }
     }
 
-    /// Makes the next slot that holds anything the present one, unless that is not over.
+    /// Makes the next slot with entries the present one, if the present one is empty.
     fn advance(&mut self) {
         while self.present.is_empty() {
-            if let Some(slot) = self.next_turning() {
+            if let Some(slot) = self.next_occupied() {
                 self.slot = slot;
             } else if let Some(Reverse(first)) = self.far.peek() {
                 self.slot = first.slot();
@@ -86,7 +86,7 @@ impl<W> Agenda<W> {
                 return;
             }
             let due = &mut self.wheel[index(self.slot)];
-            self.turning[index(self.slot) / 64] &= !(1 << (self.slot % 64));
+            self.occupied[index(self.slot) / 64] &= !(1 << (self.slot % 64));
             self.present.extend(due.drain(..).map(Reverse));
             let horizon = self.slot + SLOTS as u64;
             while let Some(Reverse(first)) = self.far.peek()
@@ -100,15 +100,14 @@ impl<W> Agenda<W> {
 }
 
 impl<W> Agenda<W> {
-    /// The next slot of the wheel that holds anything.
-    fn next_turning(&self) -> Option<u64> {
+    /// The next slot of the wheel with entries.
+    fn next_occupied(&self) -> Option<u64> {
         let first = self.slot + 1;
-        let words = self.turning.len();
+        let words = self.occupied.len();
         let (word, bit) = (index(first) / 64, first % 64);
-        // The first word is looked at twice: its upper part belongs to the nearest slots, its lower part to
-        // the farthest.
+        // The first word is read twice: its upper bits are the nearest slots, its lower bits the farthest.
         for step in 0..=words {
-            let held = self.turning[(word + step) % words];
+            let held = self.occupied[(word + step) % words];
             let held = match step {
                 0 => held & (u64::MAX << bit),
                 last if last == words => held & !(u64::MAX << bit),
@@ -125,7 +124,7 @@ impl<W> Agenda<W> {
 
 #[allow(
     clippy::cast_possible_truncation,
-    reason = "only the low bits are wanted"
+    reason = "only the low bits are needed"
 )]
 const fn index(slot: u64) -> usize {
     slot as usize % SLOTS
@@ -165,7 +164,7 @@ impl<W> PartialEq for Entry<W> {
 
 impl<W> Eq for Entry<W> {}
 
-/// Values that wait for their turn, addressed by a small key; places are used again.
+/// Values addressed by a small key; places are reused.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     places: Vec<Option<T>>,
@@ -193,7 +192,7 @@ impl<T> Slab<T> {
         self.places.get(key as usize)?.as_ref()
     }
 
-    /// Takes the value out; a key answers once.
+    /// Removes and returns a value.
     pub(crate) fn take(&mut self, key: u32) -> Option<T> {
         let value = self.places.get_mut(key as usize)?.take();
         if value.is_some() {
@@ -208,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_come_in_order_of_time_and_equal_times_in_order_of_planning() {
+    fn entries_are_ordered_by_time_and_equal_times_by_planning() {
         let mut agenda = Agenda::new();
         for (at, what) in [(5, 'c'), (1, 'a'), (5, 'd'), (3, 'b'), (5, 'e')] {
             agenda.plan(Instant::from_nanos(at), 0, what);
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_near_and_far_come_in_order_also_when_planned_in_between() {
+    fn near_and_far_entries_are_ordered_also_if_planned_meanwhile() {
         let mut agenda = Agenda::new();
         let mut planned = 0_u64;
         for at in (0..3_000_u64).map(|n| n * n * 7_919 % 1_000_000_007) {
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slab_uses_places_again_and_answers_a_key_once() {
+    fn a_slab_reuses_places_and_returns_each_value_once() {
         let mut slab = Slab::new();
         let (a, b) = (slab.insert('a'), slab.insert('b'));
         assert_eq!(slab.take(a), Some('a'));

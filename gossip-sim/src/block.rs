@@ -11,22 +11,21 @@ const CHECKSUM: usize = 32;
 const HEADER: usize = 8 + 2;
 const REMEMBERED: usize = 64;
 
-/// Makes the blocks of a world and, for its identity service, checks them.
+/// Makes the blocks of a world, and verifies them for its identity service.
 ///
-/// The checksum is a hash under the orderer's key: a block made or changed by anybody else does not
-/// verify.
+/// The checksum is a hash under the orderer's key: a forged or altered block does not verify.
 #[derive(Debug)]
 pub struct Orderer {
     key: [u8; 32],
-    /// Blocks found good. Nodes share their bytes, so one hash serves all copies.
-    good: VecDeque<Bytes>,
+    /// Verified blocks. Nodes share their bytes, so all copies of a block need one hash.
+    verified: VecDeque<Bytes>,
 }
 
 impl Orderer {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             key: derive_seed(seed, "orderer", 0),
-            good: VecDeque::new(),
+            verified: VecDeque::new(),
         }
     }
 
@@ -46,7 +45,7 @@ impl Orderer {
         block.freeze()
     }
 
-    /// Is `block` number `seq` of `channel`, made by this orderer?
+    /// Verifies that `block` is block `seq` of `channel` and that this orderer made it.
     pub(crate) fn verify(
         &mut self,
         channel: &ChannelId,
@@ -64,21 +63,21 @@ impl Orderer {
         if u64::from_be_bytes(*number) != seq || name != channel.as_str().as_bytes() {
             return Err(bad);
         }
-        if self.good.iter().any(|known| same_memory(known, block)) {
+        if self.verified.iter().any(|known| same_memory(known, block)) {
             return Ok(());
         }
         if blake3::keyed_hash(&self.key, text).as_bytes() != checksum {
             return Err(bad);
         }
-        if self.good.len() == REMEMBERED {
-            self.good.pop_front();
+        if self.verified.len() == REMEMBERED {
+            self.verified.pop_front();
         }
-        self.good.push_back(block.clone());
+        self.verified.push_back(block.clone());
         Ok(())
     }
 }
 
-/// The payload inside a block, without checking it; `None` if it is too short to be one.
+/// The payload of a block, which is not verified; `None` if it is too short for a block.
 #[must_use]
 pub fn block_payload(block: &Bytes) -> Option<Bytes> {
     let length = block.get(8..HEADER)?;
@@ -87,7 +86,7 @@ pub fn block_payload(block: &Bytes) -> Option<Bytes> {
     (start <= end).then(|| block.slice(start..end))
 }
 
-/// A remembered block keeps its memory alive, so equal addresses mean equal bytes.
+/// A stored block keeps its memory allocated, so equal addresses mean equal bytes.
 fn same_memory(a: &Bytes, b: &Bytes) -> bool {
     a.as_ptr() == b.as_ptr() && a.len() == b.len()
 }

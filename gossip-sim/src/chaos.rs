@@ -1,4 +1,4 @@
-//! Random faults, then calm.
+//! Random faults that are all repaired at the end.
 
 use std::time::Duration;
 
@@ -7,24 +7,23 @@ use gossip_core::Instant;
 use crate::rng::{Delay, Draws};
 use crate::{Fault, FaultClass, Incarnation, LedgerFate, NodeId};
 
-/// Plans random faults. Whatever it breaks, it repairs before the end: what comes after must
-/// converge.
+/// Plans random faults. All of them are repaired before the end, so the network must converge afterwards.
 #[derive(Clone, Debug)]
 pub struct Chaos {
-    /// Decides everything.
+    /// Decides every random choice.
     pub seed: u64,
-    /// When it begins.
+    /// Time of the first fault at the earliest.
     pub start: Instant,
-    /// How long it lasts.
+    /// Duration of all faults.
     pub lasting: Duration,
     /// The mean pause between two faults. Default 500 ms.
     pub pause: Duration,
-    /// The longest that one fault lasts. Default 5 s.
+    /// The longest duration of one fault. Default 5 s.
     pub longest: Duration,
 }
 
 impl Chaos {
-    /// Faults from `start` on for as long as `lasting`.
+    /// Faults between `start` and `start + lasting`.
     #[must_use]
     pub const fn new(seed: u64, start: Instant, lasting: Duration) -> Self {
         let (pause, longest) = (Duration::from_millis(500), Duration::from_secs(5));
@@ -37,8 +36,7 @@ impl Chaos {
         }
     }
 
-    /// The faults for `nodes`, in order of time, to be given to
-    /// [`World::schedule`](crate::World::schedule).
+    /// The faults for `nodes`, in order of time. Pass each to [`World::schedule`](crate::World::schedule).
     #[must_use]
     pub fn plan(&self, nodes: &[NodeId]) -> Vec<(Instant, Fault)> {
         let mut plan = Vec::new();
@@ -85,7 +83,7 @@ impl Chaos {
                     if class == FaultClass::Freeze {
                         frozen_until = over;
                     }
-                    plan.push((at, passing(class, (nodes[a], nodes[b]), factor, lasting)));
+                    plan.push((at, temporary(class, (nodes[a], nodes[b]), factor, lasting)));
                 }
             }
             at += draws.delay(pauses) + Duration::from_nanos(1);
@@ -124,8 +122,8 @@ fn crash(plan: &mut Vec<(Instant, Fault)>, node: NodeId, span: (Instant, Instant
     ));
 }
 
-/// A fault that ends by itself, of another class than those that need more than a pair of nodes.
-pub(crate) fn passing(
+/// A fault of a pair of nodes that ends by itself; a cut for classes that need more.
+pub(crate) fn temporary(
     class: FaultClass,
     (a, b): (NodeId, NodeId),
     factor: u32,
@@ -169,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_broken_is_repaired_before_the_end() {
+    fn all_faults_are_repaired_before_the_end() {
         let nodes: Vec<_> = (0..5).map(NodeId::new).collect();
         for seed in 0..20 {
             let chaos = Chaos::new(seed, Instant::from_millis(100), Duration::from_secs(60));
@@ -199,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_of_chaos_holds_every_class() {
+    fn a_minute_of_chaos_has_every_class() {
         let nodes: Vec<_> = (0..5).map(NodeId::new).collect();
         let plan = Chaos::new(1, Instant::START, Duration::from_secs(60)).plan(&nodes);
         for class in FaultClass::ALL {

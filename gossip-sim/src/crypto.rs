@@ -12,10 +12,9 @@ use gossip_core::{
 use crate::block::Orderer;
 use crate::rng::derive_seed;
 
-/// The identity `org/peer#generation`: a renewed certificate is the next generation, with a PKI-ID
-/// of its own.
+/// The identity `org/peer#generation`. A renewed certificate is the next generation and has its own PKI-ID.
 ///
-/// Names must not hold `/` or `#`.
+/// Names must not contain `/` or `#`.
 #[must_use]
 pub fn identity(org: &str, peer: &str, generation: u32) -> SelfIdentity {
     let bytes = Bytes::from(format!("{org}/{peer}#{generation}"));
@@ -26,10 +25,10 @@ pub fn identity(org: &str, peer: &str, generation: u32) -> SelfIdentity {
     }
 }
 
-/// Checks and makes signatures for every node of a world.
+/// Makes and verifies signatures for every node of a world.
 ///
 /// A signature is a hash under a key that only this service holds, over the signer's identity and
-/// the text: an altered text, another identity or a made-up signature really fails.
+/// the text: an altered text, another identity or a forged signature fails.
 #[derive(Debug)]
 pub(crate) struct Crypto {
     key: [u8; 32],
@@ -74,7 +73,7 @@ impl Crypto {
         self.readers.insert(channel, orgs);
     }
 
-    /// Does the job as the node with identity `own` would.
+    /// Does a job of the node with identity `own`.
     pub(crate) fn work(&mut self, now: Instant, own: &Bytes, job: &CryptoJob) -> CryptoOutcome {
         match job {
             CryptoJob::Authenticate {
@@ -119,7 +118,7 @@ impl Crypto {
         }
     }
 
-    /// How long an identity is still valid, if it expires.
+    /// Time until an identity expires; `None` if it does not expire.
     pub(crate) fn expires_in(&self, identity: &Bytes, now: Instant) -> Option<Duration> {
         self.expiry.get(identity).map(|at| at.since(now))
     }

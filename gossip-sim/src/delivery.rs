@@ -1,4 +1,4 @@
-//! How blocks spread, from publication to the last ledger.
+//! Delivery of blocks, from publication to the last ledger.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use gossip_core::{ChannelId, Instant, RequestId};
 use crate::NodeId;
 use crate::stats::Histogram;
 
-/// Blocks that one node's application publishes, one after the other: each when its time has come
-/// and the one before has been accepted. After a restart it goes on from the height of the ledger, as an
-/// application does that reads its blocks from an ordering service.
+/// Blocks that one node's application publishes in sequence: each when it is due and the previous one has been
+/// accepted. After a restart it continues from the height of the ledger, like an application that reads its blocks
+/// from an ordering service.
 #[derive(Clone, Debug)]
 pub struct Publication {
     /// The node.
@@ -21,15 +21,15 @@ pub struct Publication {
     pub channel: ChannelId,
     /// The blocks, from [`Orderer::block`](crate::Orderer::block).
     pub blocks: Arc<[Bytes]>,
-    /// The number of the first one.
+    /// The number of the first block.
     pub first: u64,
-    /// When the first one is due.
+    /// The time at which the first block is due.
     pub start: Instant,
-    /// Between two.
+    /// Time between two blocks.
     pub interval: Duration,
 }
 
-/// A publication and how far it is.
+/// A publication and its progress.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     pub(crate) publication: Publication,
@@ -44,7 +44,8 @@ impl Publisher {
         Some((self.publication.first + self.next as u64, block.clone()))
     }
 
-    /// Goes back to what the ledger lacks; had it all been published before?
+    /// Goes back to the first block that the ledger lacks. Returns whether all blocks had been published before
+    /// and some must be published again.
     pub(crate) fn rewind(&mut self, height: u64) -> bool {
         let done = self.block().is_none();
         let lacking = height.saturating_sub(self.publication.first);
@@ -54,14 +55,14 @@ impl Publisher {
         done && self.block().is_some()
     }
 
-    /// When the next block is due.
+    /// The time at which the next block is due.
     pub(crate) fn due(&self) -> Instant {
         let steps = u32::try_from(self.next).unwrap_or(u32::MAX);
         self.publication.start + self.publication.interval.saturating_mul(steps)
     }
 }
 
-/// Follows each block published in the world.
+/// Measures the delivery of each block published in the world.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     blocks: BTreeMap<ChannelId, BTreeMap<u64, Delivery>>,
@@ -88,7 +89,7 @@ impl Deliveries {
         }
     }
 
-    /// Notes a commit; `true` if the node needed a copy, not having published the block itself.
+    /// Records a commit; returns whether the node needed a copy, since it did not publish the block itself.
     pub(crate) fn committed(
         &mut self,
         now: Instant,
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_is_followed_from_its_first_publication_to_its_last_commit() {
+    fn a_block_is_measured_from_its_first_publication_to_its_last_commit() {
         let (mut deliveries, channel) = (Deliveries::default(), ChannelId::new("c"));
         let (a, b, c) = (NodeId::new(0), NodeId::new(1), NodeId::new(2));
         let at = Instant::from_millis;

@@ -1,63 +1,63 @@
-//! What can go wrong in a world.
+//! Faults of a world.
 
 use std::time::Duration;
 
 use crate::NodeId;
 
-/// Something that goes wrong, or is put right again.
+/// A fault, or its repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Breaks all links between two nodes; they may connect again.
+    /// Breaks all links between two nodes, which may connect again.
     Cut {
         /// One node.
         a: NodeId,
         /// The other.
         b: NodeId,
     },
-    /// Separates these nodes from all others: links break and dials time out, until [`Fault::Heal`]
+    /// Separates the island from all other nodes: links break and dials time out, until [`Fault::Heal`]
     /// or another partition.
     Partition {
-        /// One side; everybody else is the other.
+        /// One side; all other nodes are the other side.
         island: Vec<NodeId>,
     },
     /// Ends the partition.
     Heal,
-    /// Nothing gets through from one node to another; the links stay up and the sender's credit
+    /// Stalls the links from one node to another: no frame arrives, the links stay up, and the sender's credit
     /// runs out.
     Stall {
         /// The sender.
         from: NodeId,
         /// The receiver.
         to: NodeId,
-        /// For how long.
+        /// Duration.
         lasting: Duration,
     },
-    /// Nothing gets through from any of these nodes to any of those; what they send waits, and the
-    /// other direction is as before. No new connection comes about between them.
+    /// Cuts one direction: frames from any node of `from` to any node of `to` wait, the other direction works. No
+    /// new connection can be made between them.
     OneWay {
         /// The senders.
         from: Vec<NodeId>,
         /// The receivers.
         to: Vec<NodeId>,
-        /// For how long.
+        /// Duration.
         lasting: Duration,
     },
-    /// Loses frames and dials, each with this probability; a frame's credit comes back all the same, and
-    /// its link stays up. Harsher than any transport that a node is promised, which loses nothing before
-    /// the end of a link. Replaces the loss that was in force.
+    /// Loses frames and dials, each with this probability; a lost frame's credit is returned, and its link stays
+    /// up. Harsher than the transport that a node may expect, which loses no frame before the end of a link.
+    /// Replaces an earlier loss.
     Loss {
-        /// Of a hundred frames or dials so many are lost.
+        /// Probability in percent.
         percent: u8,
-        /// For how long.
+        /// Duration.
         lasting: Duration,
     },
     /// Suspends a node's process: it handles nothing, its links stay up, and its neighbours' credit runs
-    /// out. Then everything that has happened meanwhile reaches it in order, and its timer after that.
+    /// out. At the end it handles all events that have occurred meanwhile in order, then its timer.
     Freeze {
         /// The node.
         node: NodeId,
-        /// For how long.
+        /// Duration.
         lasting: Duration,
     },
     /// Divides the bandwidth and multiplies the latency between two nodes, both ways.
@@ -66,64 +66,64 @@ pub enum Fault {
         a: NodeId,
         /// The other.
         b: NodeId,
-        /// By how much.
+        /// Factor.
         factor: u32,
-        /// For how long.
+        /// Duration.
         lasting: Duration,
     },
-    /// Stops a node without warning. What its ledger had stored may survive.
+    /// Crashes a node. Its ledger may survive.
     Crash {
         /// The node.
         node: NodeId,
     },
-    /// Starts a crashed node; its application joins its channels again.
+    /// Starts a crashed node, whose application joins its channels again.
     Restart {
         /// The node.
         node: NodeId,
-        /// What became of its ledger.
+        /// Whether its ledger survived.
         ledger: LedgerFate,
-        /// How its clock stands.
+        /// Its new incarnation.
         incarnation: Incarnation,
     },
     /// Multiplies the time that a node's identity service takes.
     SlowCrypto {
         /// The node.
         node: NodeId,
-        /// By how much.
+        /// Factor.
         factor: u32,
-        /// For how long.
+        /// Duration.
         lasting: Duration,
     },
     /// Multiplies the time that a node's ledger takes.
     SlowLedger {
         /// The node.
         node: NodeId,
-        /// By how much.
+        /// Factor.
         factor: u32,
-        /// For how long.
+        /// Duration.
         lasting: Duration,
     },
 }
 
-/// What became of a crashed node's ledger.
+/// Whether a crashed node's ledger survived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LedgerFate {
-    /// All that was stored is still there.
+    /// All stored blocks are kept.
     Kept,
-    /// It is empty.
+    /// The ledger is empty.
     Lost,
 }
 
-/// The incarnation that a node starts again with.
+/// The incarnation of a restarted node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incarnation {
-    /// Greater than the last one, as it should be.
+    /// Greater than the last one, the normal case.
     Next,
     /// Smaller than the last one, as after a clock was set back.
     Backwards,
 }
 
-/// The classes that faults can be switched off by.
+/// Classes of faults, each of which a [`FaultMask`] can switch off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultClass {
     /// [`Fault::Cut`].
@@ -163,7 +163,7 @@ impl FaultClass {
         Self::Freeze,
     ];
 
-    /// Its name in reports.
+    /// The name of the class in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -182,13 +182,13 @@ impl FaultClass {
 }
 
 impl Fault {
-    /// Does it put something right again?
+    /// Returns whether it is a repair.
     #[must_use]
     pub const fn is_repair(&self) -> bool {
         matches!(self, Self::Heal | Self::Restart { .. })
     }
 
-    /// For how long it keeps messages from some nodes that others have, if it does.
+    /// How long it may delay messages to some nodes; `None` if it does not.
     pub(crate) const fn delays_for(&self) -> Option<Duration> {
         match self {
             Self::Stall { lasting, .. }
@@ -206,7 +206,7 @@ impl Fault {
         }
     }
 
-    /// The class it belongs to.
+    /// Its class.
     #[must_use]
     pub const fn class(&self) -> FaultClass {
         match self {
@@ -224,13 +224,13 @@ impl Fault {
     }
 }
 
-/// Which classes of faults take effect. A fault of another class is drawn and planned like any
+/// The set of classes whose faults take effect. A fault of another class is drawn and planned like any
 /// other, then skipped, so that switching a class off changes no random choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultMask(u16);
 
 impl FaultMask {
-    /// Every class takes effect.
+    /// All classes take effect.
     pub const ALL: Self = Self(u16::MAX);
 
     /// The same without `class`.
@@ -239,7 +239,7 @@ impl FaultMask {
         Self(self.0 & !(1 << class as u8))
     }
 
-    /// Does `class` take effect?
+    /// Returns whether faults of `class` take effect.
     #[must_use]
     pub const fn allows(self, class: FaultClass) -> bool {
         self.0 & (1 << class as u8) != 0

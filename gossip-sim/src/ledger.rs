@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use gossip_core::{ChannelId, LedgerError};
 
-/// The hash of a chain up to some block.
+/// The hash of a chain up to a block.
 pub type ChainHash = [u8; 32];
 
-/// One node's ledger. The blocks' bytes are shared with all other nodes.
+/// One node's ledger. It shares the blocks' bytes with all other nodes.
 #[derive(Clone, Debug, Default)]
 pub struct SimLedger {
     chains: BTreeMap<ChannelId, Chain>,
@@ -95,7 +95,7 @@ impl SimLedger {
     }
 }
 
-/// The checksum at a block's end covers the whole block, so the chain need not hash all of it.
+/// Extends a chain's hash by the end of a block: the checksum there covers the whole block.
 fn extend(previous: ChainHash, block: &Bytes) -> ChainHash {
     let mut text = [0; 80];
     text[..32].copy_from_slice(&previous);
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_taken_in_order_only_and_make_a_chain() {
+    fn blocks_are_stored_in_order_only_and_their_hashes_form_a_chain() {
         let (mut ledger, mut other) = (SimLedger::default(), SimLedger::default());
         let channel = ChannelId::new("c");
         assert!(ledger.commit(&channel, 0, Bytes::from_static(b"a")).is_ok());

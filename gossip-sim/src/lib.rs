@@ -1,16 +1,16 @@
 //! A deterministic simulator: thousands of gossip nodes on one event heap.
 //!
-//! Test an application in it before it meets a network. A [`World`] runs real
-//! [`Node`](gossip_core::Node)s, the very state machines that the drivers run, and plays everything
-//! around them in virtual time: transport, identity service, ledger and application.
+//! Use it to test an application without a network. A [`World`] runs
+//! [`Node`](gossip_core::Node)s, the same state machines that the drivers run, and simulates their environment
+//! in virtual time: transport, identity service, ledger and application.
 //!
-//! # What a run is
-//! One thread takes one entry after the other from a heap ordered by time, entries of equal time in
-//! the order in which they were planned. A node is touched only by something delivered to it or by
-//! its own deadline. Every random choice comes from [`WorldConfig::seed`], each purpose with a
-//! stream of its own. So the same configuration, calls and seed give the same run, and
-//! [`World::trace_hash`] proves it, in any process on any platform. A [`Fingerprint`] tells more of a run, and what it
-//! tells does not change with names: record it to see that a change of the code changes no behaviour.
+//! # Runs
+//! One thread handles the entries of a heap in order of time, entries of equal time in
+//! the order in which they were planned. A node acts only on an event delivered to it or on
+//! its own deadline. Every random choice is drawn from [`WorldConfig::seed`], with one stream per
+//! purpose. So the same configuration, calls and seed give the same run, in any process on any platform;
+//! compare [`World::trace_hash`]. A [`Fingerprint`] also covers commands and counters, and does not
+//! depend on names: record it to check that a change of the code changes no behaviour.
 //!
 //! ```
 //! use std::{collections::BTreeMap, time::Duration};
@@ -49,28 +49,28 @@
 //! # Ok::<(), gossip_core::ConfigError>(())
 //! ```
 //!
-//! # What is played
+//! # What is simulated
 //! * **Transport**: links with latency and bandwidth; a large frame delays an urgent one by one
-//!   chunk. Credit comes back when a frame has left the sender, so a slow or stalled receiver
-//!   really exhausts it; what a node does not admit waits at its end and holds the sender.
+//!   chunk. Credit is returned when a frame has left the sender, so a slow or stalled link
+//!   exhausts it; frames that a node does not admit wait at its end and hold the sender.
 //! * **Identities**: text such as `org1/peer0#0` ([`identity`]). Signatures are hashes under a key
-//!   that only the identity service has: altered and forged ones fail. Identities can expire and be
+//!   that only the identity service has: altered and forged signatures fail. Identities can expire and be
 //!   revoked.
-//! * **Blocks**: made by the world's [`Orderer`], whose checksum nobody else can make.
-//! * **Ledgers** in memory ([`SimLedger`]), which survive a crash or not.
-//! * **Faults**: [`Fault`], at once, planned, or at random by [`Chaos`]; a [`FaultMask`] switches a
+//! * **Blocks**: made by the world's [`Orderer`], with a checksum under its key.
+//! * **Ledgers** in memory ([`SimLedger`]), which may survive a crash.
+//! * **Faults**: [`Fault`], immediate, planned, or random by [`Chaos`] and [`Storm`]; a [`FaultMask`] switches a
 //!   class off without changing any other choice.
 //!
 //! # What is checked
-//! While it runs, a world checks that commits come in order, one at a time, and never fall back;
-//! that all chains are equal; that nobody who is down comes back to life; that nobody sees whom it
-//! must not know; and that links, dials, windows and checks outstanding stay within their bounds.
-//! [`World::audit`] compares each node's own account with the world's. What did not hold is in
-//! [`World::violations`]. Whether everybody sees everybody is asked with [`World::views_complete`].
+//! While it runs, a world checks that commits are in order, one at a time, and that heights never fall;
+//! that all chains are equal; that no dead node becomes alive in a view without having started; that no node sees
+//! a peer that it must not know; and that links, dials, windows and outstanding checks stay within their bounds.
+//! [`World::audit`] checks the state of each node. All breaches are in
+//! [`World::violations`]. [`World::views_complete`] returns whether all nodes see each other.
 //!
 //! # Whole networks
-//! [`Scenario`] builds organisations of peers that find each other and commit a chain, and sums the
-//! run up in a [`Report`]; `gossip sim` is a thin shell around it.
+//! [`Scenario`] runs organisations of peers that find each other and commit a chain, and summarises the
+//! run in a [`Report`]; `gossip sim` runs it. [`Trial`] runs a network in a [`Storm`]; `gossip chaos` runs it.
 
 mod agenda;
 mod block;
@@ -81,6 +81,7 @@ mod delivery;
 mod fault;
 mod ledger;
 mod network;
+mod node_id;
 mod rng;
 mod scenario;
 mod stats;
@@ -96,6 +97,7 @@ pub use self::crypto::identity;
 pub use self::delivery::Publication;
 pub use self::fault::{Fault, FaultClass, FaultMask, Incarnation, LedgerFate};
 pub use self::ledger::{ChainHash, SimLedger};
+pub use self::node_id::NodeId;
 pub use self::rng::Delay;
 pub use self::scenario::{Idle, Phase, Progress, Report, Scenario, ScenarioError, Wall, Warm};
 pub use self::stats::{Histogram, KindTraffic, Percentiles, Stats};
@@ -103,5 +105,5 @@ pub use self::storm::{Storm, StormPlan};
 pub use self::trace::{Fingerprint, TraceHash};
 pub use self::trial::{Trial, TrialReport};
 pub use self::world::{
-    Heard, NodeId, Shown, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
+    Heard, SubmittedBlock, World, WorldConfig, external_endpoint, internal_endpoint, node_config,
 };

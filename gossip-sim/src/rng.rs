@@ -1,4 +1,4 @@
-//! Random draws: one ChaCha stream per purpose, so that a new draw in one shifts no other.
+//! Random draws: one ChaCha stream per purpose, so that an additional draw in one stream changes no other.
 
 use std::time::Duration;
 

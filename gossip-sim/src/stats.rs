@@ -1,4 +1,4 @@
-//! What a world counts.
+//! Counters of a world.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::fault::{Fault, FaultClass, Incarnation, LedgerFate};
 const STEPS: usize = 32;
 const OCTAVES: usize = 64;
 
-/// Durations by size, with an error below 4 %. Its memory does not depend on how many it holds.
+/// A histogram of durations, with an error below 4 %. Its memory does not depend on their number.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     buckets: Vec<u64>,
@@ -21,13 +21,13 @@ pub struct Histogram {
 /// A summary of durations, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Percentiles {
-    /// How many.
+    /// Number of durations.
     pub count: u64,
-    /// Half are not longer.
+    /// The median.
     pub p50_ms: f64,
-    /// 99 of 100 are not longer.
+    /// The 99th percentile.
     pub p99_ms: f64,
-    /// The longest, exactly.
+    /// The longest duration, exact.
     pub max_ms: f64,
 }
 
@@ -50,7 +50,7 @@ impl Histogram {
         self.max = self.max.max(nanos);
     }
 
-    /// Sums it up.
+    /// The percentiles of all durations.
     #[must_use]
     pub fn percentiles(&self) -> Percentiles {
         Percentiles {
@@ -93,10 +93,7 @@ fn upper_edge(index: usize) -> u64 {
     }
 }
 
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "far more digits than a report shows"
-)]
+#[allow(clippy::cast_precision_loss, reason = "a report shows fewer digits")]
 fn millis(nanos: u64) -> f64 {
     nanos as f64 / 1e6
 }
@@ -108,11 +105,11 @@ pub struct KindTraffic {
     pub kind: &'static str,
     /// Messages handed to the transport.
     pub messages: u64,
-    /// Their bytes.
+    /// Bytes of these messages.
     pub bytes: u64,
 }
 
-/// What the world has done so far.
+/// Counters of a world since its start.
 #[derive(Clone, Debug)]
 pub struct Stats {
     /// Events delivered to nodes.
@@ -123,25 +120,25 @@ pub struct Stats {
     pub copies_needed: u64,
     /// Notifications dropped because the application did not take them.
     pub notifications_shed: u64,
-    /// Messages sent on links that were already down at that moment.
+    /// Messages sent on links that were already down.
     pub sends_lost: u64,
-    /// Nodes held dead by another although they were running and could be reached.
+    /// Deaths reported of nodes that were running and reachable.
     pub false_deaths: u64,
-    /// Frames that a test has put on links.
+    /// Frames forged by a test.
     pub frames_forged: u64,
     /// Frames lost to [`Fault::Loss`].
     pub frames_lost: u64,
-    /// Dials lost to it.
+    /// Dials lost to [`Fault::Loss`].
     pub dials_lost: u64,
-    /// Starts after a crash that had taken the ledger along.
+    /// Restarts after a crash that lost the ledger.
     pub ledgers_lost: u64,
-    /// Starts with a clock that had been set back.
+    /// Restarts with a clock that was set back.
     pub clocks_set_back: u64,
-    /// Pairs of a node that went on after a freeze and a healthy peer that it must not hold dead for it.
-    pub accusations_watched: u64,
-    /// Notifications that a member is dead.
+    /// Pairs of a thawed node and a healthy peer that it must not hold dead.
+    pub suspicions_checked: u64,
+    /// Notifications that a member died.
     pub deaths: u64,
-    /// Notifications that a member is forgotten.
+    /// Notifications that a member was forgotten or left.
     pub forgotten: u64,
     faults: [u64; FaultClass::ALL.len()],
     sent: [(u64, u64); Kind::ALL.len()],
@@ -161,7 +158,7 @@ impl Stats {
             dials_lost: 0,
             ledgers_lost: 0,
             clocks_set_back: 0,
-            accusations_watched: 0,
+            suspicions_checked: 0,
             deaths: 0,
             forgotten: 0,
             faults: [0; FaultClass::ALL.len()],
@@ -169,7 +166,7 @@ impl Stats {
         }
     }
 
-    /// Messages and bytes by kind, without the kinds that never occurred.
+    /// Messages and bytes by kind, without kinds that were never sent.
     #[must_use]
     pub fn traffic(&self) -> Vec<KindTraffic> {
         let kinds = Kind::ALL.into_iter().zip(self.sent);
@@ -189,7 +186,7 @@ impl Stats {
         self.sent[Kind::Data as usize].1 + self.sent[Kind::StateResponse as usize].1
     }
 
-    /// Messages and bytes of the kinds that membership consists of.
+    /// Messages and bytes of all kinds of membership messages.
     pub(crate) fn membership_sent(&self) -> (u64, u64) {
         let kinds = [
             Kind::Alive,
@@ -203,7 +200,7 @@ impl Stats {
         })
     }
 
-    /// How many faults of a class took effect.
+    /// The number of faults of a class that took effect.
     #[must_use]
     pub const fn faults(&self, class: FaultClass) -> u64 {
         self.faults[class as usize]

@@ -1,22 +1,22 @@
-//! A storm: every kind of fault, a long partition among them, and some nodes that never come back.
+//! A storm: every class of fault, including a long partition, and some nodes that never restart.
 
 use std::time::Duration;
 
 use gossip_core::Instant;
 
-use crate::chaos::{pair, passing, sides};
+use crate::chaos::{pair, sides, temporary};
 use crate::rng::{Delay, Draws};
 use crate::{Fault, FaultClass, Incarnation, LedgerFate, NodeId};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-/// Between two freezes while nothing else goes wrong.
+/// Time between two freezes in the phase without other faults.
 const QUIET: Duration = Duration::from_secs(60);
-/// Whoever never comes back is gone for so long when the storm is over: news held back, and doubt of one's own
-/// hearing, let others find that out late.
+/// A node that never restarts crashes at least this long before the end of the storm: delayed messages and a raised
+/// health multiplier make other nodes detect its death late.
 const GONE_BEFORE: Duration = Duration::from_secs(120);
-/// Classes drawn while the weather is mixed.
+/// Classes drawn in the mixed phases.
 const MIXED: [FaultClass; 9] = [
     FaultClass::Cut,
     FaultClass::Stall,
@@ -29,34 +29,34 @@ const MIXED: [FaultClass; 9] = [
     FaultClass::Freeze,
 ];
 
-/// Plans a storm. First nodes freeze while nothing else is wrong, at most a twentieth of them at a time. Then
-/// the network is in two parts for a minute, an hour or a day, and before or after that whole for a
-/// minute, while all other classes of faults come and go: loss of up to a half, one-way cuts, crashes with
-/// and without ledgers, clocks set back. When it is over all is repaired, but some nodes have gone for good.
+/// Plans a storm. First nodes freeze without any other fault, at most a twentieth of them at a time. Then
+/// the network is partitioned for a minute, an hour or a day, and whole for a minute before or after that. Meanwhile
+/// faults of all other classes begin and end: loss of up to a half, one-way cuts, crashes with and without loss of
+/// the ledger, clocks set back. At the end all faults are repaired, but some nodes never restart.
 #[derive(Clone, Debug)]
 pub struct Storm {
-    /// Decides everything.
+    /// Decides every random choice.
     pub seed: u64,
-    /// When it begins.
+    /// Begin of the storm.
     pub start: Instant,
-    /// How long the network is in two parts: by seed, of 32 seeds in a row one a day, four an hour, all
+    /// Duration of the partition, by seed: of 32 consecutive seeds one has a day, four have an hour, all
     /// others a minute.
     pub partition: Duration,
-    /// So many of the first nodes always come back: those that others find their network by.
+    /// Number of first nodes that always restart: the others use them to bootstrap.
     pub lasting_nodes: usize,
-    /// Some nodes start with a clock that has been set back. Default true; switching it off changes nothing
+    /// Whether some nodes restart with a clock that was set back. Default true; switching it off changes nothing
     /// else.
     pub clocks_set_back: bool,
 }
 
-/// What a [`Storm`] does.
+/// The plan of a [`Storm`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StormPlan {
-    /// The faults in order of time, to be given to [`World::schedule`](crate::World::schedule).
+    /// The faults in order of time. Pass each to [`World::schedule`](crate::World::schedule).
     pub faults: Vec<(Instant, Fault)>,
-    /// Nodes that do not come back.
+    /// Nodes that never restart.
     pub gone: Vec<NodeId>,
-    /// When it is over.
+    /// End of the storm.
     pub calm: Instant,
 }
 
@@ -78,7 +78,7 @@ impl Storm {
         }
     }
 
-    /// The plan for these nodes; nothing for less than two.
+    /// The plan for these nodes; without faults for fewer than two.
     #[must_use]
     pub fn plan(&self, nodes: &[NodeId]) -> StormPlan {
         if nodes.len() < 2 {
@@ -104,7 +104,7 @@ impl Storm {
         draft.mixed((at, mid), end);
         draft.mixed((mid, end), end);
         if !self.clocks_set_back {
-            draft.put_clocks_right();
+            draft.remove_clocks_set_back();
         }
         draft.faults.sort_by_key(|(at, _)| *at);
         StormPlan {
@@ -115,13 +115,13 @@ impl Storm {
     }
 }
 
-/// A plan in the making.
+/// An unfinished plan.
 struct Draft<'a> {
     nodes: &'a [NodeId],
     draws: Draws,
     faults: Vec<(Instant, Fault)>,
     gone: Vec<NodeId>,
-    /// Until when each node is down or frozen.
+    /// The time until which each node is down or frozen.
     away_until: Vec<Instant>,
     frozen_until: Vec<Instant>,
 }
@@ -138,7 +138,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Two freezes, the first one longer than anybody may be silent; returns when the weather turns.
+    /// Two freezes, the first one longer than the expiration of a silent member; returns the begin of the next phase.
     fn freezes(&mut self, mut at: Instant) -> Instant {
         for shortest in [30, 5] {
             let lasting = self.between(shortest * SECOND, MINUTE);
@@ -183,7 +183,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// All classes, the more often the shorter it takes and at the more nodes the more there are.
+    /// Faults of all classes. A shorter phase has shorter pauses, a larger network has more nodes per fault.
     fn mixed(&mut self, (start, over): (Instant, Instant), end: Instant) {
         let pause = (over.since(start) / 20).clamp(3 * SECOND, HOUR / 3);
         let width = 1 + self.nodes.len() / 40;
@@ -220,14 +220,14 @@ impl<'a> Draft<'a> {
                         let factor = u32::try_from(2 + self.draws.below(50)).unwrap_or(2);
                         let pair = (self.nodes[a], self.nodes[b]);
                         self.faults
-                            .push((at, passing(class, pair, factor, lasting)));
+                            .push((at, temporary(class, pair, factor, lasting)));
                     }
                 }
             }
         }
     }
 
-    /// Freezes a node that is there, if not too many are frozen.
+    /// Freezes a node that is neither down nor frozen, unless too many are frozen.
     fn freeze(&mut self, index: usize, (at, over): (Instant, Instant)) {
         let free = self.frozen_until.iter_mut().find(|until| **until < at);
         if let (Some(place), true) = (free, self.away_until[index] < at) {
@@ -238,7 +238,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Stops a node that is there and starts it again: after a moment, or so late that others have
+    /// Crashes a node that is neither down nor frozen, and restarts it soon, or so late that other nodes have
     /// forgotten it.
     fn crash(&mut self, at: Instant, end: Instant) {
         let index = self.draws.index(self.nodes.len());
@@ -271,7 +271,7 @@ impl<'a> Draft<'a> {
         self.faults.push((over, restart));
     }
 
-    fn put_clocks_right(&mut self) {
+    fn remove_clocks_set_back(&mut self) {
         for (_, fault) in &mut self.faults {
             if let Fault::Restart { incarnation, .. } = fault {
                 *incarnation = Incarnation::Next;
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn when_it_is_over_all_is_repaired_but_those_who_are_gone() {
+    fn at_the_end_all_faults_are_repaired_but_nodes_that_are_gone() {
         for (seed, count) in (0..64).flat_map(|seed| [2, 3, 5, 30, 200].map(|n| (seed, n))) {
             let nodes = nodes(count);
             let storm = Storm::new(seed, Instant::from_millis(100), 1);
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_a_twentieth_is_frozen_at_a_time_but_somebody_is() {
+    fn at_least_one_node_and_at_most_a_twentieth_are_frozen_at_a_time() {
         for (seed, count) in (0..64).flat_map(|seed| [3, 30, 200].map(|n| (seed, n))) {
             let nodes = nodes(count);
             let plan = Storm::new(seed, Instant::START, 1).plan(&nodes);
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn with_clocks_put_right_a_storm_is_the_same_but_for_them() {
+    fn without_clocks_set_back_the_rest_of_a_storm_is_the_same() {
         let nodes = nodes(30);
         let is_back = |fault: &Fault| {
             let back = Incarnation::Backwards;
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn of_32_storms_in_a_row_one_takes_a_day_and_four_an_hour() {
+    fn of_32_consecutive_seeds_one_has_a_partition_of_a_day_and_four_of_an_hour() {
         let lengths: Vec<_> = (7..39)
             .map(|seed| Storm::new(seed, Instant::START, 1).partition)
             .collect();

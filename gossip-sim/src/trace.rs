@@ -21,12 +21,11 @@ pub use self::recording::Fingerprint;
 pub(crate) use self::recording::Recording;
 
 const BATCH: usize = 32 << 10;
-/// Of a longer piece only so much at each end is hashed.
+/// Number of bytes hashed at each end of a longer piece.
 const EDGE: usize = 32 << 10;
 
-/// BLAKE3 over every delivered event: its time, node, kind and content, of which a frame or block
-/// of more than 64 KiB counts with its length and 32 KiB at each end. Equal for equal seeds, in
-/// every process and on every platform.
+/// BLAKE3 over every delivered event: its time, node, kind and content. Of a frame or block of more than 64 KiB, the
+/// length and 32 KiB at each end are hashed. Equal for equal seeds, in every process and on every platform.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TraceHash([u8; 32]);
 
@@ -56,12 +55,12 @@ impl Serialize for TraceHash {
     }
 }
 
-/// Collects records and hashes them in large pieces, which is several times faster than one by one.
+/// Collects records and hashes them in large batches, which is several times faster than one by one.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     hasher: blake3::Hasher,
     batch: Vec<u8>,
-    /// Error texts, and requests that are rare, count as they print themselves.
+    /// Whether error texts, and the debug text of rare requests, are hashed.
     as_printed: bool,
 }
 
@@ -74,7 +73,7 @@ impl Trace {
         }
     }
 
-    /// A trace that no other name and no other text of the core changes.
+    /// A trace that does not depend on names and texts of the core.
     fn without_texts() -> Self {
         Self {
             as_printed: false,
@@ -230,7 +229,7 @@ impl Trace {
 
     #[allow(
         clippy::wildcard_enum_match_arm,
-        reason = "what is asked for rarely may take the time to be written out"
+        reason = "rare requests may take the time to be formatted"
     )]
     fn request(&mut self, request: &Request) {
         match request {
@@ -302,8 +301,8 @@ impl Trace {
         self.batch.extend_from_slice(&number.to_le_bytes());
     }
 
-    /// The length first, so that no two sequences of pieces look the same. Hashing the middle of
-    /// megabytes once per copy would cost more than the run.
+    /// Appends a piece after its length, so that different sequences of pieces never give the same bytes. Hashing
+    /// all of a large block once per copy would cost more than the run.
     fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
         if bytes.len() <= 2 * EDGE {

@@ -1,4 +1,4 @@
-//! Worlds in which things go wrong.
+//! Faults of a world, and recovery from them.
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use gossip_sim::{
 const MINUTE: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(300);
 
-/// Organisations whose nodes see each other.
+/// A network whose nodes see each other.
 fn network(scenario: &Scenario) -> (World, Vec<NodeId>) {
     let mut world = scenario.build().expect("valid");
     let nodes: Vec<_> = world.nodes().collect();
@@ -96,7 +96,7 @@ fn a_crash_during_a_commit_and_a_plain_start_break_no_rule() {
     });
     let made = blocks(&world, 3);
     publish(&mut world, nodes[0], made, Duration::from_millis(50));
-    // By now the victim's first commit has begun, and takes its time.
+    // The victim's first commit has begun and is not complete.
     assert!(world.wait(MINUTE, |world| world.ledger(nodes[1]).height(&channel) == 3));
     assert_eq!(world.ledger(victim).height(&channel), 0);
     world.inject(&Fault::Crash { node: victim });
@@ -109,7 +109,7 @@ fn a_crash_during_a_commit_and_a_plain_start_break_no_rule() {
 }
 
 #[test]
-fn a_partition_heals() {
+fn views_and_ledgers_are_complete_after_a_partition() {
     let (mut world, nodes) = network(&Scenario::new(2, 3, 1));
     let channel = Scenario::channel();
     world.inject(&Fault::Partition {
@@ -131,7 +131,7 @@ fn a_partition_heals() {
 }
 
 #[test]
-fn a_node_whose_clock_was_set_back_is_seen_by_all_again_and_raises_nobody_from_the_dead() {
+fn a_node_whose_clock_was_set_back_is_seen_by_all_again_and_revives_no_dead_member() {
     let (mut world, nodes) = network(&Scenario::new(1, 5, 1));
     world.audit();
     world.inject(&Fault::Crash { node: nodes[3] });
@@ -151,15 +151,15 @@ fn a_node_whose_clock_was_set_back_is_seen_by_all_again_and_raises_nobody_from_t
 }
 
 #[test]
-fn the_dead_stay_dead() {
+fn dead_members_stay_dead() {
     let (mut world, nodes) = network(&Scenario::new(1, 5, 1));
     world.inject(&Fault::Crash { node: nodes[4] });
     let dead = world.identity(nodes[4]).peer.clone();
     world.take_notifications(nodes[0]);
-    let mut told = Vec::new();
+    let mut notifications = Vec::new();
     let gone = world.wait(LONG, |world| {
-        told.extend(world.take_notifications(nodes[0]));
-        told.contains(&Notification::MemberDead(dead.clone()))
+        notifications.extend(world.take_notifications(nodes[0]));
+        notifications.contains(&Notification::MemberDead(dead.clone()))
     });
     assert!(gone);
     world.run_for(MINUTE);
@@ -168,7 +168,7 @@ fn the_dead_stay_dead() {
 }
 
 #[test]
-fn a_bad_block_is_neither_taken_nor_forwarded() {
+fn a_bad_block_is_neither_committed_nor_forwarded() {
     let (mut world, nodes) = network(&Scenario::new(1, 4, 1));
     let channel = Scenario::channel();
     let mut block = world.orderer().block(&channel, 0, b"payload").to_vec();
@@ -200,7 +200,7 @@ fn a_bad_block_is_neither_taken_nor_forwarded() {
 }
 
 #[test]
-fn a_stalled_peer_delays_nobody_else() {
+fn a_stalled_peer_delays_no_other_peer() {
     let (mut world, nodes) = network(&Scenario::new(1, 6, 1));
     let (channel, stuck) = (Scenario::channel(), nodes[5]);
     for from in &nodes[..5] {
@@ -224,7 +224,7 @@ fn a_stalled_peer_delays_nobody_else() {
 }
 
 #[test]
-fn after_chaos_comes_calm_and_everything_converges() {
+fn after_chaos_views_and_ledgers_converge() {
     for seed in 1..=4 {
         let (mut world, nodes) = network(&Scenario::new(2, 5, seed));
         let channel = Scenario::channel();
@@ -283,7 +283,7 @@ fn a_masked_class_changes_nothing_but_its_own_faults() {
 }
 
 #[test]
-fn an_expired_identity_is_not_seen_any_more() {
+fn a_peer_with_an_expired_identity_is_not_seen() {
     let scenario = Scenario::new(1, 4, 1);
     let mut world = scenario.build().expect("valid");
     let nodes: Vec<_> = world.nodes().collect();

@@ -1,4 +1,4 @@
-//! What a network costs in which nothing happens.
+//! The cost of an idle network.
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use std::time::Duration;
@@ -9,12 +9,12 @@ use gossip_sim::{Fault, World, WorldConfig, internal_endpoint, node_config};
 const NODES: usize = 24;
 const MINUTES: u64 = 20;
 
-/// A network of one organisation; `deaf` nodes are like Fabric's peers in that they take no pulses.
-fn network(deaf: usize) -> World {
+/// A network of one organisation; the first `without_pulses` nodes use no pulses, like Fabric's peers.
+fn network(without_pulses: usize) -> World {
     let mut world = World::new(WorldConfig::new(5));
     for index in 0..NODES {
         let mut config = node_config("org", &format!("peer{index}"));
-        config.membership.pulses = index >= deaf;
+        config.membership.pulses = index >= without_pulses;
         if index > 0 {
             config.bootstrap = vec![internal_endpoint("org", "peer0")];
         }
@@ -34,7 +34,7 @@ fn checks(world: &World) -> u64 {
         .sum()
 }
 
-/// Per node and member.
+/// Verifications per node and member.
 fn checks_in(world: &mut World, time: Duration) -> f64 {
     let before = checks(world);
     world.run_for(time);
@@ -44,7 +44,7 @@ fn checks_in(world: &mut World, time: Duration) -> f64 {
 }
 
 #[test]
-fn members_that_understand_pulses_check_a_signature_every_ten_minutes() {
+fn members_with_pulses_verify_a_signature_every_ten_minutes() {
     let mut world = network(0);
     let checks = checks_in(&mut world, Duration::from_secs(60 * MINUTES));
     let heartbeats = (60 * MINUTES / 5) as f64;
@@ -52,12 +52,14 @@ fn members_that_understand_pulses_check_a_signature_every_ten_minutes() {
 }
 
 #[test]
-fn one_that_does_not_understand_them_hears_signed_heartbeats_of_all() {
+fn a_member_without_pulses_receives_signed_heartbeats_of_all() {
     let mut world = network(1);
     let checks = checks_in(&mut world, Duration::from_secs(60));
     assert!((8.0..14.0).contains(&checks), "{checks}");
-    let deaf = world.nodes().next().expect("there are nodes");
-    world.inject(&Fault::Crash { node: deaf });
+    let without_pulses = world.nodes().next().expect("there are nodes");
+    world.inject(&Fault::Crash {
+        node: without_pulses,
+    });
     world.run_for(Duration::from_secs(60));
     let checks = checks_in(&mut world, Duration::from_secs(60));
     assert!(checks < 1.0, "{checks}");

@@ -1,4 +1,4 @@
-//! Peers that stop in order: nobody waits until their silence shows.
+//! Peers that stop in order: the others drop them without waiting for the expiration.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn a_peer_that_stops_is_dropped_by_all_within_a_second() {
 }
 
 #[test]
-fn a_peer_that_stopped_and_starts_again_is_seen_again_at_once() {
+fn a_stopped_peer_that_restarts_is_seen_at_once() {
     let (mut world, nodes) = network(12, 4);
     let leaver = nodes[5];
     world.request(leaver, Request::Stop);
@@ -68,7 +68,7 @@ fn a_peer_that_stopped_and_starts_again_is_seen_again_at_once() {
 }
 
 #[test]
-fn blocks_find_other_ways_at_once_when_a_peer_leaves_the_tree() {
+fn blocks_take_other_paths_at_once_when_a_peer_leaves_the_tree() {
     let (mut world, nodes) = network(30, 5);
     let channel = Scenario::channel();
     let orderer = world.orderer();

@@ -1,4 +1,4 @@
-//! After calm all views are equal soon, however long the network was in parts.
+//! After a partition of any duration all views are complete within 15 s.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use gossip_sim::{Fault, NodeId, Scenario, World};
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long the parts of a network may take to see each other again once they can.
+/// Limit for complete views after the end of a partition.
 const BOUND: Duration = Duration::from_secs(15);
 
 fn network(nodes: usize, seed: u64) -> (World, Vec<NodeId>) {
@@ -17,8 +17,8 @@ fn network(nodes: usize, seed: u64) -> (World, Vec<NodeId>) {
     (world, nodes)
 }
 
-/// Separates every third node from the others for this long, and returns how long it took until
-/// everybody saw everybody again.
+/// Separates every third node from the others for `lasting`, and returns the time from the end of the partition
+/// until all views were complete.
 fn healing(nodes: usize, seed: u64, lasting: Duration) -> Duration {
     let (mut world, all) = network(nodes, seed);
     let offset = usize::try_from(seed).unwrap() % 3;
@@ -37,7 +37,7 @@ fn healing(nodes: usize, seed: u64, lasting: Duration) -> Duration {
     world.run_for(MINUTE);
     assert!(
         world.views_complete(),
-        "{nodes} nodes, seed {seed}: and stay so"
+        "{nodes} nodes, seed {seed}: not a minute later"
     );
     world.audit();
     assert_eq!(world.violations(), []);
@@ -50,19 +50,19 @@ fn assert_heals(nodes: usize, seeds: u64, lasting: Duration) {
         .collect();
     assert!(
         times.iter().all(|taken| *taken <= BOUND),
-        "{nodes} nodes apart for {lasting:?}: {times:?}"
+        "{nodes} nodes, partition of {lasting:?}: {times:?}"
     );
 }
 
 #[test]
-fn a_network_apart_for_a_minute_sees_itself_whole_within_15_s() {
+fn views_are_complete_within_15_s_after_a_partition_of_a_minute() {
     for (nodes, seeds) in [(3, 12), (5, 12), (30, 4)] {
         assert_heals(nodes, seeds, MINUTE);
     }
 }
 
 #[test]
-fn a_network_apart_for_less_than_it_takes_to_hold_somebody_dead_is_whole_within_15_s() {
+fn views_are_complete_within_15_s_after_a_partition_shorter_than_the_expiration() {
     for (nodes, seeds) in [(3, 6), (5, 6), (30, 2)] {
         assert_heals(nodes, seeds, Duration::from_secs(20));
         assert_heals(nodes, seeds, Duration::from_secs(30));
@@ -70,14 +70,14 @@ fn a_network_apart_for_less_than_it_takes_to_hold_somebody_dead_is_whole_within_
 }
 
 #[test]
-fn a_network_apart_for_longer_than_it_remembers_sees_itself_whole_within_15_s() {
+fn views_are_complete_within_15_s_after_a_partition_longer_than_members_are_remembered() {
     for (nodes, seeds) in [(3, 8), (5, 8), (30, 1)] {
         assert_heals(nodes, seeds, Duration::from_secs(700));
     }
 }
 
 #[test]
-fn a_network_apart_for_an_hour_or_a_day_sees_itself_whole_within_15_s() {
+fn views_are_complete_within_15_s_after_a_partition_of_an_hour_or_a_day() {
     for (nodes, seeds) in [(3, 4), (5, 2)] {
         assert_heals(nodes, seeds, Duration::from_secs(3_600));
     }

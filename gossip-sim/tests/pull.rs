@@ -1,4 +1,4 @@
-//! What pull does on its own, and what it costs where there is something better.
+//! Pull as the only way to get blocks, and its cost beside push.
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ fn sum(world: &World, of: impl Fn(&Metrics) -> u64) -> u64 {
 }
 
 #[test]
-fn without_push_and_transfer_of_state_all_blocks_reach_all_by_pull_alone() {
+fn without_push_and_state_transfer_all_blocks_reach_all_peers_by_pull() {
     let (mut world, nodes) = network(6, |config| {
         config.push.fanout = 0;
         config.push.tree = false;
@@ -73,14 +73,14 @@ fn without_push_and_transfer_of_state_all_blocks_reach_all_by_pull_alone() {
     let complete = |world: &mut World| world.ledgers_complete(&channel(), 10);
     assert!(world.wait(2 * MINUTE, complete));
     assert_eq!(sum(&world, |metrics| metrics.blocks_pulled), 50);
-    let otherwise = |metrics: &Metrics| metrics.blocks_pushed + metrics.blocks_transferred;
-    assert_eq!(sum(&world, otherwise), 0);
+    let not_pulled = |metrics: &Metrics| metrics.blocks_pushed + metrics.blocks_transferred;
+    assert_eq!(sum(&world, not_pulled), 0);
     world.audit();
     assert!(world.violations().is_empty());
 }
 
 #[test]
-fn with_push_peers_of_our_own_never_pull() {
+fn with_push_peers_other_than_legacy_peers_never_pull() {
     let (mut world, nodes) = network(12, |_| {});
     publish(&mut world, nodes[0], 10);
     world.run_for(5 * MINUTE);
@@ -89,7 +89,7 @@ fn with_push_peers_of_our_own_never_pull() {
     assert_eq!(sum(&world, pulls), 0);
 }
 
-/// Messages and bytes sent so far of a kind.
+/// Messages and bytes of a kind sent so far.
 fn sent(world: &World, kind: &str) -> (u64, u64) {
     let traffic = world.stats().traffic().into_iter();
     let mut of_kind = traffic.filter(|one| one.kind == kind);
@@ -98,20 +98,24 @@ fn sent(world: &World, kind: &str) -> (u64, u64) {
 }
 
 #[test]
-fn in_a_calm_channel_peers_ask_for_state_infos_at_eight_bytes_each_and_are_told_none() {
+fn in_an_idle_channel_state_info_requests_cost_eight_bytes_per_held_one_and_get_no_answer() {
     let size = 24;
     let (mut world, nodes) = network(size, |_| {});
     publish(&mut world, nodes[0], 10);
     world.run_for(2 * MINUTE);
-    let (told, asked) = (
+    let (answers, requests) = (
         sent(&world, "state_snapshot"),
         sent(&world, "state_info_pull_req"),
     );
     world.run_for(5 * MINUTE);
-    assert_eq!(sent(&world, "state_snapshot"), told, "nothing is news");
+    assert_eq!(
+        sent(&world, "state_snapshot"),
+        answers,
+        "no new state infos"
+    );
     let now = sent(&world, "state_info_pull_req");
-    let (requests, bytes) = (now.0 - asked.0, now.1 - asked.1);
-    // Three requests each sixteen seconds.
+    let (requests, bytes) = (now.0 - requests.0, now.1 - requests.1);
+    // Three requests per sixteen seconds.
     let expected = size as u64 * 3 * 300 / 16;
     assert!(
         (expected / 2..expected * 2).contains(&requests),

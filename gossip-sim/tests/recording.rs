@@ -1,4 +1,4 @@
-//! What a recorded run tells, and the nodes and applications that scenes need.
+//! Recorded runs, legacy peers and validators.
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gossip_core::{ChannelId, JoinChannel, OrgId, Request, RequestError, RequestId, Verdict};
 use gossip_sim::{
-    Fingerprint, NodeId, Shown, Trial, World, WorldConfig, internal_endpoint, node_config,
+    Fingerprint, NodeId, SubmittedBlock, Trial, World, WorldConfig, internal_endpoint, node_config,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -15,14 +15,14 @@ fn channel() -> ChannelId {
     ChannelId::new("main")
 }
 
-/// Three peers that have found each other in a channel; the last one is a peer of the original if that is asked for.
-fn network(config: WorldConfig, with_original: bool) -> (World, Vec<NodeId>) {
+/// Three peers that see each other in a channel; the last one may be a legacy peer.
+fn network(config: WorldConfig, with_legacy: bool) -> (World, Vec<NodeId>) {
     let mut world = World::new(config);
     for index in 0..3 {
         let mut config = node_config("org", &format!("peer{index}"));
         config.bootstrap = vec![internal_endpoint("org", "peer0")];
-        let node = if with_original && index == 2 {
-            world.add_original(config)
+        let node = if with_legacy && index == 2 {
+            world.add_legacy(config)
         } else {
             world.add(config)
         };
@@ -74,7 +74,7 @@ fn equal_runs_have_equal_fingerprints_and_others_differ_in_each_hash() {
 }
 
 #[test]
-fn recording_changes_nothing_and_is_absent_unless_asked_for() {
+fn recording_changes_no_run_and_is_off_by_default() {
     let (plain, _) = network(WorldConfig::new(1), false);
     let (with, _) = network(recorded(1), false);
     assert_eq!(plain.trace_hash(), with.trace_hash());
@@ -88,7 +88,7 @@ fn recording_changes_nothing_and_is_absent_unless_asked_for() {
 }
 
 #[test]
-fn a_fingerprint_counts_what_a_node_had_counted_when_it_crashed() {
+fn a_fingerprint_includes_the_counters_of_crashed_nodes() {
     let counters = |node: usize| {
         let (mut world, nodes) = network(recorded(1), false);
         world.inject(&gossip_sim::Fault::Crash { node: nodes[node] });
@@ -102,25 +102,25 @@ fn a_fingerprint_counts_what_a_node_had_counted_when_it_crashed() {
 }
 
 #[test]
-fn a_peer_of_the_original_and_ours_see_no_capability_in_each_other() {
+fn links_with_a_legacy_peer_have_no_capabilities() {
     let (world, nodes) = network(WorldConfig::new(1), true);
-    let original = world.identity(nodes[2]).peer.to_string();
+    let legacy = world.identity(nodes[2]).peer.to_string();
     for node in &nodes {
         let links = world.node(*node).expect("runs").snapshot().links;
         assert!(!links.is_empty());
         for link in links {
-            let plain = *node == nodes[2] || link.peer.as_ref() == Some(&original);
-            assert_eq!(link.capabilities == 0, plain, "{link:?}");
+            let without = *node == nodes[2] || link.peer.as_ref() == Some(&legacy);
+            assert_eq!(link.capabilities == 0, without, "{link:?}");
         }
     }
-    // With such a peer heartbeats are signed and pulls begin.
+    // With a legacy peer heartbeats are signed and peers pull.
     let metrics = world.node(nodes[0]).expect("runs").metrics();
     assert!(metrics.pull_rounds > 0);
     assert_eq!(metrics.pulses, 0);
 }
 
-fn rejects_the_second(shown: &Shown) -> Option<(Verdict, Duration)> {
-    let verdict = match shown.seq {
+fn rejects_the_second(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+    let verdict = match block.seq {
         0 => Verdict::Accept,
         1 => Verdict::Reject,
         _ => return None,
@@ -129,7 +129,7 @@ fn rejects_the_second(shown: &Shown) -> Option<(Verdict, Duration)> {
 }
 
 #[test]
-fn an_application_judges_in_its_time_or_never() {
+fn an_application_returns_its_verdict_after_its_delay_or_never() {
     let (mut world, nodes) = network(WorldConfig::new(1), false);
     world.validate_with(nodes[0], rejects_the_second);
     let (channel, on) = (channel(), true);

@@ -1,4 +1,4 @@
-//! Whole networks.
+//! Scenarios: whole networks.
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use std::process::Command;
@@ -9,7 +9,7 @@ use gossip_sim::{Delay, Phase, Progress, Report, Scenario, ScenarioError};
 const CHILD: &str = "GOSSIP_SIM_CHILD";
 
 fn run(scenario: &Scenario) -> Report {
-    let report = scenario.run(&mut ()).expect("the scenario makes sense");
+    let report = scenario.run(&mut ()).expect("the scenario is valid");
     assert!(
         report.is_success(),
         "{}",
@@ -91,7 +91,7 @@ fn two_processes_give_the_same_trace() {
     assert_eq!(child(), run(&small(5)).trace_hash.to_string());
 }
 
-/// The other process of the test above.
+/// The child process of the test above.
 #[test]
 #[ignore = "run by two_processes_give_the_same_trace"]
 fn prints_its_trace() {
@@ -101,7 +101,7 @@ fn prints_its_trace() {
 }
 
 #[test]
-fn sharing_decoded_messages_changes_nothing() {
+fn sharing_decoded_messages_changes_no_trace() {
     let (mut encoded, mut shared) = (small(1), small(1));
     encoded.world.encode_below = usize::MAX;
     shared.world.encode_below = 0;
@@ -109,7 +109,7 @@ fn sharing_decoded_messages_changes_nothing() {
 }
 
 #[test]
-fn a_run_out_of_time_says_what_is_missing() {
+fn a_run_over_its_limits_reports_what_is_missing() {
     let mut scenario = small(1).latency(Delay::fixed(Duration::from_millis(10)));
     scenario.convergence_limit = Duration::ZERO;
     scenario.commit_limit = Duration::ZERO;
@@ -127,7 +127,7 @@ fn a_run_out_of_time_says_what_is_missing() {
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn invalid_scenarios_are_refused() {
     let refused = |scenario: Scenario| scenario.run(&mut ()).map(|_| ());
     assert_eq!(
         refused(Scenario::new(0, 4, 1)),
@@ -153,7 +153,7 @@ fn nonsense_is_refused() {
 }
 
 #[test]
-fn progress_passes_through_all_phases_and_never_goes_back_within_start_and_blocks() {
+fn progress_covers_all_phases_and_never_decreases_within_start_and_blocks() {
     struct Log(Vec<(Phase, f64)>);
     impl Progress for Log {
         fn progress(&mut self, phase: Phase, fraction: f64) {

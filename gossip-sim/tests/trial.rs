@@ -1,4 +1,4 @@
-//! Storms, then calm, and checks that bite.
+//! Trials: storms, and the checks after them.
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use std::time::Duration;
@@ -26,52 +26,52 @@ fn assert_all_held(nodes: usize, seeds: impl IntoIterator<Item = u64>) -> Vec<Tr
     reports
 }
 
-/// Every class of fault took effect, and what it was for was seen.
+/// Every class of fault took effect, and every state of the coverage occurred.
 fn assert_covered(reports: &[TrialReport]) {
     let names = reports.iter().flat_map(|report| report.coverage.keys());
     for name in names {
         let count: u64 = reports.iter().map(|report| report.coverage[name]).sum();
-        assert!(count > 0, "{name} never seen");
+        assert!(count > 0, "{name} never occurred");
     }
 }
 
 #[test]
-fn three_nodes_get_over_storms() {
+fn three_nodes_recover_from_storms() {
     let reports = assert_all_held(3, 1..9);
     assert_covered(&reports);
     assert!(reports.iter().any(|report| report.partition_s == 3600));
 }
 
 #[test]
-fn five_nodes_get_over_storms() {
+fn five_nodes_recover_from_storms() {
     assert_covered(&assert_all_held(5, 1..9));
 }
 
 #[test]
-fn three_nodes_get_over_a_partition_of_a_day() {
+fn three_nodes_recover_from_a_partition_of_a_day() {
     let reports = assert_all_held(3, [32]);
     assert_eq!(reports[0].partition_s, 24 * 3600);
 }
 
 #[test]
-fn thirty_nodes_get_over_storms() {
+fn thirty_nodes_recover_from_storms() {
     assert_covered(&assert_all_held(30, 1..3));
 }
 
-/// In this one members that were gone were told of as alive again and again. The dead are forgotten sooner, so
-/// that the calm takes less of a test's time.
+/// With this seed peers once relayed members that were gone as alive again and again. Dead members are forgotten
+/// sooner than by default, which shortens the test.
 #[test]
-fn two_hundred_nodes_get_over_a_storm() {
+fn two_hundred_nodes_recover_from_a_storm() {
     let mut trial = Trial::new(200, 6);
     trial.tune = |config| config.membership.forget_after = MINUTE;
     let report = trial.run(&mut ()).expect("valid");
     assert!(report.is_success(), "{report:#?}");
 }
 
-/// Seeds in which somebody hears of a later, former self of a member after having met the one that runs, or
-/// holds it dead or forgotten.
+/// Seeds in which a node receives a higher, earlier incarnation of a member after the one that runs, or
+/// holds the member dead or has forgotten it.
 #[test]
-fn whoever_runs_with_its_clock_set_back_is_seen_although_others_tell_of_its_former_self() {
+fn a_node_with_its_clock_set_back_is_seen_although_peers_relay_its_earlier_incarnation() {
     assert_all_held(3, [39]);
     assert_all_held(5, [2]);
     assert_all_held(30, [31]);
@@ -101,7 +101,7 @@ fn breaches(world: &World) -> Vec<(NodeId, Breach)> {
 }
 
 #[test]
-fn a_node_that_is_not_seen_is_noticed() {
+fn an_unseen_running_node_is_a_violation() {
     let (mut world, nodes) = network();
     world.audit_views();
     assert_eq!(breaches(&world), []);
@@ -120,7 +120,7 @@ fn a_node_that_is_not_seen_is_noticed() {
 }
 
 #[test]
-fn a_node_that_is_seen_although_it_does_not_run_is_noticed() {
+fn a_node_that_is_seen_but_does_not_run_is_a_violation() {
     let (mut world, nodes) = network();
     world.inject(&Fault::Crash { node: nodes[3] });
     world.run_for(Duration::from_secs(1));
@@ -132,7 +132,7 @@ fn a_node_that_is_seen_although_it_does_not_run_is_noticed() {
 }
 
 #[test]
-fn a_member_that_is_remembered_for_too_long_is_noticed() {
+fn a_member_that_is_remembered_for_too_long_is_a_violation() {
     let mut scenario = Scenario::new(1, 4, 1);
     scenario.tune = |config| config.membership.forget_after = 4 * MINUTE;
     let mut world = scenario.build().expect("valid");
@@ -140,21 +140,24 @@ fn a_member_that_is_remembered_for_too_long_is_noticed() {
     world.run_for(MINUTE);
     world.inject(&Fault::Crash { node: nodes[3] });
     world.run_for(2 * MINUTE);
-    world.audit_ghosts();
-    assert_eq!(breaches(&world), [], "it may still be remembered");
-    // Who is cut off from time forgets nobody.
+    world.audit_forgotten();
+    assert_eq!(breaches(&world), [], "too early to be forgotten");
+    // A frozen node forgets no member.
     world.inject(&Fault::Freeze {
         node: nodes[1],
         lasting: 10 * MINUTE,
     });
     world.run_for(5 * MINUTE);
-    world.audit_ghosts();
+    world.audit_forgotten();
     let subject = nodes[3];
-    assert_eq!(breaches(&world), [(nodes[1], Breach::Ghost { subject })]);
+    assert_eq!(
+        breaches(&world),
+        [(nodes[1], Breach::NotForgotten { subject })]
+    );
 }
 
 #[test]
-fn a_ledger_that_lacks_blocks_is_noticed() {
+fn a_ledger_that_lacks_blocks_is_a_violation() {
     let (mut world, nodes) = network();
     let channel = Scenario::channel();
     world.audit_ledgers(&channel, 1);
@@ -168,7 +171,7 @@ fn a_ledger_that_lacks_blocks_is_noticed() {
 }
 
 #[test]
-fn a_storm_of_nobody_is_no_storm() {
+fn a_storm_without_nodes_has_no_faults() {
     let world = Scenario::new(1, 4, 1).build().expect("valid");
     let plan = Storm::new(1, world.now(), 1).plan(&[]);
     assert!(plan.faults.is_empty() && plan.calm == world.now());

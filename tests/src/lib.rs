@@ -1,4 +1,4 @@
-//! What the cross-crate tests in `tests/` share.
+//! Shared code of the cross-crate tests in `tests/`.
 
 pub mod network;
 pub mod scenario;

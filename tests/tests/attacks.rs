@@ -1,6 +1,6 @@
-//! Who may not join, on Noise over TCP with real certificates: each is refused for a reason of its
-//! own, which is counted and told to the application.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Refused authentications, on Noise over TCP with real certificates: each has its own reason,
+//! which is counted and reported to the application.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -22,7 +22,7 @@ type Stage = Tcp<TokioRuntime>;
 struct Scene {
     cluster: Cluster<Stage>,
     intruder: Intruder<TokioRuntime>,
-    /// Who may be connected.
+    /// The peers that may be connected.
     honest: Vec<PeerId>,
 }
 
@@ -31,7 +31,7 @@ impl Scene {
         let stage = Tcp::new(runtime);
         let intruder = Intruder::new(&stage).await;
         let cluster = Cluster::start(stage, 2, 1, quick).await;
-        cluster.assembled().await;
+        cluster.see_each_other().await;
         let honest = cluster.peers.iter().map(|peer| peer.id.clone()).collect();
         Self {
             cluster,
@@ -44,7 +44,7 @@ impl Scene {
         &self.cluster.peers[0]
     }
 
-    /// An attacker who is a member himself.
+    /// An attacker with a valid certificate.
     fn insider(&self) -> SigningIdentity {
         let member = self.cluster.authorities.member(0, "insider");
         member.signing_identity().unwrap()
@@ -54,8 +54,8 @@ impl Scene {
         self.intruder.dial(&self.victim().place.endpoint).await
     }
 
-    /// Sends `first` on a new connection; the victim must refuse it for this reason and no other,
-    /// close the connection, and go on as if nothing had happened.
+    /// Sends `first` on a new connection. The victim must refuse it for this reason only,
+    /// close the connection, and continue without harm.
     async fn refuses(self, reason: Refusal, first: impl FnOnce(&Line<TokioRuntime>) -> Bytes) {
         let line = self.dial().await;
         let first = first(&line);
@@ -65,19 +65,19 @@ impl Scene {
     async fn refuses_on(mut self, mut line: Line<TokioRuntime>, reason: Refusal, first: &Bytes) {
         let mut news = self.victim().gossip.notifications();
         line.send(Class::Control, first);
-        let told = within("the victim tells of a refusal", async {
+        let refusal = within("the victim reports a refusal", async {
             loop {
                 match news.next().await {
                     Some(Notice::Event(Notification::Refused { refusal, .. })) => break refusal,
                     Some(Notice::Event(Notification::Connected(peer))) => {
-                        assert!(self.honest.contains(&peer), "the attacker is let in");
+                        assert!(self.honest.contains(&peer), "the attacker is connected");
                     }
                     Some(_) => {}
                     None => panic!("the victim has stopped"),
                 }
             }
         });
-        assert_eq!(told.await, reason);
+        assert_eq!(refusal.await, reason);
         line.closed().await;
 
         let victim = self.victim();
@@ -91,7 +91,7 @@ impl Scene {
     }
 }
 
-/// Attacks with an authentication that is `changed` and then signed by the insider.
+/// Attacks with an authentication that is changed by `changed` and signed by the insider.
 fn with_claim(reason: Refusal, changed: impl FnOnce(&Scene, ConnEstablish) -> ConnEstablish) {
     on_tokio(|runtime| async move {
         let scene = Scene::new(runtime).await;
@@ -103,12 +103,12 @@ fn with_claim(reason: Refusal, changed: impl FnOnce(&Scene, ConnEstablish) -> Co
     });
 }
 
-/// Attacks with a flawless authentication by somebody who should not be let in.
-fn as_somebody(reason: Refusal, who: impl FnOnce(&Scene) -> SigningIdentity) {
+/// Attacks with a well-formed authentication by an identity that must be refused.
+fn with_identity(reason: Refusal, signer: impl FnOnce(&Scene) -> SigningIdentity) {
     on_tokio(|runtime| async move {
         let scene = Scene::new(runtime).await;
-        let somebody = who(&scene);
-        scene.refuses(reason, |line| honest(&somebody, line)).await;
+        let signer = signer(&scene);
+        scene.refuses(reason, |line| honest(&signer, line)).await;
     });
 }
 
@@ -125,7 +125,7 @@ fn honest_peer(scene: &Scene) -> SigningIdentity {
 }
 
 #[test]
-fn an_insider_who_plays_by_the_rules_is_let_in() {
+fn an_insider_with_a_valid_authentication_is_connected() {
     on_tokio(|runtime| async move {
         let scene = Scene::new(runtime).await;
         let mut news = scene.victim().gossip.notifications();
@@ -144,7 +144,7 @@ fn an_insider_who_plays_by_the_rules_is_let_in() {
 }
 
 #[test]
-fn the_certificate_of_another_under_the_own_key_is_a_bad_signature() {
+fn another_peers_certificate_with_our_own_key_is_a_bad_signature() {
     with_claim(Refusal::BadSignature, |scene, claim| {
         let owner = honest_peer(scene);
         ConnEstablish {
@@ -156,7 +156,7 @@ fn the_certificate_of_another_under_the_own_key_is_a_bad_signature() {
 }
 
 #[test]
-fn the_certificate_of_another_under_the_own_pki_id_is_a_stolen_identity() {
+fn another_peers_certificate_with_our_own_pki_id_is_a_stolen_identity() {
     with_claim(Refusal::StolenIdentity, |scene, claim| ConnEstablish {
         identity: honest_peer(scene).bytes().clone(),
         ..claim
@@ -250,10 +250,10 @@ fn an_authentication_accepted_before_is_a_replay_on_another_connection() {
 }
 
 #[test]
-fn what_a_peer_says_to_a_man_in_the_middle_is_refused_elsewhere() {
+fn an_authentication_to_a_man_in_the_middle_is_refused_by_another_peer() {
     on_tokio(|runtime| async move {
         let scene = Scene::new(runtime.clone()).await;
-        // A third peer takes the intruder for its bootstrap peer.
+        // A third peer has the intruder as its bootstrap peer.
         let (transport, endpoint) = {
             use tests::network::Stage as _;
             Tcp::new(runtime).listen(None).await
@@ -261,15 +261,15 @@ fn what_a_peer_says_to_a_man_in_the_middle_is_refused_elsewhere() {
         let mut scene = scene;
         let place = scene.cluster.place(0, endpoint);
         let elsewhere = scene.intruder.endpoint().clone();
-        let lured = |config: &mut gossip_core::Config| {
+        let redirected = |config: &mut gossip_core::Config| {
             config.bootstrap = vec![elsewhere];
             config.external_endpoint = None;
         };
-        scene.cluster.run(transport, place, lured).await;
+        scene.cluster.run(transport, place, redirected).await;
         let mut middle = scene.intruder.accept().await;
         let recorded = middle.receive().await.unwrap().unwrap();
-        let lured = scene.cluster.peers.pop().unwrap();
-        scene.honest.push(lured.id);
+        let redirected = scene.cluster.peers.pop().unwrap();
+        scene.honest.push(redirected.id);
         let line = scene.dial().await;
         scene
             .refuses_on(line, Refusal::WrongBinding, recorded.encoded())
@@ -279,7 +279,7 @@ fn what_a_peer_says_to_a_man_in_the_middle_is_refused_elsewhere() {
 
 #[test]
 fn an_expired_certificate_is_refused() {
-    as_somebody(Refusal::Expired, |scene| {
+    with_identity(Refusal::Expired, |scene| {
         let now = SystemTime::now();
         let past = Validity {
             not_before: now - Duration::from_secs(200),
@@ -293,7 +293,7 @@ fn an_expired_certificate_is_refused() {
 
 #[test]
 fn a_certificate_not_yet_valid_is_refused() {
-    as_somebody(Refusal::Expired, |scene| {
+    with_identity(Refusal::Expired, |scene| {
         let now = SystemTime::now();
         let future = Validity {
             not_before: now + Duration::from_secs(3600),
@@ -312,22 +312,22 @@ fn a_revoked_certificate_is_refused() {
     on_tokio(|runtime| async move {
         let scene = Scene::new(runtime).await;
         let authorities = &scene.cluster.authorities;
-        let traitor = authorities.member(0, "traitor");
-        let list = authorities.authority(0).revocation_list([&traitor]);
+        let revoked = authorities.member(0, "revoked");
+        let list = authorities.authority(0).revocation_list([&revoked]);
         let service = &scene.victim().service;
         service
             .set_revocation_lists(&Authorities::msp_id(0), &list.unwrap())
             .unwrap();
-        let traitor = traitor.signing_identity().unwrap();
+        let revoked = revoked.signing_identity().unwrap();
         scene
-            .refuses(Refusal::Revoked, |line| honest(&traitor, line))
+            .refuses(Refusal::Revoked, |line| honest(&revoked, line))
             .await;
     });
 }
 
 #[test]
-fn the_same_organisation_by_a_foreign_authority_is_refused() {
-    as_somebody(Refusal::Untrusted, |_| {
+fn an_organisations_certificate_by_a_foreign_authority_is_refused() {
+    with_identity(Refusal::Untrusted, |_| {
         let forged = CertificateAuthority::new(&Authorities::msp_id(0), Validity::days(1)).unwrap();
         let member = forged.issue("peer0", KeyKind::EcdsaP256, Validity::days(1));
         member.unwrap().signing_identity().unwrap()
@@ -336,9 +336,9 @@ fn the_same_organisation_by_a_foreign_authority_is_refused() {
 
 #[test]
 fn a_member_of_an_unknown_organisation_is_refused() {
-    as_somebody(Refusal::Untrusted, |_| {
-        let stranger = CertificateAuthority::new("StrangerMSP", Validity::days(1)).unwrap();
-        let member = stranger.issue("peer0", KeyKind::EcdsaP256, Validity::days(1));
+    with_identity(Refusal::Untrusted, |_| {
+        let unknown = CertificateAuthority::new("UnknownMSP", Validity::days(1)).unwrap();
+        let member = unknown.issue("peer0", KeyKind::EcdsaP256, Validity::days(1));
         member.unwrap().signing_identity().unwrap()
     });
 }

@@ -1,5 +1,5 @@
-//! Insiders who spread blocks that no orderer made, and peers who do not read what they are sent.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Insiders that send forged blocks, and peers that do not read from their connections.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,8 @@ fn insider(cluster: &Cluster<Stage>) -> Arc<SigningIdentity> {
     Arc::new(member.signing_identity().unwrap())
 }
 
-/// Authenticates as `who`, then takes part as an honest peer of the channel does.
-async fn take_part(
+/// Authenticates as `who`, then becomes a participant of the channel like an honest peer.
+async fn participate(
     intruder: &Intruder<TokioRuntime>,
     who: &SigningIdentity,
     at: &Peer<Stage>,
@@ -57,11 +57,11 @@ fn a_block_without_an_orderers_signature_is_neither_committed_nor_forwarded() {
         let stage = Tcp::new(runtime);
         let intruder = Intruder::new(&stage).await;
         let mut cluster = Cluster::start(stage, 1, 3, quick).await;
-        cluster.assembled().await;
+        cluster.see_each_other().await;
         cluster.publish(&[0], 1, 100).await;
         cluster.equal().await;
         let insider = insider(&cluster);
-        let line = take_part(&intruder, &insider, &cluster.peers[0]).await;
+        let line = participate(&intruder, &insider, &cluster.peers[0]).await;
 
         let (number, forged) = forged(insider, &cluster);
         line.send(Class::Push, block(number, &forged).encoded());
@@ -71,7 +71,7 @@ fn a_block_without_an_orderers_signature_is_neither_committed_nor_forwarded() {
         })
         .await;
 
-        // The true block of that number takes its place everywhere, so the forged one got nowhere.
+        // All peers commit the true block of that number, so the forged one was not forwarded.
         cluster.publish(&[0], 1, 100).await;
         let tip = cluster.equal().await;
         assert_eq!(tip.height, number + 1);
@@ -87,9 +87,9 @@ fn an_altered_block_is_neither_committed_nor_forwarded() {
         let stage = Tcp::new(runtime);
         let intruder = Intruder::new(&stage).await;
         let mut cluster = Cluster::start(stage, 1, 3, quick).await;
-        cluster.assembled().await;
+        cluster.see_each_other().await;
         let insider = insider(&cluster);
-        let line = take_part(&intruder, &insider, &cluster.peers[0]).await;
+        let line = participate(&intruder, &insider, &cluster.peers[0]).await;
 
         let genuine = cluster.cut(1000);
         let mut altered = genuine.bytes.to_vec();
@@ -104,7 +104,7 @@ fn an_altered_block_is_neither_committed_nor_forwarded() {
 
         let published = victim.channel.publish(0, genuine.bytes.clone());
         assert!(
-            within("the true block is taken", published)
+            within("the true block is published", published)
                 .await
                 .unwrap()
                 .fresh
@@ -117,7 +117,7 @@ fn an_altered_block_is_neither_committed_nor_forwarded() {
 }
 
 #[test]
-fn a_publisher_is_told_that_its_block_does_not_verify() {
+fn publishing_a_block_that_does_not_verify_is_an_error() {
     on_tokio(|runtime| async move {
         let mut cluster = Cluster::start(Tcp::new(runtime), 1, 1, quick).await;
         cluster.publish(&[0], 1, 100).await;
@@ -131,28 +131,28 @@ fn a_publisher_is_told_that_its_block_does_not_verify() {
 }
 
 #[test]
-fn a_stopped_reader_delays_nobody_and_costs_bounded_memory() {
+fn a_stopped_reader_delays_no_other_peer_and_uses_bounded_memory() {
     const BLOCK: usize = 256 << 10;
     const BLOCKS: u64 = 100;
-    // The queue and the transport hold less than 2 MiB, the system up to a few more.
+    // The queue and the transport buffer less than 2 MiB, the operating system a few MiB.
     const MOST: usize = 12 << 20;
-    // What the queue towards one peer may hold.
-    fn frugal(config: &mut Config) {
+    // Small queues to each peer.
+    fn small_queues(config: &mut Config) {
         quick(config);
         config.outbox.window_bytes = 512 << 10;
         config.outbox.max_push_bytes = 1 << 20;
         config.push.burst_latency = Duration::from_millis(1);
-        // Everybody is pushed every block, the stopped reader too.
+        // Every block is pushed to every peer, including the stopped reader.
         config.push.fanout = 8;
     }
     on_tokio(|runtime| async move {
         let stage = Tcp::new(runtime);
         let intruder = Intruder::new(&stage).await;
-        let mut cluster = Cluster::start(stage, 1, 3, frugal).await;
-        cluster.assembled().await;
+        let mut cluster = Cluster::start(stage, 1, 3, small_queues).await;
+        cluster.see_each_other().await;
         let insider = insider(&cluster);
-        // From here on nothing is read from this line.
-        let mut line = take_part(&intruder, &insider, &cluster.peers[0]).await;
+        // From here on the test does not read from this line.
+        let mut line = participate(&intruder, &insider, &cluster.peers[0]).await;
 
         cluster.publish(&[0], BLOCKS, BLOCK).await;
         cluster.equal().await;
@@ -162,18 +162,18 @@ fn a_stopped_reader_delays_nobody_and_costs_bounded_memory() {
             assert!(leader.sees(&other.id).unwrap().alive);
         }
 
-        // Only now is it read what was kept for the stopped reader, in the queue, in the transport
-        // and by the system.
+        // Reads everything that the queue, the transport and the operating system have buffered for the
+        // stopped reader.
         let reading = async {
             let mut kept = 0;
             while let Ok(Some(message)) = line.receive().await {
                 kept += message.encoded().len();
-                assert!(kept < MOST, "{kept} bytes were kept, and there is more");
+                assert!(kept < MOST, "more than {kept} bytes were buffered");
             }
             kept
         };
         let (kept, ()) = join(reading, leader.gossip.shutdown()).await;
-        assert!(kept > 0 && kept < MOST, "{kept} bytes were kept");
+        assert!(kept > 0 && kept < MOST, "{kept} bytes were buffered");
     });
 }
 
@@ -184,7 +184,7 @@ fn a_stop_does_not_wait_for_a_stopped_reader() {
         let intruder = Intruder::new(&stage).await;
         let mut cluster = Cluster::start(stage, 1, 1, quick).await;
         let insider = insider(&cluster);
-        let line = take_part(&intruder, &insider, &cluster.peers[0]).await;
+        let line = participate(&intruder, &insider, &cluster.peers[0]).await;
         cluster.publish(&[0], 1, 20 << 20).await;
         let leader = &cluster.peers[0];
         eventually("the transport has the block", || {

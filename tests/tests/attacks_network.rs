@@ -1,6 +1,6 @@
-//! Peers of different networks do not mix, whichever layer finds out; nor is anybody listened to
-//! who speaks out of turn.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Peers of different networks refuse each other in the transport or in the core; remotes that do not
+//! authenticate first are refused.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use bytes::Bytes;
 use gossip_core::proto::ConnEstablish;
@@ -97,7 +97,7 @@ fn the_core_refuses_another_network_on_an_encrypted_connection_too() {
 }
 
 #[test]
-fn whoever_does_not_authenticate_first_is_refused() {
+fn a_remote_that_does_not_authenticate_first_is_refused() {
     first_frame_is_refused(Refusal::NotConn, |signer, _| {
         let heartbeat = alive(signer, &Endpoint::new("127.0.0.1:1"), 1);
         sign(signer, heartbeat).encoded().clone()
@@ -105,19 +105,19 @@ fn whoever_does_not_authenticate_first_is_refused() {
 }
 
 #[test]
-fn whoever_sends_garbage_first_is_refused() {
+fn a_remote_whose_first_frame_is_undecodable_is_refused() {
     first_frame_is_refused(Refusal::Malformed, |_, _| Bytes::from_static(&[0xff; 64]));
 }
 
 #[test]
-fn whoever_sends_nothing_is_refused_in_time() {
+fn a_remote_that_sends_nothing_is_refused_at_the_timeout() {
     on_tokio(|runtime| async move {
         let stage = Tcp::new(runtime);
-        let hurried = |config: &mut Config| {
+        let short_timeout = |config: &mut Config| {
             quick(config);
             config.link.handshake_timeout = std::time::Duration::from_millis(200);
         };
-        let cluster = Cluster::start(stage.clone(), 1, 1, hurried).await;
+        let cluster = Cluster::start(stage.clone(), 1, 1, short_timeout).await;
         let intruder = Intruder::new(&stage).await;
         let mut line = intruder.dial(&cluster.peers[0].place.endpoint).await;
         line.closed().await;

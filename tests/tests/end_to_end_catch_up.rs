@@ -1,5 +1,5 @@
-//! Peers that come late, applications on async-std, and what a stop leaves behind.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Peers that start late, applications on async-std, and ledgers after a stop.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use futures_util::future::join;
 use gossip_core::ChannelId;
@@ -7,14 +7,14 @@ use gossip_ledger::BlockLedger;
 use runtime_smol::SmolRuntime;
 use tests::network::{CHANNEL, Cluster, Mem, Stage, Tcp, on_smol, on_tokio, quick, within};
 
-/// 200 blocks are in two ledgers; then a peer of the same organisation starts and one of another,
-/// which has no leader.
+/// Two ledgers have 200 blocks; then a peer of the same organisation starts, and a peer of another
+/// organisation, which has no leader.
 async fn late_joiners_catch_up(stage: impl Stage) {
     const BLOCKS: u64 = 200;
     let mut cluster = Cluster::empty(stage, 2, quick);
     cluster.add(0).await;
     cluster.add(0).await;
-    cluster.assembled().await;
+    cluster.see_each_other().await;
     cluster.publish(&[0], BLOCKS, 500).await;
     cluster.equal().await;
 
@@ -42,9 +42,9 @@ fn late_joiners_of_both_organisations_catch_up_on_smol_with_memory() {
 fn an_async_std_application_runs_nodes() {
     async_std::task::block_on(async {
         let mut cluster = Cluster::start(Tcp::new(SmolRuntime::global()), 2, 2, quick).await;
-        // A task of the application's, on async-std's executor.
+        // A task of the application, on async-std's executor.
         let work = async_std::task::spawn(async move {
-            cluster.assembled().await;
+            cluster.see_each_other().await;
             cluster.publish(&[0, 2], 10, 1000).await;
             cluster.equal().await;
             cluster.stop_all().await.len()
@@ -53,10 +53,10 @@ fn an_async_std_application_runs_nodes() {
     });
 }
 
-/// All peers are stopped while blocks are being published and committed.
+/// All peers stop while blocks are published and committed.
 async fn a_stop_keeps_what_was_committed(stage: impl Stage) {
     let mut cluster = Cluster::start(stage, 2, 2, quick).await;
-    cluster.assembled().await;
+    cluster.see_each_other().await;
     let blocks: Vec<_> = (0..300).map(|_| cluster.cut(20_000)).collect();
     let leader = cluster.peers[0].channel.clone();
     let publishing = async {
@@ -73,7 +73,7 @@ async fn a_stop_keeps_what_was_committed(stage: impl Stage) {
         .collect();
     let stopping = async {
         let reached = channels[3].wait_height(20);
-        within("the farthest peer has committed some", reached)
+        within("the last peer has committed some blocks", reached)
             .await
             .unwrap();
         cluster.stop_all().await
@@ -88,7 +88,7 @@ async fn a_stop_keeps_what_was_committed(stage: impl Stage) {
         let tip = ledger.check_chain(&id).unwrap().unwrap();
         assert!(
             tip.height >= told,
-            "{told} blocks were told, {tip:?} is stored"
+            "{told} blocks were reported, {tip:?} is stored"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Waiting until others have a block, on every runtime with real sockets.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Waiting for other peers to have a block, on every runtime with real sockets.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use gossip_core::{Coverage, PeerId};
 use gossip_driver::error::CoverageError;
 use tests::network::{Cluster, Peer, Stage, Tcp, on_smol, on_tokio, quick, within};
 
-/// Longer than anything takes.
+/// Longer than any wait of the tests.
 const SOON: Duration = Duration::from_secs(50);
 
 fn count(peers: usize) -> Coverage {
@@ -22,10 +22,10 @@ fn names<'a, S: Stage>(peers: impl IntoIterator<Item = &'a Peer<S>>) -> Vec<Peer
     names
 }
 
-/// Two organisations of three peers: only those of the publisher's own count.
-async fn each_coverage_is_reached_and_told(stage: impl Stage) {
+/// Two organisations of three peers: only peers of the publisher's organisation count.
+async fn each_coverage_is_reached_and_reported(stage: impl Stage) {
     let mut cluster = Cluster::start(stage, 2, 3, quick).await;
-    cluster.assembled().await;
+    cluster.see_each_other().await;
     cluster.publish(&[0], 3, 4096).await;
     let publisher = &cluster.peers[0].channel;
     let others = names(&cluster.peers[1..3]);
@@ -47,15 +47,15 @@ async fn each_coverage_is_reached_and_told(stage: impl Stage) {
     assert_eq!(all, others, "the other organisation does not count");
     for peer in &cluster.peers[1..3] {
         let height = within("the block is there", peer.channel.wait_height(3)).await;
-        assert_eq!(height.unwrap(), 3, "what is told to be there is committed");
+        assert_eq!(height.unwrap(), 3, "a covered block is committed");
     }
     cluster.stop_all().await;
 }
 
-/// One of three peers keeps what it gets from its ledger until it is told otherwise.
-async fn what_is_not_reached_in_time_is_told_with_who_lacks_it(stage: impl Stage) {
+/// One of three peers delays its commits until the test releases them.
+async fn a_coverage_timeout_names_the_peers_that_lack_the_block(stage: impl Stage) {
     let mut cluster = Cluster::start(stage, 1, 3, quick).await;
-    cluster.assembled().await;
+    cluster.see_each_other().await;
     let slow = &cluster.peers[2];
     let mut validator = slow.channel.validator().await.unwrap();
     let lacking = vec![slow.id.clone()];
@@ -68,7 +68,7 @@ async fn what_is_not_reached_in_time_is_told_with_who_lacks_it(stage: impl Stage
     let soon = Duration::from_millis(100);
     for (coverage, wanted) in [(Coverage::AllOfOrg, 2), (count(2), 2), (count(3), 3)] {
         let refused = within(
-            "it is over in time",
+            "the timeout is kept",
             publisher.wait_coverage(0, coverage, soon),
         )
         .await;
@@ -84,27 +84,31 @@ async fn what_is_not_reached_in_time_is_told_with_who_lacks_it(stage: impl Stage
 
     let all = publisher.wait_coverage(0, Coverage::AllOfOrg, SOON);
     let release = async { validator.next().await.unwrap().accept() };
-    let (all, ()) = within("the last has it", futures_util::future::join(all, release)).await;
+    let (all, ()) = within(
+        "the last peer has it",
+        futures_util::future::join(all, release),
+    )
+    .await;
     assert_eq!(all.map(|holders| holders.len()), Ok(2));
     cluster.stop_all().await;
 }
 
 #[test]
-fn with_tokio_each_coverage_is_reached_and_told() {
-    on_tokio(|runtime| each_coverage_is_reached_and_told(Tcp::new(runtime)));
+fn with_tokio_each_coverage_is_reached_and_reported() {
+    on_tokio(|runtime| each_coverage_is_reached_and_reported(Tcp::new(runtime)));
 }
 
 #[test]
-fn with_smol_each_coverage_is_reached_and_told() {
-    on_smol(|runtime| each_coverage_is_reached_and_told(Tcp::new(runtime)));
+fn with_smol_each_coverage_is_reached_and_reported() {
+    on_smol(|runtime| each_coverage_is_reached_and_reported(Tcp::new(runtime)));
 }
 
 #[test]
-fn with_tokio_what_is_not_covered_in_time_is_told_with_who_lacks_it() {
-    on_tokio(|runtime| what_is_not_reached_in_time_is_told_with_who_lacks_it(Tcp::new(runtime)));
+fn with_tokio_a_coverage_timeout_names_the_peers_that_lack_the_block() {
+    on_tokio(|runtime| a_coverage_timeout_names_the_peers_that_lack_the_block(Tcp::new(runtime)));
 }
 
 #[test]
-fn with_smol_what_is_not_covered_in_time_is_told_with_who_lacks_it() {
-    on_smol(|runtime| what_is_not_reached_in_time_is_told_with_who_lacks_it(Tcp::new(runtime)));
+fn with_smol_a_coverage_timeout_names_the_peers_that_lack_the_block() {
+    on_smol(|runtime| a_coverage_timeout_names_the_peers_that_lack_the_block(Tcp::new(runtime)));
 }

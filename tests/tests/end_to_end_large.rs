@@ -1,5 +1,5 @@
-//! Blocks as large as they may be.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Blocks of the largest size.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use tests::network::{
 };
 use transport_mem::Conditions;
 
-/// As much as Fabric's connections carry; the blocks are a little longer.
+/// The message limit of Fabric's connections; the blocks are a little longer.
 const LARGE: usize = 100 << 20;
 
-fn lively(config: &mut Config) {
+fn short_intervals(config: &mut Config) {
     quick(config);
     config.membership.alive_interval = Duration::from_millis(50);
 }
 
-/// The receiver is one of our own, so that it can stop reading while the block is on its way.
+/// The receiver is part of the test, so that it can stop reading while the block is under way.
 #[test]
 fn a_heartbeat_overtakes_a_block_of_100_mib() {
     on_tokio(|runtime| async move {
         let stage = Tcp::new(runtime);
-        let mut cluster = Cluster::start(stage.clone(), 1, 1, lively).await;
+        let mut cluster = Cluster::start(stage.clone(), 1, 1, short_intervals).await;
         let member = cluster.authorities.member(0, "receiver");
         let receiver = member.signing_identity().unwrap();
         let intruder = Intruder::new(&stage).await;
@@ -68,7 +68,7 @@ fn a_heartbeat_overtakes_a_block_of_100_mib() {
                     overtaken |= heartbeat.metadata == news;
                 }
                 if let Content::Data(payload) = message.content() {
-                    assert!(overtaken, "the block came first");
+                    assert!(overtaken, "the block arrived first");
                     assert!(payload.data == block.bytes, "the block has changed");
                     return;
                 }
@@ -79,20 +79,20 @@ fn a_heartbeat_overtakes_a_block_of_100_mib() {
 }
 
 #[test]
-fn a_block_of_100_mib_arrives_whole_and_nobody_is_held_dead_on_tcp() {
+fn a_block_of_100_mib_arrives_whole_and_no_peer_is_held_dead_on_tcp() {
     on_tokio(|runtime| async move {
-        let mut cluster = Cluster::start(Tcp::new(runtime), 1, 3, lively).await;
-        cluster.assembled().await;
+        let mut cluster = Cluster::start(Tcp::new(runtime), 1, 3, short_intervals).await;
+        cluster.see_each_other().await;
         cluster.publish(&[0], 1, LARGE).await;
         cluster.equal().await;
     });
 }
 
-/// The block takes several times as long as silence is tolerated.
+/// The block takes several times as long as the expiration of a silent member.
 #[test]
-fn heartbeats_go_on_while_a_large_block_crawls_over_a_slow_link() {
-    fn impatient(config: &mut Config) {
-        lively(config);
+fn heartbeats_arrive_while_a_large_block_crosses_a_slow_link() {
+    fn short_expiration(config: &mut Config) {
+        short_intervals(config);
         config.membership.alive_expiration = Duration::from_secs(2);
     }
     on_smol(|runtime| async move {
@@ -101,8 +101,8 @@ fn heartbeats_go_on_while_a_large_block_crawls_over_a_slow_link() {
             bandwidth: Some(4_000_000),
             ..Conditions::default()
         });
-        let mut cluster = Cluster::start(stage, 1, 2, impatient).await;
-        cluster.assembled().await;
+        let mut cluster = Cluster::start(stage, 1, 2, short_expiration).await;
+        cluster.see_each_other().await;
         let mut news: Vec<_> = cluster
             .peers
             .iter()

@@ -1,5 +1,5 @@
-//! Links between real nodes: dialled from both sides at once, and lost when a peer restarts.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Links between real nodes: simultaneous dials, and links lost when a peer restarts.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use tests::network::{
     quick, within,
 };
 
-/// After the first exchange nothing is said any more unless there is something to say, so that what
-/// was sent and what has arrived can be compared.
+/// After the first exchange the peers send no periodic messages, so that the counts of sent and
+/// received messages can be compared.
 fn quiet(config: &mut Config) {
     quick(config);
     let long = Duration::from_secs(600);
@@ -25,7 +25,7 @@ fn quiet(config: &mut Config) {
     config.channel.request_interval = long;
 }
 
-/// Two peers that are each other's bootstrap peer start together, 25 times.
+/// Starts two peers that are each other's bootstrap peer together, 25 times.
 async fn simultaneous_dials_end_with_one_link<S, T>(stage: S)
 where
     S: Stage<Transport = CountedTransport<T>>,
@@ -43,7 +43,7 @@ where
         )
         .await;
         cluster.peers = vec![one, other];
-        cluster.assembled().await;
+        cluster.see_each_other().await;
         cluster.publish(&[0], 3, 1000).await;
         cluster.equal().await;
 
@@ -55,7 +55,7 @@ where
             one.transport.open_links() == 1 && other.transport.open_links() == 1
         })
         .await;
-        eventually("all that was sent has arrived", || {
+        eventually("all sent messages have arrived", || {
             arrived(one, other) && arrived(other, one)
         })
         .await;
@@ -92,11 +92,11 @@ fn simultaneous_dials_on_smol_with_memory_end_with_one_link_and_lose_nothing() {
     on_smol(|runtime| simultaneous_dials_end_with_one_link(Counted(Mem::new(runtime))));
 }
 
-/// A peer restarts at once with its key and its ledger, while the others go on.
-async fn a_restarted_peer_is_back(stage: impl Stage) {
-    fn patient(config: &mut Config) {
+/// A peer restarts at once with its key and its ledger, while the others run.
+async fn a_restarted_peer_is_connected_again(stage: impl Stage) {
+    fn long_timeouts(config: &mut Config) {
         quick(config);
-        // Waiting for a timeout would fail the test.
+        // With this timeout the test fails if a peer waits for it.
         let MembershipConfig {
             alive_expiration,
             reconnect_interval,
@@ -105,15 +105,15 @@ async fn a_restarted_peer_is_back(stage: impl Stage) {
         config.membership.alive_expiration = alive_expiration;
         config.membership.reconnect_interval = reconnect_interval;
     }
-    let mut cluster = Cluster::start(stage, 2, 2, patient).await;
-    cluster.assembled().await;
+    let mut cluster = Cluster::start(stage, 2, 2, long_timeouts).await;
+    cluster.see_each_other().await;
     cluster.publish(&[0, 2], 5, 1000).await;
     cluster.equal().await;
 
     let place = cluster.stop(1).await;
     cluster.publish(&[0, 1], 5, 1000).await;
     let start = Instant::now();
-    let metadata = Bytes::from_static(b"second life");
+    let metadata = Bytes::from_static(b"restarted");
     let told = metadata.clone();
     cluster
         .restart(place, |config| config.metadata = told)
@@ -140,11 +140,11 @@ async fn a_restarted_peer_is_back(stage: impl Stage) {
 }
 
 #[test]
-fn a_peer_restarted_at_once_is_back_without_a_timeout_on_tokio_with_tcp() {
-    on_tokio(|runtime| a_restarted_peer_is_back(Tcp::new(runtime)));
+fn a_peer_restarted_at_once_is_connected_without_a_timeout_on_tokio_with_tcp() {
+    on_tokio(|runtime| a_restarted_peer_is_connected_again(Tcp::new(runtime)));
 }
 
 #[test]
-fn a_peer_restarted_at_once_is_back_without_a_timeout_on_smol_with_memory() {
-    on_smol(|runtime| a_restarted_peer_is_back(Mem::new(runtime)));
+fn a_peer_restarted_at_once_is_connected_without_a_timeout_on_smol_with_memory() {
+    on_smol(|runtime| a_restarted_peer_is_connected_again(Mem::new(runtime)));
 }

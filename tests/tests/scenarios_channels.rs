@@ -1,4 +1,4 @@
-//! The catalogue of channels and of spreading blocks, over real nodes in virtual time.
+//! Scenarios of channels and of block dissemination, over real nodes in virtual time.
 
 use std::collections::BTreeSet;
 
@@ -70,7 +70,7 @@ fn a_height_that_grows_is_seen_by_all() {
                 .all(|(_, height)| *height == 5)
         })
     });
-    // Whoever heard of it last passes it on once more.
+    // The last receiver forwards it once more.
     net.world.run_for(secs(1));
     let before = net.world.stats().traffic();
     net.world.run_for(secs(3));
@@ -83,7 +83,7 @@ fn a_height_that_grows_is_seen_by_all() {
     assert_eq!(
         infos(&net.world.stats().traffic()),
         infos(&before),
-        "then there is silence"
+        "no further messages"
     );
 }
 
@@ -102,7 +102,7 @@ fn the_chaincodes_of_one_peer_are_seen_by_all() {
     };
     net.ask(nodes[2], update).unwrap();
     let teller = net.world.identity(nodes[2]).peer.clone();
-    net.until(SOON, "all see what it can execute", |net| {
+    net.until(SOON, "all see its chaincodes", |net| {
         let others = nodes.iter().filter(|node| **node != nodes[2]);
         others.into_iter().all(|node| {
             let info = net.world.node(*node).unwrap().channel(&channel("c"));
@@ -114,7 +114,7 @@ fn the_chaincodes_of_one_peer_are_seen_by_all() {
 }
 
 #[test]
-fn a_declaration_of_leadership_is_heard_by_each_peer_once() {
+fn a_leadership_declaration_is_delivered_to_each_peer_once() {
     let mut net = Net::new(17);
     let nodes = joined(&mut net, 10);
     let interest = Interest {
@@ -153,7 +153,7 @@ fn a_declaration_of_leadership_is_heard_by_each_peer_once() {
 }
 
 #[test]
-fn everybody_to_everybody_seven_peers_and_ten_blocks_each() {
+fn seven_peers_publish_ten_blocks_each_and_all_receive_all() {
     let mut net = Net::new(3);
     let nodes = joined(&mut net, 7);
     for (index, node) in (0..).zip(&nodes) {
@@ -164,7 +164,7 @@ fn everybody_to_everybody_seven_peers_and_ten_blocks_each() {
 }
 
 #[test]
-fn the_origin_of_a_block_does_not_get_it_back_from_its_only_neighbour() {
+fn a_publisher_does_not_get_its_block_back_from_its_only_neighbour() {
     let mut net = Net::new(4);
     let nodes = joined(&mut net, 2);
     net.publish(nodes[0], "c", 0, 10);
@@ -176,7 +176,7 @@ fn the_origin_of_a_block_does_not_get_it_back_from_its_only_neighbour() {
 }
 
 #[test]
-fn a_bad_block_is_refused_and_spreads_nowhere() {
+fn a_bad_block_is_refused_and_not_forwarded() {
     let mut net = Net::new(5);
     let nodes = joined(&mut net, 4);
     let good = net.world.orderer().block(&channel("c"), 0, b"payload");
@@ -217,11 +217,13 @@ fn a_bad_block_is_refused_and_spreads_nowhere() {
         )
         .is_ok()
     );
-    net.until(SOON, "the true one spreads", |net| all_hold(net, &nodes, 1));
+    net.until(SOON, "all hold the true block", |net| {
+        all_hold(net, &nodes, 1)
+    });
 }
 
 #[test]
-fn a_newcomer_gets_the_whole_chain() {
+fn a_peer_that_joins_late_gets_the_whole_chain() {
     let mut net = Net::new(6);
     let mut nodes = joined(&mut net, 4);
     net.publish(nodes[0], "c", 0, 120);
@@ -229,7 +231,7 @@ fn a_newcomer_gets_the_whole_chain() {
     let late = net.start("org", "late", &[]);
     net.join(late, "c", &ORG);
     nodes.push(late);
-    net.until(SOON, "so does the newcomer", |net| {
+    net.until(SOON, "the late peer holds all", |net| {
         all_hold(net, &nodes, 120)
     });
     assert_eq!(net.metrics(late).blocks_transferred, 120);
@@ -237,7 +239,7 @@ fn a_newcomer_gets_the_whole_chain() {
 }
 
 #[test]
-fn without_push_a_peer_gets_every_block_all_the_same() {
+fn without_push_a_peer_gets_every_block_by_other_means() {
     let mut net = Net::new(7);
     let nodes: Vec<_> = (0..5)
         .map(|index| {
@@ -255,7 +257,7 @@ fn without_push_a_peer_gets_every_block_all_the_same() {
 }
 
 #[test]
-fn a_peer_that_leaves_is_seen_in_the_channel_no_more_but_as_a_member() {
+fn a_peer_that_leaves_a_channel_remains_a_member() {
     let mut net = Net::new(8);
     let nodes = joined(&mut net, 3);
     net.leave(nodes[2], "c");
@@ -270,7 +272,7 @@ fn a_peer_that_leaves_is_seen_in_the_channel_no_more_but_as_a_member() {
     });
     assert_eq!(net.height(nodes[2], "c"), 0);
     net.join(nodes[2], "c", &ORG);
-    net.until(SOON, "it is back", |net| {
+    net.until(SOON, "all see each other again", |net| {
         net.is_full_channel(&nodes, "c") && all_hold(net, &nodes, 5)
     });
     net.assert_sound();
@@ -305,7 +307,7 @@ fn only_readers_of_a_channel_see_each_other_in_it_and_get_its_blocks() {
 }
 
 #[test]
-fn channels_keep_their_peers_and_blocks_apart() {
+fn channels_do_not_share_peers_or_blocks() {
     let mut net = Net::new(10);
     let nodes: Vec<_> = (0..10)
         .map(|index| net.start("org", &format!("p{index}"), &["p0"]))
@@ -332,7 +334,7 @@ fn channels_keep_their_peers_and_blocks_apart() {
 }
 
 #[test]
-fn an_organisation_that_is_removed_loses_the_channel() {
+fn a_removed_organisation_loses_the_channel() {
     let mut net = Net::new(11);
     let both: [(&str, &[&str]); 2] = [("a", &["p0"]), ("b", &["p0"])];
     let nodes: Vec<_> = [("a", "p0"), ("a", "p1"), ("b", "p0"), ("b", "p1")]
@@ -349,16 +351,16 @@ fn an_organisation_that_is_removed_loses_the_channel() {
         net.configure(*node, "c", 2, &[("a", &["p0"])]);
     }
     net.publish(nodes[0], "c", 0, 10);
-    net.until(SOON, "those who stay see each other", |net| {
+    net.until(SOON, "the remaining peers see each other", |net| {
         net.is_full_channel(&nodes[..2], "c") && all_hold(net, &nodes[..2], 10)
     });
     net.world.run_for(secs(30));
     assert!(net.is_full_channel(&nodes[..2], "c"));
-    assert!(all_hold(&net, &nodes[2..], 0), "nobody serves it");
+    assert!(all_hold(&net, &nodes[2..], 0), "no peer serves it");
 }
 
 #[test]
-fn a_channel_without_anchors_works_among_those_who_know_each_other() {
+fn a_channel_without_anchors_works_among_peers_that_know_each_other() {
     let mut net = Net::new(12);
     let nodes: Vec<_> = (0..3)
         .map(|index| net.start("org", &format!("p{index}"), &["p0"]))
@@ -372,7 +374,7 @@ fn a_channel_without_anchors_works_among_those_who_know_each_other() {
 }
 
 #[test]
-fn a_member_that_is_gone_counts_no_more_in_the_channel() {
+fn a_dead_member_is_not_a_participant_of_the_channel() {
     let mut net = Net::forgetful(13);
     let nodes = joined(&mut net, 4);
     net.stop(nodes[3]);
@@ -383,14 +385,14 @@ fn a_member_that_is_gone_counts_no_more_in_the_channel() {
     let late = net.start("org", "late", &["p0"]);
     net.join(late, "c", &ORG);
     let all = [&nodes[..3], &[late]].concat();
-    net.until(SOON, "a newcomer sees who is there", |net| {
+    net.until(SOON, "a late peer sees the participants", |net| {
         net.is_full_channel(&all, "c")
     });
     net.assert_sound();
 }
 
 #[test]
-fn a_stopped_node_sends_nothing_and_answers_that_it_has_stopped() {
+fn a_stopped_node_sends_nothing_and_answers_requests_with_stopped() {
     let mut net = Net::new(14);
     let nodes = joined(&mut net, 3);
     assert!(net.ask(nodes[2], Request::Stop).is_ok());

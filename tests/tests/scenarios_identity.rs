@@ -1,4 +1,4 @@
-//! The catalogue of identities: expiry, revocation, renewal.
+//! Scenarios of identities: expiry, revocation, renewal.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn star(net: &mut Net, count: usize) -> Vec<NodeId> {
 }
 
 #[test]
-fn a_peer_whose_identity_expires_disappears_at_that_moment() {
+fn a_peer_is_removed_when_its_identity_expires() {
     let mut net = Net::new(1);
     let nodes = star(&mut net, 4);
     let end = net.world.now() + secs(40);
@@ -35,7 +35,7 @@ fn a_peer_whose_identity_expires_disappears_at_that_moment() {
     assert!(net.is_full_view(&nodes[..3]));
     assert!(
         !nodes[..3].iter().any(|node| net.sees(nodes[3], *node)),
-        "nor does it see anybody"
+        "it sees no peer either"
     );
     assert!(net.metrics(nodes[0]).refused[&Refusal::Expired] > 0);
 }
@@ -91,7 +91,7 @@ fn a_renewed_certificate_is_a_new_member_at_the_old_address() {
 }
 
 #[test]
-fn a_renewed_certificate_replaces_the_old_one_as_soon_as_the_peer_is_back() {
+fn a_renewed_certificate_replaces_the_old_one_as_soon_as_the_peer_restarts() {
     let mut net = Net::new(7);
     let nodes = star(&mut net, 5);
     net.until_full_view(&nodes);
@@ -101,7 +101,7 @@ fn a_renewed_certificate_replaces_the_old_one_as_soon_as_the_peer_is_back() {
         config.identity = identity("org", "p3", 1);
     });
     let others = [nodes[0], nodes[1], nodes[2], nodes[4]];
-    // The dead are missed after 25 seconds, and forgotten much later.
+    // Without the renewal the death would be detected after 25 seconds, and forgotten much later.
     net.until(secs(8), "one member in place of the other", |net| {
         others
             .iter()
@@ -117,7 +117,7 @@ fn a_renewed_certificate_replaces_the_old_one_as_soon_as_the_peer_is_back() {
 }
 
 #[test]
-fn what_is_sent_to_a_peer_while_its_certificate_is_renewed_reaches_it_and_is_acknowledged() {
+fn messages_to_a_peer_during_its_certificate_renewal_are_acknowledged() {
     let mut net = Net::new(8);
     let nodes = star(&mut net, 4);
     net.until_full_view(&nodes);
@@ -166,8 +166,8 @@ fn what_is_sent_to_a_peer_while_its_certificate_is_renewed_reaches_it_and_is_ack
     }
 }
 
-/// Has a node acknowledge all private data that comes within ten seconds; returns the nonces, those that were
-/// drawn as 5.
+/// Makes a node acknowledge all private data that arrives within ten seconds; returns the nonces, with nonces drawn
+/// at random as 5.
 fn acknowledge_all(net: &mut Net, node: NodeId) -> Vec<u64> {
     let mut nonces = Vec::new();
     for _ in 0..100 {
@@ -215,7 +215,7 @@ fn message(nonce: u64, tag: Tag, content: Content) -> GossipMessage {
 }
 
 #[test]
-fn a_renewed_bootstrap_peer_is_found_by_those_who_knew_the_old_one() {
+fn a_renewed_bootstrap_peer_is_found_by_peers_that_knew_the_old_one() {
     let mut net = Net::forgetful(4);
     let nodes = star(&mut net, 2);
     net.until_full_view(&nodes);
@@ -253,16 +253,16 @@ fn every_member_is_known_by_its_organisation() {
 fn another_node_that_runs_with_our_identity_is_refused() {
     let mut net = Net::new(6);
     let node = net.start("org", "p0", &[]);
-    let twin = net.start_with("org", "twin", &["p0"], |config| {
+    let duplicate = net.start_with("org", "duplicate", &["p0"], |config| {
         config.identity = identity("org", "p0", 0);
     });
     net.world.run_for(SOON);
-    assert_eq!((net.alive(node), net.alive(twin)), (0, 0));
+    assert_eq!((net.alive(node), net.alive(duplicate)), (0, 0));
     let refused = |node| {
         net.metrics(node)
             .refused
             .get(&Refusal::OwnIdentity)
             .copied()
     };
-    assert!(refused(node) > Some(0) || refused(twin) > Some(0));
+    assert!(refused(node) > Some(0) || refused(duplicate) > Some(0));
 }

@@ -1,4 +1,4 @@
-//! The catalogue of membership within one organisation, over real nodes in virtual time.
+//! Scenarios of membership within one organisation, over real nodes in virtual time.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use gossip_core::Endpoint;
 use gossip_sim::NodeId;
 use tests::scenario::{FORGOTTEN, Net, SOON, secs};
 
-/// `count` peers called `p0`, `p1`, .., which all know the first.
+/// `count` peers `p0`, `p1`, .., which all bootstrap to the first.
 fn star(net: &mut Net, count: usize) -> Vec<NodeId> {
     (0..count)
         .map(|index| {
@@ -27,7 +27,7 @@ fn a_lone_peer_sends_and_signs_nothing() {
 }
 
 #[test]
-fn a_bootstrap_list_of_our_own_addresses_leads_nowhere() {
+fn a_bootstrap_list_of_our_own_addresses_makes_no_links() {
     let mut net = Net::new(1);
     let node = net.start_with("org", "p0", &["p0"], |config| {
         config.endpoint = Endpoint::new("0.0.0.0:7051");
@@ -39,7 +39,7 @@ fn a_bootstrap_list_of_our_own_addresses_leads_nowhere() {
 }
 
 #[test]
-fn a_seed_that_is_ourselves_under_another_name_is_tried_once() {
+fn a_bootstrap_endpoint_that_is_our_own_alias_is_dialled_once() {
     let mut net = Net::new(1);
     let alias = Endpoint::new("alias:1");
     let node = net.start_with("org", "p0", &[], |config| {
@@ -52,7 +52,7 @@ fn a_seed_that_is_ourselves_under_another_name_is_tried_once() {
 }
 
 #[test]
-fn a_ring_of_ten_learns_everybody() {
+fn ten_peers_in_a_ring_of_bootstrap_peers_see_each_other() {
     let mut net = Net::new(2);
     let nodes: Vec<_> = (0..10)
         .map(|index| {
@@ -86,7 +86,7 @@ fn peers_of_one_bootstrap_peer_see_each_other_and_a_change_of_metadata() {
 }
 
 #[test]
-fn a_peer_that_comes_back_elsewhere_is_known_by_its_new_endpoint() {
+fn a_peer_that_restarts_elsewhere_is_known_by_its_new_endpoint() {
     let mut net = Net::new(4);
     let nodes = star(&mut net, 4);
     net.until_full_view(&nodes);
@@ -105,7 +105,7 @@ fn a_peer_that_comes_back_elsewhere_is_known_by_its_new_endpoint() {
 }
 
 #[test]
-fn without_push_the_view_is_complete_and_stays_so_by_exchanges_alone() {
+fn without_push_views_become_and_stay_complete_by_exchanges() {
     let mut net = Net::new(5);
     let nodes: Vec<_> = (0..10)
         .map(|index| {
@@ -164,7 +164,7 @@ fn thirteen_peers_find_each_other_when_their_bootstrap_peers_come_late() {
 }
 
 #[test]
-fn three_groups_become_one_by_a_peer_that_knows_all_and_stay_one_without_it() {
+fn three_groups_joined_by_a_common_peer_stay_joined_without_it() {
     let mut net = Net::new(8);
     let mut groups = Vec::new();
     for group in 0..3 {
@@ -198,7 +198,7 @@ fn three_groups_become_one_by_a_peer_that_knows_all_and_stay_one_without_it() {
 }
 
 #[test]
-fn stopped_peers_leave_no_trace_and_the_others_see_each_other_still() {
+fn stopped_peers_are_forgotten_and_the_others_still_see_each_other() {
     let mut net = Net::forgetful(9);
     let nodes = star(&mut net, 4);
     net.until_full_view(&nodes);
@@ -215,14 +215,14 @@ fn stopped_peers_leave_no_trace_and_the_others_see_each_other_still() {
         assert_eq!(
             net.view(nodes[0], nodes[2]),
             None,
-            "nobody teaches it again"
+            "no peer relays it again"
         );
     }
     net.assert_sound();
 }
 
 #[test]
-fn a_survivor_finds_its_bootstrap_peer_again_however_long_that_was_away() {
+fn a_lone_peer_finds_its_bootstrap_peer_again_after_any_absence() {
     let mut net = Net::forgetful(10);
     let nodes = star(&mut net, 3);
     net.until_full_view(&nodes);
@@ -234,14 +234,14 @@ fn a_survivor_finds_its_bootstrap_peer_again_however_long_that_was_away() {
     net.restart(nodes[0]);
     net.restart(nodes[2]);
     // Three reconnect intervals.
-    net.until(secs(75), "the survivor sees all again", |net| {
+    net.until(secs(75), "the lone peer sees all again", |net| {
         net.is_full_view(&nodes)
     });
     net.assert_sound();
 }
 
 #[test]
-fn a_peer_that_is_cut_off_and_comes_back_at_once_is_never_held_dead() {
+fn a_peer_that_reconnects_at_once_is_never_held_dead() {
     let mut net = Net::new(11);
     let nodes = star(&mut net, 5);
     net.until_full_view(&nodes);
@@ -254,7 +254,7 @@ fn a_peer_that_is_cut_off_and_comes_back_at_once_is_never_held_dead() {
 }
 
 #[test]
-fn a_peer_restarted_at_once_is_back_without_a_timeout() {
+fn a_peer_restarted_at_once_is_connected_without_a_timeout() {
     let mut net = Net::new(12);
     let nodes = star(&mut net, 5);
     net.until_full_view(&nodes);
@@ -265,7 +265,7 @@ fn a_peer_restarted_at_once_is_back_without_a_timeout() {
 }
 
 #[test]
-fn a_network_cut_in_two_is_one_again_when_the_cut_heals() {
+fn views_are_complete_after_a_partition_heals() {
     let mut net = Net::new(13);
     let nodes = star(&mut net, 6);
     net.until_full_view(&nodes);

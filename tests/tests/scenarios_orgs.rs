@@ -1,4 +1,4 @@
-//! The catalogue of several organisations, anchors and disclosure.
+//! Scenarios of several organisations, anchors and disclosure.
 
 use gossip_core::Refusal;
 use gossip_sim::{NodeId, external_endpoint, internal_endpoint};
@@ -24,7 +24,7 @@ fn knows_internally(net: &Net, observer: NodeId, subject: NodeId) -> bool {
 }
 
 #[test]
-fn two_organisations_know_of_each_other_what_is_public_and_of_themselves_everything() {
+fn organisations_see_only_each_others_public_peers_and_endpoints() {
     let mut net = Net::new(1);
     let orgs = [org(&mut net, "a", 5, 2), org(&mut net, "b", 5, 2)];
     for node in orgs.concat() {
@@ -52,7 +52,7 @@ fn two_organisations_know_of_each_other_what_is_public_and_of_themselves_everyth
 }
 
 #[test]
-fn organisations_hear_only_of_those_they_share_a_channel_with() {
+fn organisations_learn_only_of_organisations_in_a_common_channel() {
     let mut net = Net::new(2);
     let names = ["a", "b", "c", "d"];
     let orgs = names.map(|name| org(&mut net, name, 3, 2));
@@ -82,7 +82,7 @@ fn organisations_hear_only_of_those_they_share_a_channel_with() {
             }
         }
     }
-    // State infos that cross organisations are of public peers too.
+    // State infos sent to other organisations are of public peers only.
     let of_ab = |net: &Net, node| net.participants(node, "ab").len();
     assert!(orgs[0][..2].iter().all(|node| of_ab(&net, *node) == 4));
     assert_eq!(of_ab(&net, orgs[0][2]), 2);
@@ -90,58 +90,55 @@ fn organisations_hear_only_of_those_they_share_a_channel_with() {
 }
 
 #[test]
-fn late_anchors_of_both_organisations_are_found_and_told_what_they_may_know() {
+fn late_anchors_of_both_organisations_are_found_within_the_disclosure_rules() {
     let mut net = Net::new(3);
-    let newcomer = net.start("a", "new", &[]);
+    let late = net.start("a", "new", &[]);
     let members: [(&str, &[&str]); 2] = [("a", &["p0"]), ("b", &["p0"])];
-    net.join(newcomer, "c", &members);
+    net.join(late, "c", &members);
     net.world.run_for(secs(5));
-    assert!(net.metrics(newcomer).dials_failed > 0);
+    assert!(net.metrics(late).dials_failed > 0);
     let ours = org(&mut net, "a", 2, 2);
     let theirs = org(&mut net, "b", 2, 2);
     for node in ours.iter().chain(&theirs) {
         net.join(*node, "c", &members);
     }
-    let all: Vec<_> = std::iter::once(newcomer)
+    let all: Vec<_> = std::iter::once(late)
         .chain(ours.clone())
         .chain(theirs.clone())
         .collect();
     net.until_full_view(&all);
-    assert!(
-        ours.iter()
-            .all(|node| knows_internally(&net, *node, newcomer))
-    );
+    assert!(ours.iter().all(|node| knows_internally(&net, *node, late)));
     assert!(
         theirs
             .iter()
-            .all(|node| !knows_internally(&net, *node, newcomer))
+            .all(|node| !knows_internally(&net, *node, late))
     );
     net.assert_sound();
 }
 
 #[test]
-fn a_foreign_bootstrap_peer_is_refused_again_and_again_and_learns_nothing() {
+fn a_foreign_bootstrap_peer_is_refused_each_time_and_learns_nothing() {
     let mut net = Net::new(4);
     let foreign = net.start("b", "p0", &[]);
-    let proper = net.start("a", "p0", &[]);
+    let own = net.start("a", "p0", &[]);
     let node = net.start_with("a", "new", &[], |config| {
         config.bootstrap = vec![internal_endpoint("b", "p0"), internal_endpoint("a", "p0")];
     });
-    net.until(SOON, "the proper one is found", |net| {
-        net.sees(node, proper) && net.sees(proper, node)
+    net.until(SOON, "the peer of its own organisation is found", |net| {
+        net.sees(node, own) && net.sees(own, node)
     });
     net.world.run_for(secs(60));
     assert!(net.metrics(node).refused[&Refusal::ForeignBootstrap] >= 3);
     assert_eq!(net.view(foreign, node), None);
     assert_eq!(net.view(node, foreign), None);
     let traffic = net.metrics(foreign).messages_received;
-    // One authentication for each dial, nothing more.
+    // One authentication per dial, and no other message.
     let dials = net.metrics(node).dials;
     assert!(traffic <= dials, "{traffic} messages for {dials} dials");
 }
 
 #[test]
-fn ten_peers_find_each_other_by_one_of_three_anchors_that_comes_late() {
+fn ten_peers_find_each_other_through_one_of_three_anchors_that_starts_late() {
     let mut net = Net::new(5);
     let members: [(&str, &[&str]); 1] = [("a", &["anchor0", "anchor1", "anchor2"])];
     let mut nodes: Vec<_> = (0..10)
@@ -163,7 +160,7 @@ fn ten_peers_find_each_other_by_one_of_three_anchors_that_comes_late() {
 }
 
 #[test]
-fn all_peers_of_the_other_organisation_may_be_away_longer_than_they_are_remembered() {
+fn an_organisation_that_was_down_longer_than_remembered_is_found_again() {
     let mut net = Net::forgetful(6);
     let orgs = [org(&mut net, "a", 2, 2), org(&mut net, "b", 3, 3)];
     for node in orgs.concat() {
@@ -199,14 +196,14 @@ fn an_anchor_is_found_again_after_it_was_forgotten() {
     for node in &all[..4] {
         net.stop(*node);
     }
-    let survivor = others[1];
-    net.world.run_for(net.forgotten_by_the_last(survivor));
-    assert_eq!(net.alive(survivor), 0);
-    assert_eq!(net.view(survivor, nodes[0]), None);
+    let lone = others[1];
+    net.world.run_for(net.forgotten_by_the_last(lone));
+    assert_eq!(net.alive(lone), 0);
+    assert_eq!(net.view(lone, nodes[0]), None);
     for node in &all[..4] {
         net.restart(*node);
     }
-    net.until(secs(75), "the survivor sees all again", |net| {
+    net.until(secs(75), "the lone peer sees all again", |net| {
         net.is_full_view(&all)
     });
 }
@@ -222,15 +219,15 @@ fn foreign_anchors_are_not_dialled_by_a_peer_without_external_endpoint() {
 }
 
 #[test]
-fn an_anchor_that_is_of_another_organisation_than_declared_is_not_told_of_us() {
+fn an_anchor_of_another_organisation_than_declared_learns_nothing_of_us() {
     let mut net = Net::new(9);
-    let impostor = net.start_with("x", "p0", &[], |config| {
+    let misdeclared = net.start_with("x", "p0", &[], |config| {
         config.external_endpoint = Some(external_endpoint("b", "p0"));
     });
     let node = net.start("a", "p0", &[]);
     net.join(node, "c", &[("a", &[]), ("b", &["p0"])]);
     net.world.run_for(secs(30));
     assert!(net.metrics(node).dials > 0);
-    assert_eq!(net.view(impostor, node), None);
-    assert_eq!(net.view(node, impostor), None);
+    assert_eq!(net.view(misdeclared, node), None);
+    assert_eq!(net.view(node, misdeclared), None);
 }

@@ -1,4 +1,4 @@
-//! Where peers listen: loopback TCP, or memory.
+//! Addresses of peers: loopback TCP, or memory.
 
 use std::future::Future;
 
@@ -10,15 +10,15 @@ use gossip::{Runtime, TcpRuntime};
 
 use crate::failure::Failure;
 
-/// Keeps the demo's peers apart from any other network on this machine.
+/// The network id, which separates the demo's peers from other networks on the same machine.
 const NETWORK_ID: &[u8] = b"gossip-demo";
 
-/// Hands out transports.
+/// A source of listening transports.
 pub(crate) trait Addresses {
-    /// What it hands out.
+    /// The transport.
     type Transport: Transport;
 
-    /// A transport that listens for peer number `index`, and where others reach it.
+    /// A transport that listens for peer number `index`, and its endpoint.
     fn listen(
         &self,
         index: u16,
@@ -33,7 +33,7 @@ pub(crate) struct TcpAddresses<R> {
 }
 
 impl<R> TcpAddresses<R> {
-    /// Consecutive ports from `first_port` on, or whichever are free.
+    /// Consecutive ports from `first_port` on, or free ones.
     pub(crate) fn new(runtime: R, first_port: Option<u16>) -> Self {
         Self {
             runtime,
@@ -68,7 +68,7 @@ pub(crate) struct MemAddresses<R> {
 impl<R> MemAddresses<R> {
     /// An empty network.
     pub(crate) fn new(runtime: R) -> Self {
-        // The seed decides about jitter and broken links, of which there are none.
+        // The seed has no effect without jitter and broken links.
         Self {
             runtime,
             network: MemNetwork::new(0),

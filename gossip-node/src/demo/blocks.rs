@@ -1,4 +1,4 @@
-//! Blocks: made of pieces of the input, and taken apart again.
+//! Blocks: built from pieces of the input, and read back.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl BlockMaker {
         }
     }
 
-    /// The next block, with one transaction for each piece.
+    /// The next block, with one transaction per piece.
     pub(crate) fn make<'a>(
         &mut self,
         pieces: impl Iterator<Item = &'a [u8]>,
@@ -37,7 +37,7 @@ impl BlockMaker {
     }
 }
 
-/// A chain being read: each block must follow the one before.
+/// A chain being read: each block must follow the previous one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chain {
     height: u64,
@@ -45,7 +45,7 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// How many blocks have been read.
+    /// The number of blocks read.
     pub(crate) fn height(&self) -> u64 {
         self.height
     }
@@ -55,7 +55,7 @@ impl Chain {
         self.hash.map(hex::encode).unwrap_or_default()
     }
 
-    /// Reads the next block and yields what its transactions carry, or says what is wrong with it.
+    /// Reads the next block; returns the payloads of its transactions, or the reason for which it is invalid.
     pub(crate) fn append(&mut self, block: Bytes) -> Result<Vec<Bytes>, String> {
         let number = self.height;
         let wrong = |error| format!("holds a block {number} that cannot be read: {error}");
@@ -63,7 +63,7 @@ impl Chain {
         let previous: &[u8] = self.hash.as_ref().map_or(&[], |hash| hash);
         if block.number() != number || *block.previous_hash() != previous {
             return Err(format!(
-                "holds a block {number} that does not follow the one before"
+                "holds a block {number} that does not follow the previous one"
             ));
         }
         let payloads = block.payloads().collect::<Result<_, _>>().map_err(wrong)?;
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_yields_the_pieces_that_it_was_made_of() {
+    fn a_chain_returns_the_pieces_it_was_built_from() {
         let mut maker = maker();
         let mut chain = Chain::default();
         for pieces in [vec!["one", "two"], vec!["three"]] {

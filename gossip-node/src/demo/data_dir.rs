@@ -1,4 +1,4 @@
-//! The folder that holds the ledgers.
+//! The folder of the ledgers.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -46,12 +46,12 @@ impl DataDir {
         })
     }
 
-    /// Where the ledgers remain after the run, if they do.
+    /// The folder of the ledgers, if it is kept after the run.
     pub(crate) fn remains(&self, keep: bool) -> Option<&Path> {
         (keep || self.temporary.is_none()).then_some(&self.path)
     }
 
-    /// Makes the folder of `peer` and names the ledger file in it.
+    /// Makes the folder of `peer`; returns the path of the ledger file in it.
     pub(crate) fn ledger(&self, peer: &str) -> Result<PathBuf, Failure> {
         let folder = self.path.join(peer);
         match fs::create_dir(&folder) {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_old_ledgers_is_refused_and_left_alone() {
+    fn a_folder_with_old_ledgers_is_refused_and_not_changed() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/b");
         let ledger = DataDir::prepare(Some(&path), false)

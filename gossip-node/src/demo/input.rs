@@ -1,4 +1,4 @@
-//! The input: one or more files read as one long text, as often as needed.
+//! The input: one or more files, read as one text and as often as needed.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -6,13 +6,11 @@ use std::path::PathBuf;
 
 use crate::failure::Failure;
 
-/// Distributed when no file is named, so often that blocks of the default size make a chain to look
-/// at.
+/// Distributed if no file is given, repeated so that blocks of the default size form a chain of several blocks.
 const BUILT_IN: &[u8] = include_bytes!("../../LICENSE");
 const BUILT_IN_TIMES: usize = 128;
 
-/// What is distributed. Its length is fixed when it is opened; a file that grows later is read up to
-/// the length it had.
+/// The input. Its length is fixed when it is opened; a file that grows later is read up to that length.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
     files: Vec<(PathBuf, u64)>,
@@ -20,7 +18,7 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Looks at the files, or takes the text built into the program if there are none.
+    /// Checks the files; without files the input is the text built into the program.
     pub(crate) fn open(paths: &[PathBuf]) -> Result<Self, Failure> {
         if paths.is_empty() {
             return Ok(Self {
@@ -31,7 +29,7 @@ impl Input {
         let mut files = Vec::with_capacity(paths.len());
         let mut bytes = 0u64;
         for path in paths {
-            // Opened and not only looked at: a file without read permission must fail now.
+            // The file is opened, so that missing read permission fails now.
             let about = File::open(path).and_then(|file| file.metadata());
             let about = about.map_err(|error| Failure::input(path, error))?;
             if !about.is_file() {
@@ -47,7 +45,7 @@ impl Input {
         Ok(Self { files, bytes })
     }
 
-    /// The length of the whole.
+    /// The length of the input in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -89,7 +87,7 @@ pub(crate) struct InputReader {
 }
 
 impl InputReader {
-    /// Fills `buffer`, or as much of it as the rest of the input does; returns how much that is.
+    /// Fills `buffer` as far as the rest of the input reaches; returns the number of bytes read.
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         let wanted = usize::try_from(self.left)
             .unwrap_or(usize::MAX)
@@ -108,7 +106,7 @@ impl InputReader {
         Ok(wanted)
     }
 
-    /// How much of the input is still unread.
+    /// The number of unread bytes.
     pub(crate) fn left(&self) -> u64 {
         self.left
     }
@@ -122,7 +120,7 @@ impl InputReader {
         most
     }
 
-    /// Reads from the current file; 0 when it has come to its end and the next one is due.
+    /// Reads from the current file; returns 0 at its end, before the next file.
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         let Some((file, left)) = &mut self.current else {
             let (path, length) = &self.input.files[self.next_file];
@@ -173,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn several_files_are_read_as_one_text_whatever_the_step() {
+    fn several_files_are_read_as_one_text_for_every_buffer_size() {
         let dir = tempfile::tempdir().unwrap();
         let contents = ["first", "", "the second", "x"];
         let paths: Vec<_> = (0..contents.len())
@@ -194,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_text_is_read_as_often_as_promised_whatever_the_step() {
+    fn the_built_in_text_is_repeated_for_every_buffer_size() {
         let input = Input::open(&[]).unwrap();
         let whole = BUILT_IN.repeat(BUILT_IN_TIMES);
         assert_eq!(input.bytes(), whole.len() as u64);

@@ -1,19 +1,19 @@
-//! `gossip demo`: a network in one process that commits a real chain.
+//! `gossip demo`: a network in one process that commits a chain to ledgers on disk.
 //!
-//! [`run`] prepares ([`plan`], [`data_dir`]), carries the network through its stages on the chosen
+//! [`run`] prepares ([`plan`], [`data_dir`]), runs the stages of the network on the chosen
 //! runtime ([`session`]), reads every ledger back ([`verify`]) and reports ([`report`]).
 
 mod addresses;
 mod blocks;
-mod board;
+mod commits;
 mod data_dir;
-mod feed;
 mod input;
 mod network;
 mod observed;
 mod organisations;
 mod plan;
 mod progress;
+mod publication;
 mod report;
 mod session;
 mod verify;
@@ -80,7 +80,7 @@ struct Spent {
 
 fn introduction(plan: &Plan) -> String {
     let block_size = ByteSize(plan.block_size as u64);
-    let what = report::intention(
+    let what = report::describe_input(
         &plan.input.names(),
         plan.input.bytes(),
         plan.blocks,
@@ -101,12 +101,12 @@ fn compare(
     screen: &Screen,
     interrupt: &Interrupt,
 ) -> Result<Vec<Contents>, Failure> {
-    let seats = plan.seats();
-    let ledgers: Vec<PathBuf> = seats
+    let specs = plan.specs();
+    let ledgers: Vec<PathBuf> = specs
         .iter()
-        .map(|seat| data.ledger(&seat.name))
+        .map(|spec| data.ledger(&spec.name))
         .collect::<Result<_, _>>()?;
-    screen.comparing(plan.input.bytes().saturating_mul(seats.len() as u64))?;
+    screen.comparing(plan.input.bytes().saturating_mul(specs.len() as u64))?;
     verify::compare_all(
         &ledgers,
         &network::channel_id(),
@@ -143,26 +143,26 @@ fn make_report(
     }
 }
 
-/// Everything that keeps the run from being a success.
+/// The reasons for which the run is not a success.
 fn problems(plan: &Plan, contents: &[Contents]) -> Vec<String> {
-    let seats = plan.seats();
-    let mut problems: Vec<String> = seats
+    let specs = plan.specs();
+    let mut problems: Vec<String> = specs
         .iter()
         .zip(contents)
-        .filter_map(|(seat, ledger)| {
+        .filter_map(|(spec, ledger)| {
             let difference = ledger.difference.as_ref()?;
-            Some(format!("the ledger of {} {difference}", seat.name))
+            Some(format!("the ledger of {} {difference}", spec.name))
         })
         .collect();
-    let odd = seats.iter().zip(contents).find(|(_, ledger)| {
+    let odd = specs.iter().zip(contents).find(|(_, ledger)| {
         contents
             .first()
             .is_some_and(|first| first.chain_hash != ledger.chain_hash)
     });
-    if let Some((seat, _)) = odd {
+    if let Some((spec, _)) = odd {
         problems.push(format!(
             "the chain of {} is not that of {}",
-            seat.name, seats[0].name
+            spec.name, specs[0].name
         ));
     }
     problems
@@ -184,13 +184,13 @@ fn timing(plan: &Plan, outcome: &Outcome, spent: &Spent) -> TimingReport {
 }
 
 fn peers(plan: &Plan, outcome: &Outcome, contents: &[Contents]) -> Vec<PeerReport> {
-    let seats = plan.seats();
-    let peers = seats.iter().zip(contents).zip(&outcome.metrics);
+    let specs = plan.specs();
+    let peers = specs.iter().zip(contents).zip(&outcome.metrics);
     peers
-        .map(|((seat, ledger), metrics)| PeerReport {
-            name: seat.name.clone(),
-            org: seat.msp.clone(),
-            leader: seat.is_leader(),
+        .map(|((spec, ledger), metrics)| PeerReport {
+            name: spec.name.clone(),
+            org: spec.msp.clone(),
+            leader: spec.is_leader(),
             height: ledger.height,
             chain_hash: ledger.chain_hash.clone(),
             equal: ledger.difference.is_none(),

@@ -13,15 +13,15 @@ use gossip::{Channel, DriverConfig, Gossip, Runtime};
 
 use super::addresses::Addresses;
 use super::blocks::BlockMaker;
-use super::board::Board;
+use super::commits::Commits;
 use super::data_dir::DataDir;
 use super::observed::Observed;
 use super::organisations::Organisations;
-use super::plan::{Plan, Seat};
+use super::plan::{PeerSpec, Plan};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
-/// Between two exchanges of views, of members and of what they hold.
+/// Time between two exchanges of views, and between two requests for state infos.
 const EXCHANGE: Duration = Duration::from_secs(1);
 
 /// The channel that all peers join.
@@ -32,7 +32,7 @@ pub(crate) fn channel_id() -> ChannelId {
     ChannelId::new(CHANNEL)
 }
 
-/// Peers that run.
+/// Running peers.
 #[derive(Debug)]
 pub(crate) struct Network {
     peers: Vec<Peer>,
@@ -41,7 +41,7 @@ pub(crate) struct Network {
 
 #[derive(Debug)]
 struct Peer {
-    seat: Seat,
+    spec: PeerSpec,
     gossip: Gossip,
 }
 
@@ -53,24 +53,24 @@ impl Peer {
 }
 
 impl Network {
-    /// Starts all peers, with certificates made for the occasion. Also yields the maker of blocks
-    /// that they accept. If it fails, those already started have stopped when it returns.
+    /// Starts all peers with new certificates. Also returns the maker of blocks
+    /// that they accept. If it fails, the peers already started have stopped when it returns.
     pub(crate) async fn start<R: Runtime, A: Addresses>(
         runtime: &R,
         addresses: &A,
         plan: &Plan,
         data: &DataDir,
-        board: &Arc<Board>,
+        commits: &Arc<Commits>,
         interrupt: &Interrupt,
     ) -> Result<(Self, BlockMaker), Failure> {
-        let seats = plan.seats();
-        let organisations = Organisations::new(&seats)?;
+        let specs = plan.specs();
+        let organisations = Organisations::new(&specs)?;
         let maker = BlockMaker::new(channel_id(), organisations.orderer()?);
-        let mut places = Vec::with_capacity(seats.len());
-        for (index, seat) in (0u16..).zip(seats) {
+        let mut places = Vec::with_capacity(specs.len());
+        for (index, spec) in (0u16..).zip(specs) {
             let (transport, endpoint) = addresses.listen(index).await?;
             places.push(Place {
-                seat,
+                spec,
                 transport,
                 endpoint,
             });
@@ -78,11 +78,11 @@ impl Network {
         let channel = channel(&organisations, &places);
         let launch = Launch {
             data,
-            board,
+            commits,
             channel: channel.clone(),
             organisations,
             peers: places.len(),
-            first_of_org: (places.iter().filter(|place| place.seat.is_leader()))
+            first_of_org: (places.iter().filter(|place| place.spec.is_leader()))
                 .map(|place| place.endpoint.clone())
                 .collect(),
         };
@@ -103,7 +103,7 @@ impl Network {
         Ok((network, maker))
     }
 
-    /// Lets all peers join the channel.
+    /// Joins all peers to the channel.
     pub(crate) async fn join(&self) -> Result<(), Failure> {
         let (id, membership) = (self.channel.id(), self.channel.membership());
         let peers = self.peers.iter();
@@ -118,19 +118,19 @@ impl Network {
     pub(crate) fn names(&self) -> Vec<String> {
         self.peers
             .iter()
-            .map(|peer| peer.seat.name.clone())
+            .map(|peer| peer.spec.name.clone())
             .collect()
     }
 
     /// The channel of each organisation's leader.
     pub(crate) fn leaders(&self) -> Vec<Channel> {
-        let leaders = self.peers.iter().filter(|peer| peer.seat.is_leader());
+        let leaders = self.peers.iter().filter(|peer| peer.spec.is_leader());
         leaders
             .filter_map(|peer| peer.gossip.channel(&channel_id()))
             .collect()
     }
 
-    /// How many members each peer holds alive and knows to be in the channel, itself included.
+    /// For each peer, the number of members that it holds alive and sees in the channel, including itself.
     pub(crate) fn members_seen(&self) -> Vec<u64> {
         let seen = |peer: &Peer| {
             let members = peer.gossip.members();
@@ -141,12 +141,12 @@ impl Network {
         self.peers.iter().map(seen).collect()
     }
 
-    /// Fails if a peer's ledger has: it commits nothing any more then.
+    /// Fails if a peer's ledger has failed, after which it commits no more blocks.
     pub(crate) fn check_ledgers(&self) -> Result<(), Failure> {
         for peer in &self.peers {
             if let Some(reason) = peer.info().and_then(|info| info.halted.clone()) {
-                let reason = format!("the ledger of {} failed: {reason}", peer.seat.name);
-                return Err(Failure::step("go on", reason));
+                let reason = format!("the ledger of {} failed: {reason}", peer.spec.name);
+                return Err(Failure::step("continue", reason));
             }
         }
         Ok(())
@@ -166,17 +166,17 @@ impl Network {
     }
 }
 
-/// Where a peer will run.
+/// A peer's transport and endpoint before its start.
 struct Place<T> {
-    seat: Seat,
+    spec: PeerSpec,
     transport: T,
     endpoint: Endpoint,
 }
 
-/// What starting a peer takes.
+/// Everything that the start of a peer needs.
 struct Launch<'a> {
     data: &'a DataDir,
-    board: &'a Arc<Board>,
+    commits: &'a Arc<Commits>,
     organisations: Organisations,
     channel: ChannelDefinition,
     peers: usize,
@@ -190,18 +190,18 @@ impl Launch<'_> {
         index: usize,
         place: Place<T>,
     ) -> Result<Peer, Failure> {
-        let seat = place.seat;
-        let crypto = self.organisations.service(&seat, &self.channel)?;
-        let path = self.data.ledger(&seat.name)?;
+        let spec = place.spec;
+        let crypto = self.organisations.service(&spec, &self.channel)?;
+        let path = self.data.ledger(&spec.name)?;
         let ledger = BlockLedger::open(&path).map_err(|error| Failure::data(&path, error))?;
         let peer_book = Arc::new(ledger.peer_book());
-        let bootstrap = &self.first_of_org[seat.org];
+        let bootstrap = &self.first_of_org[spec.org];
         let gossip = Gossip::builder()
             .runtime(runtime.clone())
             .identity(crypto)
             .transport(place.transport)
-            .ledger(Observed::new(ledger, index, Arc::clone(self.board)))
-            .bootstrap((!seat.is_leader()).then(|| bootstrap.clone()))
+            .ledger(Observed::new(ledger, index, Arc::clone(self.commits)))
+            .bootstrap((!spec.is_leader()).then(|| bootstrap.clone()))
             .endpoint(place.endpoint.clone())
             .external_endpoint(place.endpoint)
             .configure(configure)
@@ -211,23 +211,23 @@ impl Launch<'_> {
             })
             .spawn()
             .map_err(|error| Failure::step("start a peer", error))?;
-        Ok(Peer { seat, gossip })
+        Ok(Peer { spec, gossip })
     }
 }
 
 /// The channel, with each organisation's leader as its anchor.
 fn channel<T>(organisations: &Organisations, places: &[Place<T>]) -> ChannelDefinition {
-    let leaders = places.iter().filter(|place| place.seat.is_leader());
+    let leaders = places.iter().filter(|place| place.spec.is_leader());
     leaders.fold(organisations.channel(CHANNEL), |channel, leader| {
-        channel.with_member(&leader.seat.msp, [leader.endpoint.clone()])
+        channel.with_member(&leader.spec.msp, [leader.endpoint.clone()])
     })
 }
 
 fn configure(config: &mut Config) {
-    // A user is watching, and the network of one machine has the capacity.
+    // Shorter intervals than the defaults: the user watches, and one machine can carry the traffic.
     config.membership.sync_interval = EXCHANGE;
     config.channel.request_interval = EXCHANGE;
-    // The certificates were made for this run.
+    // The certificates are made for this run only.
     config.identities.warn_before = Duration::ZERO;
 }
 
@@ -262,19 +262,19 @@ mod tests {
             .unwrap();
         let runtime = TokioRuntime::new(tokio.handle().clone());
         let (plan, data) = (plan(), DataDir::prepare(None, false).unwrap());
-        let ledgers: Vec<_> = (plan.seats().iter())
-            .map(|seat| data.ledger(&seat.name).unwrap())
+        let ledgers: Vec<_> = (plan.specs().iter())
+            .map(|spec| data.ledger(&spec.name).unwrap())
             .collect();
-        // No database opens where a folder is.
+        // A database cannot be opened where a folder is.
         std::fs::create_dir(&ledgers[2]).unwrap();
-        let board = Arc::new(Board::new(ledgers.len()));
+        let commits = Arc::new(Commits::new(ledgers.len()));
         let addresses = MemAddresses::new(runtime.clone());
         let (interrupt, started) = (Interrupt::never(), &runtime);
-        let starting = Network::start(started, &addresses, &plan, &data, &board, &interrupt);
+        let starting = Network::start(started, &addresses, &plan, &data, &commits, &interrupt);
         let failure = tokio.block_on(starting).unwrap_err();
         assert!(matches!(failure, Failure::Data { .. }), "{failure}");
         for ledger in &ledgers[..2] {
-            BlockLedger::open(ledger).expect("closed by the peer that had it");
+            BlockLedger::open(ledger).expect("closed by its peer");
         }
     }
 }

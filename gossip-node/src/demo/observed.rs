@@ -1,4 +1,4 @@
-//! A ledger that tells the board what it has stored.
+//! A ledger that records its commits.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use bytes::Bytes;
 use gossip::Ledger;
 use gossip::core::{ChannelId, LedgerError};
 
-use super::board::Board;
+use super::commits::Commits;
 
-/// Measures at the ledger, where no note can be lost as a notification can.
+/// Records commits in the ledger, because notifications can be lost.
 #[derive(Debug)]
 pub(crate) struct Observed<L> {
     ledger: L,
     peer: usize,
-    board: Arc<Board>,
+    commits: Arc<Commits>,
 }
 
 impl<L> Observed<L> {
     /// The ledger of peer number `peer`.
-    pub(crate) fn new(ledger: L, peer: usize, board: Arc<Board>) -> Self {
+    pub(crate) fn new(ledger: L, peer: usize, commits: Arc<Commits>) -> Self {
         Self {
             ledger,
             peer,
-            board,
+            commits,
         }
     }
 }
@@ -36,7 +36,7 @@ impl<L: Ledger> Ledger for Observed<L> {
 
     async fn commit(&self, channel: &ChannelId, seq: u64, block: Bytes) -> Result<(), LedgerError> {
         self.ledger.commit(channel, seq, block).await?;
-        self.board.committed(self.peer, seq, Instant::now());
+        self.commits.committed(self.peer, seq, Instant::now());
         Ok(())
     }
 

@@ -1,16 +1,16 @@
-//! The participants: an authority per organisation, and a certificate per peer.
+//! The organisations: a certificate authority per organisation, and a certificate per peer.
 
 use gossip::msp::{
     CertificateAuthority, ChannelDefinition, KeyKind, Organisation, SigningIdentity, Validity,
     X509Service,
 };
 
-use super::plan::Seat;
+use super::plan::PeerSpec;
 use crate::failure::Failure;
 
 const ORDERERS: &str = "OrdererMSP";
 
-/// The certificates are used during the demo only.
+/// Validity of the certificates, which are used during the run only.
 const DAYS: u32 = 7;
 
 /// The authorities of all organisations, made for one run.
@@ -21,11 +21,11 @@ pub(crate) struct Organisations {
 }
 
 impl Organisations {
-    /// Makes an authority for each organisation of `seats`, and one for the orderers.
-    pub(crate) fn new(seats: &[Seat]) -> Result<Self, Failure> {
-        let leaders = seats.iter().filter(|seat| seat.is_leader());
+    /// Makes an authority for each organisation of `specs`, and one for the orderers.
+    pub(crate) fn new(specs: &[PeerSpec]) -> Result<Self, Failure> {
+        let leaders = specs.iter().filter(|spec| spec.is_leader());
         let peers = leaders
-            .map(|seat| authority(&seat.msp))
+            .map(|spec| authority(&spec.msp))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             peers,
@@ -52,12 +52,12 @@ impl Organisations {
     /// A new identity for a peer, and the service that knows all organisations and `channel`.
     pub(crate) fn service(
         &self,
-        seat: &Seat,
+        spec: &PeerSpec,
         channel: &ChannelDefinition,
     ) -> Result<X509Service, Failure> {
         let failed = |error| Failure::step("set up a peer's identity service", error);
-        let own = self.peers[seat.org]
-            .issue(&seat.name, KeyKind::EcdsaP256, Validity::days(DAYS))
+        let own = self.peers[spec.org]
+            .issue(&spec.name, KeyKind::EcdsaP256, Validity::days(DAYS))
             .map_err(|error| Failure::step("make a peer's certificate", error))?
             .signing_identity()
             .map_err(failed)?;

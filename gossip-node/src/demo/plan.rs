@@ -1,53 +1,53 @@
-//! What is to be done: the options, checked and put into relation.
+//! The plan of a run, from validated options.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::feed;
 use super::input::Input;
+use super::publication;
 use crate::cli::{DemoArgs, RuntimeKind, TransportKind};
 use crate::failure::Failure;
 use crate::size::ByteSize;
 
-/// Peers in all: each has its own sockets, database and threads in this one process.
+/// Cap of all peers: each has its own sockets, database and threads in this process.
 const MAX_PEERS: usize = 256;
 
-/// Blocks in all: what is remembered of each is small, but not nothing.
+/// Cap of all blocks: a few bytes are kept per block.
 const MAX_BLOCKS: u64 = 1_000_000;
 
 const MIN_BLOCK: u64 = 256;
 const MAX_BLOCK: u64 = 64 << 20;
 
-/// A run of the demo.
+/// The plan of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Organisations.
     pub(crate) orgs: u16,
-    /// Peers in each.
+    /// Peers in each organisation.
     pub(crate) peers_per_org: u16,
-    /// What is distributed.
+    /// The input.
     pub(crate) input: Input,
     /// Bytes of input in each block.
     pub(crate) block_size: usize,
-    /// How many blocks that makes.
+    /// The number of blocks.
     pub(crate) blocks: u64,
-    /// What carries the messages.
+    /// The transport.
     pub(crate) transport: TransportKind,
-    /// What runs the tasks.
+    /// The runtime.
     pub(crate) runtime: RuntimeKind,
     /// The first port; free ones if absent.
     pub(crate) port: Option<u16>,
-    /// Where the ledgers go; a temporary folder if absent.
+    /// The folder of the ledgers; a temporary one if absent.
     pub(crate) data: Option<PathBuf>,
     /// Whether a temporary folder is kept.
     pub(crate) keep: bool,
-    /// How long nothing may move.
-    pub(crate) patience: Duration,
+    /// Timeout of a stage without progress.
+    pub(crate) stall_timeout: Duration,
 }
 
-/// One peer's place in the network.
+/// The name, organisation and number of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seat {
+pub(crate) struct PeerSpec {
     /// Its name, `peer0.org1`.
     pub(crate) name: String,
     /// Its organisation's MSP-ID, `Org1MSP`.
@@ -59,8 +59,8 @@ pub(crate) struct Seat {
     pub(crate) number: usize,
 }
 
-impl Seat {
-    /// Whether blocks are fed to it.
+impl PeerSpec {
+    /// Whether it publishes blocks.
     pub(crate) fn is_leader(&self) -> bool {
         self.number == 0
     }
@@ -84,7 +84,7 @@ impl Plan {
         }
         let block_size = usize::try_from(block_size)
             .map_err(|error| Failure::Usage(format!("--block-size is too large: {error}")))?;
-        let blocks = feed::block_count(input.bytes(), block_size);
+        let blocks = publication::block_count(input.bytes(), block_size);
         if blocks > MAX_BLOCKS {
             let text = format!(
                 "the input makes {blocks} blocks, at most {MAX_BLOCKS} are allowed: choose a larger --block-size"
@@ -102,13 +102,13 @@ impl Plan {
             port: args.port,
             data: args.data.clone(),
             keep: args.keep,
-            patience: args.patience,
+            stall_timeout: args.patience,
         })
     }
 
     /// All peers, organisation by organisation.
-    pub(crate) fn seats(&self) -> Vec<Seat> {
-        let seat = |org: usize, number: usize| Seat {
+    pub(crate) fn specs(&self) -> Vec<PeerSpec> {
+        let spec = |org: usize, number: usize| PeerSpec {
             name: format!("peer{number}.org{}", org + 1),
             msp: format!("Org{}MSP", org + 1),
             org,
@@ -116,7 +116,7 @@ impl Plan {
         };
         (0..usize::from(self.orgs))
             .flat_map(|org| {
-                (0..usize::from(self.peers_per_org)).map(move |number| seat(org, number))
+                (0..usize::from(self.peers_per_org)).map(move |number| spec(org, number))
             })
             .collect()
     }
@@ -126,7 +126,7 @@ fn check_ports(args: &DemoArgs, peers: usize) -> Result<(), Failure> {
     let Some(port) = args.port else { return Ok(()) };
     if args.transport == TransportKind::Mem {
         return Err(Failure::Usage(
-            "--port means nothing with --transport mem".to_owned(),
+            "--port has no effect with --transport mem".to_owned(),
         ));
     }
     if usize::from(port) + peers - 1 > usize::from(u16::MAX) {

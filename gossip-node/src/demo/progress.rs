@@ -1,10 +1,10 @@
-//! What the user sees while the demo runs: members seen, and one bar per peer.
+//! Progress shown while the demo runs: members seen, and one bar per peer.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::Failure;
 
-/// Progress bars on stderr; nothing if it is no terminal or the user wants none.
+/// Progress bars on stderr; none if it is not a terminal or the user has disabled them.
 #[derive(Debug)]
 pub(crate) struct Screen {
     bars: MultiProgress,
@@ -35,7 +35,7 @@ impl Screen {
         self.stage.set_position(0);
     }
 
-    /// How many members the peer that sees the fewest sees, itself included.
+    /// The lowest number of members seen by a peer, including itself.
     pub(crate) fn members(&self, seen: u64) {
         self.stage.set_position(seen);
     }
@@ -65,7 +65,7 @@ impl Screen {
         Ok(())
     }
 
-    /// So many more bytes have been compared.
+    /// Adds `bytes` compared bytes.
     pub(crate) fn compared(&self, bytes: u64) {
         self.stage.inc(bytes);
     }
@@ -88,7 +88,7 @@ impl Screen {
 }
 
 impl Drop for Screen {
-    /// Leaves the terminal as it was, whatever way the demo ends.
+    /// Removes the bars from the terminal, however the demo ends.
     fn drop(&mut self) {
         for bar in self.peers.iter().chain([&self.stage]) {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! What the demo tells at its end.
+//! The report of the demo.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::size::ByteSize;
 
-/// The result of a run; with `--json` it is printed as it is.
+/// The result of a run; `--json` prints it unchanged.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     /// `ok` if every ledger equals the input and all chain hashes are equal, else `failed`.
     pub(crate) verdict: &'static str,
-    /// What is wrong, one line each.
+    /// Problems, one line each.
     pub(crate) problems: Vec<String>,
     /// `tokio` or `smol`.
     pub(crate) runtime: &'static str,
@@ -21,40 +21,40 @@ pub(crate) struct Report {
     pub(crate) transport: &'static str,
     /// Organisations.
     pub(crate) orgs: u16,
-    /// Peers in each.
+    /// Peers in each organisation.
     pub(crate) peers_per_org: u16,
     /// The files distributed.
     pub(crate) input: Vec<String>,
     /// Their total length.
     pub(crate) input_bytes: u64,
-    /// Bytes of input in each block but the last.
+    /// Bytes of input in each block except the last.
     pub(crate) block_size: u64,
     /// Blocks distributed.
     pub(crate) blocks: u64,
-    /// How long things took.
+    /// Times of the run.
     pub(crate) timing: TimingReport,
     /// One entry per peer.
     pub(crate) peers: Vec<PeerReport>,
-    /// Where the ledgers remain, if they do.
+    /// The folder of the ledgers, if they are kept.
     pub(crate) ledgers: Option<String>,
 }
 
 /// Times, in the unit that the field's name ends with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct TimingReport {
-    /// Until every peer saw all others.
+    /// Time until every peer saw all others.
     pub(crate) membership_s: f64,
     /// From the first publication to the last commit.
     pub(crate) dissemination_s: f64,
-    /// Reading all ledgers back.
+    /// Time to read all ledgers back.
     pub(crate) comparison_s: f64,
     /// The whole run.
     pub(crate) total_s: f64,
     /// From the publication of a block to its commit at the last peer: median.
     pub(crate) last_peer_p50_ms: f64,
-    /// The slowest hundredth.
+    /// The same: 99th percentile.
     pub(crate) last_peer_p99_ms: f64,
-    /// The slowest block.
+    /// The same: slowest block.
     pub(crate) last_peer_max_ms: f64,
     /// Blocks that reached all peers, per second of dissemination.
     pub(crate) blocks_per_s: f64,
@@ -69,15 +69,15 @@ pub(crate) struct PeerReport {
     pub(crate) name: String,
     /// Its organisation.
     pub(crate) org: String,
-    /// Blocks were fed to it.
+    /// Whether it publishes blocks.
     pub(crate) leader: bool,
     /// Blocks in its ledger.
     pub(crate) height: u64,
     /// The hash of its last block's header.
     pub(crate) chain_hash: String,
-    /// Its ledger yields the input, byte for byte.
+    /// Whether its ledger equals the input, byte for byte.
     pub(crate) equal: bool,
-    /// Blocks fed to it.
+    /// Blocks published by it.
     pub(crate) blocks_published: u64,
     /// New blocks received by push.
     pub(crate) blocks_pushed: u64,
@@ -92,7 +92,7 @@ pub(crate) struct PeerReport {
 }
 
 impl Report {
-    /// Everything for a reader: the table, the times and the verdict.
+    /// The report as text: the table, the times and the verdict.
     pub(crate) fn to_text(&self) -> String {
         let timing = &self.timing;
         let mut lines = vec![
@@ -110,7 +110,7 @@ impl Report {
                 bytes(timing.bytes_per_s),
             ),
             format!(
-                "total: {:.2} s ({:.2} s until all peers knew each other, {:.2} s to read all ledgers back)",
+                "total: {:.2} s ({:.2} s until all peers saw each other, {:.2} s to read all ledgers back)",
                 timing.total_s, timing.membership_s, timing.comparison_s,
             ),
         ];
@@ -119,7 +119,7 @@ impl Report {
         lines.join("\n")
     }
 
-    /// `verdict: ok` or `verdict: failed`, and why.
+    /// `verdict: ok` or `verdict: failed`, with reasons.
     pub(crate) fn verdict_line(&self) -> String {
         let peers = self.peers.len();
         if self.problems.is_empty() {
@@ -146,7 +146,7 @@ impl Report {
             "peer",
             "height",
             "chain hash",
-            "fed",
+            "own",
             "push",
             "transfer",
             "dups",
@@ -181,8 +181,8 @@ impl Report {
     }
 }
 
-/// What is to be distributed, for the reader who watches.
-pub(crate) fn intention(
+/// Describes the input and its blocks.
+pub(crate) fn describe_input(
     input: &[String],
     input_bytes: u64,
     blocks: u64,
@@ -198,17 +198,17 @@ pub(crate) fn intention(
     )
 }
 
-/// Seconds, for a report.
+/// Seconds, rounded for a report.
 pub(crate) fn seconds(time: Duration) -> f64 {
     round(time.as_secs_f64())
 }
 
-/// Milliseconds, for a report.
+/// Milliseconds, rounded for a report.
 pub(crate) fn milliseconds(time: Duration) -> f64 {
     round(time.as_secs_f64() * 1e3)
 }
 
-/// Per second, for a report; 0 if no time has passed.
+/// Count per second, rounded for a report; 0 if no time has passed.
 pub(crate) fn rate(count: u64, time: Duration) -> f64 {
     if time.is_zero() {
         0.0

@@ -1,4 +1,4 @@
-//! The life of the network: start, gather, distribute, stop.
+//! The stages of the network: start, gather, distribute, stop.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use smol::Executor;
 
 use super::addresses::{Addresses, MemAddresses, TcpAddresses};
 use super::blocks::BlockMaker;
-use super::board::{Board, Timing};
+use super::commits::{Commits, Timing};
 use super::data_dir::DataDir;
-use super::feed;
 use super::network::Network;
 use super::plan::Plan;
 use super::progress::Screen;
+use super::publication;
 use super::watch::Stage;
 use crate::cli::{RuntimeKind, TransportKind};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
-/// What a network has done when it has stopped.
+/// The result of a network after its stop.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
-    /// Until every peer saw all others.
+    /// Time until every peer saw all others.
     pub(crate) membership: Duration,
-    /// How long blocks took.
+    /// Times of blocks.
     pub(crate) timing: Timing,
     /// The counters of each peer.
     pub(crate) metrics: Vec<Metrics>,
@@ -63,7 +63,7 @@ pub(crate) fn run(
     }
 }
 
-/// Gives `main` a smol executor with a thread per core.
+/// Runs `main` on a smol executor with a thread per core.
 fn on_smol<T>(main: impl FnOnce(SmolRuntime) -> T) -> T {
     let executor = Arc::new(Executor::new());
     let (stop, stopped) = async_channel::bounded::<()>(1);
@@ -104,19 +104,19 @@ impl Session<'_> {
         R: Runtime,
         A: Addresses,
     {
-        let board = Arc::new(Board::new(self.plan.seats().len()));
+        let commits = Arc::new(Commits::new(self.plan.specs().len()));
         let (network, maker) = Network::start(
             &runtime,
             &addresses,
             self.plan,
             self.data,
-            &board,
+            &commits,
             self.interrupt,
         )
         .await?;
         let interrupt = self.interrupt.clone();
         let result = {
-            let stages = pin!(self.stages(&runtime, &network, maker, &board));
+            let stages = pin!(self.stages(&runtime, &network, maker, &commits));
             match select(stages, pin!(interrupt.wait())).await {
                 Either::Left((result, _)) => result,
                 Either::Right(_) => Err(Failure::Interrupted),
@@ -131,7 +131,7 @@ impl Session<'_> {
         runtime: &R,
         network: &Network,
         maker: BlockMaker,
-        board: &Arc<Board>,
+        commits: &Arc<Commits>,
     ) -> Result<Outcome, Failure> {
         let started = Instant::now();
         self.join(runtime, network).await?;
@@ -140,28 +140,28 @@ impl Session<'_> {
         self.screen
             .distributing(&network.names(), self.plan.blocks)?;
         let leaders = network.leaders();
-        let feed = feed::feed(
+        let publication = publication::publish(
             &self.plan.input,
             self.plan.block_size,
             maker,
             &leaders,
-            board,
+            commits,
         );
-        try_join(feed, self.distribute(runtime, network, board)).await?;
+        try_join(publication, self.distribute(runtime, network, commits)).await?;
         Ok(Outcome {
             membership,
-            timing: board.timing(),
+            timing: commits.timing(),
             metrics: network.metrics(),
         })
     }
 
     async fn join<R: Runtime>(&self, runtime: &R, network: &Network) -> Result<(), Failure> {
-        let patience = self.plan.patience;
-        let late = runtime.sleep_until(runtime.now() + patience);
+        let timeout = self.plan.stall_timeout;
+        let late = runtime.sleep_until(runtime.now() + timeout);
         match select(pin!(network.join()), pin!(late)).await {
             Either::Left((joined, _)) => joined,
             Either::Right(_) => Err(Failure::Stalled {
-                seconds: patience.as_secs(),
+                seconds: timeout.as_secs(),
                 stage: "joining the channel",
                 lacking: "not every peer has joined".to_owned(),
             }),
@@ -186,7 +186,9 @@ impl Session<'_> {
                 .members(seen.iter().min().copied().unwrap_or_default());
             Ok(seen)
         };
-        stage.watch(runtime, self.plan.patience, &names, look).await
+        stage
+            .watch(runtime, self.plan.stall_timeout, &names, look)
+            .await
     }
 
     /// Waits until every peer has committed every block.
@@ -194,7 +196,7 @@ impl Session<'_> {
         &self,
         runtime: &R,
         network: &Network,
-        board: &Board,
+        commits: &Commits,
     ) -> Result<(), Failure> {
         let doing = "distributing blocks";
         let stage = Stage {
@@ -205,12 +207,12 @@ impl Session<'_> {
         };
         let look = || {
             network.check_ledgers()?;
-            let heights = board.heights();
+            let heights = commits.heights();
             self.screen.heights(&heights);
             Ok(heights)
         };
         stage
-            .watch(runtime, self.plan.patience, &network.names(), look)
+            .watch(runtime, self.plan.stall_timeout, &network.names(), look)
             .await
     }
 }

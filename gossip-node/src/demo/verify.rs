@@ -1,7 +1,6 @@
 //! Reads the input back from every ledger and compares it byte for byte.
 //!
-//! This happens after the peers have stopped, on ledgers opened anew: what is compared is what is
-//! on disk.
+//! This happens after the peers have stopped, on reopened ledgers, so the data on disk is compared.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,14 +16,14 @@ use super::progress::Screen;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
-/// What a ledger holds.
+/// The contents of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contents {
-    /// How many blocks.
+    /// The number of blocks.
     pub(crate) height: u64,
     /// The hash of the last block's header, in hexadecimal.
     pub(crate) chain_hash: String,
-    /// How it differs from the input, if it does.
+    /// The difference from the input, if there is one.
     pub(crate) difference: Option<String>,
 }
 
@@ -64,7 +63,7 @@ pub(crate) fn compare_all(
     Ok(contents.into_iter().map(|(_, contents)| contents).collect())
 }
 
-/// One ledger next to the input.
+/// The comparison of one ledger with the input.
 struct Comparison<'a> {
     screen: &'a Screen,
     interrupt: &'a Interrupt,
@@ -74,11 +73,11 @@ struct Comparison<'a> {
     chain: Chain,
 }
 
-/// Why a comparison ended early.
+/// Reason for the early end of a comparison.
 enum Stop {
-    /// The ledger is not what it must be.
+    /// The ledger differs from the input.
     Different(String),
-    /// The comparison could not be done.
+    /// The comparison failed.
     Failed(Failure),
 }
 
@@ -157,7 +156,7 @@ impl<'a> Comparison<'a> {
             .count();
         self.compared += same as u64;
         Err(Stop::Different(if same == filled {
-            "goes on after the end of the input".to_owned()
+            "continues after the end of the input".to_owned()
         } else {
             format!("differs from the input at byte {}", self.compared)
         }))

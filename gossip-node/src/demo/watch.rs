@@ -1,4 +1,4 @@
-//! Looks at the network again and again until a stage is over, or nothing moves any more.
+//! Polls the network until a stage is complete or makes no progress.
 
 use std::time::{Duration, Instant};
 
@@ -6,47 +6,47 @@ use gossip::Runtime;
 
 use crate::failure::Failure;
 
-/// Between two looks. Times in the report do not depend on it.
-const GLANCE: Duration = Duration::from_millis(50);
+/// Time between two polls. Times in the report do not depend on it.
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Peers named in a message about a stall.
 const MAX_NAMED: usize = 5;
 
-/// A stage of the demo in which every peer has to get a certain number of something.
+/// A stage of the demo in which a count has to reach the same number at every peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stage {
-    /// What happens, for a message.
+    /// The name of the stage, for a message.
     pub(crate) doing: &'static str,
-    /// What peers do with what they get: `has` or `sees`.
+    /// The verb of a peer in a message: `has` or `sees`.
     pub(crate) verb: &'static str,
-    /// What they get.
+    /// The unit of the count.
     pub(crate) what: &'static str,
-    /// How many of it.
+    /// The number to reach.
     pub(crate) all: u64,
 }
 
 impl Stage {
-    /// Completes when `look` finds that every peer has got all. Fails when `look` does, or when it
-    /// has found the same for longer than `patience`.
+    /// Completes when `poll` returns the full count for every peer. Fails when `poll` fails, or when its
+    /// result has not changed for longer than `timeout`.
     pub(crate) async fn watch(
         &self,
         runtime: &impl Runtime,
-        patience: Duration,
+        timeout: Duration,
         names: &[String],
-        look: impl Fn() -> Result<Vec<u64>, Failure>,
+        poll: impl Fn() -> Result<Vec<u64>, Failure>,
     ) -> Result<(), Failure> {
-        let mut found = look()?;
+        let mut found = poll()?;
         let mut changed = Instant::now();
         while found.iter().any(|have| *have < self.all) {
-            if changed.elapsed() > patience {
+            if changed.elapsed() > timeout {
                 return Err(Failure::Stalled {
-                    seconds: patience.as_secs(),
+                    seconds: timeout.as_secs(),
                     stage: self.doing,
                     lacking: self.lacking(names, &found),
                 });
             }
-            runtime.sleep_until(runtime.now() + GLANCE).await;
-            let now = look()?;
+            runtime.sleep_until(runtime.now() + INTERVAL).await;
+            let now = poll()?;
             if now != found {
                 changed = Instant::now();
                 found = now;
@@ -55,7 +55,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Which peers have less than they must: `peer1.org1 has 3 of 11 blocks, ...`.
+    /// Names the peers that are behind: `peer1.org1 has 3 of 11 blocks, ...`.
     fn lacking(&self, names: &[String], found: &[u64]) -> String {
         let Self {
             verb, what, all, ..
@@ -94,24 +94,24 @@ mod tests {
         (0..count).map(|peer| format!("peer{peer}")).collect()
     }
 
-    fn watch(peers: usize, look: impl Fn() -> Result<Vec<u64>, Failure>) -> Result<(), Failure> {
+    fn watch(peers: usize, poll: impl Fn() -> Result<Vec<u64>, Failure>) -> Result<(), Failure> {
         let runtime = SmolRuntime::global();
-        smol::block_on(STAGE.watch(&runtime, Duration::from_millis(200), &names(peers), look))
+        smol::block_on(STAGE.watch(&runtime, Duration::from_millis(200), &names(peers), poll))
     }
 
     #[test]
-    fn a_stage_is_over_when_every_peer_has_got_all() {
-        let looks = Cell::new(0);
-        let look = || {
-            looks.set(looks.get() + 3);
-            Ok(vec![9, looks.get()])
+    fn a_stage_is_complete_when_every_peer_has_the_full_count() {
+        let polls = Cell::new(0);
+        let poll = || {
+            polls.set(polls.get() + 3);
+            Ok(vec![9, polls.get()])
         };
-        assert!(watch(2, look).is_ok());
-        assert_eq!(looks.get(), 9);
+        assert!(watch(2, poll).is_ok());
+        assert_eq!(polls.get(), 9);
     }
 
     #[test]
-    fn a_stall_names_the_peers_that_lack_something() {
+    fn a_stall_names_the_peers_that_are_behind() {
         let error = watch(3, || Ok(vec![9, 4, 0])).unwrap_err().to_string();
         let expected =
             "while distributing blocks: peer1 has 4 of 9 blocks, peer2 has 0 of 9 blocks";
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_failure_of_a_peer_ends_the_stage_at_once() {
-        let halted = || Err(Failure::step("go on", "a ledger failed"));
+        let halted = || Err(Failure::step("continue", "a ledger failed"));
         assert!(watch(1, halted).is_err());
     }
 }

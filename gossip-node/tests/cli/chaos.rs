@@ -11,7 +11,7 @@ fn the_same_seeds_give_the_same_storms_in_two_processes_with_any_number_of_threa
     for summary in [&mut first, &mut second] {
         for run in summary["runs"].as_array_mut().unwrap() {
             let wall = run.as_object_mut().unwrap().remove("wall");
-            assert!(wall.is_some(), "only the cost on this machine may differ");
+            assert!(wall.is_some(), "only the real time may differ");
         }
     }
     assert_eq!(first, second);
@@ -21,11 +21,11 @@ fn the_same_seeds_give_the_same_storms_in_two_processes_with_any_number_of_threa
 }
 
 #[test]
-fn one_seed_can_be_run_again_and_is_told_in_full() {
+fn one_seed_can_be_repeated_with_a_full_report() {
     let output = run(["chaos", "--nodes", "3", "--seed", "2"]);
     let stdout = text(&output.stdout);
     assert!(output.status.success(), "{}{stdout}", text(&output.stderr));
-    for part in ["partition", "views equal", "trace hash", "seen: "] {
+    for part in ["partition", "views equal", "trace hash", "coverage: "] {
         assert!(stdout.contains(part), "{part} in {stdout}");
     }
     assert!(

@@ -1,4 +1,4 @@
-//! `gossip demo` from its start to its verdict.
+//! `gossip demo`.
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ fn assert_complete(report: &Value, peers: usize, height: u64) {
             .sum();
         assert_eq!(
             received, height,
-            "each block comes from somewhere, once: {peer}"
+            "each block has exactly one source: {peer}"
         );
     }
     assert!(report["timing"]["last_peer_max_ms"].as_f64().unwrap() > 0.0);
@@ -78,7 +78,7 @@ fn every_peer_gets_every_block_on_smol_over_memory() {
 }
 
 #[test]
-fn the_built_in_text_needs_no_options_but_says_what_it_did() {
+fn without_options_the_built_in_text_is_distributed() {
     let output = run(["demo"]);
     let stdout = text(&output.stdout);
     assert!(output.status.success(), "{}{stdout}", text(&output.stderr));
@@ -91,10 +91,10 @@ fn the_built_in_text_needs_no_options_but_says_what_it_did() {
 }
 
 #[test]
-fn a_single_peer_is_a_network_too() {
+fn a_network_of_one_peer_works() {
     let report = json(["demo", "--json", "--orgs", "1", "--peers", "1"]);
     assert_complete(&report, 1, 22);
-    assert_eq!(report["block_size"], 64 << 10, "unless told otherwise");
+    assert_eq!(report["block_size"], 64 << 10, "the default");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn ledgers_are_removed_unless_kept() {
 }
 
 #[test]
-fn a_folder_of_ledgers_stays_and_is_not_used_twice() {
+fn a_folder_of_ledgers_is_kept_and_refused_by_the_next_run() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("ledgers");
     let args = [
@@ -181,7 +181,7 @@ fn ctrl_c_stops_all_peers_and_removes_their_ledgers() {
         assert_eq!(
             demo.try_wait().unwrap(),
             None,
-            "it ended before it was interrupted"
+            "the run ended before the interrupt"
         );
         std::thread::yield_now();
     }
@@ -208,7 +208,7 @@ fn has_ledger(temporary: &Path) -> bool {
 
 #[cfg(unix)]
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let args = ["demo", "--orgs", "1", "--peers", "1", "--transport", "mem"];
     let mut demo = gossip(args)
         .stdout(Stdio::piped())

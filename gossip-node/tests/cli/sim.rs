@@ -11,7 +11,7 @@ fn the_same_seed_gives_the_same_run_in_two_processes() {
     let [mut first, mut second] = [json(SMALL), json(SMALL)];
     for report in [&mut first, &mut second] {
         let wall = report.as_object_mut().unwrap().remove("wall");
-        assert!(wall.is_some(), "only the cost on this machine may differ");
+        assert!(wall.is_some(), "only the real time may differ");
     }
     assert_eq!(first, second);
     assert_eq!(first["committed"], true);
@@ -26,7 +26,7 @@ fn another_seed_gives_another_run() {
 }
 
 #[test]
-fn the_report_for_people_ends_with_a_verdict() {
+fn the_text_report_ends_with_a_verdict() {
     let output = run(&SMALL[..9]);
     let stdout = text(&output.stdout);
     assert!(output.status.success(), "{}{stdout}", text(&output.stderr));

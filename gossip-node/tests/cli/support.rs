@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The command, not yet started, without the environment's opinion on logs.
+/// The command, not yet started, without `RUST_LOG`.
 pub(crate) fn gossip<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gossip"));
     command.args(args).env_remove("RUST_LOG");
@@ -38,7 +38,7 @@ pub(crate) fn json<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Value 
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A file of `bytes` bytes that do not repeat soon.
+/// A file of `bytes` bytes with a long period.
 pub(crate) fn write_input(path: &Path, bytes: u64) {
     let mut state = bytes | 1;
     let content: Vec<u8> = (0..bytes)

@@ -1,10 +1,10 @@
-//! Runs whose fingerprints are checked in as `gossip-sim/golden.txt`: a change of the code that changes no
-//! behaviour leaves them as they are.
+//! Runs whose fingerprints are checked in as `gossip-sim/golden.txt`. A change of the code that changes no
+//! behaviour does not change them.
 //!
 //! `cargo run --release -p gossip-sim --example golden -- short` (or `long`, or names of runs) prints a line for each
-//! run: its name and the first 128 bits of the hashes of its events, its commands and its counters. A run that did
-//! not do what it is there for prints `failed:` and why instead, and the program fails. `cargo run -p xtask --
-//! golden` compares the lines with those of the file.
+//! run: its name and the first 128 bits of the hashes of its events, its commands and its counters. If a run does
+//! not reach its purpose, the line has `failed:` and the reason instead, and the program fails. `cargo run -p xtask --
+//! golden` compares the lines with the file.
 
 mod net;
 mod runs;
@@ -20,11 +20,11 @@ use gossip_sim::{Fingerprint, TraceHash};
 
 use crate::runs::Run;
 
-/// What a run did, or why it says nothing.
+/// The fingerprint of a run, or the reason for its failure.
 type Outcome = Result<Fingerprint, String>;
 
-/// More would not help: the longest runs come first, and the others are short.
-const MOST_THREADS: usize = 8;
+/// More threads do not help: the longest runs start first, and the others are short.
+const MAX_THREADS: usize = 8;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -33,17 +33,17 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     let outcomes = run_all(&runs);
-    let mut all_well = true;
+    let mut success = true;
     for (run, outcome) in runs.iter().zip(outcomes) {
-        say(&match outcome {
+        print(&match outcome {
             Ok(fingerprint) => line(&run.name, &fingerprint),
             Err(reason) => {
-                all_well = false;
+                success = false;
                 format!("{} failed: {reason}", run.name)
             }
         });
     }
-    if all_well {
+    if success {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -61,15 +61,14 @@ fn chosen(args: &[String]) -> Result<Vec<Run>, String> {
 
 fn named(name: &str) -> Result<Run, String> {
     let mut all = runs::short().into_iter().chain(runs::long());
-    all.find(|run| run.name == name).ok_or_else(|| {
-        format!("no run is called {name}: gossip-sim/golden.txt has the names of all")
-    })
+    all.find(|run| run.name == name)
+        .ok_or_else(|| format!("there is no run {name}: see the names in gossip-sim/golden.txt"))
 }
 
-/// Each run is one thread, in one order; several may go on at a time.
+/// Runs each run on one thread, several at a time.
 #[allow(
     clippy::disallowed_methods,
-    reason = "runs know nothing of each other, and each stays on its thread"
+    reason = "runs are independent, and each stays on its thread"
 )]
 fn run_all(runs: &[Run]) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
@@ -77,7 +76,7 @@ fn run_all(runs: &[Run]) -> Vec<Outcome> {
     let outcomes: Vec<Mutex<Outcome>> = runs.iter().map(|_| waiting()).collect();
     let threads = available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..threads.min(MOST_THREADS) {
+        for _ in 0..threads.min(MAX_THREADS) {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
@@ -109,12 +108,12 @@ fn line(name: &str, fingerprint: &Fingerprint) -> String {
     format!("{name} {events} {commands} {counters}")
 }
 
-#[allow(clippy::print_stdout, reason = "the program's answer")]
-fn say(text: &str) {
+#[allow(clippy::print_stdout, reason = "the program's output")]
+fn print(text: &str) {
     println!("{text}");
 }
 
-#[allow(clippy::print_stderr, reason = "the program's complaint")]
+#[allow(clippy::print_stderr, reason = "the program's error output")]
 fn fail(text: &str) -> ExitCode {
     eprintln!("{text}");
     ExitCode::FAILURE

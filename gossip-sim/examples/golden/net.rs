@@ -1,4 +1,4 @@
-//! A network that a scene plays on.
+//! The network of a scene.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use gossip_sim::{
 
 use crate::Outcome;
 
-/// The longest that a scene waits for what must happen.
-const SOON: Duration = Duration::from_secs(120);
-/// Between two blocks of a publication.
+/// Limit for each wait of a scene.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Time between two blocks of a publication.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Nodes, and what a scene does with them.
+/// A world and the operations of scenes.
 pub(crate) struct Net {
     pub(crate) world: World,
-    /// What each node's configuration is besides the defaults.
+    /// Changes each node's default configuration.
     tune: fn(&mut Config),
 }
 
@@ -48,7 +48,7 @@ impl Net {
         }
     }
 
-    /// Transport and services that always take the same time, so that much happens at the same instant.
+    /// A network whose transport and services have constant delays, so that many events occur at the same instant.
     pub(crate) fn in_step(seed: u64) -> Self {
         let fixed = |millis| Delay::fixed(Duration::from_millis(millis));
         let world = |config: &mut WorldConfig| {
@@ -57,7 +57,7 @@ impl Net {
         Self::with(seed, world, |_| {})
     }
 
-    /// Starts peers of an organisation, numbered from 0, the first of which is known to all.
+    /// Starts peers of an organisation, numbered from 0; all bootstrap to the first.
     pub(crate) fn start(&mut self, org: &str, peers: usize) -> Result<Vec<NodeId>, String> {
         (0..peers).map(|peer| self.start_peer(org, peer)).collect()
     }
@@ -69,10 +69,10 @@ impl Net {
         Ok(node)
     }
 
-    /// Starts a peer that speaks as one of the original.
-    pub(crate) fn start_original(&mut self, org: &str, peer: usize) -> Result<NodeId, String> {
+    /// Starts a legacy peer.
+    pub(crate) fn start_legacy(&mut self, org: &str, peer: usize) -> Result<NodeId, String> {
         let config = self.config(org, peer);
-        let node = self.world.add_original(config);
+        let node = self.world.add_legacy(config);
         let node = node.map_err(|error| error.to_string())?;
         self.world.start(node);
         Ok(node)
@@ -89,7 +89,7 @@ impl Net {
         config
     }
 
-    /// Joins a channel of these organisations, or tells its configuration anew.
+    /// Joins a channel of these organisations, or updates its configuration.
     pub(crate) fn join(&mut self, node: NodeId, channel: &ChannelId, orgs: &[&str], sequence: u64) {
         let anchors = |org: &&str| {
             let anchor = external_endpoint(org, "peer0");
@@ -103,7 +103,7 @@ impl Net {
         self.world.request(node, request);
     }
 
-    /// Lets a node publish blocks, 20 per second from now on.
+    /// Starts a publication of blocks at a node, 20 per second.
     pub(crate) fn publish(
         &mut self,
         node: NodeId,
@@ -127,16 +127,16 @@ impl Net {
         });
     }
 
-    /// Runs until `done`, which must not take two minutes.
+    /// Runs until `done`, at most two minutes.
     pub(crate) fn until(
         &mut self,
         what: &str,
         done: impl FnMut(&mut World) -> bool,
     ) -> Result<(), String> {
-        if self.world.wait(SOON, done) {
+        if self.world.wait(LIMIT, done) {
             Ok(())
         } else {
-            Err(format!("{what}: not within {SOON:?}"))
+            Err(format!("{what}: not within {LIMIT:?}"))
         }
     }
 
@@ -144,7 +144,7 @@ impl Net {
         self.until("all see all", World::views_complete)
     }
 
-    /// Runs until all that joined the channel hold so many blocks.
+    /// Runs until all nodes that joined the channel hold `height` blocks.
     pub(crate) fn until_all_hold(
         &mut self,
         channel: &ChannelId,
@@ -181,7 +181,7 @@ impl Net {
         nodes.map(|node| of(node.metrics())).sum()
     }
 
-    /// What the scene is there for has happened.
+    /// Fails unless `what` has occurred at least once.
     pub(crate) fn seen(&self, what: &str, count: u64) -> Result<(), String> {
         if count > 0 {
             Ok(())
@@ -190,7 +190,7 @@ impl Net {
         }
     }
 
-    /// The end of a scene, in which everything held that must.
+    /// Ends a scene; fails if there was a violation.
     pub(crate) fn finish(mut self) -> Outcome {
         self.world.audit();
         if let Some(violation) = self.world.violations().first() {

@@ -23,10 +23,10 @@ impl Run {
     }
 }
 
-/// What the gate runs, the longest runs first.
+/// The runs of the gate, the longest first.
 pub(crate) fn short() -> Vec<Run> {
-    // Of 32 seeds in a row one has a partition of a day, which takes 30 nodes as long as all else: the small
-    // networks have it, with seed 0.
+    // Of 32 consecutive seeds one (seed 0) has a partition of a day. With 30 nodes it takes as long as all other
+    // runs, so only the small networks run it.
     let storms = [(30, 1..17), (5, 0..16), (3, 0..16)];
     let storms = storms
         .into_iter()
@@ -37,7 +37,7 @@ pub(crate) fn short() -> Vec<Run> {
     storms.chain(networks()).chain(scenes).collect()
 }
 
-/// What takes too long for each change.
+/// Runs that take too long for each change.
 pub(crate) fn long() -> Vec<Run> {
     let mut runs = vec![Run::new("long/sim/10-orgs-of-100", || {
         run(Scenario::new(10, 100, 1).blocks(100, 1_000))
@@ -73,10 +73,10 @@ fn networks() -> Vec<Run> {
         config.push.tree = false;
         config.state_transfer.gap_timeout = Duration::from_secs(3600);
     };
-    let as_it_is: fn(&mut Config) = |_| {};
+    let default: fn(&mut Config) = |_| {};
     let paced = |name: &str, orgs, peers, (blocks, size), rate, tune| {
         let mut scenario = Scenario::new(orgs, peers, 1).blocks(blocks, size);
-        // A minute in which the network settles, and then some.
+        // In addition to a minute in which the network settles.
         scenario.idle = Duration::from_secs(20);
         scenario.rate = rate;
         scenario.tune = tune;
@@ -84,19 +84,19 @@ fn networks() -> Vec<Run> {
     };
     let network = |name, orgs, peers, blocks, tune| paced(name, orgs, peers, blocks, 20, tune);
     vec![
-        network("1-org/small-blocks", 1, 60, (100, SMALL), as_it_is),
-        network("4-orgs/small-blocks", 4, 8, (100, MIDDLE), as_it_is),
-        network("10-orgs/small-blocks", 10, 4, (100, SMALL), as_it_is),
-        network("1-org/large-blocks", 1, 20, (40, LARGE), as_it_is),
-        network("4-orgs/large-blocks", 4, 5, (20, HUGE), as_it_is),
-        network("10-orgs/large-blocks", 10, 3, (20, LARGE), as_it_is),
+        network("1-org/small-blocks", 1, 60, (100, SMALL), default),
+        network("4-orgs/small-blocks", 4, 8, (100, MIDDLE), default),
+        network("10-orgs/small-blocks", 10, 4, (100, SMALL), default),
+        network("1-org/large-blocks", 1, 20, (40, LARGE), default),
+        network("4-orgs/large-blocks", 4, 5, (20, HUGE), default),
+        network("10-orgs/large-blocks", 10, 3, (20, LARGE), default),
         network("1-org/no-pulses", 1, 20, (50, MIDDLE), no_pulses),
         network("4-orgs/no-pulses", 4, 5, (50, SMALL), no_pulses),
         network("10-orgs/no-pulses", 10, 2, (20, LARGE), no_pulses),
         network("1-org/no-tree", 1, 20, (50, SMALL), no_tree),
         network("4-orgs/no-tree", 4, 5, (20, LARGE), no_tree),
         network("10-orgs/no-tree", 10, 2, (50, SMALL), no_tree),
-        // A digest tells of the last ten blocks, every four seconds.
+        // A digest has the last ten blocks and is sent every four seconds.
         paced("1-org/pull-only", 1, 8, (30, SMALL), 1, pull_only),
     ]
 }

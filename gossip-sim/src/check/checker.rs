@@ -1,4 +1,4 @@
-//! Properties that must hold in every run.
+//! The checker of properties that must hold in every run.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +14,7 @@ use crate::ledger::ChainHash;
 
 const MAX_VIOLATIONS: usize = 1_000;
 
-/// Watches what nodes do and keeps what was wrong, at most 1,000 violations and the count of all.
+/// Checks the behaviour of nodes; keeps at most 1,000 violations and the count of all.
 #[derive(Debug, Default)]
 pub(crate) struct Checker {
     violations: Vec<Violation>,
@@ -28,14 +28,14 @@ struct Watched {
     ledgers: BTreeMap<ChannelId, LedgerWatch>,
     /// Highest incarnation seen, by subject.
     incarnations: BTreeMap<u32, u64>,
-    /// Subjects held dead while they were down, with the moment they went down.
-    buried: BTreeMap<u32, Instant>,
+    /// Subjects held dead while they were down, with the time they went down.
+    dead: BTreeMap<u32, Instant>,
 }
 
 #[derive(Debug, Default)]
 struct LedgerWatch {
     height: u64,
-    told: u64,
+    reported: u64,
     storing: bool,
 }
 
@@ -57,11 +57,11 @@ impl Checker {
         self.nodes[node as usize].ledgers.clear();
     }
 
-    /// The node starts, remembering nothing but its ledger.
+    /// The node starts with its ledger as its only state.
     pub(crate) fn started(&mut self, node: u32) {
         let watched = &mut self.nodes[node as usize];
         watched.incarnations.clear();
-        watched.buried.clear();
+        watched.dead.clear();
         for ledger in watched.ledgers.values_mut() {
             ledger.storing = false;
         }
@@ -127,11 +127,11 @@ impl Checker {
         }
     }
 
-    /// The node says that its channel has this height.
+    /// The node reports this height of its channel.
     pub(crate) fn height_told(&mut self, now: Instant, node: u32, channel: &ChannelId, to: u64) {
         let watch = self.ledger(node, channel);
-        let from = watch.told;
-        watch.told = to;
+        let from = watch.reported;
+        watch.reported = to;
         if to < from {
             self.report(
                 now,
@@ -145,15 +145,15 @@ impl Checker {
         }
     }
 
-    /// The observer holds the subject dead, which has been down since `down_since`, if it is.
+    /// The observer holds the subject dead; `down_since` is the time the subject went down, if it is down.
     pub(crate) fn died(&mut self, observer: u32, subject: u32, down_since: Option<Instant>) {
         if let Some(since) = down_since {
-            self.nodes[observer as usize].buried.insert(subject, since);
+            self.nodes[observer as usize].dead.insert(subject, since);
         }
     }
 
-    /// The observer holds the subject alive. If it is down: since when, and when the last news of it may have
-    /// come to anybody.
+    /// The observer holds the subject alive. If the subject is down, `down` is the time it went down, and the last
+    /// time at which a message delayed by a fault may have arrived.
     pub(crate) fn appeared(
         &mut self,
         now: Instant,
@@ -161,9 +161,9 @@ impl Checker {
         down: Option<(Instant, Instant)>,
         expiration: Duration,
     ) {
-        let buried = self.nodes[observer as usize].buried.remove(&subject);
-        if let (Some((since, news)), Some(buried)) = (down, buried)
-            && since == buried
+        let held_dead = self.nodes[observer as usize].dead.remove(&subject);
+        if let (Some((since, news)), Some(dead_since)) = (down, held_dead)
+            && since == dead_since
             && now.since(news) > expiration
         {
             self.report(
@@ -179,11 +179,11 @@ impl Checker {
     pub(crate) fn forgot(&mut self, observer: u32, subject: u32) {
         let watched = &mut self.nodes[observer as usize];
         watched.incarnations.remove(&subject);
-        watched.buried.remove(&subject);
+        watched.dead.remove(&subject);
     }
 
-    /// The observer lists the subject with this incarnation, which may be earlier than one listed
-    /// before only if it is the one that lives: its clock was set back.
+    /// The observer lists the subject with this incarnation. It may be lower than one listed before only if the
+    /// subject runs with it, because its clock was set back.
     pub(crate) fn listed(
         &mut self,
         now: Instant,

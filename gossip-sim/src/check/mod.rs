@@ -1,11 +1,11 @@
-//! Checkers: what must hold whatever happens.
+//! Checks of properties that must hold in every run.
 
-mod census;
 mod checker;
-mod unrest;
+mod fault_log;
 mod violation;
+mod visibility;
 
-pub(crate) use self::census::Census;
 pub(crate) use self::checker::Checker;
-pub(crate) use self::unrest::Unrest;
+pub(crate) use self::fault_log::FaultLog;
 pub use self::violation::{Breach, Violation};
+pub(crate) use self::visibility::VisibilityMatrix;

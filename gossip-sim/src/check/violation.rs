@@ -9,19 +9,19 @@ use crate::NodeId;
 /// A property that did not hold, where and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// When it was noticed.
+    /// Time of detection.
     pub at: Instant,
-    /// At which node.
+    /// The node at which it was detected.
     pub node: NodeId,
-    /// Which property.
+    /// The property.
     pub breach: Breach,
 }
 
-/// Which property did not hold.
+/// The property that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Breach {
-    /// A block was handed to the ledger that is not the next one.
+    /// A block other than the next one was handed to the ledger.
     OutOfOrder {
         /// The channel.
         channel: ChannelId,
@@ -37,13 +37,13 @@ pub enum Breach {
         /// The block's number.
         seq: u64,
     },
-    /// A height told by a node went back although its ledger was kept.
+    /// A height reported by a node fell although its ledger was kept.
     HeightFell {
         /// The channel.
         channel: ChannelId,
-        /// The height told before.
+        /// The height reported before.
         from: u64,
-        /// The height told now.
+        /// The height reported now.
         to: u64,
     },
     /// A chain differs from the chain that another node holds.
@@ -53,7 +53,7 @@ pub enum Breach {
         /// The first number that differs.
         seq: u64,
     },
-    /// A member was seen with an older incarnation than before, and does not run as that one.
+    /// A member was seen with a lower incarnation than before, and does not run with it.
     Stale {
         /// The member.
         subject: NodeId,
@@ -62,8 +62,7 @@ pub enum Breach {
         /// The incarnation seen now.
         seen: u64,
     },
-    /// A node that had been down for longer than the expiration came alive in a view that had held
-    /// it dead.
+    /// A node that had been down for longer than the expiration became alive in a view that had held it dead.
     Resurrected {
         /// The node that is down.
         subject: NodeId,
@@ -73,32 +72,32 @@ pub enum Breach {
         /// The member.
         subject: NodeId,
     },
-    /// A node's list of members contradicts what it notified.
+    /// A node's list of members contradicts its notifications.
     ViewMismatch {
         /// The member.
         subject: NodeId,
     },
-    /// A node held a running peer dead for no reason but that it had been frozen itself.
-    Accused {
+    /// A node held a running peer dead only because it had been frozen itself.
+    FalseSuspicion {
         /// The peer.
         subject: NodeId,
     },
-    /// A running node was not seen by one that should see it, long enough after everything was repaired.
+    /// A running node was not seen by a node that should see it, long enough after all repairs.
     Unseen {
         /// The node.
         subject: NodeId,
     },
-    /// A node that does not run was still held alive after it should have been found dead.
+    /// A node that does not run was still held alive after its death should have been detected.
     HeldAlive {
         /// The node.
         subject: NodeId,
     },
     /// A node that does not run was still listed, alive or dead, after it should have been forgotten.
-    Ghost {
+    NotForgotten {
         /// The node.
         subject: NodeId,
     },
-    /// A ledger lacked blocks, long enough after everything was repaired.
+    /// A ledger lacked blocks, long enough after all repairs.
     Behind {
         /// The channel.
         channel: ChannelId,
@@ -109,11 +108,11 @@ pub enum Breach {
     },
     /// A bound was exceeded.
     Overrun {
-        /// What is bounded.
+        /// The bounded quantity.
         what: &'static str,
-        /// How many there were.
+        /// The actual number.
         actual: u64,
-        /// How many are allowed.
+        /// The allowed number.
         limit: u64,
     },
 }
@@ -174,17 +173,17 @@ impl fmt::Display for Breach {
                 write!(f, "sees node {subject}, which it must not know")
             }
             Self::ViewMismatch { subject } => {
-                write!(f, "lists node {subject} otherwise than it notified")
+                write!(f, "lists node {subject} differently from its notifications")
             }
-            Self::Accused { subject } => {
+            Self::FalseSuspicion { subject } => {
                 write!(f, "holds node {subject} dead because it was frozen itself")
             }
             Self::Unseen { subject } => write!(f, "does not see node {subject}, which runs"),
             Self::HeldAlive { subject } => {
                 write!(f, "holds node {subject} alive, which does not run")
             }
-            Self::Ghost { subject } => {
-                write!(f, "knows node {subject}, which has not run for long")
+            Self::NotForgotten { subject } => {
+                write!(f, "still lists node {subject}, which has not run for long")
             }
             Self::Behind {
                 channel,

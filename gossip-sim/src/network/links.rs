@@ -8,7 +8,7 @@ use gossip_core::{Binding, LinkDownReason, LinkId, Ticket};
 
 use super::pipe::Pipe;
 
-/// One end of one link, told apart from the links that had its place before.
+/// One end of one link. The generation distinguishes the link from earlier ones in the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EndKey {
     place: u32,
@@ -24,15 +24,12 @@ impl EndKey {
         }
     }
 
-    /// The name that the node at this end knows the link by.
+    /// The id of the link for the node at this end.
     pub(crate) const fn link_id(self) -> LinkId {
         LinkId((self.generation as u64) << 33 | (self.place as u64) << 1 | self.side as u64)
     }
 
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "cuts the fields apart again"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "extracts the fields")]
     pub(crate) const fn from_link_id(link: LinkId) -> Self {
         Self {
             place: (link.0 >> 1) as u32,
@@ -42,23 +39,23 @@ impl EndKey {
     }
 }
 
-/// What arrives at an end.
+/// A frame that arrives at an end.
 #[derive(Debug)]
 pub(crate) enum Frame {
-    /// What a node has sent.
+    /// Sent by a node.
     Message(SignedMessage),
-    /// What a test has put there.
+    /// Forged by a test.
     Forged(Bytes),
 }
 
-/// How far an end is.
+/// State of an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndState {
-    /// Its node has not been told of the link.
+    /// Its node has not been notified of the link.
     Pending,
     /// Its node uses it.
     Up,
-    /// Its node has been told that it is down, or never will be told of it.
+    /// Its node has been notified that the link is down, or will never be notified of it.
     Down,
 }
 
@@ -68,16 +65,16 @@ pub(crate) struct End {
     pub(crate) node: u32,
     pub(crate) state: EndState,
     pub(crate) dial: Option<Ticket>,
-    /// For the dialler, until it is told.
+    /// For the dialler, until it is notified.
     pub(crate) binding: Option<Binding>,
-    /// Its node counts it among its open links.
+    /// Whether it counts as an open link of its node.
     pub(crate) counted: bool,
-    /// Towards the other end.
+    /// The direction to the other end.
     pub(crate) pipe: Pipe<SignedMessage>,
-    /// Arrived but not admitted. Bounded by the sender's window: while something waits here the
-    /// sender's pipe is held.
+    /// Frames that have arrived but are not admitted. The sender's window bounds them: while a frame waits here,
+    /// the sender's pipe is held.
     pub(crate) inbox: VecDeque<Frame>,
-    /// The end of the stream has arrived behind what is in the inbox.
+    /// The end of the stream has arrived after the frames in the inbox.
     pub(crate) ended: Option<LinkDownReason>,
 }
 
@@ -87,7 +84,7 @@ struct Link {
     ends: [End; 2],
 }
 
-/// All links; places are used again under another name.
+/// All links; places are reused with another generation.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     places: Vec<Place>,
@@ -101,7 +98,7 @@ struct Place {
 }
 
 impl Links {
-    /// Makes a link and returns the dialler's end.
+    /// Creates a link and returns the dialler's end.
     pub(crate) fn open(&mut self, dialler: u32, acceptor: u32, dial: Ticket) -> EndKey {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place {
@@ -150,7 +147,7 @@ impl Links {
             .filter(|end| end.state == EndState::Up && end.node == node)
     }
 
-    /// Marks an end as down and forgets the link once both are.
+    /// Marks an end as down, and removes the link if both ends are.
     pub(crate) fn put_down(&mut self, key: EndKey) {
         if let Some(end) = self.end_mut(key) {
             end.state = EndState::Down;
@@ -190,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_never_used_twice_although_places_are() {
+    fn link_ids_are_never_reused_although_places_are() {
         let mut links = Links::default();
         let first = links.open(1, 2, Ticket(0));
         assert_eq!(EndKey::from_link_id(first.link_id()), first);

@@ -5,45 +5,44 @@ use std::time::Duration;
 
 use gossip_core::{Class, Instant};
 
-/// Why a pipe is held. Each reason is given and taken back on its own.
+/// Reason for which a pipe is held. Reasons are set and released independently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
-    /// The receiver does not admit more: nothing moves.
+    /// The receiver does not admit more frames: no frame departs.
     Receiver = 1,
-    /// A fault of this pair of nodes: nothing moves.
+    /// A fault of this pair of nodes: no frame departs.
     Stalled = 2,
-    /// A fault of this direction between two groups of nodes: nothing moves.
+    /// A fault of this direction between two groups of nodes: no frame departs.
     OneWay = 4,
-    /// The receiver reads nothing: frames go on until the sender's credit, which does not come back,
-    /// has run out.
+    /// The receiver reads no frames: frames depart until the sender's credit has run out, which is not returned.
     Frozen = 8,
 }
 
-/// The holds that let nothing depart.
+/// The holds with which no frame departs.
 const STOPS: u8 = Hold::Receiver as u8 | Hold::Stalled as u8 | Hold::OneWay as u8;
 
-/// A frame that is on its way.
+/// A frame under way.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Departure<F> {
     pub(crate) frame: F,
-    /// When its last byte leaves the sender.
+    /// The time at which its last byte leaves the sender.
     pub(crate) leaves: Instant,
 }
 
-/// Frames that wait for the line are kept by class; the line serves the most urgent class, a chunk
-/// at a time, so that a large frame delays an urgent one by one chunk at most.
+/// One direction of a link. Frames wait for the line in one queue per class. The line serves the most urgent class, a
+/// chunk at a time, so that a large frame delays an urgent one by at most one chunk.
 ///
-/// It has no bound of its own: a node sends no more than its window, which the world checks.
+/// The queues are unbounded: a node sends at most its window, which the world checks.
 #[derive(Debug)]
 pub(crate) struct Pipe<F> {
     busy_until: Instant,
     last_arrival: Instant,
     leaving: Option<u64>,
-    /// Left, but the sender has not been told.
+    /// Frames that have left and whose credit has not been returned.
     left: Credit,
-    /// Handed over, and the sender has not been told that it left.
+    /// Frames handed over whose credit has not been returned.
     outstanding: Credit,
-    /// The largest frame since nothing was outstanding.
+    /// The largest frame since no frame was outstanding.
     largest: u64,
     waiting: Option<Box<Waiting<F>>>,
     holds: u8,
@@ -75,12 +74,12 @@ struct Waiting<F> {
     sent: [u64; Class::ALL.len()],
 }
 
-/// What a line can do.
+/// Capacity of a line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
     /// Bytes per second.
     pub(crate) rate: u64,
-    /// Bytes sent before a more urgent frame is looked for.
+    /// Bytes sent before the line checks for a more urgent frame.
     pub(crate) chunk: u64,
 }
 
@@ -108,7 +107,7 @@ impl<F> Pipe<F> {
         }
     }
 
-    /// Takes a frame over; it departs at once if the line is free.
+    /// Accepts a frame, which departs at once if the line is free.
     pub(crate) fn send(
         &mut self,
         now: Instant,
@@ -137,7 +136,7 @@ impl<F> Pipe<F> {
         }
     }
 
-    /// Goes on after [`Pipe::pump_at`].
+    /// Sends the next chunk; called at [`Pipe::pump_at`].
     pub(crate) fn serve(&mut self, now: Instant, line: Line) -> Option<Departure<F>> {
         self.settle(now);
         if !self.is_free(now) {
@@ -160,8 +159,8 @@ impl<F> Pipe<F> {
         Some(self.depart(now, line, rest, item))
     }
 
-    /// When to call [`Pipe::serve`], if there is a reason: frames wait, or much credit of a sender that takes
-    /// it is out.
+    /// The time to call [`Pipe::serve`]; `None` unless frames wait, or much of the sender's `window` is
+    /// outstanding.
     pub(crate) fn pump_at(&self, now: Instant, window: Option<Credit>) -> Option<Instant> {
         if self.holds & STOPS != 0 {
             return None;
@@ -175,14 +174,14 @@ impl<F> Pipe<F> {
         (self.waiting.is_some() || owes).then(|| self.busy_until.max(now))
     }
 
-    /// When a frame that leaves at `leaves` arrives: never before an earlier one.
+    /// The arrival of a frame that leaves at `leaves`: never before an earlier one.
     pub(crate) fn arrival(&mut self, leaves: Instant, latency: Duration) -> Instant {
         let latency = latency.saturating_mul(self.slowdown);
         self.last_arrival = self.last_arrival.max(leaves + latency);
         self.last_arrival
     }
 
-    /// Lets nothing arrive before `at`.
+    /// Delays all arrivals until `at`.
     pub(crate) fn not_before(&mut self, at: Instant) {
         self.last_arrival = self.last_arrival.max(at);
     }
@@ -199,17 +198,17 @@ impl<F> Pipe<F> {
         Some(credit)
     }
 
-    /// Does no credit come back at present?
+    /// Returns whether the pipe returns no credit at present.
     pub(crate) const fn is_held(&self) -> bool {
         self.holds != 0
     }
 
-    /// Does the sender wait for credit?
+    /// Returns whether the sender waits for credit.
     pub(crate) const fn owes(&self) -> bool {
         self.outstanding.frames > 0
     }
 
-    /// What the sender has handed over without having its credit back.
+    /// Frames handed over whose credit has not been returned.
     pub(crate) const fn outstanding(&self) -> Credit {
         self.outstanding
     }
@@ -219,14 +218,14 @@ impl<F> Pipe<F> {
         self.largest
     }
 
-    /// No more frames will be handed over.
+    /// Refuses further frames and ends the stream after the present ones.
     pub(crate) fn finish(&mut self) {
         if self.finish == Finish::Open {
             self.finish = Finish::Asked;
         }
     }
 
-    /// The moment the end of the stream leaves, told once, when all frames have left before.
+    /// The time at which the end of the stream leaves; returned once, when all frames have left.
     pub(crate) fn take_end(&mut self, now: Instant) -> Option<Instant> {
         if self.finish != Finish::Asked || self.waiting.is_some() || self.holds & STOPS != 0 {
             return None;
@@ -235,7 +234,7 @@ impl<F> Pipe<F> {
         Some(self.busy_until.max(now))
     }
 
-    /// Drops what has not left.
+    /// Drops frames that have not left.
     pub(crate) fn cut(&mut self) {
         self.waiting = None;
         self.finish = Finish::Done;
@@ -245,7 +244,7 @@ impl<F> Pipe<F> {
         self.holds |= hold as u8;
     }
 
-    /// Takes a reason to hold back; was it one?
+    /// Releases a hold; returns whether it was set.
     pub(crate) fn release(&mut self, hold: Hold) -> bool {
         let held = self.holds & hold as u8 != 0;
         self.holds &= !(hold as u8);
@@ -320,13 +319,13 @@ mod tests {
         Instant::from_nanos(nanos)
     }
 
-    /// Serves until nothing moves any more; what left, and when.
+    /// Serves until no frame waits; returns each frame with its departure.
     fn run(pipe: &mut Pipe<char>, mut now: Instant) -> Vec<(char, u64)> {
         let mut out = Vec::new();
         while let Some(due) = pipe.pump_at(now, WINDOW) {
             now = due;
             match pipe.serve(now, LINE) {
-                Some(gone) => out.push((gone.frame, gone.leaves.as_nanos())),
+                Some(sent) => out.push((sent.frame, sent.leaves.as_nanos())),
                 None if pipe.waiting.is_none() => break,
                 None => {}
             }
@@ -388,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_pipe_moves_nothing_and_returns_no_credit() {
+    fn a_held_pipe_sends_no_frame_and_returns_no_credit() {
         let mut pipe = Pipe::new();
         assert!(pipe.send(at(0), LINE, Class::Push, ('a', 10)).is_some());
         pipe.hold(Hold::Receiver);
@@ -410,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_to_one_who_is_frozen_moves_on_without_returning_credit() {
+    fn a_pipe_to_a_frozen_node_sends_frames_without_returning_credit() {
         let mut pipe = Pipe::new();
         pipe.hold(Hold::Frozen);
         assert!(pipe.send(at(0), LINE, Class::Push, ('a', 10)).is_some());
@@ -428,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_leaves_after_the_last_frame_and_once() {
+    fn the_end_of_the_stream_leaves_once_after_the_last_frame() {
         let mut pipe = Pipe::new();
         assert!(pipe.send(at(0), LINE, Class::Push, ('a', 100)).is_some());
         assert!(pipe.send(at(0), LINE, Class::Push, ('b', 100)).is_none());

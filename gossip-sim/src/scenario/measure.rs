@@ -2,23 +2,22 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::report::ratio;
 use crate::World;
 use crate::stats::{Percentiles, Stats};
 
-/// What blocks cost once the tree has grown.
+/// Cost of blocks after the tree has grown.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Warm {
-    /// The first block that counts.
+    /// The first block measured.
     pub first: u64,
-    /// Payload bytes sent for each one delivered to a peer that lacked it.
+    /// Payload bytes sent per payload byte delivered to a peer that lacked it.
     pub payload_ratio: f64,
-    /// From a block's publication to the last ledger.
+    /// Time from a block's publication to the last ledger.
     pub time_to_all: Percentiles,
 }
 
-/// Bytes of blocks.
+/// Payload bytes of blocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Payload {
     pub(super) sent: u64,
@@ -35,15 +34,15 @@ impl Warm {
     }
 }
 
-/// What each node sends while nothing happens.
+/// Traffic of each node in an idle network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Idle {
-    /// Seconds of virtual time that were measured.
+    /// Measured virtual time in seconds.
     pub seconds: f64,
     /// Heartbeats, pulses, requests for views and views, per node and second.
     pub membership_messages: f64,
-    /// Their bytes.
+    /// Bytes of these messages, per node and second.
     pub membership_bytes: f64,
     /// Bytes of all messages, per node and second.
     pub all_bytes: f64,
@@ -60,5 +59,14 @@ impl Idle {
             membership_bytes: per_node(later.1 - earlier.1),
             all_bytes: per_node(all(after) - all(before)),
         }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a report needs few digits")]
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
     }
 }

@@ -1,4 +1,4 @@
-//! A network of several organisations that commits a chain: what `gossip sim` runs.
+//! A network of several organisations that commits a chain; `gossip sim` runs it.
 
 mod measure;
 mod report;
@@ -21,11 +21,11 @@ use crate::{
 };
 
 const CHANNEL: &str = "main";
-/// Between the starts of two nodes.
+/// Time between the starts of two nodes.
 const STAGGER: Duration = Duration::from_millis(1);
-/// After the network has converged, until heartbeats and exchanges of views are what they remain.
+/// Time after convergence until the traffic of heartbeats and view exchanges is constant.
 const SETTLE: Duration = Duration::from_secs(60);
-/// Between two reports of progress, in virtual time.
+/// Virtual time between two reports of progress.
 const STRIDE: Duration = Duration::from_millis(50);
 const MAX_NODES: usize = 100_000;
 
@@ -46,26 +46,25 @@ pub struct Scenario {
     pub block_size: usize,
     /// Blocks published per second. Default 20.
     pub rate: u32,
-    /// Of the blocks so many come first, and the others when those are everywhere: what the others cost is
-    /// told apart, since by then the tree has grown. Fewer than `blocks`, or 0. Default 0.
+    /// Number of first blocks that grow the tree. The other blocks are published when every ledger has these, and
+    /// their cost is reported separately. Fewer than `blocks`, or 0. Default 0.
     pub warm_up: u64,
-    /// So long, before the first block, nothing happens, and it is measured what membership costs. Default
-    /// 0.
+    /// Time before the first block in which the traffic of the idle network is measured. Default 0.
     pub idle: Duration,
-    /// Peers of each organisation that have an external endpoint, at least the first one; `None` is
-    /// all. The others know only their own organisation, as its operator would want. Default 2.
+    /// Peers of each organisation that have an external endpoint, at least one; `None` is
+    /// all. The others know only their own organisation. Default 2.
     pub external: Option<usize>,
     /// The world: seed, latency and the rest.
     pub world: WorldConfig,
-    /// Virtual time that the membership may take to converge. Default 2 minutes.
+    /// Limit of virtual time for the membership to converge. Default 2 minutes.
     pub convergence_limit: Duration,
-    /// Virtual time that the last block may take. Default 2 minutes.
+    /// Limit of virtual time for the last block. Default 2 minutes.
     pub commit_limit: Duration,
-    /// Changes each node's configuration. Default: nothing.
+    /// Changes each node's configuration. Default: no change.
     pub tune: fn(&mut Config),
 }
 
-/// Where a scenario is.
+/// Phase of a scenario or trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Nodes start.
@@ -74,36 +73,36 @@ pub enum Phase {
     Membership,
     /// Blocks are published and committed.
     Blocks,
-    /// Faults come and go.
+    /// Faults begin and end.
     Storm,
-    /// After the storm.
+    /// All faults are repaired.
     Calm,
-    /// It is over.
+    /// The run has ended.
     Done,
 }
 
-/// Listens to how far a scenario is.
+/// Receives the progress of a scenario.
 pub trait Progress {
     /// Called several times per phase, the last time with 1.
     fn progress(&mut self, phase: Phase, fraction: f64);
 }
 
-/// Nobody listens.
+/// Ignores progress.
 impl Progress for () {
     fn progress(&mut self, _phase: Phase, _fraction: f64) {}
 }
 
-/// Why a scenario cannot be run.
+/// Reason for which a scenario cannot be run.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScenarioError {
-    /// Nothing to simulate.
+    /// A number is zero.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
-    /// Nobody to talk to.
+    /// There is only one node.
     #[error("at least 2 nodes are needed")]
     Alone,
-    /// Nothing is left to measure after the warm-up.
+    /// The warm-up leaves no blocks to measure.
     #[error("a warm-up of {warm_up} blocks leaves none of {blocks} to measure")]
     WarmUp {
         /// [`Scenario::warm_up`].
@@ -111,7 +110,7 @@ pub enum ScenarioError {
         /// [`Scenario::blocks`].
         blocks: u64,
     },
-    /// Too much to simulate.
+    /// There are too many nodes.
     #[error("{0} nodes are too many: at most {MAX_NODES} can be simulated")]
     TooMany(usize),
     /// A node's configuration contradicts itself.
@@ -160,14 +159,14 @@ impl Scenario {
         ChannelId::new(CHANNEL)
     }
 
-    /// Runs it to its end or a limit. Whether it got there is in the report.
+    /// Runs the scenario to its end or a limit; see [`Report::is_success`].
     ///
     /// # Errors
-    /// There is nothing to simulate, or too much, or [`Scenario::tune`] makes no sense.
+    /// A number is zero or too large, or [`Scenario::tune`] gives an invalid configuration.
     pub fn run(&self, progress: &mut impl Progress) -> Result<Report, ScenarioError> {
         #[allow(
             clippy::disallowed_types,
-            reason = "only to tell what the run has cost"
+            reason = "only to measure the real time of the run"
         )]
         let begun = std::time::Instant::now();
         if self.warm_up > 0 && self.warm_up >= self.blocks {
@@ -178,7 +177,7 @@ impl Scenario {
         }
         let mut world = self.build()?;
         let converged = self.converge(&mut world, progress);
-        let idle = self.rest(&mut world);
+        let idle = self.measure_idle(&mut world);
         let warm_up = self.warm_up;
         let mut committed = self.commit(&mut world, (0, warm_up), progress);
         let before = self.payload(&world);
@@ -194,7 +193,7 @@ impl Scenario {
         Ok(report)
     }
 
-    /// The world with all nodes added, joined and about to start, for tests that do more with it.
+    /// The world with all nodes added and their joins and starts planned, for tests that do more with it.
     ///
     /// # Errors
     /// As [`Scenario::run`].
@@ -267,7 +266,7 @@ impl Scenario {
         peer == 0 || self.external.is_none_or(|external| peer < external)
     }
 
-    /// When the last node saw the last one it had not seen before, if it did in time.
+    /// Waits until the membership has converged; returns the last discovery, or `None` if it was not in time.
     pub(crate) fn converge(
         &self,
         world: &mut World,
@@ -297,8 +296,8 @@ impl Scenario {
         complete.then(|| world.last_discovery())
     }
 
-    /// What membership costs while nothing happens.
-    fn rest(&self, world: &mut World) -> Option<Idle> {
+    /// Measures the idle network.
+    fn measure_idle(&self, world: &mut World) -> Option<Idle> {
         if self.idle.is_zero() {
             return None;
         }
@@ -309,7 +308,7 @@ impl Scenario {
         Some(Idle::new(&before, world.stats(), nodes, self.idle))
     }
 
-    /// Bytes of blocks sent so far, and delivered to those who lacked them.
+    /// Payload bytes sent so far, and delivered to peers that lacked them.
     fn payload(&self, world: &World) -> Payload {
         let stats = world.stats();
         Payload {
@@ -318,7 +317,7 @@ impl Scenario {
         }
     }
 
-    /// When all ledgers had these blocks, if ever.
+    /// Publishes these blocks; returns the time at which all ledgers had them, or `None` if not in time.
     fn commit(
         &self,
         world: &mut World,

@@ -4,16 +4,17 @@ use std::time::Duration;
 use gossip_core::Instant;
 use serde::Serialize;
 
-use super::{Idle, Scenario, Warm};
+use super::Scenario;
+use super::measure::{Idle, Warm, ratio};
 use crate::{Fingerprint, KindTraffic, Percentiles, TraceHash, World};
 
 const MAX_MISSING: usize = 20;
 
-/// What came out of a [`Scenario`]. Everything but `wall` is the same for the same seed.
+/// The result of a [`Scenario`]. Everything but `wall` is the same for the same seed.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// Decided every random choice.
+    /// The seed of every random choice.
     pub seed: u64,
     /// Organisations.
     pub orgs: usize,
@@ -25,50 +26,50 @@ pub struct Report {
     pub block_size: usize,
     /// Peers that each message is pushed to.
     pub fanout: usize,
-    /// Seconds of virtual time until every node had seen all that it may see; absent if not in time.
+    /// Seconds of virtual time until every node had seen all nodes that it may see; absent if not in time.
     pub convergence_s: Option<f64>,
-    /// How often a node held another dead that was running and could be reached.
+    /// How often a node held another dead that was running and reachable.
     pub false_deaths: u64,
-    /// Every ledger got every block in time.
+    /// Whether every ledger got every block in time.
     pub committed: bool,
-    /// From a block's publication to the last ledger.
+    /// Time from a block's publication to the last ledger.
     pub time_to_all: Percentiles,
-    /// From a block's publication to each ledger.
+    /// Time from a block's publication to each ledger.
     pub time_per_copy: Percentiles,
-    /// Copies of blocks received for each one needed; 1 is the least possible.
+    /// Copies of blocks received per copy needed; 1 is the minimum.
     pub redundancy: f64,
-    /// Payload bytes sent for each one delivered to a peer that lacked it, whole blocks only.
+    /// Payload bytes sent per payload byte delivered to a peer that lacked it, whole blocks only.
     pub payload_ratio: f64,
     /// The same for the blocks after [`Scenario::warm_up`], if there is one.
     pub warm: Option<Warm>,
-    /// What membership costs while nothing happens, if [`Scenario::idle`] says to measure it.
+    /// The traffic of the idle network, if [`Scenario::idle`] is not 0.
     pub idle: Option<Idle>,
     /// Messages sent, by kind.
     pub messages: Vec<KindTraffic>,
     /// Bytes sent per node.
     pub bytes_per_node: f64,
-    /// Counters of all nodes added up, without those at zero.
+    /// Sums of the counters of all nodes, without zeros.
     pub counters: BTreeMap<&'static str, u64>,
     /// Events delivered to nodes.
     pub events: u64,
-    /// Seconds of virtual time in all.
+    /// Total virtual time in seconds.
     pub virtual_s: f64,
     /// Hash of all events.
     pub trace_hash: TraceHash,
-    /// What the run did, if it was recorded.
+    /// The fingerprint, if the run was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
-    /// Who does not see whom and who lacks blocks at the end, at most 20 lines.
+    /// Nodes that do not see another, and ledgers that lack blocks at the end, at most 20 lines.
     pub missing: Vec<String>,
-    /// Properties that did not hold, at most 20 lines.
+    /// Violations, at most 20 lines.
     pub violations: Vec<String>,
-    /// How many violations there were in all.
+    /// The number of all violations.
     pub violation_count: u64,
-    /// What it cost on this machine.
+    /// Real time that the run took.
     pub wall: Wall,
 }
 
-/// What a run cost on the machine that it ran on.
+/// Real time that a run took.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Wall {
     /// Seconds.
@@ -87,7 +88,7 @@ impl Wall {
 }
 
 impl Report {
-    /// Did everything happen that should, and nothing that should not?
+    /// Returns whether the network converged and committed in time without violations.
     #[must_use]
     pub const fn is_success(&self) -> bool {
         self.convergence_s.is_some() && self.committed && self.violation_count == 0
@@ -185,15 +186,6 @@ fn name(world: &World, node: crate::NodeId) -> String {
 
 fn seconds(at: Instant) -> f64 {
     at.since(Instant::START).as_secs_f64()
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a report needs few digits")]
-pub(super) fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a report needs few digits")]

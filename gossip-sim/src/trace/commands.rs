@@ -1,4 +1,4 @@
-//! What a command counts with.
+//! The hashed content of commands.
 
 use gossip_core::proto::SignedMessage;
 use gossip_core::{
@@ -241,10 +241,10 @@ impl Trace {
         self.bytes(channel.as_str().as_bytes());
     }
 
-    /// A variant that the core has gained: the compiler cannot tell of those that are `non_exhaustive`.
+    /// Handles a new variant of the core, which the compiler cannot report for a `non_exhaustive` enum.
     ///
     /// # Panics
-    /// Always: two runs must not look the same because what differs has no number.
+    /// Always: a variant without a number would give different runs the same hash.
     pub(super) fn has_no_number(of: &str) -> ! {
         unreachable!("a variant of {of} has no number: give it one in gossip-sim/src/trace")
     }

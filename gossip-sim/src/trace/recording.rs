@@ -5,19 +5,19 @@ use serde::Serialize;
 
 use super::{Trace, TraceHash};
 
-/// What a run did, in three hashes: equal for equal behaviour, whatever types, variants, fields, counters and
-/// texts are called. Made of a world whose [`WorldConfig::record`](crate::WorldConfig) is set.
+/// The behaviour of a run in three hashes: equal for equal behaviour, regardless of the names of types, variants,
+/// fields and counters and of texts. A world computes it if its [`WorldConfig::record`](crate::WorldConfig) is set.
 ///
-/// Each variant counts with a number and its fields in order, a frame or block of more than 64 KiB as
-/// in [`TraceHash`]. Error texts do not count.
+/// Each variant is hashed as a number and its fields in order, a frame or block of more than 64 KiB as
+/// in [`TraceHash`]. Error texts are not hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Fingerprint {
     /// All events delivered, each with its time and node.
     pub events: TraceHash,
-    /// All commands of all nodes in order, each with its time and node; a message with its encoded bytes.
+    /// All commands of all nodes in order, each with its time and node; a message as its encoded bytes.
     pub commands: TraceHash,
-    /// The counters of each node at the end of each of its lives: values in the order of
+    /// The counters of each node, at each crash and at the end of the run: values in the order of
     /// [`Metrics::counters`], refusals and drops with the positions of their reasons.
     pub counters: TraceHash,
 }
@@ -28,7 +28,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Collects what a [`Fingerprint`] is made of.
+/// Computes a [`Fingerprint`].
 #[derive(Debug)]
 pub(crate) struct Recording {
     events: Trace,
@@ -55,12 +55,12 @@ impl Recording {
         self.commands.end();
     }
 
-    /// A life of a node is over.
+    /// Records the counters of a node that crashed.
     pub(crate) fn life(&mut self, now: Instant, node: u32, metrics: &Metrics) {
         self.counters.life(now, node, metrics);
     }
 
-    /// `running` are the nodes whose lives the run has ended.
+    /// `running` are the counters of the nodes that run at the end.
     pub(crate) fn fingerprint<'a>(
         &self,
         now: Instant,

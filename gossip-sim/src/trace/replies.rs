@@ -1,4 +1,4 @@
-//! What the answer to a request counts with.
+//! The hashed content of replies.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl Trace {
         }
     }
 
-    /// Its names are not settled, so it counts with sums.
+    /// Hashes sums, because the names in a snapshot may change.
     fn snapshot(&mut self, snapshot: &Snapshot) {
         self.number(snapshot.at_ms);
         self.number(snapshot.incarnation);

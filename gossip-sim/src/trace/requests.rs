@@ -1,4 +1,4 @@
-//! What a request counts with that is made rarely.
+//! The hashed content of rare requests.
 
 use gossip_core::proto::{GossipMessage, SignedMessage};
 use gossip_core::{ChannelId, Coverage, PeerId, Request, SendCriteria};
@@ -6,7 +6,7 @@ use gossip_core::{ChannelId, Coverage, PeerId, Request, SendCriteria};
 use super::Trace;
 
 impl Trace {
-    /// All but those that [`Trace::request`] writes out itself.
+    /// Hashes all requests that [`Trace::request`] does not hash itself.
     #[allow(clippy::too_many_lines, reason = "a flat match")]
     pub(super) fn rare_request(&mut self, request: &Request) {
         match request {

@@ -90,7 +90,7 @@ fn a_change_in_the_middle_of_a_frame_of_64_kib_changes_the_hash() {
 }
 
 #[test]
-fn a_longer_frame_counts_with_its_length_and_both_ends() {
+fn the_length_and_both_ends_of_a_longer_frame_are_hashed() {
     let hash_with = |length: usize, changed: usize| {
         let mut body = vec![0; length];
         body[changed] = 1;
@@ -105,7 +105,7 @@ fn a_longer_frame_counts_with_its_length_and_both_ends() {
 }
 
 #[test]
-fn what_is_asked_answered_or_refused_changes_the_hash() {
+fn requests_outcomes_and_errors_change_the_hash() {
     let pairs = [
         [published(b"a"), published(b"b")],
         [joined("a", "x"), joined("b", "x")],
@@ -138,7 +138,7 @@ fn the_hash_does_not_depend_on_when_batches_are_cut() {
 }
 
 #[test]
-fn texts_of_errors_and_names_of_requests_do_not_count_without_texts() {
+fn error_texts_and_request_names_are_not_hashed_without_texts() {
     let hash = |mut trace: Trace, event: &Event| {
         trace.record(Instant::START, 1, event);
         trace.hash()
@@ -147,7 +147,7 @@ fn texts_of_errors_and_names_of_requests_do_not_count_without_texts() {
     assert_ne!(hash(Trace::new(), &one), hash(Trace::new(), &other));
     let without = |event: &Event| hash(Trace::without_texts(), event);
     assert_eq!(without(&one), without(&other));
-    // What they say counts all the same.
+    // Their content is hashed.
     let leave = |on| {
         let channel = ChannelId::new("c");
         request(Request::ValidateBlocks { channel, on })
@@ -160,7 +160,7 @@ fn texts_of_errors_and_names_of_requests_do_not_count_without_texts() {
 }
 
 #[test]
-fn the_order_of_commands_counts() {
+fn the_order_of_commands_changes_the_hash() {
     let finish = |link| Command::FinishLink { link: LinkId(link) };
     let hash = |commands: [Command; 2]| {
         let mut recording = Recording::new();

@@ -1,4 +1,4 @@
-//! A network in a storm, then calm: what `gossip chaos` runs.
+//! A network in a storm and in the calm after it; `gossip chaos` runs it.
 
 mod report;
 
@@ -14,31 +14,31 @@ use crate::{
     NodeId, Phase, Progress, Publication, Scenario, ScenarioError, Storm, StormPlan, World,
 };
 
-/// After everybody has seen everybody for the first time, views must be equal within this.
+/// Limit for equal views after all nodes have seen each other for the first time.
 const SETTLED: Duration = Duration::from_secs(60);
-/// Everybody must see exactly those who run so long after the storm.
+/// Limit after the storm for equal views: each node sees exactly the running nodes.
 const EQUAL_AFTER: Duration = Duration::from_secs(15);
-/// It is noted when they are if that takes longer, up to this.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// Every block must be everywhere so long after the storm.
+/// The times of equal views and of complete ledgers are measured up to this time after the storm.
+const LONGEST_MEASURED: Duration = Duration::from_secs(300);
+/// Limit after the storm for complete ledgers.
 const COMPLETE_AFTER: Duration = Duration::from_secs(60);
-/// Blocks are published until so long before the storm is over.
+/// Time from the last publication to the end of the storm.
 const LAST_BLOCK: Duration = Duration::from_secs(5);
-/// How often the storm is looked at: more often would cost more than the nodes.
-const LOOKS: u32 = 50;
-/// Longer than any member is forgotten after its horizon.
+/// Number of audits during the storm: more would take longer than the nodes themselves.
+const AUDITS: u32 = 50;
+/// Longer than any node needs to forget a member after the horizon.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Puts a network through the storm of a seed, publishing blocks all the while. In the calm after it
-/// * all views are equal within 15 s: everybody sees everybody who runs, and nobody else,
-/// * every block is at every peer within a minute,
-/// * nobody knows anybody who does not run once such a member must be forgotten;
+/// Runs a network through the storm of a seed while blocks are published, and checks that after it
+/// * all views are equal within 15 s: each node sees exactly the running nodes,
+/// * every ledger has every block within a minute,
+/// * no node lists a member that does not run, once its time to be forgotten is over;
 ///
-/// and throughout no node holds a healthy one dead because it was frozen itself, and all holds that any
-/// [`World`] checks.
+/// and that at no time a node holds a healthy peer dead because it was frozen itself, or another check of
+/// [`World`] fails.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// Nodes: one organisation of less than six, two of less than 30, three of less than 100, else four.
+    /// Nodes: one organisation of fewer than six, two of fewer than 30, three of fewer than 100, otherwise four.
     pub nodes: usize,
     /// Decides every random choice.
     pub seed: u64,
@@ -46,11 +46,11 @@ pub struct Trial {
     pub blocks: u64,
     /// Payload bytes of each block. Default 1,024.
     pub block_size: usize,
-    /// Some nodes start with a clock that has been set back. Default true.
+    /// Whether some nodes restart with a clock that was set back. Default true.
     pub clocks_set_back: bool,
-    /// The report has a fingerprint; see [`WorldConfig::record`](crate::WorldConfig). Default false.
+    /// Whether the report has a fingerprint; see [`WorldConfig::record`](crate::WorldConfig). Default false.
     pub record: bool,
-    /// Changes each node's configuration. Default: nothing.
+    /// Changes each node's configuration. Default: no change.
     pub tune: fn(&mut Config),
 }
 
@@ -69,14 +69,14 @@ impl Trial {
         }
     }
 
-    /// Runs it to its end. What did not hold is in the report.
+    /// Runs the trial to its end. Violations are in the report.
     ///
     /// # Errors
-    /// Less than two nodes, too many, or [`Trial::tune`] makes no sense.
+    /// Fewer than two nodes, too many nodes, or [`Trial::tune`] gives an invalid configuration.
     pub fn run(&self, progress: &mut impl Progress) -> Result<TrialReport, ScenarioError> {
         #[allow(
             clippy::disallowed_types,
-            reason = "only to tell what the run has cost"
+            reason = "only to measure the real time of the run"
         )]
         let begun = std::time::Instant::now();
         let scenario = self.scenario()?;
@@ -90,7 +90,7 @@ impl Trial {
         let nodes: Vec<_> = world.nodes().collect();
         let plan = storm.plan(&nodes);
         self.publish(&mut world, &scenario, &plan);
-        self.weather(&mut world, &plan, progress);
+        self.run_storm(&mut world, &plan, progress);
         let (views, blocks) = self.calm(&mut world, plan.calm, progress);
         progress.progress(Phase::Done, 1.0);
         let mut report = TrialReport::new(self, &world, &plan, begun.elapsed());
@@ -140,21 +140,21 @@ impl Trial {
         }
     }
 
-    fn weather(&self, world: &mut World, plan: &StormPlan, progress: &mut impl Progress) {
+    fn run_storm(&self, world: &mut World, plan: &StormPlan, progress: &mut impl Progress) {
         for (at, fault) in &plan.faults {
             world.schedule(*at, fault.clone());
         }
         let start = world.now();
         let all = plan.calm.since(start);
-        for look in 1..=LOOKS {
-            world.run_until(start + (all / LOOKS).saturating_mul(look));
+        for audit in 1..=AUDITS {
+            world.run_until(start + (all / AUDITS).saturating_mul(audit));
             world.audit();
-            progress.progress(Phase::Storm, fraction(u64::from(look), u64::from(LOOKS)));
+            progress.progress(Phase::Storm, fraction(u64::from(audit), u64::from(AUDITS)));
         }
         world.run_until(plan.calm);
     }
 
-    /// When views were equal and when every block was everywhere.
+    /// Runs the calm; returns the times at which views were equal and ledgers complete.
     fn calm(
         &self,
         world: &mut World,
@@ -167,7 +167,7 @@ impl Trial {
         let checks = [calm + EQUAL_AFTER, calm + COMPLETE_AFTER];
         let mut next = 0;
         while next < checks.len()
-            || world.now() < calm + PATIENCE && (views.is_none() || blocks.is_none())
+            || world.now() < calm + LONGEST_MEASURED && (views.is_none() || blocks.is_none())
         {
             let now = world.now();
             if views.is_none() && world.views_equal() {
@@ -190,13 +190,13 @@ impl Trial {
         progress.progress(Phase::Calm, 1.0);
         world.audit();
         world.audit_views();
-        world.audit_ghosts();
+        world.audit_forgotten();
         world.audit_ledgers(&channel, self.blocks);
         (views, blocks)
     }
 }
 
-/// After this a member that does not run is forgotten.
+/// The time after which a member that does not run is forgotten.
 fn horizon(world: &World) -> Duration {
     let configs = world.nodes().map(|node| &world.config(node).membership);
     let horizons = configs.map(|config| config.alive_expiration + config.forget_after);

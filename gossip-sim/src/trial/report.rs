@@ -9,45 +9,45 @@ use crate::{FaultClass, Fingerprint, StormPlan, TraceHash, Wall, World};
 
 const MAX_VIOLATIONS: usize = 20;
 
-/// What came out of a [`Trial`]. Everything but `wall` is the same for the same seed.
+/// The result of a [`Trial`]. Everything but `wall` is the same for the same seed.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct TrialReport {
-    /// Decided every random choice.
+    /// The seed of every random choice.
     pub seed: u64,
     /// Nodes.
     pub nodes: usize,
-    /// How long the longest partition lasted, in seconds.
+    /// Duration of the longest partition in seconds.
     pub partition_s: u64,
-    /// Nodes that did not come back.
+    /// Nodes that did not restart.
     pub gone: usize,
-    /// Seconds after the storm until everybody saw everybody who runs; absent if they were not within 300 s.
+    /// Seconds after the storm until each node saw exactly the running nodes; absent if not within 300 s.
     pub views_s: Option<f64>,
-    /// Seconds after the storm until every block was everywhere; absent likewise.
+    /// Seconds after the storm until every ledger had every block; absent if not within 300 s.
     pub blocks_s: Option<f64>,
-    /// How often which faults took effect and which states were seen.
+    /// Counts of faults that took effect and of states that occurred.
     pub coverage: BTreeMap<&'static str, u64>,
-    /// How often a node held another dead that was running and not beyond a partition.
+    /// How often a node held another dead that was running and on its side of the partition.
     pub false_deaths: u64,
-    /// Properties that did not hold, at most 20 lines.
+    /// Violations, at most 20 lines.
     pub violations: Vec<String>,
-    /// How many violations there were in all.
+    /// The number of all violations.
     pub violation_count: u64,
     /// Events delivered to nodes.
     pub events: u64,
-    /// Seconds of virtual time in all.
+    /// Total virtual time in seconds.
     pub virtual_s: f64,
     /// Hash of all events.
     pub trace_hash: TraceHash,
-    /// What the run did, if it was recorded.
+    /// The fingerprint, if the run was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
-    /// What it cost on this machine.
+    /// Real time that the run took.
     pub wall: Wall,
 }
 
 impl TrialReport {
-    /// Did everything hold that must?
+    /// Returns whether views became equal and ledgers complete without violations.
     #[must_use]
     pub const fn is_success(&self) -> bool {
         self.views_s.is_some() && self.blocks_s.is_some() && self.violation_count == 0
@@ -85,7 +85,7 @@ fn coverage(world: &World, plan: &StormPlan) -> BTreeMap<&'static str, u64> {
         ("ledgers lost", stats.ledgers_lost),
         ("clocks set back", stats.clocks_set_back),
         ("nodes gone", plan.gone.len() as u64),
-        ("healthy peers of frozen nodes", stats.accusations_watched),
+        ("healthy peers of frozen nodes", stats.suspicions_checked),
         ("members held dead", stats.deaths),
         ("members forgotten", stats.forgotten),
         ("blocks committed by others", stats.copies_needed),

@@ -1,19 +1,18 @@
-//! What is compared from time to time, not at each event.
+//! Checks that are too slow to run at each event.
 
 use std::collections::BTreeSet;
 
 use gossip_core::{ChannelId, JoinChannel, OrgId};
 
 use super::World;
+use super::environment::Environment;
 use super::host::Host;
-use super::machine::Machine;
 use crate::NodeId;
 use crate::check::Breach;
 
 impl World {
-    /// Compares every running node's own account of itself with what the world knows: members
-    /// against notifications, incarnations and heights against earlier ones, lists against their
-    /// bounds. What does not hold is added to [`World::violations`].
+    /// Checks the state of every running node: members against notifications, incarnations and heights against
+    /// earlier ones, lists against their bounds. Adds each breach to [`World::violations`].
     pub fn audit(&mut self) {
         for node in self.nodes() {
             self.audit_members(node.index());
@@ -21,57 +20,59 @@ impl World {
         }
     }
 
-    /// Adds to the violations each running node that does not see a running one that it should see, and each
-    /// that still sees one that does not run. To be called when that must not be: in calm, and later than the
-    /// last death can have been noticed.
+    /// Adds to the violations each running node that does not see a running node that it should see, or that still
+    /// sees a node that does not run. Call it when all faults are repaired and the last death must have been
+    /// detected.
     pub fn audit_views(&mut self) {
-        self.refresh_census();
-        let machine = &mut self.machine;
-        for (observer, subject) in machine.census.missing(usize::MAX) {
+        self.refresh_visibility();
+        let environment = &mut self.environment;
+        for (observer, subject) in environment.visibility.missing(usize::MAX) {
             let subject = NodeId::new(subject);
-            machine
+            environment
                 .checker
-                .report(machine.now, observer, Breach::Unseen { subject });
+                .report(environment.now, observer, Breach::Unseen { subject });
         }
-        let stale = machine
-            .census
-            .stale(|node| !machine.hosts[node as usize].up);
+        let stale = environment
+            .visibility
+            .stale(|node| !environment.hosts[node as usize].up);
         for (observer, subject) in stale {
             let subject = NodeId::new(subject);
-            machine
+            environment
                 .checker
-                .report(machine.now, observer, Breach::HeldAlive { subject });
+                .report(environment.now, observer, Breach::HeldAlive { subject });
         }
     }
 
-    /// Adds to the violations each member that a node lists, alive or dead, although it has been down for
-    /// longer than such a member may be remembered.
-    pub fn audit_ghosts(&mut self) {
+    /// Adds to the violations each member that a node still lists, alive or dead, although it has been down for
+    /// longer than expiration and forgetting take.
+    pub fn audit_forgotten(&mut self) {
         for node in self.nodes() {
             let Some(core) = &self.nodes[node.place()] else {
                 continue;
             };
-            let machine = &mut self.machine;
-            let (now, config) = (machine.now, &machine.hosts[node.place()].config.membership);
+            let environment = &mut self.environment;
+            let (now, config) = (
+                environment.now,
+                &environment.hosts[node.place()].config.membership,
+            );
             let horizon = config.alive_expiration + config.forget_after;
             for member in core.members() {
-                let subject = machine.peers.get(&member.peer).copied();
+                let subject = environment.peers.get(&member.peer).copied();
                 let since =
-                    subject.and_then(|subject| machine.hosts[subject as usize].down_since());
+                    subject.and_then(|subject| environment.hosts[subject as usize].down_since());
                 if let (Some(subject), Some(since)) = (subject, since)
                     && now > since + horizon
                 {
                     let subject = NodeId::new(subject);
-                    machine
+                    environment
                         .checker
-                        .report(now, node.index(), Breach::Ghost { subject });
+                        .report(now, node.index(), Breach::NotForgotten { subject });
                 }
             }
         }
     }
 
-    /// Adds to the violations each running node that joined `channel` and holds less than `due` blocks of
-    /// it.
+    /// Adds to the violations each running node that joined `channel` and holds fewer than `due` blocks of it.
     pub fn audit_ledgers(&mut self, channel: &ChannelId, due: u64) {
         let behind: Vec<_> = self.incomplete_ledgers(channel, due).collect();
         for node in behind {
@@ -80,21 +81,21 @@ impl World {
                 height: self.ledger(node).height(channel),
                 due,
             };
-            let now = self.machine.now;
-            self.machine.checker.report(now, node.index(), breach);
+            let now = self.environment.now;
+            self.environment.checker.report(now, node.index(), breach);
         }
     }
 
-    /// Does every running node see exactly the running nodes that it may see? Unlike
-    /// [`World::views_complete`], nobody may be seen who does not run.
+    /// Returns whether every running node sees exactly the running nodes that it may see. Unlike
+    /// [`World::views_complete`], it is false if a node that does not run is seen.
     #[must_use]
     pub fn views_equal(&mut self) -> bool {
-        self.refresh_census();
-        let machine = &self.machine;
-        machine.census.is_complete()
-            && machine
-                .census
-                .stale(|node| !machine.hosts[node as usize].up)
+        self.refresh_visibility();
+        let environment = &self.environment;
+        environment.visibility.is_complete()
+            && environment
+                .visibility
+                .stale(|node| !environment.hosts[node as usize].up)
                 .is_empty()
     }
 
@@ -102,29 +103,31 @@ impl World {
         let Some(core) = &self.nodes[node as usize] else {
             return;
         };
-        let machine = &mut self.machine;
-        let (now, members) = (machine.now, core.members());
-        let limit = machine.hosts[node as usize]
+        let environment = &mut self.environment;
+        let (now, members) = (environment.now, core.members());
+        let limit = environment.hosts[node as usize]
             .config
             .membership
             .max_members
             .get() as u64;
-        machine
+        environment
             .checker
             .bound(now, node, "members", (members.len() as u64, limit));
         for member in members {
-            let Some(&subject) = machine.peers.get(&member.peer) else {
+            let Some(&subject) = environment.peers.get(&member.peer) else {
                 continue;
             };
-            if member.alive != machine.census.sees(node, subject) {
+            if member.alive != environment.visibility.sees(node, subject) {
                 let subject = NodeId::new(subject);
-                machine
+                environment
                     .checker
                     .report(now, node, Breach::ViewMismatch { subject });
             }
-            let actual = machine.hosts[subject as usize].incarnation;
+            let actual = environment.hosts[subject as usize].incarnation;
             let incarnations = (member.incarnation, actual);
-            machine.checker.listed(now, (node, subject), incarnations);
+            environment
+                .checker
+                .listed(now, (node, subject), incarnations);
         }
     }
 
@@ -132,12 +135,12 @@ impl World {
         let Some(core) = &self.nodes[node as usize] else {
             return;
         };
-        let machine = &mut self.machine;
-        if machine.hosts[node as usize].driver.heights > 0 {
+        let environment = &mut self.environment;
+        if environment.hosts[node as usize].driver.heights > 0 {
             return;
         }
-        let now = machine.now;
-        let window = machine.hosts[node as usize]
+        let now = environment.now;
+        let window = environment.hosts[node as usize]
             .config
             .state_transfer
             .window
@@ -146,19 +149,19 @@ impl World {
             let Some(info) = core.channel(&channel) else {
                 continue;
             };
-            machine
+            environment
                 .checker
                 .height_told(now, node, &channel, info.height);
             let buffered = (info.buffered as u64, window + 1);
-            machine
+            environment
                 .checker
                 .bound(now, node, "blocks buffered", buffered);
         }
     }
 }
 
-impl Machine {
-    /// Notes that the organisations of a channel may know of each other.
+impl Environment {
+    /// Records that the organisations of a channel may know each other's peers.
     pub(super) fn link_orgs(&mut self, config: &JoinChannel) {
         for org in config.members.keys() {
             let known = self.linked.entry(org.clone()).or_default();
@@ -170,12 +173,12 @@ impl Machine {
         }
     }
 
-    /// Computes who should see whom: running nodes that share a channel that both sides'
-    /// organisations take part in.
+    /// Computes the due part of the visibility matrix: a running node should see running nodes of its own
+    /// organisation and, if both have an external endpoint, of the organisations in its channels.
     pub(super) fn expect_views(&mut self) {
         let hosts = &self.hosts;
         let linked = links_of_orgs(hosts);
-        self.census.expect(|observer, subject| {
+        self.visibility.expect(|observer, subject| {
             let (a, b) = (&hosts[observer as usize], &hosts[subject as usize]);
             let public =
                 a.config.external_endpoint.is_some() && b.config.external_endpoint.is_some();

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -9,38 +8,38 @@ use crate::crypto::identity;
 use crate::fault::FaultMask;
 use crate::rng::Delay;
 
-/// How a world behaves.
+/// The configuration of a world.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WorldConfig {
     /// Decides every random choice. Default 1.
     pub seed: u64,
-    /// From one node to another, drawn for each frame; frames of one link keep their order.
+    /// Latency from one node to another, drawn for each frame; frames of one link keep their order.
     /// Default 5 to 15 ms.
     pub latency: Delay,
     /// Bytes per second of each link and direction. Default 125,000,000.
     pub bandwidth: NonZeroU64,
-    /// Bytes that a link sends before it looks for a more urgent frame. Default 64 KiB.
+    /// Bytes that a link sends before it checks for a more urgent frame. Default 64 KiB.
     pub chunk: NonZeroU64,
-    /// How long a dial into a partition takes to fail. Default 3 s.
+    /// Time that a dial into a partition takes to fail. Default 3 s.
     pub dial_timeout: Duration,
-    /// What an identity service takes for one job. Default 50 µs to 1 ms.
+    /// Time that an identity service takes for one job. Default 50 µs to 1 ms.
     pub crypto: Delay,
-    /// What a ledger takes for one operation. Default 100 µs to 2 ms.
+    /// Time that a ledger takes for one operation. Default 100 µs to 2 ms.
     pub ledger: Delay,
-    /// A sender learns of the frames that have left with the next event on their link, at once if
-    /// much of its window is used, and after this time at the latest. Default 1 s.
+    /// Longest time until a sender gets credit back for frames that have left. It gets it earlier with the next
+    /// event on their link, and at once if much of its window is used. Default 1 s.
     pub credit_delay: Duration,
-    /// Worlds of fewer nodes send each message as bytes and decode them; larger ones share the
-    /// decoded message. Default 50.
+    /// In worlds of fewer nodes the receiver decodes each message from its bytes; in larger ones it shares the
+    /// sender's decoded message. Default 50.
     pub encode_below: usize,
     /// Classes of faults that take effect. Default all.
     pub faults: FaultMask,
-    /// Notifications, and messages handed out, kept per node until the application takes them; the oldest
-    /// are dropped and counted. Default 256.
+    /// Cap of notifications, and of delivered messages, kept per node until the application takes them; the
+    /// oldest are dropped and counted. Default 256.
     pub notifications: usize,
-    /// Hash each command and all counters too, for [`World::fingerprint`](super::World::fingerprint).
-    /// Default false: it takes a run 6 % longer.
+    /// Whether to hash commands and counters too, for [`World::fingerprint`](super::World::fingerprint).
+    /// Default false: a run takes 6 % longer with it.
     pub record: bool,
 }
 
@@ -73,41 +72,8 @@ impl Default for WorldConfig {
     }
 }
 
-/// A node of a world, by the order in which nodes were added.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(u32);
-
-impl NodeId {
-    pub(crate) const fn new(index: u32) -> Self {
-        Self(index)
-    }
-
-    /// The node's place in the order, from 0.
-    #[must_use]
-    pub const fn index(self) -> u32 {
-        self.0
-    }
-
-    pub(crate) const fn place(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-impl fmt::Debug for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NodeId({})", self.0)
-    }
-}
-
 /// A configuration with the core's defaults for peer `peer` of organisation `org`, whose internal
-/// endpoint is [`internal_endpoint`]. Change what the test is about, then give it to
-/// [`World::add`](super::World::add).
+/// endpoint is [`internal_endpoint`]. Pass it to [`World::add`](super::World::add).
 #[must_use]
 pub fn node_config(org: &str, peer: &str) -> Config {
     let mut config = Config::new(identity(org, peer, 0), internal_endpoint(org, peer));
@@ -115,13 +81,13 @@ pub fn node_config(org: &str, peer: &str) -> Config {
     config
 }
 
-/// The endpoint that a peer tells its own organisation.
+/// The endpoint that a peer announces to its own organisation.
 #[must_use]
 pub fn internal_endpoint(org: &str, peer: &str) -> Endpoint {
     Endpoint::new(&format!("{peer}.{org}:7051"))
 }
 
-/// The endpoint that a peer tells everybody, if it is configured to.
+/// The endpoint that a peer announces to all organisations, if it is configured to.
 #[must_use]
 pub fn external_endpoint(org: &str, peer: &str) -> Endpoint {
     Endpoint::new(&format!("{peer}.{org}.example:7051"))

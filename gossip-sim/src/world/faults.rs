@@ -1,46 +1,49 @@
-//! Faults take effect.
+//! Injection of faults.
 
 use std::time::Duration;
 
 use gossip_core::Instant;
 
 use super::World;
+use super::environment::{Environment, Impairment, Loss, OneWay, Planned};
 use super::host::Slow;
-use super::machine::{Impairment, Loss, Machine, OneWay, Planned, What};
+use super::occurrence::Occurrence;
 use crate::NodeId;
 use crate::fault::{Fault, Incarnation, LedgerFate};
 use crate::ledger::SimLedger;
 use crate::network::{EndState, Hold};
 
 impl World {
-    /// Lets a fault take effect now; `false` if its class is masked.
+    /// Injects a fault now; returns `false` if its class is masked.
     pub fn inject(&mut self, fault: &Fault) -> bool {
-        if !self.machine.config.faults.allows(fault.class()) {
+        if !self.environment.config.faults.allows(fault.class()) {
             return false;
         }
-        let now = self.machine.now;
-        let machine = &mut self.machine;
-        machine.stats.fault(fault);
-        machine.unsettle(fault);
+        let now = self.environment.now;
+        let environment = &mut self.environment;
+        environment.stats.fault(fault);
+        environment.log_fault(fault);
         match fault {
-            Fault::Cut { a, b } => machine.cut(|x, y| x == a.index() && y == b.index()),
-            Fault::Partition { island } => machine.partition(island),
-            Fault::Heal => machine.hosts.iter_mut().for_each(|host| host.side = 0),
-            Fault::Stall { from, to, lasting } => machine.stall((*from, *to), now + *lasting),
-            Fault::OneWay { from, to, lasting } => machine.cut_one_way(from, to, now + *lasting),
+            Fault::Cut { a, b } => environment.cut(|x, y| x == a.index() && y == b.index()),
+            Fault::Partition { island } => environment.partition(island),
+            Fault::Heal => environment.hosts.iter_mut().for_each(|host| host.side = 0),
+            Fault::Stall { from, to, lasting } => environment.stall((*from, *to), now + *lasting),
+            Fault::OneWay { from, to, lasting } => {
+                environment.cut_one_way(from, to, now + *lasting)
+            }
             Fault::Loss { percent, lasting } => {
                 let (percent, until) = (*percent, now + *lasting);
-                machine.loss = Loss { percent, until };
+                environment.loss = Loss { percent, until };
             }
-            Fault::Freeze { node, lasting } => machine.freeze(node.index(), now + *lasting),
+            Fault::Freeze { node, lasting } => environment.freeze(node.index(), now + *lasting),
             Fault::Slow {
                 a,
                 b,
                 factor,
                 lasting,
             } => {
-                machine.slow((*a, *b), *factor, *lasting);
-                machine.slow((*b, *a), *factor, *lasting);
+                environment.slow((*a, *b), *factor, *lasting);
+                environment.slow((*b, *a), *factor, *lasting);
             }
             Fault::Crash { node } => self.crash(node.index()),
             Fault::Restart {
@@ -54,7 +57,7 @@ impl World {
                 lasting,
             } => {
                 let (factor, until) = (*factor, now + *lasting);
-                machine.hosts[node.place()].crypto_slow = Slow { factor, until };
+                environment.hosts[node.place()].crypto_slow = Slow { factor, until };
             }
             Fault::SlowLedger {
                 node,
@@ -62,46 +65,46 @@ impl World {
                 lasting,
             } => {
                 let (factor, until) = (*factor, now + *lasting);
-                machine.hosts[node.place()].ledger_slow = Slow { factor, until };
+                environment.hosts[node.place()].ledger_slow = Slow { factor, until };
             }
         }
         true
     }
 
     fn restart(&mut self, node: NodeId, ledger: LedgerFate, incarnation: Incarnation) {
-        let machine = &mut self.machine;
-        let host = &mut machine.hosts[node.place()];
+        let environment = &mut self.environment;
+        let host = &mut environment.hosts[node.place()];
         if host.up {
             return;
         }
         if ledger == LedgerFate::Lost {
             host.ledger = SimLedger::default();
-            machine.checker.ledger_lost(node.index());
+            environment.checker.ledger_lost(node.index());
         }
         self.begin(node.index(), incarnation);
     }
 
     /// Plans a fault, for example one of [`Chaos::plan`](crate::Chaos::plan).
     pub fn schedule(&mut self, at: Instant, fault: Fault) {
-        self.machine
-            .plan_fault(at.max(self.machine.now), Planned::Begin(fault));
+        self.environment
+            .plan_fault(at.max(self.environment.now), Planned::Begin(fault));
     }
 
     pub(super) fn planned(&mut self, key: u32) {
-        match self.machine.faults.take(key) {
+        match self.environment.faults.take(key) {
             Some(Planned::Begin(fault)) => {
                 self.inject(&fault);
             }
-            Some(Planned::Unstall(from, to)) => self.machine.unstall((from, to)),
-            Some(Planned::Speed(from, to)) => self.machine.speed_up((from, to)),
-            Some(Planned::BothWays) => self.machine.end_one_ways(),
+            Some(Planned::Unstall(from, to)) => self.environment.unstall((from, to)),
+            Some(Planned::Speed(from, to)) => self.environment.speed_up((from, to)),
+            Some(Planned::BothWays) => self.environment.end_one_ways(),
             Some(Planned::Thaw(node)) => self.thaw(node),
             None => {}
         }
     }
 }
 
-impl Machine {
+impl Environment {
     /// Breaks the links of which `between` holds for the nodes at their ends, in either order.
     fn cut(&mut self, between: impl Fn(u32, u32) -> bool) {
         let ends = self.links.select(|end, other| {
@@ -117,7 +120,7 @@ impl Machine {
         }
     }
 
-    /// Nothing gets between the island and the others.
+    /// Separates the island from all other nodes.
     fn partition(&mut self, island: &[NodeId]) {
         for host in &mut self.hosts {
             host.side = 0;
@@ -129,7 +132,7 @@ impl Machine {
         self.cut(|x, y| sides[x as usize] < sides[y as usize]);
     }
 
-    /// The links of a node that crashed.
+    /// Breaks the links of a crashed node.
     pub(super) fn drop_links(&mut self, node: u32) {
         for key in self.links.select(|end, _| end.node == node) {
             let Some(end) = self.links.end_mut(key) else {
@@ -204,7 +207,7 @@ impl Machine {
         }
     }
 
-    /// Does nothing get from `from` to `to`?
+    /// Returns whether a one-way cut separates `from` from `to`.
     pub(super) fn is_one_way(&self, from: u32, to: u32) -> bool {
         let covers = |one: &OneWay| one.from.contains(&from) && one.to.contains(&to);
         self.one_ways.iter().any(covers)
@@ -269,7 +272,7 @@ impl Machine {
 
     pub(super) fn plan_fault(&mut self, at: Instant, planned: Planned) {
         let key = self.faults.insert(planned);
-        self.agenda.plan(at, 0, What::Fault(key));
+        self.agenda.plan(at, 0, Occurrence::Fault(key));
     }
 }
 

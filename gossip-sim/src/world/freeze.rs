@@ -1,83 +1,88 @@
-//! A process that is suspended, and goes on later as if nothing had been.
+//! Frozen nodes: a process is suspended and resumes later.
 
 use gossip_core::{Event, Instant};
 
 use super::World;
-use super::machine::{Machine, Planned, What};
+use super::environment::{Environment, Planned};
+use super::occurrence::Occurrence;
 use crate::network::Hold;
 
 impl World {
-    /// Keeps what happens to a node while it is frozen; was it kept?
-    pub(super) fn defers(&mut self, node: u32, what: What) -> bool {
-        let Some(until) = self.machine.hosts[node as usize].frozen_until else {
+    /// Defers an occurrence if its node is frozen; returns whether it did.
+    pub(super) fn defers(&mut self, node: u32, what: Occurrence) -> bool {
+        let Some(until) = self.environment.hosts[node as usize].frozen_until else {
             return false;
         };
         match what {
-            What::Start | What::Fault(_) => return false,
-            // When it goes on, it looks at its clock.
-            What::Wake => return true,
-            // Somebody connects: the system accepts, but the transport's own handshake waits in vain.
-            What::Accept(_) if until > self.machine.now + self.machine.config.dial_timeout => {
+            Occurrence::Start | Occurrence::Fault(_) => return false,
+            // The node's timer is handled at the thaw.
+            Occurrence::Wake => return true,
+            // The operating system accepts the connection, but the transport's handshake times out.
+            Occurrence::Accept(_)
+                if until > self.environment.now + self.environment.config.dial_timeout =>
+            {
                 return false;
             }
-            What::Event(_)
-            | What::Ledger(_)
-            | What::Arrival(_)
-            | What::Pump(_)
-            | What::Sweep
-            | What::Accept(_)
-            | What::Connected(_)
-            | What::Publish(_) => {}
+            Occurrence::Event(_)
+            | Occurrence::Ledger(_)
+            | Occurrence::Arrival(_)
+            | Occurrence::Pump(_)
+            | Occurrence::Sweep
+            | Occurrence::Accept(_)
+            | Occurrence::Connected(_)
+            | Occurrence::Publish(_) => {}
         }
-        self.machine.host(node).deferred.push_back(what);
+        self.environment.host(node).deferred.push_back(what);
         true
     }
 
-    /// Ends a freeze, unless another one has begun that lasts longer.
+    /// Ends a freeze, unless a later one lasts longer.
     pub(super) fn thaw(&mut self, node: u32) {
-        let now = self.machine.now;
-        let host = self.machine.host(node);
+        let now = self.environment.now;
+        let host = self.environment.host(node);
         if host.frozen_until.is_none_or(|until| until > now) {
             return;
         }
         host.frozen_until = None;
         host.driver.wake_at = None;
         let deferred = std::mem::take(&mut host.deferred);
-        self.machine.release_frozen(node);
-        self.machine.watch_accusations(node);
+        self.environment.release_frozen(node);
+        self.environment.count_checked_suspicions(node);
         for what in deferred {
-            self.happen(node, what);
+            self.handle(node, what);
         }
         self.settle(node);
     }
 
-    /// A crash also ends what has waited for the node.
+    /// Drops deferred occurrences when the node crashes.
     pub(super) fn drop_deferred(&mut self, node: u32) {
-        let machine = &mut self.machine;
-        let host = machine.host(node);
+        let environment = &mut self.environment;
+        let host = environment.host(node);
         if host.frozen_until.take().is_none() {
             return;
         }
         for what in std::mem::take(&mut host.deferred) {
             match what {
-                What::Event(key) => drop(machine.events.take(key)),
-                What::Ledger(key) => drop(machine.operations.take(key)),
-                What::Arrival(key) => drop(machine.arrivals.take(key)),
-                // Whoever dials learns that nobody is there; an application's turn comes again.
-                What::Accept(_) | What::Publish(_) => machine.agenda.plan(machine.now, node, what),
-                What::Start
-                | What::Wake
-                | What::Pump(_)
-                | What::Sweep
-                | What::Connected(_)
-                | What::Fault(_) => {}
+                Occurrence::Event(key) => drop(environment.events.take(key)),
+                Occurrence::Ledger(key) => drop(environment.operations.take(key)),
+                Occurrence::Arrival(key) => drop(environment.arrivals.take(key)),
+                // The dialler's dial fails, and the publisher tries again.
+                Occurrence::Accept(_) | Occurrence::Publish(_) => {
+                    environment.agenda.plan(environment.now, node, what)
+                }
+                Occurrence::Start
+                | Occurrence::Wake
+                | Occurrence::Pump(_)
+                | Occurrence::Sweep
+                | Occurrence::Connected(_)
+                | Occurrence::Fault(_) => {}
             }
         }
-        machine.release_frozen(node);
+        environment.release_frozen(node);
     }
 }
 
-impl Machine {
+impl Environment {
     pub(super) fn freeze(&mut self, node: u32, until: Instant) {
         let host = self.host(node);
         if !host.up {
@@ -95,11 +100,11 @@ impl Machine {
     pub(super) fn defer_event(&mut self, node: u32, event: Event) {
         let epoch = self.hosts[node as usize].epoch;
         let key = self.events.insert((epoch, event));
-        self.host(node).deferred.push_back(What::Event(key));
+        self.host(node).deferred.push_back(Occurrence::Event(key));
     }
 
-    /// Does nobody answer a dial at `node` in time?
-    pub(super) fn is_deaf(&self, node: u32) -> bool {
+    /// Returns whether dials to `node` time out because it is frozen.
+    pub(super) fn is_frozen(&self, node: u32) -> bool {
         self.hosts[node as usize].frozen_until.is_some()
     }
 

@@ -3,28 +3,28 @@ use std::sync::Arc;
 
 use gossip_core::{ChannelId, Config, Delivery, Instant, JoinChannel, Notification};
 
-use super::machine::What;
-use super::validator::{Validator, accept};
+use super::occurrence::Occurrence;
+use super::submitted::{Validator, accept};
 use crate::ledger::SimLedger;
 use crate::network::{Credit, EndKey};
 
-/// What surrounds one node: everything of it that outlives a crash, and what its driver holds.
+/// The host of one node: the state that survives a crash, and its driver.
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) config: Arc<Config>,
     pub(super) window: Credit,
-    /// It speaks as a peer of the original.
-    pub(super) original: bool,
+    /// Whether it is a legacy peer.
+    pub(super) legacy: bool,
     pub(super) validator: Validator,
     pub(super) up: bool,
-    /// Its application has asked it to stop: it is as good as down, but for what it still sends.
+    /// Its application has asked it to stop: it counts as down, although it may still send.
     pub(super) stopped: bool,
-    /// Grows with each start and crash: what was meant for an earlier life is dropped.
+    /// Incremented by each start and crash: events planned in an earlier epoch are dropped.
     pub(super) epoch: u32,
     pub(super) starts: u64,
     pub(super) incarnation: u64,
     pub(super) last_change: Instant,
-    /// Which side of the partition.
+    /// Its side of the partition.
     pub(super) side: u8,
     pub(super) ledger: SimLedger,
     pub(super) joins: BTreeMap<ChannelId, JoinChannel>,
@@ -32,32 +32,32 @@ pub(super) struct Host {
     pub(super) deliveries: VecDeque<Delivery>,
     pub(super) crypto_slow: Slow,
     pub(super) ledger_slow: Slow,
-    /// Until when it handles nothing, if it is frozen.
+    /// The end of its freeze, if it is frozen.
     pub(super) frozen_until: Option<Instant>,
-    /// What has happened to it since, in order.
-    pub(super) deferred: VecDeque<What>,
+    /// Occurrences since the freeze began, in order.
+    pub(super) deferred: VecDeque<Occurrence>,
     pub(super) driver: Driver,
 }
 
-/// What is lost in a crash.
+/// The driver's state, which a crash clears.
 #[derive(Debug, Default)]
 pub(super) struct Driver {
-    /// The earliest wake-up planned.
+    /// The earliest planned wake-up.
     pub(super) wake_at: Option<Instant>,
-    /// Links with frames that the node did not admit.
+    /// Links with frames that the node has not admitted yet.
     pub(super) blocked: VecDeque<EndKey>,
-    /// Links that owe credit.
+    /// Links whose sender waits for credit.
     pub(super) sweep: Vec<EndKey>,
     pub(super) sweep_planned: bool,
-    /// Links up and neither finished nor closed by the node.
+    /// Links that are up and that the node has neither finished nor closed.
     pub(super) open_links: u64,
     pub(super) dials: u64,
     pub(super) checks: u64,
-    /// Heights asked for: until then a node does not know its own.
+    /// Height queries outstanding; until they are answered the node does not know its own height.
     pub(super) heights: u64,
 }
 
-/// A service that is slower for a while.
+/// Slowdown of a service until a given time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slow {
     pub(super) factor: u32,
@@ -73,7 +73,7 @@ impl Host {
         Self {
             config,
             window,
-            original: false,
+            legacy: false,
             validator: accept,
             up: false,
             stopped: false,
@@ -94,7 +94,7 @@ impl Host {
         }
     }
 
-    /// Since when it is down, if it is.
+    /// The time at which it went down; `None` if it runs.
     pub(super) fn down_since(&self) -> Option<Instant> {
         (!self.is_running()).then_some(self.last_change)
     }

@@ -1,75 +1,65 @@
-//! Hostile members: a real node whose links a test abuses.
+//! Hostile members: a test sends forged frames on the links of a real node.
 
 use bytes::Bytes;
-use gossip_core::Instant;
-use gossip_core::proto::SignedMessage;
 
 use super::World;
-use super::machine::{Cargo, Machine};
+use super::environment::Environment;
+use super::heard::Heard;
+use super::occurrence::Arrival;
 use crate::NodeId;
 use crate::network::{EndKey, EndState, Frame};
 
-/// Messages kept of what a node hears; the oldest are dropped.
+/// Cap of messages kept per overheard node; the oldest are dropped.
 const MAX_HEARD: usize = 1 << 17;
 
-/// A message that has reached a node that is listened to; the node may not have read it yet.
-#[derive(Clone, Debug)]
-pub struct Heard {
-    /// When.
-    pub at: Instant,
-    /// Who is at the other end of the link.
-    pub from: NodeId,
-    /// The message.
-    pub message: SignedMessage,
-}
-
 impl World {
-    /// Puts a frame, of any bytes, on the link from one running node to another, as if `from` had sent it;
-    /// it arrives after the link's latency and behind what is on its way. `from` is thereby a member that
-    /// has authenticated in order and does what the test wants, besides what its node does.
+    /// Puts a frame, of any bytes, on the link from one running node to another, as if `from` had sent it.
+    /// It arrives after the link's latency and after all frames under way. So `from` is an authenticated member
+    /// that sends the test's frames besides those of its node.
     ///
-    /// `false`, and nothing is sent, if no link is up between the two, or if the receiver reads no further:
-    /// a transport would take nothing either.
+    /// Returns `false`, and sends nothing, if no link is up between the two, or if the link is held, since a
+    /// transport would not accept a frame either.
     pub fn forge(&mut self, from: NodeId, to: NodeId, frame: Bytes) -> bool {
-        let Some(key) = self.machine.open_way(from.index(), to.index()) else {
+        let Some(key) = self.environment.open_way(from.index(), to.index()) else {
             return false;
         };
-        let latency = self.machine.draw_latency();
-        let now = self.machine.now;
-        let Some(end) = self.machine.links.end_mut(key) else {
+        let latency = self.environment.draw_latency();
+        let now = self.environment.now;
+        let Some(end) = self.environment.links.end_mut(key) else {
             return false;
         };
         let at = end.pipe.arrival(now, latency);
-        self.machine.stats.frames_forged += 1;
-        let cargo = Cargo::Frame(Frame::Forged(frame));
-        self.machine.arrive(at, key.other(), cargo);
+        self.environment.stats.frames_forged += 1;
+        let cargo = Arrival::Frame(Frame::Forged(frame));
+        self.environment.arrive(at, key.other(), cargo);
         true
     }
 
-    /// The signature of a node's own key over `payload`; of no other, whatever the payload says.
+    /// Signs `payload` with the node's own key, whatever identity the payload names.
     pub fn sign_as(&mut self, node: NodeId, payload: &[u8]) -> Bytes {
         let identity = self.identity(node).bytes.clone();
-        self.machine.crypto.sign(&identity, payload)
+        self.environment.crypto.sign(&identity, payload)
     }
 
-    /// Listens to what other nodes send to a node, from now on; see [`World::take_heard`]. What reaches it
-    /// while it is frozen is heard too: so a test can answer in its place.
+    /// Keeps a copy of each message that reaches a node from now on; see [`World::take_heard`]. This includes
+    /// messages that reach it while it is frozen, so a test can answer in its place.
     pub fn overhear(&mut self, node: NodeId) {
-        self.machine.heard.entry(node.index()).or_default();
+        self.environment.heard.entry(node.index()).or_default();
     }
 
-    /// What a node has heard since the last call, of which the last 131,072 messages are kept; nothing if
-    /// nobody has listened.
+    /// Messages that have reached a node since the last call, at most the last 131,072; empty without
+    /// [`World::overhear`].
     pub fn take_heard(&mut self, node: NodeId) -> Vec<Heard> {
-        let heard = self.machine.heard.get_mut(&node.index());
+        let heard = self.environment.heard.get_mut(&node.index());
         heard.map_or_else(Vec::new, |heard| heard.drain(..).collect())
     }
 }
 
-impl Machine {
+impl Environment {
     pub(super) fn overheard(&mut self, node: u32, arrival: u32) {
         let now = self.now;
-        let Some((key, Cargo::Frame(Frame::Message(message)))) = self.arrivals.peek(arrival) else {
+        let Some((key, Arrival::Frame(Frame::Message(message)))) = self.arrivals.peek(arrival)
+        else {
             return;
         };
         let other = self.links.end(key.other());
@@ -86,7 +76,7 @@ impl Machine {
         });
     }
 
-    /// The sender's end of a link that is up at both ends and moves.
+    /// The sender's end of a link that is up at both ends and not held.
     fn open_way(&self, from: u32, to: u32) -> Option<EndKey> {
         let ways = self.links.select(|end, other| {
             let up = end.state == EndState::Up && other.state == EndState::Up;

@@ -1,15 +1,18 @@
-//! The world: nodes, what surrounds them, and one heap of events.
+//! The world: nodes, their environment, and one heap of events.
 
 mod audit;
-mod blame;
 mod config;
+mod environment;
 mod faults;
 mod freeze;
+mod heard;
 mod host;
 mod hostile;
-mod machine;
-mod original;
+mod legacy;
+mod occurrence;
 mod step;
+mod submitted;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -24,11 +27,13 @@ use gossip_core::{
     PeerId, Request, RequestError, RequestId, Response, SelfIdentity,
 };
 
-pub use self::config::{NodeId, WorldConfig, external_endpoint, internal_endpoint, node_config};
+pub use self::config::{WorldConfig, external_endpoint, internal_endpoint, node_config};
+use self::environment::{Asker, Environment};
+pub use self::heard::Heard;
 use self::host::Host;
-pub use self::hostile::Heard;
-use self::machine::{Asker, Machine, What};
-pub use self::validator::Shown;
+use self::occurrence::Occurrence;
+pub use self::submitted::SubmittedBlock;
+use crate::NodeId;
 use crate::block::Orderer;
 use crate::check::Violation;
 use crate::delivery::{Publication, Publisher};
@@ -37,26 +42,25 @@ use crate::ledger::SimLedger;
 use crate::stats::{Percentiles, Stats};
 use crate::trace::{Fingerprint, TraceHash};
 
-/// Entries of the heap at one instant, for each node and at the least: far more than any run needs.
+/// Largest number of heap entries at one instant, per node and at least: far more than any run needs.
 const MOST_AT_ONCE: u64 = 10_000;
 const LEAST_BOUND: u64 = 1_000_000;
-/// How often [`World::wait`] looks.
+/// How often [`World::wait`] evaluates its condition.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Nodes on one event heap. The same configuration, calls and seed give the same run, event by
-/// event.
+/// Nodes on one event heap. The same configuration, calls and seed give the same run, event by event.
 ///
-/// Virtual time goes on, or the world panics and tells which node keeps it busy: a node that asks to be woken, or
-/// answers itself, again and again at one instant does not make a run hang. The bound is 10,000 entries of the
-/// heap for each node, and 1,000,000 at the least.
+/// Virtual time must advance: if one instant has more than 10,000 heap entries per node (and more than 1,000,000),
+/// the world panics and names the node of the last entry. So a node that keeps asking for a wake-up at the same
+/// instant, or keeps answering itself, does not make a run hang.
 #[derive(Debug)]
 pub struct World {
     nodes: Vec<Option<Box<Node>>>,
-    machine: Machine,
+    environment: Environment,
     publishers: Vec<Publisher>,
     next_request: u64,
-    /// Who should see whom has to be computed anew.
-    census_stale: bool,
+    /// The visibility matrix must be computed again.
+    visibility_stale: bool,
     /// Entries handled at the present instant.
     at_once: u64,
 }
@@ -67,40 +71,42 @@ impl World {
     pub fn new(config: WorldConfig) -> Self {
         Self {
             nodes: Vec::new(),
-            machine: Machine::new(config),
+            environment: Environment::new(config),
             publishers: Vec::new(),
             next_request: 0,
-            census_stale: false,
+            visibility_stale: false,
             at_once: 0,
         }
     }
 
-    /// Adds a node, which does not run yet; the world reaches it by the endpoints it tells. Its
-    /// organisation is trusted from now on. Make `config` with [`node_config`].
+    /// Adds a node, which does not run yet; it accepts dials at its endpoint and its external endpoint. Its
+    /// organisation is trusted from now on. Build `config` with [`node_config`].
     ///
     /// # Errors
     /// The configuration contradicts itself; nothing is added.
     pub fn add(&mut self, config: Config) -> Result<NodeId, ConfigError> {
         config.validate()?;
         let index = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let machine = &mut self.machine;
+        let environment = &mut self.environment;
         for endpoint in std::iter::once(&config.endpoint).chain(&config.external_endpoint) {
-            machine.endpoints.insert(endpoint.clone(), index);
+            environment.endpoints.insert(endpoint.clone(), index);
         }
-        machine.peers.insert(config.identity.peer.clone(), index);
-        machine.crypto.trust(config.identity.org.clone());
-        machine.hosts.push(Host::new(Arc::new(config)));
-        machine.checker.grow();
-        machine.unrest.grow();
-        machine.census.grow();
+        environment
+            .peers
+            .insert(config.identity.peer.clone(), index);
+        environment.crypto.trust(config.identity.org.clone());
+        environment.hosts.push(Host::new(Arc::new(config)));
+        environment.checker.grow();
+        environment.fault_log.grow();
+        environment.visibility.grow();
         self.nodes.push(None);
-        self.census_stale = true;
+        self.visibility_stale = true;
         Ok(NodeId::new(index))
     }
 
-    /// Makes a node answer at `endpoint` too, of which it does not know, as behind a second name.
+    /// Makes a node accept dials at `endpoint` too, without the node's knowledge, as behind a second DNS name.
     pub fn alias(&mut self, node: NodeId, endpoint: Endpoint) {
-        self.machine.endpoints.insert(endpoint, node.index());
+        self.environment.endpoints.insert(endpoint, node.index());
     }
 
     /// Starts a node now.
@@ -110,80 +116,88 @@ impl World {
 
     /// Starts a node at `at`, at once if that has passed.
     pub fn start_at(&mut self, node: NodeId, at: Instant) {
-        let at = at.max(self.machine.now);
-        self.machine.agenda.plan(at, node.index(), What::Start);
+        let at = at.max(self.environment.now);
+        self.environment
+            .agenda
+            .plan(at, node.index(), Occurrence::Start);
     }
 
-    /// The present.
+    /// The present virtual time.
     #[must_use]
     pub const fn now(&self) -> Instant {
-        self.machine.now
+        self.environment.now
     }
 
     /// Runs until `at`.
     ///
     /// # Panics
-    /// Time does not go on, see [`World`].
+    /// Time does not advance, see [`World`].
     pub fn run_until(&mut self, at: Instant) {
-        while self.machine.agenda.next_at().is_some_and(|next| next <= at) {
+        while self
+            .environment
+            .agenda
+            .next_at()
+            .is_some_and(|next| next <= at)
+        {
             self.step();
         }
-        self.machine.now = self.machine.now.max(at);
+        self.environment.now = self.environment.now.max(at);
     }
 
     /// Runs for `duration`.
     pub fn run_for(&mut self, duration: Duration) {
-        self.run_until(self.machine.now + duration);
+        self.run_until(self.environment.now + duration);
     }
 
-    /// Runs until `done` says so, looking every 10 ms, but not longer than `limit`; did it?
+    /// Runs until `done` returns true, which is evaluated every 10 ms, but not longer than `limit`. Returns
+    /// whether it did.
     pub fn wait(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
-        let deadline = self.machine.now + limit;
+        let deadline = self.environment.now + limit;
         loop {
             if done(self) {
                 return true;
             }
-            if self.machine.now >= deadline {
+            if self.environment.now >= deadline {
                 return false;
             }
-            self.run_until(deadline.min(self.machine.now + LOOK));
+            self.run_until(deadline.min(self.environment.now + LOOK));
         }
     }
 
     /// Hands a node a request of its application; see [`World::take_reply`]. A node that does not
-    /// run never answers, but what it joins is joined when it starts.
+    /// run never answers, but it joins the requested channels when it starts.
     pub fn request(&mut self, node: NodeId, request: Request) -> RequestId {
         self.ask(node.index(), request, Asker::Application)
     }
 
     /// The reply to a request, once. The oldest of more than 4,096 replies are dropped.
     pub fn take_reply(&mut self, id: RequestId) -> Option<Result<Response, RequestError>> {
-        self.machine.replies.remove(&id)
+        self.environment.replies.remove(&id)
     }
 
-    /// What a node has told its application since the last call; of more than
-    /// [`WorldConfig::notifications`] the newest.
+    /// Notifications of a node since the last call; if there were more than
+    /// [`WorldConfig::notifications`], the newest ones.
     pub fn take_notifications(&mut self, node: NodeId) -> Vec<Notification> {
-        self.machine.hosts[node.place()]
+        self.environment.hosts[node.place()]
             .notifications
             .drain(..)
             .collect()
     }
 
-    /// What a node has handed its application since the last call, which has asked for it by
-    /// [`Request::Listen`]; of more than [`WorldConfig::notifications`] the newest.
+    /// Messages delivered to a node's application since the last call, which has subscribed by
+    /// [`Request::Listen`]; if there were more than [`WorldConfig::notifications`], the newest ones.
     pub fn take_deliveries(&mut self, node: NodeId) -> Vec<Delivery> {
-        self.machine.hosts[node.place()]
+        self.environment.hosts[node.place()]
             .deliveries
             .drain(..)
             .collect()
     }
 
-    /// Lets a node's application publish blocks, paced by the replies.
+    /// Starts a publication by a node's application, paced by the replies.
     pub fn publish(&mut self, publication: Publication) {
         let index = u32::try_from(self.publishers.len()).unwrap_or(u32::MAX);
         let (at, node) = (
-            publication.start.max(self.machine.now),
+            publication.start.max(self.environment.now),
             publication.node.index(),
         );
         self.publishers.push(Publisher {
@@ -191,10 +205,12 @@ impl World {
             next: 0,
             awaiting: None,
         });
-        self.machine.agenda.plan(at, node, What::Publish(index));
+        self.environment
+            .agenda
+            .plan(at, node, Occurrence::Publish(index));
     }
 
-    /// A node, if it runs.
+    /// A node; `None` if it does not run.
     #[must_use]
     pub fn node(&self, node: NodeId) -> Option<&Node> {
         self.nodes[node.place()].as_deref()
@@ -209,127 +225,128 @@ impl World {
     /// The identity of a node.
     #[must_use]
     pub fn identity(&self, node: NodeId) -> &SelfIdentity {
-        &self.machine.hosts[node.place()].config.identity
+        &self.environment.hosts[node.place()].config.identity
     }
 
     /// The configuration of a node.
     #[must_use]
     pub fn config(&self, node: NodeId) -> &Config {
-        &self.machine.hosts[node.place()].config
+        &self.environment.hosts[node.place()].config
     }
 
-    /// Which node has this PKI-ID?
+    /// The node with this PKI-ID.
     #[must_use]
     pub fn find(&self, peer: &PeerId) -> Option<NodeId> {
-        self.machine.peers.get(peer).copied().map(NodeId::new)
+        self.environment.peers.get(peer).copied().map(NodeId::new)
     }
 
-    /// Which node answers at this endpoint?
+    /// The node that accepts dials at this endpoint.
     #[must_use]
     pub fn resolve(&self, endpoint: &Endpoint) -> Option<NodeId> {
-        self.machine
+        self.environment
             .endpoints
             .get(endpoint)
             .copied()
             .map(NodeId::new)
     }
 
-    /// A node's ledger; it is there also while the node is down.
+    /// A node's ledger, also while the node is down.
     #[must_use]
     pub fn ledger(&self, node: NodeId) -> &SimLedger {
-        &self.machine.hosts[node.place()].ledger
+        &self.environment.hosts[node.place()].ledger
     }
 
-    /// Makes blocks that this world's identity service accepts.
+    /// The source of blocks that this world's identity service accepts.
     #[must_use]
     pub fn orderer(&self) -> &Orderer {
-        self.machine.crypto.orderer()
+        self.environment.crypto.orderer()
     }
 
-    /// Lets a node's identity expire at `at`.
+    /// Sets the time at which a node's identity expires.
     pub fn expire_identity(&mut self, node: NodeId, at: Instant) {
         let identity = self.identity(node).bytes.clone();
-        self.machine.crypto.expire(identity, at);
+        self.environment.crypto.expire(identity, at);
     }
 
-    /// Revokes a node's identity: it does not validate any more.
+    /// Revokes a node's identity: its validation fails from now on.
     pub fn revoke_identity(&mut self, node: NodeId) {
         let identity = self.identity(node).bytes.clone();
-        self.machine.crypto.revoke(identity);
+        self.environment.crypto.revoke(identity);
     }
 
-    /// Restricts who may sign what is read in `channel`; without restriction everybody trusted may.
+    /// Restricts the organisations whose signatures count in `channel`; without a restriction those of every
+    /// trusted organisation count.
     pub fn set_readers(&mut self, channel: ChannelId, orgs: BTreeSet<OrgId>) {
-        self.machine.crypto.set_readers(channel, orgs);
+        self.environment.crypto.set_readers(channel, orgs);
     }
 
-    /// Does every running node see every running node that it may see? Nodes that are yet to start
+    /// Returns whether every running node sees every running node that it may see. Nodes that have not started
     /// do not count.
     #[must_use]
     pub fn views_complete(&mut self) -> bool {
-        self.refresh_census();
-        self.machine.census.is_complete()
+        self.refresh_visibility();
+        self.environment.visibility.is_complete()
     }
 
-    /// Has every running node seen, at some time since its start, every running node that it may
-    /// see? Gossip may hold somebody dead for a moment who is alive.
+    /// Returns whether every running node has seen, at some time since its start, every running node that it may
+    /// see. Gossip may hold a live member dead for a moment.
     #[must_use]
     pub fn views_were_complete(&mut self) -> bool {
-        self.refresh_census();
-        self.machine.census.was_complete()
+        self.refresh_visibility();
+        self.environment.visibility.was_complete()
     }
 
-    /// How many pairs of running nodes should see each other, and how many have at some time.
+    /// The number of pairs of running nodes that should see each other, and of those that have at some time.
     #[must_use]
     pub fn views(&mut self) -> (u64, u64) {
-        self.refresh_census();
-        self.machine.census.count()
+        self.refresh_visibility();
+        self.environment.visibility.count()
     }
 
-    /// Up to `limit` pairs: the first should see the second and does not.
+    /// Up to `limit` pairs whose first node should see the second and does not.
     #[must_use]
     pub fn missing_views(&mut self, limit: usize) -> Vec<(NodeId, NodeId)> {
-        self.refresh_census();
-        let missing = self.machine.census.missing(limit);
+        self.refresh_visibility();
+        let missing = self.environment.visibility.missing(limit);
         missing
             .into_iter()
             .map(|(a, b)| (NodeId::new(a), NodeId::new(b)))
             .collect()
     }
 
-    /// When a node last saw another for the first time.
+    /// The last time at which a node saw another for the first time.
     #[must_use]
     pub const fn last_discovery(&self) -> Instant {
-        self.machine.census.last_discovery()
+        self.environment.visibility.last_discovery()
     }
 
-    /// Does every running node that joined `channel` hold `height` blocks?
+    /// Returns whether every running node that joined `channel` holds `height` blocks.
     #[must_use]
     pub fn ledgers_complete(&self, channel: &ChannelId, height: u64) -> bool {
         self.incomplete_ledgers(channel, height).next().is_none()
     }
 
-    /// The running nodes that joined `channel` and hold less than `height` blocks.
+    /// The running nodes that joined `channel` and hold fewer than `height` blocks.
     pub fn incomplete_ledgers<'a>(
         &'a self,
         channel: &'a ChannelId,
         height: u64,
     ) -> impl Iterator<Item = NodeId> + 'a {
         self.nodes().filter(move |node| {
-            let host = &self.machine.hosts[node.place()];
+            let host = &self.environment.hosts[node.place()];
             host.is_running()
                 && host.joins.contains_key(channel)
                 && host.ledger.height(channel) < height
         })
     }
 
-    /// From a block's publication to each of its commits.
+    /// Time from a block's publication to each of its commits.
     #[must_use]
     pub fn time_per_copy(&self) -> Percentiles {
-        self.machine.deliveries.per_copy().percentiles()
+        self.environment.deliveries.per_copy().percentiles()
     }
 
-    /// From a block's publication to its last commit.
+    /// Time from a block's publication to its last commit.
     #[must_use]
     pub fn time_to_all(&self) -> Percentiles {
         self.time_to_all_from(0)
@@ -338,86 +355,86 @@ impl World {
     /// The same for blocks from number `first` on.
     #[must_use]
     pub fn time_to_all_from(&self, first: u64) -> Percentiles {
-        self.machine.deliveries.to_last(first).percentiles()
+        self.environment.deliveries.to_last(first).percentiles()
     }
 
-    /// What did not hold so far, at most 1,000 violations; see also [`World::audit`].
+    /// Violations found so far, at most 1,000; see also [`World::audit`].
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
-        self.machine.checker.violations()
+        self.environment.checker.violations()
     }
 
-    /// How many violations there were in all.
+    /// The number of all violations.
     #[must_use]
     pub const fn violation_count(&self) -> u64 {
-        self.machine.checker.total()
+        self.environment.checker.total()
     }
 
-    /// What has been counted.
+    /// The world's counters.
     #[must_use]
     pub const fn stats(&self) -> &Stats {
-        &self.machine.stats
+        &self.environment.stats
     }
 
     /// The hash of all events delivered so far.
     #[must_use]
     pub fn trace_hash(&self) -> TraceHash {
-        self.machine.trace.hash()
+        self.environment.trace.hash()
     }
 
-    /// What the run has done so far; absent unless [`WorldConfig::record`] is set.
+    /// The hashes of the run so far; absent unless [`WorldConfig::record`] is set.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let running = self.nodes().filter_map(|node| {
             let core = self.node(node)?;
             Some((node.index(), core.metrics()))
         });
-        let recording = self.machine.recording.as_ref()?;
-        Some(recording.fingerprint(self.machine.now, running))
+        let recording = self.environment.recording.as_ref()?;
+        Some(recording.fingerprint(self.environment.now, running))
     }
 
     /// The greatest fan-out configured.
     pub(crate) fn fanout(&self) -> usize {
-        let hosts = self.machine.hosts.iter();
+        let hosts = self.environment.hosts.iter();
         hosts.map(|host| host.config.push.fanout).max().unwrap_or(0)
     }
 
     fn ask(&mut self, node: u32, request: Request, asker: Asker) -> RequestId {
         self.next_request += 1;
         let id = RequestId(self.next_request);
-        let now = self.machine.now;
-        let host = self.machine.host(node);
+        let now = self.environment.now;
+        let host = self.environment.host(node);
         #[allow(
             clippy::wildcard_enum_match_arm,
-            reason = "the world keeps track of nothing else that an application asks for"
+            reason = "the world follows no other request of an application"
         )]
         match &request {
             Request::JoinChannel { channel, config } => {
                 host.joins.insert(channel.clone(), config.clone());
-                self.machine.link_orgs(config);
-                self.census_stale = true;
+                self.environment.link_orgs(config);
+                self.visibility_stale = true;
             }
             Request::LeaveChannel { channel } => {
                 host.joins.remove(channel);
-                self.census_stale = true;
+                self.visibility_stale = true;
             }
             Request::Publish { channel, seq, .. } => {
-                self.machine
+                self.environment
                     .deliveries
                     .published(now, NodeId::new(node), channel, *seq);
             }
             Request::Stop if host.is_running() => {
                 host.stopped = true;
                 host.last_change = now;
-                self.census_stale = true;
+                self.visibility_stale = true;
             }
             _ => {}
         }
         if self.nodes[node as usize].is_some() {
-            self.machine.askers.insert(id, (node, asker));
+            self.environment.askers.insert(id, (node, asker));
             let event = Event::Request { id, request };
-            if self.machine.hosts[node as usize].frozen_until.is_some() {
-                self.machine.defer_event(node, event);
+            if self.environment.hosts[node as usize].frozen_until.is_some() {
+                self.environment.defer_event(node, event);
             } else {
                 self.touch(node, event);
             }
@@ -425,9 +442,9 @@ impl World {
         id
     }
 
-    pub(crate) fn refresh_census(&mut self) {
-        if std::mem::take(&mut self.census_stale) {
-            self.machine.expect_views();
+    pub(crate) fn refresh_visibility(&mut self) {
+        if std::mem::take(&mut self.visibility_stale) {
+            self.environment.expect_views();
         }
     }
 }

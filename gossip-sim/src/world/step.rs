@@ -1,4 +1,4 @@
-//! One entry of the heap after the other.
+//! Handling of heap entries.
 
 use std::time::Duration;
 
@@ -8,31 +8,32 @@ use gossip_core::{
     Response, Start,
 };
 
+use super::environment::{Asker, Environment};
 use super::host::Driver;
-use super::machine::{Asker, Cargo, Machine, What};
+use super::occurrence::{Arrival, Occurrence};
 use super::{LEAST_BOUND, MOST_AT_ONCE, World};
 use crate::NodeId;
 use crate::fault::Incarnation;
 use crate::network::{EndKey, Frame, Hold};
 use crate::rng::derive_seed;
 
-/// A clock in nanoseconds since 1970 would stand about here.
+/// Incarnations start here: about the present time in nanoseconds since 1970.
 const EPOCH: u64 = 1_700_000_000_000_000_000;
-/// Between two attempts of a publisher whose node was busy.
+/// Time between two attempts of a publisher whose node was busy.
 const RETRY: Duration = Duration::from_millis(10);
-/// The same for a node that is down or has not joined yet.
+/// The same if the node is down or has not joined yet.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl World {
     /// Handles the next entry of the heap; `false` if there is none.
     ///
     /// # Panics
-    /// Time does not go on, see [`World`].
+    /// Time does not advance, see [`World`].
     pub fn step(&mut self) -> bool {
-        let Some((at, node, what)) = self.machine.agenda.pop() else {
+        let Some((at, node, what)) = self.environment.agenda.pop() else {
             return false;
         };
-        self.at_once = if at > self.machine.now {
+        self.at_once = if at > self.environment.now {
             0
         } else {
             self.at_once + 1
@@ -40,62 +41,62 @@ impl World {
         let most = LEAST_BOUND.max(MOST_AT_ONCE * self.nodes.len() as u64);
         assert!(
             self.at_once <= most,
-            "time stands still at {at:?} after {most} entries, the last one for node {node}: {what:?}"
+            "time does not advance at {at:?} after {most} entries, the last one for node {node}: {what:?}"
         );
-        self.machine.now = at;
-        if let (What::Arrival(arrival), false) = (what, self.machine.heard.is_empty()) {
-            self.machine.overheard(node, arrival);
+        self.environment.now = at;
+        if let (Occurrence::Arrival(arrival), false) = (what, self.environment.heard.is_empty()) {
+            self.environment.overheard(node, arrival);
         }
         if !self.defers(node, what) {
-            self.happen(node, what);
+            self.handle(node, what);
         }
         true
     }
 
-    /// Lets an entry of the heap take effect.
-    pub(super) fn happen(&mut self, node: u32, what: What) {
+    /// Handles an entry of the heap.
+    pub(super) fn handle(&mut self, node: u32, what: Occurrence) {
         match what {
-            What::Start => self.begin(node, Incarnation::Next),
-            What::Wake => self.wake(node),
-            What::Event(key) => {
-                if let Some((epoch, event)) = self.machine.events.take(key)
-                    && self.machine.hosts[node as usize].epoch == epoch
+            Occurrence::Start => self.begin(node, Incarnation::Next),
+            Occurrence::Wake => self.wake(node),
+            Occurrence::Event(key) => {
+                if let Some((epoch, event)) = self.environment.events.take(key)
+                    && self.environment.hosts[node as usize].epoch == epoch
                 {
                     self.touch(node, event);
                 }
             }
-            What::Ledger(key) => self.complete(node, key),
-            What::Arrival(key) => self.arrival(node, key),
-            What::Pump(key) => {
-                if let Some(event) = self.machine.pump(node, key) {
+            Occurrence::Ledger(key) => self.complete(node, key),
+            Occurrence::Arrival(key) => self.arrival(node, key),
+            Occurrence::Pump(key) => {
+                if let Some(event) = self.environment.pump(node, key) {
                     self.touch(node, event);
                 }
             }
-            What::Sweep => self.sweep(node),
-            What::Accept(key) => {
-                if let Some(event) = self.machine.accept(key) {
+            Occurrence::Sweep => self.sweep(node),
+            Occurrence::Accept(key) => {
+                if let Some(event) = self.environment.accept(key) {
                     self.touch(node, event);
-                    self.machine.open_link_bound(node);
+                    self.environment.open_link_bound(node);
                 }
             }
-            What::Connected(key) => {
-                if let Some(event) = self.machine.connected(node, key) {
+            Occurrence::Connected(key) => {
+                if let Some(event) = self.environment.connected(node, key) {
                     self.touch(node, event);
-                    self.machine.open_link_bound(node);
+                    self.environment.open_link_bound(node);
                 }
             }
-            What::Fault(key) => self.planned(key),
-            What::Publish(publisher) => self.publish_next(publisher),
+            Occurrence::Fault(key) => self.planned(key),
+            Occurrence::Publish(publisher) => self.publish_next(publisher),
         }
     }
 
     /// Starts a node that is down.
     pub(super) fn begin(&mut self, node: u32, clock: Incarnation) {
-        let seed = self.machine.config.seed;
-        let now = self.machine.now;
-        let own = self.machine.host(node).config.identity.bytes.clone();
-        let identity_expires_in = self.machine.crypto.expires_in(&own, now);
-        let host = self.machine.host(node);
+        let seed = self.environment.config.seed;
+        let now = self.environment.now;
+        let own = self.environment.host(node).config.identity.bytes.clone();
+        let identity_expires_in = self.environment.crypto.expires_in(&own, now);
+        let host = self.environment.host(node);
         if host.up {
             return;
         }
@@ -121,10 +122,10 @@ impl World {
         host.epoch += 1;
         host.last_change = now;
         let joins: Vec<_> = host.joins.clone().into_iter().collect();
-        self.machine.checker.started(node);
-        self.machine.unrest.disturbed(node, now);
+        self.environment.checker.started(node);
+        self.environment.fault_log.disturbed(node, now);
         self.nodes[node as usize] = Some(Box::new(core));
-        self.census_stale = true;
+        self.visibility_stale = true;
         self.settle(node);
         for (channel, config) in joins {
             self.ask(node, Request::JoinChannel { channel, config }, Asker::World);
@@ -134,21 +135,21 @@ impl World {
             if publisher.publication.node.index() != node {
                 continue;
             }
-            let ledger = &self.machine.hosts[node as usize].ledger;
+            let ledger = &self.environment.hosts[node as usize].ledger;
             let rewound = publisher.rewind(ledger.height(&publisher.publication.channel));
             let idle = publisher.awaiting.take().is_some() || rewound;
             if let (true, Ok(index)) = (idle, u32::try_from(index)) {
-                self.machine
+                self.environment
                     .agenda
-                    .plan(now + PAUSE, node, What::Publish(index));
+                    .plan(now + PAUSE, node, Occurrence::Publish(index));
             }
         }
     }
 
     /// Stops a node without warning.
     pub(super) fn crash(&mut self, node: u32) {
-        let now = self.machine.now;
-        let host = self.machine.host(node);
+        let now = self.environment.now;
+        let host = self.environment.host(node);
         if !host.up {
             return;
         }
@@ -158,51 +159,53 @@ impl World {
         host.driver = Driver::default();
         if let (Some(core), Some(recording)) = (
             self.nodes[node as usize].take(),
-            &mut self.machine.recording,
+            &mut self.environment.recording,
         ) {
             recording.life(now, node, core.metrics());
         }
         self.drop_deferred(node);
-        self.machine.census.blind(node);
-        self.machine.askers.retain(|_, (asked, _)| *asked != node);
-        self.machine.drop_links(node);
-        self.census_stale = true;
+        self.environment.visibility.clear(node);
+        self.environment
+            .askers
+            .retain(|_, (asked, _)| *asked != node);
+        self.environment.drop_links(node);
+        self.visibility_stale = true;
     }
 
-    /// Delivers an event and everything that follows from it at this moment.
+    /// Delivers an event and everything that follows from it at this instant.
     pub(super) fn touch(&mut self, node: u32, event: Event) {
         self.deliver(node, event);
         self.settle(node);
     }
 
     fn deliver(&mut self, node: u32, event: Event) {
-        let machine = &mut self.machine;
+        let environment = &mut self.environment;
         let Some(core) = &mut self.nodes[node as usize] else {
             return;
         };
-        machine.answered(node, &event);
-        machine.trace.record(machine.now, node, &event);
-        if let Some(recording) = &mut machine.recording {
-            recording.event(machine.now, node, &event);
+        environment.answered(node, &event);
+        environment.trace.record(environment.now, node, &event);
+        if let Some(recording) = &mut environment.recording {
+            recording.event(environment.now, node, &event);
         }
-        machine.stats.events += 1;
-        core.handle(machine.now, event);
+        environment.stats.events += 1;
+        core.handle(environment.now, event);
         while let Some(command) = core.poll_command() {
-            if let Some(recording) = &mut machine.recording {
-                recording.command(machine.now, node, &command);
+            if let Some(recording) = &mut environment.recording {
+                recording.command(environment.now, node, &command);
             }
-            machine.execute(node, command);
+            environment.execute(node, command);
         }
     }
 
-    /// Feeds what the node admits now, then plans its next wake-up.
+    /// Delivers frames that the node admits now, then plans its next wake-up.
     pub(super) fn settle(&mut self, node: u32) {
         let mut refused = 0;
-        while refused < self.machine.hosts[node as usize].driver.blocked.len() {
-            let Some(key) = self.machine.host(node).driver.blocked.pop_front() else {
+        while refused < self.environment.hosts[node as usize].driver.blocked.len() {
+            let Some(key) = self.environment.host(node).driver.blocked.pop_front() else {
                 break;
             };
-            if !self.machine.is_up(node, key) {
+            if !self.environment.is_up(node, key) {
                 continue;
             }
             if self.admits(node, key) {
@@ -210,18 +213,18 @@ impl World {
                 self.unblock(node, key);
             } else {
                 refused += 1;
-                self.machine.host(node).driver.blocked.push_back(key);
+                self.environment.host(node).driver.blocked.push_back(key);
             }
         }
-        while let Some((publisher, result)) = self.machine.publisher_replies.pop() {
+        while let Some((publisher, result)) = self.environment.publisher_replies.pop() {
             self.published(publisher, &result);
         }
         self.arm(node);
     }
 
-    /// Takes one message of a link that had to wait.
+    /// Delivers one message that waited in a link's inbox.
     fn unblock(&mut self, node: u32, key: EndKey) {
-        let Some(end) = self.machine.links.up(key, node) else {
+        let Some(end) = self.environment.links.up(key, node) else {
             return;
         };
         let Some(frame) = end.inbox.pop_front() else {
@@ -229,11 +232,11 @@ impl World {
         };
         let (empty, ended) = (end.inbox.is_empty(), end.ended);
         if !empty {
-            self.machine.host(node).driver.blocked.push_back(key);
+            self.environment.host(node).driver.blocked.push_back(key);
         }
         self.receive(node, key, frame);
         if empty {
-            self.machine.resume(key.other(), Hold::Receiver);
+            self.environment.resume(key.other(), Hold::Receiver);
             if let Some(reason) = ended {
                 self.end_link(node, key, reason);
             }
@@ -247,17 +250,17 @@ impl World {
         let Some(due) = core.poll_timeout() else {
             return;
         };
-        let due = due.max(self.machine.now);
-        let driver = &mut self.machine.host(node).driver;
+        let due = due.max(self.environment.now);
+        let driver = &mut self.environment.host(node).driver;
         if driver.wake_at.is_none_or(|planned| due < planned) {
             driver.wake_at = Some(due);
-            self.machine.agenda.plan(due, node, What::Wake);
+            self.environment.agenda.plan(due, node, Occurrence::Wake);
         }
     }
 
     fn wake(&mut self, node: u32) {
-        let now = self.machine.now;
-        let driver = &mut self.machine.host(node).driver;
+        let now = self.environment.now;
+        let driver = &mut self.environment.host(node).driver;
         if driver.wake_at != Some(now) {
             return;
         }
@@ -278,33 +281,33 @@ impl World {
     }
 
     fn arrival(&mut self, node: u32, arrival: u32) {
-        let Some((key, cargo)) = self.machine.arrivals.take(arrival) else {
+        let Some((key, cargo)) = self.environment.arrivals.take(arrival) else {
             return;
         };
-        if !self.machine.is_up(node, key) {
+        if !self.environment.is_up(node, key) {
             return;
         }
         let admitted = self.admits(node, key);
-        let Some(end) = self.machine.links.up(key, node) else {
+        let Some(end) = self.environment.links.up(key, node) else {
             return;
         };
         let waits = !end.inbox.is_empty();
         match cargo {
-            Cargo::Frame(frame) if admitted && !waits => {
+            Arrival::Frame(frame) if admitted && !waits => {
                 self.receive(node, key, frame);
                 self.settle(node);
             }
-            Cargo::Frame(frame) => {
+            Arrival::Frame(frame) => {
                 end.inbox.push_back(frame);
                 if !waits {
-                    self.machine.host(node).driver.blocked.push_back(key);
-                    if let Some(end) = self.machine.links.end_mut(key.other()) {
+                    self.environment.host(node).driver.blocked.push_back(key);
+                    if let Some(end) = self.environment.links.end_mut(key.other()) {
                         end.pipe.hold(Hold::Receiver);
                     }
                 }
             }
-            Cargo::End(reason) if waits => end.ended = Some(reason),
-            Cargo::End(reason) => {
+            Arrival::End(reason) if waits => end.ended = Some(reason),
+            Arrival::End(reason) => {
                 self.end_link(node, key, reason);
                 self.settle(node);
             }
@@ -315,8 +318,8 @@ impl World {
         let link = key.link_id();
         let encoded = match frame {
             Frame::Message(message) => {
-                self.machine.stats.received(&message);
-                if self.nodes.len() < self.machine.config.encode_below {
+                self.environment.stats.received(&message);
+                if self.nodes.len() < self.environment.config.encode_below {
                     Ok(message.encoded().clone())
                 } else {
                     Err(message)
@@ -326,7 +329,7 @@ impl World {
         };
         let event = match encoded {
             Ok(bytes) => {
-                let limits = &self.machine.hosts[node as usize].config.limits;
+                let limits = &self.environment.hosts[node as usize].config.limits;
                 match SignedMessage::decode(bytes, limits) {
                     Ok(message) => Event::Received { link, message },
                     Err(error) => Event::Malformed { link, error },
@@ -335,15 +338,15 @@ impl World {
             Err(message) => Event::Received { link, message },
         };
         self.deliver(node, event);
-        if let Some(credit) = self.machine.credit(node, key) {
+        if let Some(credit) = self.environment.credit(node, key) {
             self.deliver(node, credit);
         }
     }
 
-    /// Tells a node that a link has ended. After an orderly end the node's own half is finished
+    /// Notifies a node that a link has ended. After an orderly end the node's own direction is finished
     /// too, as a driver does.
     fn end_link(&mut self, node: u32, key: EndKey, reason: LinkDownReason) {
-        let Some(end) = self.machine.links.up(key, node) else {
+        let Some(end) = self.environment.links.up(key, node) else {
             return;
         };
         if reason == LinkDownReason::Finished {
@@ -351,8 +354,8 @@ impl World {
         } else {
             end.pipe.cut();
         }
-        self.machine.depart(key, None);
-        self.machine.lower(node, key);
+        self.environment.depart(key, None);
+        self.environment.lower(node, key);
         self.deliver(
             node,
             Event::LinkDown {
@@ -363,28 +366,28 @@ impl World {
     }
 
     fn sweep(&mut self, node: u32) {
-        let driver = &mut self.machine.host(node).driver;
+        let driver = &mut self.environment.host(node).driver;
         driver.sweep_planned = false;
         let links = std::mem::take(&mut driver.sweep);
         for key in links {
-            let Some(end) = self.machine.links.up(key, node) else {
+            let Some(end) = self.environment.links.up(key, node) else {
                 continue;
             };
             end.pipe.in_sweep = false;
-            if let Some(event) = self.machine.credit(node, key) {
+            if let Some(event) = self.environment.credit(node, key) {
                 self.touch(node, event);
             }
-            self.machine.keep_in_sweep(node, key);
+            self.environment.keep_in_sweep(node, key);
         }
     }
 
-    /// An operation of the ledger takes effect.
+    /// Completes an operation of the ledger.
     fn complete(&mut self, node: u32, operation: u32) {
-        let Some((epoch, ticket, op)) = self.machine.operations.take(operation) else {
+        let Some((epoch, ticket, op)) = self.environment.operations.take(operation) else {
             return;
         };
-        if self.machine.hosts[node as usize].epoch == epoch {
-            let outcome = self.machine.operate(node, op);
+        if self.environment.hosts[node as usize].epoch == epoch {
+            let outcome = self.environment.operate(node, op);
             self.touch(node, Event::LedgerDone { ticket, outcome });
         }
     }
@@ -404,11 +407,11 @@ impl World {
             return;
         }
         if self.nodes[node.place()].is_none() {
-            let at = self.machine.now + PAUSE;
+            let at = self.environment.now + PAUSE;
             return self
-                .machine
+                .environment
                 .agenda
-                .plan(at, node.index(), What::Publish(index));
+                .plan(at, node.index(), Occurrence::Publish(index));
         }
         let next = gossip_core::RequestId(self.next_request + 1);
         self.publishers[index as usize].awaiting = Some(next);
@@ -421,7 +424,7 @@ impl World {
     }
 
     fn published(&mut self, index: u32, result: &Result<Response, RequestError>) {
-        let now = self.machine.now;
+        let now = self.environment.now;
         let Some(publisher) = self.publishers.get_mut(index as usize) else {
             return;
         };
@@ -436,13 +439,15 @@ impl World {
         };
         if publisher.block().is_some() {
             let node = publisher.publication.node.index();
-            self.machine.agenda.plan(at, node, What::Publish(index));
+            self.environment
+                .agenda
+                .plan(at, node, Occurrence::Publish(index));
         }
     }
 }
 
-impl Machine {
-    /// Counts down what the event answers.
+impl Environment {
+    /// Decrements the count of outstanding operations that the event answers.
     fn answered(&mut self, node: u32, event: &Event) {
         let driver = &mut self.host(node).driver;
         if let Event::LedgerDone {

@@ -1,4 +1,4 @@
-//! The transport and the services, without nodes.
+//! Tests of the transport and the services, without nodes.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use gossip_core::{
     LedgerOp, LinkDownReason, LinkId, OrgId, Request, Ticket,
 };
 
-use super::machine::{Cargo, Machine, What};
+use super::environment::Environment;
+use super::occurrence::{Arrival, Occurrence};
 use super::{LEAST_BOUND, World, WorldConfig, internal_endpoint, node_config};
 use crate::fault::{Fault, FaultClass, FaultMask};
 use crate::network::{EndKey, Frame};
@@ -17,7 +18,7 @@ use crate::{Delay, NodeId};
 
 const LATENCY: Duration = Duration::from_millis(10);
 
-/// Something that reached a node.
+/// An event, a frame or the end of a stream that reached a node.
 #[derive(Debug)]
 enum Seen {
     Event(Event),
@@ -32,62 +33,66 @@ fn world(change: impl FnOnce(&mut WorldConfig)) -> World {
     let mut world = World::new(config);
     for peer in ["a", "b"] {
         let node = world.add(node_config("org", peer)).expect("valid");
-        world.machine.host(node.index()).up = true;
+        world.environment.host(node.index()).up = true;
     }
     world
 }
 
-/// Works the agenda off without nodes: everything that would have reached them.
+/// Handles the agenda without nodes; returns everything that would have reached them.
 fn run(world: &mut World) -> Vec<(u64, u32, Seen)> {
     let mut seen = Vec::new();
     let mut entries = 0;
-    while let Some((at, node, what)) = world.machine.agenda.pop() {
+    while let Some((at, node, what)) = world.environment.agenda.pop() {
         entries += 1;
         assert!(
             entries < 100_000,
             "waited for the agenda's end: at {at:?} {what:?}"
         );
-        let machine = &mut world.machine;
-        machine.now = at;
+        let environment = &mut world.environment;
+        environment.now = at;
         let event = match what {
-            What::Event(key) => machine.events.take(key).map(|(_, event)| event),
-            What::Accept(key) => machine.accept(key),
-            What::Connected(key) => machine.connected(node, key),
-            What::Pump(key) => machine.pump(node, key),
-            What::Fault(key) => {
+            Occurrence::Event(key) => environment.events.take(key).map(|(_, event)| event),
+            Occurrence::Accept(key) => environment.accept(key),
+            Occurrence::Connected(key) => environment.connected(node, key),
+            Occurrence::Pump(key) => environment.pump(node, key),
+            Occurrence::Fault(key) => {
                 world.planned(key);
                 None
             }
-            What::Arrival(key) => {
-                seen.extend(arrival(machine, node, key));
+            Occurrence::Arrival(key) => {
+                seen.extend(arrival(environment, node, key));
                 None
             }
-            What::Start | What::Wake | What::Ledger(_) | What::Sweep | What::Publish(_) => None,
+            Occurrence::Start
+            | Occurrence::Wake
+            | Occurrence::Ledger(_)
+            | Occurrence::Sweep
+            | Occurrence::Publish(_) => None,
         };
         seen.extend(event.map(|event| (at.as_nanos() / 1_000_000, node, Seen::Event(event))));
     }
     seen
 }
 
-fn arrival(machine: &mut Machine, node: u32, key: u32) -> Option<(u64, u32, Seen)> {
-    let (key, cargo) = machine.arrivals.take(key)?;
-    if !machine.is_up(node, key) {
+fn arrival(environment: &mut Environment, node: u32, key: u32) -> Option<(u64, u32, Seen)> {
+    let (key, cargo) = environment.arrivals.take(key)?;
+    if !environment.is_up(node, key) {
         return None;
     }
     let what = match cargo {
-        Cargo::Frame(Frame::Message(message)) => Seen::Frame(message),
-        Cargo::Frame(Frame::Forged(bytes)) => panic!("{bytes:?} was forged"),
-        Cargo::End(reason) => {
-            machine.lower(node, key);
+        Arrival::Frame(Frame::Message(message)) => Seen::Frame(message),
+        Arrival::Frame(Frame::Forged(bytes)) => panic!("{bytes:?} was forged"),
+        Arrival::End(reason) => {
+            environment.lower(node, key);
             Seen::Ended(reason)
         }
     };
-    Some((machine.now.as_nanos() / 1_000_000, node, what))
+    Some((environment.now.as_nanos() / 1_000_000, node, what))
 }
 
 fn dial(world: &mut World, node: u32, to: &str) {
     let endpoint = internal_endpoint("org", to);
-    world.machine.execute(
+    world.environment.execute(
         node,
         Command::Dial {
             ticket: Ticket(7),
@@ -96,7 +101,7 @@ fn dial(world: &mut World, node: u32, to: &str) {
     );
 }
 
-/// A link between the two nodes, by its names at each.
+/// A link between the two nodes, by its id at each.
 fn connect(world: &mut World) -> [LinkId; 2] {
     dial(world, 0, "b");
     let links: Vec<_> = run(world)
@@ -125,7 +130,7 @@ fn message(nonce: u64, size: usize) -> SignedMessage {
 
 fn send(world: &mut World, node: u32, link: LinkId, class: Class, nonce: u64, size: usize) {
     let message = message(nonce, size);
-    world.machine.execute(
+    world.environment.execute(
         node,
         Command::Send {
             link,
@@ -178,7 +183,7 @@ fn a_dial_brings_both_sides_up_with_the_same_binding() {
 }
 
 #[test]
-fn a_dial_fails_if_nobody_is_there_or_a_partition_is_between() {
+fn a_dial_fails_if_its_target_does_not_run_or_is_partitioned() {
     let mut world = world(|_| {});
     let failure = |world: &mut World, to: &str| {
         dial(world, 0, to);
@@ -194,10 +199,10 @@ fn a_dial_fails_if_nobody_is_there_or_a_partition_is_between() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(failure(&mut world, "nobody"), (20, DialError::Unreachable));
-    world.machine.host(1).up = false;
+    assert_eq!(failure(&mut world, "unknown"), (20, DialError::Unreachable));
+    world.environment.host(1).up = false;
     assert_eq!(failure(&mut world, "b"), (40, DialError::Unreachable));
-    world.machine.host(1).up = true;
+    world.environment.host(1).up = true;
     assert!(world.inject(&Fault::Partition {
         island: vec![NodeId::new(1)]
     }));
@@ -210,7 +215,7 @@ fn a_dial_fails_if_nobody_is_there_or_a_partition_is_between() {
 fn a_dial_under_way_fails_if_its_target_crashes_or_is_cut_off() {
     let mut world = world(|_| {});
     dial(&mut world, 0, "b");
-    world.machine.host(1).up = false;
+    world.environment.host(1).up = false;
     let seen = run(&mut world);
     assert!(matches!(
         seen[..],
@@ -223,7 +228,7 @@ fn a_dial_under_way_fails_if_its_target_crashes_or_is_cut_off() {
             })
         )]
     ));
-    world.machine.host(1).up = true;
+    world.environment.host(1).up = true;
     dial(&mut world, 0, "b");
     world.inject(&Fault::Partition {
         island: vec![NodeId::new(0)],
@@ -268,7 +273,9 @@ fn finishing_delivers_everything_and_reads_on_until_the_other_side_finishes() {
     for nonce in 1..=3 {
         send(&mut world, 0, a, Class::Bulk, nonce, 100_000);
     }
-    world.machine.execute(0, Command::FinishLink { link: a });
+    world
+        .environment
+        .execute(0, Command::FinishLink { link: a });
     send(&mut world, 0, a, Class::Control, 9, 1);
     send(&mut world, 1, b, Class::Control, 4, 1);
     let seen = run(&mut world);
@@ -276,16 +283,16 @@ fn finishing_delivers_everything_and_reads_on_until_the_other_side_finishes() {
     received.sort_unstable();
     assert_eq!(received, [1, 2, 3, 4]);
     assert_eq!(ends(&seen), [(1, LinkDownReason::Finished)]);
-    assert!(world.machine.is_up(0, EndKey::from_link_id(a)));
+    assert!(world.environment.is_up(0, EndKey::from_link_id(a)));
 }
 
 #[test]
-fn closing_ends_both_sides_but_what_had_left_arrives() {
+fn closing_ends_both_sides_but_frames_under_way_arrive() {
     let mut world = world(|_| {});
     let [a, b] = connect(&mut world);
     send(&mut world, 0, a, Class::Push, 1, 10);
     send(&mut world, 1, b, Class::Push, 2, 10);
-    world.machine.execute(
+    world.environment.execute(
         0,
         Command::CloseLink {
             link: a,
@@ -300,11 +307,17 @@ fn closing_ends_both_sides_but_what_had_left_arrives() {
         [(0, LinkDownReason::Closed), (1, LinkDownReason::Broken)]
     );
     assert_eq!(world.stats().sends_lost, 1);
-    assert!(world.machine.links.end(EndKey::from_link_id(a)).is_none());
+    assert!(
+        world
+            .environment
+            .links
+            .end(EndKey::from_link_id(a))
+            .is_none()
+    );
 }
 
 #[test]
-fn a_cut_and_a_partition_break_links_under_both_sides() {
+fn a_cut_and_a_partition_break_links_for_both_sides() {
     let both = [(0, LinkDownReason::Broken), (1, LinkDownReason::Broken)];
     let faults = [
         Fault::Cut {
@@ -326,7 +339,7 @@ fn a_cut_and_a_partition_break_links_under_both_sides() {
 }
 
 #[test]
-fn a_stalled_way_keeps_frames_until_it_is_over() {
+fn a_stalled_direction_keeps_frames_until_the_stall_ends() {
     let mut world = world(|_| {});
     let [a, b] = connect(&mut world);
     let (from, to) = (NodeId::new(0), NodeId::new(1));
@@ -347,7 +360,7 @@ fn a_stalled_way_keeps_frames_until_it_is_over() {
 }
 
 #[test]
-fn the_credit_of_a_link_that_is_down_keeps_nobody_busy() {
+fn the_credit_of_a_link_that_is_down_plans_no_further_entries() {
     let mut world = world(|_| {});
     let [a, _] = connect(&mut world);
     let (from, to) = (vec![NodeId::new(0)], vec![NodeId::new(1)]);
@@ -355,13 +368,13 @@ fn the_credit_of_a_link_that_is_down_keeps_nobody_busy() {
     world.inject(&Fault::OneWay { from, to, lasting });
     (0..60).for_each(|nonce| send(&mut world, 0, a, Class::Push, nonce, 10));
     let key = EndKey::from_link_id(a);
-    world.machine.links.put_down(key);
+    world.environment.links.put_down(key);
     assert!(
-        world.machine.links.end(key).is_some(),
+        world.environment.links.end(key).is_some(),
         "the other end is up"
     );
     let seen = run(&mut world);
-    assert_eq!(nonces(&seen).len(), 60, "what had been handed over arrives");
+    assert_eq!(nonces(&seen).len(), 60, "frames handed over arrive");
 }
 
 #[test]
@@ -375,20 +388,20 @@ fn a_slow_link_is_slow_also_if_it_was_dialled_after_the_fault() {
         lasting,
     });
     dial(&mut world, 0, "b");
-    while let Some((at, node, What::Accept(key) | What::Connected(key))) =
-        world.machine.agenda.pop()
+    while let Some((at, node, Occurrence::Accept(key) | Occurrence::Connected(key))) =
+        world.environment.agenda.pop()
     {
-        world.machine.now = at;
+        world.environment.now = at;
         if let Some(Event::LinkUp {
             link,
             dial: Some(_),
             ..
-        }) = world.machine.connected(node, key)
+        }) = world.environment.connected(node, key)
         {
             send(&mut world, 0, link, Class::Push, 1, 10);
             break;
         }
-        world.machine.accept(key);
+        world.environment.accept(key);
     }
     let arrived = run(&mut world)
         .into_iter()
@@ -401,7 +414,7 @@ fn a_crash_ends_the_requests_of_its_node_only() {
     let mut world = world(|_| {});
     let nodes = [0, 1].map(NodeId::new);
     for node in nodes {
-        world.machine.host(node.index()).up = false;
+        world.environment.host(node.index()).up = false;
         world.start(node);
         let config = JoinChannel {
             sequence: 1,
@@ -410,10 +423,10 @@ fn a_crash_ends_the_requests_of_its_node_only() {
         let channel = ChannelId::new("c");
         world.request(node, Request::JoinChannel { channel, config });
     }
-    assert_eq!(world.machine.askers.len(), 2);
+    assert_eq!(world.environment.askers.len(), 2);
     world.inject(&Fault::Crash { node: nodes[0] });
     let asked: Vec<u32> = world
-        .machine
+        .environment
         .askers
         .values()
         .map(|(node, _)| *node)
@@ -433,7 +446,7 @@ fn a_masked_fault_does_nothing() {
 }
 
 #[test]
-fn a_window_overrun_and_a_commit_out_of_order_are_noticed() {
+fn a_window_overrun_and_a_commit_out_of_order_are_violations() {
     let mut world = world(|_| {});
     let [a, _] = connect(&mut world);
     (0..97).for_each(|nonce| send(&mut world, 0, a, Class::Push, nonce, 10));
@@ -449,7 +462,7 @@ fn a_window_overrun_and_a_commit_out_of_order_are_noticed() {
         seq: 1,
         block,
     };
-    world.machine.execute(
+    world.environment.execute(
         0,
         Command::Ledger {
             ticket: Ticket(1),
@@ -467,12 +480,12 @@ fn slow_services_answer_late_for_as_long_as_they_are_slow() {
     let mut world = world(|config| config.crypto = Delay::fixed(Duration::from_millis(1)));
     let (node, lasting) = (NodeId::new(0), Duration::from_millis(500));
     let sign = |world: &mut World| {
-        let begun = world.machine.now;
+        let begun = world.environment.now;
         let job = CryptoJob::Sign {
             payload: Bytes::new(),
             secret: None,
         };
-        world.machine.execute(
+        world.environment.execute(
             0,
             Command::Crypto {
                 ticket: Ticket(1),
@@ -484,7 +497,7 @@ fn slow_services_answer_late_for_as_long_as_they_are_slow() {
             seen[..],
             [(_, 0, Seen::Event(Event::CryptoDone { .. }))]
         ));
-        world.machine.now.since(begun).as_millis()
+        world.environment.now.since(begun).as_millis()
     };
     assert_eq!(sign(&mut world), 1);
     world.inject(&Fault::SlowCrypto {
@@ -493,16 +506,19 @@ fn slow_services_answer_late_for_as_long_as_they_are_slow() {
         lasting,
     });
     assert_eq!(sign(&mut world), 100);
-    world.machine.now = Instant::from_millis(600);
+    world.environment.now = Instant::from_millis(600);
     assert_eq!(sign(&mut world), 1);
 }
 
 #[test]
 #[should_panic(expected = "the last one for node 1: Sweep")]
-fn a_world_in_which_time_stands_still_panics_and_tells_which_node_keeps_it_busy() {
+fn a_world_whose_time_does_not_advance_panics_and_names_the_last_node() {
     let mut world = world(|_| {});
     for _ in 0..=LEAST_BOUND + 1 {
-        world.machine.agenda.plan(Instant::START, 1, What::Sweep);
+        world
+            .environment
+            .agenda
+            .plan(Instant::START, 1, Occurrence::Sweep);
     }
     world.run_for(Duration::from_millis(1));
 }

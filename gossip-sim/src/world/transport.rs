@@ -4,10 +4,11 @@ use bytes::Bytes;
 use gossip_core::proto::SignedMessage;
 use gossip_core::{Binding, Class, DialError, Endpoint, Event, Instant, LinkDownReason, Ticket};
 
-use super::machine::{Cargo, Machine, What};
+use super::environment::Environment;
+use super::occurrence::{Arrival, Occurrence};
 use crate::network::{Credit, Departure, EndKey, EndState, Frame, Hold};
 
-impl Machine {
+impl Environment {
     pub(super) fn dial(&mut self, node: u32, ticket: Ticket, endpoint: &Endpoint) {
         let now = self.now;
         let host = self.host(node);
@@ -22,7 +23,8 @@ impl Machine {
             }
             Some(to) if self.hosts[to as usize].up => {
                 let key = self.links.open(node, to, ticket);
-                self.agenda.plan(now + there, to, What::Accept(key.other()));
+                self.agenda
+                    .plan(now + there, to, Occurrence::Accept(key.other()));
             }
             _ => {
                 let back = self.draw_latency();
@@ -31,7 +33,7 @@ impl Machine {
         }
     }
 
-    /// A dial has reached its target. The event for the target, if it accepts.
+    /// Handles a dial that has reached its target; returns the event for the target if it accepts.
     pub(super) fn accept(&mut self, key: EndKey) -> Option<Event> {
         let now = self.now;
         let (dialler, ticket, waits) = {
@@ -40,7 +42,7 @@ impl Machine {
         };
         let target = self.links.end(key)?.node;
         let back = self.draw_latency();
-        let refused = if self.is_cut_off(dialler, target) || self.is_deaf(target) {
+        let refused = if self.is_cut_off(dialler, target) || self.is_frozen(target) {
             Some((now + self.config.dial_timeout, DialError::TimedOut))
         } else if !self.hosts[target as usize].up {
             Some((now + back, DialError::Unreachable))
@@ -67,7 +69,7 @@ impl Machine {
             end.binding = Some(binding.clone());
         }
         self.agenda
-            .plan(now + back, dialler, What::Connected(key.other()));
+            .plan(now + back, dialler, Occurrence::Connected(key.other()));
         self.host(target).driver.open_links += 1;
         let remote = self.hosts[dialler as usize].config.endpoint.clone();
         Some(Event::LinkUp {
@@ -78,7 +80,7 @@ impl Machine {
         })
     }
 
-    /// A dial has succeeded. The event for the dialler, if it is still there.
+    /// Handles a dial that has succeeded; returns the event for the dialler if its end still exists.
     pub(super) fn connected(&mut self, node: u32, key: EndKey) -> Option<Event> {
         let target = self.links.end(key.other())?.node;
         let end = self.links.end_mut(key)?;
@@ -118,8 +120,8 @@ impl Machine {
         self.depart(key, departure);
     }
 
-    /// Each class has a window of its own, which holds one frame of any size at least. The first
-    /// frame of a link is sent whatever the window says.
+    /// Checks the bound on outstanding frames and bytes. Each class has its own window, which holds at least one
+    /// frame of any size. The first frame of a link is sent regardless of the window.
     fn window_bound(&mut self, node: u32, used: Credit, largest: u64) {
         let (now, window) = (self.now, self.hosts[node as usize].window);
         let classes = Class::ALL.len() as u64;
@@ -162,7 +164,7 @@ impl Machine {
         self.tell_broken(key);
     }
 
-    /// Breaks a link under both its ends.
+    /// Breaks a link for both its ends.
     pub(super) fn break_link(&mut self, key: EndKey) {
         for key in [key, key.other()] {
             if let Some(end) = self.links.end_mut(key) {
@@ -175,7 +177,7 @@ impl Machine {
         }
     }
 
-    /// Lets the end opposite of `key` find the connection broken, after what is on its way to it.
+    /// Plans the broken connection at the end opposite of `key`, after all frames under way to it.
     pub(super) fn tell_broken(&mut self, key: EndKey) {
         let latency = self.draw_latency();
         let now = self.now;
@@ -183,10 +185,10 @@ impl Machine {
             return;
         };
         let at = end.pipe.arrival(now, latency);
-        self.arrive(at, key.other(), Cargo::End(LinkDownReason::Broken));
+        self.arrive(at, key.other(), Arrival::End(LinkDownReason::Broken));
     }
 
-    /// The line of `key` is free: sends on and returns credit, which the caller delivers.
+    /// Sends the next frame on the free line of `key`. Returns credit, which the caller delivers.
     pub(super) fn pump(&mut self, node: u32, key: EndKey) -> Option<Event> {
         let (now, line) = (self.now, self.line());
         let end = self.links.end_mut(key)?;
@@ -197,7 +199,7 @@ impl Machine {
         event
     }
 
-    /// Credit that the node can have back.
+    /// Credit that can be returned to the node.
     pub(super) fn credit(&mut self, node: u32, key: EndKey) -> Option<Event> {
         let now = self.now;
         let credit = self.links.up(key, node)?.pipe.take_credit(now)?;
@@ -209,7 +211,7 @@ impl Machine {
         })
     }
 
-    /// Lets a pipe move again.
+    /// Releases a hold of a pipe.
     pub(super) fn resume(&mut self, key: EndKey, hold: Hold) {
         let Some(end) = self.links.end_mut(key) else {
             return;
@@ -226,7 +228,7 @@ impl Machine {
         self.depart(key, None);
     }
 
-    /// Plans the arrival of what has departed, the end of the stream, and the next departure.
+    /// Plans the arrival of a departed frame, the next departure, and the end of the stream.
     pub(super) fn depart(&mut self, key: EndKey, departure: Option<Departure<SignedMessage>>) {
         let now = self.now;
         if let Some(Departure { frame, leaves }) = departure {
@@ -236,22 +238,22 @@ impl Machine {
             };
             let at = end.pipe.arrival(leaves, latency);
             if !self.loses_frame() {
-                let frame = self.in_original(key, frame);
-                self.arrive(at, key.other(), Cargo::Frame(Frame::Message(frame)));
+                let frame = self.for_legacy(key, frame);
+                self.arrive(at, key.other(), Arrival::Frame(Frame::Message(frame)));
             }
         }
         let Some(end) = self.links.end_mut(key) else {
             return;
         };
         let node = end.node;
-        // Nobody takes the credit of an end that is down.
+        // An end that is down takes no credit.
         let is_up = end.state == EndState::Up;
         let window = is_up.then_some(self.hosts[node as usize].window);
         if !end.pipe.pump_planned
             && let Some(at) = end.pipe.pump_at(now, window)
         {
             end.pipe.pump_planned = true;
-            self.agenda.plan(at, node, What::Pump(key));
+            self.agenda.plan(at, node, Occurrence::Pump(key));
         }
         let Some(leaves) = end.pipe.take_end(now) else {
             return;
@@ -259,7 +261,7 @@ impl Machine {
         let latency = self.draw_latency();
         if let Some(end) = self.links.end_mut(key) {
             let at = end.pipe.arrival(leaves, latency);
-            self.arrive(at, key.other(), Cargo::End(LinkDownReason::Finished));
+            self.arrive(at, key.other(), Arrival::End(LinkDownReason::Finished));
         }
     }
 
@@ -267,24 +269,24 @@ impl Machine {
         self.hosts[a as usize].side != self.hosts[b as usize].side
     }
 
-    /// No connection comes about between the two: it takes both directions.
+    /// Returns whether no connection can be made between the two: it needs both directions.
     fn is_cut_off(&self, a: u32, b: u32) -> bool {
         self.separated(a, b) || self.is_one_way(a, b) || self.is_one_way(b, a)
     }
 
-    pub(super) fn arrive(&mut self, at: Instant, key: EndKey, cargo: Cargo) {
+    pub(super) fn arrive(&mut self, at: Instant, key: EndKey, cargo: Arrival) {
         let Some(node) = self.links.end(key).map(|end| end.node) else {
             return;
         };
         let arrival = self.arrivals.insert((key, cargo));
-        self.agenda.plan(at, node, What::Arrival(arrival));
+        self.agenda.plan(at, node, Occurrence::Arrival(arrival));
     }
 
     fn fail_dial(&mut self, at: Instant, node: u32, ticket: Ticket, error: DialError) {
         self.plan_event(at, node, Event::DialFailed { ticket, error });
     }
 
-    /// Comes back to a link that still owes credit. A held one comes back when it is released.
+    /// Adds a link whose sender still waits for credit to the next sweep. A held one is added when it is released.
     pub(super) fn keep_in_sweep(&mut self, node: u32, key: EndKey) {
         let Some(end) = self.links.up(key, node) else {
             return;
@@ -301,7 +303,7 @@ impl Machine {
         let driver = &mut self.host(node).driver;
         driver.sweep.push(key);
         if !std::mem::replace(&mut driver.sweep_planned, true) {
-            self.agenda.plan(at, node, What::Sweep);
+            self.agenda.plan(at, node, Occurrence::Sweep);
         }
     }
 

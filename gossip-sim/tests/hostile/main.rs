@@ -1,6 +1,6 @@
-//! A member that has authenticated in order and abuses its links. Whatever it does: no node panics, no
-//! honest member is held dead or loses its links, nobody's memory grows beyond its caps, and every honest
-//! block reaches every honest peer.
+//! A hostile member that has authenticated in order and sends forged frames. No node panics, no honest member is
+//! held dead or loses its links, no honest node's memory grows beyond its caps, and every honest block reaches
+//! every honest peer.
 #![allow(clippy::expect_used, reason = "a test may")]
 
 mod inventions;

@@ -1,24 +1,24 @@
-//! Messages that cannot be decoded, are illegal, or are out of contract.
+//! Messages that cannot be decoded, are illegal, or violate the protocol.
 
 use bytes::Bytes;
 use gossip_core::ChannelId;
 use gossip_core::proto::{Limits, SignedMessage};
 
-use super::messages::every_kind;
+use super::messages::one_of_each_kind;
 use super::stage::{Stage, common, private};
 
 #[test]
-fn bytes_that_are_no_messages_cost_a_hostile_members_links_only() {
+fn undecodable_frames_close_only_the_hostile_members_links() {
     for seed in [1, 11, 12, 13] {
-        spoil(Stage::new(seed, 6));
+        send_corrupted_frames(Stage::new(seed, 6));
     }
 }
 
-fn spoil(mut stage: Stage) {
+fn send_corrupted_frames(mut stage: Stage) {
     let mut undecodable = 0;
     stage.attack(60, |stage, _| {
         let (about, channel) = (stage.peer(stage.honest[3]), common());
-        let messages = every_kind(stage, &about, &channel);
+        let messages = one_of_each_kind(stage, &about, &channel);
         for victim in stage.victims() {
             let place = usize::try_from(stage.draw(messages.len() as u64)).unwrap_or(0);
             let mut frame = messages[place].encoded().to_vec();
@@ -41,11 +41,11 @@ fn spoil(mut stage: Stage) {
     let refused = stage.sum(|metrics| metrics.malformed_frames + metrics.illegal_messages);
     assert_eq!(refused, undecodable, "each is counted once");
     assert!(refused > 0);
-    stage.assert_withstood();
+    stage.assert_unharmed();
 }
 
 #[test]
-fn messages_of_every_kind_out_of_contract_do_no_harm() {
+fn protocol_violations_of_every_message_kind_are_harmless() {
     let mut stage = Stage::new(2, 6);
     stage.attack(60, |stage, round| {
         for victim in stage.victims() {
@@ -54,17 +54,17 @@ fn messages_of_every_kind_out_of_contract_do_no_harm() {
             let channel = [common(), private(), ChannelId::new("unknown")]
                 [usize::try_from(stage.draw(3)).unwrap_or(0)]
             .clone();
-            for message in every_kind(stage, &about, &channel) {
+            for message in one_of_each_kind(stage, &about, &channel) {
                 stage.send(victim, message.encoded().clone());
             }
         }
     });
     assert!(stage.sum(|metrics| metrics.violations) > 1_000);
-    stage.assert_withstood();
+    stage.assert_unharmed();
 }
 
 #[test]
-fn noise_of_any_length_does_no_harm() {
+fn random_bytes_of_any_length_are_harmless() {
     let mut stage = Stage::new(3, 6);
     stage.attack(40, |stage, _| {
         for victim in stage.victims() {
@@ -75,5 +75,5 @@ fn noise_of_any_length_does_no_harm() {
             stage.send(victim, Bytes::from(noise));
         }
     });
-    stage.assert_withstood();
+    stage.assert_unharmed();
 }

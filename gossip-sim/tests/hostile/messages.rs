@@ -1,4 +1,4 @@
-//! Messages that are well formed and untrue.
+//! Forged messages that are well formed.
 
 use bytes::Bytes;
 use gossip_core::proto::{
@@ -17,7 +17,7 @@ const LATE: PeerTime = PeerTime {
     sequence: u64::MAX / 2,
 };
 
-/// A name that nobody has.
+/// A PKI-ID that no peer has.
 pub(crate) fn invented(stage: &mut Stage) -> Bytes {
     let (a, b) = (stage.draw(u64::MAX), stage.draw(u64::MAX));
     Bytes::from(
@@ -41,7 +41,7 @@ pub(crate) fn plain(nonce: u64, channel: &[u8], tag: Tag, content: Content) -> S
     })
 }
 
-/// Signed by a key that is not the signer's.
+/// A message with an invalid signature.
 pub(crate) fn badly_signed(tag: Tag, content: Content) -> SignedMessage {
     let message = GossipMessage {
         nonce: 0,
@@ -52,7 +52,7 @@ pub(crate) fn badly_signed(tag: Tag, content: Content) -> SignedMessage {
     UnsignedMessage::new(message, None).sign(Bytes::from(vec![0x5a; 32]), None)
 }
 
-/// Signed by mallory, whatever it says.
+/// A message of any content, signed by mallory.
 pub(crate) fn signed(stage: &mut Stage, tag: Tag, content: Content) -> SignedMessage {
     let message = GossipMessage {
         nonce: 0,
@@ -65,7 +65,7 @@ pub(crate) fn signed(stage: &mut Stage, tag: Tag, content: Content) -> SignedMes
     unsigned.sign(signature, None)
 }
 
-/// A heartbeat in somebody's name.
+/// A heartbeat in the name of another peer.
 pub(crate) fn alive(pki_id: &[u8], identity: Option<Bytes>) -> Content {
     Content::Alive(Alive {
         leaving: false,
@@ -78,7 +78,7 @@ pub(crate) fn alive(pki_id: &[u8], identity: Option<Bytes>) -> Content {
     })
 }
 
-/// A farewell in somebody's name.
+/// A farewell in the name of another peer.
 pub(crate) fn farewell(pki_id: &[u8]) -> Content {
     let mut content = alive(pki_id, None);
     if let Content::Alive(alive) = &mut content {
@@ -87,7 +87,7 @@ pub(crate) fn farewell(pki_id: &[u8]) -> Content {
     content
 }
 
-/// A state info in somebody's name.
+/// A state info in the name of another peer.
 pub(crate) fn state_info(pki_id: &[u8], channel: &[u8], height: u64) -> Content {
     Content::StateInfo(StateInfo {
         pki_id: Bytes::copy_from_slice(pki_id),
@@ -134,8 +134,8 @@ pub(crate) fn false_block(stage: &Stage, channel: &ChannelId, number: u64) -> By
     block.into()
 }
 
-/// One of each kind that there is, out of contract: unasked, about others, with extreme numbers.
-pub(crate) fn every_kind(
+/// A message of each kind that violates the protocol: unsolicited, about other peers, with extreme numbers.
+pub(crate) fn one_of_each_kind(
     stage: &mut Stage,
     about: &PeerId,
     channel: &ChannelId,

@@ -1,4 +1,4 @@
-//! Updates that nobody asked for, and digests of what is not there.
+//! Unsolicited updates, and digests of missing items.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::messages::{
 use super::stage::{Stage, common};
 
 #[test]
-fn updates_and_responses_that_nobody_asked_for_change_nothing() {
+fn unsolicited_updates_and_responses_change_nothing() {
     let mut stage = Stage::new(5, 6);
     let refused = stage.sum(|metrics| metrics.violations + metrics.pull_refused);
     stage.attack(80, |stage, _| {
@@ -20,10 +20,10 @@ fn updates_and_responses_that_nobody_asked_for_change_nothing() {
         let name = channel.as_str().as_bytes();
         let height = stage.world.ledger(stage.honest[0]).height(&channel);
         for victim in stage.victims() {
-            let (nonce, stranger) = (stage.draw(u64::MAX), invented(stage));
+            let (nonce, unknown) = (stage.draw(u64::MAX), invented(stage));
             let block = false_block(stage, &channel, height);
-            let element = badly_signed(Tag::Empty, alive(&stranger, Some(stranger.clone())));
-            let info = badly_signed(Tag::ChanOrOrg, state_info(&stranger, name, 1 << 40));
+            let element = badly_signed(Tag::Empty, alive(&unknown, Some(unknown.clone())));
+            let info = badly_signed(Tag::ChanOrOrg, state_info(&unknown, name, 1 << 40));
             let update = |kind| {
                 Content::DataUpdate(DataUpdate {
                     nonce,
@@ -32,8 +32,8 @@ fn updates_and_responses_that_nobody_asked_for_change_nothing() {
                 })
             };
             let identity = PeerIdentity {
-                pki_id: stranger.clone(),
-                cert: stranger.clone(),
+                pki_id: unknown.clone(),
+                cert: unknown.clone(),
                 metadata: Bytes::new(),
             };
             let view = MembershipResponse {
@@ -63,12 +63,12 @@ fn updates_and_responses_that_nobody_asked_for_change_nothing() {
     });
     let refused = stage.sum(|metrics| metrics.violations + metrics.pull_refused) - refused;
     assert!(refused > 1_000, "{refused}");
-    stage.assert_withstood();
+    stage.assert_unharmed();
 }
 
-/// Nobody pushes, so everybody pulls. Mallory's process sleeps, so that nobody but the test answers for it.
+/// Push is off, so all peers pull. Mallory's process is frozen, so only the test answers for it.
 #[test]
-fn digests_of_what_is_not_there_delay_no_block_and_leave_nothing_behind() {
+fn digests_of_missing_items_delay_no_block_and_leak_no_memory() {
     let mut stage = Stage::with(6, 6, |config| config.push.fanout = 0);
     let (node, lasting) = (stage.mallory, Duration::from_secs(15));
     stage.world.overhear(node);
@@ -93,8 +93,8 @@ fn digests_of_what_is_not_there_delay_no_block_and_leave_nothing_behind() {
             let content = if matches!(message.content, Content::Hello(_)) {
                 Content::Digest(ids(nonce, false_ids(stage), kind))
             } else {
-                let stranger = invented(stage);
-                let item = badly_signed(Tag::Empty, alive(&stranger, Some(stranger.clone())));
+                let unknown = invented(stage);
+                let item = badly_signed(Tag::Empty, alive(&unknown, Some(unknown.clone())));
                 let data = vec![item.envelope().clone(); 50];
                 Content::DataUpdate(DataUpdate { nonce, data, kind })
             };
@@ -104,5 +104,5 @@ fn digests_of_what_is_not_there_delay_no_block_and_leave_nothing_behind() {
     });
     assert!(answered > 20, "{answered}");
     assert!(stage.sum(|metrics| metrics.pull_items_requested) > 20);
-    stage.assert_withstood();
+    stage.assert_unharmed();
 }

@@ -1,4 +1,4 @@
-//! Everything heard in an hour, once more.
+//! Replay of an hour of messages.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use gossip_core::proto::SignedMessage;
 use super::stage::{Stage, common, private};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const A_ROUND: usize = 400;
+const PER_ROUND: usize = 400;
 
-/// The same message under another channel's name; its signature, if it has one, is then wrong.
+/// The same message in another channel, unsigned.
 fn moved(message: &SignedMessage, channel: &ChannelId) -> SignedMessage {
     let mut message = message.message().clone();
     message.channel = bytes::Bytes::copy_from_slice(channel.as_str().as_bytes());
@@ -18,7 +18,7 @@ fn moved(message: &SignedMessage, channel: &ChannelId) -> SignedMessage {
 }
 
 #[test]
-fn what_was_heard_in_an_hour_is_replayed_to_the_same_and_to_other_channels_in_vain() {
+fn an_hour_of_messages_replayed_to_the_same_and_other_channels_changes_nothing() {
     let mut stage = Stage::new(4, 6);
     let mallory = stage.mallory;
     stage.world.overhear(mallory);
@@ -29,13 +29,13 @@ fn what_was_heard_in_an_hour_is_replayed_to_the_same_and_to_other_channels_in_va
     let covered = heard[heard.len() - 1].at.since(heard[0].at);
     assert!(covered > HOUR - Duration::from_secs(10), "{covered:?}");
     let committed = stage.sum(|metrics| metrics.blocks_committed);
-    let rounds = heard.len().div_ceil(A_ROUND);
+    let rounds = heard.len().div_ceil(PER_ROUND);
     let before = stage.world.stats().frames_forged;
     let others = [common(), private(), ChannelId::new("unknown")];
     stage.attack(rounds as u64, |stage, round| {
-        let first = usize::try_from(round).unwrap_or(0) * A_ROUND;
+        let first = usize::try_from(round).unwrap_or(0) * PER_ROUND;
         let victims = stage.victims();
-        for (place, heard) in heard.iter().enumerate().skip(first).take(A_ROUND) {
+        for (place, heard) in heard.iter().enumerate().skip(first).take(PER_ROUND) {
             let Some(victim) = victims.get(place % victims.len().max(1)) else {
                 continue;
             };
@@ -47,8 +47,8 @@ fn what_was_heard_in_an_hour_is_replayed_to_the_same_and_to_other_channels_in_va
     });
     let forged = stage.world.stats().frames_forged - before;
     assert!(forged > 2 * heard.len() as u64, "{forged}");
-    stage.assert_withstood();
+    stage.assert_unharmed();
     let committed = stage.sum(|metrics| metrics.blocks_committed) - committed;
-    // Two channels of the first organisation's honest peers, one of the second's.
+    // The first organisation's honest peers are in two channels, the second's in one.
     assert_eq!(committed, rounds as u64 * (2 * 5 + 6));
 }

@@ -1,4 +1,4 @@
-//! Valid in form, with signatures that are not.
+//! Well-formed messages with invalid signatures.
 
 use gossip_core::proto::{Content, Tag};
 
@@ -6,7 +6,7 @@ use super::messages::{alive, badly_signed, false_block, payload, plain, signed, 
 use super::stage::{Stage, common};
 
 #[test]
-fn a_flood_of_bad_signatures_delays_nobody_else() {
+fn a_flood_of_bad_signatures_delays_no_other_peer() {
     let mut stage = Stage::new(7, 6);
     stage.attack(80, |stage, round| {
         let (channel, victims) = (common(), stage.victims());
@@ -38,5 +38,5 @@ fn a_flood_of_bad_signatures_delays_nobody_else() {
     });
     assert!(stage.sum(|metrics| metrics.verifications_failed) > 5_000);
     assert!(stage.sum(|metrics| metrics.blocks_bad) > 100);
-    stage.assert_withstood();
+    stage.assert_unharmed();
 }

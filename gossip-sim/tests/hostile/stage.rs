@@ -1,4 +1,4 @@
-//! Two organisations, two channels, blocks in both, and a member that a test speaks for.
+//! Two organisations, two channels, blocks in both, and a hostile member whose frames a test sends.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,37 +12,37 @@ use gossip_sim::{
     node_config,
 };
 
-/// Between two rounds of an attack.
+/// Time between two rounds of an attack.
 pub(crate) const ROUND: Duration = Duration::from_millis(100);
 const MINUTE: Duration = Duration::from_secs(60);
-/// The longest description of an entry of a store, in characters, and of all that is kept outside of stores: what a
-/// node describes after an attack beyond that and beyond the entries that its stores have gained leaks. Stores have
-/// caps, so this bounds what an attack can make a node hold, and the attacks send a hundred times that.
+/// The longest debug text of an entry of a store, in characters, and the allowance for state outside stores. If a
+/// node's debug text grows more than these allow for the entries gained, the node leaks memory. Stores have
+/// caps, so this bounds the memory that an attack can use; the attacks send a hundred times that.
 const LONGEST_ENTRY: usize = 200;
 const OUTSIDE_STORES: usize = 20_000;
 
-/// What a node holds.
-struct Weight {
-    /// In characters of its description, which tells all.
+/// The size of a node's state.
+struct Size {
+    /// Length of its debug text, which shows the whole state.
     text: usize,
-    /// Entries by store; those of channels and links are told apart.
+    /// Entries by store; those of channels and links have separate names.
     entries: BTreeMap<String, u64>,
 }
 
 /// The network and the hostile member.
 pub(crate) struct Stage {
     pub(crate) world: World,
-    /// All but mallory.
+    /// All nodes but mallory.
     pub(crate) honest: Vec<NodeId>,
     /// The last peer of the first organisation, in both channels.
     pub(crate) mallory: NodeId,
-    /// What honest nodes held before the attack.
-    weights: Vec<Weight>,
+    /// Sizes of the honest nodes before the attack.
+    sizes: Vec<Size>,
     blocks: u64,
     draws: u64,
 }
 
-/// Everybody's channel.
+/// The channel of both organisations.
 pub(crate) fn common() -> ChannelId {
     ChannelId::new("common")
 }
@@ -64,17 +64,17 @@ fn tune(config: &mut Config) {
 }
 
 impl Stage {
-    /// A network whose nodes see each other, with so many peers in each organisation.
+    /// A network whose nodes see each other, with `peers` peers in each organisation.
     pub(crate) fn new(seed: u64, peers: usize) -> Self {
         Self::with(seed, peers, |_| {})
     }
 
-    /// The same where each node's configuration is changed.
+    /// The same with a change of each node's configuration.
     pub(crate) fn with(seed: u64, peers: usize, change: fn(&mut Config)) -> Self {
         Self::within(WorldConfig::new(seed), peers, change)
     }
 
-    /// The same in a world of this configuration.
+    /// The same with this configuration of the world.
     pub(crate) fn within(mut config: WorldConfig, peers: usize, change: fn(&mut Config)) -> Self {
         let seed = config.seed;
         config.notifications = 1 << 16;
@@ -102,23 +102,19 @@ impl Stage {
             world,
             honest,
             mallory,
-            weights: Vec::new(),
+            sizes: Vec::new(),
             blocks: 0,
             draws: seed,
         };
-        // So that what an attack may add is not what any traffic would.
+        // So that state caused by normal traffic is not counted as the attack's.
         stage.publish(20);
         stage.world.run_for(MINUTE);
         stage.take_deaths();
-        stage.weights = stage
-            .honest
-            .iter()
-            .map(|node| stage.weight(*node))
-            .collect();
+        stage.sizes = stage.honest.iter().map(|node| stage.size(*node)).collect();
         stage
     }
 
-    /// Has so many more blocks published in both channels, ten per second.
+    /// Publishes `count` more blocks in both channels, ten per second.
     pub(crate) fn publish(&mut self, count: u64) {
         let first = self.blocks;
         self.blocks += count;
@@ -136,7 +132,7 @@ impl Stage {
         }
     }
 
-    /// Attacks for so many rounds, while blocks are published.
+    /// Attacks for `rounds` rounds, while blocks are published.
     pub(crate) fn attack(&mut self, rounds: u64, mut attack: impl FnMut(&mut Self, u64)) {
         self.publish(rounds);
         for round in 0..rounds {
@@ -164,7 +160,7 @@ impl Stage {
         self.world.identity(node).peer.clone()
     }
 
-    /// A number below `n`, by the seed.
+    /// A random number below `n`, derived from the seed.
     pub(crate) fn draw(&mut self, n: u64) -> u64 {
         self.draws ^= self.draws << 13 ^ 0x9e37_79b9;
         self.draws ^= self.draws >> 7;
@@ -178,9 +174,9 @@ impl Stage {
         nodes.map(|node| of(node.metrics())).sum()
     }
 
-    /// Nothing that the attack must not achieve has been.
+    /// The attack has harmed no honest node: blocks, views, links and caps are as they must be.
     #[track_caller]
-    pub(crate) fn assert_withstood(&mut self) {
+    pub(crate) fn assert_unharmed(&mut self) {
         let (honest, blocks) = (self.honest.clone(), self.blocks);
         for channel in [common(), private()] {
             let complete = self.world.wait(MINUTE, |world| {
@@ -195,7 +191,7 @@ impl Stage {
             let alive = members.iter().filter(|member| member.alive);
             let seen = alive.filter_map(|member| self.world.find(&member.peer));
             let honest = seen.filter(|seen| self.honest.contains(seen)).count();
-            assert_eq!(honest, self.honest.len() - 1, "node {node} misses somebody");
+            assert_eq!(honest, self.honest.len() - 1, "node {node} misses a member");
         }
         assert_eq!(
             self.sum(|metrics| metrics.links_evicted),
@@ -211,8 +207,8 @@ impl Stage {
             .collect();
         assert!(violations.is_empty(), "{violations:#?}");
         self.assert_within_caps();
-        for (place, before) in self.weights.iter().enumerate() {
-            let (node, after) = (self.honest[place], self.weight(self.honest[place]));
+        for (place, before) in self.sizes.iter().enumerate() {
+            let (node, after) = (self.honest[place], self.size(self.honest[place]));
             let grown = after.text.saturating_sub(before.text);
             let gained = after.gained(before);
             let most = gained * LONGEST_ENTRY + OUTSIDE_STORES;
@@ -224,7 +220,7 @@ impl Stage {
         }
     }
 
-    /// No store of any honest node is larger than documented.
+    /// No store of an honest node exceeds its cap.
     #[track_caller]
     fn assert_within_caps(&self) {
         for node in &self.honest {
@@ -237,19 +233,19 @@ impl Stage {
         }
     }
 
-    /// How often an honest node has held another dead since the last call.
+    /// Number of times an honest node has held another dead since the last call.
     fn take_deaths(&mut self) -> usize {
         let honest: Vec<PeerId> = self.honest.iter().map(|node| self.peer(*node)).collect();
         let mut deaths = 0;
         for node in &self.honest {
-            let told = self.world.take_notifications(*node);
-            let dead = |told: &&Notification| matches!(told, Notification::MemberDead(peer) if honest.contains(peer));
-            deaths += told.iter().filter(dead).count();
+            let notifications = self.world.take_notifications(*node);
+            let dead = |one: &&Notification| matches!(one, Notification::MemberDead(peer) if honest.contains(peer));
+            deaths += notifications.iter().filter(dead).count();
         }
         deaths
     }
 
-    fn weight(&self, node: NodeId) -> Weight {
+    fn size(&self, node: NodeId) -> Size {
         struct Count(usize);
         impl Write for Count {
             fn write_str(&mut self, text: &str) -> std::fmt::Result {
@@ -264,15 +260,15 @@ impl Stage {
         for store in node.snapshot().all_stores() {
             *entries.entry(store.name.to_owned()).or_default() += store.entries;
         }
-        Weight {
+        Size {
             text: count.0,
             entries,
         }
     }
 }
 
-impl Weight {
-    /// How many entries the stores hold more than before.
+impl Size {
+    /// The number of entries that the stores have gained.
     fn gained(&self, before: &Self) -> usize {
         let gained = self.entries.iter().map(|(store, entries)| {
             let before = before.entries.get(store).copied().unwrap_or(0);

@@ -11,7 +11,7 @@ pub const CHANNEL: &str = "trade";
 
 const ORDERERS: &str = "OrdererMSP";
 
-/// The certificate authorities of some organisations of peers and of one of orderers.
+/// The certificate authorities of organisations of peers and of one organisation of orderers.
 #[derive(Debug)]
 pub struct Authorities {
     peers: Vec<CertificateAuthority>,
@@ -41,7 +41,7 @@ impl Authorities {
         format!("Org{}MSP", org + 1)
     }
 
-    /// How many organisations of peers there are.
+    /// The number of organisations of peers.
     #[must_use]
     pub fn orgs(&self) -> usize {
         self.peers.len()
@@ -67,7 +67,7 @@ impl Authorities {
         ChannelDefinition::new(CHANNEL).with_orderer_organisation(ORDERERS)
     }
 
-    /// The identity service of `member`, which knows all organisations and the channel.
+    /// The identity service of `member`, which trusts all organisations and knows the channel.
     #[must_use]
     pub fn service(&self, member: &Credentials, channel: &ChannelDefinition) -> X509Service {
         let own = member.signing_identity().unwrap();

@@ -13,17 +13,17 @@ use tempfile::TempDir;
 
 use super::{Authorities, CHANNEL, Peer, Place, Stage, within};
 
-/// What transactions are made of.
+/// Content of transactions.
 const PATTERN: &[u8] = b"ten bales of silk for forty of cotton; ";
 
 /// Changes the configuration of each peer before it starts.
 pub type Setup = fn(&mut Config);
 
-/// Organisations of peers on one stage, and their orderer.
+/// Organisations of peers on one [`Stage`], and their orderer.
 pub struct Cluster<S: Stage> {
     /// Runtime and transport.
     pub stage: S,
-    /// Who issued the identities.
+    /// The authorities that issue the identities.
     pub authorities: Authorities,
     /// The running peers, in the order of their start: those of the first organisation come first.
     pub peers: Vec<Peer<S>>,
@@ -36,8 +36,8 @@ pub struct Cluster<S: Stage> {
 }
 
 impl<S: Stage> Cluster<S> {
-    /// Starts `peers` peers in each of `orgs` organisations, all in the channel. The first of each
-    /// organisation is the bootstrap peer of the others, and the organisation's anchor.
+    /// Starts `peers` peers in each of `orgs` organisations, all in the channel. The first peer of each
+    /// organisation is the bootstrap peer of the others and the organisation's anchor.
     pub async fn start(stage: S, orgs: usize, peers: usize, setup: Setup) -> Self {
         let mut cluster = Self::empty(stage, orgs, setup);
         let mut listening = Vec::new();
@@ -56,7 +56,7 @@ impl<S: Stage> Cluster<S> {
         cluster
     }
 
-    /// No peer yet in any of `orgs` organisations.
+    /// A cluster of `orgs` organisations without peers.
     #[must_use]
     pub fn empty(stage: S, orgs: usize, setup: Setup) -> Self {
         let authorities = Authorities::new(orgs);
@@ -72,7 +72,7 @@ impl<S: Stage> Cluster<S> {
         }
     }
 
-    /// A new identity of an organisation, at `endpoint`.
+    /// A new member of an organisation, at `endpoint`.
     pub fn place(&mut self, org: usize, endpoint: Endpoint) -> Place {
         let name = format!("peer{}", self.started);
         self.started += 1;
@@ -92,21 +92,21 @@ impl<S: Stage> Cluster<S> {
         self.run(transport, place, |_| {}).await
     }
 
-    /// Stops a peer. Its ledger and its transport are closed: both can be opened again.
+    /// Stops a peer. Its ledger and its transport are closed and can be opened again.
     pub async fn stop(&mut self, index: usize) -> Place {
         let peer = self.peers.remove(index);
         within("a peer stops", peer.gossip.shutdown()).await;
         peer.place
     }
 
-    /// Starts a peer again where it was, with its identity and its ledger; it takes the last place
-    /// in the list. `change` applies to its configuration only.
+    /// Restarts a peer at its endpoint, with its identity and its ledger, and appends it to the list.
+    /// `change` applies to its configuration only.
     pub async fn restart(&mut self, place: Place, change: impl FnOnce(&mut Config)) -> &Peer<S> {
         let (transport, _) = self.stage.listen(Some(&place.endpoint)).await;
         self.run(transport, place, change).await
     }
 
-    /// Starts a peer on a transport that listens already.
+    /// Starts a peer on a listening transport.
     pub async fn run(
         &mut self,
         transport: S::Transport,
@@ -118,7 +118,7 @@ impl<S: Stage> Cluster<S> {
         self.peers.last().unwrap()
     }
 
-    /// The same for a peer that is not put into the list, so that several can start together.
+    /// The same for a peer that is not added to the list, so that several can start together.
     pub async fn launch(
         &self,
         transport: S::Transport,
@@ -157,7 +157,7 @@ impl<S: Stage> Cluster<S> {
     }
 
     /// Waits until each peer sees all others alive and in the channel.
-    pub async fn assembled(&self) {
+    pub async fn see_each_other(&self) {
         let others = self.peers.len() - 1;
         for peer in &self.peers {
             let members = peer.gossip.wait_members(others);
@@ -175,7 +175,7 @@ impl<S: Stage> Cluster<S> {
         self.orderer.cut(&[transaction]).unwrap()
     }
 
-    /// Cuts `count` blocks of `bytes` bytes and hands each to the peers `leaders`.
+    /// Cuts `count` blocks of `bytes` bytes and publishes each at the peers `leaders`.
     pub async fn publish(&mut self, leaders: &[usize], count: u64, bytes: usize) {
         for _ in 0..count {
             let block = self.cut(bytes);
@@ -187,8 +187,8 @@ impl<S: Stage> Cluster<S> {
         }
     }
 
-    /// Waits until all peers have all blocks cut so far, then checks that their chains are whole
-    /// and the same.
+    /// Waits until all peers have all blocks cut so far, then checks that their chains are complete
+    /// and equal.
     pub async fn equal(&self) -> Tip {
         let height = self.orderer.next_number();
         for peer in &self.peers {
@@ -208,7 +208,7 @@ impl<S: Stage> Cluster<S> {
         first
     }
 
-    /// Stops all peers, and returns where they were.
+    /// Stops all peers; returns their places.
     pub async fn stop_all(&mut self) -> Vec<Place> {
         let peers = std::mem::take(&mut self.peers);
         let stops = peers.iter().map(|peer| peer.gossip.shutdown());
@@ -241,7 +241,7 @@ impl<S: Stage> fmt::Debug for Cluster<S> {
     }
 }
 
-/// Shortens the intervals, so that a test takes seconds. Deadlines stay generous: the machine may
+/// Shortens the intervals, so that a test takes seconds. Deadlines stay generous, because the machine may
 /// be busy.
 pub fn quick(config: &mut Config) {
     config.membership.alive_interval = Duration::from_millis(500);

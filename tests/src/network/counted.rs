@@ -10,7 +10,7 @@ use gossip_driver::transport::{
 
 use super::Stage;
 
-/// A stage whose transports know how many of their links are open.
+/// A stage whose transports count their open links.
 #[derive(Clone, Debug)]
 pub struct Counted<S>(pub S);
 
@@ -29,7 +29,7 @@ impl<S: Stage> Stage for Counted<S> {
     }
 }
 
-/// A transport that counts the links it has made and that are still held.
+/// A transport that counts its links that are not dropped.
 #[derive(Clone, Debug)]
 pub struct CountedTransport<T> {
     inner: T,
@@ -37,7 +37,7 @@ pub struct CountedTransport<T> {
 }
 
 impl<T: Transport> CountedTransport<T> {
-    /// Links of which a half still lives.
+    /// The number of links with at least one half that is not dropped.
     #[must_use]
     pub fn open_links(&self) -> usize {
         self.open.load(Ordering::SeqCst)
@@ -120,7 +120,7 @@ impl<W: FrameWriter> FrameWriter for CountedHalf<W> {
     }
 }
 
-/// Counts a link as open while it lives.
+/// Counts a link as open until it is dropped.
 #[derive(Debug)]
 struct Held(Arc<AtomicUsize>);
 

@@ -14,7 +14,7 @@ use transport_tcp::{TcpLink, TcpReader, TcpTransport};
 
 use super::{CHANNEL, Stage as _, Tcp, within};
 
-/// Somebody who speaks the transport's protocol, and on it whatever he likes.
+/// An attacker that uses the transport's protocol and sends any frames on it.
 #[derive(Debug)]
 pub struct Intruder<R: TcpRuntime> {
     runtime: R,
@@ -23,7 +23,7 @@ pub struct Intruder<R: TcpRuntime> {
 }
 
 impl<R: TcpRuntime> Intruder<R> {
-    /// In the network of `stage`.
+    /// An intruder in the network of `stage`.
     pub async fn new(stage: &Tcp<R>) -> Self {
         let (transport, endpoint) = stage.listen(None).await;
         Self {
@@ -33,7 +33,7 @@ impl<R: TcpRuntime> Intruder<R> {
         }
     }
 
-    /// Where he listens.
+    /// The endpoint at which it listens.
     #[must_use]
     pub const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -45,7 +45,7 @@ impl<R: TcpRuntime> Intruder<R> {
         self.line(link.unwrap())
     }
 
-    /// Takes the next connection of a peer.
+    /// Accepts the next connection of a peer.
     pub async fn accept(&self) -> Line<R> {
         let link = within("a peer connects to the intruder", self.transport.accept()).await;
         self.line(link.unwrap())
@@ -69,7 +69,7 @@ impl<R: TcpRuntime> Intruder<R> {
 /// A connection of an [`Intruder`].
 #[derive(Debug)]
 pub struct Line<R: TcpRuntime> {
-    /// What ties an authentication to it.
+    /// The binding of an authentication to this connection.
     pub binding: Binding,
     reader: TcpReader<R>,
     sender: FrameSender,
@@ -81,7 +81,7 @@ impl<R: TcpRuntime> Line<R> {
         self.sender.push(class, frame.clone());
     }
 
-    /// The next message; `None` once the connection has ended.
+    /// The next message; `None` at the end of the connection.
     ///
     /// # Errors
     /// The connection broke.
@@ -99,7 +99,7 @@ impl<R: TcpRuntime> Line<R> {
         .await;
     }
 
-    /// Proves to be `signer`, as an honest peer does, and waits for the peer to do the same.
+    /// Authenticates as `signer`, like an honest peer, and waits for the peer's authentication.
     pub async fn authenticate(&mut self, signer: &SigningIdentity) -> SignedMessage {
         let proof = sign(signer, conn(claim(signer, &self.binding)));
         self.send(Class::Control, proof.encoded());
@@ -109,7 +109,7 @@ impl<R: TcpRuntime> Line<R> {
     }
 }
 
-/// What an honest peer says to authenticate: to be signed with [`sign`].
+/// The authentication of an honest peer, to be signed with [`sign`].
 #[must_use]
 pub fn claim(signer: &SigningIdentity, binding: &Binding) -> ConnEstablish {
     ConnEstablish {
@@ -129,7 +129,7 @@ pub fn conn(claim: ConnEstablish) -> GossipMessage {
     message(Tag::Empty, Content::Conn(claim))
 }
 
-/// A heartbeat that tells everybody `endpoint`.
+/// A heartbeat with `endpoint` as the external endpoint.
 #[must_use]
 pub fn alive(signer: &SigningIdentity, endpoint: &Endpoint, sequence: u64) -> GossipMessage {
     let alive = Alive {
@@ -147,7 +147,7 @@ pub fn alive(signer: &SigningIdentity, endpoint: &Endpoint, sequence: u64) -> Go
     message(Tag::Empty, Content::Alive(alive))
 }
 
-/// What a peer of the channel publishes when its ledger has `height` blocks.
+/// The state info of a participant whose ledger has `height` blocks.
 #[must_use]
 pub fn state_info(signer: &SigningIdentity, height: u64) -> GossipMessage {
     let pki_id = pki_id(signer);
@@ -167,7 +167,7 @@ pub fn state_info(signer: &SigningIdentity, height: u64) -> GossipMessage {
     message(Tag::ChanOrOrg, Content::StateInfo(info))
 }
 
-/// A block as it is pushed.
+/// The message that pushes a block.
 #[must_use]
 pub fn block(seq: u64, data: &Bytes) -> SignedMessage {
     let payload = Payload {
@@ -181,7 +181,7 @@ pub fn block(seq: u64, data: &Bytes) -> SignedMessage {
     })
 }
 
-/// A message under a signature by `signer`.
+/// A message signed by `signer`.
 #[must_use]
 pub fn sign(signer: &SigningIdentity, message: GossipMessage) -> SignedMessage {
     let unsigned = UnsignedMessage::new(message, None);

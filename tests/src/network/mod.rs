@@ -2,7 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "here a failure is a failed test"
+    reason = "a failure is a failed test"
 )]
 
 mod authorities;

@@ -8,12 +8,12 @@ use gossip_msp::{Credentials, X509Service};
 
 use super::Stage;
 
-/// What a peer keeps when it is restarted.
+/// The state that a peer keeps when it is restarted.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// Its organisation, counted from 0.
     pub org: usize,
-    /// Where it listens.
+    /// Its endpoint.
     pub endpoint: Endpoint,
     /// Its certificate and key.
     pub credentials: Credentials,
@@ -45,7 +45,7 @@ pub struct Peer<S: Stage> {
     pub transport: S::Transport,
     /// Its PKI-ID.
     pub id: PeerId,
-    /// What it keeps.
+    /// The state kept for a restart.
     pub place: Place,
 }
 
@@ -53,7 +53,7 @@ impl<S: Stage> Peer<S> {
     /// One of the protocol's counters.
     ///
     /// # Panics
-    /// If there is no such counter.
+    /// There is no such counter.
     #[must_use]
     pub fn count(&self, counter: &str) -> u64 {
         let counters = self.gossip.metrics().core.counters();
@@ -61,7 +61,7 @@ impl<S: Stage> Peer<S> {
         found.expect("a counter of this name").1
     }
 
-    /// What it knows of another peer.
+    /// Its view of another peer.
     #[must_use]
     pub fn sees(&self, other: &PeerId) -> Option<Member> {
         let members = self.gossip.members();

@@ -7,7 +7,7 @@ use runtime_smol::SmolRuntime;
 use runtime_tokio::TokioRuntime;
 use tracing_subscriber::EnvFilter;
 
-/// Runs a test on a tokio runtime of its own.
+/// Runs a test on its own tokio runtime.
 pub fn on_tokio<F: Future>(test: impl FnOnce(TokioRuntime) -> F) -> F::Output {
     trace();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -21,32 +21,32 @@ pub fn on_smol<F: Future>(test: impl FnOnce(SmolRuntime) -> F) -> F::Output {
     smol::block_on(test(SmolRuntime::global()))
 }
 
-/// The output of `future`, which must come within a minute.
+/// The output of `future`, which must complete within a minute.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let patience = pin!(smol::Timer::after(PATIENCE));
-    match select(pin!(future), patience).await {
+    let timeout = pin!(smol::Timer::after(TIMEOUT));
+    match select(pin!(future), timeout).await {
         Either::Left((output, _)) => output,
-        Either::Right(_) => panic!("waited {PATIENCE:?} in vain: {what}"),
+        Either::Right(_) => panic!("waited {TIMEOUT:?} in vain: {what}"),
     }
 }
 
-/// Waits until `check` holds, which must be the case within a minute. For numbers whose changes
-/// nobody announces, such as counters.
+/// Waits until `check` holds, for at most a minute. Use it for values without notifications of changes,
+/// such as counters.
 pub async fn eventually(what: &str, check: impl Fn() -> bool) {
     let start = Instant::now();
     while !check() {
         assert!(
-            start.elapsed() < PATIENCE,
-            "waited {PATIENCE:?} in vain: {what}"
+            start.elapsed() < TIMEOUT,
+            "waited {TIMEOUT:?} in vain: {what}"
         );
         smol::Timer::after(Duration::from_millis(2)).await;
     }
 }
 
-/// Long, since the machine may be busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Generous, because the machine may be busy with other tests.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Shows the trace that `RUST_LOG` asks for.
+/// Enables the log configured by `RUST_LOG`.
 fn trace() {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::from_default_env())

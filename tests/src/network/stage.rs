@@ -19,7 +19,7 @@ pub trait Stage: Clone + Send + Sync + 'static {
     /// The runtime.
     fn runtime(&self) -> Self::Runtime;
 
-    /// Listens on `place`, or on a new one.
+    /// Listens on `place`, or on a new endpoint.
     fn listen(
         &self,
         place: Option<&Endpoint>,
@@ -36,7 +36,7 @@ pub struct Tcp<R> {
 }
 
 impl<R: TcpRuntime> Tcp<R> {
-    /// On `runtime`, in the network `test`.
+    /// A stage on `runtime`, with the network id `test`.
     pub fn new(runtime: R) -> Self {
         Self {
             runtime,
@@ -69,13 +69,13 @@ impl<R: TcpRuntime> Stage for Tcp<R> {
 pub struct Mem<R> {
     /// The runtime.
     pub runtime: R,
-    /// The network, for faults.
+    /// The network, to inject faults.
     pub network: MemNetwork,
     places: Arc<AtomicUsize>,
 }
 
 impl<R: Runtime> Mem<R> {
-    /// On `runtime`, without latency.
+    /// A stage on `runtime`, without latency.
     pub fn new(runtime: R) -> Self {
         Self {
             runtime,

@@ -1,6 +1,6 @@
-//! A network in virtual time, with what the catalogued scenarios ask of it.
+//! A network in virtual time, with the operations of the catalogue's scenarios.
 //!
-//! Which scenario is which line of the catalogue is in the crate's `README.md`.
+//! The catalogue is in the crate's `README.md`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use gossip_sim::{
     internal_endpoint, node_config,
 };
 
-/// Longer than anything may take that is not waiting for a death.
+/// Limit for everything that does not wait for a death.
 pub const SOON: Duration = Duration::from_secs(60);
-/// After this a peer that is gone is forgotten, in a network made with [`Net::forgetful`].
+/// Time after which a stopped peer is forgotten, in a network made with [`Net::forgetful`].
 pub const FORGOTTEN: Duration = Duration::from_secs(80);
 
 /// A simulated network.
@@ -51,7 +51,7 @@ impl Net {
         }
     }
 
-    /// The same, where the dead are forgotten within [`FORGOTTEN`].
+    /// The same, with dead members forgotten within [`FORGOTTEN`].
     #[must_use]
     pub fn forgetful(seed: u64) -> Self {
         Self {
@@ -60,21 +60,21 @@ impl Net {
         }
     }
 
-    /// After this `node` has forgotten all others if they are gone. Alone, it gives them the most time that it ever
-    /// gives: it might be itself who hears nobody. They may have been heard until a moment after they stopped.
+    /// Time after which `node` has forgotten all other peers if they have stopped. It uses its longest expiration,
+    /// because the fault may be its own. Their last messages may arrive up to a second after the stop.
     #[must_use]
     pub fn forgotten_by_the_last(&self, node: NodeId) -> Duration {
         let config = &self.world.config(node).membership;
         config.longest_expiration() + config.forget_after + secs(1)
     }
 
-    /// Adds the peer `name` of `org` with these peers of its organisation as bootstrap, and starts
-    /// it. It has an external endpoint.
+    /// Adds and starts the peer `name` of `org`, which bootstraps to these peers of its organisation
+    /// and has an external endpoint.
     pub fn start(&mut self, org: &str, name: &str, bootstrap: &[&str]) -> NodeId {
         self.start_with(org, name, bootstrap, |_| {})
     }
 
-    /// The same with a configuration of its own.
+    /// The same with a change of its configuration.
     pub fn start_with(
         &mut self,
         org: &str,
@@ -112,7 +112,7 @@ impl Net {
         }
     }
 
-    /// What a node knows of another.
+    /// A node's view of another.
     #[must_use]
     pub fn view(&self, observer: NodeId, subject: NodeId) -> Option<Member> {
         let subject = &self.world.identity(subject).peer;
@@ -120,14 +120,14 @@ impl Net {
         members.into_iter().find(|member| member.peer == *subject)
     }
 
-    /// Whether a node holds another alive.
+    /// Returns whether a node holds another alive.
     #[must_use]
     pub fn sees(&self, observer: NodeId, subject: NodeId) -> bool {
         self.view(observer, subject)
             .is_some_and(|member| member.alive)
     }
 
-    /// How many members a node holds alive.
+    /// The number of members that a node holds alive.
     #[must_use]
     pub fn alive(&self, node: NodeId) -> usize {
         let members = self.world.node(node).map(gossip_core::Node::members);
@@ -136,7 +136,7 @@ impl Net {
         })
     }
 
-    /// Does each of these hold exactly the others alive?
+    /// Returns whether each of these nodes holds exactly the others alive.
     #[must_use]
     pub fn is_full_view(&self, nodes: &[NodeId]) -> bool {
         nodes.iter().all(|observer| {
@@ -148,10 +148,10 @@ impl Net {
         })
     }
 
-    /// Runs until `done`, which must be within `limit`.
+    /// Runs until `done`.
     ///
     /// # Panics
-    /// It is not.
+    /// `done` does not hold within `limit`.
     #[track_caller]
     pub fn until(&mut self, limit: Duration, what: &str, done: impl Fn(&Self) -> bool) {
         let deadline = self.world.now() + limit;
@@ -161,23 +161,23 @@ impl Net {
         }
     }
 
-    /// Runs until each of these holds exactly the others alive.
+    /// Runs until each of these nodes holds exactly the others alive.
     ///
     /// # Panics
-    /// They do not in time.
+    /// They do not within [`SOON`].
     #[track_caller]
     pub fn until_full_view(&mut self, nodes: &[NodeId]) {
-        self.until(SOON, "everybody sees everybody", |net| {
+        self.until(SOON, "all peers see each other", |net| {
             net.is_full_view(nodes)
         });
     }
 
-    /// Stops a peer without warning.
+    /// Crashes a peer.
     pub fn stop(&mut self, node: NodeId) {
         self.world.inject(&Fault::Crash { node });
     }
 
-    /// Starts a stopped peer with its ledger.
+    /// Restarts a crashed peer with its ledger.
     pub fn restart(&mut self, node: NodeId) {
         self.world.inject(&Fault::Restart {
             node,
@@ -186,12 +186,12 @@ impl Net {
         });
     }
 
-    /// Lets a peer join a channel of these organisations, each with its anchors' names.
+    /// Joins a peer to a channel of these organisations, each with its anchors' names.
     pub fn join(&mut self, node: NodeId, name: &str, members: &[(&str, &[&str])]) {
         self.configure(node, name, 1, members);
     }
 
-    /// The same with the configuration's number.
+    /// The same with the sequence number of the configuration.
     pub fn configure(
         &mut self,
         node: NodeId,
@@ -212,7 +212,7 @@ impl Net {
             .request(node, Request::JoinChannel { channel, config });
     }
 
-    /// Lets a peer leave a channel.
+    /// Requests that a peer leaves a channel.
     pub fn leave(&mut self, node: NodeId, name: &str) {
         let channel = channel(name);
         self.world.request(node, Request::LeaveChannel { channel });
@@ -241,7 +241,7 @@ impl Net {
         all
     }
 
-    /// Does each of these see exactly the others in the channel?
+    /// Returns whether each of these nodes sees exactly the others in the channel.
     #[must_use]
     pub fn is_full_channel(&self, nodes: &[NodeId], name: &str) -> bool {
         nodes.iter().all(|observer| {
@@ -269,16 +269,16 @@ impl Net {
         });
     }
 
-    /// How many blocks of a channel are in a node's ledger.
+    /// The height of a channel in a node's ledger.
     #[must_use]
     pub fn height(&self, node: NodeId, name: &str) -> u64 {
         self.world.ledger(node).height(&channel(name))
     }
 
-    /// The reply to a request that is answered soon.
+    /// The reply to a request.
     ///
     /// # Panics
-    /// It is not.
+    /// It does not arrive within [`SOON`].
     pub fn ask(&mut self, node: NodeId, request: Request) -> Result<Response, RequestError> {
         let id = self.world.request(node, request);
         let deadline = self.world.now() + SOON;
@@ -291,10 +291,10 @@ impl Net {
         }
     }
 
-    /// What a running node has counted.
+    /// The counters of a running node.
     ///
     /// # Panics
-    /// It does not run.
+    /// The node does not run.
     #[must_use]
     pub fn metrics(&self, node: NodeId) -> &Metrics {
         match self.world.node(node) {
@@ -303,10 +303,10 @@ impl Net {
         }
     }
 
-    /// Nothing that must hold in every run was broken.
+    /// Checks that the world has no violations.
     ///
     /// # Panics
-    /// Something was.
+    /// It has.
     #[track_caller]
     pub fn assert_sound(&mut self) {
         self.world.audit();

@@ -22,52 +22,15 @@ use self::modules::Modules;
 use crate::workspace::Workspace;
 use crate::{Failure, Violations};
 
-/// Crates that may have circles, with reasons.
-const EXCEPTIONS: Exceptions<'_> = &[
-    (
-        "gossip-core",
-        "its channels, gate and links are being restructured",
-    ),
-    (
-        "gossip-driver",
-        "its handles and listeners are being restructured",
-    ),
-    ("gossip-sim", "its world is being restructured"),
-];
-
-/// Names of crates and reasons.
-type Exceptions<'a> = &'a [(&'a str, &'a str)];
-
 /// One entry for each circle, with its files in order and the items that each imports from the
-/// next; and one for each exception that is not needed.
+/// next.
 pub(crate) fn check(root: &Path, workspace: &Workspace) -> Result<Violations, Failure> {
-    check_with(root, workspace, EXCEPTIONS)
-}
-
-fn check_with(
-    root: &Path,
-    workspace: &Workspace,
-    exceptions: Exceptions<'_>,
-) -> Result<Violations, Failure> {
     let mut violations = Violations::new();
     for member in &workspace.members {
-        let mut circles = Violations::new();
         for target in &member.targets {
-            let found = circles_of(target)?;
-            circles.extend(
-                found
-                    .iter()
-                    .map(|circle| describe(&member.name, root, circle)),
-            );
-        }
-        let excepted = exceptions.iter().any(|(name, _)| *name == member.name);
-        if !excepted {
-            violations.append(&mut circles);
-        } else if circles.is_empty() {
-            violations.push(format!(
-                "{}: has no import circle any more: remove its exception from xtask/src/import_circles/mod.rs",
-                member.name
-            ));
+            let circles = circles_of(target)?;
+            let describe = |circle| describe(&member.name, root, circle);
+            violations.extend(circles.iter().map(describe));
         }
     }
     Ok(violations)

@@ -6,7 +6,7 @@ use indicatif::MultiProgress;
 use super::*;
 use crate::demo::blocks::BlockMaker;
 
-/// Stores blocks of these texts and compares them with `input`.
+/// Stores blocks with these texts and compares them with `input`.
 fn difference(blocks: &[&str], input: &str) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     let (path, file) = (dir.path().join("ledger"), dir.path().join("input"));
@@ -31,7 +31,7 @@ fn difference(blocks: &[&str], input: &str) -> Option<String> {
 }
 
 #[test]
-fn a_ledger_that_holds_the_input_is_equal_however_it_was_cut() {
+fn a_ledger_with_the_input_is_equal_for_every_block_size() {
     assert_eq!(difference(&["some text"], "some text"), None);
     assert_eq!(difference(&["some", " ", "text"], "some text"), None);
 }
@@ -48,7 +48,7 @@ fn every_difference_is_found_and_named() {
         (
             &["some text", " more"],
             "some text",
-            "goes on after the end",
+            "continues after the end",
         ),
         (&[], "some text", "ends 9 bytes before"),
     ];

@@ -9,8 +9,8 @@ use gossip_core::{ChannelId, Coverage, Request, RequestError};
 use crate::Outcome;
 use crate::net::{Net, channel};
 
-/// Two channels of different members, blocks in both, and a peer that leaves one and joins it again. A peer outside
-/// of a channel passes on what its organisation says of it.
+/// Two channels of different members, blocks in both, and a peer that leaves one and joins it again. A peer that has
+/// not joined a channel relays state infos of its organisation in it.
 pub(super) fn two_channels() -> Outcome {
     let mut net = Net::new(21);
     let (blue, green) = (channel("blue"), channel("green"));
@@ -39,7 +39,7 @@ pub(super) fn two_channels() -> Outcome {
     net.until_all_hold(&blue, 100)?;
     net.until_all_hold(&green, 100)?;
     net.run_for(10_000);
-    // The second organisation is put out of one channel, as far as the first is concerned.
+    // The first organisation removes the second from one channel.
     for node in &one[..4] {
         net.join(*node, &green, &["org1"], 2);
     }
@@ -55,7 +55,7 @@ pub(super) fn two_channels() -> Outcome {
     net.finish()
 }
 
-/// Two channels of one node whose timers, of different kinds, are due at the same instant.
+/// Two channels of one node with timers of different kinds that are due at the same instant.
 pub(super) fn same_instant() -> Outcome {
     const PAUSE: Duration = Duration::from_secs(1);
     let mut net = Net::in_step(22);
@@ -74,8 +74,7 @@ pub(super) fn same_instant() -> Outcome {
         net.until_all_hold(channel, 10)?;
     }
     net.run_for(20_000);
-    // A state info goes out at once, the next one not before the interval is over. That is when the wait for
-    // coverage ends too.
+    // A state info is published at once, the next one after the interval, at which the wait for coverage ends too.
     let interval = net.world.config(nodes[1]).channel.publish_interval;
     let update = |net: &mut Net, version: &str| {
         for channel in &channels {
@@ -98,9 +97,9 @@ pub(super) fn same_instant() -> Outcome {
     for wait in waits {
         let reply = net.answer(wait)?;
         let timed_out = matches!(reply, Err(RequestError::NotCovered { .. }));
-        net.seen("a wait that times out", u64::from(timed_out))?;
+        net.seen("a wait that timed out", u64::from(timed_out))?;
     }
-    // Blocks of both at once, in lockstep, with gaps.
+    // Blocks of both channels at the same instants, with gaps.
     for seq in [10, 12, 11, 14, 13] {
         for channel in &channels {
             let block = net.world.orderer().block(channel, seq, &[1; 500]);

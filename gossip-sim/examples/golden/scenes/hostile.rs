@@ -1,8 +1,8 @@
-//! A hostile member, as in the tests of hostile members, whose stage and messages these are.
+//! A hostile member, with the network and messages of the tests of hostile members.
 #![allow(
     dead_code,
     clippy::expect_used,
-    reason = "a part of what tests use; a run that fails says so"
+    reason = "the tests use more of it; a failing run panics with a message"
 )]
 
 #[path = "../../../tests/hostile/messages.rs"]
@@ -14,12 +14,12 @@ use bytes::Bytes;
 use gossip_core::ChannelId;
 use gossip_sim::WorldConfig;
 
-use self::messages::every_kind;
+use self::messages::one_of_each_kind;
 use self::stage::{Stage, common, private};
 use crate::Outcome;
 
-/// Messages of every kind out of contract, badly signed, about others or unasked, in channels known and unknown; then
-/// frames that are no messages.
+/// Messages of every kind that are badly signed, about other peers or unsolicited, in known and unknown channels; then
+/// undecodable frames.
 pub(super) fn refused() -> Outcome {
     let mut config = WorldConfig::new(30);
     config.record = true;
@@ -29,7 +29,7 @@ pub(super) fn refused() -> Outcome {
         let place = usize::try_from(round).unwrap_or(0);
         let about = stage.peer(stage.honest[place % stage.honest.len()]);
         for victim in stage.victims() {
-            for message in every_kind(stage, &about, &channels[place % 3]) {
+            for message in one_of_each_kind(stage, &about, &channels[place % 3]) {
                 stage.send(victim, message.encoded().clone());
             }
         }
@@ -39,7 +39,7 @@ pub(super) fn refused() -> Outcome {
             stage.send(victim, Bytes::from_static(&[0xff; 40]));
         }
     });
-    stage.assert_withstood();
+    stage.assert_unharmed();
     let fingerprint = stage.world.fingerprint();
     fingerprint.ok_or_else(|| "no recording".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Proposals and declarations of leadership.
+//! Leadership: proposals and declarations.
 
 use bytes::Bytes;
 use gossip_core::proto::{Content, GossipMessage, Leadership, PeerTime, Tag};
@@ -8,7 +8,7 @@ use gossip_sim::NodeId;
 use crate::Outcome;
 use crate::net::{Net, channel};
 
-/// Several candidates in two channels, newer messages and older ones, each told by its candidate alone.
+/// Several candidates in two channels, newer and older messages, each sent by its own candidate only.
 pub(super) fn leadership() -> Outcome {
     let mut net = Net::new(24);
     let channels = [channel("blue"), channel("green")];
@@ -31,8 +31,8 @@ pub(super) fn leadership() -> Outcome {
     for round in 1..6 {
         for (place, node) in one[..3].iter().chain(&two[..2]).enumerate() {
             let green = (place + round as usize) % 2;
-            // A newer one and an older one at once, of which either may be verified first; and in the fourth round
-            // only what is older than what is known.
+            // A newer and an older message at once, either of which may be verified first; in the fourth round only
+            // messages older than the known ones.
             let newest = if round == 4 { 3 } else { 2 * round + 1 };
             for sequence in [newest, newest - 1] {
                 let message = message(&net, *node, &channels[green], sequence);
@@ -41,7 +41,7 @@ pub(super) fn leadership() -> Outcome {
         }
         net.run_for(700);
     }
-    // A newcomer hears of what is said from then on.
+    // A peer that joins late receives later messages.
     let late = net.start("org3", 1)?;
     let others = message(&net, one[0], &channels[0], 19);
     let refused = net
@@ -55,7 +55,7 @@ pub(super) fn leadership() -> Outcome {
         let deliveries = net.world.take_deliveries(*node);
         heard += deliveries.iter().filter(|one| is_leadership(one)).count() as u64;
     }
-    net.seen("messages of leadership", heard)?;
+    net.seen("leadership messages", heard)?;
     net.finish()
 }
 

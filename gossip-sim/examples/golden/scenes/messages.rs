@@ -1,4 +1,4 @@
-//! Messages of applications.
+//! Application messages.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::net::{Net, channel};
 
 const TRADE: &str = "trade";
 
-/// Sent to some and to all, acknowledged, refused and left unanswered, also to a peer that is away; with listeners
-/// to what arrives and to what is accepted.
+/// Messages sent to some and to all peers, acknowledged, refused and unanswered, also to a peer that is down; with
+/// listeners before and after validation.
 pub(super) fn messages() -> Outcome {
     let mut net = Net::new(27);
     let trade = channel(TRADE);
@@ -56,12 +56,12 @@ pub(super) fn messages() -> Outcome {
         }
     }
     net.seen("messages acknowledged", acknowledged)?;
-    to_one_that_is_away(&mut net, one[0], one[2])?;
+    to_a_peer_that_is_down(&mut net, one[0], one[2])?;
     net.run_for(20_000);
     net.finish()
 }
 
-/// Two acknowledgements are wanted; the peers asked differ from round to round.
+/// A message to peers by criteria that needs two acknowledgements; the peers differ from round to round.
 fn by_criteria(net: &Net, others: &[NodeId], round: usize) -> Request {
     let eligible: BTreeSet<_> = others.iter().map(|node| net.peer(*node)).collect();
     let criteria = SendCriteria {
@@ -77,7 +77,7 @@ fn by_criteria(net: &Net, others: &[NodeId], round: usize) -> Request {
     }
 }
 
-/// Each node acknowledges what it is handed, but for the last one, which refuses.
+/// Each node acknowledges its deliveries, except the last one, which refuses them.
 fn answer(net: &mut Net, nodes: &[NodeId]) {
     for (place, node) in nodes.iter().enumerate() {
         for delivery in net.world.take_deliveries(*node) {
@@ -100,8 +100,8 @@ fn answer(net: &mut Net, nodes: &[NodeId]) {
     }
 }
 
-/// What is sent to a peer that is down waits for it.
-fn to_one_that_is_away(net: &mut Net, from: NodeId, to: NodeId) -> Result<(), String> {
+/// A message to a peer that is down waits for it.
+fn to_a_peer_that_is_down(net: &mut Net, from: NodeId, to: NodeId) -> Result<(), String> {
     net.world.inject(&Fault::Crash { node: to });
     net.run_for(1_000);
     let send = Request::Send {

@@ -1,10 +1,10 @@
-//! What neither `gossip sim` nor `gossip chaos` does.
+//! Scenes: behaviour that neither `gossip sim` nor `gossip chaos` covers.
 
 mod channels;
 mod hostile;
 mod leadership;
+mod legacy;
 mod messages;
-mod originals;
 mod requests;
 mod validator;
 
@@ -18,13 +18,10 @@ pub(crate) const ALL: [(&str, Scene); 10] = [
     ("same-instant", channels::same_instant),
     ("validator", validator::validator),
     ("leadership", leadership::leadership),
-    ("originals/push", originals::push),
-    ("originals/pull", originals::pull),
+    ("legacy/push", legacy::push),
+    ("legacy/pull", legacy::pull),
     ("messages", messages::messages),
     ("coverage", requests::coverage),
-    (
-        "identities-and-farewells",
-        requests::identities_and_farewells,
-    ),
+    ("identities-and-leaving", requests::identities_and_leaving),
     ("hostile-member", hostile::refused),
 ];

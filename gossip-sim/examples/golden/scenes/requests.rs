@@ -1,4 +1,4 @@
-//! What else an application asks of a node.
+//! Other requests of applications.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use gossip_sim::{Fault, Incarnation, LedgerFate, NodeId};
 use crate::Outcome;
 use crate::net::{Net, channel};
 
-/// Waits until a block is at one, at some, at all; also at a peer of the original, and while one is away.
+/// Waits for a block to reach one, some and all peers, including a legacy peer, and while a peer is down.
 pub(super) fn coverage() -> Outcome {
     let mut net = Net::new(28);
     let main = channel("main");
     let mut nodes = net.start("org1", 6)?;
-    nodes.push(net.start_original("org1", 6)?);
+    nodes.push(net.start_legacy("org1", 6)?);
     for node in &nodes {
         net.join(*node, &main, &["org1"], 1);
     }
@@ -38,7 +38,10 @@ pub(super) fn coverage() -> Outcome {
         for (place, wait) in waits.into_iter().enumerate() {
             let reply = net.answer(wait)?;
             let covered = matches!(reply, Ok(Response::Covered { .. }));
-            net.seen("coverage, or its end", u64::from(covered == (place < 3)))?;
+            net.seen(
+                "coverage, or its timeout",
+                u64::from(covered == (place < 3)),
+            )?;
         }
         net.world.start(nodes[3]);
     }
@@ -62,9 +65,9 @@ fn wait(
     net.world.request(node, request)
 }
 
-/// Identities that are looked at again, revoked and expired ones among them; what a peer tells of itself; peers that
-/// stop with a farewell, one that crashes and one that comes again.
-pub(super) fn identities_and_farewells() -> Outcome {
+/// Identities that are validated again, including revoked and expired ones; changes of metadata; peers that
+/// leave, one that crashes and one that restarts.
+pub(super) fn identities_and_leaving() -> Outcome {
     let mut net = Net::new(29);
     let main = channel("main");
     let one = net.start("org1", 6)?;
@@ -76,7 +79,7 @@ pub(super) fn identities_and_farewells() -> Outcome {
     net.publish(one[0], &main, 0..20, 1_000);
     net.until_all_hold(&main, 20)?;
     tell(&mut net, one[2], &main)?;
-    // One of another organisation is suspected in vain, one of ours is revoked, one expires.
+    // A valid identity of another organisation is suspected, one of ours is revoked, one expires.
     let soon = net.world.now() + Duration::from_secs(8);
     net.world.expire_identity(two[3], soon);
     net.world.revoke_identity(one[5]);
@@ -95,7 +98,7 @@ pub(super) fn identities_and_farewells() -> Outcome {
     net.run_for(5_000);
     let left = net.world.take_notifications(one[1]).into_iter();
     let left = left.filter(|one| matches!(one, gossip_core::Notification::MemberLeft(_)));
-    net.seen("farewells", left.count() as u64)?;
+    net.seen("peers that left", left.count() as u64)?;
     net.world.inject(&Fault::Crash { node: two[1] });
     net.run_for(40_000);
     net.world.inject(&Fault::Restart {
@@ -105,11 +108,11 @@ pub(super) fn identities_and_farewells() -> Outcome {
     });
     net.run_for(20_000);
     let height = net.world.ledger(two[1]).height(&main);
-    net.seen("blocks of one that came again", height)?;
+    net.seen("blocks of a restarted peer", height)?;
     net.finish()
 }
 
-/// What a peer says of itself, and questions.
+/// Updates of a peer's own information, and queries.
 fn tell(net: &mut Net, node: NodeId, main: &ChannelId) -> Result<(), String> {
     let peer = net.peer(node);
     let requests = [

@@ -1,37 +1,41 @@
-//! Applications that look at blocks before they are stored.
+//! Applications that validate blocks before they are stored.
 
 use std::time::Duration;
 
 use gossip_core::{ChannelId, Instant, Metrics, Request, RequestError, Verdict};
-use gossip_sim::{NodeId, Shown};
+use gossip_sim::{NodeId, SubmittedBlock};
 
 use crate::Outcome;
 use crate::net::{Net, channel};
 
-/// From then on all applications accept all blocks.
+/// From this time on all applications accept all blocks.
 const LENIENT: Instant = Instant::from_millis(40_000);
 const QUICK: Duration = Duration::from_millis(5);
 
-/// Each of these judges differently at first.
-fn slow(_shown: &Shown) -> Option<(Verdict, Duration)> {
+/// Before `LENIENT` each of these validators returns other verdicts.
+fn slow(_block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
     Some((Verdict::Accept, Duration::from_millis(30)))
 }
 
-fn ignores(shown: &Shown) -> Option<(Verdict, Duration)> {
-    judge(shown, shown.seq % 5 == 2, Some(Verdict::Ignore))
+fn ignores(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+    judge(block, block.seq % 5 == 2, Some(Verdict::Ignore))
 }
 
-fn rejects(shown: &Shown) -> Option<(Verdict, Duration)> {
-    judge(shown, shown.seq % 7 == 3, Some(Verdict::Reject))
+fn rejects(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+    judge(block, block.seq % 7 == 3, Some(Verdict::Reject))
 }
 
-fn is_silent(shown: &Shown) -> Option<(Verdict, Duration)> {
-    judge(shown, shown.seq % 11 == 5, None)
+fn answers_not(block: &SubmittedBlock) -> Option<(Verdict, Duration)> {
+    judge(block, block.seq % 11 == 5, None)
 }
 
-fn judge(shown: &Shown, doubts: bool, verdict: Option<Verdict>) -> Option<(Verdict, Duration)> {
-    let doubts = doubts && shown.at < LENIENT;
-    let verdict = if doubts {
+fn judge(
+    block: &SubmittedBlock,
+    refuses: bool,
+    verdict: Option<Verdict>,
+) -> Option<(Verdict, Duration)> {
+    let refuses = refuses && block.at < LENIENT;
+    let verdict = if refuses {
         verdict
     } else {
         Some(Verdict::Accept)
@@ -39,7 +43,7 @@ fn judge(shown: &Shown, doubts: bool, verdict: Option<Verdict>) -> Option<(Verdi
     verdict.map(|verdict| (verdict, QUICK))
 }
 
-/// Blocks that applications accept, ignore, reject or say nothing of, pushed, asked for and published.
+/// Blocks that applications accept, ignore, reject or do not answer, pushed, requested and published.
 pub(super) fn validator() -> Outcome {
     let mut net = Net::with(
         23,
@@ -54,7 +58,7 @@ pub(super) fn validator() -> Outcome {
         net.join(*node, &main, &["org1"], 1);
     }
     net.until_all_see_all()?;
-    for (node, validator) in nodes[1..].iter().zip([slow, ignores, rejects, is_silent]) {
+    for (node, validator) in nodes[1..].iter().zip([slow, ignores, rejects, answers_not]) {
         net.world.validate_with(*node, validator);
         validate(&mut net, *node, &main, true);
     }
@@ -62,7 +66,7 @@ pub(super) fn validator() -> Outcome {
     net.run_for(20_000);
     let own = own_verdicts(&mut net, nodes[3], &main)?;
     net.until_all_hold(&main, 60)?;
-    // One that leaves while it looks at a block, and one that ceases to look.
+    // A node leaves during a validation, and another ends its subscription.
     net.publish(nodes[0], &main, 60..80, 40_000);
     net.run_for(310);
     let request = Request::LeaveChannel {
@@ -74,7 +78,7 @@ pub(super) fn validator() -> Outcome {
     net.run_for(5_000);
     net.seen("a publication rejected by its own application", own)?;
     let of = |count: fn(&Metrics) -> u64| net.sum(&nodes, count);
-    net.seen("blocks shown", of(|metrics| metrics.validations))?;
+    net.seen("blocks validated", of(|metrics| metrics.validations))?;
     net.seen("blocks ignored", of(|metrics| metrics.blocks_ignored))?;
     net.seen("blocks rejected", of(|metrics| metrics.blocks_rejected))?;
     net.seen("verdicts lost", of(|metrics| metrics.validations_lost))?;

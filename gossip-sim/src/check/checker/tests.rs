@@ -24,7 +24,7 @@ fn commit(checker: &mut Checker, node: u32, channel: &ChannelId, seq: u64, hash:
 }
 
 #[test]
-fn a_gap_or_repetition_in_commits_is_noticed() {
+fn a_gap_or_repetition_in_commits_is_a_violation() {
     let (mut checker, channel) = checker();
     commit(&mut checker, 0, &channel, 0, 0);
     commit(&mut checker, 0, &channel, 1, 1);
@@ -41,7 +41,7 @@ fn a_gap_or_repetition_in_commits_is_noticed() {
 }
 
 #[test]
-fn two_commits_at_a_time_are_noticed() {
+fn two_commits_at_a_time_are_a_violation() {
     let (mut checker, channel) = checker();
     checker.commit_asked(NOW, 0, &channel, 0);
     checker.commit_asked(NOW, 0, &channel, 1);
@@ -49,7 +49,7 @@ fn two_commits_at_a_time_are_noticed() {
 }
 
 #[test]
-fn a_height_that_falls_is_noticed_unless_the_ledger_was_lost() {
+fn a_height_that_falls_is_a_violation_unless_the_ledger_was_lost() {
     let (mut checker, channel) = checker();
     checker.height_told(NOW, 0, &channel, 5);
     checker.height_told(NOW, 0, &channel, 6);
@@ -69,7 +69,7 @@ fn a_height_that_falls_is_noticed_unless_the_ledger_was_lost() {
 }
 
 #[test]
-fn a_fork_is_noticed_at_its_first_block() {
+fn a_fork_is_a_violation_at_its_first_block() {
     let (mut checker, channel) = checker();
     commit(&mut checker, 0, &channel, 0, 7);
     commit(&mut checker, 1, &channel, 0, 7);
@@ -79,7 +79,7 @@ fn a_fork_is_noticed_at_its_first_block() {
 }
 
 #[test]
-fn an_older_incarnation_is_noticed_until_the_member_was_forgotten() {
+fn a_lower_incarnation_is_a_violation_until_the_member_was_forgotten() {
     let (mut checker, _) = checker();
     checker.listed(NOW, (0, 1), (5, 6));
     checker.listed(NOW, (0, 1), (6, 6));
@@ -99,7 +99,7 @@ fn an_older_incarnation_is_noticed_until_the_member_was_forgotten() {
 }
 
 #[test]
-fn an_older_incarnation_is_in_order_if_the_node_runs_as_that_one() {
+fn a_lower_incarnation_is_valid_if_the_node_runs_with_it() {
     let (mut checker, _) = checker();
     checker.listed(NOW, (0, 1), (5, 6));
     checker.listed(NOW, (0, 1), (4, 4));
@@ -109,7 +109,7 @@ fn an_older_incarnation_is_in_order_if_the_node_runs_as_that_one() {
 }
 
 #[test]
-fn a_dead_node_that_comes_alive_without_having_started_is_noticed() {
+fn a_dead_node_that_becomes_alive_without_having_started_is_a_violation() {
     let (mut checker, _) = checker();
     let since = Instant::from_millis(1_000);
     let (down, gone) = (Some(since), Some((since, since)));
@@ -134,7 +134,7 @@ fn a_dead_node_that_comes_alive_without_having_started_is_noticed() {
 }
 
 #[test]
-fn an_exceeded_bound_is_noticed_and_kept_violations_are_bounded() {
+fn an_exceeded_bound_is_a_violation_and_kept_violations_are_bounded() {
     let (mut checker, _) = checker();
     checker.bound(NOW, 0, "things", (3, 3));
     assert!(breaches(&checker).is_empty());

@@ -1,57 +1,28 @@
-//! Everything outside the nodes: transport, services, clock.
+//! The nodes' environment: transport, services, clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use gossip_core::{
-    Command, CryptoJob, Delivery, Endpoint, Event, Instant, LedgerOp, LinkDownReason, Notification,
-    OrgId, PeerId, RequestError, RequestId, Response, Ticket,
+    Command, CryptoJob, Delivery, Endpoint, Event, Instant, LedgerOp, Notification, OrgId, PeerId,
+    RequestError, RequestId, Response, Ticket,
 };
 
 use super::config::WorldConfig;
+use super::heard::Heard;
 use super::host::Host;
-use super::hostile::Heard;
-use super::validator::Shown;
+use super::occurrence::{Arrival, Occurrence};
+use super::submitted::SubmittedBlock;
 use crate::NodeId;
 use crate::agenda::{Agenda, Slab};
-use crate::check::{Breach, Census, Checker, Unrest};
+use crate::check::{Breach, Checker, FaultLog, VisibilityMatrix};
 use crate::crypto::Crypto;
 use crate::delivery::Deliveries;
 use crate::fault::Fault;
-use crate::network::{EndKey, EndState, Frame, Line, Links};
+use crate::network::{EndKey, EndState, Line, Links};
 use crate::rng::Draws;
 use crate::stats::Stats;
 use crate::trace::{Recording, Trace};
-
-/// What happens next to a node. Small: the heap moves it around.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum What {
-    Start,
-    Wake,
-    /// An event from the slab, for one life of the node.
-    Event(u32),
-    /// An operation of the ledger completes.
-    Ledger(u32),
-    /// Something arrives at an end of a link.
-    Arrival(u32),
-    /// The line of an end is free again.
-    Pump(EndKey),
-    /// Credit is returned.
-    Sweep,
-    /// A dial reaches the other side.
-    Accept(EndKey),
-    /// A dial has succeeded.
-    Connected(EndKey),
-    Fault(u32),
-    Publish(u32),
-}
-
-/// What arrives at the end of a link.
-#[derive(Debug)]
-pub(super) enum Cargo {
-    Frame(Frame),
-    End(LinkDownReason),
-}
 
 /// A fault, or its end.
 #[derive(Clone, Debug)]
@@ -64,14 +35,14 @@ pub(super) enum Planned {
     Thaw(u32),
 }
 
-/// Every frame and dial is lost with this probability.
+/// Loss of frames and dials, each with this probability.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loss {
     pub(super) percent: u8,
     pub(super) until: Instant,
 }
 
-/// Nothing gets from these nodes to those.
+/// A one-way cut: no frame gets from `from` to `to`.
 #[derive(Clone, Debug)]
 pub(super) struct OneWay {
     pub(super) from: BTreeSet<u32>,
@@ -79,7 +50,7 @@ pub(super) struct OneWay {
     pub(super) until: Instant,
 }
 
-/// How the way from one node to another is impaired.
+/// Impairment of the direction from one node to another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Impairment {
     pub(super) stalled_until: Instant,
@@ -87,20 +58,20 @@ pub(super) struct Impairment {
     pub(super) factor: u32,
 }
 
-/// Who waits for the reply to a request.
+/// The requester, which waits for the reply.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asker {
     Application,
     Publisher(u32),
-    /// Nobody: channels joined again after a restart.
+    /// The world, which joins channels again after a restart and ignores the reply.
     World,
 }
 
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct Environment {
     pub(super) config: WorldConfig,
     pub(super) now: Instant,
-    pub(super) agenda: Agenda<What>,
+    pub(super) agenda: Agenda<Occurrence>,
     pub(super) hosts: Vec<Host>,
     pub(super) endpoints: BTreeMap<Endpoint, u32>,
     pub(super) peers: BTreeMap<PeerId, u32>,
@@ -109,35 +80,35 @@ pub(super) struct Machine {
     pub(super) links: Links,
     pub(super) events: Slab<(u32, Event)>,
     pub(super) operations: Slab<(u32, Ticket, LedgerOp)>,
-    pub(super) arrivals: Slab<(EndKey, Cargo)>,
+    pub(super) arrivals: Slab<(EndKey, Arrival)>,
     pub(super) faults: Slab<Planned>,
     pub(super) impaired: BTreeMap<(u32, u32), Impairment>,
     pub(super) one_ways: Vec<OneWay>,
     pub(super) loss: Loss,
-    pub(super) unrest: Unrest,
-    /// What nodes hear that are listened to.
+    pub(super) fault_log: FaultLog,
+    /// Messages received by the nodes that are overheard.
     pub(super) heard: BTreeMap<u32, VecDeque<Heard>>,
     pub(super) crypto: Crypto,
     pub(super) latency: Draws,
     pub(super) service: Draws,
     pub(super) fate: Draws,
     pub(super) trace: Trace,
-    /// Absent unless the configuration asks for it.
+    /// Present if [`WorldConfig::record`] is set.
     pub(super) recording: Option<Box<Recording>>,
     pub(super) stats: Stats,
     pub(super) checker: Checker,
-    pub(super) census: Census,
+    pub(super) visibility: VisibilityMatrix,
     pub(super) deliveries: Deliveries,
-    /// Requests outstanding: who was asked, and by whom.
+    /// Requests outstanding: the node and the requester.
     pub(super) askers: BTreeMap<RequestId, (u32, Asker)>,
     pub(super) replies: BTreeMap<RequestId, Result<Response, RequestError>>,
-    /// Replies to publishers, to be worked off after the node's commands.
+    /// Replies to publishers, handled after the node's commands.
     pub(super) publisher_replies: Vec<(u32, Result<Response, RequestError>)>,
 }
 
 const MAX_REPLIES: usize = 4_096;
 
-impl Machine {
+impl Environment {
     pub(super) fn new(config: WorldConfig) -> Self {
         let seed = config.seed;
         let recording = config.record.then(|| Box::new(Recording::new()));
@@ -160,7 +131,7 @@ impl Machine {
                 percent: 0,
                 until: Instant::START,
             },
-            unrest: Unrest::default(),
+            fault_log: FaultLog::default(),
             heard: BTreeMap::new(),
             crypto: Crypto::new(seed),
             latency: Draws::new(seed, "latency"),
@@ -170,7 +141,7 @@ impl Machine {
             recording,
             stats: Stats::new(),
             checker: Checker::default(),
-            census: Census::default(),
+            visibility: VisibilityMatrix::default(),
             deliveries: Deliveries::default(),
             askers: BTreeMap::new(),
             replies: BTreeMap::new(),
@@ -189,14 +160,14 @@ impl Machine {
         }
     }
 
-    /// Plans an event for the node's present life.
+    /// Plans an event for the node, dropped if the node crashes or restarts before.
     pub(super) fn plan_event(&mut self, at: Instant, node: u32, event: Event) {
         let epoch = self.hosts[node as usize].epoch;
         let key = self.events.insert((epoch, event));
-        self.agenda.plan(at, node, What::Event(key));
+        self.agenda.plan(at, node, Occurrence::Event(key));
     }
 
-    /// Carries out what a node wants.
+    /// Executes a command of a node.
     pub(super) fn execute(&mut self, node: u32, command: Command) {
         match command {
             Command::Dial { ticket, endpoint } => self.dial(node, ticket, &endpoint),
@@ -218,14 +189,14 @@ impl Machine {
                 block,
                 from,
             } => {
-                let shown = Shown {
+                let block = SubmittedBlock {
                     at: self.now,
                     channel,
                     seq,
                     block,
                     from,
                 };
-                self.validate(node, ticket, &shown);
+                self.validate(node, ticket, &block);
             }
             Command::Reply { id, result } => self.reply(id, result),
             Command::Notify(notification) => self.notified(node, notification),
@@ -269,7 +240,8 @@ impl Machine {
             .delay(self.config.ledger)
             .saturating_mul(factor);
         let key = self.operations.insert((epoch, ticket, op));
-        self.agenda.plan(self.now + delay, node, What::Ledger(key));
+        self.agenda
+            .plan(self.now + delay, node, Occurrence::Ledger(key));
     }
 
     fn reply(&mut self, id: RequestId, result: Result<Response, RequestError>) {
@@ -312,19 +284,19 @@ impl Machine {
             && let Some(&subject) = self.peers.get(peer)
         {
             self.stats.deaths += 1;
-            self.census.set(self.now, observer, subject, false);
+            self.visibility.set(self.now, observer, subject, false);
             let down_since = self.hosts[subject as usize].down_since();
             if down_since.is_none() && !self.separated(observer, subject) {
                 self.stats.false_deaths += 1;
             }
             self.checker.died(observer, subject, down_since);
-            self.judge_death(observer, subject);
+            self.check_suspicion(observer, subject);
         } else if let Notification::MemberForgotten(peer) | Notification::MemberLeft(peer) =
             notification
             && let Some(&subject) = self.peers.get(peer)
         {
             self.stats.forgotten += 1;
-            self.census.set(self.now, observer, subject, false);
+            self.visibility.set(self.now, observer, subject, false);
             self.checker.forgot(observer, subject);
         }
     }
@@ -334,14 +306,14 @@ impl Machine {
             return;
         };
         let now = self.now;
-        self.census.set(now, observer, subject, true);
+        self.visibility.set(now, observer, subject, true);
         let down_since = self.hosts[subject as usize].down_since();
         let expiration = self.hosts[observer as usize]
             .config
             .membership
             .alive_expiration;
-        // What a fault has held back may bring it back once more.
-        let news = down_since.map(|since| since.max(self.unrest.last_delay(now)));
+        // A message delayed by a fault may make the observer see the subject alive once more.
+        let news = down_since.map(|since| since.max(self.fault_log.last_delay(now)));
         self.checker
             .appeared(now, (observer, subject), down_since.zip(news), expiration);
         if !self.may_see(observer, subject) {
@@ -351,8 +323,8 @@ impl Machine {
         }
     }
 
-    /// The rules of disclosure: one's own organisation; of the others that share a channel, peers
-    /// with an external endpoint, provided that one has an external endpoint oneself.
+    /// Returns whether the rules of disclosure let `observer` see `subject`: both are of one organisation, or
+    /// their organisations share a channel and both have an external endpoint.
     pub(super) fn may_see(&self, observer: u32, subject: u32) -> bool {
         let (a, b) = (
             &self.hosts[observer as usize],
@@ -366,12 +338,12 @@ impl Machine {
         public && linked.is_some_and(|orgs| orgs.contains(&b.config.identity.org))
     }
 
-    /// Latency of one frame.
+    /// The latency of one frame.
     pub(super) fn draw_latency(&mut self) -> Duration {
         self.latency.delay(self.config.latency)
     }
 
-    /// Authenticated links and, besides them, those that authenticate.
+    /// Checks the bound on open links: authenticated links, handshakes and dials.
     pub(super) fn open_link_bound(&mut self, node: u32) {
         let host = &self.hosts[node as usize];
         let link = &host.config.link;
@@ -380,7 +352,7 @@ impl Machine {
         self.checker.bound(self.now, node, "links open", bound);
     }
 
-    /// Forgets an end that its node has been told is down.
+    /// Removes an end of a link after its node was notified that the link is down.
     pub(super) fn lower(&mut self, node: u32, key: EndKey) {
         if let Some(end) = self.links.end_mut(key) {
             let counted = std::mem::take(&mut end.counted);

@@ -1,22 +1,22 @@
-//! Where all peers note what they have committed, and when.
+//! The commits of all peers, with their times.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The heights of all ledgers, and the way of each block from publication to the last peer.
+/// The heights of all ledgers, and the time of each block from publication to the last peer.
 ///
-/// Notes come from the ledgers themselves, so none can be lost. Memory: 24 bytes per block on its
-/// way and 8 per block that has arrived everywhere; the number of blocks of a run is bounded.
+/// The ledgers themselves record commits, so none can be lost. Memory: 24 bytes per block under
+/// way and 8 per block that all peers have committed; the number of blocks of a run is bounded.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct Commits {
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
     heights: Vec<u64>,
-    /// Blocks published and not yet everywhere: when, and how many peers lack it.
+    /// Blocks that not all peers have committed: time of publication and number of peers that lack it.
     under_way: VecDeque<(Instant, usize)>,
     /// Time from publication to the last peer, by block number.
     arrived: Vec<Duration>,
@@ -24,8 +24,8 @@ struct State {
     last_commit: Option<Instant>,
 }
 
-impl Board {
-    /// A board for `peers` peers with empty ledgers.
+impl Commits {
+    /// No commits, for `peers` peers with empty ledgers.
     pub(crate) fn new(peers: usize) -> Self {
         let state = State {
             heights: vec![0; peers],
@@ -39,7 +39,7 @@ impl Board {
         }
     }
 
-    /// A leader is about to publish block `seq`. Only the first leader to do so counts.
+    /// Records that a leader publishes block `seq`. Only the first leader counts.
     pub(crate) fn published(&self, seq: u64, now: Instant) {
         let mut state = self.lock();
         if seq == state.known_blocks() {
@@ -49,7 +49,7 @@ impl Board {
         }
     }
 
-    /// Peer number `peer` has committed block `seq`.
+    /// Records that peer number `peer` has committed block `seq`.
     pub(crate) fn committed(&self, peer: usize, seq: u64, now: Instant) {
         let mut state = self.lock();
         state.heights[peer] = seq + 1;
@@ -60,7 +60,7 @@ impl Board {
         if let Some((_, lacking)) = place.and_then(|place| state.under_way.get_mut(place)) {
             *lacking = lacking.saturating_sub(1);
         }
-        // Each peer commits in order, so blocks arrive everywhere in order too.
+        // Each peer commits in order, so blocks reach the last peer in order too.
         while let Some((published, 0)) = state.under_way.front().copied() {
             state.under_way.pop_front();
             state.arrived.push(now.saturating_duration_since(published));
@@ -72,7 +72,7 @@ impl Board {
         self.lock().heights.clone()
     }
 
-    /// The figures of the run so far.
+    /// The times of the run so far.
     pub(crate) fn timing(&self) -> Timing {
         let state = self.lock();
         let mut arrived = state.arrived.clone();
@@ -100,7 +100,7 @@ impl State {
     }
 }
 
-/// How long blocks took.
+/// Times of blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Timing {
     /// From the first publication to the last commit.
@@ -125,19 +125,19 @@ mod tests {
 
     #[test]
     fn a_block_has_arrived_when_the_last_peer_has_committed_it() {
-        let board = Board::new(2);
+        let commits = Commits::new(2);
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        board.published(0, at(0));
-        board.published(1, at(10));
-        board.published(0, at(11));
-        board.committed(0, 0, at(20));
-        board.committed(0, 1, at(21));
-        assert_eq!(board.timing().max, Duration::ZERO);
-        board.committed(1, 0, at(30));
-        board.committed(1, 1, at(110));
-        assert_eq!(board.heights(), [2, 2]);
-        let timing = board.timing();
+        commits.published(0, at(0));
+        commits.published(1, at(10));
+        commits.published(0, at(11));
+        commits.committed(0, 0, at(20));
+        commits.committed(0, 1, at(21));
+        assert_eq!(commits.timing().max, Duration::ZERO);
+        commits.committed(1, 0, at(30));
+        commits.committed(1, 1, at(110));
+        assert_eq!(commits.heights(), [2, 2]);
+        let timing = commits.timing();
         assert_eq!(timing.p50, Duration::from_millis(30));
         assert_eq!(timing.max, Duration::from_millis(100));
         assert_eq!(timing.spread, Duration::from_millis(110));

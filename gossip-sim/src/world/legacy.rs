@@ -1,33 +1,32 @@
-//! Peers of the original, which announce nothing that ours understand beyond it.
+//! Legacy peers: peers without our capabilities.
 
 use gossip_core::Config;
 use gossip_core::proto::{Content, GossipMessage, SignedMessage, UnsignedMessage};
 
 use super::World;
-use super::machine::Machine;
+use super::environment::Environment;
 use crate::NodeId;
 use crate::network::EndKey;
 
 impl World {
-    /// Adds a node that speaks as a peer of the original: on its links neither side sees a capability, a network id
-    /// or an incarnation in the other's authentication, it makes no pulses and grows no tree. The others
-    /// treat it as such a peer, and it treats them likewise.
+    /// Adds a legacy peer: on its links neither side sees a capability, a network id or an incarnation in the
+    /// other's authentication, and it uses neither pulses nor the tree. Both sides treat each other as legacy peers.
     ///
     /// # Errors
     /// As [`World::add`].
-    pub fn add_original(&mut self, mut config: Config) -> Result<NodeId, gossip_core::ConfigError> {
+    pub fn add_legacy(&mut self, mut config: Config) -> Result<NodeId, gossip_core::ConfigError> {
         config.membership.pulses = false;
         config.push.tree = false;
         let node = self.add(config)?;
-        self.machine.host(node.index()).original = true;
+        self.environment.host(node.index()).legacy = true;
         Ok(node)
     }
 }
 
-impl Machine {
-    /// The message as it is where one end is a peer of the original: an authentication without extensions, signed
-    /// anew; all others as they are.
-    pub(super) fn in_original(&mut self, from: EndKey, message: SignedMessage) -> SignedMessage {
+impl Environment {
+    /// Removes the extensions from an authentication and signs it again, if one end of the link is a legacy peer;
+    /// returns every other message unchanged.
+    pub(super) fn for_legacy(&mut self, from: EndKey, message: SignedMessage) -> SignedMessage {
         let Content::Conn(conn) = message.content() else {
             return message;
         };
@@ -36,7 +35,7 @@ impl Machine {
             return message;
         };
         if ![sender, receiver]
-            .map(|end| self.hosts[end as usize].original)
+            .map(|end| self.hosts[end as usize].legacy)
             .contains(&true)
         {
             return message;

@@ -1,22 +1,22 @@
-//! Peers of the original among ours: heartbeats are signed, blocks are pushed at random and pulled.
+//! Legacy peers in the network: heartbeats are signed, blocks are pushed at random and pulled.
 
 use std::time::Duration;
 
 use crate::Outcome;
 use crate::net::{Net, channel};
 
-/// Two organisations, each with peers of both kinds, in which either publishes.
+/// Two organisations, each with peers of both kinds; first ours publish, then legacy peers.
 pub(super) fn push() -> Outcome {
     let mut net = Net::new(25);
     let main = channel("main");
     let mut nodes = Vec::new();
     for org in ["org1", "org2"] {
         let ours = net.start(org, 4)?;
-        let originals = [net.start_original(org, 4)?, net.start_original(org, 5)?];
-        nodes.push((ours, originals));
+        let legacy = [net.start_legacy(org, 4)?, net.start_legacy(org, 5)?];
+        nodes.push((ours, legacy));
     }
-    for (ours, originals) in &nodes {
-        for node in ours.iter().chain(originals) {
+    for (ours, legacy) in &nodes {
+        for node in ours.iter().chain(legacy) {
             net.join(*node, &main, &["org1", "org2"], 1);
         }
     }
@@ -25,22 +25,22 @@ pub(super) fn push() -> Outcome {
         net.publish(ours[1], &main, 0..40, 1_000);
     }
     net.until_all_hold(&main, 40)?;
-    for (_, originals) in &nodes {
-        net.publish(originals[1], &main, 40..70, 30_000);
+    for (_, legacy) in &nodes {
+        net.publish(legacy[1], &main, 40..70, 30_000);
     }
     net.until_all_hold(&main, 70)?;
     net.run_for(60_000);
-    for (ours, originals) in &nodes {
+    for (ours, legacy) in &nodes {
         let rounds = net.sum(ours, |metrics| metrics.pull_rounds);
-        net.seen("rounds of pull with peers of the original", rounds)?;
-        let pushed = net.sum(originals, |metrics| metrics.blocks_pushed);
-        net.seen("blocks pushed to peers of the original", pushed)?;
+        net.seen("rounds of pull with legacy peers", rounds)?;
+        let pushed = net.sum(legacy, |metrics| metrics.blocks_pushed);
+        net.seen("blocks pushed to legacy peers", pushed)?;
     }
     net.finish()
 }
 
-/// Peers of the original that get blocks by pull alone, and one that comes late and learns identities by it; then
-/// one of ours pulls what only a peer of the original has.
+/// Legacy peers that get blocks by pull only, and one that joins late and pulls identities; then
+/// our peers pull blocks of a legacy peer.
 pub(super) fn pull() -> Outcome {
     let mut net = Net::with(
         26,
@@ -53,25 +53,25 @@ pub(super) fn pull() -> Outcome {
     );
     let main = channel("main");
     let ours = net.start("org1", 5)?;
-    let mut originals = vec![net.start_original("org1", 5)?];
-    for node in ours.iter().chain(&originals) {
+    let mut legacy = vec![net.start_legacy("org1", 5)?];
+    for node in ours.iter().chain(&legacy) {
         net.join(*node, &main, &["org1"], 1);
     }
     net.until_all_see_all()?;
-    // As many as a digest tells of.
+    // No more blocks than a digest has.
     net.publish(ours[1], &main, 0..8, 1_000);
     net.run_for(5_000);
-    originals.push(net.start_original("org1", 6)?);
-    net.join(originals[1], &main, &["org1"], 1);
+    legacy.push(net.start_legacy("org1", 6)?);
+    net.join(legacy[1], &main, &["org1"], 1);
     net.until_all_hold(&main, 8)?;
-    net.publish(originals[0], &main, 8..16, 1_000);
+    net.publish(legacy[0], &main, 8..16, 1_000);
     net.until_all_hold(&main, 16)?;
     net.run_for(30_000);
-    let pulled = net.sum(&originals, |metrics| metrics.blocks_pulled);
-    net.seen("blocks pulled by peers of the original", pulled)?;
+    let pulled = net.sum(&legacy, |metrics| metrics.blocks_pulled);
+    net.seen("blocks pulled by legacy peers", pulled)?;
     let pulled = net.sum(&ours, |metrics| metrics.blocks_pulled);
     net.seen("blocks pulled by ours", pulled)?;
-    let identities = net.sum(&originals, |metrics| metrics.identities_pulled);
+    let identities = net.sum(&legacy, |metrics| metrics.identities_pulled);
     net.seen("identities pulled", identities)?;
     net.finish()
 }

@@ -1,4 +1,4 @@
-//! Who sees whom.
+//! The visibility matrix: which node sees which.
 
 use gossip_core::Instant;
 
@@ -9,9 +9,9 @@ struct Square {
     rows: Vec<Vec<u64>>,
 }
 
-/// Compares what nodes see with what they should see.
+/// The pairs of nodes of which the first sees, has seen, and should see the second.
 #[derive(Debug, Default)]
-pub(crate) struct Census {
+pub(crate) struct VisibilityMatrix {
     seen: Square,
     /// Seen at some time since the observer's start.
     once: Square,
@@ -19,8 +19,8 @@ pub(crate) struct Census {
     last_discovery: Instant,
 }
 
-impl Census {
-    /// Makes room for one more node.
+impl VisibilityMatrix {
+    /// Adds a row and a column for a new node.
     pub(crate) fn grow(&mut self) {
         self.seen.grow();
         self.once.grow();
@@ -39,13 +39,13 @@ impl Census {
         self.seen.get(observer, subject)
     }
 
-    /// Forgets what `observer` saw.
-    pub(crate) fn blind(&mut self, observer: u32) {
+    /// Clears the row of `observer`.
+    pub(crate) fn clear(&mut self, observer: u32) {
         self.seen.rows[observer as usize].fill(0);
         self.once.rows[observer as usize].fill(0);
     }
 
-    /// Computes anew who should see whom.
+    /// Computes the due pairs again.
     pub(crate) fn expect(&mut self, due: impl Fn(u32, u32) -> bool) {
         let nodes = u32::try_from(self.due.rows.len()).unwrap_or(u32::MAX);
         for observer in 0..nodes {
@@ -59,22 +59,22 @@ impl Census {
         }
     }
 
-    /// When somebody last saw somebody for the first time.
+    /// The last time at which a node saw another for the first time.
     pub(crate) const fn last_discovery(&self) -> Instant {
         self.last_discovery
     }
 
-    /// Does everybody see all they should?
+    /// Returns whether all due pairs are seen.
     pub(crate) fn is_complete(&self) -> bool {
         self.due.is_within(&self.seen)
     }
 
-    /// Has everybody seen, at some time, all they should?
+    /// Returns whether all due pairs have been seen at some time.
     pub(crate) fn was_complete(&self) -> bool {
         self.due.is_within(&self.once)
     }
 
-    /// Pairs that should see each other, and how many of them have.
+    /// The number of due pairs, and of those that have been seen at some time.
     pub(crate) fn count(&self) -> (u64, u64) {
         let (mut all, mut done) = (0, 0);
         for (due, seen) in self.due.rows.iter().zip(&self.once.rows) {
@@ -86,7 +86,7 @@ impl Census {
         (all, done)
     }
 
-    /// Pairs `(observer, subject)` that are seen although the subject is one of these.
+    /// Pairs `(observer, subject)` that are seen although `down` holds for the subject.
     pub(crate) fn stale(&self, down: impl Fn(u32) -> bool) -> Vec<(u32, u32)> {
         let nodes = u32::try_from(self.seen.rows.len()).unwrap_or(u32::MAX);
         (0..nodes)
@@ -96,7 +96,7 @@ impl Census {
             .collect()
     }
 
-    /// Up to `limit` pairs `(observer, subject)` that should be seen and are not.
+    /// Up to `limit` pairs `(observer, subject)` that are due and not seen.
     pub(crate) fn missing(&self, limit: usize) -> Vec<(u32, u32)> {
         let nodes = u32::try_from(self.due.rows.len()).unwrap_or(u32::MAX);
         (0..nodes)
@@ -143,28 +143,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_census_is_complete_only_when_each_due_pair_is_seen() {
-        let mut census = Census::default();
-        (0..70).for_each(|_| census.grow());
-        census.expect(|observer, subject| observer % 2 == subject % 2);
-        assert_eq!(census.count(), (70 * 34, 0));
+    fn a_matrix_is_complete_only_when_each_due_pair_is_seen() {
+        let mut matrix = VisibilityMatrix::default();
+        (0..70).for_each(|_| matrix.grow());
+        matrix.expect(|observer, subject| observer % 2 == subject % 2);
+        assert_eq!(matrix.count(), (70 * 34, 0));
         for observer in 0..70 {
             for subject in 0..70 {
-                census.set(Instant::from_millis(3), observer, subject, true);
+                matrix.set(Instant::from_millis(3), observer, subject, true);
             }
         }
-        assert!(census.is_complete());
-        census.set(Instant::from_millis(4), 69, 1, false);
-        assert!(!census.is_complete());
-        assert_eq!(census.missing(10), [(69, 1)]);
-        assert!(census.was_complete());
-        assert_eq!(census.count(), (70 * 34, 70 * 34));
-        census.set(Instant::from_millis(5), 69, 0, false);
-        census.set(Instant::from_millis(5), 69, 1, true);
-        assert!(census.is_complete());
-        census.blind(3);
-        assert_eq!(census.missing(100).len(), 34);
-        assert!(!census.was_complete());
-        assert_eq!(census.last_discovery(), Instant::from_millis(3));
+        assert!(matrix.is_complete());
+        matrix.set(Instant::from_millis(4), 69, 1, false);
+        assert!(!matrix.is_complete());
+        assert_eq!(matrix.missing(10), [(69, 1)]);
+        assert!(matrix.was_complete());
+        assert_eq!(matrix.count(), (70 * 34, 70 * 34));
+        matrix.set(Instant::from_millis(5), 69, 0, false);
+        matrix.set(Instant::from_millis(5), 69, 1, true);
+        assert!(matrix.is_complete());
+        matrix.clear(3);
+        assert_eq!(matrix.missing(100).len(), 34);
+        assert!(!matrix.was_complete());
+        assert_eq!(matrix.last_discovery(), Instant::from_millis(3));
     }
 }

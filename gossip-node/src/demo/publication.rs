@@ -1,8 +1,8 @@
-//! From the input to the leaders: cutting, signing, publishing.
+//! Publication of the input: cutting and signing blocks, and publishing them through the leaders.
 //!
-//! Blocks are made in a thread, as files and signatures would block the executor. It runs at most
+//! A thread makes the blocks, because files and signatures would block the executor. It is at most
 //! [`AHEAD`] blocks ahead of the slowest leader, and a leader publishes its next block when the
-//! network has room for it, so memory does not grow with the input.
+//! node accepts it, so memory does not grow with the input.
 
 use std::sync::Arc;
 use std::thread;
@@ -14,29 +14,29 @@ use futures_util::future::{try_join, try_join_all};
 use gossip::Channel;
 
 use super::blocks::BlockMaker;
-use super::board::Board;
+use super::commits::Commits;
 use super::input::{Input, InputReader};
 use crate::failure::Failure;
 
-/// Blocks made and not yet taken by a leader.
+/// Cap of blocks made that a leader has not published.
 const AHEAD: usize = 4;
 
-/// Bytes of input in each transaction but a block's last.
+/// Bytes of input in each transaction except a block's last one.
 const TRANSACTION: usize = 16 << 10;
 
-/// How many blocks `input_bytes` make.
+/// The number of blocks for `input_bytes`.
 pub(crate) fn block_count(input_bytes: u64, block_size: usize) -> u64 {
     input_bytes.div_ceil(block_size as u64)
 }
 
 /// Cuts the input into blocks and publishes each of them through every leader. Completes when all
-/// are published, which is before all have arrived.
-pub(crate) async fn feed(
+/// are published, before all peers have them.
+pub(crate) async fn publish(
     input: &Input,
     block_size: usize,
     maker: BlockMaker,
     leaders: &[Channel],
-    board: &Arc<Board>,
+    commits: &Arc<Commits>,
 ) -> Result<(), Failure> {
     let (senders, receivers): (Vec<_>, Vec<_>) = leaders
         .iter()
@@ -47,14 +47,14 @@ pub(crate) async fn feed(
     thread::Builder::new()
         .name("gossip-cut".to_owned())
         .spawn(move || {
-            // The receiver is gone if the demo has been given up.
+            // The receiver is dropped if the demo has failed.
             let _ = done.try_send(cut_all(reader, block_size, maker, &senders));
         })
         .map_err(|error| Failure::step("start the thread that makes blocks", error))?;
     let publications = leaders
         .iter()
         .zip(receivers)
-        .map(|(leader, blocks)| publish_all(leader, blocks, board));
+        .map(|(leader, blocks)| publish_all(leader, blocks, commits));
     let cut = async {
         let gone = |error| Failure::step("make blocks", error);
         cut.recv().await.map_err(gone)?
@@ -86,11 +86,11 @@ fn cut_all(
 async fn publish_all(
     leader: &Channel,
     blocks: Receiver<Bytes>,
-    board: &Board,
+    commits: &Commits,
 ) -> Result<(), Failure> {
     let mut seq = 0;
     while let Ok(block) = blocks.recv().await {
-        board.published(seq, Instant::now());
+        commits.published(seq, Instant::now());
         let published = leader.publish(seq, block).await;
         published.map_err(|error| Failure::step("publish a block", error))?;
         seq += 1;
