@@ -2,15 +2,22 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::RangeBounds;
 
 /// A map that drops its oldest entry when it is full. Age is the order of insertion: remote peers can choose keys, but
 /// not ages.
-#[derive(Debug)]
 pub(crate) struct Recent<K, V> {
     entries: BTreeMap<K, (u64, V)>,
     by_age: BTreeMap<u64, K>,
     inserted: u64,
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Recent<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.entries.iter().map(|(key, (_, value))| (key, value));
+        f.debug_map().entries(entries).finish()
+    }
 }
 
 impl<K, V> Default for Recent<K, V> {
