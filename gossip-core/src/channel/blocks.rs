@@ -111,7 +111,7 @@ impl Channel {
 
     /// A publication is verified. If peers pushed it meanwhile, their copies are redundant.
     fn on_own_block(&mut self, cx: &mut ChannelCx<'_>, id: RequestId, block: Admitted<BlockItem>) {
-        self.transfer.on_unasked_checked(block.get().seq);
+        self.transfer.end_check(block.get().seq, None);
         let inserted = self.commit.admit(cx, &block);
         let asks = self.go_on(cx, None);
         match inserted {
@@ -171,17 +171,17 @@ impl Channel {
                 }
             }
             BlockSource::Transfer { from } if fault.is_innocent() => {
-                self.transfer.on_unchecked_block(from, seq);
+                self.transfer.end_check(seq, Some(from));
             }
             BlockSource::Transfer { from } => self.transfer.on_bad_block(cx, from, seq),
             BlockSource::Pulled { from } => {
                 if !fault.is_innocent() {
                     self.pull.on_bad(cx.now, from.clone(), seq);
                 }
-                self.transfer.on_unasked_checked(seq);
+                self.transfer.end_check(seq, None);
             }
             BlockSource::Local { .. } | BlockSource::Pushed { .. } => {
-                self.transfer.on_unasked_checked(seq);
+                self.transfer.end_check(seq, None);
             }
         }
         self.resume(cx);

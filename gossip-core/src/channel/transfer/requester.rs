@@ -90,6 +90,16 @@ struct Checking {
     deadline: Instant,
 }
 
+impl Checking {
+    const fn unsolicited(bytes: u64, deadline: Instant) -> Self {
+        Self {
+            asked_of: None,
+            bytes,
+            deadline,
+        }
+    }
+}
+
 impl Requester {
     pub(crate) fn new(channel: ChannelId, rng: ModuleRng) -> Self {
         Self {
@@ -170,21 +180,15 @@ impl Requester {
 
     /// A block is being checked that state transfer did not request.
     pub(crate) fn await_verdict(&mut self, cx: &Out<'_>, seq: u64, bytes: u64) {
-        self.checking.entry(seq).or_insert(Checking {
-            asked_of: None,
-            bytes,
-            deadline: cx.now + cx.config.gate.check_timeout,
-        });
+        let deadline = cx.now + cx.config.gate.check_timeout;
+        let checking = Checking::unsolicited(bytes, deadline);
+        self.checking.entry(seq).or_insert(checking);
     }
 
     /// The application rejects this block for now: it counts as on its way for a while.
     pub(crate) fn on_ignored(&mut self, cx: &Out<'_>, seq: u64) {
         let deadline = cx.now + cx.config.state_transfer.peer_penalty;
-        let checking = Checking {
-            asked_of: None,
-            bytes: 0,
-            deadline,
-        };
+        let checking = Checking::unsolicited(0, deadline);
         self.checking.insert(seq, checking);
     }
 
@@ -200,41 +204,28 @@ impl Requester {
 
     /// A block passed its check. If it was sent on request, its sender is rewarded.
     pub(crate) fn on_checked(&mut self, cx: &mut Out<'_>, seq: u64) {
-        if let Some(peer) = self.end_check(seq) {
+        if let Some(peer) = self.checking.remove(&seq).and_then(|done| done.asked_of) {
             let base = cx.config.state_transfer.peer_penalty;
             self.penalties.reward(&peer, cx.now, base);
         }
     }
 
-    /// The check of an unsolicited block has ended.
-    pub(crate) fn on_unasked_checked(&mut self, seq: u64) {
-        if self
-            .checking
-            .get(&seq)
-            .is_some_and(|checking| checking.asked_of.is_none())
-        {
-            self.checking.remove(&seq);
-        }
-    }
-
     /// A block that the peer sent on request does not verify.
     pub(crate) fn on_bad_block(&mut self, cx: &mut Out<'_>, peer: &PeerId, seq: u64) {
-        let asked_of = self
-            .checking
-            .get(&seq)
-            .and_then(|checking| checking.asked_of.as_ref());
-        if asked_of == Some(peer) {
-            self.checking.remove(&seq);
+        if self.end_check(seq, Some(peer)) {
             self.punish(cx, peer);
         }
     }
 
-    /// A block that the peer sent on request could not be checked.
-    pub(crate) fn on_unchecked_block(&mut self, peer: &PeerId, seq: u64) {
+    /// The check of a block ends without a verdict on its sender. Returns whether it was the check of this copy: that
+    /// of `asked_of` if it was requested, an unsolicited one otherwise.
+    pub(crate) fn end_check(&mut self, seq: u64, asked_of: Option<&PeerId>) -> bool {
         let checking = self.checking.get(&seq);
-        if checking.is_some_and(|checking| checking.asked_of.as_ref() == Some(peer)) {
+        let ends = checking.is_some_and(|checking| checking.asked_of.as_ref() == asked_of);
+        if ends {
             self.checking.remove(&seq);
         }
+        ends
     }
 
     /// Takes an answer. An unsolicited one changes nothing, not even a timer.
@@ -381,7 +372,7 @@ impl Requester {
         }
         self.asked
             .retain(|asked| !asked.late || asked.offered || asked.end >= next);
-        let late = self.asked.iter().filter(|asked| asked.late).count();
+        let late = self.asked.len() - self.awaited().count();
         for _ in MAX_LATE..late {
             if let Some(oldest) = self.asked.iter().position(|asked| asked.late) {
                 self.asked.remove(oldest);
@@ -407,11 +398,8 @@ impl Requester {
 
     /// One more than the greatest number that is held or claimed.
     pub(crate) fn known_end(&self, now: Instant, buffer: &PayloadBuffer) -> u64 {
-        let claimed = self
-            .claims
-            .highest(|peer| !self.penalties.holds(peer, now))
-            .unwrap_or(0);
-        claimed.max(buffer.end())
+        let counts = |peer: &PeerId| !self.penalties.holds(peer, now);
+        self.claims.highest(counts).unwrap_or(0).max(buffer.end())
     }
 
     /// One more request, if there are numbers to request and a peer to ask.
@@ -422,11 +410,10 @@ impl Requester {
         avoid: Option<&PeerId>,
     ) -> Option<Ask> {
         let config = &cx.config.state_transfer;
-        let awaited = self.asked.iter().filter(|asked| !asked.late).count();
         let limit = buffer.limit().min(self.overdue_to);
         let start = (buffer.frontier()..limit).find(|seq| !self.expects(*seq, buffer))?;
-        let roomy = self.room(buffer, awaited, config.max_response_bytes);
-        if awaited >= MAX_PARALLEL || !roomy && start != buffer.next() {
+        let roomy = self.room(buffer, config.max_response_bytes);
+        if self.awaited().count() >= MAX_PARALLEL || !roomy && start != buffer.next() {
             return None;
         }
         // Without room only the next number is sure to have a place.
@@ -481,20 +468,16 @@ impl Requester {
         buffer.holds(seq)
             || self.checking.contains_key(&seq)
             || self
-                .asked
-                .iter()
-                .any(|asked| !asked.late && (asked.start..=asked.end).contains(&seq))
+                .awaited()
+                .any(|asked| (asked.start..=asked.end).contains(&seq))
     }
 
     /// Returns whether one more answer of full size fits beside all expected ones.
-    fn room(&self, buffer: &PayloadBuffer, awaited: usize, answer: u64) -> bool {
+    fn room(&self, buffer: &PayloadBuffer, answer: u64) -> bool {
         let checking: u64 = self.checking.values().map(|checking| checking.bytes).sum();
-        let answers = (awaited as u64).saturating_add(1).saturating_mul(answer);
-        buffer
-            .bytes()
-            .saturating_add(checking)
-            .saturating_add(answers)
-            <= buffer.max_bytes()
+        let answers = (self.awaited().count() as u64 + 1).saturating_mul(answer);
+        let expected = checking.saturating_add(answers);
+        buffer.bytes().saturating_add(expected) <= buffer.max_bytes()
     }
 
     /// A random peer among the best that may have block `start`: not `avoid`, connected, with all of the range.
@@ -528,25 +511,14 @@ impl Requester {
 
     fn next_deadline(&self, cx: &Out<'_>, buffer: &PayloadBuffer) -> Option<Instant> {
         let frontier = buffer.frontier();
-        let answer = self
-            .asked
-            .iter()
-            .filter(|asked| !asked.late)
-            .map(|asked| asked.deadline)
-            .min();
-        let check = self
-            .checking
-            .values()
-            .map(|checking| checking.deadline)
-            .min();
+        let answer = self.awaited().map(|asked| asked.deadline).min();
+        let checks = self.checking.values();
+        let check = checks.map(|checking| checking.deadline).min();
         let overdue = self
             .missing
             .map(|(number, since)| since + self.gap_timeout(cx, number, buffer));
-        let pardon = self.penalties.next_end(cx.now, |peer| {
-            self.claims
-                .height(peer)
-                .is_some_and(|height| height > frontier)
-        });
+        let may_help = |peer: &PeerId| self.may_have(peer, frontier);
+        let pardon = self.penalties.next_end(cx.now, may_help);
         let timeout = cx.config.state_transfer.response_timeout;
         let free = self
             .asked
@@ -561,15 +533,13 @@ impl Requester {
             .min()
     }
 
-    fn end_check(&mut self, seq: u64) -> Option<PeerId> {
-        self.checking.remove(&seq)?.asked_of
+    /// The requests whose timeout has not expired.
+    fn awaited(&self) -> impl Iterator<Item = &Asked> {
+        self.asked.iter().filter(|asked| !asked.late)
     }
 
     fn forget_requests_to(&mut self, cx: &mut Out<'_>, peer: &PeerId) {
-        let awaited = self
-            .asked
-            .iter()
-            .any(|asked| !asked.late && asked.peer == *peer);
+        let awaited = self.awaited().any(|asked| asked.peer == *peer);
         self.asked.retain(|asked| asked.peer != *peer);
         if awaited {
             self.punish(cx, peer);

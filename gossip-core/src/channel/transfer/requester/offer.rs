@@ -19,10 +19,9 @@ impl Requester {
     ) -> Option<Ask> {
         let config = &cx.config.state_transfer;
         let (now, timeout) = (cx.now, config.response_timeout);
-        let awaited = self.asked.iter().filter(|asked| !asked.late).count();
         let offered = self.asked.iter().filter(|asked| asked.is_awaited_offer());
         let busy = |asked: &Asked| asked.peer == *peer && asked.is_busy(now, timeout);
-        let roomy = seq == buffer.next() || self.room(buffer, awaited, config.max_response_bytes);
+        let roomy = seq == buffer.next() || self.room(buffer, config.max_response_bytes);
         let free = offered.count() < MAX_PARALLEL
             && !self.asked.iter().any(busy)
             && !self.penalties.holds(peer, now);
@@ -51,9 +50,9 @@ impl Requester {
         let hedge_after = self.answer_time.hedge_after(timeout);
         let arrives = |asked: &Asked| {
             let soon = asked.offered || now < asked.since + hedge_after;
-            !asked.late && soon && (asked.start..=asked.end).contains(&seq)
+            soon && (asked.start..=asked.end).contains(&seq)
         };
-        buffer.holds(seq) || self.checking.contains_key(&seq) || self.asked.iter().any(arrives)
+        buffer.holds(seq) || self.checking.contains_key(&seq) || self.awaited().any(arrives)
     }
 
     /// Takes the peers that offered a block and have not delivered it within the response timeout.

@@ -133,7 +133,7 @@ impl Machine {
                 return Vec::new();
             }
         }
-        self.requester.on_unasked_checked(seq);
+        self.requester.end_check(seq, None);
         let block = self.verified(seq, data.clone(), BlockSource::Local { id });
         assert_eq!(self.commit.admit(cx, &block), Insert::Stored);
         let mut effects = vec![Effect::Accepted {
