@@ -1,4 +1,9 @@
 //! Blocks that the application validates before they are stored and forwarded.
+//!
+//! The validator is apart from the crypto service's `verify_block`. `verify_block` answers from the block and the
+//! channel's configuration alone, on any thread and in any order. A validator reads the application's state, is
+//! switched on and off per channel, and may answer *ignore*: not now, which no signature check does. It sees only
+//! verified blocks, so bytes invented by an outsider cannot occupy it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

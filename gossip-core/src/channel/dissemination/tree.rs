@@ -72,7 +72,8 @@ pub(crate) struct Tree {
     /// Backup parents: peers that offered a block while it was requested from another one. They had it before us, so
     /// none of them gets its blocks from us. At most `MAX_EAGER`.
     backups: Vec<PeerId>,
-    /// The first sender of each recent block.
+    /// The first sender of each recent block. When it is full, the lowest number is dropped, not the oldest entry as a
+    /// `Recent` does: a catching-up peer's old blocks must not displace those of the newest.
     first_senders: BTreeMap<u64, PeerId>,
     /// A height announcement is scheduled.
     announcing: bool,
