@@ -1,35 +1,59 @@
-//! The files and functions that `ARCHITECTURE.md` names exist.
+//! The files and functions that `ARCHITECTURE.md` and `CONTRIBUTING.md` name exist.
 
 use std::fs;
 use std::path::Path;
 
 use crate::{Failure, Violations};
 
-const PAGE: &str = "ARCHITECTURE.md";
+const PAGES: [&str; 2] = ["ARCHITECTURE.md", "CONTRIBUTING.md"];
 
-/// One line for each missing file, and for each function that is missing in its file. A row names a
-/// file and then its functions: `` `a/src/b.rs` `c`, `d` ``.
+/// One line for each missing file, and for each function that is missing in its file. A path in
+/// backticks with a folder and the extension `.rs` is a file. In the second column of a table the
+/// names that follow a file are its functions: `` `a/src/b.rs` `c`, `d` ``.
 pub(crate) fn check(root: &Path) -> Result<Violations, Failure> {
-    let page = fs::read_to_string(root.join(PAGE))?;
     let mut violations = Vec::new();
-    for place in page.lines().filter_map(place_of) {
-        let mut file: Option<(&str, String)> = None;
-        for name in place.split('`').skip(1).step_by(2) {
-            if name.contains('/') {
-                let text = fs::read_to_string(root.join(name)).unwrap_or_default();
-                if text.is_empty() {
-                    violations.push(format!("{PAGE}: there is no file {name}"));
-                }
-                file = Some((name, text));
-            } else if let Some((path, text)) = &file
-                && !text.is_empty()
-                && !has_function(text, name)
-            {
-                violations.push(format!("{PAGE}: {path} has no function {name}"));
+    for page in PAGES {
+        let text = fs::read_to_string(root.join(page))?;
+        for line in text.lines() {
+            check_files(root, page, line, &mut violations);
+            if let Some(place) = place_of(line) {
+                check_functions(root, page, place, &mut violations);
             }
         }
     }
     Ok(violations)
+}
+
+fn check_files(root: &Path, page: &str, line: &str, violations: &mut Violations) {
+    for name in in_backticks(line).filter(|name| is_file(name)) {
+        if !root.join(name).is_file() {
+            violations.push(format!("{page}: there is no file {name}"));
+        }
+    }
+}
+
+fn check_functions(root: &Path, page: &str, place: &str, violations: &mut Violations) {
+    let mut file: Option<(&str, String)> = None;
+    for name in in_backticks(place) {
+        if is_file(name) {
+            file = fs::read_to_string(root.join(name))
+                .ok()
+                .map(|text| (name, text));
+        } else if let Some((path, text)) = &file
+            && !has_function(text, name)
+        {
+            violations.push(format!("{page}: {path} has no function {name}"));
+        }
+    }
+}
+
+fn in_backticks(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+fn is_file(name: &str) -> bool {
+    let plain = name.contains('/') && !name.contains(['*', '{', ' ']);
+    plain && Path::new(name).extension().is_some_and(|ext| ext == "rs")
 }
 
 /// The column "where" of a row in the tables that follow a block: step, where, runs on.
@@ -60,12 +84,20 @@ mod tests {
 | --- | --- | --- |
 | `four` goes | `src/a.rs` `one`, `two` | task |
 | on | `src/a.rs` `three`; `src/b.rs` `one` | task |
-| `src/c.rs` | what | Fabric's |
+
+A path in prose, `src/c.rs`, a pattern, `src/*.rs`, and a command, `cargo run src/d.rs`.
 ";
-        fs::write(root.path().join(PAGE), page).unwrap();
+        fs::write(root.path().join("ARCHITECTURE.md"), page).unwrap();
+        fs::write(
+            root.path().join("CONTRIBUTING.md"),
+            "See `src/e.rs`, not `a.rs`.",
+        )
+        .unwrap();
         let expected = [
             "ARCHITECTURE.md: src/a.rs has no function three",
             "ARCHITECTURE.md: there is no file src/b.rs",
+            "ARCHITECTURE.md: there is no file src/c.rs",
+            "CONTRIBUTING.md: there is no file src/e.rs",
         ];
         assert_eq!(check(root.path()).unwrap(), expected);
     }

@@ -1,55 +1,12 @@
-//! Joining, configuring and leaving a channel.
+//! Configuring and leaving a channel.
 
 use gossip_proto::{Chaincode, channel_mac};
 
-use super::commit::Commit;
-use super::dissemination::{BlockPull, Tree, Waits};
-use super::leadership::LatestLeadership;
-use super::state_info::{OwnState, Participants, Readers, StateInfoExchange};
-use super::transfer::{BlockServer, Requester};
 use super::{Channel, ChannelCx};
 use crate::out::Out;
-use crate::rng::ModuleRng;
-use crate::timer::{ChannelTimer, TimerKey};
-use crate::{ChannelId, JoinChannel, RequestError, RequestId, Response, Start};
+use crate::{JoinChannel, RequestError, RequestId, Response};
 
 impl Channel {
-    /// Joins a channel: reads the ledger's height, and answers `request` when it is known.
-    pub(crate) fn join(
-        cx: &mut Out<'_>,
-        id: ChannelId,
-        config: &JoinChannel,
-        start: &Start,
-        (request, revision): (RequestId, u64),
-    ) -> Self {
-        let fork = |purpose: &str| ModuleRng::fork(&start.seed, &format!("{purpose} {id}"));
-        let now = cx.now;
-        let key = TimerKey::Channel(ChannelTimer::RequestStateInfo, id.clone());
-        cx.timers().set(key, now);
-        let (rng, nonces) = (fork("channel"), fork("state infos"));
-        let max = cx.config.membership.max_members.get();
-        Self {
-            sequence: config.sequence,
-            orgs: config.members.keys().cloned().collect(),
-            revisions: (revision, revision),
-            own: OwnState::new(id.clone(), start.incarnation, cx.now),
-            participants: Participants::new(cx.config),
-            exchange: StateInfoExchange::new(cx.config.channel.request_interval, rng, nonces),
-            readers: Readers::default(),
-            tree: Tree::default(),
-            commit: Commit::new(cx, id.clone()),
-            transfer: Requester::new(id.clone(), fork("transfer")),
-            server: BlockServer::new(id.clone()),
-            pull: BlockPull::new(cx, Some(id.clone()), fork("pull")),
-            coverage: Waits::default(),
-            leadership: LatestLeadership::new(max),
-            joining: Some(request),
-            ended: None,
-            own_version: 0,
-            id,
-        }
-    }
-
     /// The ledger's height is known: the channel is joined.
     pub(super) fn on_joined(&mut self, cx: &mut Out<'_>) {
         let height = self.height();

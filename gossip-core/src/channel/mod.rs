@@ -41,11 +41,13 @@ pub(crate) use self::table::Channels;
 use self::transfer::{BlockServer, Requester};
 use crate::gate::admitted::ChannelInput;
 use crate::out::Out;
+use crate::rng::ModuleRng;
 use crate::snapshot::Stores;
 use crate::ticket::LedgerUse;
-use crate::timer::ChannelTimer;
+use crate::timer::{ChannelTimer, TimerKey};
 use crate::{
-    ChannelId, Config, Instant, LedgerOutcome, OrgId, PeerId, RequestError, RequestId, Ticket,
+    ChannelId, Config, Instant, JoinChannel, LedgerOutcome, OrgId, PeerId, RequestError, RequestId,
+    Start, Ticket,
 };
 
 /// One channel.
@@ -80,6 +82,42 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    /// Joins a channel: reads the ledger's height, and answers `request` when it is known.
+    pub(crate) fn join(
+        cx: &mut Out<'_>,
+        id: ChannelId,
+        config: &JoinChannel,
+        start: &Start,
+        (request, revision): (RequestId, u64),
+    ) -> Self {
+        let fork = |purpose: &str| ModuleRng::fork(&start.seed, &format!("{purpose} {id}"));
+        let now = cx.now;
+        let key = TimerKey::Channel(ChannelTimer::RequestStateInfo, id.clone());
+        cx.timers().set(key, now);
+        let (rng, nonces) = (fork("channel"), fork("state infos"));
+        let max = cx.config.membership.max_members.get();
+        Self {
+            sequence: config.sequence,
+            orgs: config.members.keys().cloned().collect(),
+            revisions: (revision, revision),
+            own: OwnState::new(id.clone(), start.incarnation, cx.now),
+            participants: Participants::new(cx.config),
+            exchange: StateInfoExchange::new(cx.config.channel.request_interval, rng, nonces),
+            readers: Readers::default(),
+            tree: Tree::default(),
+            commit: Commit::new(cx, id.clone()),
+            transfer: Requester::new(id.clone(), fork("transfer")),
+            server: BlockServer::new(id.clone()),
+            pull: BlockPull::new(cx, Some(id.clone()), fork("pull")),
+            coverage: Waits::default(),
+            leadership: LatestLeadership::new(max),
+            joining: Some(request),
+            ended: None,
+            own_version: 0,
+            id,
+        }
+    }
+
     /// An input that concerns the channel has passed the gate.
     pub(crate) fn on_input(&mut self, cx: &mut ChannelCx<'_>, input: ChannelInput) {
         match input {
