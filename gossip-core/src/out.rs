@@ -1,4 +1,4 @@
-//! The context that every module acts through: time, configuration and outputs.
+//! The smallest context: time, configuration and outputs. The larger ones contain it.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ use crate::{
     RequestError, RequestId, Response, Ticket,
 };
 
-/// The smallest context, used by identities, membership, links and `crypto`.
+/// The context of identities, links and `crypto`, and the part of every larger one that acts.
 pub(crate) struct Out<'a> {
     pub(crate) now: Instant,
     pub(crate) config: &'a Config,

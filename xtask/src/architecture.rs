@@ -94,8 +94,8 @@ A path in prose, `src/c.rs`, a pattern, `src/*.rs`, and a command, `cargo run sr
         )
         .unwrap();
         let expected = [
-            "ARCHITECTURE.md: src/a.rs has no function three",
             "ARCHITECTURE.md: there is no file src/b.rs",
+            "ARCHITECTURE.md: src/a.rs has no function three",
             "ARCHITECTURE.md: there is no file src/c.rs",
             "CONTRIBUTING.md: there is no file src/e.rs",
         ];

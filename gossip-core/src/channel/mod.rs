@@ -52,8 +52,8 @@ use crate::{
 
 /// One channel.
 ///
-/// Each part is state with methods that know neither the other parts nor the peers. What a channel does with its parts
-/// and the peers are methods of the channel, in the part's folder.
+/// Each part is state with methods that know of the other parts and of the peers only what is passed to them. What a
+/// channel does with its parts and the peers are methods of the channel, in the part's folder.
 #[derive(Debug)]
 pub(crate) struct Channel {
     id: ChannelId,

@@ -60,7 +60,7 @@ impl Channels {
         self.table.len()
     }
 
-    /// Changes whenever the list of channels changes, or [`Channel::info`] of one.
+    /// Changes whenever the list of channels changes, or [`Channel::info_since`] of one.
     pub(crate) fn version(&self) -> u64 {
         let versions = self.table.values().map(Channel::version);
         self.version + versions.sum::<u64>()

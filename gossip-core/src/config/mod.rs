@@ -1,4 +1,4 @@
-//! Configuration: one struct per module. Each field documents its unit, its default and, in parentheses, its name in
+//! Configuration: one struct per room. Each field documents its unit, its default and, in parentheses, its name in
 //! Fabric.
 
 mod channel;

@@ -6,7 +6,7 @@ use gossip_proto::{ConnEstablish, Content, RawEnvelope, SignedMessage, UnsignedM
 use super::copies::{Claim, Copies};
 use super::{Access, Check, signed};
 use crate::cx::Cx;
-use crate::gate::admitted::{BlockItem, BlockSource, Inbound, Key, Kind, Review, Sender};
+use crate::gate::admitted::{BlockItem, BlockSource, Inbound, ItemKind, Key, Review, Sender};
 use crate::signal::Signing;
 use crate::{ChannelId, CryptoJob, LinkId, PeerId, Signed};
 
@@ -126,7 +126,7 @@ impl Cx<'_> {
 
     /// Starts the check of a claim. If a copy of it is being checked, the claim shares that check or waits for its
     /// turn.
-    pub(crate) fn check<T: Kind>(&mut self, link: Option<LinkId>, key: Key, claim: Claim<T>) {
+    pub(crate) fn check<T: ItemKind>(&mut self, link: Option<LinkId>, key: Key, claim: Claim<T>) {
         if let Some(claim) = self.join_check(link, &key, claim) {
             self.start_check(link, key, Copies::new(claim));
         }
@@ -134,7 +134,7 @@ impl Cx<'_> {
 
     /// Adds a claim to the check of a copy under way, and counts it if it is equal to one there. Returns the claim if
     /// there is no such check.
-    pub(crate) fn join_check<T: Kind>(
+    pub(crate) fn join_check<T: ItemKind>(
         &mut self,
         link: Option<LinkId>,
         key: &Key,
@@ -157,7 +157,7 @@ impl Cx<'_> {
     }
 
     /// Starts the check of a claim; its copies wait.
-    pub(crate) fn start_check<T: Kind>(
+    pub(crate) fn start_check<T: ItemKind>(
         &mut self,
         link: Option<LinkId>,
         key: Key,

@@ -40,7 +40,7 @@ pub(super) struct Jobs<T> {
 #[derive(Debug)]
 struct Started<T> {
     what: T,
-    kind: Kind,
+    kind: JobKind,
     owner: Owner,
     /// The job to hand over, while it waits.
     job: Option<CryptoJob>,
@@ -53,7 +53,7 @@ struct Started<T> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum JobKind {
     Check,
     Handshake,
     Own,
@@ -119,7 +119,7 @@ impl<T> Jobs<T> {
         what: T,
     ) -> Ticket {
         cx.metrics().verifications += 1;
-        let ticket = self.add(cx, Kind::Check, owner, job, what);
+        let ticket = self.add(cx, JobKind::Check, owner, job, what);
         self.hold(ticket, owner, bytes);
         let load = self.loads.entry(owner).or_default();
         load.checks += 1;
@@ -167,14 +167,14 @@ impl<T> Jobs<T> {
         job: CryptoJob,
         what: T,
     ) {
-        let ticket = self.add(cx, Kind::Handshake, Some(link), job, what);
+        let ticket = self.add(cx, JobKind::Handshake, Some(link), job, what);
         self.handshakes.push_back(ticket);
         self.proceed(cx);
     }
 
     /// Starts a signature of a message of ours. It never waits, since few are outstanding.
     pub(super) fn start_own(&mut self, cx: &mut Out<'_>, job: CryptoJob, what: T) {
-        let ticket = self.add(cx, Kind::Own, None, job, what);
+        let ticket = self.add(cx, JobKind::Own, None, job, what);
         self.hand_over(cx, ticket);
     }
 
@@ -262,7 +262,7 @@ impl<T> Jobs<T> {
     fn add(
         &mut self,
         cx: &mut Out<'_>,
-        kind: Kind,
+        kind: JobKind,
         owner: Owner,
         job: CryptoJob,
         what: T,
@@ -301,14 +301,14 @@ impl<T> Jobs<T> {
             self.deadlines.remove(place);
         }
         match started.kind {
-            Kind::Check => {
+            JobKind::Check => {
                 self.checking = self.checking.saturating_sub(running);
                 let load = self.loads.entry(started.owner).or_default();
                 load.checks = load.checks.saturating_sub(1);
                 load.running = load.running.saturating_sub(running);
             }
-            Kind::Handshake => self.authenticating = self.authenticating.saturating_sub(running),
-            Kind::Own => {}
+            JobKind::Handshake => self.authenticating = self.authenticating.saturating_sub(running),
+            JobKind::Own => {}
         }
         for (owner, bytes) in started.held {
             self.bytes = self.bytes.saturating_sub(bytes);
@@ -364,12 +364,12 @@ impl<T> Jobs<T> {
         let until = cx.now + cx.config.gate.check_timeout;
         started.until = until;
         match started.kind {
-            Kind::Check => {
+            JobKind::Check => {
                 self.checking += 1;
                 self.loads.entry(started.owner).or_default().running += 1;
             }
-            Kind::Handshake => self.authenticating += 1,
-            Kind::Own => {}
+            JobKind::Handshake => self.authenticating += 1,
+            JobKind::Own => {}
         }
         // While a job is with the service, a timer is set for the one handed over first.
         if !std::mem::replace(&mut self.armed, true) {

@@ -77,7 +77,7 @@ macro_rules! kinds {
             }
         }
 
-        $(impl Kind for $item {
+        $(impl ItemKind for $item {
             fn wrap(copies: Copies<Self>) -> Checked {
                 Checked::$kind(copies)
             }
@@ -93,7 +93,7 @@ macro_rules! kinds {
 }
 
 /// A kind of signed item in the list.
-pub(crate) trait Kind: SignedItem {
+pub(crate) trait ItemKind: SignedItem {
     fn wrap(copies: Copies<Self>) -> Checked;
 
     fn unwrap(checked: &mut Checked) -> Option<&mut Copies<Self>>;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gossip_proto::{GossipMessage, SignedMessage};
 
-use super::admitted::{Inbound, Key, Kind, Sender};
+use super::admitted::{Inbound, ItemKind, Key, Sender};
 use super::budget::Quota;
 use super::verdict::{count, verified};
 use super::{Gate, GateCx};
@@ -14,7 +14,7 @@ use crate::out::Out;
 use crate::{ChannelId, Config, CryptoError, CryptoJob, CryptoOutcome, LinkId};
 
 /// The rules of the gate for one kind of signed item.
-pub(super) trait Rules: Kind {
+pub(super) trait Rules: ItemKind {
     /// The message that was signed.
     fn message(&self) -> &SignedMessage;
 

@@ -1,4 +1,5 @@
-//! Messages of the application: sent to peers, acknowledged by them, and delivered on receipt.
+//! Messages of the application: acknowledgements, criteria for receivers, and what a listener gets. Sending and
+//! delivering take the links: see `node/messages.rs`.
 //!
 //! Corresponds to `SendWithAck`, `Accept` and the acknowledgements of Fabric's `comm/comm_impl.go` and `comm/ack.go`,
 //! and to `SendByCriteria` of `gossip/gossip_impl.go`.

@@ -11,6 +11,7 @@
 
 mod bound;
 mod messages;
+mod neighbours;
 mod services;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,6 +24,7 @@ use gossip_proto::{ConnEstablish, Content, SignedMessage, Tag, UnsignedMessage};
 pub(crate) use self::bound::Bound;
 use self::messages::signature;
 pub(crate) use self::messages::*;
+pub(crate) use self::neighbours::*;
 use super::Node;
 use crate::channel::Channels;
 use crate::crypto::Crypto;

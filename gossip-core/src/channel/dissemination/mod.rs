@@ -5,6 +5,8 @@ mod heights;
 mod offers;
 mod parents;
 mod pull;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod waits;
 

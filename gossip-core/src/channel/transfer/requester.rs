@@ -74,7 +74,7 @@ pub(crate) struct Ask {
 
 /// The result of a response.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Received {
+pub(crate) struct Response {
     /// Blocks to verify, each with its number.
     pub(crate) blocks: Vec<(u64, Bytes)>,
     /// The peer sent less than requested: the rest is requested from another one.
@@ -235,8 +235,8 @@ impl Requester {
         buffer: &PayloadBuffer,
         (peer, nonce): (&PeerId, u64),
         payloads: Vec<Payload>,
-    ) -> Received {
-        let mut received = Received::default();
+    ) -> Response {
+        let mut received = Response::default();
         let found = self
             .asked
             .iter()

@@ -136,6 +136,7 @@ impl Membership {
             tombstones: Tombstones::default(),
             alive: AliveMembers::new(
                 cx.config.identity.org.clone(),
+                // The label of the stream is older than the name of the type. Another one would change all draws.
                 ModuleRng::fork(seed, "roster"),
             ),
             exchange: ViewExchange::new(

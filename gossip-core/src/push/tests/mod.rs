@@ -5,12 +5,8 @@
     reason = "a test skips all variants that it does not look for"
 )]
 
-mod coverage;
 mod emitter;
-mod offers;
 mod outcome;
-mod quicker;
-mod tree;
 
 use std::collections::BTreeSet;
 
@@ -18,30 +14,6 @@ use gossip_proto::Content;
 
 use crate::Endpoint;
 use crate::node::bench::*;
-
-/// A node in `main` with these connected participants, after the initial exchange.
-fn quiet(names: &[&str], adjust: impl FnOnce(&mut crate::Config)) -> Bench {
-    let mut bench = Bench::joined(&["m", "a"], adjust);
-    for name in names {
-        bench.participant(name);
-    }
-    bench.advance(secs(1));
-    bench.sent();
-    bench
-}
-
-/// Turns push off.
-fn push_off(config: &mut crate::Config) {
-    config.push.fanout = 0;
-}
-
-fn members(count: usize) -> Vec<String> {
-    (2..count + 2).map(|number| format!("m{number}")).collect()
-}
-
-fn names(names: &[String]) -> Vec<&str> {
-    names.iter().map(|name| &**name).collect()
-}
 
 #[test]
 fn a_block_is_pushed_to_as_many_peers_as_the_fan_out_and_over_time_to_all() {

@@ -1,5 +1,7 @@
 //! Blocks to eager peers, heights to all other peers.
 
+use std::collections::BTreeSet;
+
 use gossip_proto::{Branch, Tree};
 
 use super::*;
