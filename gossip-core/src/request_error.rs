@@ -122,7 +122,7 @@ pub enum RequestError {
         known: usize,
     },
     /// Fewer peers than required have acknowledged. The message was sent, and some peers may have it.
-    #[error("{acknowledged} of {wanted} acknowledgements came; {}", counts(.failures))]
+    #[error("{acknowledged} of {wanted} acknowledgements received; {}", counts(.failures))]
     NotAcknowledged {
         /// Acknowledgements required.
         wanted: usize,

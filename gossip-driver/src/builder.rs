@@ -1,7 +1,7 @@
 //! Building a node.
 //!
-//! [`Gossip::builder`] makes a [`Builder`]; [`spawn`](Builder::spawn) starts the node. Four things must be given,
-//! which the builder's type shows until then: a runtime ([`MissingRuntime`]), an identity service
+//! [`Gossip::builder`] returns a [`Builder`]; [`spawn`](Builder::spawn) starts the node. Four parts are required, and
+//! the builder's type shows which of them are missing: a runtime ([`MissingRuntime`]), an identity service
 //! ([`MissingIdentity`]), a transport ([`MissingTransport`]) and a ledger ([`MissingLedger`]). A builder that lacks
 //! one does not compile: "`MissingTransport` is not a transport", and the note says which method to call.
 
@@ -84,7 +84,7 @@ pub struct MissingTransport;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MissingLedger;
 
-/// Everything that a node needs, given step by step in any order.
+/// The services and settings of a node, given in any order.
 ///
 /// ```
 /// use gossip_driver::Gossip;
@@ -110,7 +110,7 @@ pub struct MissingLedger;
 /// # }
 /// ```
 ///
-/// Runtime, identity service, transport and ledger may be given as an `Arc` where the application keeps using them.
+/// An application that keeps using its runtime, identity service, transport or ledger passes it as an `Arc`.
 #[must_use = "a node is started by `spawn`"]
 pub struct Builder<R = MissingRuntime, C = MissingIdentity, T = MissingTransport, L = MissingLedger>
 {
@@ -120,8 +120,7 @@ pub struct Builder<R = MissingRuntime, C = MissingIdentity, T = MissingTransport
 }
 
 impl Gossip {
-    /// A builder of a node. `runtime_tokio::builder()` and `runtime_smol::builder()` make one that has its runtime
-    /// already.
+    /// A builder of a node. `runtime_tokio::builder()` and `runtime_smol::builder()` return one whose runtime is set.
     pub fn builder() -> Builder {
         let unset = SelfIdentity {
             peer: PeerId::new(b""),
@@ -163,7 +162,7 @@ impl<R, C, T, L> Builder<R, C, T, L> {
         }
     }
 
-    /// The service that knows identities and signs for this node. The node's own identity is the service's
+    /// The service that validates identities and signs for this node. The node's own identity is the service's
     /// ([`MessageCryptoService::own_identity`]).
     pub fn identity<N>(self, service: N) -> Builder<R, N, T, L>
     where
@@ -187,7 +186,7 @@ impl<R, C, T, L> Builder<R, C, T, L> {
         }
     }
 
-    /// The transport that carries messages. The network id and the endpoint are the transport's, if it tells them
+    /// The transport that carries messages. Network id and endpoint are the transport's, if it has them
     /// ([`Transport::network_id`], [`Transport::local_endpoint`]).
     pub fn transport<N: Transport>(self, transport: N) -> Builder<R, C, N, L> {
         let Self {
@@ -228,7 +227,7 @@ impl<R, C, T, L> Builder<R, C, T, L> {
         }
     }
 
-    /// Adds peers of our own organisation to contact first. The node tries them as long as it runs. Default: none,
+    /// Adds peers of our own organisation to contact first. The node dials them as long as it runs. Default: none,
     /// for the first peer of an organisation.
     pub fn bootstrap<E: Into<Endpoint>>(mut self, peers: impl IntoIterator<Item = E>) -> Self {
         let peers = peers.into_iter().map(Into::into);
@@ -236,8 +235,8 @@ impl<R, C, T, L> Builder<R, C, T, L> {
         self
     }
 
-    /// The endpoint that peers of our organisation dial. Default: the transport's. Give it if the transport listens
-    /// on all addresses (`0.0.0.0`), behind a proxy, or does not tell where it listens.
+    /// The endpoint that peers of our organisation dial. Default: the transport's. Set it if the transport listens
+    /// on all addresses (`0.0.0.0`) or behind a proxy, or does not report its address.
     pub fn endpoint(mut self, endpoint: impl Into<Endpoint>) -> Self {
         self.config.endpoint = endpoint.into();
         self
@@ -250,22 +249,22 @@ impl<R, C, T, L> Builder<R, C, T, L> {
         self
     }
 
-    /// The name of the network; peers of another one are refused. Default: the transport's. Give it only if the
+    /// The name of the network; peers of another network are refused. Default: the transport's. Set it only if the
     /// transport has none.
     pub fn network_id(mut self, network_id: impl Into<Bytes>) -> Self {
         self.config.network_id = network_id.into();
         self
     }
 
-    /// Changes the configuration of the protocol. Called at once; may be called several times. Identity, network id
-    /// and endpoint are still empty unless they were given before: [`spawn`](Builder::spawn) fills them in.
+    /// Changes the configuration of the protocol. Runs `change` at once; may be called several times. Identity,
+    /// network id and endpoint are empty unless they were given before: [`spawn`](Builder::spawn) fills them in.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         self
     }
 
-    /// Changes the settings of the driver: threads, queues, the peer book, and so on. Called at once; may be called
-    /// several times.
+    /// Changes the settings of the driver: threads, queues, the peer book, and others. Runs `change` at once; may be
+    /// called several times.
     pub fn configure_driver(mut self, change: impl FnOnce(&mut DriverConfig)) -> Self {
         change(&mut self.driver);
         self
@@ -314,7 +313,7 @@ impl<R, C, T, L> fmt::Debug for Builder<R, C, T, L> {
     }
 }
 
-/// The identity that `service` signs for, which must be the one of the configuration if that has one.
+/// The identity that `service` signs for. It must equal the identity of the configuration, if that has one.
 fn own_identity<C>(given: &SelfIdentity, service: &C) -> Result<SelfIdentity, SpawnError>
 where
     C: MessageCryptoService + SecurityAdvisor,
@@ -331,7 +330,7 @@ where
     Ok(SelfIdentity { peer, org, bytes })
 }
 
-/// The network id of the builder or of the transport, which must be equal if both have one.
+/// The network id of the builder or of the transport. They must be equal if both have one.
 fn network_id(given: &Bytes, transport: Option<Bytes>) -> Result<Bytes, SpawnError> {
     match transport {
         None => Ok(given.clone()),

@@ -18,10 +18,10 @@ use crate::publication::{Publication, Published};
 use crate::shared::Shared;
 use crate::validator::Validator;
 
-/// A handle of a joined channel, made by [`Gossip::join_channel`](crate::Gossip::join_channel).
+/// A handle of a joined channel, returned by [`Gossip::join_channel`](crate::Gossip::join_channel).
 ///
-/// Dropping it does not leave the channel: [`Channel::leave`] does. It keeps the node running as
-/// [`Gossip`](crate::Gossip) does.
+/// Dropping it does not leave the channel: [`Channel::leave`] does. Like [`Gossip`](crate::Gossip), it keeps the
+/// node running.
 #[derive(Clone)]
 pub struct Channel {
     shared: Arc<Shared>,
@@ -41,10 +41,10 @@ impl Channel {
 
     /// Publishes a block: it is verified, committed in order and pushed to other peers. Waits until the block has
     /// a place in the payload buffer, so a publisher that awaits each call never overruns the ledger. Returns
-    /// whether the block is new, and the peers that are sent it; whether they have received it is not known then.
+    /// whether the block is new, and the peers that it is sent to. Their receipt is not yet known then.
     ///
-    /// Blocks may be published in any order; a block too far ahead waits for those before it. Dropping the future
-    /// does not take the block back.
+    /// Blocks may be published in any order; a block too far ahead waits for the blocks before it. Dropping the
+    /// future does not withdraw the block.
     ///
     /// # Errors
     /// See [`PublishError`].
@@ -57,8 +57,8 @@ impl Channel {
     /// trade.wait_peers(1).await?;
     /// let published = trade.publish(0, "the first block").await?;
     /// assert!(published.fresh);
-    /// assert_eq!(published.push.eligible, 1, "Bob is sent it");
-    /// assert!(!trade.publish(0, "the first block").await?.fresh, "it is known already");
+    /// assert_eq!(published.push.eligible, 1, "Bob");
+    /// assert!(!trade.publish(0, "the first block").await?.fresh, "already known");
     #[doc = include_str!("../doc/end.txt")]
     pub async fn publish(
         &self,
@@ -72,21 +72,21 @@ impl Channel {
             let request = self.publication(seq, block.clone());
             match self.shared.requests.answer(request).await {
                 Ok(answer) => return Published::read(answer),
-                // The next block always has a place: its check was not done in time.
+                // The next block always has a place, so its check was not done in time.
                 Err(RequestError::Busy) if seq == height => return Err(PublishError::Overloaded),
-                // The number has a place, its bytes have none yet.
+                // The number is in the window, but there is no room for the bytes yet.
                 Err(RequestError::Busy) => refused_at = Some(height),
                 Err(error) => return Err(PublishError::refused(error)),
             }
         }
     }
 
-    /// Publishes a block as [`Channel::publish`] does, if there is room for it now. The answer may be awaited or
-    /// dropped.
+    /// Publishes a block as [`Channel::publish`] does, if there is room for it now. The caller may await or drop the
+    /// answer.
     ///
     /// # Errors
     /// [`TryPublishError::Busy`] if the block is too far ahead of the ledger or the mailbox is full, and the errors
-    /// of [`Channel::publish`] that are known at once; the node has not taken the block then. The answer too may
+    /// of [`Channel::publish`] that are known at once; the node does not hold the block then. The answer too may
     /// be `Busy`, if there is no room for the block's bytes or it was not checked in time.
     ///
     /// # Example
@@ -127,8 +127,8 @@ impl Channel {
         answer.map(Publication::new).ok_or(TryPublishError::Busy)
     }
 
-    /// Leaves the channel: the other peers are told, and nothing more is received or committed. Other handles of
-    /// the channel fail with `UnknownChannel` from then on.
+    /// Leaves the channel: informs the other peers, then receives and commits no more blocks. Other handles of the
+    /// channel fail with `UnknownChannel` from then on.
     ///
     /// # Errors
     /// See [`LeaveError`].
@@ -171,7 +171,7 @@ impl Channel {
     ///     if let Content::StateInfo(info) = &accepted.message.message().content
     ///         && info.properties.as_ref().is_some_and(|one| one.chaincodes == [cars.clone()])
     ///     {
-    ///         break; // Bob knows now.
+    ///         break; // Bob has the new list.
     ///     }
     /// }
     #[doc = include_str!("../doc/end.txt")]
@@ -184,26 +184,26 @@ impl Channel {
         self.shared.requests.order(request).await
     }
 
-    /// The channel's state, as last published; `None` if the channel was left.
+    /// The channel's latest snapshot; `None` if the channel was left.
     #[must_use]
     pub fn info(&self) -> Option<Arc<ChannelInfo>> {
         self.shared.views.channels().get(&self.id).cloned()
     }
 
-    /// The number of blocks in the ledger, as last published; 0 if the channel was left.
+    /// The number of blocks in the ledger, by the latest snapshot; 0 if the channel was left.
     #[must_use]
     pub fn height(&self) -> u64 {
         self.info().map_or(0, |info| info.height)
     }
 
-    /// The alive peers that take part, without this node, as last published; each with its signed state info.
+    /// The alive participants without this node, by the latest snapshot; each with its signed state info.
     #[must_use]
     pub fn peers(&self) -> Vec<ChannelPeer> {
         self.info()
             .map_or_else(Vec::new, |info| info.peers.to_vec())
     }
 
-    /// Waits until the ledger has at least `height` blocks, and returns how many it has then.
+    /// Waits until the ledger has at least `height` blocks, and returns its height then.
     ///
     /// # Errors
     /// See [`HeightError`].
@@ -230,7 +230,7 @@ impl Channel {
         reached.unwrap_or(Err(HeightError::Stopped))
     }
 
-    /// Waits until at least `count` other peers take part, and returns all that do then.
+    /// Waits until at least `count` other participants are alive, and returns all of them.
     ///
     /// # Errors
     /// See [`ChannelError`].
@@ -252,8 +252,8 @@ impl Channel {
         enough.unwrap_or(Err(ChannelError::Stopped))
     }
 
-    /// Waits until block `seq` is in the ledgers of other members of our organisation, and returns them. They tell
-    /// as soon as it is stored, so a publisher may wait for each block; see
+    /// Waits until block `seq` is in the ledgers of other members of our organisation, and returns them. A member
+    /// reports a block as soon as it is stored, so a publisher may wait for each block; see
     /// [`Request::AwaitCoverage`] for the members that count. If the future is dropped, the node keeps the request
     /// until its timeout.
     ///
@@ -261,7 +261,7 @@ impl Channel {
     /// See [`CoverageError`].
     ///
     /// # Example
-    /// A publisher that wants each block to be in a second ledger before it goes on:
+    /// A publisher that waits until each block is in a second ledger:
     ///
     /// ```
     /// use std::time::Duration;
@@ -302,18 +302,18 @@ impl Channel {
         Ok(holders)
     }
 
-    /// Asks the application about each block of this channel before it is stored or passed on. Every block that
-    /// has passed the orderers' check, published here or sent by a peer, comes out of the stream and waits for its
+    /// Lets the application validate each block of this channel before it is stored or passed on. The stream yields
+    /// every block that has passed the orderers' check, published here or sent by a peer; the block waits for its
     /// verdict. A channel has one validator at a time.
     ///
-    /// A stream that is not read delays all blocks; those that do not get their verdict in time are ignored.
-    /// Verdicts may be given in any order and from any task.
+    /// A stream that is not read delays all blocks; a block without a verdict in time is ignored. Verdicts may be
+    /// given in any order and from any task.
     ///
     /// # Errors
     /// See [`ValidatorError`].
     ///
     /// # Example
-    /// Empty blocks are rejected, and no block is taken during maintenance:
+    /// Rejects empty blocks, and ignores all blocks during maintenance:
     ///
     /// ```
     /// use futures_util::StreamExt as _;
@@ -342,9 +342,9 @@ impl Channel {
         installed.await.map(|()| validator)
     }
 
-    /// Tells the node that the application has stored blocks itself, for example from a snapshot, so that the
-    /// ledger has `height` blocks. The node reads the ledger's height and goes on from there; it first waits for a
-    /// commit under way. Returns the height that was read.
+    /// Reports an external commit: the application has stored blocks itself, for example from a snapshot, and the
+    /// ledger has `height` blocks. The node waits for a commit under way, reads the ledger's height and continues
+    /// from there. Returns the height that was read.
     ///
     /// # Errors
     /// See [`ResumeError`].
@@ -373,9 +373,9 @@ impl Channel {
         Ok(height)
     }
 
-    /// Waits until block `seq` has a place, and the ledger has grown since the node had no room for its bytes.
-    /// Waiting here instead of in the node keeps the node's memory small, and the next block never waits behind
-    /// later ones.
+    /// Waits until block `seq` has a place, and the ledger has grown since the node had no room for its bytes. The
+    /// handle waits, not the node: so the node's memory stays small, and the next block never waits behind later
+    /// ones.
     async fn wait_room(&self, seq: u64, refused_at: Option<u64>) -> Result<u64, PublishError> {
         let room = || self.room(seq, refused_at);
         match self.shared.views.wait_running(room).await {

@@ -1,4 +1,4 @@
-//! Relates the core's time to the runtime's, and keeps the driver's one timer.
+//! Converts between the core's time and the runtime's; the driver's one timer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

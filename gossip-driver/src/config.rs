@@ -11,25 +11,25 @@ use crate::PeerBook;
 #[non_exhaustive]
 pub struct DriverConfig {
     /// Number of this start of the peer. It must be greater than at every earlier start, or other peers
-    /// discard this peer's messages as old. Default: nanoseconds since 1970 by the system's clock. Where
-    /// that clock may go back between two starts, set [`peer_book`](Self::peer_book).
+    /// discard this peer's messages as old. Default: nanoseconds since 1970 by the system's clock. If
+    /// that clock may be set back between two starts, set [`peer_book`](Self::peer_book).
     pub incarnation: Option<u64>,
     /// Keeps the incarnation and the endpoints of other peers of our organisation over restarts: the
     /// incarnation grows even if the clock was set back, and the peers of the last run are contacted if no
     /// bootstrap peer answers. Default: none.
     pub peer_book: Option<Arc<dyn PeerBook>>,
-    /// Seed of every random choice of the core. Default: random bytes of the operating system. Set it only
+    /// Seed of all random choices of the core. Default: random bytes of the operating system. Set it only
     /// to repeat a run.
     pub seed: Option<[u8; 32]>,
-    /// Threads that check and make signatures. Default: one per available core.
+    /// Threads that verify signatures and sign. Default: one per available core.
     pub crypto_threads: Option<NonZeroUsize>,
     /// Requests that wait for the loop. Beyond it callers wait; [`Channel::try_publish`](crate::Channel::try_publish)
     /// returns `Busy`. Default 256.
     pub mailbox: NonZeroUsize,
-    /// Requests that the loop has taken and not answered; at this number it takes no more. Default 1,024.
+    /// Requests that the loop has taken and not answered yet; at this number it takes no more. Default 1,024.
     pub max_unanswered: NonZeroUsize,
     /// Messages of one link that wait for the core; at this number the link is not read. Default 8: a small
-    /// number, since waiting messages go out of date, and the transport holds more.
+    /// number, since waiting messages become obsolete, and the transport buffers more.
     pub link_messages: NonZeroUsize,
     /// Bytes of such messages; a single message may be larger. Default 1 MiB.
     pub link_bytes: NonZeroUsize,

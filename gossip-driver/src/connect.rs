@@ -1,4 +1,4 @@
-//! The tasks that make connections: one that accepts, and one for each dial.
+//! The tasks that open connections: one that accepts, and one for each dial.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::counters::Counters;
 use crate::tasks::shielded;
 use crate::transport::{Link, Transport, TransportError, deadline, within};
 
-/// A connection on its way to the driver.
+/// A new connection, queued for the driver.
 ///
 /// The halves are boxed: queues hold a slot for each connection, and each future that a value moves
 /// through keeps a copy of it, so unboxed halves of 1 KiB would take about 40 KiB.

@@ -1,4 +1,4 @@
-//! Counting from several tasks.
+//! Counters that several tasks share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,7 +24,7 @@ impl Counter {
 ///
 /// ```
 /// gossip_driver::transport::counters! {
-///     /// What happened so far.
+///     /// Events since the start.
 ///     Stats, Counters {
 ///         /// Connections taken.
 ///         accepted,

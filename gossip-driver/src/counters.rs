@@ -1,15 +1,15 @@
-//! What the driver counts besides the core.
+//! The counters of the driver.
 
 use gossip_core::Metrics;
 
 crate::counters! {
-    /// What the driver has counted since its start.
+    /// The driver's counters since its start.
     DriverMetrics, Counters {
     /// Connections accepted.
     links_accepted,
     /// Connections dialled.
     links_dialled,
-    /// Dials that failed, those that took too long included.
+    /// Dials that failed, timeouts included.
     dials_failed,
     /// Dials that took longer than the core's `link.dial_timeout`.
     dials_timed_out,
@@ -19,36 +19,36 @@ crate::counters! {
     frames_too_long,
     /// Crypto jobs answered `Overloaded` because the pool's queue was full.
     crypto_jobs_shed,
-    /// Blocks that a validator's full queue had no room for. They were ignored.
+    /// Blocks ignored because their validator's queue was full.
     candidates_shed,
-    /// Panics of the crypto service; each was answered as a failed check.
+    /// Panics of the crypto service; each counts as a failed check.
     crypto_panics,
-    /// Panics of the ledger; each was answered as a failure of the storage.
+    /// Panics of the ledger; each counts as a failure of the storage.
     ledger_panics,
     /// Panics of the transport; each broke one dial or link.
     transport_panics,
     /// Publications refused as `Busy` by the handle: no place in the payload buffer, or a full mailbox.
     requests_refused,
-    /// Messages lost to a listener because its queue was full.
+    /// Messages that a listener lost because its queue was full.
     deliveries_dropped,
-    /// Application messages whose topic has no listener, while other topics have one. The core counts those that
-    /// arrive while no topic has one, as `messages_unheard`.
+    /// Application messages whose topic has no listener, while another topic has one. Messages that arrive while no
+    /// topic has a listener count in the core, as `messages_unheard`.
     topics_unheard,
     /// Predicates of listeners that panicked; each ended its subscription.
     listener_panics,
-    /// Notifications lost to a slow listener because newer ones took their place.
+    /// Notifications that a slow listener lost to newer ones.
     notifications_overwritten,
     }
 }
 
-/// Everything that a node has counted: in the core, in the driver and in the transport.
+/// All counters of a node: of the core, the driver and the transport.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeMetrics {
-    /// Counted by the protocol.
+    /// Counters of the protocol.
     pub core: Metrics,
-    /// Counted by the driver.
+    /// Counters of the driver.
     pub driver: DriverMetrics,
-    /// Counted by the transport, by name.
+    /// Counters of the transport, by name.
     pub transport: Vec<(&'static str, u64)>,
 }

@@ -44,7 +44,7 @@ impl Criteria {
         self
     }
 
-    /// Sends only to peers that take part in `channel`, which must be joined.
+    /// Sends only to participants of `channel`, which must be joined.
     #[must_use]
     pub fn channel(mut self, channel: impl Into<ChannelId>) -> Self {
         self.channel = Some(channel.into());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_core::{ChannelId, CryptoError, OrgId, PeerId};
 
-/// Verifies and makes signatures (Fabric's `MessageCryptoService`).
+/// Validates identities, verifies signatures and signs (Fabric's `MessageCryptoService`).
 ///
 /// The driver calls it from a pool of threads: methods may block, and several run at once. An
 /// implementation should cache parsed identities.
@@ -28,7 +28,7 @@ pub trait MessageCryptoService: Send + Sync + 'static {
     /// Checks that `identity` was issued by a trusted authority, has not expired and is not revoked.
     ///
     /// # Errors
-    /// Says which of them does not hold.
+    /// The check that failed.
     fn validate_identity(&self, identity: &[u8]) -> Result<(), CryptoError>;
 
     /// How long `identity` is still valid; `None` if it does not expire.
@@ -50,7 +50,7 @@ pub trait MessageCryptoService: Send + Sync + 'static {
     /// [`CryptoError::BadSignature`] and those of reading the identity.
     fn verify(&self, identity: &[u8], signature: &[u8], message: &[u8]) -> Result<(), CryptoError>;
 
-    /// The same, and that the policy of `channel` admits the signer as a reader.
+    /// As [`verify`](Self::verify), and checks that the policy of `channel` admits the signer as a reader.
     ///
     /// # Errors
     /// Those of [`verify`](Self::verify), and [`CryptoError::NotAdmitted`], which ends the signer's part in the
@@ -70,14 +70,14 @@ pub trait MessageCryptoService: Send + Sync + 'static {
     fn verify_block(&self, channel: &ChannelId, seq: u64, block: &[u8]) -> Result<(), CryptoError>;
 }
 
-/// Tells organisations apart (Fabric's `SecurityAdvisor`).
+/// Maps identities to organisations (Fabric's `SecurityAdvisor`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an identity service",
     note = "give the builder an identity service by `.identity(..)`: an `X509Service`, or a type that implements \
             `MessageCryptoService` and `SecurityAdvisor`"
 )]
 pub trait SecurityAdvisor: Send + Sync + 'static {
-    /// The organisation of `identity`, without validating it; `None` if it is not a known one.
+    /// The organisation of `identity`, without validating it; `None` if the organisation is unknown.
     fn org_of(&self, identity: &[u8]) -> Option<OrgId>;
 }
 

@@ -1,4 +1,4 @@
-//! How a [`CryptoJob`] becomes calls of the crypto service.
+//! Maps a [`CryptoJob`] to calls of the crypto service.
 
 use bytes::Bytes;
 use gossip_core::{
@@ -7,11 +7,11 @@ use gossip_core::{
 
 use crate::{MessageCryptoService, SecurityAdvisor};
 
-/// Does a job.
+/// Performs a job.
 ///
-/// An identity is read first, then validated (issuer, expiry, revocation), then compared with the
-/// PKI-ID it came under, and only then is a signature checked under it: the first check that fails
-/// names the error.
+/// An identity is parsed, then validated (issuer, expiry, revocation), then compared with the PKI-ID
+/// under which it was received. Only then is a signature checked under it. The first check that fails
+/// determines the error.
 pub(crate) fn perform<C>(service: &C, job: CryptoJob) -> CryptoOutcome
 where
     C: MessageCryptoService + SecurityAdvisor,
@@ -48,7 +48,7 @@ where
     }
 }
 
-/// The outcome of a job that was not done: `reason`, or a failed check.
+/// The outcome of a job that was not performed: `reason`, or a failed check.
 pub(crate) fn refuse(job: &CryptoJob, reason: Option<CryptoError>) -> CryptoOutcome {
     let or = |default| reason.unwrap_or(default);
     match job {

@@ -13,7 +13,7 @@ use gossip_core::proto::SignedMessage;
 pub enum Delivered<T> {
     /// A message.
     Message(T),
-    /// The listener was too slow: this many messages for it were lost here.
+    /// The listener was too slow: this many of its messages were lost here.
     Lagged(u64),
 }
 
@@ -37,11 +37,11 @@ pub struct AcceptedMessage {
     pub message: SignedMessage,
 }
 
-/// A stream of messages, made by [`Gossip::messages`](crate::Gossip::messages),
+/// A stream of messages, returned by [`Gossip::messages`](crate::Gossip::messages),
 /// [`Gossip::accepted`](crate::Gossip::accepted) and [`Gossip::incoming`](crate::Gossip::incoming).
 ///
-/// It ends when the node has stopped; if messages were lost last, [`Delivered::Lagged`] comes before the end. It
-/// does not keep the node running, and dropping it ends the subscription.
+/// It ends when the node has stopped. If the last messages were lost, [`Delivered::Lagged`] precedes the end. The
+/// stream does not keep the node running, and dropping it ends the subscription.
 #[derive(Debug)]
 pub struct Deliveries<T>(Pin<Box<Receiver<Delivered<T>>>>);
 

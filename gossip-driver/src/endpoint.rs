@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use gossip_core::Endpoint;
 
-/// Whether other peers may be able to dial the endpoint: it is not empty, names a host and not all addresses of one
-/// (`0.0.0.0`, `::`), and its port is not 0. An endpoint without a port is a name that only its transport knows.
+/// Whether other peers may be able to dial the endpoint: it is not empty, names a host and not all addresses
+/// (`0.0.0.0`, `::`), and its port is not 0. An endpoint without a port is a name that only the transport resolves.
 pub(crate) fn is_dialable(endpoint: &Endpoint) -> bool {
     let text = endpoint.as_str();
     if text

@@ -20,14 +20,14 @@ use crate::error::{
 use crate::notifications::Notifications;
 use crate::shared::Shared;
 
-/// A handle of a running node, made by a [`Builder`](crate::builder::Builder).
+/// A handle of a running node, returned by [`Builder::spawn`](crate::builder::Builder::spawn).
 ///
 /// Clones are handles of the same node. All methods work from any thread and under any executor. Methods named
 /// as in Fabric are in the trait [`GossipService`](crate::fabric::GossipService).
 ///
 /// The node stops when [`Gossip::shutdown`] is called, or when the last handle, of this type or a [`Channel`], is
 /// dropped. From then on each operation fails with `Stopped` at once, waiting ones included, and the snapshots
-/// keep what they showed.
+/// keep their last values.
 #[derive(Clone, Debug)]
 pub struct Gossip {
     pub(crate) shared: Arc<Shared>,
@@ -44,7 +44,7 @@ impl Gossip {
     /// known.
     ///
     /// # Errors
-    /// See [`JoinError`]; the channel is then as it was, unless our organisation is no member any more.
+    /// See [`JoinError`]; the channel is unchanged then, unless our organisation is no longer a member.
     ///
     /// # Example
     #[doc = "```"]
@@ -76,33 +76,33 @@ impl Gossip {
         joined.then(|| Channel::new(Arc::clone(&self.shared), channel.clone()))
     }
 
-    /// The joined channels, as last published.
+    /// The joined channels, by the latest snapshot.
     #[must_use]
     pub fn channels(&self) -> Arc<BTreeMap<ChannelId, Arc<ChannelInfo>>> {
         self.shared.views.channels()
     }
 
-    /// All known members without this node, alive and dead, as last published.
+    /// All known members without this node, alive and dead, by the latest snapshot.
     #[must_use]
     pub fn members(&self) -> Arc<[Member]> {
         self.shared.views.members()
     }
 
-    /// This node as others see it, with its latest signed heartbeat, as last published.
+    /// This node as other members see it, with its latest signed heartbeat, by the latest snapshot.
     ///
     /// # Example
     #[doc = "```"]
     #[doc = include_str!("../doc/two_peers.txt")]
     /// let own = alice.local_member();
     /// assert_eq!(own.peer.as_bytes(), b"org1/alice");
-    /// assert!(own.heartbeat.is_some(), "signed when Bob was there to read it");
+    /// assert!(own.heartbeat.is_some(), "signed for Bob");
     #[doc = include_str!("../doc/end.txt")]
     #[must_use]
     pub fn local_member(&self) -> Arc<Member> {
         self.shared.views.own()
     }
 
-    /// Waits until at least `count` other members are alive, and returns all that are known then.
+    /// Waits until at least `count` other members are alive, and returns all known members.
     ///
     /// # Errors
     /// [`Stopped`].
@@ -118,9 +118,9 @@ impl Gossip {
 
     /// All known identities, our own included, in the order of their peers.
     ///
-    /// An identity is known once it was found valid: of a peer that has authenticated a link, and of a member
-    /// whose heartbeats could be checked. It stays known until it expires, is found invalid
-    /// ([`Gossip::revalidate_identities`]), or makes room for another.
+    /// An identity is known once it was found valid: when its peer authenticates a link, or when a member's
+    /// heartbeat is checked. It stays known until it expires, is found invalid
+    /// ([`Gossip::revalidate_identities`]), or is evicted at the limit.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -140,13 +140,13 @@ impl Gossip {
         Ok(known)
     }
 
-    /// Has the crypto service validate again each known identity that `suspect` selects, and returns the peers
-    /// whose identities are not valid any more. Call it when the service has learnt something: a new revocation
-    /// list, or a new configuration of a channel.
+    /// Validates again each known identity that `suspect` selects, and returns the peers whose identities are no
+    /// longer valid. Call it when the crypto service has new information: a revocation list, or a configuration of a
+    /// channel.
     ///
-    /// A peer whose identity is not valid any more is forgotten, its links are closed, and it is refused until the
-    /// service finds its identity valid again. The expiry of the others is read anew. An identity that the service
-    /// could not check stays valid. Our own is never purged; if it is found invalid, the application gets
+    /// A peer whose identity is no longer valid is forgotten, its links are closed, and it is refused until the
+    /// service finds its identity valid again. The expiry of the other identities is read again. An identity that
+    /// the service could not check stays valid. Our own is never purged; if it is invalid, the application gets
     /// [`Notification::OwnIdentityInvalid`](gossip_core::Notification::OwnIdentityInvalid).
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl Gossip {
     /// alice_service.revoke("org1", "bob");
     /// let purged = alice.revalidate_identities(|known| known.peer.as_bytes() == b"org1/bob").await?;
     /// assert_eq!(purged[0].as_bytes(), b"org1/bob");
-    /// assert_eq!(alice.identities().await?.len(), 1, "only our own is left");
+    /// assert_eq!(alice.identities().await?.len(), 1, "only our own");
     #[doc = include_str!("../doc/end.txt")]
     pub async fn revalidate_identities(
         &self,
@@ -202,9 +202,9 @@ impl Gossip {
         self.shared.requests.order(request).await
     }
 
-    /// Replaces the endpoint that all members are told; with `None` this node becomes invisible outside its
-    /// organisation. Takes effect at once: a new heartbeat is sent, and anchors of other organisations are
-    /// contacted that were left out while there was no external endpoint.
+    /// Replaces the endpoint that our heartbeats show to all members; with `None` this node becomes invisible outside
+    /// its organisation. Takes effect at once: the node sends a new heartbeat and, if it had no external endpoint,
+    /// contacts the anchors of other organisations.
     ///
     /// # Errors
     /// See [`EndpointError`].
@@ -235,13 +235,13 @@ impl Gossip {
         self.shared.requests.order(request).await
     }
 
-    /// A stream of all notifications from now on.
+    /// A stream of all later notifications.
     #[must_use]
     pub fn notifications(&self) -> Notifications {
         Notifications(self.shared.notifications.activate_cloned())
     }
 
-    /// All counters, as last published.
+    /// All counters, by the latest snapshot.
     #[must_use]
     pub fn metrics(&self) -> NodeMetrics {
         NodeMetrics {
@@ -251,8 +251,8 @@ impl Gossip {
         }
     }
 
-    /// Converts the node's own time `at`, for example [`ChannelPeer::heard`](gossip_core::ChannelPeer::heard), to
-    /// the clock of its runtime.
+    /// Converts the core's time `at`, for example [`ChannelPeer::heard`](gossip_core::ChannelPeer::heard), to the
+    /// clock of the runtime.
     #[must_use]
     pub fn moment(&self, at: Instant) -> StdInstant {
         let since = at.since(Instant::START);
@@ -260,8 +260,8 @@ impl Gossip {
         origin.checked_add(since).unwrap_or(origin)
     }
 
-    /// The node's whole state: peers, links, channels, queues, and every store with its bound. Costs a walk over
-    /// all of it. With the feature `serde` it can be serialised.
+    /// The node's whole state: peers, links, channels, queues, and all stores with their bounds. The cost is linear
+    /// in the size of the state. With the feature `serde` the result can be serialised.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -274,16 +274,16 @@ impl Gossip {
         Ok(*snapshot)
     }
 
-    /// Whether the node has stopped, or was told to.
+    /// Whether the node has stopped, or a stop was requested.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.shared.views.is_stopping()
     }
 
-    /// Stops the node: other members are told, the links send what they hold and close, the transport stops
+    /// Stops the node: it sends a farewell, the links send their queued frames and close, the transport stops
     /// listening, tasks and threads end. Messages that wait for a link's credit are dropped.
     ///
-    /// Completes when that is done, after twice
+    /// Completes when all this is done, after twice
     /// [`DriverConfig::shutdown_timeout`](crate::DriverConfig) at the latest. The transport's address and the
     /// ledger can be opened again then. Any number of callers may wait.
     ///

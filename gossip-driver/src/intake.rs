@@ -1,4 +1,4 @@
-//! Messages that a link has received and the driver has not taken.
+//! Messages that a link has received and the driver has not taken yet.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -17,7 +17,7 @@ pub(crate) enum Arrival {
     Down(LinkDownReason),
 }
 
-/// How much one link may hold for the driver: the reader stops reading beyond it.
+/// The most that one link may hold for the driver: the reader stops reading beyond it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     pub(crate) messages: usize,
@@ -26,9 +26,8 @@ pub(crate) struct Window {
 
 /// The queue of one link, filled by its reader task and emptied by the driver.
 ///
-/// It starts closed: after the first message the reader waits until the driver opens the queue, that is
-/// until the core admits more. So a link that has not authenticated has at most one message in this
-/// process.
+/// It starts closed: after the first message the reader waits until the core admits more and the driver
+/// opens the queue. So a link that has not authenticated has at most one message in this process.
 #[derive(Debug)]
 pub(crate) struct Intake {
     link: LinkId,
@@ -44,7 +43,7 @@ struct State {
     bytes: usize,
     open: bool,
     scheduled: bool,
-    /// The node stops: arrivals are dropped.
+    /// Whether the node stops: arrivals are dropped.
     discards: bool,
     pushed: u64,
 }
@@ -64,7 +63,7 @@ impl Intake {
     /// Adds the content of a frame of `bytes` bytes. The reader waits for [`Intake::room`] first.
     ///
     /// The end of a link may be taken before the core admits the link, unless messages wait before it. If the
-    /// link was never opened, its message is dropped instead: the remote is gone.
+    /// link was never opened, its message is dropped: the remote is no longer connected.
     pub(crate) fn push(&self, arrival: Arrival, bytes: usize) {
         let schedule = {
             let mut state = self.lock();
@@ -103,8 +102,8 @@ impl Intake {
         .await;
     }
 
-    /// Takes the next arrival. The end of a link and a malformed first frame may always be taken, anything else
-    /// if the core admits it.
+    /// Takes the next arrival. The end of a link and a malformed first frame may always be taken, other arrivals only
+    /// if the core admits them.
     pub(crate) fn take(&self, admitted: impl FnOnce() -> bool) -> Taken {
         let mut state = self.lock();
         match state.queue.front() {
@@ -129,7 +128,7 @@ impl Intake {
         Taken::Arrival(arrival)
     }
 
-    /// Schedules the link's next turn and lets the reader continue: the core admits more from it.
+    /// Schedules the link's next turn and lets the reader continue, once the core admits more from the link.
     pub(crate) fn resume(&self) {
         let (opened, waiting) = {
             let mut state = self.lock();
@@ -154,7 +153,7 @@ impl Intake {
         self.reader.wake();
     }
 
-    /// The number of arrivals so far, if none waits that may still be taken.
+    /// The number of arrivals so far; `None` while an arrival waits that may still be taken.
     pub(crate) fn arrived(&self) -> Option<u64> {
         let state = self.lock();
         (state.queue.is_empty() || !state.open).then_some(state.pushed)
@@ -169,14 +168,14 @@ impl Intake {
 #[derive(Debug)]
 pub(crate) enum Taken {
     Arrival(Arrival),
-    /// Something waits, but the core admits nothing from this link now.
+    /// An arrival waits, but the core admits nothing from this link now.
     Refused,
     /// The queue is empty; the next push schedules the link again.
     Nothing,
 }
 
-/// Links that have something for the driver, in the order of their turns. Each link is listed at most once,
-/// which bounds the list by the number of links.
+/// Links with arrivals or returned credit for the driver, in the order of their turns. Each link is listed at most
+/// once, which bounds the list by the number of links.
 #[derive(Debug)]
 pub(crate) struct ReadyLinks {
     links: Mutex<VecDeque<LinkId>>,

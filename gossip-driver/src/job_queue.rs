@@ -7,11 +7,11 @@ use gossip_core::{CryptoJob, Ticket};
 
 pub(crate) type Job = (Ticket, CryptoJob);
 
-/// While both kinds wait, every job of this number is a check.
+/// While both kinds wait, one job in this number is a check.
 const SHARE: u32 = 4;
 
 /// Two bounded queues. Our own signatures and the authentication of links are urgent: without them our
-/// heartbeats are late and no link comes up, while a block may wait a little. The checks keep a
+/// heartbeats are late and no link is established, while a block may wait a little. The checks keep a
 /// share, so that a flood of authentications does not stop them.
 #[derive(Debug)]
 pub(crate) struct JobQueue {
@@ -45,7 +45,7 @@ impl JobQueue {
         }
     }
 
-    /// Adds a job; the job itself if there is no room for it.
+    /// Adds a job; returns it if there is no room for it.
     pub(crate) fn push(&self, job: Job) -> Option<Job> {
         {
             let mut state = self.lock();
@@ -77,7 +77,7 @@ impl JobQueue {
         None
     }
 
-    /// Drops the jobs that no thread has begun, and wakes the waiting threads: they get `None`.
+    /// Drops the jobs that no thread has started, and wakes the waiting threads: they get `None`.
     pub(crate) fn close(&self) {
         let dropped = {
             let mut state = self.lock();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_overtakes_the_checks_that_wait() {
+    fn a_signature_overtakes_waiting_checks() {
         let queue = queue(4, 4);
         for job in [check(1), check(2), sign(3), check(4), sign(5)] {
             assert!(queue.push(job).is_none());
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_keep_a_share_however_much_is_urgent() {
+    fn checks_keep_a_share_under_any_number_of_urgent_jobs() {
         let queue = queue(100, 100);
         for ticket in 0..8 {
             queue.push(sign(ticket));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_of_checks_leaves_room_for_what_is_urgent() {
+    fn a_full_queue_of_checks_leaves_room_for_urgent_jobs() {
         let queue = queue(1, 1);
         assert!(queue.push(check(1)).is_none());
         assert!(queue.push(check(2)).is_some());

@@ -17,8 +17,8 @@ use gossip_core::{ChannelId, LedgerError};
             `Ledger`"
 )]
 pub trait Ledger: Send + Sync + 'static {
-    /// How many blocks of `channel` are stored, which is the next number to commit; 0 for a channel
-    /// that has none yet.
+    /// The number of blocks of `channel` that are stored, which is the next number to commit; 0 for an
+    /// unknown channel.
     ///
     /// # Errors
     /// The storage failed.

@@ -1,4 +1,4 @@
-//! How a [`LedgerOp`] becomes a call of the ledger.
+//! Maps a [`LedgerOp`] to a call of the ledger.
 
 use gossip_core::{LedgerError, LedgerOp, LedgerOutcome};
 use tracing::warn;
@@ -7,7 +7,7 @@ use crate::Ledger;
 use crate::counters::Counters;
 use crate::tasks::shielded;
 
-/// Does an operation. A panic of the ledger counts as a failure of the storage. The method is called inside
+/// Performs an operation. A panic of the ledger counts as a failure of the storage. The method is called inside
 /// the shield, since a method that is not an `async fn` may panic before it returns a future.
 pub(crate) async fn perform(
     ledger: &impl Ledger,

@@ -1,8 +1,8 @@
 //! Runs a gossip node on any async runtime: the loop around `gossip_core`'s [`Node`](core::Node), the traits of a
 //! node's services, and the handles of an application.
 //!
-//! Applications start at the crate `fabric-gossip`, which brings this one, runtimes, transports, identities and
-//! ledgers together. This page is for authors of a transport, a runtime, a ledger or an identity service.
+//! Applications start at the crate `fabric-gossip`, which combines this one with runtimes, transports, identities and
+//! ledgers. This page is for authors of a transport, a runtime, a ledger or an identity service.
 //!
 //! # A node
 //!
@@ -111,7 +111,7 @@
 //!         let there = there.ok_or_else(|| TransportError::Unreachable(to.clone()))?;
 //!         let ((ours, out), (theirs, back)) = (bounded(4), bounded(4));
 //!         let pipe = |remote: &Endpoint, writer, reader| {
-//!             // Over Noise this is the handshake's hash, which no relay can imitate.
+//!             // Over Noise this is the handshake's hash, which a relay cannot reproduce.
 //!             let binding = Binding::symmetric(format!("{} to {to}", self.name).into());
 //!             Pipe { remote: remote.clone(), binding, writer, reader }
 //!         };
@@ -200,14 +200,14 @@
 //! # }
 //! ```
 //!
-//! # What an application sees
+//! # The application's interface
 //!
-//! - **Operations** (joining, publishing, ...) end once, each with an [error type](error) of its own. A caller that
-//!   stops waiting takes nothing back. [`Channel::publish`] waits while there is no room, so a publisher that awaits
-//!   each block never overruns the ledger; [`Channel::try_publish`] fails with `Busy` instead.
+//! - **Operations** (joining, publishing, ...) complete once, each with an [error type](error) of its own. Dropping the
+//!   future of an operation does not cancel it. [`Channel::publish`] waits while there is no room, so a publisher that
+//!   awaits each block never overruns the ledger; [`Channel::try_publish`] fails with `Busy` instead.
 //! - **Snapshots** ([`Gossip::members`], [`Channel::info`], ...) are cheap and never wait. Answers and notifications
-//!   come after the snapshots show their changes. `wait_members`, `wait_height` and `wait_peers` wait for a snapshot
-//!   that satisfies a condition.
+//!   are sent after the snapshots show their changes. `wait_members`, `wait_height` and `wait_peers` wait for a
+//!   snapshot that satisfies a condition.
 //! - **Notifications** ([`Gossip::notifications`]) are lossy: a slow listener reads how many it missed, and delays
 //!   neither the node nor other listeners.
 //! - **Messages** ([`Gossip::send_to`], [`Gossip::send_acknowledged`], [`Gossip::messages`]) carry bytes
@@ -215,34 +215,34 @@
 //!   protocols.
 //! - **Shutdown** is [`Gossip::shutdown`], or dropping the last handle. Links are flushed, tasks joined and threads
 //!   ended within a deadline. From then on, and also if the executor drops the node's task, every operation fails
-//!   with `Stopped`; none hangs. The snapshots keep what they showed.
+//!   with `Stopped`; none hangs. The snapshots keep their last values.
 //! - **Fabric's names** of all this are in the trait [`fabric::GossipService`].
 //!
 //! # The loop
 //!
-//! One task owns the core. It works off queues and never waits for another task. Accepting, each dial, each half of a
-//! link and each use of the ledger are tasks of their own, so a custom transport need not be safe against
-//! cancellation, and a slow remote or disk delays nothing else. On each wake-up the loop takes completions, new
+//! One task owns the core. It drains queues and never waits for another task. Accepting, each dial, each half of a
+//! link and each operation of the ledger are tasks of their own, so a custom transport need not be safe against
+//! cancellation, and a slow remote or disk delays no other work. On each wake-up the loop takes completions, new
 //! connections, returned credit, some requests, a batch of messages and at last a due tick, in this order and each up
-//! to a limit, carries out the core's commands after each, and yields to the executor.
+//! to a limit, executes the core's commands after each, and yields to the executor.
 //!
 //! - **Incoming**: a link's task reads a frame, decodes it and queues it; the loop serves the links in turn and takes
-//!   a message only if the core admits it. A link whose queue is full is not read, so the transport holds the remote
-//!   back and nothing is dropped. A link that has not authenticated has at most one message, with a small limit, in
-//!   the process.
+//!   a message only if the core admits it. A link whose queue is full is not read, so the transport applies
+//!   back-pressure and no message is dropped. A link that has not authenticated has at most one message, with a small
+//!   limit, in the process.
 //! - **Outgoing**: the core sends no more than a link's window, by class; the transport returns credit as it writes
 //!   frames ([`Outgoing::flushed`](transport::Outgoing::flushed)), and none for frames that it could not write.
-//! - **Checks**: a few threads make and check signatures. Our own signatures and the authentication of links come
-//!   before blocks and other messages, which keep a share.
-//! - **Shutdown**: links send what they hold, and read and drop until their remotes have ended or are silent; then
+//! - **Checks**: a few threads sign and verify. Our own signatures and the authentication of links precede blocks and
+//!   other messages, which keep a share.
+//! - **Shutdown**: links send their queued frames, and read and drop until their remotes have ended or are silent; then
 //!   the transport is closed, and its address is free.
 //! - **Failures of services**: a panic in an implementation of a trait fails one check, dial, link or operation, and
 //!   is counted.
-//! - **Bounds**: every queue has one (see [`DriverConfig`] and [`core::Config`]), and what is shed is counted (see
+//! - **Bounds**: every queue is bounded (see [`DriverConfig`] and [`core::Config`]), and losses are counted (see
 //!   [`Gossip::metrics`]).
 //!
-//! Trace levels: INFO start and stop, WARN failures that need an operator, DEBUG links, dials and notifications, TRACE
-//! single messages; all in a span `gossip` with the peer's id.
+//! Trace levels: INFO for start and stop, WARN for failures that need an operator, DEBUG for links, dials and
+//! notifications, TRACE for single messages; all in a span `gossip` with the peer's id.
 
 pub mod builder;
 mod channel;

@@ -28,11 +28,11 @@ pub(crate) struct LinkSettings {
     /// The longest frame read before the core has admitted the link.
     pub(crate) first_frame: usize,
     pub(crate) window: Window,
-    /// How long one half may outlive the other.
+    /// The most time that one half may outlive the other.
     pub(crate) linger: Duration,
 }
 
-/// All links, and the queues of links that have something for the driver.
+/// All links, and the queues of links with arrivals or returned credit.
 pub(crate) struct Links {
     table: BTreeMap<LinkId, Entry>,
     next: u64,
@@ -51,8 +51,8 @@ struct Entry {
     intake: Arc<Intake>,
     reader: AbortHandle,
     writer: AbortHandle,
-    /// The number of its latest turn, or of the latest turn of any link when it came: until it has had one it
-    /// keeps its place.
+    /// The number of its latest turn. Before its first turn, the number of turns when it was attached: so it keeps
+    /// its place.
     served: u64,
     /// Closed with the entry: the writer then has the linger time to flush.
     _closing: Sender<()>,
@@ -76,7 +76,7 @@ impl Links {
         }
     }
 
-    /// Whether a link has something for the driver.
+    /// Whether a link has an arrival or returned credit.
     pub(crate) fn is_ready(&self) -> bool {
         !self.arrived.is_empty() || !self.flushed.is_empty()
     }
@@ -133,7 +133,7 @@ impl Links {
         }
     }
 
-    /// Drops both halves at once; `false` if the link has ended already.
+    /// Drops both halves at once. Returns `false` if the link has already ended.
     pub(crate) fn close(&mut self, link: LinkId) -> bool {
         let Some(entry) = self.remove(link) else {
             return false;
@@ -142,9 +142,8 @@ impl Links {
         true
     }
 
-    /// Ends all links: the writers flush within the linger time, and the readers read and drop until nothing
-    /// more arrives. A connection that is closed with unread bytes is reset, and a reset may overtake flushed
-    /// bytes.
+    /// Ends all links: the writers flush within the linger time, and the readers read and drop until no more bytes
+    /// arrive. A connection that is closed with unread bytes is reset, and a reset may overtake flushed bytes.
     pub(crate) fn finish_all(&mut self) {
         self.refused.clear();
         for entry in std::mem::take(&mut self.table).into_values() {
@@ -192,8 +191,8 @@ impl Links {
         }
     }
 
-    /// Call this after the core has made progress. Asks again for the links that were refused, in the order of
-    /// their turns.
+    /// Call this after the core has made progress. Asks `admits` again for the refused links, in the order of their
+    /// turns.
     pub(crate) fn reconsider(&mut self, admits: impl Fn(LinkId) -> bool) {
         let Self { refused, table, .. } = self;
         refused.retain(|(_, link)| {
@@ -311,8 +310,8 @@ impl Links {
     }
 }
 
-/// Reads until the remote has closed its half or the connection breaks. After the first frame, and
-/// whenever the queue is full, it pauses, so that the transport holds the remote back.
+/// Reads until the remote has closed its half or the connection breaks. Pauses after the first frame, and
+/// whenever the queue is full, so that the transport applies back-pressure.
 async fn read(
     mut reader: Box<impl FrameReader>,
     intake: &Intake,
@@ -359,9 +358,8 @@ struct Ending {
 }
 
 impl Ending {
-    /// Completes when the writer has failed or the node has closed the link, and nothing more arrives: frames
-    /// that the remote sent before are still read. A writer that ends in order is no reason to stop while the
-    /// link lives.
+    /// Completes when the writer has failed or the node has closed the link, and no more bytes arrive: frames that
+    /// the remote sent before are still read. An orderly end of the writer does not stop the reader.
     async fn over(self, runtime: &impl Runtime, intake: &Intake, linger: Duration) {
         if self.writer_broke.recv().await.is_err() {
             let _ = self.closed.recv().await;

@@ -26,7 +26,7 @@ struct Listener<T> {
 }
 
 impl<T> Listener<T> {
-    /// Queues a message if the listener wants it and has room. Returns whether the subscription goes on.
+    /// Queues a message if the listener wants it and has room. Returns whether the subscription continues.
     fn offer(
         &mut self,
         message: &GossipMessage,
@@ -61,7 +61,7 @@ impl<T> Listener<T> {
 }
 
 impl<T> Drop for Listener<T> {
-    /// Tells of messages lost last, even if the queue is full.
+    /// Reports the messages lost since the last one queued, even if the queue is full.
     fn drop(&mut self) {
         if self.lost > 0 {
             // Fails only if the stream was dropped.
@@ -137,7 +137,7 @@ impl Listeners {
         deliveries
     }
 
-    /// What the core must deliver.
+    /// The messages that the core must deliver.
     pub(crate) fn interest(&self) -> Interest {
         let mut state = self.lock();
         state.accepted.retain(|one| !one.queue.is_closed());
@@ -323,8 +323,8 @@ mod tests {
     #[test]
     fn a_dropped_stream_is_not_asked_again_and_waiting_messages_can_be_read_after_the_end() {
         let (listeners, counts) = (Listeners::default(), Counters::default());
-        let gone = listeners.add_accepted(2, Box::new(|_| panic!("the stream was dropped")));
-        drop(gone);
+        let dropped = listeners.add_accepted(2, Box::new(|_| panic!("the stream was dropped")));
+        drop(dropped);
         assert!(!deliver(&listeners, 0, &counts));
         assert_eq!(listeners.interest(), Interest::default());
         let mut stays = listeners.add_accepted(2, Box::new(|_| true));

@@ -9,9 +9,9 @@ use crate::gossip::Gossip;
 use crate::received::ReceivedMessage;
 
 impl Gossip {
-    /// A stream of the messages that joined channels accept from now on, if `wants` selects them: blocks from other
-    /// peers, each once and by whatever way it came; state infos that were pushed; messages about leadership. All
-    /// are verified. `wants` is called on the node's task and must be quick. See [`Gossip::send_to`] for an example.
+    /// A stream of the messages that joined channels accept from now on, if `wants` selects them: blocks of other
+    /// peers, each once, by push, pull or state transfer; pushed state infos; messages about leadership. All are
+    /// verified. `wants` is called on the node's task and must be quick.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -27,7 +27,7 @@ impl Gossip {
 
     /// A stream of the application messages with this topic ([`Message::new`](crate::Message::new)) that peers send
     /// from now on. The link proves the sender of each. If a message names a channel, this node has joined it and
-    /// the sender's organisation is a member of it; what else the sender may do is for the application to decide.
+    /// the sender's organisation is a member of it; the application decides on any further rights of the sender.
     /// See [`Gossip::send_to`] for an example.
     ///
     /// # Errors
@@ -44,9 +44,9 @@ impl Gossip {
     }
 
     /// A stream of the messages that arrive on authenticated links from now on, if `wants` selects them. **They are
-    /// not checked.** Among them are messages of the node's own protocols, which the node handles as ever, and
-    /// private data, which is left to the application. Acknowledgements are not among them. See
-    /// [`ReceivedMessage`] for what must be checked.
+    /// not checked.** They include messages of the node's own protocols, which the node handles as usual, and
+    /// private data, which only the application handles. They do not include acknowledgements. See
+    /// [`ReceivedMessage`] for the checks that remain.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -62,7 +62,7 @@ impl Gossip {
     }
 
     async fn listen(&self) -> Result<(), QueryError> {
-        // The driver puts in the interest of all listeners when it takes the request.
+        // The driver replaces it with the interest of all listeners when it takes the request.
         let request = Request::Listen(Interest::default());
         self.shared.requests.order(request).await
     }

@@ -10,7 +10,7 @@ pub(crate) type Answer = Result<Response, RequestError>;
 
 /// A request, and the channel of its answer.
 ///
-/// Dropping it unanswered tells the caller that the node has stopped.
+/// If it is dropped unanswered, the caller's operation fails: the node has stopped.
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) request: Request,

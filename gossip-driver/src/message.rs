@@ -24,12 +24,12 @@ pub struct Message {
 
 impl Message {
     /// An application message. The receiver's application reads it by
-    /// [`Gossip::messages`](crate::Gossip::messages) with the same topic. Legacy peers (Fabric's own gossip) do not
-    /// take it: they are refused as
-    /// [`NotUnderstood`](gossip_core::DropReason::NotUnderstood), and criteria leave them out.
+    /// [`Gossip::messages`](crate::Gossip::messages) with the same topic. It is not sent to legacy peers (Fabric's own
+    /// gossip): the outcome names them with
+    /// [`NotUnderstood`](gossip_core::DropReason::NotUnderstood), and criteria exclude them.
     ///
     /// The topic has at most [`Limits::max_name`](gossip_core::proto::Limits::max_name) bytes (1 KiB by default), and
-    /// the message fits in a frame. Sending it fails otherwise.
+    /// the message fits in a frame; otherwise sending it fails.
     #[must_use]
     pub fn new(topic: impl Into<String>, data: impl Into<Bytes>) -> Self {
         let (topic, data) = (topic.into(), data.into());

@@ -1,4 +1,4 @@
-//! Notifications of the application as a stream.
+//! The stream of notifications.
 
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ pub enum Notice {
     Lagged(u64),
 }
 
-/// A stream of notifications, from the moment it was made until the node has stopped.
+/// A stream of notifications, from its creation until the node has stopped.
 ///
 /// When a notification is read, the snapshots already show the change. The stream does not keep the node
 /// running.
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_listener_is_told_how_much_it_missed() {
+    fn a_slow_listener_reads_how_much_it_missed() {
         for limit in [2, 100] {
             let (mut sender, listener) = Notifier::new(NonZeroUsize::new(limit).unwrap());
             let mut notices = Notifications(listener.activate());

@@ -1,36 +1,35 @@
-//! What a peer keeps over a restart.
+//! State that a peer keeps over a restart.
 
 use std::fmt;
 
 use gossip_core::{Endpoint, PeerId};
 use thiserror::Error;
 
-/// The most peers that a book keeps.
+/// The most peers that a book stores.
 pub const MAX_BOOKED_PEERS: usize = 64;
 
-/// What one peer keeps over restarts: its incarnation, so that other peers do not discard its messages as old
-/// after its clock was set back, and endpoints of other peers of its organisation, so that it finds them
+/// The state that one peer keeps over restarts: its incarnation, so that other peers do not discard its messages as
+/// old after its clock was set back, and endpoints of other peers of its organisation, so that it finds them
 /// without its bootstrap peers.
 ///
 /// Methods may block. The driver calls [`begin`](Self::begin) and [`peers`](Self::peers) in
 /// [`Builder::spawn`](crate::builder::Builder::spawn) on the caller's thread, and [`remember`](Self::remember) on a
 /// thread of its own, one call at a time.
 pub trait PeerBook: fmt::Debug + Send + Sync + 'static {
-    /// The incarnation of a new start: the greater of `clock`, in nanoseconds since 1970, and the number after
-    /// the latest one. It is durable when it is returned, so no later call returns it again, even after a
-    /// crash.
+    /// The incarnation of a new start: the greater of `clock`, in nanoseconds since 1970, and the latest incarnation
+    /// plus one. It is durable when it is returned, so no later call returns it again, even after a crash.
     ///
     /// # Errors
     /// The storage failed; the number may be used up or not.
     fn begin(&self, clock: u64) -> Result<u64, PeerBookError>;
 
-    /// Replaces the peers kept by these, at most [`MAX_BOOKED_PEERS`] of them: all or nothing.
+    /// Replaces the stored peers atomically by these, at most [`MAX_BOOKED_PEERS`].
     ///
     /// # Errors
-    /// The storage failed; the former peers are still kept.
+    /// The storage failed; the former peers are still stored.
     fn remember(&self, peers: &[BookedPeer]) -> Result<(), PeerBookError>;
 
-    /// The peers kept, in the order in which they were given.
+    /// The stored peers, in the order in which they were given.
     ///
     /// # Errors
     /// The storage failed.

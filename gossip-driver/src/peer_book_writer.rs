@@ -50,7 +50,7 @@ impl PeerBookWriter {
         }
         self.version = version;
         let peers = peers(node);
-        // An empty view is no reason to forget the endpoints of the last run.
+        // While the view is empty, the book keeps the endpoints of the last run.
         if peers.is_empty() || peers == self.written {
             return;
         }

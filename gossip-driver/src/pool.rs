@@ -1,4 +1,4 @@
-//! The threads that check and make signatures.
+//! The threads that verify signatures and sign.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -22,7 +22,7 @@ pub(crate) struct Pool {
     counters: Arc<Counters>,
 }
 
-/// How a pool is set up.
+/// The settings of a pool.
 pub(crate) struct PoolSettings {
     pub(crate) threads: NonZeroUsize,
     /// Jobs that may wait.
@@ -34,7 +34,7 @@ pub(crate) struct PoolSettings {
 }
 
 impl Pool {
-    /// Starts the threads. `report` takes the outcome of each job, on the thread that did it.
+    /// Starts the threads. `report` receives the outcome of each job, on the thread that performed it.
     pub(crate) fn start<C, F>(
         settings: PoolSettings,
         service: &Arc<C>,
@@ -106,7 +106,7 @@ where
         }
     }
 
-    /// A check that panics has failed: the sender of the input must gain nothing by the panic.
+    /// A check that panics has failed, so that no input is accepted by causing a panic.
     fn outcome(&self, job: CryptoJob) -> CryptoOutcome {
         let refused = refuse(&job, None);
         catch_unwind(AssertUnwindSafe(|| perform(&*self.service, job))).unwrap_or_else(|_| {
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_panic_fails_its_check_and_no_other() {
         let service = TestCrypto::new("org1", "alice").with_block_check(|_, _, block| {
-            assert_ne!(block, b"poison", "a bug in the service");
+            assert_ne!(block, b"poison", "a panic of the service");
             true
         });
         let (pool, outcomes, _ended) = start(1, 8, service);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_answers_overloaded_at_once_and_an_end_takes_the_queue_back() {
+    fn a_full_queue_answers_overloaded_at_once_and_a_stop_drops_the_queue() {
         let (begun, begins) = async_channel::bounded(1);
         let (go, gate) = async_channel::bounded::<()>(1);
         let service = TestCrypto::new("org1", "alice").with_block_check(move |_, _, _| {
@@ -205,7 +205,7 @@ mod tests {
         assert!(ended.recv_blocking().is_err(), "all threads have ended");
         assert!(
             outcomes.try_recv().is_err(),
-            "the job that waited was not begun"
+            "the waiting job was not started"
         );
     }
 }

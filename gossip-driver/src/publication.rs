@@ -10,13 +10,13 @@ use gossip_core::{PushOutcome, RequestError, Response};
 use crate::error::{OperationError, PublishError, TryPublishError};
 use crate::mailbox::Answer;
 
-/// A block that was published: it is verified, has its place in the payload buffer, and was handed to links.
+/// A published block: it is verified, has its place in the payload buffer, and is queued on links.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Published {
-    /// Whether the block is new; `false` if the node held or had committed it.
+    /// Whether the block is new; `false` if the node already held or had committed it.
     pub fresh: bool,
-    /// The peers that are sent the block. Empty if the block was already known.
+    /// The outcome at each peer of the push. Empty if the block was already known.
     pub push: PushOutcome,
 }
 
@@ -30,7 +30,7 @@ impl Published {
     }
 }
 
-/// A block handed over by [`Channel::try_publish`](crate::Channel::try_publish). It completes when the block is
+/// A publication started by [`Channel::try_publish`](crate::Channel::try_publish). It completes when the block is
 /// verified and has its place, or is refused.
 #[derive(Debug)]
 #[must_use = "await it to learn whether the block was accepted, or drop it explicitly"]

@@ -9,7 +9,7 @@ use crate::error::{AckError, OperationError, RespondError};
 use crate::message::Message;
 use crate::requests::Requests;
 
-/// A message as it arrived, and the way to answer it.
+/// A message as received, which can be answered.
 ///
 /// Only its shape and its tag have been checked; the link proves its sender. It does not keep the node running.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl ReceivedMessage {
         &self.received.peer
     }
 
-    /// The sender's organisation; `None` if it is not known, so treat the sender as foreign.
+    /// The sender's organisation; `None` if it is unknown: treat the sender as foreign.
     #[must_use]
     pub fn org(&self) -> Option<&OrgId> {
         self.received.org.as_ref()
@@ -72,8 +72,8 @@ impl ReceivedMessage {
         self.received.authentication.envelope()
     }
 
-    /// Answers on the message's link, or on the peer's present link if that one is gone. The answer has the
-    /// message's nonce, and its channel unless another one is given. The sender reads it by
+    /// Answers on the message's link, or on the peer's present link if the message's link has ended. The answer has
+    /// the message's nonce, and its channel unless another one is given. The sender reads it by
     /// [`Gossip::messages`](crate::Gossip::messages).
     ///
     /// # Errors
@@ -143,7 +143,7 @@ impl ReceivedMessage {
     /// let question = Message::new("price of", "apples");
     /// let one_peer = Criteria::new(Duration::from_secs(10));
     /// let refused = alice.send_acknowledged(question, one_peer).await.err().ok_or("acknowledged")?;
-    /// assert_eq!(refused.to_string(), "0 of 1 acknowledgements came; not today (1)");
+    /// assert_eq!(refused.to_string(), "0 of 1 acknowledgements received; not today (1)");
     #[doc = include_str!("../doc/end.txt")]
     pub async fn nack(&self, reason: &str) -> Result<(), AckError> {
         let reason = if reason.is_empty() { "refused" } else { reason };

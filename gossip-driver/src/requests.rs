@@ -43,7 +43,7 @@ impl Requests {
     }
 
     /// A nonce for a message: random, so that only the message's receivers know it, and never 0. If the
-    /// operating system gives no random bytes, it is at least unlike the others of this node.
+    /// operating system gives no random bytes, it differs from all others of this node.
     pub(crate) fn nonce(&self) -> u64 {
         let random = getrandom::u64().ok().filter(|nonce| *nonce != 0);
         random.unwrap_or_else(|| {
@@ -54,12 +54,12 @@ impl Requests {
         })
     }
 
-    /// Asks the node; waits for room in the mailbox and for the answer.
+    /// Sends a request; waits for room in the mailbox and for the answer.
     pub(crate) async fn ask<E: OperationError>(&self, request: Request) -> Result<Response, E> {
         self.answer(request).await.map_err(E::refused)
     }
 
-    /// Tells the node to do something that has no result.
+    /// Sends a request whose answer has no value.
     pub(crate) async fn order<E: OperationError>(&self, request: Request) -> Result<(), E> {
         done(self.ask(request).await?)
     }
@@ -74,7 +74,7 @@ impl Requests {
         done(answer.map_err(E::refused)?)
     }
 
-    /// Asks the node; the core's own answer.
+    /// Sends a request; returns the core's own answer.
     pub(crate) async fn answer(&self, request: Request) -> Answer {
         self.submit(request, None).await
     }
@@ -98,13 +98,13 @@ impl Requests {
         }
     }
 
-    /// Tells the node to stop.
+    /// Requests a stop of the node.
     pub(crate) fn stop(&self) {
         self.views.ask_to_stop();
         self.driver.wake();
     }
 
-    /// The node gets no more requests, and stops.
+    /// Closes the mailbox, so that the node stops.
     pub(crate) fn close(&self) {
         self.queue.close();
         self.stop();

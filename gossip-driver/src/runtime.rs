@@ -56,7 +56,7 @@ pub trait TcpRuntime: Runtime {
     /// The address that a listener is bound to.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     fn local_endpoint(&self, listener: &Self::Listener) -> io::Result<Endpoint>;
 
     /// The next connection, without Nagle's algorithm, and the remote's address.

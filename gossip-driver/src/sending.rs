@@ -7,7 +7,7 @@ use crate::error::{OperationError as _, SendAcknowledgedError, SendError};
 use crate::gossip::Gossip;
 use crate::message::Message;
 
-/// A message that was handed to links; see [`Gossip::send_to`].
+/// A message that was queued on links; see [`Gossip::send_to`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sent {
@@ -20,7 +20,7 @@ pub struct Sent {
 
 impl Gossip {
     /// Sends a message to peers, each on its link or after a dial. It is not signed: the link proves its sender.
-    /// The peers do not acknowledge it. Completes when the message is handed over, with the outcome at each peer.
+    /// The peers do not acknowledge it. Completes when the message is queued, with the outcome at each peer.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -41,8 +41,8 @@ impl Gossip {
         Ok(Sent { nonce, outcome })
     }
 
-    /// Sends a message to peers drawn by criteria and waits until enough have acknowledged it. Returns these, the
-    /// quickest first. See [`Gossip::send_to`] for an example.
+    /// Sends a message to peers drawn by criteria and waits until enough have acknowledged it. Returns them in the
+    /// order of their acknowledgements. See [`Gossip::send_to`] for an example.
     ///
     /// # Errors
     /// See [`SendAcknowledgedError`]. [`NotAcknowledged`](SendAcknowledgedError::NotAcknowledged) lists each peer
@@ -53,7 +53,7 @@ impl Gossip {
         criteria: Criteria,
     ) -> Result<Vec<PeerId>, SendAcknowledgedError> {
         let request = Request::SendByCriteria {
-            // The core puts in a nonce of its own.
+            // The core sets a nonce of its own.
             message: Box::new(message.into().into_wire(0)),
             criteria: Box::new(criteria.resolve(&self.members())),
         };

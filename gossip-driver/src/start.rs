@@ -1,4 +1,4 @@
-//! Puts a driver together and starts it.
+//! Assembles a driver and starts it.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -113,7 +113,7 @@ where
 }
 
 /// Completions that wait for the loop: as many as it takes in a turn. Any number is safe, since tasks wait for
-/// room and the loop never waits for them; the memory is taken at the start.
+/// room and the loop never waits for them; the memory is allocated at the start.
 const COMPLETIONS: usize = 256;
 /// Accepted connections that wait for the loop.
 const ACCEPTED: usize = 16;
@@ -122,7 +122,7 @@ const HANDSHAKE_SLACK: usize = 64 << 10;
 /// Signatures that may wait besides those of handshakes.
 const SIGNATURES: usize = 256;
 
-/// Makes the parts of a driver from what they share.
+/// Builds the parts of a driver from the state that they share.
 struct Parts<R: Runtime> {
     config: Arc<Config>,
     settings: DriverConfig,
@@ -232,7 +232,7 @@ fn remember(config: &mut Config, settings: &DriverConfig) -> Result<(), PeerBook
     Ok(())
 }
 
-/// How long our own identity is valid. An invalid one does not prevent the start, since its service may be
+/// The time until our own identity expires. An invalid one does not prevent the start, since the service may be
 /// mistaken: the core notifies the application.
 fn expires_in(crypto: &impl MessageCryptoService, identity: &[u8]) -> Option<Duration> {
     match crypto.expires_in(identity) {

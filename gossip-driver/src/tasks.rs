@@ -1,4 +1,4 @@
-//! The tasks of a driver, and how they end.
+//! The tasks of a driver, and their end.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -64,9 +64,9 @@ impl<R: Runtime> Tasks<R> {
         self.alive.clone()
     }
 
-    /// Ends all tasks: the ones of `spawn_until_stop` at once, the others after at most `patience`.
+    /// Ends all tasks: the ones of `spawn_until_stop` at once, the others after at most `timeout`.
     /// Returns `false` if some had to be dropped.
-    pub(crate) async fn join(self, patience: Duration) -> bool {
+    pub(crate) async fn join(self, timeout: Duration) -> bool {
         let Self {
             runtime,
             alive,
@@ -77,7 +77,7 @@ impl<R: Runtime> Tasks<R> {
         } = self;
         drop(alive);
         stop.close();
-        let in_time = within(&runtime, patience, ended.recv()).await.is_some();
+        let in_time = within(&runtime, timeout, ended.recv()).await.is_some();
         kill.close();
         in_time
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::transport::Transport;
 
-/// Reads the transport's counters while the transport exists, and then shows the latest values. Handles do
-/// not keep the transport alive: its address is free once the node has stopped.
+/// Reads the transport's counters while the transport exists, and returns the last values afterwards. Handles do
+/// not keep the transport alive, so its address is free once the node has stopped.
 pub(crate) struct TransportCounters {
     ask: Box<dyn Fn() -> Option<Counts> + Send + Sync>,
     last: Mutex<Counts>,

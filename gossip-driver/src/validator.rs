@@ -11,12 +11,12 @@ use futures_util::Stream;
 use futures_util::task::AtomicWaker;
 use gossip_core::{PeerId, Ticket, Verdict};
 
-/// A stream of blocks of one channel that have passed the orderers' check, made by
+/// A stream of blocks of one channel that have passed the orderers' check, returned by
 /// [`Channel::validator`](crate::Channel::validator). No block is stored or passed on before the application has
 /// accepted it. The stream ends when the node stops or the channel is left.
 ///
-/// Dropping it ends validation: candidates that wait in it are ignored, candidates taken from it still wait for
-/// their verdict, and later blocks are stored without one.
+/// Dropping it ends validation: candidates that wait in the stream are ignored, candidates taken from it still wait
+/// for their verdict, and later blocks are stored without one.
 #[must_use = "blocks wait for its verdicts until it is dropped"]
 pub struct Validator {
     candidates: Pin<Box<Receiver<Candidate>>>,
@@ -54,7 +54,7 @@ impl fmt::Debug for Validator {
 }
 
 /// A block that waits for the application's verdict: one of [`Candidate::accept`], [`Candidate::ignore`] and
-/// [`Candidate::reject`], from any task. A candidate is ignored if it is dropped, and if its verdict comes later
+/// [`Candidate::reject`], from any task. A candidate is ignored if it is dropped, or if its verdict is given later
 /// than [`GateConfig::check_timeout`](gossip_core::GateConfig::check_timeout).
 #[derive(Debug)]
 #[must_use = "a candidate that is dropped is ignored"]
@@ -81,19 +81,19 @@ impl Candidate {
         }
     }
 
-    /// The block is stored and passed on.
+    /// Accepts the block: it is stored and passed on.
     pub fn accept(mut self) {
         self.verdict.give(Verdict::Accept);
     }
 
-    /// The block is neither stored nor passed on. Its sender is not penalised, and the node asks for the block
-    /// again after a pause.
+    /// Ignores the block: it is neither stored nor passed on. Its sender is not penalised, and the node requests the
+    /// block again after a pause.
     pub fn ignore(mut self) {
         self.verdict.give(Verdict::Ignore);
     }
 
-    /// The block counts as one that does not verify: it is dropped, and a peer that was asked for it is not
-    /// asked again for a while.
+    /// Rejects the block, as one that does not verify: it is dropped, and a peer that sent it on request is avoided
+    /// for a while.
     pub fn reject(mut self) {
         self.verdict.give(Verdict::Reject);
     }

@@ -1,4 +1,4 @@
-//! The driver's side of validation: hands blocks to the validators and collects their verdicts.
+//! The driver's side of validation: sends blocks to the validators and collects their verdicts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::validator::{Candidate, PendingVerdict};
 /// The validators of all channels, at most one each.
 pub(crate) struct Validators {
     queues: BTreeMap<ChannelId, Sender<Candidate>>,
-    /// Twice as many as the core has outstanding: it may have given up the others.
+    /// Has room for twice as many verdicts as the core has outstanding: others may have timed out in the core.
     verdict_sender: Sender<(Ticket, Verdict)>,
     verdicts: Receiver<(Ticket, Verdict)>,
     wake: Arc<AtomicWaker>,
@@ -23,7 +23,7 @@ pub(crate) struct Validators {
 
 /// The outcome of [`Validators::submit`].
 pub(crate) enum Submitted {
-    /// A verdict will come.
+    /// The block waits for its verdict.
     Waits,
     /// The validator's queue is full.
     Full,

@@ -1,4 +1,4 @@
-//! Snapshots of the node that handles read without a request.
+//! Snapshots of the node, which handles read without a request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,12 +57,12 @@ impl Views {
         self.lock().metrics.clone()
     }
 
-    /// A stop has been asked for.
+    /// Whether a stop was requested.
     pub(crate) fn is_stopping(&self) -> bool {
         self.lock().stopping
     }
 
-    /// The driver has ended.
+    /// Whether the driver has ended.
     pub(crate) fn is_stopped(&self) -> bool {
         self.lock().stopped
     }
@@ -85,8 +85,8 @@ impl Views {
 
     /// Waits until `check`, called again after each change, yields a value or the node stops.
     ///
-    /// A call that is made after the node was told to stop fails in any case. A call that waits then has the
-    /// value if the last snapshots yield one.
+    /// A call made after the request to stop always fails. A call that already waits then returns the value if the
+    /// last snapshots yield one.
     pub(crate) async fn wait_running<T>(
         &self,
         mut check: impl FnMut() -> Option<T>,
@@ -106,14 +106,14 @@ impl Views {
     }
 }
 
-/// The driver's end: replaces the snapshots. Dropping it tells the handles that the node has stopped.
+/// The driver's end: replaces the snapshots. When it is dropped, the handles see that the node has stopped.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     views: Arc<Views>,
     members: u64,
     channels: u64,
     own: u64,
-    /// The node stops: the snapshots stay as they are.
+    /// Whether the node stops: the snapshots no longer change.
     frozen: bool,
 }
 
@@ -134,7 +134,7 @@ impl Publisher {
         self.views.is_stopping()
     }
 
-    /// Keeps the snapshots as they are from now on; only the counters are still replaced.
+    /// Freezes the snapshots; only the counters are still replaced.
     pub(crate) fn freeze(&mut self) {
         self.frozen = true;
     }

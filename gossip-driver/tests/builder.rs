@@ -1,4 +1,4 @@
-//! What a builder takes from its parts, and what it refuses.
+//! The values that a builder takes from its parts, and the errors that it returns.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -14,14 +14,14 @@ use gossip_driver::transport::{Transport, TransportError};
 
 use support::{Net, Pipe, Port, Threads, node, run};
 
-/// A transport that tells what the test wants.
-struct Telling {
+/// A transport with the network id and the endpoint of the test.
+struct Labelled {
     port: Port,
     network_id: Option<&'static str>,
     endpoint: Option<&'static str>,
 }
 
-impl Transport for Telling {
+impl Transport for Labelled {
     type Link = Pipe;
 
     async fn accept(&self) -> Result<Pipe, TransportError> {
@@ -44,8 +44,8 @@ impl Transport for Telling {
 fn alice(
     network_id: Option<&'static str>,
     endpoint: Option<&'static str>,
-) -> Builder<Threads, TestCrypto, Telling, MemLedger> {
-    let telling = Telling {
+) -> Builder<Threads, TestCrypto, Labelled, MemLedger> {
+    let telling = Labelled {
         port: Net::default().join("alice"),
         network_id,
         endpoint,
@@ -67,7 +67,7 @@ fn identity_and_endpoint_are_those_of_the_services() {
 }
 
 #[test]
-fn an_endpoint_that_is_given_counts_before_the_transports() {
+fn an_endpoint_of_the_builder_overrides_the_transports() {
     run(async {
         let alice = alice(None, Some("0.0.0.0:7051"))
             .endpoint("alice.org1:7051")
@@ -109,7 +109,7 @@ fn endpoints_that_other_peers_cannot_dial_are_refused() {
 }
 
 #[test]
-fn a_network_id_of_the_builder_that_is_not_the_transports_is_refused_with_both() {
+fn a_network_id_other_than_the_transports_is_refused_with_both() {
     let with = |network_id| alice(Some("net"), Some("alice")).network_id(network_id);
     with("net").spawn().unwrap();
     let error = with("other").spawn().unwrap_err();
@@ -150,7 +150,7 @@ fn peers_of_two_networks_refuse_each_other() {
 }
 
 #[test]
-fn an_identity_that_is_not_the_services_is_refused_with_both() {
+fn an_identity_other_than_the_services_is_refused_with_both() {
     let other = TestCrypto::new("org1", "bob").identity();
     let configured = alice(None, Some("alice")).configure(|config| config.identity = other);
     let error = configured.spawn().unwrap_err();
@@ -161,7 +161,7 @@ fn an_identity_that_is_not_the_services_is_refused_with_both() {
 }
 
 #[test]
-fn an_identity_without_a_known_organisation_or_that_cannot_be_read_is_refused() {
+fn an_unreadable_identity_and_one_of_an_unknown_organisation_are_refused() {
     let spawn = |crypto| {
         let builder = node(crypto, &[]).transport(Net::default().join("alice"));
         builder.ledger(MemLedger::new()).spawn().unwrap_err()
@@ -174,7 +174,7 @@ fn an_identity_without_a_known_organisation_or_that_cannot_be_read_is_refused() 
 }
 
 #[test]
-fn configurations_add_up() {
+fn changes_of_the_configuration_accumulate() {
     run(async {
         let alice = alice(None, Some("alice"))
             .bootstrap(["bob"])

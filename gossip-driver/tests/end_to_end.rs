@@ -1,4 +1,4 @@
-//! Two nodes on a network of pipes: what applications see of them.
+//! Two nodes on a network of pipes, through the handles of an application.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -35,7 +35,7 @@ fn blocks(count: u64) -> Vec<Bytes> {
 }
 
 #[test]
-fn two_peers_meet_and_both_store_what_one_publishes() {
+fn two_peers_connect_and_both_store_a_published_block() {
     run(async {
         let (net, [one, two]) = (Net::default(), [MemLedger::new(), MemLedger::new()]);
         let (alice, bob) = (
@@ -55,7 +55,7 @@ fn two_peers_meet_and_both_store_what_one_publishes() {
             assert_eq!((published.push.eligible, published.push.off), (1, false));
         }
         let again = publisher.publish(7, block(7)).await.unwrap();
-        assert!(!again.fresh, "it is known already");
+        assert!(!again.fresh, "already known");
         let (all, soon) = (Coverage::AllOfOrg, Duration::from_secs(60));
         let holders = publisher.wait_coverage(49, all, soon).await.unwrap();
         assert_eq!(holders, [seen[0].peer.clone()]);
@@ -89,7 +89,7 @@ fn a_notification_tells_nothing_that_the_snapshots_do_not_show() {
         assert_eq!(
             alice.channels().len(),
             1,
-            "the answer to joining tells no more either"
+            "the snapshot shows the joined channel"
         );
         for seq in 0..20 {
             channel.publish(seq, block(seq)).await.unwrap();
@@ -106,7 +106,7 @@ fn a_notification_tells_nothing_that_the_snapshots_do_not_show() {
 }
 
 #[test]
-fn publishers_wait_for_a_slow_ledger_and_are_told_busy_if_they_ask_not_to() {
+fn publishers_wait_for_a_slow_ledger_or_get_busy_if_they_do_not_wait() {
     run(async {
         let ledger = MemLedger::delayed(Threads, Duration::from_millis(2));
         let alice = start(&Net::default(), "alice", ledger.clone());
@@ -135,7 +135,7 @@ fn publishers_wait_for_a_slow_ledger_and_are_told_busy_if_they_ask_not_to() {
 }
 
 #[test]
-fn a_publisher_goes_on_while_other_channels_fill_the_gate() {
+fn a_publisher_proceeds_while_other_channels_fill_the_gate() {
     run(async {
         let held = |channel: &ChannelId| channel.as_str() != "third";
         let (release, gate) = async_channel::bounded::<()>(1);
@@ -161,7 +161,7 @@ fn a_publisher_goes_on_while_other_channels_fill_the_gate() {
 }
 
 #[test]
-fn a_caller_that_stops_waiting_takes_nothing_back_and_leaves_no_gap() {
+fn a_caller_that_stops_waiting_withdraws_no_block_and_leaves_no_gap() {
     run(async {
         let alice = start(&Net::default(), "alice", MemLedger::new());
         let channel = join(&alice).await;
@@ -174,7 +174,7 @@ fn a_caller_that_stops_waiting_takes_nothing_back_and_leaves_no_gap() {
 }
 
 #[test]
-fn a_failing_ledger_halts_its_channel_and_waiters_hear_of_it() {
+fn a_failing_ledger_halts_its_channel_and_ends_waiting_calls() {
     run(async {
         let ledger = MemLedger::new();
         ledger.fail_from(2);
@@ -192,12 +192,12 @@ fn a_failing_ledger_halts_its_channel_and_waiters_hear_of_it() {
     });
 }
 
-/// A ledger with a bug, which shows when a commit is called or when it is awaited.
-struct Buggy {
+/// A ledger that panics when `commit` is called or when it is awaited.
+struct Panicking {
     at_once: bool,
 }
 
-impl Ledger for Buggy {
+impl Ledger for Panicking {
     async fn height(&self, _: &ChannelId) -> Result<u64, LedgerError> {
         Ok(0)
     }
@@ -208,8 +208,8 @@ impl Ledger for Buggy {
         _: u64,
         _: Bytes,
     ) -> impl Future<Output = Result<(), LedgerError>> + Send {
-        assert!(!self.at_once, "a bug in the ledger");
-        async { panic!("a bug in the ledger") }
+        assert!(!self.at_once, "a panic of the ledger");
+        async { panic!("a panic of the ledger") }
     }
 
     async fn read(
@@ -226,7 +226,7 @@ impl Ledger for Buggy {
 fn a_ledger_that_panics_halts_its_channel_and_not_the_node() {
     run(async {
         for at_once in [false, true] {
-            let alice = start(&Net::default(), "alice", Buggy { at_once });
+            let alice = start(&Net::default(), "alice", Panicking { at_once });
             let channel = join(&alice).await;
             channel.publish(0, block(0)).await.unwrap();
             assert!(matches!(
@@ -240,7 +240,7 @@ fn a_ledger_that_panics_halts_its_channel_and_not_the_node() {
 }
 
 #[test]
-fn leaving_is_heard_by_other_handles() {
+fn other_handles_of_a_channel_fail_after_it_was_left() {
     run(async {
         let alice = start(&Net::default(), "alice", MemLedger::new());
         let (channel, other) = (join(&alice).await, join(&alice).await);
@@ -259,12 +259,9 @@ fn a_stranger_that_sends_garbage_is_refused() {
         let net = Net::default();
         let alice = start(&net, "alice", MemLedger::new());
         let mut news = alice.notifications();
-        let stranger = net.dial("alice");
+        let unknown = net.dial("alice");
         for _ in 0..8 {
-            let _ = stranger
-                .outgoing
-                .send(Bytes::from_static(&[0xff; 64]))
-                .await;
+            let _ = unknown.outgoing.send(Bytes::from_static(&[0xff; 64])).await;
         }
         loop {
             if let Some(Notice::Event(Notification::Refused { refusal, .. })) = news.next().await {
@@ -272,7 +269,7 @@ fn a_stranger_that_sends_garbage_is_refused() {
                 break;
             }
         }
-        while stranger.incoming.recv().await.is_ok() {}
+        while unknown.incoming.recv().await.is_ok() {}
         assert_eq!(alice.metrics().core.refused[&Refusal::Malformed], 1);
     });
 }

@@ -1,4 +1,4 @@
-//! How a node starts and ends, and what callers see of it.
+//! Start and end of a node, and their effects on callers.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -18,13 +18,13 @@ use gossip_driver::{Gossip, Ledger, Runtime};
 
 use support::{Net, Pipe, Port, Threads, eventually, node, org1, run};
 
-/// A ledger that never answers, and tells when it was asked first.
+/// A ledger that never answers, and signals its first call.
 struct Stuck(Sender<()>);
 
 impl Stuck {
     fn new() -> (Self, Receiver<()>) {
-        let (asked, is_asked) = async_channel::bounded(1);
-        (Self(asked), is_asked)
+        let (sender, called) = async_channel::bounded(1);
+        (Self(sender), called)
     }
 }
 
@@ -50,15 +50,15 @@ impl Ledger for Stuck {
 
 /// Threads whose tasks can be dropped all at once, as an executor does at its end.
 #[derive(Clone, Default)]
-struct Mortal(Arc<Mutex<Vec<AbortHandle>>>);
+struct Executor(Arc<Mutex<Vec<AbortHandle>>>);
 
-impl Mortal {
+impl Executor {
     fn kill(&self) {
         self.0.lock().unwrap().iter().for_each(AbortHandle::abort);
     }
 }
 
-impl Runtime for Mortal {
+impl Runtime for Executor {
     type Sleep = <Threads as Runtime>::Sleep;
 
     fn sleep_until(&self, deadline: Instant) -> Self::Sleep {
@@ -74,21 +74,21 @@ impl Runtime for Mortal {
     }
 }
 
-/// A ledger that notes whether its node's end had been told before it was dropped.
-struct Witness {
+/// A ledger that records, when it is dropped, whether a shutdown of its node had already completed.
+struct DropRecorder {
     node: Arc<OnceLock<Gossip>>,
-    told_before: Arc<OnceLock<bool>>,
+    completed_before: Arc<OnceLock<bool>>,
 }
 
-impl Drop for Witness {
+impl Drop for DropRecorder {
     fn drop(&mut self) {
         let node = self.node.get().unwrap();
-        let told = node.shutdown().now_or_never().is_some();
-        self.told_before.set(told).unwrap();
+        let completed = node.shutdown().now_or_never().is_some();
+        self.completed_before.set(completed).unwrap();
     }
 }
 
-impl Ledger for Witness {
+impl Ledger for DropRecorder {
     async fn height(&self, _: &ChannelId) -> Result<u64, LedgerError> {
         Ok(0)
     }
@@ -123,22 +123,22 @@ fn start_on<R: Runtime>(runtime: R, transport: impl Transport, ledger: impl Ledg
 }
 
 #[test]
-fn the_ledger_is_let_go_before_a_shutdown_completes() {
-    let (node, told_before) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
-    let witness = Witness {
+fn the_ledger_is_dropped_before_a_shutdown_completes() {
+    let (node, completed_before) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
+    let ledger = DropRecorder {
         node: Arc::clone(&node),
-        told_before: Arc::clone(&told_before),
+        completed_before: Arc::clone(&completed_before),
     };
-    let gossip = start(Threads, witness);
+    let gossip = start(Threads, ledger);
     node.set(gossip.clone()).unwrap();
     run(async {
         gossip.join_channel("trade", org1()).await.unwrap();
         gossip.shutdown().await;
     });
-    assert_eq!(told_before.get(), Some(&false));
+    assert_eq!(completed_before.get(), Some(&false));
 }
 
-/// A transport that notes when it is closed, and may never be done with it.
+/// A transport that records its closing, which never ends if `endless`.
 struct Closing {
     port: Port,
     closed: Arc<OnceLock<()>>,
@@ -211,13 +211,13 @@ fn a_dial_that_takes_too_long_is_given_up_and_counted() {
 }
 
 #[test]
-fn a_shutdown_answers_requests_that_the_ledger_keeps_waiting() {
+fn a_shutdown_answers_requests_that_wait_for_the_ledger() {
     run(async {
-        let (ledger, is_asked) = Stuck::new();
+        let (ledger, called) = Stuck::new();
         let gossip = start(Threads, ledger);
         let joining = gossip.join_channel("trade", org1());
         let stopping = async {
-            is_asked.recv().await.unwrap();
+            called.recv().await.unwrap();
             gossip.shutdown().await;
         };
         let (joined, ()) = futures_util::future::join(joining, stopping).await;
@@ -226,10 +226,10 @@ fn a_shutdown_answers_requests_that_the_ledger_keeps_waiting() {
 }
 
 #[test]
-fn callers_hear_of_an_executor_that_drops_the_node() {
+fn calls_fail_when_the_executor_drops_the_node() {
     run(async {
-        let runtime = Mortal::default();
-        let (ledger, is_asked) = Stuck::new();
+        let runtime = Executor::default();
+        let (ledger, called) = Stuck::new();
         let gossip = start(runtime.clone(), ledger);
         let joins = join_all((0..500).map(|number| {
             let gossip = gossip.clone();
@@ -240,7 +240,7 @@ fn callers_hear_of_an_executor_that_drops_the_node() {
             }
         }));
         let killing = async {
-            is_asked.recv().await.unwrap();
+            called.recv().await.unwrap();
             runtime.kill();
         };
         let (joined, ()) = futures_util::future::join(joins, killing).await;

@@ -1,4 +1,4 @@
-//! Messages of applications: sent, acknowledged, refused, and handed out.
+//! Messages of applications: sent, acknowledged, refused and delivered.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -82,7 +82,7 @@ fn application_messages_are_counted_when_the_last_stream_is_dropped() {
         let (alice, bob_) = (start(&net, "alice"), start(&net, "bob"));
         alice.wait_members(1).await.unwrap();
         drop(bob_.messages("prices").await.unwrap());
-        // The first message finds the stream gone; the core is told, and counts the others.
+        // The first message finds no stream, which the driver reports to the core. The core counts the others.
         let unheard = || bob_.metrics().core.messages_unheard > 0;
         while !unheard() {
             let message = Message::new("prices", "1");
@@ -213,17 +213,17 @@ fn a_listener_hears_each_block_once_however_it_came_and_not_its_own() {
                 .unwrap();
         }
         receiver.wait_height(20).await.unwrap();
-        let mut heard = Vec::new();
-        while heard.len() < 20 {
+        let mut read = Vec::new();
+        while read.len() < 20 {
             let one = accepted.next().await.unwrap().message().unwrap();
             assert_eq!(one.channel, ChannelId::new("trade"));
             let Content::Data(payload) = one.message.content() else {
                 panic!("a block");
             };
-            heard.push(payload.seq_num);
+            read.push(payload.seq_num);
         }
-        heard.sort_unstable();
-        assert_eq!(heard, (0..20).collect::<Vec<_>>());
+        read.sort_unstable();
+        assert_eq!(read, (0..20).collect::<Vec<_>>());
         drop(accepted);
         alice.shutdown().await;
         bob.shutdown().await;
@@ -251,10 +251,7 @@ fn a_peer_s_part_in_a_channel_is_told_with_what_it_signed() {
         assert!(!filter.matches(&PeerId::new(b"org1/carol")));
         alice.leave_chan("trade").await.unwrap();
         ours.wait_height(1).await.unwrap_err();
-        assert!(
-            !filter.matches(&bob()),
-            "no peer of a channel that was left"
-        );
+        assert!(!filter.matches(&bob()), "the channel was left");
         assert!(alice.self_channel_info(theirs.id()).is_none());
         alice.stop().await;
         bob_.stop().await;

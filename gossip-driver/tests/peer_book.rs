@@ -1,4 +1,4 @@
-//! What a peer keeps over a restart.
+//! State that a peer keeps over a restart.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -49,7 +49,7 @@ fn a_start_with_a_clock_set_back_comes_after_the_one_before() {
 }
 
 #[test]
-fn a_peer_finds_others_by_its_book_if_its_bootstrap_peers_are_gone() {
+fn a_peer_finds_others_by_its_book_if_no_bootstrap_peer_answers() {
     run(async {
         let (net, book) = (Net::default(), MemPeerBook::new());
         let alice = start(&net, "alice", &[]);
@@ -62,7 +62,7 @@ fn a_peer_finds_others_by_its_book_if_its_bootstrap_peers_are_gone() {
         };
         assert_eq!(book.peers().unwrap(), [booked]);
         bob.shutdown().await;
-        let bob = with(&book, 2, peer(&net, "bob", &["gone"]));
+        let bob = with(&book, 2, peer(&net, "bob", &["unreachable"]));
         bob.wait_members(1).await.unwrap();
         bob.shutdown().await;
         alice.shutdown().await;
@@ -107,8 +107,8 @@ fn others_hear_at_once_of_a_new_endpoint_and_that_a_peer_stops() {
             .unwrap();
         let endpoint = bob.local_member().endpoint.clone();
         assert_eq!(endpoint, Some("bob.example".into()));
-        let told = || alice.members()[0].endpoint == endpoint;
-        eventually("bob's new endpoint", told).await;
+        let updated = || alice.members()[0].endpoint == endpoint;
+        eventually("bob's new endpoint", updated).await;
         bob.shutdown().await;
         eventually("bob's farewell", || alice.members().is_empty()).await;
         alice.shutdown().await;

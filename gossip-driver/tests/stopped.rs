@@ -1,4 +1,4 @@
-//! After a shutdown each operation fails with `Stopped`, and the snapshots keep what they showed.
+//! After a shutdown each operation fails with `Stopped`, and the snapshots keep their last values.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -151,7 +151,7 @@ fn after_a_shutdown_each_method_of_fabrics_interface_fails_with_stopped() {
 }
 
 #[test]
-fn after_a_shutdown_the_snapshots_keep_what_they_showed() {
+fn after_a_shutdown_the_snapshots_keep_their_last_values() {
     run(async {
         let (alice, bob, trade, _) = network().await;
         let shown = |gossip: &Gossip, channel: &Channel| {
@@ -193,7 +193,7 @@ fn a_shutdown_ends_each_operation_that_waits() {
             let peers = trade.wait_peers(9).boxed();
             let height = trade.wait_height(99).boxed();
             let covered = trade.wait_coverage(99, Coverage::One, hour).boxed();
-            // One waits for its verdict, one for the block before it, one for room.
+            // One block waits for its verdict, one for the block before it, one for room.
             let validated = trade.publish(3, "a block").boxed();
             let parked = trade.publish(100_000, "far ahead").boxed();
             let sent = alice

@@ -1,4 +1,4 @@
-//! The application's own say over blocks, and its own blocks.
+//! Validation of blocks by the application, and external commits.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -27,7 +27,7 @@ fn block(seq: u64) -> Bytes {
     format!("block {seq}").into()
 }
 
-/// Accepts so many blocks, and returns where each came from.
+/// Accepts `count` blocks. Returns the number of each, and whether a peer sent it.
 async fn accept(validator: &mut Validator, count: usize) -> Vec<(u64, bool)> {
     let mut seen = Vec::new();
     for _ in 0..count {
@@ -59,7 +59,7 @@ fn blocks_wait_for_the_applications_verdict_at_their_publisher_and_at_others() {
         assert_eq!((own_seen, seen), (vec![(0, false)], vec![(0, true)]));
         receiver.wait_height(1).await.unwrap();
 
-        let turn_away = async {
+        let refusals = async {
             own.next().await.unwrap().reject();
             drop(own.next().await.unwrap());
         };
@@ -67,9 +67,9 @@ fn blocks_wait_for_the_applications_verdict_at_their_publisher_and_at_others() {
             let rejected = publisher.publish(1, block(1)).await.err();
             (rejected, publisher.publish(1, block(1)).await.err())
         };
-        let (errors, ()) = join(publish, turn_away).await;
+        let (errors, ()) = join(publish, refusals).await;
         let expected = (Some(PublishError::Rejected), Some(PublishError::Ignored));
-        assert_eq!(errors, expected, "one that is dropped is ignored");
+        assert_eq!(errors, expected, "a dropped candidate is ignored");
         assert_eq!(alice.metrics().core.blocks_rejected, 1);
 
         drop(own);
@@ -80,7 +80,7 @@ fn blocks_wait_for_the_applications_verdict_at_their_publisher_and_at_others() {
 }
 
 #[test]
-fn a_channel_has_one_validator_at_a_time_which_ends_with_it() {
+fn a_channel_has_one_validator_at_a_time_which_ends_with_the_channel() {
     run(async {
         let alice = start(&Net::default(), "alice", MemLedger::new());
         let channel = joined(&alice).await;
@@ -91,9 +91,9 @@ fn a_channel_has_one_validator_at_a_time_which_ends_with_it() {
         let mut second = channel.validator().await.unwrap();
         channel.clone().leave().await.unwrap();
         assert!(second.next().await.is_none(), "the channel was left");
-        let gone = channel.validator().await.err();
+        let unknown = channel.validator().await.err();
         assert_eq!(
-            gone,
+            unknown,
             Some(ValidatorError::UnknownChannel(channel.id().clone()))
         );
         let channel = joined(&alice).await;
@@ -108,7 +108,7 @@ fn a_channel_has_one_validator_at_a_time_which_ends_with_it() {
 }
 
 #[test]
-fn a_dropped_validator_holds_nothing_back() {
+fn a_dropped_validator_delays_no_block() {
     run(async {
         let alice = start(&Net::default(), "alice", MemLedger::new());
         let channel = joined(&alice).await;
@@ -116,8 +116,8 @@ fn a_dropped_validator_holds_nothing_back() {
         let waiting = channel.try_publish(0, block(0)).unwrap();
         let taken = validator.next().await.unwrap();
         let queued = channel.try_publish(1, block(1)).unwrap();
-        let shown = || alice.metrics().core.validations >= 2;
-        eventually("two blocks shown", shown).await;
+        let validated = || alice.metrics().core.validations >= 2;
+        eventually("two validations", validated).await;
         drop(validator);
         assert_eq!(
             queued.await,
@@ -134,7 +134,7 @@ fn a_dropped_validator_holds_nothing_back() {
 }
 
 #[test]
-fn blocks_that_the_application_stored_itself_are_gone_on_from() {
+fn the_node_continues_after_an_external_commit() {
     run(async {
         let ledger = MemLedger::new();
         let alice = start(&Net::default(), "alice", ledger.clone());

@@ -1,11 +1,11 @@
-//! A transport of your own: frames over plain TCP, each behind its length, on any runtime that has
-//! TCP. Two peers meet over it, and one publishes blocks that the other commits.
+//! A transport of your own: frames over plain TCP, each after its length, on any runtime that has
+//! TCP. Two peers connect over it, and one publishes blocks that the other commits.
 //!
-//! Nothing is encrypted, and a large frame delays the frames behind it: `transport-tcp` does better. The
-//! conformance suite `gossip::testing::transport` checks an implementation like this one.
+//! It has no encryption, and a large frame delays the frames behind it; `transport-tcp` encrypts and
+//! interleaves. The conformance suite `gossip::testing::transport` checks an implementation like this one.
 //!
 //! `cargo run -p fabric-gossip --features testing,smol --example custom_transport`
-#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+#![allow(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::error::Error;
 use std::time::Duration;
@@ -40,8 +40,8 @@ impl<R: TcpRuntime> PlainTcp<R> {
 impl<R: TcpRuntime> Transport for PlainTcp<R> {
     type Link = PlainLink<R>;
 
-    /// One at a time: a silent stranger delays the connections after its own, and one that hangs up makes
-    /// the driver pause. A transport for production does each handshake in a task.
+    /// Handshakes run one at a time: a silent remote delays later connections, and a remote that closes
+    /// makes the driver pause. A transport for production does each handshake in a task.
     async fn accept(&self) -> Result<PlainLink<R>, TransportError> {
         let (stream, remote) = self.runtime.accept(&self.listener).await?;
         PlainLink::open(stream, remote, &self.local).await
@@ -67,7 +67,7 @@ struct PlainLink<R: TcpRuntime> {
 
 impl<R: TcpRuntime> PlainLink<R> {
     /// Each side names itself, and expects the other's authentication to contain the name given here. An
-    /// encrypted transport binds to its handshake instead, which no relay in the middle can imitate.
+    /// encrypted transport binds to its handshake instead, which a relay cannot reproduce.
     async fn open(
         mut stream: R::Stream,
         remote: Endpoint,
@@ -128,7 +128,7 @@ impl<R: TcpRuntime> FrameReader for PlainReader<R> {
         if length > limit {
             return Err(TransportError::FrameTooLong { limit });
         }
-        // The buffer grows as bytes arrive: a length alone costs nothing.
+        // The buffer grows as bytes arrive: an announced length allocates nothing.
         let mut frame = Vec::new();
         let read = (&mut self.0)
             .take(length as u64)
@@ -185,7 +185,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     smol::block_on(async {
         let late = async {
             smol::Timer::after(Duration::from_secs(60)).await;
-            Err("the peers did not meet within a minute".into())
+            Err("the peers did not connect within a minute".into())
         };
         smol::future::or(run(), late).await
     })
@@ -197,7 +197,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (bob, _) = start("bob", Some(&alice_at), stored.clone()).await?;
     alice.wait_members(1).await?;
     bob.wait_members(1).await?;
-    println!("alice and bob have met");
+    println!("alice and bob are connected");
 
     let members = JoinChannel {
         sequence: 1,

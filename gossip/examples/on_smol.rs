@@ -5,7 +5,7 @@
 //! certificates and ledgers on disk.
 //!
 //! `cargo run -p fabric-gossip --features testing,smol --example on_smol`
-#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+#![allow(clippy::print_stdout, reason = "an example prints its results")]
 
 use futures_util::StreamExt as _;
 use gossip::smol::SmolRuntime;
@@ -36,11 +36,11 @@ async fn application() -> Result<(), Error> {
 
     let mut notifications = bob.notifications();
     let listening = smol::spawn(async move {
-        let mut heard = 0;
+        let mut notices = 0;
         while let Some(notice) = notifications.next().await {
-            heard += u64::from(matches!(notice, Notice::Event(_)));
+            notices += u64::from(matches!(notice, Notice::Event(_)));
         }
-        heard
+        notices
     });
     let publishing = smol::spawn(async move {
         for seq in 0..BLOCKS {
@@ -60,7 +60,7 @@ async fn application() -> Result<(), Error> {
     Ok(())
 }
 
-/// Starts a peer of `org1`. Returns the endpoint that it listens on, too.
+/// Starts a peer of `org1`. Returns it with the endpoint that it listens on.
 async fn start(name: &str, bootstrap: Option<Endpoint>) -> Result<(Gossip, Endpoint), Error> {
     let listen = TcpConfig::new("127.0.0.1:0".into(), "example-network");
     let transport = TcpTransport::bind(SmolRuntime::global(), listen).await?;

@@ -5,7 +5,7 @@
 //! certificates and ledgers on disk.
 //!
 //! `cargo run -p fabric-gossip --features testing --example on_tokio`
-#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+#![allow(clippy::print_stdout, reason = "an example prints its results")]
 
 use futures_util::StreamExt as _;
 use gossip::tcp::{TcpConfig, TcpTransport};
@@ -32,11 +32,11 @@ async fn main() -> Result<(), Error> {
 
     let mut notifications = bob.notifications();
     let listening = tokio::spawn(async move {
-        let mut heard = 0;
+        let mut notices = 0;
         while let Some(notice) = notifications.next().await {
-            heard += u64::from(matches!(notice, Notice::Event(_)));
+            notices += u64::from(matches!(notice, Notice::Event(_)));
         }
-        heard
+        notices
     });
     let publishing = tokio::spawn(async move {
         for seq in 0..BLOCKS {
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Starts a peer of `org1`. Returns the endpoint that it listens on, too.
+/// Starts a peer of `org1`. Returns it with the endpoint that it listens on.
 async fn start(name: &str, bootstrap: Option<Endpoint>) -> Result<(Gossip, Endpoint), Error> {
     let listen = TcpConfig::new("127.0.0.1:0".into(), "example-network");
     let transport = TcpTransport::bind(TokioRuntime::current(), listen).await?;

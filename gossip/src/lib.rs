@@ -9,7 +9,7 @@
         feature = "msp",
         feature = "ledger"
     )),
-    doc = "Gossip for permissioned networks, with the features of your choice. The whole front page, with an"
+    doc = "Gossip for permissioned networks. With the default features this page also has an example and the"
 )]
 #![cfg_attr(
     not(all(
@@ -18,10 +18,10 @@
         feature = "msp",
         feature = "ledger"
     )),
-    doc = "example, is shown with the default features."
+    doc = "guarantees of delivery."
 )]
 //!
-//! # Where to look
+//! # Topics
 //!
 //! | topic | place |
 //! | --- | --- |
@@ -34,8 +34,8 @@
 //! | a runtime of your own | [`Runtime`], `gossip::testing::runtime` |
 //! | messages between peers, with or without acknowledgements | [`Message`], [`Gossip::send_to`], [`Gossip::send_acknowledged`], [`Gossip::messages`] |
 //! | messages that a channel has verified | [`Gossip::accepted`] |
-//! | a say in which blocks are stored and passed on | [`Channel::validator`] |
-//! | what happens in a node | [`Gossip::notifications`] |
+//! | validation of blocks by the application | [`Channel::validator`] |
+//! | events of a node | [`Gossip::notifications`] |
 //! | a node's state | snapshots that never wait: [`Gossip::members`], [`Channel::info`]; everything: [`Gossip::snapshot`] |
 //! | counters | [`Gossip::metrics`] |
 //! | configuration of the protocol | [`Builder::configure`](builder::Builder::configure), [`Config`] |

@@ -1,4 +1,4 @@
-//! The delivery of blocks and messages, as the front page promises it.
+//! The guarantees of the front page about the delivery of blocks and messages.
 #![cfg(all(feature = "testing", feature = "mem", feature = "smol"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -26,7 +26,7 @@ fn run(test: impl Future<Output = ()>) {
         let late = smol::Timer::after(Duration::from_secs(60));
         match select(std::pin::pin!(test), late).await {
             Either::Left(_) => {}
-            Either::Right(_) => panic!("nothing happened for a minute"),
+            Either::Right(_) => panic!("not done after a minute"),
         }
     });
 }
@@ -38,7 +38,7 @@ fn start(network: &MemNetwork, name: &str, ledger: impl Ledger) -> Gossip {
         .transport(network.endpoint(SmolRuntime::global(), name).unwrap())
         .ledger(ledger)
         .bootstrap(["alice", "bob"])
-        // A pause shorter than the default, so that a peer that was down soon asks for what it lacks.
+        // Shorter than the default, so that a peer that was down soon requests missing blocks.
         .configure(|config| config.channel.request_interval = Duration::from_millis(200))
         .configure(|config| config.link.hold_for = Duration::from_secs(3))
         .configure_driver(|driver| driver.deliveries = 8.try_into().unwrap())
@@ -83,7 +83,7 @@ async fn pair(network: &MemNetwork) -> [(Gossip, Channel, MemLedger); 2] {
 fn blocks_are_committed_in_order_without_gaps_and_once() {
     run(async {
         let [(_alice, trade, first), (_bob, other, second)] = pair(&MemNetwork::new(1)).await;
-        // Backwards by one peer, the even ones by the other: the ledger refuses what is not next.
+        // One peer publishes backwards, the other the even numbers: the ledger refuses any block but the next.
         let backwards = (0..BLOCKS).rev().map(|seq| trade.publish(seq, block(seq)));
         let even = (0..BLOCKS)
             .step_by(2)
@@ -101,7 +101,7 @@ fn blocks_are_committed_in_order_without_gaps_and_once() {
 
 #[test]
 fn a_block_that_was_not_stored_before_a_stop_is_published_again_from_the_ledgers_height() {
-    /// A ledger that is never done with block 3.
+    /// A ledger that never completes the commit of block 3.
     #[derive(Clone)]
     struct Stuck(MemLedger);
 
@@ -141,7 +141,7 @@ fn a_block_that_was_not_stored_before_a_stop_is_published_again_from_the_ledgers
         }
         trade.wait_height(3).await.unwrap();
         alice.shutdown().await;
-        assert_eq!(chain(&ledger), blocks(3), "published is not stored");
+        assert_eq!(chain(&ledger), blocks(3), "published, but not stored");
 
         let alice = start(&network, "alice", ledger.clone());
         let trade = join_trade(&alice).await;
@@ -262,7 +262,7 @@ fn peer(gossip: &Gossip) -> PeerId {
 }
 
 #[test]
-fn a_message_without_a_listener_is_lost_and_its_sender_is_not_told() {
+fn a_message_without_a_listener_is_lost_without_an_error_at_its_sender() {
     run(async {
         let [(alice, ..), (bob, ..)] = pair(&MemNetwork::new(1)).await;
         let lost = alice.send_to(question(), [peer(&bob)]).await.unwrap();
@@ -271,12 +271,12 @@ fn a_message_without_a_listener_is_lost_and_its_sender_is_not_told() {
             smol::Timer::after(Duration::from_millis(1)).await;
         }
         let mut questions = bob.messages(QUESTIONS).await.unwrap();
-        let heard = alice.send_to(question(), [peer(&bob)]).await.unwrap();
+        let second = alice.send_to(question(), [peer(&bob)]).await.unwrap();
         let received = questions.next().await.unwrap().message().unwrap();
         assert_eq!(
             received.message().nonce,
-            heard.nonce,
-            "the first one is gone"
+            second.nonce,
+            "the first message is lost"
         );
     });
 }
@@ -322,7 +322,7 @@ fn a_message_to_a_peer_that_cannot_be_reached_waits_and_is_then_lost() {
         assert_eq!(
             received.message().nonce,
             next.nonce,
-            "the one before is lost"
+            "the earlier message is lost"
         );
     });
 }

@@ -1,8 +1,8 @@
 //! Runs a gossip node on smol, and in async-std applications.
 //!
-//! [`builder`] makes a builder of a node on smol's global executor; [`SmolRuntime`] also runs on an executor of the
-//! application. Timers and sockets are served by the `async-io` reactor, which async-std shares: an async-std
-//! application builds a node in the same way and awaits its handles like any other future.
+//! [`builder`] returns a builder of a node on smol's global executor; [`SmolRuntime`] also runs on an executor of the
+//! application. Timers and sockets use the `async-io` reactor, which async-std shares: an async-std application builds
+//! a node in the same way and awaits the operations of its handles like any other future.
 //!
 //! # Example
 //!
@@ -59,8 +59,8 @@ use gossip_driver::builder::Builder;
 
 pub use self::runtime::{Sleep, SmolRuntime};
 
-/// A builder of a node on smol's global executor. For another executor, give [`Gossip::builder`] a
-/// [`SmolRuntime`].
+/// A builder of a node on smol's global executor. For another executor, pass a [`SmolRuntime`] to
+/// [`Builder::runtime`].
 pub fn builder() -> Builder<SmolRuntime> {
     Gossip::builder().runtime(SmolRuntime::global())
 }

@@ -12,12 +12,12 @@ use smol::{Executor, Timer};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
 
-/// The most unsent bytes that the system buffers for one connection. More would only delay urgent frames, which wait
-/// behind them. Bytes that are sent and not yet acknowledged do not count.
+/// The most unsent bytes that the system buffers for one connection. More would only delay urgent frames behind them.
+/// Bytes that are sent and not yet acknowledged do not count.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 128 << 10;
 
-/// A smol executor. Cloning it is a counter.
+/// A smol executor. Clones share it; a clone costs one reference count.
 #[derive(Clone, Debug)]
 pub struct SmolRuntime {
     executor: Option<Arc<Executor<'static>>>,

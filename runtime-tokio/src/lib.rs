@@ -1,8 +1,7 @@
 //! Runs a gossip node on tokio.
 //!
-//! [`builder`] makes a builder of a node on the current runtime. [`TokioRuntime`] is a handle of a tokio runtime with
-//! timers and I/O enabled: everything that the node starts becomes a task of that runtime, whichever thread asks for
-//! it.
+//! [`builder`] returns a builder of a node on the current runtime. [`TokioRuntime`] is a handle of a tokio runtime
+//! with timers and I/O enabled: the node's tasks run on that runtime, whichever thread spawns them.
 //!
 //! # Example
 //!
@@ -58,8 +57,8 @@ use gossip_driver::builder::Builder;
 
 pub use self::runtime::TokioRuntime;
 
-/// A builder of a node on the current tokio runtime. For another runtime, give
-/// [`Gossip::builder`] a [`TokioRuntime`].
+/// A builder of a node on the current tokio runtime. For another runtime, pass a [`TokioRuntime`] to
+/// [`Builder::runtime`].
 ///
 /// # Panics
 /// Outside a tokio runtime, as [`TokioRuntime::current`] does.

@@ -13,12 +13,12 @@ use tokio::time::Sleep;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
 use tokio_util::context::TokioContext;
 
-/// The most unsent bytes that the system buffers for one connection. More would only delay urgent frames, which wait
-/// behind them. Bytes that are sent and not yet acknowledged do not count.
+/// The most unsent bytes that the system buffers for one connection. More would only delay urgent frames behind them.
+/// Bytes that are sent and not yet acknowledged do not count.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 128 << 10;
 
-/// A tokio runtime. Cloning it is a counter.
+/// A tokio runtime. Clones share it; a clone costs one reference count.
 #[derive(Clone, Debug)]
 pub struct TokioRuntime {
     handle: Handle,

@@ -100,7 +100,7 @@ fn too_few_acknowledgements_are_reported_with_the_answer_of_each_peer() {
     assert_eq!(error, expected);
     assert_eq!(
         error.to_string(),
-        "1 of 2 acknowledgements came; uh oh (1), timed out (1)"
+        "1 of 2 acknowledgements received; uh oh (1), timed out (1)"
     );
 }
 
@@ -110,7 +110,7 @@ fn three_silent_peers_count_as_three_timeouts() {
     let id = begin(&mut bench, criteria(1, 3));
     bench.advance(TIMEOUT);
     let error = bench.reply(id).unwrap().unwrap_err().to_string();
-    assert_eq!(error, "0 of 1 acknowledgements came; timed out (3)");
+    assert_eq!(error, "0 of 1 acknowledgements received; timed out (3)");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn the_timeout_for_acknowledgements_includes_the_dial() {
     assert_eq!(bench.dials.len(), 1);
     bench.advance(Duration::from_secs(1));
     let error = bench.reply(id).unwrap().unwrap_err().to_string();
-    assert_eq!(error, "0 of 1 acknowledgements came; timed out (1)");
+    assert_eq!(error, "0 of 1 acknowledgements received; timed out (1)");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_request_is_answered_as_soon_as_no_further_acknowledgement_can_arrive() {
         bench.receive(link, &ack(nonce, "uh oh"));
     }
     let error = bench.reply(id).unwrap().unwrap_err().to_string();
-    assert_eq!(error, "0 of 1 acknowledgements came; uh oh (3)");
+    assert_eq!(error, "0 of 1 acknowledgements received; uh oh (3)");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn the_acknowledgement_of_a_purged_peer_is_no_longer_awaited() {
     let error = bench.reply(id).unwrap().unwrap_err().to_string();
     assert_eq!(
         error,
-        "0 of 1 acknowledgements came; uh oh (2), its identity is no longer valid (1)"
+        "0 of 1 acknowledgements received; uh oh (2), its identity is no longer valid (1)"
     );
 }
 

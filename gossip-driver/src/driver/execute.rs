@@ -16,7 +16,7 @@ use crate::validators::Submitted;
 use crate::{Ledger, Runtime};
 
 impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
-    /// Carries out a command without waiting.
+    /// Executes a command without waiting.
     pub(super) fn execute(&mut self, command: Command) {
         match command {
             Command::Dial { ticket, endpoint } => self.dial(ticket, endpoint),
@@ -62,7 +62,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         }
     }
 
-    /// Hands a block to the channel's validator. Without a validator the block is accepted, and validation of
+    /// Queues a block for the channel's validator. Without a validator the block is accepted, and validation of
     /// the channel ends.
     fn validate(
         &mut self,
@@ -117,7 +117,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         });
     }
 
-    /// Hands a message to its listeners. If none is left, the core delivers no more such messages.
+    /// Queues a message for its listeners. If it has none, the core delivers no more such messages.
     fn deliver(&mut self, delivery: Delivery) {
         let listeners = &self.application.listeners;
         if !listeners.deliver(delivery, &self.counters) {

@@ -1,8 +1,8 @@
-//! The loop: one task that works off queues and never waits for another task.
+//! The loop: one task that drains queues and never waits for another task.
 //!
-//! Each turn takes completions first (they free what is in flight), then new connections and send
+//! Each turn takes completions first (they free resources in flight), then new connections and send
 //! credit, a few requests, a batch of messages, the links in turn, and last a due tick; so a busy
-//! node handles the heartbeats it holds before it suspects a member. Commands are carried out after each
+//! node handles the heartbeats it holds before it suspects a member. Commands are executed after each
 //! event, by `try_send` and `spawn` only. After a bounded turn it yields to the executor.
 
 mod execute;
@@ -38,8 +38,8 @@ use crate::validators::Validators;
 use crate::views::Publisher;
 use crate::{Ledger, Runtime};
 
-/// The most work of one turn, by kind: enough to make a wake-up worth its cost, and so little that a turn
-/// takes well under a millisecond.
+/// The most work of one turn, by kind: enough to amortise a wake-up, and so little that a turn takes well under a
+/// millisecond.
 const COMPLETIONS: usize = 256;
 const CONNECTIONS: usize = 16;
 const CREDITS: usize = 256;
@@ -54,7 +54,7 @@ pub(crate) enum Completion<K: Link> {
     Dialled { ticket: Ticket, opened: Opened<K> },
 }
 
-/// Takes results of tasks and threads to the loop. They wait for room; the loop never waits for them.
+/// Queues results of tasks and threads for the loop. They wait for room; the loop never waits for them.
 pub(crate) struct Reporter<K: Link> {
     completed: Sender<Completion<K>>,
     wake: Arc<AtomicWaker>,
@@ -72,7 +72,7 @@ impl<K: Link> Reporter<K> {
         }
     }
 
-    /// The same from a thread.
+    /// As `report`, from a thread.
     pub(crate) fn report_blocking(&self, event: Event) {
         if self
             .completed
@@ -129,11 +129,11 @@ pub(crate) struct Driver<R: Runtime, T: Transport, L> {
 /// The loop's own state between events.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Results that were known at once: the next turn begins with them.
+    /// Results that were known at once: the next turn starts with them.
     done: Vec<Event>,
     /// Requests taken and not yet answered.
     unanswered: BTreeMap<RequestId, Reply>,
-    /// Requests that wait for other peers' ledgers, which may take long. The core bounds their number.
+    /// Requests that wait for other peers' ledgers, possibly for long. The core bounds their number.
     waiting: BTreeMap<RequestId, Reply>,
     next_request: u64,
     /// Answers and notifications of this turn: sent once the snapshots show their changes.
@@ -146,7 +146,7 @@ pub(crate) struct State {
 enum Stop {
     #[default]
     Running,
-    /// The core was asked to stop under this id. The loop ends with its answer, at the deadline at the latest.
+    /// The core has the request to stop with this id. The loop ends with its answer, at the deadline at the latest.
     Asked {
         id: RequestId,
         deadline: Instant,
@@ -206,7 +206,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         self.state.stop == Stop::Running && self.state.unanswered.len() < self.max_unanswered
     }
 
-    /// A bounded amount of work. If some is left, the next turn follows at once.
+    /// Does a bounded amount of work. If some is left, the next turn follows at once.
     fn turn(&mut self) {
         self.stop_if_due();
         self.take_completions();
@@ -227,7 +227,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         match self.state.stop {
             Stop::Running if self.application.publisher.is_stop_asked() => {
                 info!("gossip stops");
-                // The last snapshots show the node at work, not what is left of it while it stops.
+                // The last snapshots show the node before the stop, not a partial state during it.
                 self.application.publisher.publish(&self.node);
                 self.application.publisher.freeze();
                 let id = self.request_id();
@@ -239,7 +239,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
                 });
             }
             Stop::Asked { deadline, .. } if deadline <= self.clock.now() => {
-                warn!("the node took too long to stop in order");
+                warn!("the core did not stop in time");
                 self.state.stop = Stop::Done;
             }
             Stop::Running | Stop::Asked { .. } | Stop::Done => {}
@@ -313,7 +313,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             open.insert(id, submission.reply);
             let mut request = submission.request;
             if let Request::Listen(interest) = &mut request {
-                // Listeners may have come or gone since the request was made.
+                // The listeners may have changed since the request was made.
                 *interest = self.application.listeners.interest();
             }
             self.handle(Event::Request { id, request });
@@ -364,7 +364,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         });
     }
 
-    /// Feeds the core an event and carries out its commands.
+    /// Passes an event to the core and executes its commands.
     fn handle(&mut self, event: Event) {
         self.node.handle(self.clock.now(), event);
         while let Some(command) = self.node.poll_command() {
@@ -392,7 +392,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         }
     }
 
-    /// The core has stopped: flushes the links, ends tasks and threads, and completes the shutdown.
+    /// Called when the core has stopped: flushes the links, ends tasks and threads, and completes the shutdown.
     async fn finish(self: Box<Self>) {
         let Self {
             transport,

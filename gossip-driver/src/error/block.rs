@@ -13,7 +13,7 @@ pub enum PublishError {
     /// The block is too long.
     #[error(transparent)]
     TooLong(TooLong),
-    /// The block does not verify: another one must be made.
+    /// The block does not verify: publish a valid one.
     #[error("the block does not verify: {0}")]
     BadBlock(CryptoError),
     /// The application's validator rejected the block.
@@ -67,7 +67,7 @@ pub enum TryPublishError {
 }
 
 impl TryPublishError {
-    /// The core has refused the block.
+    /// Maps the core's error for a block.
     pub(crate) fn refused(error: RequestError) -> Self {
         if error == RequestError::Busy {
             return Self::Busy;

@@ -28,7 +28,7 @@ pub enum JoinError {
         /// The sequence in force.
         current: u64,
     },
-    /// The most channels are joined ([`ChannelConfig::max_channels`](gossip_core::ChannelConfig)): leave one.
+    /// Too many channels are joined ([`ChannelConfig::max_channels`](gossip_core::ChannelConfig)): leave one.
     #[error(
         "{0} channels are joined, which is the limit: leave one, or raise `channel.max_channels`"
     )]
@@ -81,7 +81,7 @@ operation_error!(LeaveError, "leave channel", {
     RequestError::UnknownChannel(channel) => Self::UnknownChannel(channel),
 });
 
-/// Why nothing could be learnt of a channel's peers.
+/// Why the peers of a channel are not available.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChannelError {
@@ -113,16 +113,16 @@ pub enum HeightError {
     Stopped,
 }
 
-/// Why a block is not known to be in other ledgers.
+/// Why a wait for coverage failed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CoverageError {
-    /// The time has passed. The block may be in more ledgers than these: wait again, or go on.
+    /// The timeout has passed. The block may be in more ledgers than are known: wait again, or continue.
     #[error("{holding} of {wanted} members of our organisation have stored the block so far")]
     NotCovered {
         /// Members that have stored it, as far as known.
         holding: usize,
-        /// Members that were to store it.
+        /// Members that must store it.
         wanted: usize,
         /// The other alive members, in order.
         lacking: Vec<PeerId>,
@@ -194,21 +194,20 @@ operation_error!(ChaincodesError, "set chaincodes", {
     RequestError::UnknownChannel(channel) => Self::UnknownChannel(channel),
 });
 
-/// Why the node does not go on from blocks that the application has stored.
+/// Why an external commit was not taken over.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResumeError {
-    /// The height is lower than the node's: stored blocks are never taken back.
-    #[error(
-        "the height {given} is lower than the node's, {current}: stored blocks are never taken back"
-    )]
+    /// The height is lower than the node's: a ledger never shrinks.
+    #[error("the height {given} is lower than the node's, {current}: a ledger never shrinks")]
     LowerHeight {
         /// The height given.
         given: u64,
         /// The node's.
         current: u64,
     },
-    /// The ledger has fewer blocks than was said: store them first. **The node goes on from the ledger's height.**
+    /// The ledger has fewer blocks than the height given: store them first. **The node continues from the ledger's
+    /// height.**
     #[error("the ledger has {actual} blocks, not {given}: store them first")]
     LedgerBehind {
         /// The height given.

@@ -37,12 +37,12 @@ pub enum SendAcknowledgedError {
     NotAcknowledged {
         /// Acknowledgements wanted.
         wanted: usize,
-        /// Acknowledgements that came.
+        /// Acknowledgements received.
         acknowledged: usize,
         /// Each other peer, and why it does not count.
         failures: Vec<(PeerId, AckFailure)>,
     },
-    /// Fewer peers satisfy the criteria than must acknowledge: wait for more, or ask for fewer.
+    /// Fewer peers satisfy the criteria than must acknowledge: wait for more peers, or require fewer.
     #[error("{wanted} acknowledgements are wanted, but only {known} peers satisfy the criteria")]
     TooFewPeers {
         /// Acknowledgements wanted.
@@ -86,7 +86,7 @@ operation_error!(SendAcknowledgedError, "send with acknowledgement", {
     RequestError::TooLong { what, actual, limit } => Self::TooLong(TooLong::new(what, actual, limit)),
 });
 
-/// The core's text, which counts the failures by reason.
+/// The text of the core's error, which counts the failures by reason.
 fn not_acknowledged(
     wanted: usize,
     acknowledged: usize,
@@ -103,8 +103,8 @@ fn not_acknowledged(
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RespondError {
-    /// The peer is not connected any more, or does not read: the answer was dropped.
-    #[error("the peer is not connected any more, or does not read: the answer was dropped")]
+    /// The peer is no longer connected, or does not read: the answer was dropped.
+    #[error("the peer is no longer connected, or does not read: the answer was dropped")]
     NotConnected,
     /// The node itself makes messages of this kind: send another content.
     #[error("content of the kind {0} is made by the node itself: send another one")]
@@ -130,10 +130,8 @@ operation_error!(RespondError, "respond", {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AckError {
-    /// The peer is not connected any more, or does not read: the acknowledgement was dropped.
-    #[error(
-        "the peer is not connected any more, or does not read: the acknowledgement was dropped"
-    )]
+    /// The peer is no longer connected, or does not read: the acknowledgement was dropped.
+    #[error("the peer is no longer connected, or does not read: the acknowledgement was dropped")]
     NotConnected,
     /// The node has stopped.
     #[error("the node has stopped: start a new one")]
@@ -157,13 +155,13 @@ pub enum GossipError {
     /// The channel is not joined.
     #[error("channel {0} is not joined: join it first")]
     UnknownChannel(ChannelId),
-    /// No room now: a block is too far ahead of the ledger, or too much waits. Try again later.
+    /// No room now: a block is too far ahead of the ledger, or too many requests wait. Try again later.
     #[error("no room for the message now: try again later")]
     Busy,
     /// The block is too long.
     #[error(transparent)]
     TooLong(TooLong),
-    /// The block does not verify: another one must be made.
+    /// The block does not verify: spread a valid one.
     #[error("the block does not verify: {0}")]
     BadBlock(CryptoError),
     /// The application's validator rejected the block.

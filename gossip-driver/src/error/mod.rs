@@ -1,8 +1,8 @@
 //! One error type for each operation of the handles.
 //!
-//! An operation's error lists what can go wrong with this operation and nothing else; each variant says what
-//! was wrong and what to do. **Nothing has changed when an operation fails**, unless a variant says otherwise.
-//! After the node has stopped, every operation fails with `Stopped`.
+//! An operation's error lists the failures of this operation only; each variant states the cause and the remedy. **A
+//! failed operation changes nothing**, unless a variant says otherwise. After the node has stopped, every operation
+//! fails with `Stopped`.
 //!
 //! | operation | error |
 //! | --- | --- |
@@ -47,7 +47,7 @@ pub use self::node::{EndpointError, MetadataError, QueryError, RevalidateError};
 pub(crate) use self::operation::{OperationError, operation_error};
 pub use self::spawn::SpawnError;
 
-/// The node has stopped, or was told to: start a new one.
+/// The node has stopped, or a stop was requested: start a new one.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the node has stopped: start a new one")]
 pub struct Stopped;
@@ -65,8 +65,8 @@ pub struct TooLong {
     pub limit: usize,
 }
 
-/// The node gave an answer that the request cannot have. This is a defect of the library, not of the
-/// application; whether the request was carried out is not known.
+/// The node's answer does not fit the request. This is a defect of the library, not of the application; the request
+/// may or may not have been executed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
     "defect of the gossip library: the request `{operation}` was answered by `{answer}`; please report it"

@@ -3,7 +3,7 @@ use thiserror::Error;
 
 use super::{Defect, TooLong, operation_error};
 
-/// Why a question about the node was not answered.
+/// Why a query of the node failed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueryError {
@@ -21,7 +21,7 @@ operation_error!(QueryError, "query", {});
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RevalidateError {
-    /// Too many such calls have not completed: call again when one has.
+    /// Too many such calls have not completed: call again when one has completed.
     #[error("too many revalidations have not completed: call again when one has")]
     Busy,
     /// The node has stopped. Some identities may have been purged before.

@@ -1,4 +1,4 @@
-//! How the core's answer becomes the error of an operation.
+//! Maps the core's answer to the error of an operation.
 
 use gossip_core::{RequestError, Response};
 
@@ -13,10 +13,10 @@ pub(crate) trait OperationError: Sized {
 
     fn defect(defect: Defect) -> Self;
 
-    /// The error that the core's error stands for. Returns the core's error if the operation cannot have it.
+    /// Maps the core's error. Returns it unchanged if the operation cannot have it.
     fn from_core(error: RequestError) -> Result<Self, RequestError>;
 
-    /// The core has refused the request.
+    /// The error of a request that the core has refused.
     fn refused(error: RequestError) -> Self {
         if error == RequestError::Stopped {
             return Self::stopped();
@@ -29,7 +29,7 @@ pub(crate) trait OperationError: Sized {
         })
     }
 
-    /// The core has given an answer of another kind than the request's.
+    /// The error of an answer of another kind than the request's.
     fn mismatched(answer: &Response) -> Self {
         let text = format!("{answer:?}");
         let kind = text.split(|character: char| !character.is_alphanumeric());

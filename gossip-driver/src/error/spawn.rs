@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::peer_book::PeerBookError;
 
-/// Why a node was not started. Nothing runs then.
+/// Why a node was not started. No task or thread runs then.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SpawnError {
@@ -15,10 +15,10 @@ pub enum SpawnError {
     Identity(CryptoError),
     /// The identity service does not know the organisation of its own identity.
     #[error(
-        "the identity service does not know the organisation of its own identity: add it to the known ones"
+        "the identity service does not know the organisation of its own identity: add it to the known organisations"
     )]
     NoOrganisation,
-    /// The configuration was given another identity than the identity service's.
+    /// The configuration has another identity than the identity service.
     #[error(
         "the configuration names the identity {configuration}, but the identity service signs as {service}: leave \
          `Config::identity` to the builder"
@@ -29,7 +29,7 @@ pub enum SpawnError {
         /// The service's.
         service: PeerId,
     },
-    /// The builder was given another network id than the transport's.
+    /// The builder has another network id than the transport.
     #[error(
         "the builder was given the network id \"{}\", but the transport's is \"{}\": give it to the transport only",
         .builder.escape_ascii(), .transport.escape_ascii()
@@ -40,8 +40,8 @@ pub enum SpawnError {
         /// The transport's.
         transport: Bytes,
     },
-    /// The transport does not tell where it listens.
-    #[error("the transport does not tell where it listens: call `endpoint` on the builder")]
+    /// The transport does not report its address.
+    #[error("the transport does not report its address: call `endpoint` on the builder")]
     NoEndpoint,
     /// Other peers cannot dial the endpoint: it is empty, has port 0, or names no host, as `0.0.0.0` does.
     #[error(

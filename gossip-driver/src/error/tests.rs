@@ -1,4 +1,4 @@
-//! A node that answers another question than it was asked: each operation reports the defect.
+//! A node whose answer does not fit the request: each operation reports the defect.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -86,7 +86,7 @@ impl Fake {
         }
     }
 
-    /// Runs an operation, answering its requests; the text of its error.
+    /// Runs an operation and answers its requests; returns the text of its error.
     fn error<T, E: std::fmt::Display>(
         &self,
         operation: impl Future<Output = Result<T, E>>,
@@ -104,7 +104,7 @@ impl Fake {
         panic!("the operation does not end");
     }
 
-    /// The errors of all operations, except those that `expected` names: for them the answer is the right one.
+    /// The errors of all operations, except those that `expected` names: for them the answer is right.
     fn errors(&self, expected: &[&str]) -> Vec<String> {
         let (gossip, trade, received) = (&self.gossip, &self.trade, &self.received);
         let message = || Content::PrivateRequest(Vec::new());

@@ -1,8 +1,8 @@
-//! Fabric's interface of the gossip component, for code and people that come from there.
+//! Fabric's interface of the gossip component, for code and readers that know Fabric.
 //!
 //! [`GossipService`] has every method of Fabric's `gossipSvc` and `GossipService` that this library offers so far,
-//! under its name in snake case. Each is short for a plain method of [`Gossip`] and [`Channel`],
-//! which new code should prefer:
+//! under its name in snake case. Each calls a plain method of [`Gossip`] or [`Channel`], which new code should
+//! prefer:
 //!
 //! | Fabric | here | plain |
 //! | --- | --- | --- |
@@ -27,7 +27,7 @@
 //! | `AddPayload` | [`add_payload`](GossipService::add_payload) | [`Channel::publish`] |
 //!
 //! Where Fabric takes a whole message, these methods take its content: the library adds nonce, tag and envelope.
-//! Where Fabric returns nothing, they return what happened, or an error of their own operation. Fabric's
+//! Where Fabric returns nothing, they return the outcome, or an error of their own operation. Fabric's
 //! `InitializeChannel` has no counterpart: joining a channel starts its state transfer.
 
 mod gossip;

@@ -5,7 +5,7 @@ use gossip_core::{ChannelId, PeerId};
 
 use crate::views::Views;
 
-/// What a peer has signed about its part in a channel (Fabric's `PeerSignature`).
+/// A participant's signature over its state info (Fabric's `PeerSignature`).
 #[derive(Clone, Copy, Debug)]
 pub struct PeerSignature<'a> {
     /// The peer's serialized identity.
@@ -18,8 +18,8 @@ pub struct PeerSignature<'a> {
 
 type Predicate = Box<dyn Fn(PeerSignature<'_>) -> bool + Send + Sync>;
 
-/// Tells which peers of a channel satisfy a predicate over their signed state info, for instance the policy
-/// of a collection. Made by
+/// A filter for the participants of a channel by a predicate over their signed state info, for instance the policy
+/// of a collection. Returned by
 /// [`GossipService::peer_filter`](super::GossipService::peer_filter).
 ///
 /// It reads the latest snapshot at each call, and does not keep the node running.
@@ -38,7 +38,7 @@ impl PeerFilter {
         }
     }
 
-    /// Whether the peer is alive, takes part in the channel and satisfies the predicate. Always `false` once the
+    /// Whether the peer is an alive participant of the channel and satisfies the predicate. Always `false` once the
     /// channel was left. Costs a look-up and the predicate.
     #[must_use]
     pub fn matches(&self, peer: &PeerId) -> bool {

@@ -25,7 +25,7 @@ use crate::{Channel, Gossip};
 ///
 /// The parameters are in Fabric's order. No other type can implement it: methods may be added to it.
 pub trait GossipService: Sealed {
-    /// This node as other members see it, with its latest signed heartbeat, as last published.
+    /// This node as other members see it, with its latest signed heartbeat, by the latest snapshot.
     ///
     /// # Example
     #[doc = "```"]
@@ -37,8 +37,8 @@ pub trait GossipService: Sealed {
     #[doc(alias = "SelfMembershipInfo")]
     fn self_membership_info(&self) -> Arc<Member>;
 
-    /// Our latest signed state info of a channel; `None` if the channel is not joined, or no peer was there yet to
-    /// read it.
+    /// Our latest signed state info of a channel; `None` if the channel is not joined, or had no other participant
+    /// yet.
     ///
     /// # Example
     #[doc = "```"]
@@ -115,7 +115,7 @@ pub trait GossipService: Sealed {
         criteria: Criteria,
     ) -> impl Future<Output = Result<Vec<PeerId>, SendAcknowledgedError>> + Send;
 
-    /// The alive members without this node, as last published.
+    /// The alive members without this node, by the latest snapshot.
     ///
     /// # Example
     #[doc = "```"]
@@ -129,8 +129,8 @@ pub trait GossipService: Sealed {
     #[doc(alias = "GetPeers")]
     fn peers(&self) -> Vec<Member>;
 
-    /// The alive peers that take part in a channel, without this node, each with its signed state info, as last
-    /// published; empty if the channel is not joined.
+    /// The alive participants of a channel without this node, by the latest snapshot, each with its signed state info;
+    /// empty if the channel is not joined.
     ///
     /// # Example
     #[doc = "```"]
@@ -166,8 +166,8 @@ pub trait GossipService: Sealed {
         metadata: impl Into<Bytes>,
     ) -> impl Future<Output = Result<(), MetadataError>> + Send;
 
-    /// Tells the node that the application has stored blocks itself, so that the channel's ledger has `height`
-    /// blocks. The node reads the ledger's height and goes on from there. Returns the height that was read.
+    /// Reports an external commit: the application has stored blocks itself, and the channel's ledger has `height`
+    /// blocks. The node reads the ledger's height and continues from there. Returns the height that was read.
     ///
     /// Unlike in Fabric it is not called for each block: the node stores blocks itself.
     ///
@@ -245,7 +245,7 @@ pub trait GossipService: Sealed {
     ) -> impl Future<Output = Result<Published, GossipError>> + Send;
 
     /// A filter for the peers of a channel whose signed state info satisfies a predicate, for instance the policy
-    /// of a collection. The filter reads the latest snapshot each time it is asked.
+    /// of a collection. The filter reads the latest snapshot at each call.
     ///
     /// # Errors
     /// See [`ChannelError`].
@@ -344,7 +344,7 @@ pub trait GossipService: Sealed {
         channel: impl Into<ChannelId>,
     ) -> impl Future<Output = Result<(), JoinError>> + Send;
 
-    /// Leaves a channel: the other peers are told, and nothing more is received or committed.
+    /// Leaves a channel: informs the other peers, then receives and commits no more blocks.
     ///
     /// # Errors
     /// See [`LeaveError`].
@@ -366,8 +366,8 @@ pub trait GossipService: Sealed {
         channel: impl Into<ChannelId>,
     ) -> impl Future<Output = Result<(), LeaveError>> + Send;
 
-    /// Has each known identity that `suspector` selects validated again, and returns the peers whose identities are
-    /// not valid any more: they are forgotten and their links closed.
+    /// Validates again each known identity that `suspector` selects, and returns the peers whose identities are no
+    /// longer valid: they are forgotten and their links closed.
     ///
     /// # Errors
     /// See [`RevalidateError`].
@@ -402,7 +402,7 @@ pub trait GossipService: Sealed {
     #[doc(alias = "IdentityInfo")]
     fn identity_info(&self) -> impl Future<Output = Result<Vec<IdentityInfo>, QueryError>> + Send;
 
-    /// Whether a peer belongs to our organisation; `false` if its identity or organisation is not known.
+    /// Whether a peer belongs to our organisation; `false` if its identity or organisation is unknown.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -414,7 +414,7 @@ pub trait GossipService: Sealed {
     /// use gossip_driver::fabric::GossipService as _;
     ///
     /// assert!(alice.is_in_my_org(&PeerId::new(b"org1/bob")).await?);
-    /// assert!(!alice.is_in_my_org(&PeerId::new(b"a stranger")).await?);
+    /// assert!(!alice.is_in_my_org(&PeerId::new(b"unknown")).await?);
     #[doc = include_str!("../../doc/end.txt")]
     #[doc(alias = "IsInMyOrg")]
     fn is_in_my_org(&self, peer: &PeerId) -> impl Future<Output = Result<bool, QueryError>> + Send;

@@ -59,7 +59,7 @@ impl Rig {
         (link, far)
     }
 
-    /// Takes one arrival as the driver does, with a core that admits everything.
+    /// Takes one arrival as the driver does, with a core that admits all messages.
     fn take(&mut self) -> Option<(LinkId, &'static str)> {
         let (link, arrival) = self.links.next_arrival(|_| true)?;
         self.links.settle(link, true);
@@ -77,7 +77,7 @@ impl Pipe {
         self.send_sized(count, 50);
     }
 
-    /// Sends a message that can be read.
+    /// Sends a valid message.
     fn send_message(&self) {
         let message = GossipMessage {
             nonce: 0,
@@ -122,7 +122,7 @@ fn a_link_that_is_not_admitted_has_one_message_in_the_process() {
 }
 
 #[test]
-fn a_refused_link_is_read_no_further_than_its_window_until_it_is_admitted_again() {
+fn a_refused_link_is_read_up_to_its_window_until_it_is_admitted_again() {
     let mut rig = Rig::new();
     let (link, far) = rig.admitted();
     far.send(8);
@@ -175,7 +175,7 @@ fn a_flooding_link_delays_another_by_one_message() {
 }
 
 #[test]
-fn a_core_that_takes_little_serves_all_links_in_turn() {
+fn a_core_that_admits_few_messages_serves_all_links_in_turn() {
     let mut rig = Rig::new();
     let (links, ends): (Vec<_>, Vec<_>) = (0..3).map(|_| rig.admitted()).unzip();
     ends.iter().for_each(|far| far.send(6));
@@ -199,7 +199,7 @@ fn a_core_that_takes_little_serves_all_links_in_turn() {
 }
 
 #[test]
-fn a_new_link_does_not_overtake_those_that_wait() {
+fn a_new_link_does_not_overtake_waiting_links() {
     let mut rig = Rig::new();
     let (old, far) = rig.admitted();
     far.send(1);
@@ -214,7 +214,7 @@ fn a_new_link_does_not_overtake_those_that_wait() {
 }
 
 #[test]
-fn the_end_of_a_link_comes_after_all_its_messages() {
+fn the_end_of_a_link_follows_all_its_messages() {
     let mut rig = Rig::new();
     let (link, far) = rig.admitted();
     far.send(3);
@@ -228,8 +228,8 @@ fn the_end_of_a_link_comes_after_all_its_messages() {
 }
 
 #[test]
-fn the_end_of_a_link_that_is_refused_is_heard_without_its_being_admitted() {
-    // Before its first message was taken, or while the core decides about it.
+fn the_end_of_a_refused_link_is_taken_without_admission() {
+    // Before its first message was taken, or while the core checks that message.
     for taken in [false, true] {
         let mut rig = Rig::new();
         let (link, far) = rig.connect();
@@ -252,7 +252,7 @@ fn the_end_of_a_link_that_is_refused_is_heard_without_its_being_admitted() {
 }
 
 #[test]
-fn what_is_queued_is_still_sent_after_the_remote_has_finished() {
+fn queued_frames_are_still_sent_after_the_remote_has_finished() {
     let mut rig = Rig::new();
     let (link, far) = rig.admitted();
     for _ in 0..20 {
@@ -273,7 +273,7 @@ fn what_is_queued_is_still_sent_after_the_remote_has_finished() {
 }
 
 #[test]
-fn a_remote_that_finished_and_reads_no_more_is_dropped_after_the_linger_time() {
+fn a_finished_remote_that_does_not_read_is_dropped_after_the_linger_time() {
     let mut rig = Rig::new();
     let (link, far) = rig.admitted();
     for _ in 0..20 {
@@ -290,7 +290,7 @@ fn a_remote_that_finished_and_reads_no_more_is_dropped_after_the_linger_time() {
 }
 
 #[test]
-fn a_node_that_stops_reads_on_until_the_remote_has_ended_or_is_quiet() {
+fn a_stopping_node_reads_until_the_remote_has_ended_or_is_silent() {
     for ends in [true, false] {
         let mut rig = Rig::new();
         let (link, far) = rig.admitted();
@@ -320,7 +320,7 @@ fn a_node_that_stops_reads_on_until_the_remote_has_ended_or_is_quiet() {
 }
 
 #[test]
-fn a_link_whose_writer_failed_ends_once_nothing_arrives_and_all_is_taken() {
+fn a_link_with_a_failed_writer_ends_when_all_messages_are_taken_and_no_more_arrive() {
     let mut rig = Rig::new();
     let (link, far) = rig.admitted();
     far.incoming.close();
@@ -345,7 +345,7 @@ fn closing_drops_both_halves_at_once() {
     far.send(3);
     rig.runtime.settle();
     assert!(rig.links.close(link));
-    assert!(!rig.links.close(link), "it is gone");
+    assert!(!rig.links.close(link), "already closed");
     rig.runtime.settle();
     assert_eq!(rig.take(), None, "nothing more is received");
     assert!(far.outgoing.is_closed() && far.incoming.is_closed());
@@ -353,7 +353,7 @@ fn closing_drops_both_halves_at_once() {
 }
 
 #[test]
-fn finishing_sends_what_is_queued_and_goes_on_reading() {
+fn finishing_sends_the_queued_frames_and_keeps_reading() {
     let mut rig = Rig::new();
     let (link, far) = rig.admitted();
     rig.links
@@ -390,7 +390,7 @@ fn a_first_frame_beyond_the_handshake_limit_breaks_the_link() {
     assert_eq!(
         rig.take(),
         Some((link, "frame")),
-        "the core hears that the frame was not legal"
+        "the core gets the illegal frame"
     );
     assert_eq!(rig.take(), Some((link, "broken")));
     assert_eq!(rig.counters.snapshot().frames_too_long, 1);
@@ -404,23 +404,23 @@ fn a_first_frame_beyond_the_handshake_limit_breaks_the_link() {
     );
 }
 
-/// A writer with a bug, which shows when it is called or when it is awaited.
+/// A writer that panics when it is called or when it is awaited.
 struct Panicking {
     at_once: bool,
 }
 
 impl FrameWriter for Panicking {
     fn run(self, mut queue: FrameQueue) -> impl Future<Output = Result<(), TransportError>> + Send {
-        assert!(!self.at_once, "a bug in the transport");
+        assert!(!self.at_once, "a panic of the transport");
         async move {
             queue.next().await;
-            panic!("a bug in the transport");
+            panic!("a panic of the transport");
         }
     }
 }
 
 #[test]
-fn a_writer_that_panics_breaks_its_link_after_what_was_received_is_read() {
+fn a_writer_that_panics_breaks_its_link_after_the_received_messages() {
     for at_once in [false, true] {
         let mut rig = Rig::new();
         let (near, far) = Pipe::pair();

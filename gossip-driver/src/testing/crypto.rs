@@ -9,10 +9,10 @@ use gossip_core::{ChannelId, CryptoError, OrgId, PeerId, SelfIdentity};
 use crate::{MessageCryptoService, SecurityAdvisor};
 
 /// An identity service for tests: it behaves like a real one and costs microseconds, but **its
-/// signatures can be forged by anyone**.
+/// signatures are not secure**.
 ///
 /// An identity is the text `org/name`, at most 64 bytes, and is its own PKI-ID. A signature is a
-/// hash keyed by the identity. Every organisation is known, nothing expires, each signer may read
+/// hash keyed by the identity. Every organisation is known, no identity expires, each signer may read
 /// each channel, and each block verifies, unless a test says otherwise. Clones share the list of revoked
 /// identities.
 ///

@@ -86,7 +86,7 @@ impl MemLedger {
     fn append(&self, channel: &ChannelId, seq: u64, block: Bytes) -> Result<(), LedgerError> {
         let mut state = self.lock();
         if state.failing_from.is_some_and(|from| from <= seq) {
-            return Err(LedgerError::Storage("told to fail".into()));
+            return Err(LedgerError::Storage("set to fail".into()));
         }
         let chain = state.chains.entry(channel.clone()).or_default();
         let height = chain.len() as u64;

@@ -10,22 +10,22 @@ mod ledger;
 mod pair;
 #[allow(
     clippy::expect_used,
-    reason = "a check reports by panicking, and says so"
+    reason = "a check reports by panicking, as documented"
 )]
 mod peer_book;
 #[allow(
     clippy::expect_used,
-    reason = "a suite reports by panicking, and says so"
+    reason = "a suite reports by panicking, as documented"
 )]
 pub mod runtime;
 #[allow(
     clippy::expect_used,
-    reason = "a suite reports by panicking, and says so"
+    reason = "a suite reports by panicking, as documented"
 )]
 mod side;
 #[allow(
     clippy::expect_used,
-    reason = "a suite reports by panicking, and says so"
+    reason = "a suite reports by panicking, as documented"
 )]
 pub mod transport;
 
@@ -33,5 +33,5 @@ pub use self::crypto::TestCrypto;
 pub use self::ledger::MemLedger;
 pub use self::peer_book::{MemPeerBook, check_peer_book};
 
-/// How long a check may take before it counts as hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout of a check.
+const TIMEOUT: Duration = Duration::from_secs(60);

@@ -3,11 +3,11 @@ use crate::core::Endpoint;
 /// Two transports of the same network.
 #[derive(Clone, Debug)]
 pub struct Pair<T> {
-    /// Makes the connections.
+    /// The side that dials.
     pub dialler: T,
-    /// Takes them.
+    /// The side that accepts.
     pub acceptor: T,
-    /// Where the acceptor is reached.
+    /// The endpoint of the acceptor.
     pub acceptor_endpoint: Endpoint,
     /// A well-formed address without a listener.
     pub unused: Endpoint,

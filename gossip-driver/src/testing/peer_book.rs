@@ -4,7 +4,7 @@ use gossip_core::{Endpoint, PeerId};
 
 use crate::{BookedPeer, MAX_BOOKED_PEERS, PeerBook, PeerBookError};
 
-/// A peer book in memory for tests. Clones are handles of the same book, which outlives the node.
+/// A peer book in memory for tests. Clones are handles of the same book, which persists over restarts of a node.
 ///
 /// ```
 /// use gossip_driver::{PeerBook as _, testing::MemPeerBook};
@@ -85,7 +85,7 @@ pub fn check_peer_book<B: PeerBook>(open: impl Fn() -> B) {
     remember(&booked(2));
     assert_eq!(peers(), booked(2), "the former ones are replaced");
     remember(&booked(MAX_BOOKED_PEERS + 9));
-    assert_eq!(peers().len(), MAX_BOOKED_PEERS, "no more than the bound");
+    assert_eq!(peers().len(), MAX_BOOKED_PEERS, "at most the bound");
     remember(&[]);
     assert_eq!(peers(), [], "an empty list is kept");
     assert_eq!(begin(1), 5_001, "the incarnation is kept too");
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_book_in_memory_keeps_its_promises() {
+    fn the_book_in_memory_conforms() {
         let book = MemPeerBook::new();
         check_peer_book(|| book.clone());
     }

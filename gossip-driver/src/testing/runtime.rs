@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use futures_util::join;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::core::Endpoint;
 use crate::transport::within;
 use crate::{Runtime, TcpRuntime};
@@ -44,8 +44,8 @@ pub(super) async fn in_time<R: Runtime, T>(
     name: &str,
     work: impl Future<Output = T>,
 ) -> T {
-    let result = within(runtime, PATIENCE, work).await;
-    result.unwrap_or_else(|| panic!("{name}: not done after {PATIENCE:?}"))
+    let result = within(runtime, TIMEOUT, work).await;
+    result.unwrap_or_else(|| panic!("{name}: not done after {TIMEOUT:?}"))
 }
 
 async fn sleeps_until_its_deadline<R: Runtime>(runtime: &R) {

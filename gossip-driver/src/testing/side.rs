@@ -46,7 +46,7 @@ impl<L: Link> Side<L> {
             .read(limit)
             .await
             .expect("a frame arrives")
-            .expect("the link goes on")
+            .expect("the link stays open")
     }
 
     /// What the writer's run returned.
@@ -102,7 +102,7 @@ impl<L: Link> Side<L> {
 
 /// A new link, its dialling end first.
 pub(super) async fn links<T: Transport>(pair: &Pair<T>) -> (T::Link, T::Link) {
-    // Each result is judged as it comes: after a failed dial, nothing would ever be accepted.
+    // Each result is checked at once: after a failed dial, `accept` would never complete.
     let dialled = async {
         pair.dialler
             .dial(&pair.acceptor_endpoint)

@@ -15,8 +15,8 @@ use crate::transport::{FrameReader as _, Link, Transport, TransportError};
 
 /// A frame limit that is not under test.
 const LIMIT: usize = 100 << 20;
-/// What a transport may hold on the way of one link before its reader reads: more means that it
-/// has no bound.
+/// The most bytes that a transport may buffer for one link before its reader reads: more means that
+/// it has no bound.
 const UNDER_WAY: u64 = 32 << 20;
 
 /// Runs every check of a transport; `make_pair` is called once for each. The transport must carry
@@ -159,7 +159,7 @@ async fn both_directions_carry_at_once<R: Runtime, T: Transport>(runtime: &R, pa
 async fn urgent_frames_overtake_large_ones<R: Runtime, T: Transport>(runtime: &R, pair: &Pair<T>) {
     let (near, mut far) = sides(runtime, pair).await;
     let large = patterned(64 << 20);
-    // The far side does not read yet, and the link holds less than this: when the urgent frames come, the
+    // The far side does not read yet, and the link buffers less than this: when the urgent frames are queued, the
     // writer is in the middle of the large one.
     near.sender.push(Class::Bulk, large.clone());
     near.taken(runtime).await;
@@ -205,7 +205,7 @@ async fn finishing_delivers_everything_and_then_ends<R: Runtime, T: Transport>(
             .read(LIMIT)
             .await
             .expect("a finished link ends in order");
-        assert!(end.is_none(), "more arrives than was sent");
+        assert!(end.is_none(), "more frames than were sent");
     }
     near.writer_result()
         .await
@@ -252,7 +252,7 @@ async fn an_abandoned_link_does_not_hang<R: Runtime, T: Transport>(runtime: &R, 
         !matches!(end, Ok(Some(_))),
         "a frame arrived that was never sent"
     );
-    // The writer finds out when it writes, or ends with its queue.
+    // The writer notices when it writes, or ends with its queue.
     near.push_all(Class::Bulk, (0..4).map(|_| patterned(16 << 20)));
     near.sender.finish();
     let _ = near.writer_result().await;
@@ -341,7 +341,7 @@ async fn many_links_live_side_by_side<R: Runtime, T: Transport>(runtime: &R, pai
     }
 }
 
-/// A frame that says its class and number; at least five bytes long.
+/// A frame that contains its class and number; at least five bytes long.
 fn numbered(class: Class, index: u32, length: usize) -> Bytes {
     let mut frame = vec![0xa5; length.max(5)];
     if let Some((first, rest)) = frame.split_first_mut()

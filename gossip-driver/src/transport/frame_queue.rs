@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use gossip_core::Class;
 
-/// Makes the two ends of a queue. `on_flushed` is called each time credit becomes available after there
-/// was none: it wakes the task that calls [`FrameSender::take_flushed`].
+/// Creates a queue. `on_flushed` is called each time credit becomes available after there was none: it
+/// wakes the task that calls [`FrameSender::take_flushed`].
 pub fn frame_queue(on_flushed: impl Fn() + Send + Sync + 'static) -> (FrameSender, FrameQueue) {
     let shared = Arc::new(Shared {
         state: Mutex::default(),
@@ -46,7 +46,7 @@ impl FrameSender {
         self.shared.waker.wake();
     }
 
-    /// Ends the queue: the writer sends what is queued, then closes its half.
+    /// Ends the queue: the writer sends the queued frames, then closes its half.
     pub fn finish(&self) {
         self.shared.lock().finished = true;
         self.shared.waker.wake();
@@ -130,7 +130,7 @@ impl FrameQueue {
 }
 
 impl Drop for FrameQueue {
-    /// Frees the memory of the queued frames, which no writer will send. Their credit does not return.
+    /// Frees the queued frames, which no writer will send. Their credit does not return.
     fn drop(&mut self) {
         let abandoned = {
             let mut state = self.shared.lock();
@@ -143,8 +143,8 @@ impl Drop for FrameQueue {
 
 /// A frame being sent.
 ///
-/// [`flushed`](Self::flushed) returns its credit, and the core sends more on the link then. Dropping it
-/// returns none: a writer that has failed must not get frames that it cannot send.
+/// [`flushed`](Self::flushed) returns its credit, so that the core sends more on the link. Dropping it
+/// returns no credit: a writer that has failed must not get frames that it cannot send.
 #[derive(Debug)]
 #[must_use = "the credit of a frame returns only by `flushed`"]
 pub struct Outgoing {
@@ -166,7 +166,7 @@ impl Outgoing {
         &self.frame
     }
 
-    /// The frame is written: its credit returns.
+    /// Returns the frame's credit. Call it when the frame is written.
     pub fn flushed(self) {
         let first = {
             let mut state = self.shared.lock();
@@ -203,7 +203,7 @@ impl std::fmt::Debug for Shared {
 struct State {
     frames: [VecDeque<Bytes>; Class::ALL.len()],
     finished: bool,
-    /// The writer's end was dropped.
+    /// Whether the writer's end was dropped.
     abandoned: bool,
     flushed: (u32, u64),
 }
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_queue_yields_what_it_holds_and_then_ends() {
+    fn a_finished_queue_yields_its_frames_and_then_ends() {
         let (sender, mut queue) = frame_queue(|| {});
         sender.push(Class::Push, frame(1));
         drop(sender);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_urgent_frames_gets_no_other_and_hears_the_end() {
+    fn a_writer_that_waits_for_urgent_frames_gets_no_other_and_sees_the_end() {
         let (sender, mut queue) = frame_queue(|| {});
         sender.push(Class::Push, frame(1));
         sender.finish();

@@ -1,7 +1,7 @@
 //! For authors of transports: the traits, the queue of frames to send, and helpers for time limits.
 //!
 //! A transport implements [`Transport`], [`Link`], [`FrameReader`] and [`FrameWriter`]. The crate's
-//! front page holds a complete one of eighty lines; `testing::transport` (feature `testing`) checks an
+//! front page has a complete one of eighty lines; `testing::transport` (feature `testing`) checks an
 //! implementation.
 
 mod frame_queue;
@@ -38,41 +38,39 @@ pub trait Transport: Send + Sync + 'static {
     /// counts failed handshakes; it does not return them.
     ///
     /// # Errors
-    /// [`TransportError::Closed`] if no connection can come any more; the driver then stops asking.
-    /// After any other error it asks again.
+    /// [`TransportError::Closed`] if there are no more connections; the driver then stops calling. After
+    /// any other error it calls again.
     fn accept(&self) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
 
     /// Connects to `to` and does the transport's handshake. The driver drops the future when it takes
     /// longer than the core's `link.dial_timeout`.
     ///
     /// # Errors
-    /// Says which step failed.
+    /// The step that failed.
     fn dial(
         &self,
         to: &Endpoint,
     ) -> impl Future<Output = Result<Self::Link, TransportError>> + Send;
 
-    /// Stops listening and releases the address; links live on. The address can be bound again when it
+    /// Stops listening and releases the address; links stay open. The address can be bound again when it
     /// returns. The driver calls it when the node stops, and waits at most
     /// [`DriverConfig::shutdown_timeout`](crate::DriverConfig).
     fn close(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 
-    /// The network that its handshakes are bound to, so that links to peers of another network fail. `None` if it
-    /// knows no network.
+    /// The network id that its handshakes are bound to, so that links to peers of another network fail. `None` if it
+    /// has none.
     fn network_id(&self) -> Option<Bytes> {
         None
     }
 
-    /// The address that it listens on, as other peers dial it if nothing lies between. `None` if it does not know
-    /// one.
+    /// The address that it listens on, as peers dial it without a proxy in between. `None` if it has none.
     fn local_endpoint(&self) -> Option<Endpoint> {
         None
     }
 
-    /// What the transport has counted, by name: part of
-    /// [`NodeMetrics`](crate::NodeMetrics::transport).
+    /// The transport's counters, by name: part of [`NodeMetrics`](crate::NodeMetrics::transport).
     fn counters(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
     }
@@ -119,7 +117,7 @@ pub trait Link: Send + 'static {
     /// The remote's transport address, for traces.
     fn remote(&self) -> Endpoint;
 
-    /// Ties the node's authentication to this connection.
+    /// Binds the node's authentication to this connection.
     fn binding(&self) -> Binding;
 
     /// Separates the halves.
@@ -130,9 +128,9 @@ pub trait Link: Send + 'static {
 pub trait FrameReader: Send + 'static {
     /// The next whole frame; `None` after the remote has closed its half in order.
     ///
-    /// Memory is taken as bytes arrive, never by a length that the remote announces. A reader whose
-    /// socket always has more calls [`yield_now`] now and then: a remote that never completes a frame
-    /// would otherwise occupy a thread of the executor.
+    /// Allocate memory as bytes arrive, never by a length that the remote announces. A reader whose
+    /// socket always has more bytes calls [`yield_now`] now and then: otherwise a remote that never
+    /// completes a frame occupies a thread of the executor.
     ///
     /// # Errors
     /// [`TransportError::FrameTooLong`] if a frame exceeds `limit` bytes; the link is then unusable.
@@ -144,12 +142,12 @@ pub trait FrameReader: Send + 'static {
 
 /// The outgoing half of a link.
 pub trait FrameWriter: Send + 'static {
-    /// Sends what `queue` yields, the most urgent class first, until the queue ends; then flushes
-    /// and closes its half, so that the remote reads everything and then the end.
+    /// Sends the frames of `queue`, the most urgent class first, until the queue ends; then flushes
+    /// and closes its half, so that the remote reads all frames and then the end.
     ///
     /// The writer calls [`Outgoing::flushed`] for each frame that is written in whole. This returns the
-    /// frame's credit; without credit the core soon sends nothing more. A writer that cuts frames into
-    /// chunks asks [`FrameQueue::try_next_above`] between chunks, so that a large frame delays an urgent
+    /// frame's credit; without credit the core soon stops sending. A writer that cuts frames into
+    /// chunks calls [`FrameQueue::try_next_above`] between chunks, so that a large frame delays an urgent
     /// one by at most one chunk.
     ///
     /// # Errors
@@ -161,7 +159,7 @@ pub trait FrameWriter: Send + 'static {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TransportError {
-    /// The address has no meaning to this transport.
+    /// The transport cannot parse the address.
     #[error("cannot read the address {0}: expected host:port")]
     BadAddress(Endpoint),
     /// The transport cannot listen.
@@ -169,7 +167,7 @@ pub enum TransportError {
     Bind {
         /// The address.
         endpoint: Endpoint,
-        /// What the operating system says.
+        /// The error of the operating system.
         reason: std::io::Error,
     },
     /// The transport's configuration cannot be used.

@@ -22,20 +22,20 @@ pub async fn within<T>(
     }
 }
 
-/// The instant `after` from now, or far in the future where that cannot be expressed.
+/// The instant `after` from now, or far in the future if that overflows.
 pub fn deadline(runtime: &impl Runtime, after: Duration) -> Instant {
     later(runtime.now(), after)
 }
 
-/// The instant `by` after `at`, or far in the future where that cannot be expressed.
+/// The instant `by` after `at`, or far in the future if that overflows.
 pub fn later(at: Instant, by: Duration) -> Instant {
     at.checked_add(by).unwrap_or_else(|| at + FAR)
 }
 
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Lets other tasks of the executor run: for a task that would otherwise continue as long as a remote
-/// feeds it.
+/// Lets other tasks of the executor run: for a task that would otherwise run as long as a remote
+/// sends.
 pub async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {

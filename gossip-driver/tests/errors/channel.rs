@@ -30,7 +30,7 @@ fn members(sequence: u64, orgs: &[&str]) -> JoinChannel {
     JoinChannel { sequence, members }
 }
 
-/// A ledger without blocks, whose height is read when the test says so.
+/// A ledger without blocks, whose `height` waits for the test.
 struct Held(Receiver<Result<u64, LedgerError>>);
 
 impl Held {
@@ -60,7 +60,7 @@ impl Ledger for Held {
 }
 
 #[test]
-fn joining_says_what_is_wrong_with_the_channel() {
+fn joining_reports_each_error_of_a_configuration() {
     run(async {
         let alice = alice(|config| config.channel.max_channels = ONE);
         let join = async |name: &str, config| alice.join_channel(name, config).await.err();
@@ -89,7 +89,7 @@ fn joining_says_what_is_wrong_with_the_channel() {
 }
 
 #[test]
-fn joining_waits_for_the_ledger_and_says_if_it_is_in_vain() {
+fn joining_waits_for_the_ledger_and_reports_its_failure() {
     run(async {
         let (ledger, height) = Held::new();
         let alice = alice_with(ledger, |_| {});
@@ -107,7 +107,7 @@ fn joining_waits_for_the_ledger_and_says_if_it_is_in_vain() {
         let (left, ()) = join(join_trade(), leaving).await;
         assert_eq!(left.err(), Some(JoinError::Left(unknown())));
 
-        // For the join that was given up, whose read of the ledger still waits.
+        // For the abandoned join, whose read of the ledger still waits.
         height.send(Ok(0)).await.unwrap();
         while !height.is_empty() {
             async_io::Timer::after(Duration::from_millis(1)).await;
@@ -120,7 +120,7 @@ fn joining_waits_for_the_ledger_and_says_if_it_is_in_vain() {
 }
 
 #[test]
-fn publishing_says_what_is_wrong_with_the_block() {
+fn publishing_reports_each_error_of_a_block() {
     run(async {
         let ledger = MemLedger::new();
         ledger.fail_from(1);
@@ -158,7 +158,7 @@ fn publishing_says_what_is_wrong_with_the_block() {
 }
 
 #[test]
-fn a_block_whose_check_takes_too_long_is_told_to_its_publisher() {
+fn the_publisher_of_a_block_whose_check_takes_too_long_gets_an_error() {
     run(async {
         let (release, gate) = async_channel::bounded::<()>(1);
         let crypto = TestCrypto::new("org1", "alice")
@@ -219,7 +219,7 @@ fn a_channel_that_was_left_is_unknown_to_each_operation() {
 }
 
 #[test]
-fn too_many_waits_for_coverage_are_refused_and_one_in_vain_names_who_lacks_the_block() {
+fn too_many_waits_for_coverage_are_refused_and_a_timeout_names_the_members_without_the_block() {
     run(async {
         let alice = alice(|config| config.channel.max_coverage_waits = ONE);
         let trade = trade(&alice).await;
@@ -227,14 +227,14 @@ fn too_many_waits_for_coverage_are_refused_and_one_in_vain_names_who_lacks_the_b
             let timeout = Duration::from_millis(millis);
             trade.wait_coverage(0, Coverage::One, timeout).boxed()
         };
-        let (in_vain, refused) = join(wait(100), wait(60_000)).await;
+        let (timed_out, refused) = join(wait(100), wait(60_000)).await;
         let (holding, wanted, lacking) = (0, 1, Vec::new());
         let not_covered = CoverageError::NotCovered {
             holding,
             wanted,
             lacking,
         };
-        assert_eq!(in_vain, Err(not_covered));
+        assert_eq!(timed_out, Err(not_covered));
         assert_eq!(refused, Err(CoverageError::Busy));
     });
 }

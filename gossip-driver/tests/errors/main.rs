@@ -1,4 +1,4 @@
-//! Each error of each operation, as an application meets it.
+//! Each error of each operation, through the handles of an application.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod channel;

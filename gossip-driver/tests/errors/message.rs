@@ -35,7 +35,7 @@ fn private_data(bytes: usize) -> Message {
     Message::from(Content::PrivateData(data)).in_channel("trade")
 }
 
-/// Alice and Bob, and what Alice has received of Bob.
+/// Alice and Bob, and a message of Bob that Alice has received.
 async fn received() -> (Gossip, Gossip, ReceivedMessage) {
     let net = Net::default();
     let start = |name: &str| {
@@ -59,7 +59,7 @@ async fn received() -> (Gossip, Gossip, ReceivedMessage) {
 }
 
 #[test]
-fn sending_says_what_is_wrong_with_the_message_or_the_criteria() {
+fn sending_reports_each_error_of_a_message_and_of_criteria() {
     run(async {
         let (alice, bob, _) = received().await;
         let ack = || Content::Ack(String::new());
@@ -90,9 +90,9 @@ fn sending_says_what_is_wrong_with_the_message_or_the_criteria() {
         assert_eq!(error, SendAcknowledgedError::TooFewPeers { wanted, known });
 
         let soon = Criteria::new(Duration::from_millis(50));
-        let (in_vain, refused) = join(send(question(), soon), send(question(), hour())).await;
-        let in_vain = in_vain.to_string();
-        assert_eq!(in_vain, "0 of 1 acknowledgements came; timed out (1)");
+        let (timed_out, refused) = join(send(question(), soon), send(question(), hour())).await;
+        let timed_out = timed_out.to_string();
+        assert_eq!(timed_out, "0 of 1 acknowledgements received; timed out (1)");
         assert_eq!(refused, SendAcknowledgedError::Busy);
         alice.shutdown().await;
         bob.shutdown().await;
@@ -100,7 +100,7 @@ fn sending_says_what_is_wrong_with_the_message_or_the_criteria() {
 }
 
 #[test]
-fn answering_says_what_is_wrong_with_the_answer_or_the_link() {
+fn answering_reports_each_error_of_an_answer_and_of_the_link() {
     run(async {
         let (alice, bob, received) = received().await;
         let answered = received.respond(Content::Tree(Tree::default())).await;
@@ -128,13 +128,13 @@ fn answering_says_what_is_wrong_with_the_answer_or_the_link() {
         assert_eq!(
             received.ack().await,
             Err(AckError::Stopped),
-            "it keeps no node"
+            "a message does not keep the node running"
         );
     });
 }
 
 #[test]
-fn spreading_says_what_is_wrong_with_the_content() {
+fn spreading_reports_each_error_of_the_content() {
     run(async {
         let ledger = MemLedger::new();
         let alice = alice_with(ledger.clone(), |config| {
@@ -177,7 +177,7 @@ fn spreading_says_what_is_wrong_with_the_content() {
         assert_eq!(errors, (GossipError::Rejected, GossipError::Ignored));
         drop(validator);
 
-        // One of them waits for a place, which the ledger's growth would make, and the other has no room to wait.
+        // One waits until the ledger grows; the other has no room to wait.
         let far = |seq| alice.gossip("trade", block(seq, "good")).boxed();
         let (refused, parked) = select(far(100_000), far(100_001)).await.factor_first();
         assert_eq!(refused, Err(GossipError::Busy));
@@ -188,15 +188,15 @@ fn spreading_says_what_is_wrong_with_the_content() {
     });
 }
 
-/// An identity service that holds up validations, or cannot sign, when the test says so.
+/// An identity service that delays validations, or cannot sign, as the test sets it.
 #[derive(Clone)]
-struct Troubled {
+struct Faulty {
     service: TestCrypto,
     holds: Arc<AtomicBool>,
     signs: Arc<AtomicBool>,
 }
 
-impl MessageCryptoService for Troubled {
+impl MessageCryptoService for Faulty {
     fn own_identity(&self) -> Bytes {
         self.service.own_identity()
     }
@@ -243,7 +243,7 @@ impl MessageCryptoService for Troubled {
     }
 }
 
-impl SecurityAdvisor for Troubled {
+impl SecurityAdvisor for Faulty {
     fn org_of(&self, identity: &[u8]) -> Option<OrgId> {
         self.service.org_of(identity)
     }
@@ -252,28 +252,28 @@ impl SecurityAdvisor for Troubled {
 #[test]
 fn too_many_revalidations_are_refused_and_a_key_that_cannot_sign_is_reported() {
     run(async {
-        let troubled = Troubled {
+        let faulty = Faulty {
             service: TestCrypto::new("org1", "alice"),
             holds: Arc::default(),
             signs: Arc::new(AtomicBool::new(true)),
         };
-        let builder = node_with(troubled.clone(), &[]);
+        let builder = node_with(faulty.clone(), &[]);
         let builder = builder.transport(Net::default().join("alice"));
         let alice = builder.ledger(MemLedger::new()).spawn().unwrap();
         trade(&alice).await;
-        troubled.holds.store(true, Ordering::SeqCst);
+        faulty.holds.store(true, Ordering::SeqCst);
         let revalidate = |_| async {
             let purged = alice.revalidate_identities(|_| true).await;
-            // The first one that is refused lets the others go on.
-            troubled.holds.store(false, Ordering::SeqCst);
+            // The first refusal lets the others continue.
+            faulty.holds.store(false, Ordering::SeqCst);
             purged
         };
         let all = join_all((0..40).map(revalidate)).await;
         let refused = all.iter().filter(|one| **one == Err(RevalidateError::Busy));
         assert!(refused.count() > 0, "{all:?}");
 
-        troubled.holds.store(false, Ordering::SeqCst);
-        troubled.signs.store(false, Ordering::SeqCst);
+        faulty.holds.store(false, Ordering::SeqCst);
+        faulty.signs.store(false, Ordering::SeqCst);
         let leadership = Leadership {
             pki_id: Bytes::from_static(b"org1/alice"),
             time: PeerTime::default(),

@@ -1,4 +1,4 @@
-//! A runtime of threads and a transport of channels, just enough to run a driver.
+//! A minimal runtime of threads and transport of channels.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -37,10 +37,10 @@ impl Runtime for Threads {
     }
 }
 
-/// Times that tasks wake each other before all rest.
+/// The most rounds in which tasks may wake each other.
 const MOST_ROUNDS: u32 = 100_000;
 
-/// Runs tasks only when told to, in virtual time: then what has not happened will not happen.
+/// Runs tasks only on [`Manual::settle`] and [`Manual::advance`], in virtual time: afterwards all tasks are idle.
 #[derive(Clone, Debug)]
 pub struct Manual {
     spawned: Arc<Mutex<Spawned>>,
@@ -68,7 +68,7 @@ impl Manual {
         }
     }
 
-    /// Runs all tasks until none can go on.
+    /// Runs all tasks until none can proceed.
     pub fn settle(&self) {
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         let waker = Arc::clone(&woken).into();
@@ -78,7 +78,7 @@ impl Manual {
             rounds += 1;
             assert!(
                 rounds < MOST_ROUNDS,
-                "waited for {} tasks to rest: they wake each other without end",
+                "{} tasks wake each other without end",
                 tasks.len()
             );
             tasks.append(&mut self.spawned.lock().unwrap().0);
@@ -91,7 +91,7 @@ impl Manual {
         self.spawned.lock().unwrap().0.append(&mut tasks);
     }
 
-    /// Lets time pass, and runs what is due.
+    /// Advances the clock, and runs the due tasks.
     pub fn advance(&self, by: Duration) {
         *self.now.lock().unwrap() += by;
         self.settle();
@@ -143,7 +143,7 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
     let late = async_io::Timer::after(Duration::from_secs(60));
     match select(std::pin::pin!(future), late).await {
         Either::Left((value, _)) => value,
-        Either::Right(_) => panic!("nothing happened for a minute"),
+        Either::Right(_) => panic!("not done after a minute"),
     }
 }
 
@@ -176,7 +176,7 @@ impl Net {
         }
     }
 
-    /// Dials as a stranger who speaks frames by hand.
+    /// Dials as an unknown peer that sends frames of the test.
     pub fn dial(&self, name: &str) -> Pipe {
         let (near, far) = Pipe::pair();
         let listener = self.0.lock().unwrap().get(&Endpoint::new(name)).cloned();
@@ -301,12 +301,12 @@ impl FrameWriter for Outgoing {
     }
 }
 
-/// A node that `crypto` identifies, on threads; its transport and ledger are still missing.
+/// A builder of a node with the identity of `crypto`, on threads; transport and ledger are still missing.
 pub fn node(crypto: TestCrypto, bootstrap: &[&str]) -> Builder<Threads, TestCrypto> {
     node_with(crypto, bootstrap)
 }
 
-/// The same with an identity service of another kind.
+/// As [`node`], with an identity service of another kind.
 pub fn node_with<C>(service: C, bootstrap: &[&str]) -> Builder<Threads, C>
 where
     C: MessageCryptoService + SecurityAdvisor,
