@@ -151,9 +151,10 @@ impl ReceivedMessage {
     }
 
     fn application(&self) -> Option<&Application> {
-        match &self.message().content {
-            Content::Application(message) => Some(message),
-            _ => None,
+        if let Content::Application(message) = &self.message().content {
+            Some(message)
+        } else {
+            None
         }
     }
 

@@ -90,10 +90,11 @@ impl Node {
         link: LinkId,
         message: GossipMessage,
     ) -> Result<Response, RequestError> {
-        let message = match message.content {
-            Content::Ack(_) => self.encode(message),
-            _ => self.sendable(message),
-        }?;
+        let message = if matches!(message.content, Content::Ack(_)) {
+            self.encode(message)?
+        } else {
+            self.sendable(message)?
+        };
         let links = &mut self.peers.links;
         match links.send_on(&mut self.core.out(), link, Frame::view(message)) {
             Sent::Queued | Sent::Dialling => Ok(Response::Done),
