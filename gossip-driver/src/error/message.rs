@@ -43,15 +43,15 @@ pub enum SendAcknowledgedError {
         failures: Vec<(PeerId, AckFailure)>,
     },
     /// Fewer peers satisfy the criteria than must acknowledge: wait for more peers, or require fewer.
-    #[error("{wanted} acknowledgements are wanted, but only {known} peers satisfy the criteria")]
+    #[error("{wanted} acknowledgements are required, but only {known} peers satisfy the criteria")]
     TooFewPeers {
         /// Acknowledgements wanted.
         wanted: usize,
         /// Peers that satisfy the criteria.
         known: usize,
     },
-    /// The timeout is zero: give the peers time to answer.
-    #[error("the timeout is zero: give the peers time to answer")]
+    /// The timeout is zero: set a positive one.
+    #[error("the timeout is zero: set a positive one")]
     NoTimeout,
     /// Too many messages wait for acknowledgements
     /// ([`MessagingConfig::max_awaiting`](gossip_core::MessagingConfig)): send again when one has been answered.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{join, join_all, select};
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
+use futures_util::future::{join, join_all};
 use gossip_driver::core::proto::{
     Content, GossipMessage, Kind, Leadership, Payload, PeerTime, PrivateData, Tree,
 };
@@ -139,7 +139,6 @@ fn spreading_reports_each_error_of_the_content() {
         let ledger = MemLedger::new();
         let alice = alice_with(ledger.clone(), |config| {
             config.limits.max_envelope = 1 << 20;
-            config.state_transfer.max_publications = ONE;
         });
         let trade = trade(&alice).await;
         let spread = async |content| alice.gossip("trade", content).await.unwrap_err();
@@ -177,14 +176,14 @@ fn spreading_reports_each_error_of_the_content() {
         assert_eq!(errors, (GossipError::Rejected, GossipError::Ignored));
         drop(validator);
 
-        // One waits until the ledger grows; the other has no room to wait.
-        let far = |seq| alice.gossip("trade", block(seq, "good")).boxed();
-        let (refused, parked) = select(far(100_000), far(100_001)).await.factor_first();
-        assert_eq!(refused, Err(GossipError::Busy));
+        let error = spread(block(100_000, "good")).await;
+        assert_eq!(error, GossipError::Busy, "too far ahead of the ledger");
 
         ledger.fail_from(0);
         trade.publish(0, "good").await.unwrap();
-        assert!(matches!(parked.await, Err(GossipError::Halted { .. })));
+        trade.wait_height(1).await.unwrap_err();
+        let error = spread(block(1, "good")).await;
+        assert!(matches!(error, GossipError::Halted { .. }), "{error:?}");
     });
 }
 
