@@ -9,7 +9,7 @@
 //! - The nonce is put into a copy; the application's message is not changed.
 //! - If no acknowledgement is requested, a request is answered as soon as the message is handed over.
 //! - The text that a remote puts into its acknowledgement is cut to a few hundred bytes.
-//! - A slow listener loses messages, and is told how many. It does not delay other listeners.
+//! - A slow listener loses messages, and reads how many. It does not delay other listeners.
 
 mod acks;
 #[cfg(test)]

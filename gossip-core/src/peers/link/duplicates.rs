@@ -112,7 +112,7 @@ impl Links {
         let winner_heard = winner
             .up()
             .is_some_and(|session| session.heard > Some(since));
-        // The remote keeps the dial that lost to ours: so it does not hold ours any more.
+        // The remote keeps the dial that lost to ours: so it no longer holds ours.
         let unknown_there = !winner_heard && (winner.is_outgoing() || heard > Some(since));
         if unknown_there {
             self.exchange(cx, &peer, primary, link);
