@@ -254,7 +254,7 @@ fn other_handles_of_a_channel_fail_after_it_was_left() {
 }
 
 #[test]
-fn a_stranger_that_sends_garbage_is_refused() {
+fn an_unknown_peer_that_sends_garbage_is_refused() {
     run(async {
         let net = Net::default();
         let alice = start(&net, "alice", MemLedger::new());
