@@ -33,7 +33,7 @@ pub enum Request {
     /// [`RequestError::Busy`] if the block has no place: the channel is still being joined, the number is
     /// [`window`](crate::StateTransferConfig::window) or more ahead of the ledger, the byte limit of the window is
     /// reached, or too many blocks are being verified. The state is unchanged; retry when the height has grown. The
-    /// channel's next number always has a place.
+    /// channel's next number always has a place. [`RequestError::Overloaded`] if the crypto service has not checked it.
     Publish {
         /// The channel.
         channel: ChannelId,

@@ -49,6 +49,10 @@ pub enum RequestError {
     /// and its last commit is not finished.
     #[error("no room: earlier requests of this kind are not finished, try again later")]
     Busy,
+    /// The crypto service has not checked the block: it was overloaded, or gave no verdict within `check_timeout`.
+    /// The state is unchanged; publish the block again.
+    #[error("the crypto service has not checked the block in time: publish it again")]
+    Overloaded,
     /// The block has not reached as many members as requested in time.
     #[error("{holding} of {wanted} members of our organisation are known to have the block")]
     NotCovered {

@@ -72,9 +72,8 @@ impl Channel {
             let request = self.publication(seq, block.clone());
             match self.shared.requests.answer(request).await {
                 Ok(answer) => return Published::read(answer),
-                // The next block always has a place, so its check was not done in time.
-                Err(RequestError::Busy) if seq == height => return Err(PublishError::Overloaded),
-                // The number is in the window, but there is no room for the bytes yet.
+                // The number is in the window, but there is no room for it yet. The channel's next number always has
+                // room, so the height grows before this one is tried again.
                 Err(RequestError::Busy) => refused_at = Some(height),
                 Err(error) => return Err(PublishError::refused(error)),
             }
@@ -87,7 +86,7 @@ impl Channel {
     /// # Errors
     /// [`TryPublishError::Busy`] if the block is too far ahead of the ledger or the mailbox is full, and the errors
     /// of [`Channel::publish`] that are known at once; the node does not hold the block then. The answer too may
-    /// be `Busy`, if there is no room for the block's bytes or it was not checked in time.
+    /// be `Busy`, if there is no room for the block's bytes.
     ///
     /// # Example
     #[doc = "```"]

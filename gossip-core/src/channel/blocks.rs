@@ -234,7 +234,7 @@ pub(crate) fn refuse_input(cx: &mut Out<'_>, gone: &RequestError, input: Channel
 
 fn publication_error(fault: BlockFault) -> RequestError {
     match fault {
-        BlockFault::Unverified(CryptoError::Overloaded) => RequestError::Busy,
+        BlockFault::Unverified(CryptoError::Overloaded) => RequestError::Overloaded,
         BlockFault::Unverified(error) => RequestError::BadBlock(error),
         BlockFault::Rejected => RequestError::Rejected,
         BlockFault::Ignored => RequestError::Ignored,

@@ -50,6 +50,7 @@ operation_error!(PublishError, "publish", {
     RequestError::BadBlock(error) => Self::BadBlock(error),
     RequestError::Rejected => Self::Rejected,
     RequestError::Ignored => Self::Ignored,
+    RequestError::Overloaded => Self::Overloaded,
     RequestError::Halted { channel, reason } => Self::Halted { channel, reason },
 });
 

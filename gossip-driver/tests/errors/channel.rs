@@ -175,6 +175,11 @@ fn the_publisher_of_a_block_whose_check_takes_too_long_gets_an_error() {
             trade.publish(0, "a block").await,
             Err(PublishError::Overloaded)
         );
+        // A later number does not wait for a height that may never grow.
+        assert_eq!(
+            trade.publish(1, "a later block").await,
+            Err(PublishError::Overloaded)
+        );
         drop(release);
         trade.publish(0, "a block").await.unwrap();
         trade.wait_height(1).await.unwrap();

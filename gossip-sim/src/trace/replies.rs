@@ -186,6 +186,7 @@ impl Trace {
                 self.ledger_error(error);
             }
             RequestError::Stopped => self.batch.push(25),
+            RequestError::Overloaded => self.batch.push(26),
             _ => Self::has_no_number("RequestError"),
         }
     }

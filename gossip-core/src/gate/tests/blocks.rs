@@ -245,7 +245,7 @@ fn a_block_left_unchecked_by_overload_does_not_count_as_bad() {
     overload(&mut bench);
     let id = bench.publish(0, good_block(0));
     overload(&mut bench);
-    assert_eq!(bench.reply(id), Some(Err(crate::RequestError::Busy)));
+    assert_eq!(bench.reply(id), Some(Err(crate::RequestError::Overloaded)));
     let metrics = bench.metrics();
     assert_eq!((metrics.blocks_bad, metrics.verifications_failed), (0, 0));
     bench.receive(link, &pushed(0, good_block(0)));
