@@ -338,7 +338,7 @@ impl Channel {
         let (channel, on) = (self.id.clone(), true);
         let request = Request::ValidateBlocks { channel, on };
         let installed = self.shared.requests.order_to_validate(request, queue);
-        installed.await.map(|()| validator)
+        installed.await.map(|()| validator.installed())
     }
 
     /// Reports an external commit: the application has stored blocks itself, for example from a snapshot, and the

@@ -21,6 +21,9 @@ crate::counters! {
     crypto_jobs_shed,
     /// Blocks ignored because their validator's queue was full.
     candidates_shed,
+    /// Blocks ignored because their channel's validator was dropped without
+    /// [`Validator::finish`](crate::Validator::finish).
+    candidates_unvalidated,
     /// Panics of the crypto service; each counts as a failed check.
     crypto_panics,
     /// Panics of the ledger; each counts as a failure of the storage.

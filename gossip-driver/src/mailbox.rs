@@ -3,7 +3,7 @@
 use async_channel::{Receiver, Sender};
 use gossip_core::{Request, RequestError, Response};
 
-use crate::validator::Candidate;
+use crate::validator::CandidateQueue;
 
 /// The answer to a request.
 pub(crate) type Answer = Result<Response, RequestError>;
@@ -16,7 +16,7 @@ pub(crate) struct Submission {
     pub(crate) request: Request,
     pub(crate) reply: Reply,
     /// The queue of the new validator, if the request starts validation.
-    pub(crate) validator: Option<Sender<Candidate>>,
+    pub(crate) validator: Option<CandidateQueue>,
 }
 
 /// Sends the answer.

@@ -6,13 +6,17 @@ use std::task::{Context, Poll};
 
 use async_broadcast::{InactiveReceiver, Receiver, RecvError, Sender};
 use futures_util::Stream;
-use gossip_core::Notification;
+use gossip_core::{ChannelId, Notification};
 
 /// An item of [`Notifications`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A notification.
     Event(Notification),
+    /// A block waits for the validator of this channel, which was dropped without
+    /// [`Validator::finish`](crate::Validator::finish): blocks of the channel are ignored until it has a validator
+    /// again. Reported once for each validator.
+    ValidatorLost(ChannelId),
     /// The listener was too slow: this many notifications were lost here. The snapshots of
     /// [`Gossip`](crate::Gossip) and [`Channel`](crate::Channel) show the present state.
     Lagged(u64),
@@ -23,7 +27,7 @@ pub enum Notice {
 /// When a notification is read, the snapshots already show the change. The stream does not keep the node
 /// running.
 #[derive(Debug)]
-pub struct Notifications(pub(crate) Receiver<Notification>);
+pub struct Notifications(pub(crate) Receiver<Notice>);
 
 impl Stream for Notifications {
     type Item = Notice;
@@ -31,7 +35,7 @@ impl Stream for Notifications {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notice>> {
         Pin::new(&mut self.0).poll_recv(cx).map(|item| {
             item.and_then(|item| match item {
-                Ok(notification) => Some(Notice::Event(notification)),
+                Ok(notice) => Some(notice),
                 Err(RecvError::Overflowed(lost)) => Some(Notice::Lagged(lost)),
                 Err(RecvError::Closed) => None,
             })
@@ -45,13 +49,13 @@ const FIRST_ROOM: usize = 16;
 /// The driver's end: sends notifications to all listeners.
 #[derive(Debug)]
 pub(crate) struct Notifier {
-    sender: Sender<Notification>,
+    sender: Sender<Notice>,
     limit: usize,
 }
 
 impl Notifier {
     /// At most `limit` notifications wait for the slowest listener.
-    pub(crate) fn new(limit: NonZeroUsize) -> (Self, InactiveReceiver<Notification>) {
+    pub(crate) fn new(limit: NonZeroUsize) -> (Self, InactiveReceiver<Notice>) {
         let limit = limit.get();
         let (mut sender, listener) = async_broadcast::broadcast(FIRST_ROOM.min(limit));
         sender.set_overflow(true);
@@ -59,12 +63,12 @@ impl Notifier {
     }
 
     /// Sends a notification to all listeners. Returns whether the oldest waiting one was overwritten.
-    pub(crate) fn notify(&mut self, notification: Notification) -> bool {
+    pub(crate) fn notify(&mut self, notice: Notice) -> bool {
         let room = self.sender.capacity();
         if room < self.limit && self.sender.is_full() {
             self.sender.set_capacity((room * 2).min(self.limit));
         }
-        matches!(self.sender.try_broadcast(notification), Ok(Some(_)))
+        matches!(self.sender.try_broadcast(notice), Ok(Some(_)))
     }
 }
 
@@ -75,8 +79,10 @@ mod tests {
 
     use super::*;
 
-    fn notification(number: u32) -> Notification {
-        Notification::MemberAlive(PeerId::new(&number.to_be_bytes()))
+    fn notification(number: u32) -> Notice {
+        Notice::Event(Notification::MemberAlive(PeerId::new(
+            &number.to_be_bytes(),
+        )))
     }
 
     #[test]
@@ -91,7 +97,7 @@ mod tests {
             let mut next = || notices.next().now_or_never().unwrap();
             assert_eq!(next(), Some(Notice::Lagged(3)));
             for number in 3..limit + 3 {
-                assert_eq!(next(), Some(Notice::Event(notification(number))));
+                assert_eq!(next(), Some(notification(number)));
             }
             assert_eq!(next(), None);
         }

@@ -12,7 +12,7 @@ use gossip_core::{Request, RequestError, Response};
 use crate::counters::Counters;
 use crate::error::{OperationError, Stopped};
 use crate::mailbox::{Answer, Submission};
-use crate::validator::Candidate;
+use crate::validator::CandidateQueue;
 use crate::views::Views;
 
 /// The handles' end of the mailbox.
@@ -68,7 +68,7 @@ impl Requests {
     pub(crate) async fn order_to_validate<E: OperationError>(
         &self,
         request: Request,
-        validator: Sender<Candidate>,
+        validator: CandidateQueue,
     ) -> Result<(), E> {
         let answer = self.submit(request, Some(validator)).await;
         done(answer.map_err(E::refused)?)
@@ -110,7 +110,7 @@ impl Requests {
         self.stop();
     }
 
-    async fn submit(&self, request: Request, validator: Option<Sender<Candidate>>) -> Answer {
+    async fn submit(&self, request: Request, validator: Option<CandidateQueue>) -> Answer {
         if self.views.is_stopping() {
             return Err(RequestError::Stopped);
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_broadcast::InactiveReceiver;
-use gossip_core::Notification;
 
 use crate::counters::Counters;
 use crate::listeners::Listeners;
+use crate::notifications::Notice;
 use crate::requests::Requests;
 use crate::transport_counters::TransportCounters;
 use crate::views::Views;
@@ -17,7 +17,7 @@ use crate::views::Views;
 pub(crate) struct Shared {
     pub(crate) requests: Arc<Requests>,
     pub(crate) views: Arc<Views>,
-    pub(crate) notifications: InactiveReceiver<Notification>,
+    pub(crate) notifications: InactiveReceiver<Notice>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) transport: TransportCounters,
     /// The size of the payload buffer: blocks farther beyond the next number have no place.

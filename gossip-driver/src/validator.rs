@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use async_channel::{Receiver, Sender};
@@ -15,19 +16,54 @@ use gossip_core::{PeerId, Ticket, Verdict};
 /// [`Channel::validator`](crate::Channel::validator). No block is stored or passed on before the application has
 /// accepted it. The stream ends when the node stops or the channel is left.
 ///
-/// Dropping it ends validation: candidates that wait in the stream are ignored, candidates taken from it still wait
-/// for their verdict, and later blocks are stored without one.
-#[must_use = "blocks wait for its verdicts until it is dropped"]
+/// [`Validator::finish`] ends validation. A validator that is dropped instead, for example because its task has
+/// panicked, is *lost*: blocks of the channel are ignored, and so requested again, until the channel has another
+/// validator. The first block reports it as [`Notice::ValidatorLost`](crate::Notice::ValidatorLost).
+#[must_use = "if it is dropped, all blocks of the channel are ignored"]
 pub struct Validator {
     candidates: Pin<Box<Receiver<Candidate>>>,
+    finished: Arc<AtomicBool>,
+}
+
+/// The driver's end of a [`Validator`].
+#[derive(Debug)]
+pub(crate) struct CandidateQueue {
+    pub(crate) sender: Sender<Candidate>,
+    /// Validation has ended: blocks need no verdict.
+    pub(crate) finished: Arc<AtomicBool>,
+    /// The loss of the validator was reported.
+    pub(crate) lost: bool,
 }
 
 impl Validator {
     /// A validator and the driver's end of it. At most `max` candidates wait.
-    pub(crate) fn new(max: usize) -> (Sender<Candidate>, Self) {
+    pub(crate) fn new(max: usize) -> (CandidateQueue, Self) {
         let (sender, candidates) = async_channel::bounded(max.max(1));
+        // Nothing is lost if the caller does not wait until the validator is installed.
+        let finished = Arc::new(AtomicBool::new(true));
+        let queue = CandidateQueue {
+            sender,
+            finished: Arc::clone(&finished),
+            lost: false,
+        };
         let candidates = Box::pin(candidates);
-        (sender, Self { candidates })
+        let validator = Self {
+            candidates,
+            finished,
+        };
+        (queue, validator)
+    }
+
+    /// The validator, for the application: from now on it must say when it ends.
+    pub(crate) fn installed(self) -> Self {
+        self.finished.store(false, Ordering::Release);
+        self
+    }
+
+    /// Ends validation: candidates that wait in the stream are ignored, candidates taken from it still wait for their
+    /// verdict, and later blocks are stored without one.
+    pub fn finish(self) {
+        self.finished.store(true, Ordering::Release);
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_channel::{Receiver, Sender, TrySendError};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use gossip_core::{ChannelId, Node, PeerId, Ticket, Verdict};
 
-use crate::validator::{Candidate, PendingVerdict};
+use crate::validator::{Candidate, CandidateQueue, PendingVerdict};
 
 /// The validators of all channels, at most one each.
 pub(crate) struct Validators {
-    queues: BTreeMap<ChannelId, Sender<Candidate>>,
+    queues: BTreeMap<ChannelId, CandidateQueue>,
     /// Has room for twice as many verdicts as the core has outstanding: others may have timed out in the core.
     verdict_sender: Sender<(Ticket, Verdict)>,
     verdicts: Receiver<(Ticket, Verdict)>,
@@ -27,8 +28,27 @@ pub(crate) enum Submitted {
     Waits,
     /// The validator's queue is full.
     Full,
-    /// The channel has no validator.
+    /// The validator was dropped without a word. `first`: this is the first block since.
+    Lost {
+        /// Whether it is.
+        first: bool,
+    },
+    /// The validator has finished.
     NoValidator,
+}
+
+impl CandidateQueue {
+    fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    fn ended(&mut self) -> Submitted {
+        if self.finished.load(Ordering::Acquire) {
+            return Submitted::NoValidator;
+        }
+        let first = !std::mem::replace(&mut self.lost, true);
+        Submitted::Lost { first }
+    }
 }
 
 impl Validators {
@@ -44,13 +64,15 @@ impl Validators {
     }
 
     /// Registers a validator; `false` if the channel has one.
-    pub(crate) fn open(&mut self, channel: &ChannelId, queue: Sender<Candidate>) -> bool {
-        self.queues.retain(|_, queue| !queue.is_closed());
-        let free = !self.queues.contains_key(channel);
-        if free {
+    pub(crate) fn open(&mut self, channel: &ChannelId, queue: CandidateQueue) -> bool {
+        let taken = self
+            .queues
+            .get(channel)
+            .is_some_and(CandidateQueue::is_open);
+        if !taken {
             self.queues.insert(channel.clone(), queue);
         }
-        free
+        !taken
     }
 
     /// Ends the streams of channels that have been left.
@@ -75,15 +97,15 @@ impl Validators {
         channel: &ChannelId,
         block: (u64, Bytes, Option<PeerId>),
     ) -> Submitted {
-        let Some(queue) = self.queues.get(channel) else {
+        let Some(queue) = self.queues.get_mut(channel) else {
             return Submitted::NoValidator;
         };
         let (verdicts, wake) = (self.verdict_sender.clone(), Arc::clone(&self.wake));
         let candidate = Candidate::new(block, PendingVerdict::new(ticket, verdicts, wake));
-        let (refused, outcome) = match queue.try_send(candidate) {
+        let (refused, outcome) = match queue.sender.try_send(candidate) {
             Ok(()) => return Submitted::Waits,
             Err(TrySendError::Full(candidate)) => (candidate, Submitted::Full),
-            Err(TrySendError::Closed(candidate)) => (candidate, Submitted::NoValidator),
+            Err(TrySendError::Closed(candidate)) => (candidate, queue.ended()),
         };
         // The driver gives the verdict instead.
         refused.discard();

@@ -9,7 +9,7 @@ use futures_util::future::{join, join3};
 use gossip_driver::core::ChannelId;
 use gossip_driver::error::{PublishError, ResumeError, TryPublishError, ValidatorError};
 use gossip_driver::testing::{MemLedger, TestCrypto};
-use gossip_driver::{Channel, Gossip, Ledger, Validator};
+use gossip_driver::{Channel, Gossip, Ledger, Notice, Validator};
 
 use support::{Net, eventually, node, org1, run};
 
@@ -72,7 +72,7 @@ fn blocks_wait_for_the_applications_verdict_at_their_publisher_and_at_others() {
         assert_eq!(errors, expected, "a dropped candidate is ignored");
         assert_eq!(alice.metrics().core.blocks_rejected, 1);
 
-        drop(own);
+        own.finish();
         publisher.publish(1, block(1)).await.unwrap();
         assert_eq!(accept(&mut others, 1).await, [(1, true)]);
         receiver.wait_height(2).await.unwrap();
@@ -87,7 +87,7 @@ fn a_channel_has_one_validator_at_a_time_which_ends_with_the_channel() {
         let first = channel.validator().await.unwrap();
         let taken = ValidatorError::Taken(channel.id().clone());
         assert_eq!(channel.validator().await.err(), Some(taken));
-        drop(first);
+        first.finish();
         let mut second = channel.validator().await.unwrap();
         channel.clone().leave().await.unwrap();
         assert!(second.next().await.is_none(), "the channel was left");
@@ -108,7 +108,37 @@ fn a_channel_has_one_validator_at_a_time_which_ends_with_the_channel() {
 }
 
 #[test]
-fn a_dropped_validator_delays_no_block() {
+fn no_block_is_stored_after_the_validator_was_lost_until_there_is_another() {
+    run(async {
+        let alice = start(&Net::default(), "alice", MemLedger::new());
+        let channel = joined(&alice).await;
+        let mut notices = alice.notifications();
+        let mut validator = channel.validator().await.unwrap();
+        let task = std::thread::spawn(move || {
+            let candidate = async_io::block_on(validator.next());
+            panic!("the task of a validator: {candidate:?}");
+        });
+        let ignored = Err(PublishError::Ignored);
+        assert_eq!(channel.publish(0, block(0)).await, ignored);
+        assert!(task.join().is_err());
+        for _ in 0..2 {
+            assert_eq!(channel.publish(0, block(0)).await, ignored);
+        }
+        let lost = Notice::ValidatorLost(channel.id().clone());
+        while notices.next().await.unwrap() != lost {}
+        assert_eq!(alice.metrics().driver.candidates_unvalidated, 2);
+        assert_eq!(channel.height(), 0);
+
+        let mut next = channel.validator().await.unwrap();
+        let publication = channel.try_publish(0, block(0)).unwrap();
+        assert_eq!(accept(&mut next, 1).await, [(0, false)]);
+        assert!(publication.await.unwrap().fresh);
+        channel.wait_height(1).await.unwrap();
+    });
+}
+
+#[test]
+fn a_finished_validator_delays_no_block() {
     run(async {
         let alice = start(&Net::default(), "alice", MemLedger::new());
         let channel = joined(&alice).await;
@@ -118,7 +148,7 @@ fn a_dropped_validator_delays_no_block() {
         let queued = channel.try_publish(1, block(1)).unwrap();
         let validated = || alice.metrics().core.validations >= 2;
         eventually("two validations", validated).await;
-        drop(validator);
+        validator.finish();
         assert_eq!(
             queued.await,
             Err(TryPublishError::Publish(PublishError::Ignored))

@@ -218,7 +218,7 @@ fn a_block_that_does_not_verify_is_neither_stored_nor_passed_on() {
         let rejecting = async { validator.next().await.unwrap().reject() };
         let (rejected, ()) = join(trade.publish(0, "unwanted"), rejecting).await;
         assert_eq!(rejected, Err(PublishError::Rejected));
-        drop(validator);
+        validator.finish();
         trade.publish(0, block(0)).await.unwrap();
         other.wait_height(1).await.unwrap();
         trade.wait_height(1).await.unwrap();

@@ -83,7 +83,7 @@ async fn only_accepted_blocks_are_stored_and_forwarded(stage: impl Stage) {
     assert_eq!(heights, [2, 2], "rejected blocks are not stored");
     assert_eq!(cluster.peers[1].count("blocks_pushed"), 0);
 
-    drop(validator);
+    validator.finish();
     cluster.peers[0]
         .channel
         .publish(seq, bad.bytes)

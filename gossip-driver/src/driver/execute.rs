@@ -5,12 +5,13 @@ use gossip_core::{
     ChannelId, Command, Delivery, Endpoint, Event, LedgerOp, LinkDownReason, PeerId, Request,
     RequestId, Ticket, Verdict,
 };
-use tracing::{debug, trace};
+use tracing::{debug, trace, warn};
 
 use super::{Completion, Driver, Stop, link_down};
 use crate::connect::dial;
 use crate::ledger_ops::perform;
 use crate::mailbox::Answer;
+use crate::notifications::Notice;
 use crate::transport::Transport;
 use crate::validators::Submitted;
 use crate::{Ledger, Runtime};
@@ -57,13 +58,13 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             Command::Reply { id, result } => self.reply(id, result),
             Command::Notify(notification) => {
                 debug!(?notification, "notification");
-                self.state.notifications.push(notification);
+                self.state.notifications.push(Notice::Event(notification));
             }
         }
     }
 
-    /// Queues a block for the channel's validator. Without a validator the block is accepted, and validation of
-    /// the channel ends.
+    /// Queues a block for the channel's validator. If validation was finished, the block is accepted, and validation
+    /// of the channel ends. If the validator was lost, the block is ignored.
     fn validate(
         &mut self,
         ticket: Ticket,
@@ -74,6 +75,16 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             Submitted::Waits => return,
             Submitted::Full => {
                 self.counters.candidates_shed.add();
+                Verdict::Ignore
+            }
+            Submitted::Lost { first } => {
+                self.counters.candidates_unvalidated.add();
+                if first {
+                    warn!(%channel, "the validator was dropped without `finish`: blocks are ignored until there is one");
+                    self.state
+                        .notifications
+                        .push(Notice::ValidatorLost(channel));
+                }
                 Verdict::Ignore
             }
             Submitted::NoValidator => {

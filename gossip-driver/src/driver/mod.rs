@@ -17,8 +17,7 @@ use async_channel::{Receiver, Sender};
 use futures_util::future::join;
 use futures_util::task::AtomicWaker;
 use gossip_core::{
-    Event, Instant, LinkDownReason, LinkId, Node, Notification, Request, RequestError, RequestId,
-    Ticket,
+    Event, Instant, LinkDownReason, LinkId, Node, Request, RequestError, RequestId, Ticket,
 };
 use tracing::{debug, info, warn};
 
@@ -29,7 +28,7 @@ use crate::intake::Arrival;
 use crate::links::Links;
 use crate::listeners::Listeners;
 use crate::mailbox::{Answer, Mailbox, Reply};
-use crate::notifications::Notifier;
+use crate::notifications::{Notice, Notifier};
 use crate::peer_book_writer::PeerBookWriter;
 use crate::pool::Pool;
 use crate::tasks::{Tasks, shielded};
@@ -138,7 +137,7 @@ pub(crate) struct State {
     next_request: u64,
     /// Answers and notifications of this turn: sent once the snapshots show their changes.
     answers: Vec<(Reply, Answer)>,
-    notifications: Vec<Notification>,
+    notifications: Vec<Notice>,
     stop: Stop,
 }
 

@@ -174,7 +174,7 @@ fn spreading_reports_each_error_of_the_content() {
         };
         let (errors, ()) = join(spreading, judging).await;
         assert_eq!(errors, (GossipError::Rejected, GossipError::Ignored));
-        drop(validator);
+        validator.finish();
 
         let error = spread(block(100_000, "good")).await;
         assert_eq!(error, GossipError::Busy, "too far ahead of the ledger");
