@@ -12,7 +12,7 @@ use gossip_core::{Config, Endpoint, OrgId, PeerId, SelfIdentity};
 
 use crate::config::DriverConfig;
 use crate::crypto::{MessageCryptoService, SecurityAdvisor};
-use crate::endpoint::is_dialable;
+use crate::endpoint::EndpointRule;
 use crate::error::SpawnError;
 use crate::gossip::Gossip;
 use crate::ledger::Ledger;
@@ -292,13 +292,13 @@ impl<R, C, T, L> Builder<R, C, T, L> {
         if config.endpoint.as_str().is_empty() {
             config.endpoint = transport.local_endpoint().ok_or(SpawnError::NoEndpoint)?;
         }
-        if !is_dialable(&config.endpoint) {
-            return Err(SpawnError::Endpoint(config.endpoint));
+        let rule = EndpointRule::of(transport);
+        rule.check(&config.endpoint).map_err(SpawnError::Endpoint)?;
+        if let Some(external) = &config.external_endpoint {
+            rule.check(external).map_err(SpawnError::ExternalEndpoint)?;
         }
-        if let Some(external) = config.external_endpoint.as_ref()
-            && !is_dialable(external)
-        {
-            return Err(SpawnError::ExternalEndpoint(external.clone()));
+        for peer in &config.bootstrap {
+            rule.check(peer).map_err(SpawnError::Bootstrap)?;
         }
         start(services, config, driver)
     }

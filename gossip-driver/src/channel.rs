@@ -72,8 +72,9 @@ impl Channel {
             let request = self.publication(seq, block.clone());
             match self.shared.requests.answer(request).await {
                 Ok(answer) => return Published::read(answer),
-                // The number is in the window, but there is no room for it yet. The channel's next number always has
-                // room, so the height grows before this one is tried again.
+                // The next number of a joined channel always has room: the channel is just being joined again.
+                Err(RequestError::Busy) if seq == height => return Err(PublishError::Overloaded),
+                // The number is in the window, but there is no room for it yet.
                 Err(RequestError::Busy) => refused_at = Some(height),
                 Err(error) => return Err(PublishError::refused(error)),
             }

@@ -12,7 +12,6 @@ use gossip_core::{
 
 use crate::channel::Channel;
 use crate::counters::NodeMetrics;
-use crate::endpoint::is_dialable;
 use crate::error::{
     EndpointError, JoinError, MetadataError, OperationError as _, QueryError, RevalidateError,
     Stopped,
@@ -60,6 +59,10 @@ impl Gossip {
         config: JoinChannel,
     ) -> Result<Channel, JoinError> {
         let id = channel.into();
+        for anchor in config.members.values().flatten() {
+            let rule = self.shared.endpoints;
+            rule.check(anchor).map_err(JoinError::Anchor)?;
+        }
         let channel = id.clone();
         let request = Request::JoinChannel { channel, config };
         let answer = self.shared.requests.ask(request).await?;
@@ -228,8 +231,9 @@ impl Gossip {
         &self,
         endpoint: Option<Endpoint>,
     ) -> Result<(), EndpointError> {
-        if let Some(endpoint) = endpoint.as_ref().filter(|one| !is_dialable(one)) {
-            return Err(EndpointError::NotDialable(endpoint.clone()));
+        if let Some(endpoint) = &endpoint {
+            let rule = self.shared.endpoints;
+            rule.check(endpoint).map_err(EndpointError::NotDialable)?;
         }
         let request = Request::UpdateEndpoint { external: endpoint };
         self.shared.requests.order(request).await

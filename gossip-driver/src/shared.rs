@@ -6,6 +6,7 @@ use std::time::Instant;
 use async_broadcast::InactiveReceiver;
 
 use crate::counters::Counters;
+use crate::endpoint::EndpointRule;
 use crate::listeners::Listeners;
 use crate::notifications::Notice;
 use crate::requests::Requests;
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) transport: TransportCounters,
     /// The size of the payload buffer: blocks farther beyond the next number have no place.
     pub(crate) window: u64,
+    /// The rule for endpoints that peers dial.
+    pub(crate) endpoints: EndpointRule,
     /// When the core's time began.
     pub(crate) origin: Instant,
     /// The most blocks that wait for a validator.

@@ -15,6 +15,7 @@ use crate::clock::{Clock, Timer};
 use crate::connect::{Opened, accept};
 use crate::counters::Counters;
 use crate::driver::{Application, Driver, Reporter, State};
+use crate::endpoint::EndpointRule;
 use crate::error::SpawnError;
 use crate::intake::Window;
 use crate::job_queue::Bounds;
@@ -84,8 +85,7 @@ where
     let peer_book = parts.start_peer_book()?;
     let transport = Arc::new(transport);
     let accepted = parts.start_accepting(&transport);
-    let counters = TransportCounters::new(&transport);
-    let (gossip, application) = parts.application(&node, counters, clock.origin());
+    let (gossip, application) = parts.application(&node, &transport, clock.origin());
     let driver = Driver {
         node,
         clock,
@@ -180,10 +180,10 @@ impl<R: Runtime> Parts<R> {
     }
 
     /// The application's handle, and the driver's end of it.
-    fn application(
+    fn application<T: Transport>(
         &self,
         node: &Node,
-        transport: TransportCounters,
+        transport: &Arc<T>,
         origin: std::time::Instant,
     ) -> (Gossip, Application) {
         let listeners = Arc::new(Listeners::default());
@@ -202,7 +202,8 @@ impl<R: Runtime> Parts<R> {
             views,
             notifications,
             counters: Arc::clone(&self.counters),
-            transport,
+            transport: TransportCounters::new(transport),
+            endpoints: EndpointRule::of(transport),
             window: self.config.state_transfer.window.get() as u64,
             origin,
             max_validations: self.config.gate.max_validations.get(),

@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use gossip_driver::builder::Builder;
 use gossip_driver::core::{CryptoError, Endpoint};
-use gossip_driver::error::SpawnError;
+use gossip_driver::error::{JoinError, SpawnError};
 use gossip_driver::testing::{MemLedger, TestCrypto};
 use gossip_driver::transport::{Transport, TransportError};
 
-use support::{Net, Pipe, Port, Threads, node, run};
+use support::{Net, Pipe, Port, Threads, node, org1, run};
 
 /// A transport with the network id and the endpoint of the test.
 struct Labelled {
@@ -81,6 +81,36 @@ fn an_endpoint_of_the_builder_overrides_the_transports() {
 }
 
 #[test]
+fn bootstrap_peers_and_anchors_that_cannot_be_dialled_are_refused() {
+    run(async {
+        for endpoint in [
+            "bob:7051\n",
+            " bob:7051",
+            "боб:7051",
+            "grpc://bob:1",
+            "",
+            "0.0.0.0:7051",
+        ] {
+            let builder = alice(None, Some("alice:7051")).bootstrap([endpoint]);
+            let error = builder.spawn().unwrap_err();
+            assert!(
+                matches!(&error, SpawnError::Bootstrap(bad) if bad.endpoint.as_str() == endpoint),
+                "{endpoint}: {error}"
+            );
+            let alice = alice(None, Some("alice:7051")).spawn().unwrap();
+            let mut config = org1();
+            let anchors = config.members.values_mut().next().unwrap();
+            anchors.push(endpoint.into());
+            let error = alice.join_channel("trade", config).await.unwrap_err();
+            assert!(
+                matches!(&error, JoinError::Anchor(bad) if bad.endpoint.as_str() == endpoint),
+                "{endpoint}: {error}"
+            );
+        }
+    });
+}
+
+#[test]
 fn endpoints_that_other_peers_cannot_dial_are_refused() {
     let error = alice(None, None).spawn().unwrap_err();
     assert!(matches!(error, SpawnError::NoEndpoint), "{error}");
@@ -103,8 +133,8 @@ fn endpoints_that_other_peers_cannot_dial_are_refused() {
         .to_string();
     assert_eq!(
         error,
-        "other peers cannot dial \"0.0.0.0:7051\": call `endpoint` on the builder with a host and a port that they \
-         reach"
+        "the endpoint: no peer can dial \"0.0.0.0:7051\": it names all addresses of a host: give one that other peers \
+         reach; call `endpoint` on the builder"
     );
 }
 

@@ -134,6 +134,10 @@ impl<R: TcpRuntime> Transport for TcpTransport<R> {
         Some(self.local.clone())
     }
 
+    fn needs_port(&self) -> bool {
+        true
+    }
+
     fn counters(&self) -> Vec<(&'static str, u64)> {
         self.stats().counters()
     }

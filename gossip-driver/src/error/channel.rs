@@ -2,6 +2,7 @@ use gossip_core::{ChannelId, LedgerError, OrgId, PeerId, RequestError};
 use thiserror::Error;
 
 use super::{Defect, TooLong, operation_error};
+use crate::endpoint::BadEndpoint;
 
 /// Why a channel was not joined, or a newer configuration not applied.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -16,6 +17,9 @@ pub enum JoinError {
     /// The configuration names no organisation.
     #[error("the configuration names no organisation: name all members, our own among them")]
     NoMembers,
+    /// An anchor cannot be dialled.
+    #[error("an anchor: {0}")]
+    Anchor(BadEndpoint),
     /// Our organisation is not among the members. If the channel was joined and the configuration is newer, **the
     /// channel has been left**.
     #[error("our organisation {0} is not a member of the channel: add it to the members")]

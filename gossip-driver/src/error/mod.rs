@@ -46,6 +46,7 @@ pub use self::message::{AckError, GossipError, RespondError, SendAcknowledgedErr
 pub use self::node::{EndpointError, MetadataError, QueryError, RevalidateError};
 pub(crate) use self::operation::{OperationError, operation_error};
 pub use self::spawn::SpawnError;
+pub use crate::endpoint::{BadEndpoint, EndpointFault};
 
 /// The node has stopped, or a stop was requested: start a new one.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]

@@ -1,7 +1,8 @@
-use gossip_core::{Endpoint, RequestError};
+use gossip_core::RequestError;
 use thiserror::Error;
 
 use super::{Defect, TooLong, operation_error};
+use crate::endpoint::BadEndpoint;
 
 /// Why a query of the node failed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -59,11 +60,9 @@ operation_error!(MetadataError, "set metadata", {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// Other peers cannot dial the endpoint: it is empty, has port 0, or names no host, as `0.0.0.0` does.
-    #[error(
-        "other peers cannot dial the endpoint \"{0}\": give a host and a port that they reach, or `None`"
-    )]
-    NotDialable(Endpoint),
+    /// No peer can dial the endpoint.
+    #[error("the external endpoint: {0}")]
+    NotDialable(BadEndpoint),
     /// The endpoint is too long.
     #[error(transparent)]
     TooLong(TooLong),

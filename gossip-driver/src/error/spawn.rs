@@ -1,9 +1,10 @@
 use std::io;
 
 use bytes::Bytes;
-use gossip_core::{ConfigError, CryptoError, Endpoint, PeerId};
+use gossip_core::{ConfigError, CryptoError, PeerId};
 use thiserror::Error;
 
+use crate::endpoint::BadEndpoint;
 use crate::peer_book::PeerBookError;
 
 /// Why a node was not started. No task or thread runs then.
@@ -43,16 +44,15 @@ pub enum SpawnError {
     /// The transport does not report its address.
     #[error("the transport does not report its address: call `endpoint` on the builder")]
     NoEndpoint,
-    /// Other peers cannot dial the endpoint: it is empty, has port 0, or names no host, as `0.0.0.0` does.
-    #[error(
-        "other peers cannot dial \"{0}\": call `endpoint` on the builder with a host and a port that they reach"
-    )]
-    Endpoint(Endpoint),
-    /// Other peers cannot dial the external endpoint.
-    #[error(
-        "other peers cannot dial \"{0}\": call `external_endpoint` with a host and a port that they reach"
-    )]
-    ExternalEndpoint(Endpoint),
+    /// No peer can dial the endpoint.
+    #[error("the endpoint: {0}; call `endpoint` on the builder")]
+    Endpoint(BadEndpoint),
+    /// No peer can dial the external endpoint.
+    #[error("the external endpoint: {0}; call `external_endpoint` on the builder")]
+    ExternalEndpoint(BadEndpoint),
+    /// A bootstrap peer cannot be dialled.
+    #[error("a bootstrap peer: {0}")]
+    Bootstrap(BadEndpoint),
     /// The configuration contradicts itself.
     #[error("the configuration cannot be used: {0}")]
     Config(#[from] ConfigError),

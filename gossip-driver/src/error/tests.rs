@@ -16,6 +16,7 @@ use gossip_core::{
 
 use crate::channel::Channel;
 use crate::criteria::Criteria;
+use crate::endpoint::EndpointRule;
 use crate::error::PublishError;
 use crate::fabric::GossipService as _;
 use crate::gossip::Gossip;
@@ -70,6 +71,7 @@ impl Fake {
             counters,
             transport: TransportCounters::new(&Arc::new(port)),
             window: 10,
+            endpoints: EndpointRule::of(&crate::support::Net::default().join("alice")),
             origin: std::time::Instant::now(),
             max_validations: 1,
             listeners: Arc::default(),

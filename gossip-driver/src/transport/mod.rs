@@ -70,6 +70,11 @@ pub trait Transport: Send + Sync + 'static {
         None
     }
 
+    /// Whether its endpoints are `host:port`. If not, an endpoint without a port is a name that it resolves itself.
+    fn needs_port(&self) -> bool {
+        false
+    }
+
     /// The transport's counters, by name: part of [`NodeMetrics`](crate::NodeMetrics::transport).
     fn counters(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
@@ -100,6 +105,10 @@ impl<T: Transport> Transport for Arc<T> {
 
     fn local_endpoint(&self) -> Option<Endpoint> {
         (**self).local_endpoint()
+    }
+
+    fn needs_port(&self) -> bool {
+        (**self).needs_port()
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {

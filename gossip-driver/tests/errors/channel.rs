@@ -11,9 +11,9 @@ use futures_util::future::join;
 use gossip_driver::core::proto::Chaincode;
 use gossip_driver::core::{ChannelId, Coverage, CryptoError, JoinChannel, LedgerError, OrgId};
 use gossip_driver::error::{
-    ChaincodesError, ChannelError, CoverageError, EndpointError, GossipError, HeightError,
-    JoinError, LeaveError, MetadataError, PublishError, ResumeError, SendAcknowledgedError,
-    TryPublishError, ValidatorError,
+    BadEndpoint, ChaincodesError, ChannelError, CoverageError, EndpointError, EndpointFault,
+    GossipError, HeightError, JoinError, LeaveError, MetadataError, PublishError, ResumeError,
+    SendAcknowledgedError, TryPublishError, ValidatorError,
 };
 use gossip_driver::fabric::GossipService as _;
 use gossip_driver::testing::{MemLedger, TestCrypto};
@@ -270,7 +270,10 @@ fn texts_that_are_too_long_are_refused_with_their_limit() {
             .await;
         assert_eq!(
             moved,
-            Err(EndpointError::NotDialable("0.0.0.0:7051".into()))
+            Err(EndpointError::NotDialable(BadEndpoint {
+                endpoint: "0.0.0.0:7051".into(),
+                fault: EndpointFault::Unspecified,
+            }))
         );
 
         let cars = |name: String| Chaincode {
