@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -47,8 +48,11 @@ pub trait TcpRuntime: Runtime {
     /// connection closes when both are dropped.
     fn split(stream: Self::Stream) -> (Self::ReadHalf, Self::WriteHalf);
 
-    /// Connects to `host:port`, without Nagle's algorithm.
-    fn connect(&self, to: &Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// Looks up the addresses of `host:port`, in the order of the resolver.
+    fn resolve(&self, name: &Endpoint) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+
+    /// Connects to an address, without Nagle's algorithm.
+    fn connect(&self, to: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
     /// Listens on `host:port`; port 0 picks a free one.
     fn bind(&self, on: &Endpoint) -> impl Future<Output = io::Result<Self::Listener>> + Send;

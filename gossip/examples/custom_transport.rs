@@ -49,7 +49,11 @@ impl<R: TcpRuntime> Transport for PlainTcp<R> {
 
     async fn dial(&self, to: &Endpoint) -> Result<PlainLink<R>, TransportError> {
         let unreachable = |_| TransportError::Unreachable(to.clone());
-        let stream = self.runtime.connect(to).await.map_err(unreachable)?;
+        let addresses = self.runtime.resolve(to).await.map_err(unreachable)?;
+        let first = *addresses
+            .first()
+            .ok_or_else(|| TransportError::Unreachable(to.clone()))?;
+        let stream = self.runtime.connect(first).await.map_err(unreachable)?;
         PlainLink::open(stream, to.clone(), &self.local).await
     }
 

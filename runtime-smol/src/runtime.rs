@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -74,8 +75,12 @@ impl TcpRuntime for SmolRuntime {
         (stream.clone(), stream)
     }
 
-    async fn connect(&self, to: &Endpoint) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(to.as_str()).await?;
+    async fn resolve(&self, name: &Endpoint) -> io::Result<Vec<SocketAddr>> {
+        smol::net::resolve(name.as_str()).await
+    }
+
+    async fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(to).await?;
         prepare(&stream)?;
         Ok(stream)
     }

@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use gossip_driver::core::Endpoint;
@@ -69,8 +70,14 @@ impl TcpRuntime for TokioRuntime {
         (reader.compat(), writer.compat_write())
     }
 
-    async fn connect(&self, to: &Endpoint) -> io::Result<Self::Stream> {
-        let connect = TcpStream::connect(to.as_str());
+    async fn resolve(&self, name: &Endpoint) -> io::Result<Vec<SocketAddr>> {
+        let lookup = tokio::net::lookup_host(name.as_str());
+        let addresses = TokioContext::new(lookup, self.handle.clone()).await?;
+        Ok(addresses.collect())
+    }
+
+    async fn connect(&self, to: SocketAddr) -> io::Result<Self::Stream> {
+        let connect = TcpStream::connect(to);
         prepare(TokioContext::new(connect, self.handle.clone()).await?)
     }
 

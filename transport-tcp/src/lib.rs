@@ -63,6 +63,7 @@
 //! # }
 //! ```
 
+mod addresses;
 mod cipher;
 mod close_signal;
 mod config;

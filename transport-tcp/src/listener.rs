@@ -99,6 +99,7 @@ async fn run_handshake<R: TcpRuntime>(
         config,
         handshake,
         counters,
+        ..
     } = shared;
     let responding = respond(&mut stream, handshake, config.accept_only);
     match within(runtime, config.handshake_timeout, responding).await {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use gossip_driver::TcpRuntime;
 
 use crate::TcpConfig;
+use crate::addresses::Addresses;
 use crate::handshake::HandshakeConfig;
 use crate::stats::Counters;
 
@@ -12,4 +13,5 @@ pub(crate) struct Shared<R: TcpRuntime> {
     pub(crate) config: TcpConfig,
     pub(crate) handshake: HandshakeConfig,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) addresses: Addresses,
 }

@@ -5,6 +5,8 @@ gossip_driver::counters! {
         accepted,
         /// Outgoing handshakes that succeeded.
         dialled,
+        /// Connections to another address of a name than the first one tried, which failed or was slow.
+        other_address,
         /// Connections, in either direction, refused because the two sides name different networks.
         wrong_network,
         /// Connections, in either direction, refused because the acceptor does not support the

@@ -7,6 +7,7 @@ use gossip_driver::core::Endpoint;
 use gossip_driver::transport::{Transport, TransportError};
 use tracing::debug;
 
+use crate::addresses::{Addresses, connect};
 use crate::handshake::{HandshakeConfig, initiate};
 use crate::listener::Listener;
 use crate::shared::Shared;
@@ -51,6 +52,7 @@ impl<R: TcpRuntime> TcpTransport<R> {
             config,
             handshake,
             counters,
+            addresses: Addresses::default(),
         });
         let task = Listener::new(Arc::clone(&shared), listener, ready);
         runtime.spawn(async move {
@@ -79,16 +81,33 @@ impl<R: TcpRuntime> TcpTransport<R> {
     }
 
     async fn connect(&self, to: &Endpoint) -> Result<TcpLink<R>, TransportError> {
-        let mut stream = self.shared.runtime.connect(to).await.map_err(|error| {
+        let Shared {
+            runtime,
+            addresses,
+            counters,
+            ..
+        } = &*self.shared;
+        let unreachable = |error| {
             debug!(%to, %error, "cannot connect");
             TransportError::Unreachable(to.clone())
-        })?;
+        };
+        let resolved = runtime.resolve(to).await.map_err(unreachable)?;
+        let order = addresses.order(to, resolved);
+        let (first, several) = (order.first().copied(), order.len() > 1);
+        let connected = connect(runtime, order).await;
+        let (mut stream, address) = connected.map_err(unreachable)?;
+        if Some(address) != first {
+            counters.other_address.add();
+        }
         let cipher = self
             .shared
             .config
             .dial_cipher
             .unwrap_or_else(Cipher::by_hardware);
         let session = initiate(&mut stream, &self.shared.handshake, cipher).await?;
+        if several {
+            addresses.remember(to, address);
+        }
         Ok(TcpLink::new(&self.shared, to.clone(), stream, session))
     }
 }

@@ -146,7 +146,7 @@ async fn connects_and_names_both_ends<R: TcpRuntime>(runtime: &R) {
             .local_endpoint(&listener)
             .expect("a listener knows its address");
         assert!(!to.as_str().ends_with(":0"), "the address {to} has no port");
-        let (dialled, accepted) = join!(runtime.connect(&to), runtime.accept(&listener));
+        let (dialled, accepted) = join!(connect(runtime, &to), runtime.accept(&listener));
         let (mut dialled, (mut accepted, remote)) = both(dialled, accepted);
         assert!(
             remote.as_str().starts_with("127.0.0.1:"),
@@ -230,7 +230,7 @@ async fn connecting_to_a_closed_port_fails<R: TcpRuntime>(runtime: &R) {
             .expect("a listener knows its address");
         drop(listener);
         assert!(
-            runtime.connect(&closed).await.is_err(),
+            connect(runtime, &closed).await.is_err(),
             "connecting to a closed port succeeds"
         );
     };
@@ -263,9 +263,20 @@ async fn connected<R: TcpRuntime>(runtime: &R) -> (R::Stream, R::Stream) {
     let to = runtime
         .local_endpoint(&listener)
         .expect("a listener knows its address");
-    let (dialled, accepted) = join!(runtime.connect(&to), runtime.accept(&listener));
+    let (dialled, accepted) = join!(connect(runtime, &to), runtime.accept(&listener));
     let (dialled, (accepted, _)) = both(dialled, accepted);
     (dialled, accepted)
+}
+
+async fn connect<R: TcpRuntime>(runtime: &R, to: &Endpoint) -> std::io::Result<R::Stream> {
+    let addresses = runtime.resolve(to).await?;
+    let named = addresses.iter().map(ToString::to_string);
+    assert_eq!(
+        named.collect::<Vec<_>>(),
+        [to.as_str()],
+        "an address is its own name"
+    );
+    runtime.connect(addresses[0]).await
 }
 
 fn both<A, B>(a: std::io::Result<A>, b: std::io::Result<B>) -> (A, B) {

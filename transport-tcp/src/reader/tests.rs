@@ -1,5 +1,6 @@
 //! A reader on a socket that never runs dry.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -60,7 +61,11 @@ impl TcpRuntime for Bare {
         unreachable!("a test makes its own halves")
     }
 
-    async fn connect(&self, _: &Endpoint) -> io::Result<Self::Stream> {
+    async fn resolve(&self, _: &Endpoint) -> io::Result<Vec<SocketAddr>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn connect(&self, _: SocketAddr) -> io::Result<Self::Stream> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
