@@ -39,6 +39,10 @@ pub struct DriverConfig {
     /// Messages kept for each listener; further ones are lost to it, and it reads how many were
     /// ([`Delivered::Lagged`](crate::Delivered)). Default 256.
     pub deliveries: NonZeroUsize,
+    /// How long an operation of the ledger may take before it is reported
+    /// ([`Notice::LedgerStalled`](crate::Notice)). A channel whose height is not known by then is not joined.
+    /// Default 10 s.
+    pub ledger_timeout: Duration,
     /// How long a shutdown waits for links to flush and for tasks to end before it drops them. Default 5 s.
     pub shutdown_timeout: Duration,
 }
@@ -56,6 +60,7 @@ impl Default for DriverConfig {
             link_bytes: non_zero(1 << 20),
             notifications: non_zero(1024),
             deliveries: non_zero(256),
+            ledger_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(5),
         }
     }

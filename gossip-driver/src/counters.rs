@@ -28,6 +28,9 @@ crate::counters! {
     crypto_panics,
     /// Panics of the ledger; each counts as a failure of the storage.
     ledger_panics,
+    /// Operations of the ledger that took longer than
+    /// [`DriverConfig::ledger_timeout`](crate::DriverConfig::ledger_timeout).
+    ledger_stalls,
     /// Panics of the transport; each broke one dial or link.
     transport_panics,
     /// Publications refused as `Busy` by the handle: no place in the payload buffer, or a full mailbox.

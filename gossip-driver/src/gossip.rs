@@ -16,6 +16,7 @@ use crate::error::{
     EndpointError, JoinError, MetadataError, OperationError as _, QueryError, RevalidateError,
     Stopped,
 };
+use crate::ledger_stalls::LedgerStall;
 use crate::notifications::Notifications;
 use crate::shared::Shared;
 
@@ -253,6 +254,13 @@ impl Gossip {
             driver: self.shared.counters.snapshot(),
             transport: self.shared.transport.counters(),
         }
+    }
+
+    /// The operations of the ledger that take longer than
+    /// [`DriverConfig::ledger_timeout`](crate::DriverConfig::ledger_timeout), in the order of their starts.
+    #[must_use]
+    pub fn ledger_stalls(&self) -> Vec<LedgerStall> {
+        self.shared.ledger_stalls.all()
     }
 
     /// Converts the core's time `at`, for example [`ChannelPeer::heard`](gossip_core::ChannelPeer::heard), to the

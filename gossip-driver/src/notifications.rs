@@ -8,6 +8,8 @@ use async_broadcast::{InactiveReceiver, Receiver, RecvError, Sender};
 use futures_util::Stream;
 use gossip_core::{ChannelId, Notification};
 
+use crate::ledger_stalls::LedgerStall;
+
 /// An item of [`Notifications`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -17,6 +19,10 @@ pub enum Notice {
     /// [`Validator::finish`](crate::Validator::finish): blocks of the channel are ignored until it has a validator
     /// again. Reported once for each validator.
     ValidatorLost(ChannelId),
+    /// An operation of the ledger takes longer than
+    /// [`DriverConfig::ledger_timeout`](crate::DriverConfig::ledger_timeout). All that do so at present are listed by
+    /// [`Gossip::ledger_stalls`](crate::Gossip::ledger_stalls).
+    LedgerStalled(LedgerStall),
     /// The listener was too slow: this many notifications were lost here. The snapshots of
     /// [`Gossip`](crate::Gossip) and [`Channel`](crate::Channel) show the present state.
     Lagged(u64),

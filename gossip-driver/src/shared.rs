@@ -7,6 +7,7 @@ use async_broadcast::InactiveReceiver;
 
 use crate::counters::Counters;
 use crate::endpoint::EndpointRule;
+use crate::ledger_stalls::LedgerStalls;
 use crate::listeners::Listeners;
 use crate::notifications::Notice;
 use crate::requests::Requests;
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) endpoints: EndpointRule,
     /// When the core's time began.
     pub(crate) origin: Instant,
+    pub(crate) ledger_stalls: Arc<LedgerStalls>,
     /// The most blocks that wait for a validator.
     pub(crate) max_validations: usize,
     pub(crate) listeners: Arc<Listeners>,

@@ -19,6 +19,7 @@ use crate::endpoint::EndpointRule;
 use crate::error::SpawnError;
 use crate::intake::Window;
 use crate::job_queue::Bounds;
+use crate::ledger_stalls::LedgerStalls;
 use crate::links::{LinkSettings, Links};
 use crate::listeners::Listeners;
 use crate::mailbox::Mailbox;
@@ -85,7 +86,9 @@ where
     let peer_book = parts.start_peer_book()?;
     let transport = Arc::new(transport);
     let accepted = parts.start_accepting(&transport);
-    let (gossip, application) = parts.application(&node, &transport, clock.origin());
+    let ledger_stalls = Arc::new(LedgerStalls::default());
+    let (gossip, application) =
+        parts.application(&node, &transport, (clock.origin(), &ledger_stalls));
     let driver = Driver {
         node,
         clock,
@@ -97,6 +100,8 @@ where
         completions,
         reporter,
         accepted,
+        ledger_stalls,
+        ledger_timeout: parts.settings.ledger_timeout,
         dial_timeout: parts.config.link.dial_timeout,
         shutdown_timeout: parts.settings.shutdown_timeout,
         max_unanswered: parts.settings.max_unanswered.get(),
@@ -184,7 +189,7 @@ impl<R: Runtime> Parts<R> {
         &self,
         node: &Node,
         transport: &Arc<T>,
-        origin: std::time::Instant,
+        (origin, ledger_stalls): (std::time::Instant, &Arc<LedgerStalls>),
     ) -> (Gossip, Application) {
         let listeners = Arc::new(Listeners::default());
         let (queue, mailbox) = Mailbox::new(self.settings.mailbox.get());
@@ -206,6 +211,7 @@ impl<R: Runtime> Parts<R> {
             endpoints: EndpointRule::of(transport),
             window: self.config.state_transfer.window.get() as u64,
             origin,
+            ledger_stalls: Arc::clone(ledger_stalls),
             max_validations: self.config.gate.max_validations.get(),
             listeners: Arc::clone(&listeners),
             max_deliveries: self.settings.deliveries.get(),

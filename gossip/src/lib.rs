@@ -85,7 +85,7 @@ pub use gossip_driver::core::{
 #[doc(inline)]
 pub use gossip_driver::{
     AcceptedMessage, BookedPeer, Candidate, Channel, Criteria, Delivered, Deliveries, DriverConfig,
-    DriverMetrics, Gossip, Ledger, MAX_BOOKED_PEERS, Message, MessageCryptoService, NodeMetrics,
-    Notice, Notifications, PeerBook, PeerBookError, Publication, Published, ReceivedMessage,
-    Runtime, SecurityAdvisor, Sent, TcpRuntime, Validator,
+    DriverMetrics, Gossip, Ledger, LedgerOperation, LedgerStall, MAX_BOOKED_PEERS, Message,
+    MessageCryptoService, NodeMetrics, Notice, Notifications, PeerBook, PeerBookError, Publication,
+    Published, ReceivedMessage, Runtime, SecurityAdvisor, Sent, TcpRuntime, Validator,
 };

@@ -1,18 +1,21 @@
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use gossip_core::{
-    ChannelId, Command, Delivery, Endpoint, Event, LedgerOp, LinkDownReason, PeerId, Request,
-    RequestId, Ticket, Verdict,
+    ChannelId, Command, Delivery, Endpoint, Event, LedgerError, LedgerOp, LedgerOutcome,
+    LinkDownReason, PeerId, Request, RequestId, Ticket, Verdict,
 };
 use tracing::{debug, trace, warn};
 
 use super::{Completion, Driver, Stop, link_down};
 use crate::connect::dial;
 use crate::ledger_ops::perform;
+use crate::ledger_stalls::{LedgerOperation, LedgerStall};
 use crate::mailbox::Answer;
 use crate::notifications::Notice;
-use crate::transport::Transport;
+use crate::transport::{Transport, deadline};
 use crate::validators::Submitted;
 use crate::{Ledger, Runtime};
 
@@ -121,11 +124,45 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
     fn use_ledger(&self, ticket: Ticket, op: LedgerOp) {
         let (ledger, counters) = (Arc::clone(&self.ledger), Arc::clone(&self.counters));
         let reporter = self.reporter.clone();
+        let (stalls, runtime) = (
+            Arc::clone(&self.ledger_stalls),
+            self.tasks.runtime().clone(),
+        );
+        let late = deadline(&runtime, self.ledger_timeout);
+        let stall = LedgerStall::of(&op, runtime.now());
         self.tasks.spawn(async move {
-            let outcome = perform(&*ledger, op, &counters).await;
-            let event = Event::LedgerDone { ticket, outcome };
-            reporter.report(Completion::Event(event)).await;
+            let done = |outcome| Completion::Event(Event::LedgerDone { ticket, outcome });
+            let mut work = pin!(perform(&*ledger, op, &counters));
+            let late = pin!(runtime.sleep_until(late));
+            if let Either::Left((outcome, _)) = select(work.as_mut(), late).await {
+                return reporter.report(done(outcome)).await;
+            }
+            stalls.begin(ticket, stall.clone());
+            let operation = stall.operation;
+            reporter.report(Completion::LedgerStalled(stall)).await;
+            if operation == LedgerOperation::Height {
+                let error = LedgerError::Storage("the ledger does not answer".into());
+                reporter
+                    .report(done(LedgerOutcome::Height(Err(error))))
+                    .await;
+                // The method is not cancelled, but its result is not used.
+                work.await;
+            } else {
+                let outcome = work.await;
+                reporter.report(done(outcome)).await;
+            }
+            stalls.end(ticket);
         });
+    }
+
+    /// Reports an operation of the ledger that is late.
+    pub(super) fn on_ledger_stalled(&mut self, stall: LedgerStall) {
+        self.counters.ledger_stalls.add();
+        let LedgerStall {
+            channel, operation, ..
+        } = &stall;
+        warn!(%channel, ?operation, timeout = ?self.ledger_timeout, "the ledger does not answer");
+        self.state.notifications.push(Notice::LedgerStalled(stall));
     }
 
     /// Queues a message for its listeners. If it has none, the core delivers no more such messages.

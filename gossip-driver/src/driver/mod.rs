@@ -25,6 +25,7 @@ use crate::clock::{Clock, Timer};
 use crate::connect::Opened;
 use crate::counters::Counters;
 use crate::intake::Arrival;
+use crate::ledger_stalls::{LedgerStall, LedgerStalls};
 use crate::links::Links;
 use crate::listeners::Listeners;
 use crate::mailbox::{Answer, Mailbox, Reply};
@@ -51,6 +52,8 @@ pub(crate) enum Completion<K: Link> {
     Event(Event),
     /// A dial succeeded.
     Dialled { ticket: Ticket, opened: Opened<K> },
+    /// An operation of the ledger is late.
+    LedgerStalled(LedgerStall),
 }
 
 /// Queues results of tasks and threads for the loop. They wait for room; the loop never waits for them.
@@ -114,6 +117,8 @@ pub(crate) struct Driver<R: Runtime, T: Transport, L> {
     pub(crate) completions: Receiver<Completion<T::Link>>,
     pub(crate) reporter: Reporter<T::Link>,
     pub(crate) accepted: Receiver<Opened<T::Link>>,
+    pub(crate) ledger_stalls: Arc<LedgerStalls>,
+    pub(crate) ledger_timeout: Duration,
     pub(crate) dial_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) max_unanswered: usize,
@@ -253,6 +258,7 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
             match self.completions.try_recv() {
                 Ok(Completion::Event(event)) => self.handle(event),
                 Ok(Completion::Dialled { ticket, opened }) => self.attach(opened, Some(ticket)),
+                Ok(Completion::LedgerStalled(stall)) => self.on_ledger_stalled(stall),
                 Err(_) => break,
             }
         }

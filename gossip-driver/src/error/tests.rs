@@ -73,6 +73,7 @@ impl Fake {
             window: 10,
             endpoints: EndpointRule::of(&crate::support::Net::default().join("alice")),
             origin: std::time::Instant::now(),
+            ledger_stalls: Arc::default(),
             max_validations: 1,
             listeners: Arc::default(),
             max_deliveries: 1,
