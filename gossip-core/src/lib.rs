@@ -282,7 +282,7 @@ pub use self::id::{ChannelId, Endpoint, LinkId, OrgId, PeerId, RequestId, Ticket
 pub use self::messaging::{AckFailure, Delivery, Interest, Received, SendCriteria, SendOutcome};
 pub use self::metrics::Metrics;
 pub use self::node::Node;
-pub use self::notification::{BlockOrigin, Notification};
+pub use self::notification::{BlockOrigin, Notification, SeedFailure};
 pub use self::peers::link::{DropReason, Refusal};
 pub use self::push::PushOutcome;
 pub use self::request::{Coverage, JoinChannel, Request};

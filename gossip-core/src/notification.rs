@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{ChannelId, Endpoint, PeerId};
+use thiserror::Error;
+
+use crate::{ChannelId, DialError, Endpoint, Instant, PeerId, Refusal};
 
 /// An event that the application may want to react to. Lossy: a slow listener is given the number of missed events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,16 @@ pub enum Notification {
         /// The incarnation of the later start.
         incarnation: u64,
     },
+    /// A bootstrap peer or an anchor has not been reached five times in a row. Repeated after 20 failures, 80, and so
+    /// on.
+    SeedUnreachable {
+        /// The endpoint as configured.
+        endpoint: Endpoint,
+        /// The last failure.
+        failure: SeedFailure,
+        /// The time of the first failure.
+        since: Instant,
+    },
     /// A link to a peer has authenticated.
     Connected(PeerId),
     /// The last link to a peer has ended.
@@ -32,7 +44,7 @@ pub enum Notification {
         /// The remote's transport address.
         remote: Endpoint,
         /// The reason.
-        refusal: crate::Refusal,
+        refusal: Refusal,
     },
     /// A block is in the ledger.
     Committed {
@@ -78,6 +90,32 @@ pub enum Notification {
     IdentityExpired,
     /// Our own key could not sign. The node keeps trying to sign heartbeats.
     SigningFailed,
+}
+
+/// Why a seed does not lead to a member.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SeedFailure {
+    /// The transport cannot connect.
+    #[error("{0}")]
+    Dial(DialError),
+    /// This node refuses the remote.
+    #[error("this node refuses the remote: {0}")]
+    Refused(Refusal),
+    /// The connection ended during authentication.
+    #[error(
+        "the connection ended during authentication: the remote may refuse this node, see its log"
+    )]
+    Ended,
+    /// The peer at the endpoint is not of the expected organisation.
+    #[error("the peer there is of another organisation than expected")]
+    WrongOrganisation,
+    /// The peer at the endpoint does not answer requests.
+    #[error("the peer there does not answer")]
+    NoAnswer,
+    /// The limit of dials under way is reached ([`LinkConfig::max_dials`](crate::LinkConfig)).
+    #[error("too many dials are under way")]
+    TooManyDials,
 }
 
 /// The way a block reached us.

@@ -80,7 +80,7 @@ pub use gossip_driver::core::proto;
 pub use gossip_driver::core::{
     AckFailure, BlockOrigin, ChannelId, ChannelInfo, ChannelPeer, Config, Coverage, CryptoError,
     DropReason, Endpoint, IdentityInfo, JoinChannel, LedgerError, Member, Metrics, Notification,
-    OrgId, PeerId, PushOutcome, SendOutcome, Snapshot,
+    OrgId, PeerId, PushOutcome, SeedFailure, SendOutcome, Snapshot,
 };
 #[doc(inline)]
 pub use gossip_driver::{

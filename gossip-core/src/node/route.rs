@@ -12,7 +12,8 @@ use crate::push::item::{Item, What};
 use crate::push::{Beat, Entry, push, push_farewell, push_pulses};
 use crate::signal::{Signal, Signing};
 use crate::{
-    CloseReason, CryptoError, Endpoint, Notification, PeerId, Refusal, RequestError, ValidIdentity,
+    CloseReason, CryptoError, Endpoint, Notification, PeerId, Refusal, RequestError, SeedFailure,
+    ValidIdentity,
 };
 
 impl Node {
@@ -59,7 +60,7 @@ impl Node {
             }
             LinkSignal::DialFailed { endpoint, failure } => {
                 tracing::debug!(%endpoint, %failure, "dial failed");
-                self.on_reached(&endpoint, Reached::Failed);
+                self.on_reached(&endpoint, Reached::Failed(failure.into()));
             }
             LinkSignal::Disconnected { peer } => {
                 self.peers.on_disconnected(cx, &peer);
@@ -136,7 +137,8 @@ impl Node {
             }
             MemberSignal::Dial(endpoint) => {
                 if !peers.links.dial(cx, &endpoint) {
-                    self.on_reached(&endpoint, Reached::Failed);
+                    let failure = SeedFailure::TooManyDials;
+                    self.on_reached(&endpoint, Reached::Failed(failure));
                 }
             }
             MemberSignal::RefuseBootstrap(peer) => {

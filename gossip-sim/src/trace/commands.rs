@@ -2,8 +2,8 @@
 
 use gossip_core::proto::SignedMessage;
 use gossip_core::{
-    ChannelId, CloseReason, Command, CryptoJob, Delivery, LedgerOp, Notification, PeerId, Received,
-    Signed,
+    ChannelId, CloseReason, Command, CryptoJob, Delivery, Instant, LedgerOp, Notification, PeerId,
+    Received, SeedFailure, Signed,
 };
 
 use super::Trace;
@@ -224,7 +224,29 @@ impl Trace {
             }
             Notification::IdentityExpired => self.batch.push(14),
             Notification::SigningFailed => self.batch.push(15),
+            Notification::SeedUnreachable {
+                endpoint,
+                failure,
+                since,
+            } => {
+                self.batch.push(16);
+                self.bytes(endpoint.as_str().as_bytes());
+                self.seed_failure(*failure);
+                self.duration(since.since(Instant::START));
+            }
             _ => Self::has_no_number("Notification"),
+        }
+    }
+
+    fn seed_failure(&mut self, failure: SeedFailure) {
+        match failure {
+            SeedFailure::Dial(error) => self.batch.extend([0, error as u8]),
+            SeedFailure::Refused(refusal) => self.batch.extend([1, refusal as u8]),
+            SeedFailure::Ended => self.batch.push(2),
+            SeedFailure::WrongOrganisation => self.batch.push(3),
+            SeedFailure::NoAnswer => self.batch.push(4),
+            SeedFailure::TooManyDials => self.batch.push(5),
+            _ => Self::has_no_number("SeedFailure"),
         }
     }
 

@@ -4,7 +4,7 @@ use gossip_proto::{SignedMessage, UnsignedMessage};
 use thiserror::Error;
 
 use super::refusal::Refusal;
-use crate::{DialError, Endpoint, LinkId, PeerId, ValidIdentity};
+use crate::{DialError, Endpoint, LinkId, PeerId, SeedFailure, ValidIdentity};
 
 /// A signal. Signals are executed in order.
 #[derive(Debug)]
@@ -55,6 +55,16 @@ pub(crate) struct EstablishedLink {
     pub(crate) endpoint: Option<Endpoint>,
     /// Whether no other link to this incarnation of the peer was up.
     pub(crate) first: bool,
+}
+
+impl From<DialFailure> for SeedFailure {
+    fn from(failure: DialFailure) -> Self {
+        match failure {
+            DialFailure::Transport(error) => Self::Dial(error),
+            DialFailure::Refused(refusal) => Self::Refused(refusal),
+            DialFailure::Ended => Self::Ended,
+        }
+    }
 }
 
 /// Why a dial led to no link.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{MemberCx, MemberSignal, Membership};
 use crate::out::Out;
 use crate::timer::TimerKey;
-use crate::{ChannelId, Endpoint, Instant, OrgId, PeerId};
+use crate::{ChannelId, Endpoint, Instant, Notification, OrgId, PeerId, SeedFailure};
 
 /// All seeds by endpoint. Bounded by the configuration.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ struct Seed {
     anchor_of: BTreeMap<ChannelId, OrgId>,
     state: SeedState,
     failures: u32,
+    /// The time of the first of these failures.
+    failing_since: Instant,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,7 @@ pub(crate) enum Reached {
     /// The endpoint is our own.
     Own,
     /// No connection, or no acceptable peer.
-    Failed,
+    Failed(SeedFailure),
 }
 
 /// Limit on the endpoints remembered from an earlier run.
@@ -66,6 +68,10 @@ const REMEMBERED_PAUSE: Duration = Duration::from_secs(1);
 const REMEMBERED_STAGGER: Duration = Duration::from_millis(20);
 
 const RETRY_MIN: Duration = Duration::from_millis(200);
+
+/// The failures in a row after which a seed is reported, and by how much more each further report needs.
+const REPORT_AFTER: u32 = 5;
+const REPORT_FACTOR: u32 = 4;
 
 impl Seeds {
     pub(super) fn new(cx: &mut Out<'_>) -> Self {
@@ -111,6 +117,7 @@ impl Seeds {
                 anchor_of: BTreeMap::new(),
                 state: SeedState::Waiting,
                 failures: 0,
+                failing_since: now,
             }
         })
     }
@@ -223,7 +230,7 @@ impl Membership {
             }
             // The peer is connected but has not answered: retry with back-off.
             SeedState::Asked { .. } => {
-                self.retry_seed(cx, endpoint);
+                self.retry_seed(cx, endpoint, SeedFailure::NoAnswer);
                 return;
             }
             SeedState::Waiting | SeedState::Dialling | SeedState::Found { .. } => {}
@@ -252,8 +259,8 @@ impl Membership {
                 cx.timers().cancel(&TimerKey::Seed(endpoint.clone()));
             }
             // The dial that has shown this ends without a link.
-            Reached::Failed if matches!(seed.state, SeedState::Own) => {}
-            Reached::Failed => self.retry_seed(cx, endpoint),
+            Reached::Failed(_) if matches!(seed.state, SeedState::Own) => {}
+            Reached::Failed(failure) => self.retry_seed(cx, endpoint, failure),
             Reached::Peer(peer) => {
                 let org = cx.identities.org_of(peer.as_bytes());
                 if !seed.accepts(&self.own_org, org) {
@@ -261,7 +268,7 @@ impl Membership {
                     if seed.anchor_of.is_empty() && !self.records.contains_key(peer.as_bytes()) {
                         cx.raise(MemberSignal::RefuseBootstrap(peer));
                     }
-                    self.retry_seed(cx, endpoint);
+                    self.retry_seed(cx, endpoint, SeedFailure::WrongOrganisation);
                     return;
                 }
                 seed.state = SeedState::Asked { peer: peer.clone() };
@@ -280,7 +287,7 @@ impl Membership {
         let seeds = seeds.filter(|(_, seed)| asked(seed));
         let endpoints: Vec<Endpoint> = seeds.map(|(endpoint, _)| endpoint.clone()).collect();
         for endpoint in &endpoints {
-            self.retry_seed(cx, endpoint);
+            self.retry_seed(cx, endpoint, SeedFailure::Ended);
         }
     }
 
@@ -295,13 +302,25 @@ impl Membership {
         }
     }
 
-    fn retry_seed(&mut self, cx: &mut Out<'_>, endpoint: &Endpoint) {
+    fn retry_seed(&mut self, cx: &mut Out<'_>, endpoint: &Endpoint, failure: SeedFailure) {
         let Some(seed) = self.seeds.table.get_mut(endpoint) else {
             return;
         };
         seed.state = SeedState::Waiting;
         let factor = 1_u32.checked_shl(seed.failures.min(16)).unwrap_or(u32::MAX);
+        if seed.failures == 0 {
+            seed.failing_since = cx.now;
+        }
         seed.failures = seed.failures.saturating_add(1);
+        if seed.is_reported() {
+            let (failures, since) = (seed.failures, seed.failing_since);
+            tracing::warn!(%endpoint, %failure, failures, "a seed is not reached");
+            cx.notify(Notification::SeedUnreachable {
+                endpoint: endpoint.clone(),
+                failure,
+                since,
+            });
+        }
         let pause = (RETRY_MIN * factor).min(cx.config.membership.seed_interval);
         let at = cx.now + self.rng.jitter(pause);
         cx.timers().set(TimerKey::Seed(endpoint.clone()), at);
@@ -319,6 +338,15 @@ impl Seed {
             return true;
         }
         self.anchor_of.values().any(|declared| declared == org)
+    }
+
+    /// Returns whether this failure is reported. Endpoints of an earlier run may be gone.
+    fn is_reported(&self) -> bool {
+        let mut next = REPORT_AFTER;
+        while next < self.failures {
+            next = next.saturating_mul(REPORT_FACTOR);
+        }
+        next == self.failures && !self.is_only_remembered()
     }
 
     fn is_only_remembered(&self) -> bool {

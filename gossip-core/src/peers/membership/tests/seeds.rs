@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::node::bench::Bound;
-use crate::{ChannelId, CloseReason, Endpoint, JoinChannel, OrgId, Refusal, Request};
+use crate::{
+    ChannelId, CloseReason, DialError, Endpoint, Instant, JoinChannel, Notification, OrgId,
+    Refusal, Request, SeedFailure,
+};
 
 fn with_bootstrap(endpoints: &[&str]) -> Bench {
     let endpoints = endpoints.iter().map(|text| Endpoint::new(text)).collect();
@@ -86,6 +89,90 @@ fn an_unreachable_seed_is_dialled_for_ever_with_back_off() {
     drop_dials(&mut bench);
     let late = count_dials(&mut bench, 1_000);
     assert!((130..=230).contains(&late), "at least once per 6 s: {late}");
+}
+
+fn unreachable(bench: &mut Bench) -> Vec<(String, SeedFailure, Instant)> {
+    let notes = std::mem::take(&mut bench.notes).into_iter();
+    let unreachable = notes.filter_map(|note| match note {
+        Notification::SeedUnreachable {
+            endpoint,
+            failure,
+            since,
+        } => Some((endpoint.to_string(), failure, since)),
+        _ => None,
+    });
+    unreachable.collect()
+}
+
+#[test]
+fn an_unreachable_seed_is_reported_after_five_failures_and_then_seldom() {
+    let mut bench = with_bootstrap(&["m2.lan:1"]);
+    let begun = bench.now;
+    let refused = SeedFailure::Dial(DialError::Unreachable);
+    let report = ("m2.lan:1".to_owned(), refused, begun);
+    let (mut failures, mut reported) = (0, Vec::new());
+    for _ in 0..10_000 {
+        failures += bench.fail_dials().len();
+        for report_now in unreachable(&mut bench) {
+            assert_eq!(report_now, report);
+            reported.push(failures);
+        }
+        bench.advance(millis(100));
+    }
+    assert_eq!(reported, [5, 20, 80]);
+
+    // An answer begins the count anew.
+    let mut bound = Bound::new("a dial", 200);
+    while bench.dials.is_empty() {
+        bound.step("nothing");
+        bench.advance(millis(100));
+    }
+    let link = bench.answer_dial("m2");
+    answer(&mut bench, link, "m2", &[&beat("m2", 1)], &[]);
+    bench.link_down(link);
+    let begun = bench.now;
+    let mut bound = Bound::new("a report", 10_000);
+    let (_, failure, since) = loop {
+        bound.step("nothing");
+        bench.advance(millis(100));
+        bench.fail_dials();
+        if let Some(report) = unreachable(&mut bench).pop() {
+            break report;
+        }
+    };
+    assert!(failure == refused && since > begun, "{failure} {since:?}");
+}
+
+#[test]
+fn a_seed_of_another_organisation_or_without_an_answer_is_reported_as_such() {
+    let mut bench = with_bootstrap(&["a2:1"]);
+    let mut bound = Bound::new("a report", 100);
+    let failure = loop {
+        bound.step(&bench.dials);
+        if !bench.dials.is_empty() {
+            bench.answer_dial("a2");
+        }
+        if let Some((_, failure, _)) = unreachable(&mut bench).pop() {
+            break failure;
+        }
+        bench.advance(secs(1));
+    };
+    assert_eq!(failure, SeedFailure::WrongOrganisation);
+
+    let mut bench = with_bootstrap(&["m2:1"]);
+    bench.answer_dial("m2");
+    let mut bound = Bound::new("a report", 100);
+    let failure = loop {
+        bound.step(&bench.dials);
+        bench.advance(secs(1));
+        if let Some((_, failure, _)) = unreachable(&mut bench).pop() {
+            break failure;
+        }
+        if !bench.dials.is_empty() {
+            bench.answer_dial("m2");
+        }
+    };
+    assert_eq!(failure, SeedFailure::NoAnswer);
 }
 
 #[test]
