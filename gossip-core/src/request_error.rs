@@ -25,6 +25,15 @@ pub enum RequestError {
         /// The current sequence.
         current: u64,
     },
+    /// The channel's configuration in force has this sequence and other organisations.
+    #[error(
+        "the configuration in force has the same sequence, {sequence}, and other organisations: give a changed one a \
+         higher sequence"
+    )]
+    OtherMembers {
+        /// The sequence of both.
+        sequence: u64,
+    },
     /// The configuration names no organisation.
     #[error("the configuration names no organisation: name all members, ours included")]
     NoMembers,

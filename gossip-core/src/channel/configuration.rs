@@ -20,7 +20,8 @@ impl Channel {
     /// policy for all others.
     ///
     /// # Errors
-    /// The configuration is older than the one in force, or the channel is still being joined. Nothing changes then.
+    /// The configuration is older than the one in force, or as old and names other organisations, or the channel is
+    /// still being joined. Nothing changes then.
     pub(crate) fn configure(
         &mut self,
         cx: &mut ChannelCx<'_>,
@@ -36,6 +37,10 @@ impl Channel {
                 given: config.sequence,
                 current,
             });
+        }
+        let same = self.orgs.iter().eq(config.members.keys());
+        if config.sequence == current && !same && !self.own.has_left() {
+            return Err(RequestError::OtherMembers { sequence: current });
         }
         let height = self.height();
         self.own.rejoin(cx);

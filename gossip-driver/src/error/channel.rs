@@ -32,6 +32,15 @@ pub enum JoinError {
         /// The sequence in force.
         current: u64,
     },
+    /// The configuration in force has the same sequence and other organisations.
+    #[error(
+        "the configuration in force has the same sequence, {sequence}, and other organisations: give a changed one a \
+         higher sequence"
+    )]
+    OtherMembers {
+        /// The sequence of both.
+        sequence: u64,
+    },
     /// Too many channels are joined ([`ChannelConfig::max_channels`](gossip_core::ChannelConfig)): leave one.
     #[error(
         "{0} channels are joined, which is the limit: leave one, or raise `channel.max_channels`"
@@ -59,6 +68,7 @@ operation_error!(JoinError, "join channel", {
     RequestError::TooLong { what, actual, limit } => Self::TooLong(TooLong::new(what, actual, limit)),
     RequestError::NoMembers => Self::NoMembers,
     RequestError::NotAMember(org) => Self::NotAMember(org),
+    RequestError::OtherMembers { sequence } => Self::OtherMembers { sequence },
     RequestError::OldConfiguration { given, current } => Self::OldConfiguration { given, current },
     RequestError::TooManyChannels(limit) => Self::TooManyChannels(limit),
     RequestError::Busy => Self::Busy,

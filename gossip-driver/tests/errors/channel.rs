@@ -77,6 +77,9 @@ fn joining_reports_each_error_of_a_configuration() {
         let (given, current) = (4, 5);
         let old = JoinError::OldConfiguration { given, current };
         assert_eq!(join("trade", members(4, &["org1"])).await, Some(old));
+        let other = JoinError::OtherMembers { sequence: 5 };
+        let both = members(5, &["org1", "org2"]);
+        assert_eq!(join("trade", both).await, Some(other));
         assert_eq!(
             join("other", org1()).await,
             Some(JoinError::TooManyChannels(1))

@@ -187,6 +187,7 @@ impl Trace {
             }
             RequestError::Stopped => self.batch.push(25),
             RequestError::Overloaded => self.batch.push(26),
+            RequestError::OtherMembers { sequence } => self.kind(27, *sequence),
             _ => Self::has_no_number("RequestError"),
         }
     }

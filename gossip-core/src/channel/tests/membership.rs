@@ -48,7 +48,7 @@ fn channels_beyond_the_cap_are_refused() {
 }
 
 #[test]
-fn an_older_configuration_is_refused_and_an_equal_or_newer_one_taken() {
+fn a_configuration_that_is_older_or_as_old_with_other_members_is_refused() {
     let mut bench = Bench::new();
     assert_eq!(bench.join(5, &["m"]), Ok(Response::Joined { height: 0 }));
     let old = RequestError::OldConfiguration {
@@ -58,7 +58,10 @@ fn an_older_configuration_is_refused_and_an_equal_or_newer_one_taken() {
     assert_eq!(bench.join(4, &["m", "a"]), Err(old));
     bench.participant("a1");
     assert_eq!(peers(&bench), []);
-    assert!(bench.join(5, &["m", "a"]).is_ok());
+    let other = RequestError::OtherMembers { sequence: 5 };
+    assert_eq!(bench.join(5, &["m", "a"]), Err(other));
+    assert_eq!(peers(&bench), []);
+    assert!(bench.join(5, &["m"]).is_ok());
     assert!(bench.join(6, &["m", "a"]).is_ok());
 }
 
