@@ -241,6 +241,9 @@ pub enum CryptoError {
     /// The service is overloaded and did not run the job.
     #[error("the crypto service is overloaded")]
     Overloaded,
+    /// The service panicked on the input, which counts as a failed check.
+    #[error("the crypto service panicked: see the log of this node")]
+    Panicked,
 }
 
 /// The answer to a [`LedgerOp`](crate::LedgerOp).

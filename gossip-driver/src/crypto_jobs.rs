@@ -48,20 +48,16 @@ where
     }
 }
 
-/// The outcome of a job that was not performed: `reason`, or a failed check.
-pub(crate) fn refuse(job: &CryptoJob, reason: Option<CryptoError>) -> CryptoOutcome {
-    let or = |default| reason.unwrap_or(default);
+/// The outcome of a job that was not performed, or not to its end.
+pub(crate) fn refuse(job: &CryptoJob, reason: CryptoError) -> CryptoOutcome {
     match job {
-        CryptoJob::Authenticate { .. } => {
-            CryptoOutcome::Authenticated(Err(or(CryptoError::MalformedIdentity)))
+        CryptoJob::Authenticate { .. } => CryptoOutcome::Authenticated(Err(reason)),
+        // Not a failed check: the identity stays valid.
+        CryptoJob::Validate { .. } => CryptoOutcome::Authenticated(Err(CryptoError::Overloaded)),
+        CryptoJob::Verify { .. } | CryptoJob::VerifyBlock { .. } => {
+            CryptoOutcome::Verified(Err(reason))
         }
-        // Overload is not a failed check: the identity stays valid.
-        CryptoJob::Validate { .. } => {
-            CryptoOutcome::Authenticated(Err(or(CryptoError::Overloaded)))
-        }
-        CryptoJob::Verify { .. } => CryptoOutcome::Verified(Err(or(CryptoError::BadSignature))),
-        CryptoJob::VerifyBlock { .. } => CryptoOutcome::Verified(Err(or(CryptoError::BadBlock))),
-        CryptoJob::Sign { .. } => CryptoOutcome::Signed(Err(or(CryptoError::SigningFailed))),
+        CryptoJob::Sign { .. } => CryptoOutcome::Signed(Err(reason)),
     }
 }
 

@@ -75,7 +75,7 @@ impl Pool {
     pub(crate) fn submit(&self, ticket: Ticket, job: CryptoJob) -> Option<CryptoOutcome> {
         let (_, job) = self.queue.push((ticket, job))?;
         self.counters.crypto_jobs_shed.add();
-        Some(refuse(&job, Some(CryptoError::Overloaded)))
+        Some(refuse(&job, CryptoError::Overloaded))
     }
 }
 
@@ -108,7 +108,7 @@ where
 
     /// A check that panics has failed, so that no input is accepted by causing a panic.
     fn outcome(&self, job: CryptoJob) -> CryptoOutcome {
-        let refused = refuse(&job, None);
+        let refused = refuse(&job, CryptoError::Panicked);
         catch_unwind(AssertUnwindSafe(|| perform(&*self.service, job))).unwrap_or_else(|_| {
             self.counters.crypto_panics.add();
             warn!("the crypto service panicked; the check counts as failed");
@@ -169,7 +169,7 @@ mod tests {
         let (pool, outcomes, _ended) = start(1, 8, service);
         assert_eq!(pool.submit(Ticket(1), block("poison")), None);
         assert_eq!(pool.submit(Ticket(2), block("fine")), None);
-        let bad = CryptoOutcome::Verified(Err(CryptoError::BadBlock));
+        let bad = CryptoOutcome::Verified(Err(CryptoError::Panicked));
         assert_eq!(outcomes.recv_blocking(), Ok((Ticket(1), bad)));
         assert_eq!(
             outcomes.recv_blocking(),

@@ -55,6 +55,9 @@ pub enum Refusal {
     /// Too many connections were authenticating, or no link could be evicted for this one.
     #[error("too many connections")]
     Overloaded,
+    /// The crypto service of this node panicked on the identity or its signature.
+    #[error("the crypto service of this node panicked on it")]
+    CryptoPanicked,
 }
 
 impl From<CryptoError> for Refusal {
@@ -67,6 +70,7 @@ impl From<CryptoError> for Refusal {
             CryptoError::StolenIdentity => Self::StolenIdentity,
             CryptoError::BadSignature | CryptoError::BadBlock => Self::BadSignature,
             CryptoError::SigningFailed | CryptoError::Overloaded => Self::Overloaded,
+            CryptoError::Panicked => Self::CryptoPanicked,
         }
     }
 }
