@@ -233,7 +233,7 @@ pub enum CryptoError {
     #[error("the channel's policy does not admit the signer")]
     NotAdmitted,
     /// The number, channel or data hash of the block is wrong, or orderer signatures are missing.
-    #[error("the block does not verify")]
+    #[error("its number, channel or data hash is wrong, or signatures of orderers are missing")]
     BadBlock,
     /// The signing key cannot be used.
     #[error("the signing key cannot be used")]

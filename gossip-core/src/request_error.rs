@@ -76,7 +76,7 @@ pub enum RequestError {
     #[error("the block does not verify: {0}")]
     BadBlock(crate::CryptoError),
     /// The channel has a validator already.
-    #[error("channel {0} has a validator already: drop it first")]
+    #[error("channel {0} has a validator already")]
     Validating(ChannelId),
     /// The application's validator rejected the block.
     #[error("the application's validator rejected the block")]
@@ -153,6 +153,26 @@ pub enum RequestError {
     /// The node has stopped.
     #[error("the node has stopped")]
     Stopped,
+}
+
+impl From<DecodeError> for RequestError {
+    /// The receivers of a message would refuse it for this reason.
+    fn from(error: DecodeError) -> Self {
+        if let DecodeError::FieldTooLong {
+            field,
+            actual,
+            limit,
+            ..
+        } = error
+        {
+            return Self::TooLong {
+                what: field,
+                actual,
+                limit,
+            };
+        }
+        Self::Illegal(error)
+    }
 }
 
 impl RequestError {

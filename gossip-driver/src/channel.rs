@@ -43,8 +43,12 @@ impl Channel {
     /// a place in the payload buffer, so a publisher that awaits each call never overruns the ledger. Returns
     /// whether the block is new, and the peers that it is sent to. Their receipt is not yet known then.
     ///
-    /// Blocks may be published in any order; a block too far ahead waits for the blocks before it. Dropping the
-    /// future does not withdraw the block.
+    /// Blocks may be published in any order; a block [`window`](gossip_core::StateTransferConfig::window) or more ahead
+    /// of the ledger (default 40) waits for the blocks before it, for ever if they never come. Dropping the future while
+    /// it waits for that withdraws the block; later, the node has the block.
+    ///
+    /// A block is known by its number: if the node has stored or holds one of that number, the call returns `Ok` with
+    /// [`fresh`](Published::fresh) false and does not look at the bytes.
     ///
     /// # Errors
     /// See [`PublishError`].
@@ -305,6 +309,10 @@ impl Channel {
     /// Lets the application validate each block of this channel before it is stored or passed on. The stream yields
     /// every block that has passed the orderers' check, published here or sent by a peer; the block waits for its
     /// verdict. A channel has one validator at a time.
+    ///
+    /// Blocks that the node has verified before are not submitted: install the validator right after the channel is
+    /// joined. [`Validator::finish`] ends validation; a validator that is dropped without it is lost, and blocks are
+    /// ignored until there is another.
     ///
     /// A stream that is not read delays all blocks; a block without a verdict in time is ignored. Verdicts may be
     /// given in any order and from any task.

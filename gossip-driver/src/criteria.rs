@@ -30,10 +30,14 @@ impl Criteria {
         }
     }
 
-    /// The number of acknowledgements wanted; default 1. With 0 the call does not wait.
+    /// The number of acknowledgements wanted; default 1. With 0 the call does not wait. At least as many peers are sent
+    /// the message, if [`max_peers`](Self::max_peers) is not set later.
     #[must_use]
     pub const fn min_acks(mut self, count: usize) -> Self {
         self.min_acks = count;
+        if self.max_peers < count {
+            self.max_peers = count;
+        }
         self
     }
 

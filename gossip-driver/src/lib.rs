@@ -203,8 +203,8 @@
 //! # The application's interface
 //!
 //! - **Operations** (joining, publishing, ...) complete once, each with an [error type](error) of its own. Dropping the
-//!   future of an operation does not cancel it. [`Channel::publish`] waits while there is no room, so a publisher that
-//!   awaits each block never overruns the ledger; [`Channel::try_publish`] fails with `Busy` instead.
+//!   future of an operation that has begun does not cancel it. [`Channel::publish`] waits while there is no room, so a
+//!   publisher that awaits each block never overruns the ledger; [`Channel::try_publish`] fails with `Busy` instead.
 //! - **Snapshots** ([`Gossip::members`], [`Channel::info`], ...) are cheap and never wait. Answers and notifications
 //!   are sent after the snapshots show their changes. `wait_members`, `wait_height` and `wait_peers` wait for a
 //!   snapshot that satisfies a condition.

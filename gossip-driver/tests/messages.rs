@@ -100,8 +100,59 @@ fn a_topic_longer_than_receivers_accept_is_refused_by_the_sender() {
         alice.wait_members(1).await.unwrap();
         let long = Message::new("t".repeat(1 << 11), "1");
         let refused = alice.send_to(long, [bob()]).await;
-        let text = refused.unwrap_err().to_string();
+        let error = refused.unwrap_err();
+        assert!(matches!(error, SendError::TooLong(_)), "{error:?}");
+        let text = error.to_string();
         assert!(text.contains("topic") && text.contains("1024"), "{text}");
+        let in_channel = Message::new("t", "1").in_channel("c".repeat(2_000).as_str());
+        let error = alice.send_to(in_channel, [bob()]).await.unwrap_err();
+        assert!(matches!(error, SendError::TooLong(_)), "{error:?}");
+    });
+}
+
+#[test]
+fn a_long_reason_of_a_refusal_is_cut_and_reaches_the_sender() {
+    run(async {
+        let net = Net::default();
+        let (alice, bob_) = (start(&net, "alice"), start(&net, "bob"));
+        alice.wait_members(1).await.unwrap();
+        let mut offers = bob_.messages("offers").await.unwrap();
+        let criteria = Criteria::new(Duration::from_secs(60));
+        let sending = alice.send_acknowledged(Message::new("offers", "1"), criteria);
+        let taking = async {
+            let received = offers.next().await.unwrap().message().unwrap();
+            received.nack(&"no ".repeat(5_000)).await.unwrap();
+        };
+        let (refused, ()) = futures_util::future::join(sending, taking).await;
+        let Err(SendAcknowledgedError::NotAcknowledged { failures, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        let AckFailure::Refused(reason) = &failures[0].1 else {
+            panic!("{failures:?}");
+        };
+        assert!(reason.starts_with("no no ") && reason.len() < 5_000);
+    });
+}
+
+#[test]
+fn a_message_that_wants_several_acknowledgements_is_sent_to_as_many_peers() {
+    run(async {
+        let net = Net::default();
+        let others = ["bob", "carol"].map(|name| start(&net, name));
+        let alice = start(&net, "alice");
+        alice.wait_members(2).await.unwrap();
+        let mut offers = Vec::new();
+        for other in &others {
+            offers.push(other.messages("offers").await.unwrap());
+        }
+        let criteria = Criteria::new(Duration::from_secs(60)).min_acks(2);
+        let sending = alice.send_acknowledged(Message::new("offers", "1"), criteria);
+        let taking = futures_util::future::join_all(offers.iter_mut().map(async |offers| {
+            let received = offers.next().await.unwrap().message().unwrap();
+            received.ack().await.unwrap();
+        }));
+        let (acknowledged, _) = futures_util::future::join(sending, taking).await;
+        assert_eq!(acknowledged.unwrap().len(), 2);
     });
 }
 

@@ -156,8 +156,8 @@ impl BlockLedger {
         Ok(found)
     }
 
-    /// An iterator over the blocks from number `from` on that are stored now, without blocks that
-    /// are appended later.
+    /// An iterator over the blocks from number `from` on that are stored now, each with its number,
+    /// without blocks that are appended later.
     ///
     /// # Errors
     /// The database failed.

@@ -1,7 +1,7 @@
 //! Certificate authorities, and the certificates that they issue.
 
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams,
@@ -227,6 +227,9 @@ impl CertificateAuthority {
     }
 }
 
+/// The time from 1970 to the end of the year 9999, the last that X.509 can express.
+const YEAR_10000: Duration = Duration::from_secs(253_402_300_799);
+
 fn authority_params(
     msp_id: &str,
     name: &str,
@@ -259,6 +262,10 @@ fn base_params(
     let mut params = CertificateParams::default();
     params.serial_number = Some(SerialNumber::from_slice(&serial));
     params.distinguished_name = subject;
+    let end = validity.not_after.duration_since(SystemTime::UNIX_EPOCH);
+    if end.is_ok_and(|end| end > YEAR_10000) {
+        return Err(MakeError::Validity);
+    }
     params.not_before = validity.not_before.into();
     params.not_after = validity.not_after.into();
     params.use_authority_key_identifier_extension = true;

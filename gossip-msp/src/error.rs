@@ -19,7 +19,9 @@ pub enum IdentityError {
     )]
     MalleableCertificate,
     /// The identity names an organisation that is not configured.
-    #[error("organisation {0:?} is not configured")]
+    #[error(
+        "organisation {0:?} is not configured: give it to X509Service::new or set_organisation"
+    )]
     UnknownOrganisation(String),
     /// No chain of authorities of the organisation leads to the certificate.
     #[error("the certificate does not chain to an authority of {organisation:?}: {reason}")]
@@ -165,7 +167,9 @@ pub enum ConfigError {
     #[error("an MSP-ID has between 1 and 249 bytes")]
     BadMspId,
     /// The organisation is not configured.
-    #[error("organisation {0:?} is not configured")]
+    #[error(
+        "organisation {0:?} is not configured: give it to X509Service::new or set_organisation"
+    )]
     UnknownOrganisation(String),
     /// A private key cannot be read.
     #[error("cannot read the private key (PKCS#8, ECDSA P-256 or Ed25519): {0}")]
@@ -180,7 +184,9 @@ pub enum ConfigError {
     #[error("the own identity is not valid: {0}")]
     OwnIdentity(#[source] IdentityError),
     /// The definition names no orderer, or requires no signature.
-    #[error("channel {0:?} needs at least one orderer and one required signature")]
+    #[error(
+        "channel {0:?} needs an orderer and a required signature: call with_orderer_organisation"
+    )]
     NoOrderers(String),
     /// The definition is older than the one in force.
     #[error(
@@ -214,6 +220,9 @@ pub enum MakeError {
     /// The signing key failed.
     #[error("the signing key cannot be used")]
     Signing,
+    /// The validity ends after the year 9999, which X.509 cannot express.
+    #[error("the validity ends after the year 9999: give fewer days")]
+    Validity,
     /// A key or certificate could not be generated.
     #[error("cannot make the certificate: {0}")]
     Certificate(#[from] rcgen::Error),

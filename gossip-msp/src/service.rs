@@ -1,6 +1,6 @@
 //! The identity service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use gossip_driver::core::{ChannelId, CryptoError, OrgId, PeerId, SelfIdentity};
 use gossip_driver::{MessageCryptoService, SecurityAdvisor};
 use ring::digest::{SHA256, digest};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::block::{self, OrdererCheck};
 use crate::clock::{self, Clock, SystemClock};
@@ -43,6 +43,8 @@ pub struct X509Service {
     trust: RwLock<Arc<Trust>>,
     /// Only identities that an authority certified: invented ones take no room and evict none.
     valid: Mutex<Lru<(Digest, Purpose), Validated>>,
+    /// Channels that a node uses and this service does not know: each was reported once. At most `MAX_CHANNELS`.
+    unknown: Mutex<BTreeSet<ChannelId>>,
 }
 
 /// The configuration, replaced as a whole, so that each check sees one consistent state.
@@ -119,6 +121,7 @@ impl X509Service {
             clock: Arc::new(clock),
             trust: RwLock::new(Arc::new(trust)),
             valid: Mutex::new(Lru::new(DEFAULT_CACHE_CAPACITY)),
+            unknown: Mutex::default(),
         };
         service
             .validate(service.own.bytes())
@@ -329,6 +332,20 @@ impl X509Service {
     }
 }
 
+impl X509Service {
+    /// The node has joined a channel that was not defined here: none of its blocks and members can be verified.
+    fn warn_unknown(&self, channel: &ChannelId) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown.len() < MAX_CHANNELS && unknown.insert(channel.clone()) {
+            let channel = channel.as_str();
+            warn!(
+                channel,
+                "the channel is not defined: call X509Service::set_channel"
+            );
+        }
+    }
+}
+
 impl MessageCryptoService for X509Service {
     fn own_identity(&self) -> Bytes {
         self.own.bytes().clone()
@@ -380,7 +397,10 @@ impl MessageCryptoService for X509Service {
         let admitted = trust
             .channels
             .get(channel)
-            .ok_or_else(|| IdentityError::UnknownChannel(channel.as_str().into()))
+            .ok_or_else(|| {
+                self.warn_unknown(channel);
+                IdentityError::UnknownChannel(channel.as_str().into())
+            })
             .and_then(|definition| {
                 // Before the signature: this check is cheap, so outsiders cause no signature check.
                 let (msp_id, _) = identity::split(identity)?;
@@ -393,6 +413,9 @@ impl MessageCryptoService for X509Service {
 
     fn verify_block(&self, channel: &ChannelId, seq: u64, block: &[u8]) -> Result<(), CryptoError> {
         self.check_block(channel, seq, block).map_err(|error| {
+            if let BlockError::UnknownChannel(_) = error {
+                self.warn_unknown(channel);
+            }
             debug!(channel = channel.as_str(), seq, %error, "block refused");
             error.into()
         })

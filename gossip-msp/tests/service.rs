@@ -224,6 +224,17 @@ fn a_definition_without_orderers_or_with_unknown_organisations_is_refused() {
 }
 
 #[test]
+fn a_validity_that_x509_cannot_express_is_refused() {
+    let refused = CertificateAuthority::new("Org1MSP", Validity::days(u32::MAX));
+    let error = refused.err().unwrap().to_string();
+    assert_eq!(
+        error,
+        "the validity ends after the year 9999: give fewer days"
+    );
+    CertificateAuthority::new("Org1MSP", Validity::days(365_000)).unwrap();
+}
+
+#[test]
 fn an_older_definition_is_refused_and_changes_nothing() {
     let network = Network::new();
     let of = |sequence| {

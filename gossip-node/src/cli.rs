@@ -16,7 +16,7 @@ const MAX_SEEDS: u64 = 100_000;
 #[command(name = "gossip", version, about, max_term_width = 100)]
 pub(crate) struct Cli {
     /// What to log on stderr: error, warn, info, debug, trace, or a filter such as
-    /// gossip_core=debug [default: RUST_LOG, else warn]
+    /// gossip_core=debug [default: RUST_LOG, else warn; error for sim and chaos]
     #[arg(long, global = true, value_name = "LEVEL", value_parser = log_filter)]
     pub(crate) log: Option<String>,
 

@@ -66,7 +66,12 @@ fn run() -> Result<(), Failure> {
         .log
         .or_else(|| std::env::var("RUST_LOG").ok())
         .unwrap_or_default();
-    let filter = if log.is_empty() { "warn" } else { &log };
+    let default = match cli.command {
+        Command::Demo(_) => "warn",
+        // Simulated nodes warn of the faults that the simulation injects.
+        Command::Sim(_) | Command::Chaos(_) => "error",
+    };
+    let filter = if log.is_empty() { default } else { &log };
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::Usage(format!("cannot read RUST_LOG: {error}")))?;
     match cli.command {

@@ -191,7 +191,7 @@ impl Acks {
 }
 
 /// The longest prefix of a text that takes at most `limit` bytes.
-fn cut(text: &str, limit: usize) -> &str {
+pub(crate) fn cut(text: &str, limit: usize) -> &str {
     let mut end = limit.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -17,7 +17,7 @@ mod application_tests;
 mod criteria;
 mod delivery;
 
-pub(crate) use self::acks::Acks;
+pub(crate) use self::acks::{Acks, cut};
 pub use self::criteria::{AckFailure, SendCriteria, SendOutcome};
 pub use self::delivery::{Delivery, Interest, Received};
 

@@ -5,7 +5,7 @@ use gossip_proto::{Content, GossipMessage, Kind, SignedMessage};
 use super::Node;
 use super::requests::Outcome;
 use crate::gate::admitted::Sender;
-use crate::messaging::{Delivery, Received, SendCriteria};
+use crate::messaging::{Delivery, Received, SendCriteria, cut};
 use crate::peers::link::{APPLICATION, Sent};
 use crate::peers::membership::AliveMember;
 use crate::peers::outbox::{Frame, Hold};
@@ -90,8 +90,10 @@ impl Node {
         link: LinkId,
         message: GossipMessage,
     ) -> Result<Response, RequestError> {
-        let message = if matches!(message.content, Content::Ack(_)) {
-            self.encode(message)?
+        let message = if let Content::Ack(reason) = message.content {
+            let limit = self.core.config.messaging.max_ack_text;
+            let content = Content::Ack(cut(&reason, limit).to_owned());
+            self.encode(GossipMessage { content, ..message })?
         } else {
             self.sendable(message)?
         };
@@ -118,9 +120,7 @@ impl Node {
         let limits = &self.core.config.limits;
         let length = message.encoded().len();
         RequestError::check_length("the message", length, limits.max_envelope)?;
-        message
-            .check_limits(limits)
-            .map_err(RequestError::Illegal)?;
+        message.check_limits(limits)?;
         Ok(message)
     }
 

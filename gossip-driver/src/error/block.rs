@@ -13,7 +13,7 @@ pub enum PublishError {
     /// The block is too long.
     #[error(transparent)]
     TooLong(TooLong),
-    /// The block does not verify: publish a valid one.
+    /// The block does not verify: publish a valid one. `X509Service::check_block` of `gossip-msp` names the cause.
     #[error("the block does not verify: {0}")]
     BadBlock(CryptoError),
     /// The application's validator rejected the block.

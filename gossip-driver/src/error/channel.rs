@@ -166,8 +166,8 @@ operation_error!(CoverageError, "wait for coverage", {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValidatorError {
-    /// The channel has a validator already: drop it first.
-    #[error("channel {0} has a validator: drop it first")]
+    /// The channel has a validator already.
+    #[error("channel {0} has a validator: call `finish` on it first")]
     Taken(ChannelId),
     /// The channel was left.
     #[error("channel {0} is not joined: join it first")]
