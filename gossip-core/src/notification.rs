@@ -55,6 +55,15 @@ pub enum Notification {
         /// The way it reached us.
         origin: BlockOrigin,
     },
+    /// The ledger refuses a block that verifies: it does not follow the last one stored. Another copy is requested.
+    BlockRefused {
+        /// The channel.
+        channel: ChannelId,
+        /// The block's number.
+        seq: u64,
+        /// The error of the ledger.
+        reason: String,
+    },
     /// Blocks are missing and are being requested.
     GapDetected {
         /// The channel.

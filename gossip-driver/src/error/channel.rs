@@ -132,7 +132,10 @@ pub enum HeightError {
 #[non_exhaustive]
 pub enum CoverageError {
     /// The timeout has passed. The block may be in more ledgers than are known: wait again, or continue.
-    #[error("{holding} of {wanted} members of our organisation have stored the block so far")]
+    #[error(
+        "{holding} of {wanted} other members of our organisation have stored the block so far{}",
+        if *holding == 0 && lacking.is_empty() { ": none is alive in the channel" } else { "" }
+    )]
     NotCovered {
         /// Members that have stored it, as far as known.
         holding: usize,

@@ -209,6 +209,14 @@ impl Trace {
                 self.kind(9, *next);
                 self.channel(channel);
             }
+            Notification::BlockRefused {
+                channel,
+                seq,
+                reason: _,
+            } => {
+                self.kind(17, *seq);
+                self.channel(channel);
+            }
             Notification::ChannelHalted { channel, reason: _ } => {
                 self.batch.push(10);
                 self.channel(channel);

@@ -177,6 +177,14 @@ impl Commit {
                 progress.moved = true;
             }
             Step::Resyncing => {}
+            Step::Refused { seq, reason } => {
+                tracing::warn!(channel = %self.channel, seq, %reason, "the ledger refuses a block");
+                cx.notify(Notification::BlockRefused {
+                    channel: self.channel.clone(),
+                    seq,
+                    reason,
+                });
+            }
             Step::ExternalHeight(result) => {
                 self.answer_external(cx, result);
                 progress.moved = self.buffer.next() != before;

@@ -23,8 +23,8 @@ enum Stage {
     Failed,
     Idle,
     Committing,
-    /// The ledger refused a block; its height is being read.
-    Resyncing,
+    /// The ledger refused a block with this error; its height is being read.
+    Resyncing(String),
     /// An external commit; the height is being read.
     External,
     Halted(String),
@@ -40,6 +40,12 @@ pub(super) enum Step {
         origin: BlockOrigin,
     },
     Resyncing,
+    /// The block does not fit, and is dropped.
+    Refused {
+        seq: u64,
+        reason: String,
+    },
+    /// The ledger's height was another one.
     Resynced,
     /// The height after an external commit was read.
     ExternalHeight(Result<u64, LedgerError>),
@@ -58,7 +64,7 @@ impl Pipeline {
     /// Returns whether the ledger's height is known and the channel has not halted.
     pub(super) fn runs(&self) -> bool {
         match &self.stage {
-            Stage::Idle | Stage::Committing | Stage::Resyncing | Stage::External => true,
+            Stage::Idle | Stage::Committing | Stage::Resyncing(_) | Stage::External => true,
             Stage::Starting | Stage::Failed | Stage::Halted(_) => false,
         }
     }
@@ -119,17 +125,23 @@ impl Pipeline {
             (Stage::Committing, LedgerOutcome::Committed(Err(error))) => {
                 self.on_commit_refused(cx, channel, error)
             }
-            (Stage::Resyncing, LedgerOutcome::Height(Ok(height))) => {
+            (Stage::Resyncing(reason), LedgerOutcome::Height(Ok(height))) => {
+                let reason = reason.clone();
+                self.stage = Stage::Idle;
                 if height == buffer.next() {
                     // The ledger's height is as expected, so the block itself does not fit.
                     buffer.discard_next();
-                } else {
-                    buffer.rebase(height);
+                    return Step::Refused {
+                        seq: height,
+                        reason,
+                    };
                 }
-                self.stage = Stage::Idle;
+                buffer.rebase(height);
                 Step::Resynced
             }
-            (Stage::Resyncing, LedgerOutcome::Height(Err(error))) => self.halt(error.to_string()),
+            (Stage::Resyncing(_), LedgerOutcome::Height(Err(error))) => {
+                self.halt(error.to_string())
+            }
             (Stage::External, LedgerOutcome::Height(result)) => {
                 if let Ok(height) = &result
                     && *height != buffer.next()
@@ -141,7 +153,7 @@ impl Pipeline {
             }
             (
                 Stage::Committing
-                | Stage::Resyncing
+                | Stage::Resyncing(_)
                 | Stage::External
                 | Stage::Failed
                 | Stage::Idle
@@ -177,7 +189,7 @@ impl Pipeline {
             LedgerError::NotNext(_) if self.resyncs < MAX_RESYNCS => {
                 self.resyncs += 1;
                 read_ledger_height(cx, channel);
-                self.stage = Stage::Resyncing;
+                self.stage = Stage::Resyncing(error.to_string());
                 Step::Resyncing
             }
             LedgerError::NotNext(_) | LedgerError::UnknownChannel(_) | LedgerError::Storage(_) => {

@@ -108,7 +108,12 @@ fn a_refused_block_can_be_replaced_by_another_copy() {
     assert!(bench.answer(not_next()).is_empty());
     assert_eq!(bench.out(), [Emitted::Height]);
     assert!(bench.answer(LedgerOutcome::Height(Ok(1))).is_empty());
-    assert_eq!(bench.out(), []);
+    let refused = Notification::BlockRefused {
+        channel: channel(),
+        seq: 1,
+        reason: "the block does not follow the last one: other hash".to_owned(),
+    };
+    assert_eq!(bench.out(), [Emitted::Notify(refused)]);
     assert_eq!((bench.transfer.height(), bench.want(1)), (1, Want::Yes));
     bench.push(1);
     bench.commit_all();
