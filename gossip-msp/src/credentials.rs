@@ -78,14 +78,32 @@ impl Credentials {
         files::write_secret(&directory.join(KEYS).join("key.pem"), &self.key)
     }
 
-    /// Reads the single certificate and the single key in the MSP directory `directory`.
+    /// Reads the certificate and its key in the MSP directory `directory`. `keystore` may have further keys, as after a
+    /// renewal: the one of the certificate is taken. Files that are not PEM are left out.
     ///
     /// # Errors
-    /// A file cannot be read, there is none or several, or the key is not that of the certificate.
+    /// A file cannot be read, there is no or more than one certificate, or no key is that of the certificate.
     pub fn load(msp_id: &str, directory: &Path) -> Result<Self, ConfigError> {
         let certificate = files::read_only_one(&directory.join(CERTIFICATES))?;
-        let key = files::read_only_one(&directory.join(KEYS))?;
-        Self::from_pem(msp_id, &certificate, &key)
+        let keystore = directory.join(KEYS);
+        let keys = files::pem_files(&keystore)?;
+        let mut refused = None;
+        for key in &keys {
+            match Self::from_pem(msp_id, &certificate, key) {
+                Ok(credentials) => return Ok(credentials),
+                Err(error) => refused = Some(error),
+            }
+        }
+        match refused {
+            Some(error) if keys.len() == 1 => Err(error),
+            _ => {
+                let reason = format!(
+                    "none of {} PEM files has the private key of the certificate (PKCS#8, ECDSA P-256 or Ed25519)",
+                    keys.len()
+                );
+                Err(files::unusable(&keystore, reason))
+            }
+        }
     }
 
     pub(crate) fn serial(&self) -> &[u8] {

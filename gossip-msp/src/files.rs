@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tracing::debug;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::{ConfigError, pem_text};
@@ -12,11 +13,11 @@ pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
     fs::read_to_string(path).map_err(|source| failed(path, source))
 }
 
-/// The files in `directory`, concatenated in the order of their names.
+/// The PEM files in `directory`, concatenated in the order of their names.
 pub(crate) fn read_all(directory: &Path) -> Result<String, ConfigError> {
     let mut all = String::new();
-    for path in list(directory)? {
-        all.push_str(&read(&path)?);
+    for text in pem_files(directory)? {
+        all.push_str(&text);
         all.push('\n');
     }
     Ok(all)
@@ -31,13 +32,37 @@ pub(crate) fn read_all_if_any(directory: &Path) -> Result<String, ConfigError> {
 }
 
 pub(crate) fn read_only_one(directory: &Path) -> Result<String, ConfigError> {
-    match &list(directory)?[..] {
-        [only] => read(only),
-        found => {
-            let reason = format!("expected one file, found {}", found.len());
-            Err(failed(directory, io::Error::other(reason)))
+    let mut found = pem_files(directory)?;
+    match found.pop() {
+        Some(only) if found.is_empty() => Ok(only),
+        last => {
+            let found = found.len() + usize::from(last.is_some());
+            let reason = format!("expected one PEM file, found {found}");
+            Err(unusable(directory, reason))
         }
     }
+}
+
+/// The texts of the PEM files in `directory`, in the order of their names. Other files are left out, for example those
+/// that operating systems and version control leave in folders.
+pub(crate) fn pem_files(directory: &Path) -> Result<Vec<String>, ConfigError> {
+    let mut texts = Vec::new();
+    for path in list(directory)? {
+        let bytes = fs::read(&path).map_err(|source| failed(&path, source))?;
+        if let Ok(text) = String::from_utf8(bytes)
+            && text.contains("-----BEGIN ")
+        {
+            texts.push(text);
+        } else {
+            debug!(path = %path.display(), "not a PEM file: left out");
+        }
+    }
+    Ok(texts)
+}
+
+/// The error for a folder or file whose content cannot be used.
+pub(crate) fn unusable(path: &Path, reason: String) -> ConfigError {
+    failed(path, io::Error::other(reason))
 }
 
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), ConfigError> {

@@ -224,6 +224,37 @@ fn a_definition_without_orderers_or_with_unknown_organisations_is_refused() {
 }
 
 #[test]
+fn a_folder_with_other_files_and_keys_is_read_if_one_key_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = CertificateAuthority::new("Org1MSP", Validity::days(1)).unwrap();
+    let issue = |name| {
+        let issued = authority.issue(name, KeyKind::EcdsaP256, Validity::days(1));
+        issued.unwrap()
+    };
+    let (peer, other) = (issue("peer0"), issue("peer1"));
+    peer.save(folder.path()).unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    put("keystore/.gitkeep", b"");
+    put("keystore/a_former_key.pem", other.key().as_bytes());
+    put("signcerts/.DS_Store", b"\0\xff\xfe");
+    let read = Credentials::load("Org1MSP", folder.path()).unwrap();
+    assert_eq!(read.key(), peer.key());
+
+    std::fs::remove_file(folder.path().join("keystore/key.pem")).unwrap();
+    let error = Credentials::load("Org1MSP", folder.path()).unwrap_err();
+    assert!(matches!(error, ConfigError::KeyMismatch), "{error}");
+    put("keystore/another.pem", issue("peer2").key().as_bytes());
+    let error = Credentials::load("Org1MSP", folder.path()).unwrap_err();
+    assert!(error.to_string().contains("none of 2 PEM files"), "{error}");
+    put("signcerts/second.pem", other.certificate().as_bytes());
+    let error = Credentials::load("Org1MSP", folder.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("expected one PEM file, found 2"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_validity_that_x509_cannot_express_is_refused() {
     let refused = CertificateAuthority::new("Org1MSP", Validity::days(u32::MAX));
     let error = refused.err().unwrap().to_string();
