@@ -176,6 +176,8 @@ pub enum LedgerOp {
     Height {
         /// The channel.
         channel: ChannelId,
+        /// The channel is being joined. An error fails the join; at any other time it may halt the channel.
+        joining: bool,
     },
     /// Store the next block. One commit at a time per channel, strictly in order.
     Commit {

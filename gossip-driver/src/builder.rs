@@ -144,22 +144,12 @@ impl Gossip {
 impl<R, C, T, L> Builder<R, C, T, L> {
     /// The async runtime that runs the node's tasks.
     pub fn runtime<N: Runtime>(self, runtime: N) -> Builder<N, C, T, L> {
-        let Self {
-            services,
-            config,
-            driver,
-        } = self;
-        let services = Services {
+        self.replace(|services| Services {
             runtime,
             identity: services.identity,
             transport: services.transport,
             ledger: services.ledger,
-        };
-        Builder {
-            services,
-            config,
-            driver,
-        }
+        })
     }
 
     /// The service that validates identities and signs for this node. The node's own identity is the service's
@@ -168,63 +158,33 @@ impl<R, C, T, L> Builder<R, C, T, L> {
     where
         N: MessageCryptoService + SecurityAdvisor,
     {
-        let Self {
-            services,
-            config,
-            driver,
-        } = self;
-        let services = Services {
+        self.replace(|services| Services {
             runtime: services.runtime,
             identity: service,
             transport: services.transport,
             ledger: services.ledger,
-        };
-        Builder {
-            services,
-            config,
-            driver,
-        }
+        })
     }
 
     /// The transport that carries messages. Network id and endpoint are the transport's, if it has them
     /// ([`Transport::network_id`], [`Transport::local_endpoint`]).
     pub fn transport<N: Transport>(self, transport: N) -> Builder<R, C, N, L> {
-        let Self {
-            services,
-            config,
-            driver,
-        } = self;
-        let services = Services {
+        self.replace(|services| Services {
             runtime: services.runtime,
             identity: services.identity,
             transport,
             ledger: services.ledger,
-        };
-        Builder {
-            services,
-            config,
-            driver,
-        }
+        })
     }
 
     /// The ledger that stores the blocks of all channels.
     pub fn ledger<N: Ledger>(self, ledger: N) -> Builder<R, C, T, N> {
-        let Self {
-            services,
-            config,
-            driver,
-        } = self;
-        let services = Services {
+        self.replace(|services| Services {
             runtime: services.runtime,
             identity: services.identity,
             transport: services.transport,
             ledger,
-        };
-        Builder {
-            services,
-            config,
-            driver,
-        }
+        })
     }
 
     /// Adds peers of our own organisation to contact first. The node dials them as long as it runs. Default: none,
@@ -301,6 +261,18 @@ impl<R, C, T, L> Builder<R, C, T, L> {
             rule.check(peer).map_err(SpawnError::Bootstrap)?;
         }
         start(services, config, driver)
+    }
+
+    /// The same settings with other services.
+    fn replace<R2, C2, T2, L2>(
+        self,
+        services: impl FnOnce(Services<R, C, T, L>) -> Services<R2, C2, T2, L2>,
+    ) -> Builder<R2, C2, T2, L2> {
+        Builder {
+            services: services(self.services),
+            config: self.config,
+            driver: self.driver,
+        }
     }
 }
 

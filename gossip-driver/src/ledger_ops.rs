@@ -15,7 +15,7 @@ pub(crate) async fn perform(
     counters: &Counters,
 ) -> LedgerOutcome {
     match op {
-        LedgerOp::Height { channel } => LedgerOutcome::Height(
+        LedgerOp::Height { channel, .. } => LedgerOutcome::Height(
             shielded(async { ledger.height(&channel).await })
                 .await
                 .unwrap_or_else(|| panicked(counters)),

@@ -21,7 +21,7 @@ pub struct LedgerStall {
 /// A method of [`Ledger`](crate::Ledger).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LedgerOperation {
-    /// [`Ledger::height`](crate::Ledger::height). The node does not wait for it: joining fails.
+    /// [`Ledger::height`](crate::Ledger::height). A channel that is being joined does not wait for it: joining fails.
     Height,
     /// [`Ledger::commit`](crate::Ledger::commit). The channel waits for it.
     Commit,
@@ -32,7 +32,7 @@ pub enum LedgerOperation {
 impl LedgerStall {
     pub(crate) fn of(op: &LedgerOp, since: Instant) -> Self {
         let (channel, operation) = match op {
-            LedgerOp::Height { channel } => (channel, LedgerOperation::Height),
+            LedgerOp::Height { channel, .. } => (channel, LedgerOperation::Height),
             LedgerOp::Commit { channel, .. } => (channel, LedgerOperation::Commit),
             LedgerOp::Read { channel, .. } => (channel, LedgerOperation::Read),
         };
@@ -44,7 +44,8 @@ impl LedgerStall {
     }
 }
 
-/// All operations that are late now. The core bounds the operations under way, and so these.
+/// All operations that are late now. The core bounds the operations that it waits for; of those that it does not, each
+/// channel has one.
 #[derive(Debug, Default)]
 pub(crate) struct LedgerStalls(Mutex<BTreeMap<Ticket, LedgerStall>>);
 
@@ -55,6 +56,13 @@ impl LedgerStalls {
 
     pub(crate) fn end(&self, ticket: Ticket) {
         self.lock().remove(&ticket);
+    }
+
+    /// Returns whether the height of this channel is late.
+    pub(crate) fn has_height_of(&self, channel: &ChannelId) -> bool {
+        let stalls = self.lock();
+        let mut stalls = stalls.values();
+        stalls.any(|stall| stall.operation == LedgerOperation::Height && stall.channel == *channel)
     }
 
     /// In the order of their starts.

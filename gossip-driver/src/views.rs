@@ -250,7 +250,7 @@ mod tests {
         assert!(Arc::ptr_eq(&before, &views.channels()), "no change");
         while let Some(command) = node.poll_command() {
             if let Command::Ledger { ticket, op } = command
-                && let LedgerOp::Height { channel } = op
+                && let LedgerOp::Height { channel, .. } = op
                 && channel == names[0]
             {
                 let outcome = LedgerOutcome::Height(Ok(5));

@@ -4,6 +4,8 @@
 mod support;
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
@@ -19,13 +21,17 @@ use support::{Net, eventually, node, org1, run};
 /// A ledger whose methods wait until the test drops the other end of the gate.
 struct Stuck {
     ledger: MemLedger,
+    /// Whether `height` waits.
+    slow: Arc<AtomicBool>,
     height: Receiver<()>,
     commit: Receiver<()>,
 }
 
 impl Ledger for Stuck {
     async fn height(&self, channel: &ChannelId) -> Result<u64, LedgerError> {
-        let _ = self.height.recv().await;
+        if self.slow.load(Ordering::SeqCst) {
+            let _ = self.height.recv().await;
+        }
         self.ledger.height(channel).await
     }
 
@@ -46,10 +52,15 @@ impl Ledger for Stuck {
 
 /// A node, and the gates of its ledger's height and commits.
 fn start() -> (Gossip, Sender<()>, Sender<()>) {
+    start_with(Arc::new(AtomicBool::new(true)))
+}
+
+fn start_with(slow: Arc<AtomicBool>) -> (Gossip, Sender<()>, Sender<()>) {
     let (open_height, height) = async_channel::bounded(1);
     let (open_commit, commit) = async_channel::bounded(1);
     let ledger = Stuck {
         ledger: MemLedger::new(),
+        slow,
         height,
         commit,
     };
@@ -86,11 +97,37 @@ fn a_channel_whose_height_is_not_known_in_time_is_not_joined() {
         let error = joined.unwrap_err();
         assert!(matches!(error, JoinError::Ledger(_)), "{error}");
         assert!(error.to_string().contains("does not answer"), "{error}");
-        assert_eq!(alice.ledger_stalls(), [stall]);
+        assert_eq!(alice.ledger_stalls(), std::slice::from_ref(&stall));
+        for _ in 0..3 {
+            let again = alice.join_channel("trade", org1()).await;
+            assert!(matches!(again, Err(JoinError::Ledger(_))), "{again:?}");
+        }
+        assert_eq!(alice.ledger_stalls(), [stall], "no operation was added");
         drop(open_height);
         let ended = || alice.ledger_stalls().is_empty();
         eventually("the operation ends", ended).await;
         alice.join_channel("trade", org1()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_joined_channel_waits_for_a_height_that_takes_long() {
+    run(async {
+        let slow = Arc::new(AtomicBool::new(false));
+        let (alice, open_height, open_commit) = start_with(Arc::clone(&slow));
+        drop(open_commit);
+        let trade = alice.join_channel("trade", org1()).await.unwrap();
+        trade.publish(0, "a block").await.unwrap();
+        trade.wait_height(1).await.unwrap();
+        slow.store(true, Ordering::SeqCst);
+        let reported = stalled(&alice, LedgerOperation::Height);
+        let waiting = async {
+            reported.await;
+            drop(open_height);
+        };
+        let (resumed, ()) = futures_util::join!(trade.resume_from(1), waiting);
+        assert_eq!(resumed, Ok(1));
+        assert_eq!(trade.info().unwrap().halted, None);
     });
 }
 

@@ -386,7 +386,7 @@ const MAX_FRAME: u64 = 1 << 20;
 
 fn no_ledger(op: LedgerOp) -> LedgerOutcome {
     match op {
-        LedgerOp::Height { channel } => {
+        LedgerOp::Height { channel, .. } => {
             LedgerOutcome::Height(Err(LedgerError::UnknownChannel(channel)))
         }
         LedgerOp::Commit { channel, .. } => {

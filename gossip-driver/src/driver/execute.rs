@@ -12,7 +12,7 @@ use tracing::{debug, trace, warn};
 use super::{Completion, Driver, Stop, link_down};
 use crate::connect::dial;
 use crate::ledger_ops::perform;
-use crate::ledger_stalls::{LedgerOperation, LedgerStall};
+use crate::ledger_stalls::LedgerStall;
 use crate::mailbox::Answer;
 use crate::notifications::Notice;
 use crate::transport::{Transport, deadline};
@@ -121,37 +121,37 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
     }
 
     /// Starts an operation of the ledger. The core bounds their number: one commit per channel, and reads.
-    fn use_ledger(&self, ticket: Ticket, op: LedgerOp) {
+    fn use_ledger(&mut self, ticket: Ticket, op: LedgerOp) {
+        let joining = matches!(op, LedgerOp::Height { joining: true, .. });
+        let stall = LedgerStall::of(&op, self.tasks.runtime().now());
+        if joining && self.ledger_stalls.has_height_of(&stall.channel) {
+            // The last join of this channel still waits for the ledger.
+            self.state.done.push(no_height(ticket));
+            return;
+        }
         let (ledger, counters) = (Arc::clone(&self.ledger), Arc::clone(&self.counters));
-        let reporter = self.reporter.clone();
-        let (stalls, runtime) = (
-            Arc::clone(&self.ledger_stalls),
-            self.tasks.runtime().clone(),
-        );
+        let (reporter, stalls) = (self.reporter.clone(), Arc::clone(&self.ledger_stalls));
+        let runtime = self.tasks.runtime().clone();
         let late = deadline(&runtime, self.ledger_timeout);
-        let stall = LedgerStall::of(&op, runtime.now());
         self.tasks.spawn(async move {
-            let done = |outcome| Completion::Event(Event::LedgerDone { ticket, outcome });
             let mut work = pin!(perform(&*ledger, op, &counters));
             let late = pin!(runtime.sleep_until(late));
-            if let Either::Left((outcome, _)) = select(work.as_mut(), late).await {
-                return reporter.report(done(outcome)).await;
-            }
-            stalls.begin(ticket, stall.clone());
-            let operation = stall.operation;
-            reporter.report(Completion::LedgerStalled(stall)).await;
-            if operation == LedgerOperation::Height {
-                let error = LedgerError::Storage("the ledger does not answer".into());
-                reporter
-                    .report(done(LedgerOutcome::Height(Err(error))))
-                    .await;
-                // The method is not cancelled, but its result is not used.
-                work.await;
-            } else {
-                let outcome = work.await;
-                reporter.report(done(outcome)).await;
-            }
-            stalls.end(ticket);
+            let outcome = match select(work.as_mut(), late).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => {
+                    stalls.begin(ticket, stall.clone());
+                    reporter.report(Completion::LedgerStalled(stall)).await;
+                    if joining {
+                        reporter.report(Completion::Event(no_height(ticket))).await;
+                    }
+                    // It is not cancelled. The core ignores the outcome if it no longer waits for it.
+                    let outcome = work.await;
+                    stalls.end(ticket);
+                    outcome
+                }
+            };
+            let event = Event::LedgerDone { ticket, outcome };
+            reporter.report(Completion::Event(event)).await;
         });
     }
 
@@ -185,5 +185,14 @@ impl<R: Runtime, T: Transport, L: Ledger> Driver<R, T, L> {
         if let Some(reply) = reply.or_else(|| state.waiting.remove(&id)) {
             state.answers.push((reply, result));
         }
+    }
+}
+
+/// The height of a channel that is being joined is not known in time.
+fn no_height(ticket: Ticket) -> Event {
+    let error = LedgerError::Storage("the ledger does not answer".into());
+    Event::LedgerDone {
+        ticket,
+        outcome: LedgerOutcome::Height(Err(error)),
     }
 }

@@ -135,7 +135,7 @@ impl Trace {
 
     fn ledger_op(&mut self, op: &LedgerOp) {
         match op {
-            LedgerOp::Height { channel } => {
+            LedgerOp::Height { channel, .. } => {
                 self.batch.push(0);
                 self.channel(channel);
             }

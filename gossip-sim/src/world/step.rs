@@ -469,7 +469,7 @@ impl Environment {
         let now = self.now;
         let ledger = &mut self.hosts[node as usize].ledger;
         match op {
-            LedgerOp::Height { channel } => LedgerOutcome::Height(Ok(ledger.height(&channel))),
+            LedgerOp::Height { channel, .. } => LedgerOutcome::Height(Ok(ledger.height(&channel))),
             LedgerOp::Read {
                 channel,
                 start,

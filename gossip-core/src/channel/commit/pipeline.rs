@@ -54,7 +54,7 @@ pub(super) enum Step {
 
 impl Pipeline {
     pub(super) fn start(cx: &mut Out<'_>, channel: &ChannelId) -> Self {
-        read_ledger_height(cx, channel);
+        read_ledger_height(cx, channel, true);
         Self {
             stage: Stage::Starting,
             resyncs: 0,
@@ -80,7 +80,7 @@ impl Pipeline {
     /// Reads the ledger's height. If the ledger is busy, call it again after `on_done`.
     pub(super) fn read_height(&mut self, cx: &mut Out<'_>, channel: &ChannelId) {
         if matches!(self.stage, Stage::Idle) {
-            read_ledger_height(cx, channel);
+            read_ledger_height(cx, channel, false);
             self.stage = Stage::External;
         }
     }
@@ -188,7 +188,7 @@ impl Pipeline {
         match &error {
             LedgerError::NotNext(_) if self.resyncs < MAX_RESYNCS => {
                 self.resyncs += 1;
-                read_ledger_height(cx, channel);
+                read_ledger_height(cx, channel, false);
                 self.stage = Stage::Resyncing(error.to_string());
                 Step::Resyncing
             }
@@ -206,9 +206,10 @@ impl Pipeline {
 
 const WRONG_KIND: &str = "the ledger's answer does not match the operation";
 
-fn read_ledger_height(cx: &mut Out<'_>, channel: &ChannelId) {
+fn read_ledger_height(cx: &mut Out<'_>, channel: &ChannelId, joining: bool) {
     let op = LedgerOp::Height {
         channel: channel.clone(),
+        joining,
     };
     cx.ledger(owner(channel, LedgerUse::Height), op);
 }

@@ -60,7 +60,7 @@ impl Bench {
 
     pub(super) fn ledger(&mut self, op: LedgerOp) -> LedgerOutcome {
         match op {
-            LedgerOp::Height { channel } => {
+            LedgerOp::Height { channel, .. } => {
                 let height = self.ledgers.entry(channel).or_default().len();
                 LedgerOutcome::Height(Ok(height as u64))
             }
